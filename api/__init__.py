@@ -1,0 +1,1 @@
+"""Edge: commands over HTTP, GraphQL, the warehouse door, and the command line."""

@@ -1,0 +1,1 @@
+"""The write side: load streams, decide, append, retry when another writer wins."""

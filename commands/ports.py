@@ -1,0 +1,132 @@
+"""What the write side needs from the world."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from msgspec import Struct
+
+from domain.envelope import Envelope
+from domain.message import Command, Decision, Event
+
+
+class Head(NamedTuple):
+    """Where a stream stands: what an append must find, or it is a conflict."""
+
+    version: int = 0
+    hash: str = ""
+
+
+EMPTY = Head()
+
+
+class Request(Struct, frozen=True, kw_only=True):
+    """One command on its way in. `message_id` is the idempotency key within the target stream."""
+
+    command: Command
+    message_id: str
+    actor: str = "system"
+    effective_at: datetime | None = None
+    causation_id: str = ""
+    correlation_id: str = ""
+    request_hash: str = ""  # "" lets the handler hash the command itself
+    keep: bool = False  # business ids (reports, saga commands) are remembered for ever
+    dry_run: bool = False
+
+
+class Proposal(Struct, frozen=True, kw_only=True):
+    """Events for one stream, to be appended whole and only if the stream stands at `expected`."""
+
+    stream: str
+    expected: Head
+    events: Sequence[Event]  # may be empty: binds the message id to 'changed nothing'
+    home: str
+    request: Request
+    effective_at: datetime | None = None
+    read: Mapping[str, int] = {}
+
+
+class Appended(Struct, frozen=True):
+    """The append happened now, or (replayed) had happened under the same message id."""
+
+    head: Head
+    position: int  # of the last event appended; 0 when the message changed nothing
+    replayed: bool = False
+    changed: bool = True
+
+
+class Conflict(Struct, frozen=True):
+    """The stream is not at the expected version: reload and decide again."""
+
+
+class KeyReused(Struct, frozen=True):
+    """The message id was used on this stream with another body."""
+
+
+class Loaded(Struct, frozen=True):
+    """A stream as stored: a snapshot (or None), and the events after it."""
+
+    head: Head
+    snapshot: Any
+    events: Sequence[Envelope]
+
+
+class EventLog(Protocol):
+    async def load(self, streams: Sequence[str], /) -> Mapping[str, Loaded]:
+        """Every named stream in one round trip; an empty one is `Loaded(EMPTY, None, ())`.
+
+        Raises:
+            Unreadable: an event is corrupt or unknown; named by stream and version.
+        """
+        ...
+
+    async def append(
+        self, batch: Sequence[Proposal], /, *, now: datetime
+    ) -> Sequence[Appended | Conflict | KeyReused]:
+        """Append each proposal whole or not at all; a conflict never fails its neighbours.
+
+        Several proposals may follow each other on one stream (each expecting the head that
+        the one before leaves); when one fails, those behind it on that stream are conflicts.
+        """
+        ...
+
+    async def remembered(
+        self, keys: Sequence[tuple[str, str, str]], /
+    ) -> Mapping[tuple[str, str], Appended | KeyReused]:
+        """What (stream, message id, request hash) did before, for those that are known."""
+        ...
+
+    async def heads(self, streams: Sequence[str], /) -> Mapping[str, Head]: ...
+
+    async def snapshot(self, states: Mapping[str, tuple[Head, Any]], /) -> None:
+        """Keep states for faster loads. May be lost at any time without changing an answer."""
+        ...
+
+
+class Unreadable(Exception):
+    """The log holds bytes that this build cannot read; reading stops there and says so."""
+
+
+class Decider(Protocol):
+    """The shape of an aggregate: the module `domain.order` itself is a Decider."""
+
+    CATEGORY: str
+    COMMANDS: tuple[type[Command], ...]
+    EVENTS: tuple[type[Event], ...]
+    INITIAL: Any
+
+    def key(self, command: Any, /) -> str:
+        """The id part of the stream that the command appends to."""
+        ...
+
+    def reads(self, command: Any, /) -> tuple[str, ...]:
+        """Other streams whose state the decision looks at (advisory, recorded in `read`)."""
+        ...
+
+    def decide(self, command: Any, state: Any, seen: Any, /) -> Decision: ...
+
+    def evolve(self, state: Any, event: Any, /) -> Any: ...
+
+    def home(self, state: Any, stream: str, /) -> str:
+        """The partition key of the stream's events, given the state after them."""
+        ...

@@ -1,0 +1,1 @@
+"""The rules of trading and bookkeeping: pure and synchronous; standard library, msgspec, stdnum."""

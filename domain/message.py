@@ -1,0 +1,70 @@
+"""What travels: commands ask, events tell, refusals decline. All frozen, all known by name.
+
+Events carry no clock, stream, version or cause: those are the `Envelope`'s. Dates and times in
+an event are business facts (a trade date, a venue's transact time), never 'now'.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, dataclass_transform
+
+from msgspec import Meta, Struct
+
+
+class Erased(Struct, frozen=True, tag_field="erased", tag="erased"):
+    """Stands where personal data stood before its client's key was destroyed."""
+
+
+ERASED = Erased()
+PERSONAL = Meta(extra={"personal": True})
+PersonalText = Annotated[str | Erased, PERSONAL]
+"""A field that the codec stores encrypted under the data key of the event's `SUBJECT` client."""
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class Command(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
+):
+    """A request by its imperative class name; the message id travels beside it, not in it."""
+
+    INTERNAL: ClassVar[bool] = False
+    """True for what only sagas, gateways and the timer send: refused over HTTP as unknown."""
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class Event(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
+    """A fact by its past-tense tag; never edited, never deleted, only upcast."""
+
+    VERSION: ClassVar[int] = 1
+    SUBJECT: ClassVar[str] = "client_id"
+    """The field that names the client whose data key seals this event's personal fields."""
+
+
+class Refusal(StrEnum):
+    """Why a command was declined: a closed vocabulary per aggregate."""
+
+
+class Refused(Struct, frozen=True):
+    """A refusal with the state that caused it. A value, not an exception: refusing is ordinary."""
+
+    refusal: Refusal
+    state: dict[str, str] = {}
+
+
+def refused(refusal: Refusal, **state: object) -> Refused:
+    return Refused(refusal, {k: str(v) for k, v in state.items()})
+
+
+class Seen(Struct, frozen=True, kw_only=True):
+    """What a decision may look at besides its own stream; all of it is a value."""
+
+    now: datetime = datetime(1970, 1, 1, tzinfo=UTC)  # the handler's clock
+    effective_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    actor: str = "system"
+    streams: Mapping[str, Any] = {}
+    """The state of each stream that `reads(command)` names; the aggregate's INITIAL if empty."""
+
+
+Decision = tuple[Event, ...] | Refused
+"""The events to append in order, `()` when nothing changes (a duplicate report), or a refusal."""

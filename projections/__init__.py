@@ -1,0 +1,1 @@
+"""The read side: views as pure folds from events to rows, and the loop that runs them."""

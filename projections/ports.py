@@ -1,0 +1,78 @@
+"""What the read side needs from the world."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, ClassVar, Protocol, TypeVar
+
+from msgspec import Struct
+
+from domain.envelope import Envelope
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """One row of a view's table: its fields are the columns, `KEY` names the primary key.
+
+    Column types follow the annotations: str text, int bigint, Decimal numeric, bool boolean,
+    date, datetime timestamptz; `| None` is a nullable column. Rows hold nothing that is not
+    from events: no now(), no sequence.
+    """
+
+    KEY: ClassVar[tuple[str, ...]]
+
+
+R = TypeVar("R", bound=Row)
+Key = tuple[Any, ...]
+
+
+class View(Protocol):
+    """The shape of a view: the module `projections.positions` itself is a View."""
+
+    NAME: str
+    VERSION: int  # raise it when the fold or the row changes: the next start rebuilds the view
+    ROW: type[Row]
+
+    def facts(self, arrived: Envelope, /) -> Iterable[tuple[Key, Any]]:
+        """The (row key, fact) pairs of one event, in order; empty when the view does not care."""
+        ...
+
+    def fold(self, row: Any, key: Key, fact: Any, /) -> Any:
+        """The row after one fact; `row` is None before the first, None as result deletes it."""
+        ...
+
+
+class Log(Protocol):
+    async def after(
+        self, position: int, /, *, limit: int, until: int | None = None
+    ) -> Sequence[Envelope]:
+        """The next events in position order, after `position`, up to and including `until`."""
+        ...
+
+    async def last(self) -> int:
+        """The position of the newest event; 0 for an empty log."""
+        ...
+
+
+class Sink(Protocol):
+    """The tables of a set of views and the position each stands at."""
+
+    async def positions(self, views: Collection[str], /) -> Mapping[str, int]: ...
+
+    async def load(self, view: View, keys: Collection[Key], /) -> Mapping[Key, Row]: ...
+
+    async def save(self, changes: Sequence["Change"], /) -> None:
+        """All changes and all checkpoints in one database transaction.
+
+        Raises:
+            Expelled: some checkpoint was not at `Change.before`: another runner moved it.
+        """
+        ...
+
+
+class Change(Struct, frozen=True):
+    view: Any  # View
+    rows: Mapping[Key, Row | None]  # None deletes
+    before: int
+    after: int
+
+
+class Expelled(Exception):
+    """Another runner moved this view's checkpoint; load again before going on."""

@@ -1,0 +1,1 @@
+"""Edge: what drives folds, sagas and counterparties from the log."""
