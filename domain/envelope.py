@@ -21,9 +21,7 @@ class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True):
     request_hash: str  # HMAC-SHA256 of the request body, hex
     home: str  # partition key: an account id, otherwise the stream
     previous: str = ""  # hash of the stream's previous event, hex; "" before the first
-    effective_at: datetime | None = (
-        None  # when it was so in the world; None: recorded_at
-    )
+    effective_at: datetime | None = None  # when it was so in the world; None: recorded_at
     causation_id: str = ""  # what directly caused it: a stream@version, or ""
     correlation_id: str = ""  # the conversation; "": the message id
     read: dict[str, int] = {}  # versions of the other streams the decision looked at

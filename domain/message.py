@@ -23,9 +23,7 @@ PersonalText = Annotated[str | Erased, PERSONAL]
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-class Command(
-    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
-):
+class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """A request by its imperative class name; the message id travels beside it, not in it."""
 
     INTERNAL: ClassVar[bool] = False

@@ -1,0 +1,302 @@
+"""What may be asked of an account. Reports (`INTERNAL`) already happened and are never refused."""
+
+from datetime import date
+from decimal import Decimal
+from typing import ClassVar
+
+from domain.account.events import Charge, LotMove, Owner, Power
+from domain.fix import Side
+from domain.message import Command, PersonalText
+
+
+class Internal(Command):
+    INTERNAL: ClassVar[bool] = True
+
+
+class OpenAccount(Command):
+    account_id: str
+    client_id: str
+    base_currency: str
+    lot_method: str = "FIFO"
+    account_type: str = "cash"
+    owners: tuple[Owner, ...] = ()
+
+
+class AuthorisePerson(Command):
+    account_id: str
+    power: Power
+
+
+class RevokePerson(Command):
+    account_id: str
+    person_id: str
+
+
+class ChangeLotMethod(Command):
+    account_id: str
+    lot_method: str
+
+
+class BlockAccount(Command):
+    account_id: str
+    reason: str
+
+
+class UnblockAccount(Command):
+    account_id: str
+    reason: str = ""
+
+
+class SetClosingOnly(Command):
+    account_id: str
+    reason: str
+
+
+class CloseAccount(Command):
+    account_id: str
+
+
+class DepositCash(Command):
+    """A booked receipt; without `available_on` it is collected at once."""
+
+    account_id: str
+    amount: Decimal
+    currency: str
+    reference: str
+    available_on: date | None = None
+
+
+class ReturnDeposit(Command):
+    """The bank took a receipt back; recorded even into debit."""
+
+    account_id: str
+    amount: Decimal
+    currency: str
+    reference: str
+    reason: str = ""
+
+
+class WithdrawCash(Command):
+    account_id: str
+    amount: Decimal
+    currency: str
+    reference: str
+    payee: PersonalText | None = None
+
+
+class CancelWithdrawal(Command):
+    account_id: str
+    payment_id: str
+    reason: str = "client"
+
+
+class SendWithdrawal(Internal):
+    account_id: str
+    payment_id: str
+
+
+class CompleteWithdrawal(Internal):
+    account_id: str
+    payment_id: str
+
+
+class RejectWithdrawal(Internal):
+    account_id: str
+    payment_id: str
+    reason: str
+
+
+class ReturnWithdrawal(Internal):
+    account_id: str
+    payment_id: str
+    amount: Decimal
+    currency: str
+    reason: str
+
+
+class ReserveForOrder(Internal):
+    """Hold for an order (or change its hold after a replace): cash for a buy, shares for a sale."""
+
+    account_id: str
+    order_id: str
+    side: Side
+    isin: str
+    currency: str
+    qty: Decimal
+    amount: Decimal  # cash to hold: worst price x qty + estimated charges; for a sale: 0
+    qty_done: Decimal = Decimal(0)  # already filled (a replace): holds are for the rest
+
+
+class ReleaseHold(Internal):
+    account_id: str
+    order_id: str
+
+
+class BookTrade(Internal):
+    """A report: an execution that happened. Never refused, booked once per trade_id."""
+
+    account_id: str
+    trade_id: str
+    order_id: str
+    exec_id: str
+    instrument_id: str
+    isin: str
+    side: Side
+    qty: Decimal
+    price: Decimal
+    currency: str
+    gross: Decimal
+    trade_date: date
+    settl_date: date
+    country: str = "US"  # place of the charges' schedule (taxes and levies)
+
+
+class Booked(Command):
+    """A booked trade's facts, carried by the bust that undoes it."""
+
+    exec_id: str
+    isin: str
+    side: Side
+    qty: Decimal
+    currency: str
+    gross: Decimal
+    charges: tuple[Charge, ...]
+    lots: tuple[LotMove, ...]
+    trade_date: date
+
+
+class BustTrade(Internal):
+    """A report (ExecType H): the trade did not happen after all. Never refused."""
+
+    account_id: str
+    trade_id: str
+    order_id: str
+    booked: Booked
+    settl_date: date  # of the reverse obligation, if any part has settled
+    reason: str = ""
+
+
+class SelectLots(Command):
+    """Choose the lots of a sale, until its settlement date."""
+
+    account_id: str
+    trade_id: str
+    lots: dict[str, Decimal]  # lot id -> quantity
+
+
+class SettleObligation(Internal):
+    """A report (sese.025), deduplicated by confirmation_id."""
+
+    account_id: str
+    obligation_id: str
+    qty: Decimal
+    amount: Decimal
+    value_date: date
+    confirmation_id: str
+
+
+class RecordFailing(Internal):
+    account_id: str
+    obligation_id: str
+    reason: str
+    whose: str = "counterparty"
+
+
+class ConvertCurrency(Command):
+    """Buy `buy_amount` of one currency at the last fixing with the house's margin."""
+
+    account_id: str
+    fx_id: str
+    buy_currency: str
+    buy_amount: Decimal
+    sell_currency: str
+
+
+class SettleFx(Internal):
+    account_id: str
+    fx_id: str
+    value_date: date
+
+
+class AccrueFee(Command):
+    """One day's fee on a fee base (a NAV): annual rate x base x days / 365."""
+
+    account_id: str
+    accrual_date: date
+    fee_base: Decimal
+    annual_rate: Decimal
+    currency: str
+    days: int = 1
+
+
+class ChargeFee(Command):
+    account_id: str
+    currency: str
+    period_end: date
+    vat_rate: Decimal = Decimal(0)
+
+
+class CreditInterest(Command):
+    account_id: str
+    currency: str
+    amount: Decimal
+    value_date: date
+
+
+class DebitInterest(Command):
+    account_id: str
+    currency: str
+    amount: Decimal
+    value_date: date
+
+
+class TransferCash(Command):
+    transfer_id: str
+    account_id: str
+    to_account_id: str
+    currency: str
+    amount: Decimal
+
+
+class ReceiveCash(Internal):
+    account_id: str
+    transfer_id: str
+    from_account_id: str
+    currency: str
+    amount: Decimal
+
+
+class TransferSecurities(Command):
+    transfer_id: str
+    account_id: str
+    to_account_id: str
+    instrument_id: str
+    isin: str
+    qty: Decimal
+
+
+class ReceiveSecurities(Internal):
+    account_id: str
+    transfer_id: str
+    from_account_id: str
+    instrument_id: str
+    isin: str
+    currency: str
+    lots: tuple[LotMove, ...]
+
+
+class UndoTransfer(Internal):
+    account_id: str
+    transfer_id: str
+    reason: str
+
+
+class PostAdjustment(Command):
+    account_id: str
+    adjustment_id: str
+    currency: str
+    amount: Decimal  # signed: + credits the client
+    reason: str
+    evidence: str
+    requested_by: str
+    approved_by: str

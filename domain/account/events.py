@@ -1,0 +1,402 @@
+"""What happens on `account-{id}`: all that changes an account's cash, holds, lots, settled figures.
+
+Amounts are positive unless named signed; money at the currency's minor unit, quantities up to 8
+decimals. The journal lines (J..) that each event posts are in `domain/ledger.py`.
+"""
+
+from datetime import date
+from decimal import Decimal
+
+from msgspec import Struct
+
+from domain.message import Event, PersonalText
+from domain.fix import Side
+
+
+class Owner(Struct, frozen=True, kw_only=True):
+    client_id: str
+    share: Decimal = Decimal(1)  # of 1
+
+
+class Power(Struct, frozen=True, kw_only=True):
+    """What an authorised person may do, from when to when, up to which amount an order."""
+
+    person_id: str
+    trade: bool = False
+    withdraw: bool = False
+    limit: Decimal | None = None  # in the account's base currency
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
+class Charge(Struct, frozen=True, kw_only=True):
+    """One charge of a trade. `authority` "" is ours (H.COMM), otherwise C.TAX[authority]."""
+
+    kind: str  # commission, section_31, stamp_duty ...
+    amount: Decimal
+    authority: str = ""
+
+
+class LotMove(Struct, frozen=True, kw_only=True):
+    """Signed change of one lot: + acquired, - disposed of."""
+
+    lot_id: str
+    qty: Decimal  # signed
+    cost: Decimal  # signed, total, in the trade's currency, purchase charges included
+    cost_base: Decimal  # signed, total, in the account's base currency at the trade date's rate
+    acquired_on: date  # trade date of the purchase; the holding period starts the day after
+    proceeds: Decimal = Decimal(0)  # this move's share of net sale proceeds (disposals)
+
+
+class AccountOpened(Event, tag="account.opened"):
+    account_id: str
+    client_id: str
+    base_currency: str
+    lot_method: str
+    account_type: str = "cash"
+    owners: tuple[Owner, ...] = ()
+
+
+class PersonAuthorised(Event, tag="account.person_authorised"):
+    account_id: str
+    power: Power
+
+
+class PersonRevoked(Event, tag="account.person_revoked"):
+    account_id: str
+    person_id: str
+
+
+class LotMethodChanged(Event, tag="account.lot_method_changed"):
+    account_id: str
+    lot_method: str  # for disposals from now on
+
+
+class AccountRestricted(Event, tag="account.restricted"):
+    """The account's state was set: open, closing_only, blocked, dormant, closing, closed."""
+
+    account_id: str
+    status: str
+    reason: str = ""
+
+
+class CashDeposited(Event, tag="cash.deposited"):
+    """J1: a booked receipt (camt BOOK), identified. Uncollected until `available_on`."""
+
+    account_id: str
+    amount: Decimal
+    currency: str
+    reference: str
+    value_date: date
+    available_on: date | None = None
+
+
+class DepositReturned(Event, tag="cash.deposit_returned"):
+    """J1 undone: the bank took the receipt back (return, recall)."""
+
+    account_id: str
+    amount: Decimal
+    currency: str
+    reference: str
+    value_date: date
+    reason: str = ""
+    in_debit: bool = False
+
+
+class WithdrawalRequested(Event, tag="cash.withdrawal_requested"):
+    """J2: hold the amount. `payment_id` keys C.PAYOUT and the hold."""
+
+    account_id: str
+    client_id: str
+    payment_id: str
+    amount: Decimal
+    currency: str
+    reference: str
+    payee: PersonalText | None = None
+
+
+class WithdrawalSent(Event, tag="cash.withdrawal_sent"):
+    """J2: hold off, in flight (pain.001 went out)."""
+
+    account_id: str
+    payment_id: str
+    amount: Decimal
+    currency: str
+
+
+class WithdrawalCompleted(Event, tag="cash.withdrawal_completed"):
+    """J2: debited by the bank (camt BOOK)."""
+
+    account_id: str
+    payment_id: str
+    amount: Decimal
+    currency: str
+    value_date: date
+
+
+class WithdrawalRejected(Event, tag="cash.withdrawal_rejected"):
+    """J2*: pain.002 RJCT while in flight: back to the client."""
+
+    account_id: str
+    payment_id: str
+    amount: Decimal
+    currency: str
+    reason: str
+
+
+class WithdrawalReturned(Event, tag="cash.withdrawal_returned"):
+    """J2*: money came back after the debit."""
+
+    account_id: str
+    payment_id: str
+    amount: Decimal
+    currency: str
+    value_date: date
+    reason: str
+
+
+class WithdrawalCancelled(Event, tag="cash.withdrawal_cancelled"):
+    """J2*: cancelled before it was sent: hold off."""
+
+    account_id: str
+    payment_id: str
+    amount: Decimal
+    currency: str
+    reason: str
+
+
+class FundsReserved(Event, tag="funds.reserved"):
+    """J3: cash (a buy) or shares (a sale) held for an order; `unit` currency or ISIN."""
+
+    account_id: str
+    order_id: str
+    unit: str
+    amount: Decimal  # total now held for the order
+    added: Decimal  # signed change of the hold by this event (a replace may shrink it)
+    qty: Decimal  # of the order, to release pro rata
+
+
+class HoldReleased(Event, tag="hold.released"):
+    """J3 undone: the rest of an order's hold, at the order's end."""
+
+    account_id: str
+    order_id: str
+    unit: str
+    amount: Decimal
+
+
+class TradeBooked(Event, tag="trade.booked"):
+    """J4, J5, J7 (J23 with accrued interest): one execution on trade date."""
+
+    account_id: str
+    trade_id: str  # also the obligation's id: C.STREET[trade_id, account]
+    order_id: str
+    exec_id: str
+    instrument_id: str
+    isin: str
+    side: Side
+    qty: Decimal
+    price: Decimal
+    currency: str  # settlement currency
+    gross: Decimal  # principal: qty x price x factors, rounded once
+    accrued_interest: Decimal = Decimal(0)
+    charges: tuple[Charge, ...] = ()
+    lots: tuple[LotMove, ...]
+    trade_date: date
+    settl_date: date
+    hold_unit: str = ""
+    hold_released: Decimal = Decimal(0)
+    base_rate: Decimal = Decimal(1)  # base currency per unit of `currency` used for cost_base
+    in_debit: bool = False  # cash went below zero: a case, never a refusal
+    oversold: Decimal = Decimal(0)  # sold beyond the lots: a case, never a refusal
+
+
+class TradeBusted(Event, tag="trade.busted"):
+    """J17, J18: the exact mirror of a booked trade; what had settled gets a reverse obligation."""
+
+    account_id: str
+    trade_id: str
+    order_id: str
+    exec_id: str
+    isin: str
+    side: Side  # of the busted trade
+    qty: Decimal
+    currency: str
+    gross: Decimal
+    accrued_interest: Decimal = Decimal(0)
+    charges: tuple[Charge, ...] = ()
+    lots: tuple[LotMove, ...]  # signed as they change the lots now (mirror of the booking)
+    open_qty: Decimal  # mirrored into C.STREET[trade_id]
+    open_amount: Decimal
+    reverse_id: str = ""  # C.STREET[reverse_id] takes the settled part
+    reverse_qty: Decimal = Decimal(0)
+    reverse_amount: Decimal = Decimal(0)
+    trade_date: date
+    settl_date: date | None = None  # of the reverse obligation
+    reason: str = ""
+    in_debit: bool = False
+
+
+class LotsSelected(Event, tag="lots.selected"):
+    """The client's choice of lots for a sale, until its settlement date: lots re-assigned."""
+
+    account_id: str
+    trade_id: str
+    isin: str
+    lots: tuple[LotMove, ...]  # signed: restores the old picks and takes the new
+
+
+class ObligationSettled(Event, tag="obligation.settled"):
+    """J6, J8: the custodian confirmed (sese.025) a part or all of an obligation."""
+
+    account_id: str
+    obligation_id: str
+    isin: str
+    side: Side  # BUY: stock in, cash out
+    qty: Decimal
+    amount: Decimal
+    currency: str
+    value_date: date
+    rest_qty: Decimal  # still open afterwards; 0 on the last part
+    confirmation_id: str
+
+
+class ObligationFailing(Event, tag="obligation.failing"):
+    """J8: unsettled at close of its settlement date. Posts nothing."""
+
+    account_id: str
+    obligation_id: str
+    rest_qty: Decimal
+    reason: str
+    whose: str = "counterparty"
+
+
+class FxBooked(Event, tag="fx.booked"):
+    """J14: the client buys one currency for another; the margin is the house's."""
+
+    account_id: str
+    fx_id: str
+    buy_currency: str
+    buy_amount: Decimal
+    sell_currency: str
+    dealer_amount: Decimal  # sell currency at the dealer rate, owed to the market
+    margin: Decimal  # sell currency, on top
+    client_rate: Decimal  # sell currency per unit bought
+    dealer_rate: Decimal
+    trade_date: date
+    value_date: date
+
+
+class FxSettled(Event, tag="fx.settled"):
+    account_id: str
+    fx_id: str
+    buy_currency: str
+    buy_amount: Decimal
+    sell_currency: str
+    sell_amount: Decimal
+    value_date: date
+
+
+class FeeAccrued(Event, tag="fee.accrued"):
+    """J15: the difference of the rounded running total; may be zero days apart, never negative."""
+
+    account_id: str
+    currency: str
+    amount: Decimal
+    exact_total: Decimal  # running total since the last charge, 12 decimals
+    accrual_date: date
+
+
+class FeeCharged(Event, tag="fee.charged"):
+    """J15: the accrued total with VAT taken from the client's cash."""
+
+    account_id: str
+    currency: str
+    net: Decimal
+    vat: Decimal
+    period_end: date
+    in_debit: bool = False
+
+
+class InterestCredited(Event, tag="interest.credited"):
+    """J20: the client's part of the interest."""
+
+    account_id: str
+    currency: str
+    amount: Decimal
+    value_date: date
+
+
+class InterestDebited(Event, tag="interest.debited"):
+    account_id: str
+    currency: str
+    amount: Decimal
+    value_date: date
+    in_debit: bool = False
+
+
+class CashTransferredOut(Event, tag="transfer.cash_out"):
+    """J16: first stream of two; C.XFER[transfer_id] holds it until the other takes it."""
+
+    account_id: str
+    transfer_id: str
+    to_account_id: str
+    currency: str
+    amount: Decimal
+
+
+class CashTransferredIn(Event, tag="transfer.cash_in"):
+    account_id: str
+    transfer_id: str
+    from_account_id: str
+    currency: str
+    amount: Decimal
+
+
+class SecuritiesTransferredOut(Event, tag="transfer.securities_out"):
+    """J16 with lots, cost and dates; custody does not move."""
+
+    account_id: str
+    transfer_id: str
+    to_account_id: str
+    isin: str
+    instrument_id: str
+    currency: str
+    lots: tuple[LotMove, ...]  # negative
+
+
+class SecuritiesTransferredIn(Event, tag="transfer.securities_in"):
+    account_id: str
+    transfer_id: str
+    from_account_id: str
+    isin: str
+    instrument_id: str
+    currency: str
+    lots: tuple[LotMove, ...]  # positive
+
+
+class TransferUndone(Event, tag="transfer.undone"):
+    """The receiving account refused: the first stream takes cash or lots back."""
+
+    account_id: str
+    transfer_id: str
+    currency: str = ""
+    amount: Decimal = Decimal(0)
+    isin: str = ""
+    instrument_id: str = ""
+    lots: tuple[LotMove, ...] = ()
+    reason: str = ""
+
+
+class AdjustmentPosted(Event, tag="adjustment.posted"):
+    """A manual cash entry against the house's error account, with a second person."""
+
+    account_id: str
+    adjustment_id: str
+    currency: str
+    amount: Decimal  # signed: + credits the client
+    reason: str
+    evidence: str
+    requested_by: str
+    approved_by: str
+    in_debit: bool = False

@@ -1,0 +1,55 @@
+"""FIX 4.4 words, in our spelling, that orders, accounts and views share."""
+
+from enum import StrEnum
+
+
+class Side(StrEnum):
+    BUY = "BUY"
+    SELL = "SELL"
+    SELL_SHORT = "SELL_SHORT"
+
+
+class OrdType(StrEnum):
+    MARKET = "MARKET"
+    LIMIT = "LIMIT"
+    STOP = "STOP"
+    STOP_LIMIT = "STOP_LIMIT"
+
+
+class TimeInForce(StrEnum):
+    DAY = "DAY"
+    GTC = "GTC"
+    IOC = "IOC"
+    FOK = "FOK"
+    GTD = "GTD"
+    OPG = "OPG"
+    CLS = "CLS"
+
+
+class OrdStatus(StrEnum):
+    """Tag 39. By precedence, the highest that holds is shown (`domain.order.status`)."""
+
+    PENDING_NEW = "PENDING_NEW"
+    NEW = "NEW"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    DONE_FOR_DAY = "DONE_FOR_DAY"
+    CANCELED = "CANCELED"
+    PENDING_CANCEL = "PENDING_CANCEL"
+    STOPPED = "STOPPED"
+    REJECTED = "REJECTED"
+    SUSPENDED = "SUSPENDED"
+    CALCULATED = "CALCULATED"
+    EXPIRED = "EXPIRED"
+    PENDING_REPLACE = "PENDING_REPLACE"
+
+
+class OrdRejReason(StrEnum):
+    """Tag 103, the values that we give."""
+
+    BROKER_OPTION = "0"
+    UNKNOWN_SYMBOL = "1"
+    EXCHANGE_CLOSED = "2"
+    EXCEEDS_LIMIT = "3"
+    DUPLICATE = "6"
+    OTHER = "99"
