@@ -9,8 +9,8 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from domain.message import Event, PersonalText
 from domain.fix import Side
+from domain.message import Event, PersonalText
 
 
 class Owner(Struct, frozen=True, kw_only=True):
