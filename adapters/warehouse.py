@@ -1,0 +1,213 @@
+"""The warehouse port's one client: an embedded owner process or a ClickHouse server, same code.
+
+    chdb:///data/warehouse                     attaches to the process that owns the directory,
+                                               starting it where there is none
+    clickhouse://user:password@host:8123/db    a server (`clickhouses://` with TLS)
+
+A lost connection (the owner crashed, or ended with the process that had started it) is healed
+here: attach or start again, then repeat what is safe to repeat. That is every call: queries
+change nothing, inserts carry a deduplication token, and `command` takes idempotent statements
+only. An analyst's statement is repeated once at most: it may be what killed the owner.
+"""
+
+import asyncio
+import re
+import socket
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import unquote, urlsplit
+
+import clickhouse_connect
+import pyarrow as pa
+from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
+from clickhouse_connect.driver.httputil import get_pool_manager
+
+from adapters.warehouse_owner import Child, NotStarted, attach
+
+DATABASE = "tidemark"
+ATTEMPTS_MAX = 4
+ANALYST_ATTEMPTS_MAX = 2
+THREADS = 4
+TIMEOUT_S = 300
+AUTHENTICATION_FAILED = 516
+SOCKET_OPTIONS = [  # head and body of a request leave in two writes: 40 ms a statement otherwise
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+]
+
+T = TypeVar("T")
+
+
+class Answer(NamedTuple):
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[Any, ...]]
+
+
+class WarehouseError(Exception):
+    """ClickHouse declined a statement. `code` is its error code (164: not at this door)."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class WarehouseUnavailable(Exception):
+    """The warehouse cannot be reached or started; the text is one line for its operator."""
+
+
+class Warehouse:
+    """Connects at the first call, or at `open`; safe to share between tasks."""
+
+    def __init__(self, url: str, *, idle_s: float = 0.0) -> None:
+        """`idle_s`: a process that we have to start outlives us until so long unused.
+
+        Raises:
+            ValueError: not a warehouse URL.
+        """
+        self._url = urlsplit(url)
+        if self._url.scheme not in ("chdb", "clickhouse", "clickhouses"):
+            raise ValueError(f"{url!r}: expected chdb:///directory or clickhouse://host:port/db")
+        if self._url.scheme == "chdb" and not self._url.path.strip("/"):
+            raise ValueError(f"{url!r} names no directory")
+        self._idle_s = idle_s
+        self._threads = ThreadPoolExecutor(THREADS, "warehouse")
+        self._connecting = threading.Lock()
+        self._client: Any = None
+        self._child: Child | None = None
+
+    async def open(self) -> None:
+        """Connect now, so that what is wrong is said at the start.
+
+        Raises:
+            WarehouseUnavailable: it cannot be reached or started.
+        """
+        await self._call(lambda client: client.command("SELECT 1"), ATTEMPTS_MAX)
+
+    async def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Answer:
+        """Rows of our own SQL; parameters as `{name:Type}` in it, times come back in UTC."""
+        return await self._call(lambda client: _answer(client, sql, params), ATTEMPTS_MAX)
+
+    async def readonly(self, sql: str, *, max_rows: int, timeout_s: float) -> Answer:
+        """Rows of somebody else's SQL: reads only, bounded in rows, bytes, memory and time.
+
+        Raises:
+            WarehouseError: declined: 164 not a plain read, 396 over max_rows, 159 too slow.
+        """
+        limits = {
+            "max_result_rows": max_rows,
+            "result_overflow_mode": "throw",
+            "max_execution_time": max(1, round(timeout_s)),
+            "readonly": 1,
+        }
+        sql = sql.strip().rstrip(";")
+        return await self._call(
+            lambda client: _answer(client, sql, None, limits), ANALYST_ATTEMPTS_MAX
+        )
+
+    async def command(self, sql: str) -> None:
+        """Run an idempotent statement (CREATE ... IF NOT EXISTS, CREATE OR REPLACE VIEW)."""
+        await self._call(lambda client: client.command(sql), ATTEMPTS_MAX)
+
+    async def insert_arrow(self, table: str, rows: pa.Table, *, token: str) -> None:
+        """One block of columns. The same token with the same rows counts once, so it may repeat."""
+        settings = {"insert_deduplication_token": token, "max_partitions_per_insert_block": 0}
+        await self._call(
+            lambda client: client.insert_arrow(table, rows, settings=settings), ATTEMPTS_MAX
+        )
+
+    async def close(self) -> None:
+        """Disconnect; end the process if we started it to live with us."""
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._close)
+        self._threads.shutdown(wait=False)
+
+    async def _call(self, operation: Callable[[Any], T], attempts: int) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._attempt, operation, attempts)
+
+    def _attempt(self, operation: Callable[[Any], T], attempts: int) -> T:
+        lost: Exception | None = None
+        for _ in range(attempts):
+            client = None
+            try:
+                client = self._connected()
+                return operation(client)
+            except OperationalError as error:
+                lost = error
+            except DatabaseError as error:
+                if error.code != AUTHENTICATION_FAILED:
+                    raise WarehouseError(_said(error), error.code or 0) from error
+                lost = error  # another owner has taken the port since
+            except NotStarted as error:
+                raise WarehouseUnavailable(str(error)) from error
+            self._forget(client)
+        raise WarehouseUnavailable(f"{self._where()} does not answer: {_line(lost)}") from lost
+
+    def _connected(self) -> Any:
+        with self._connecting:
+            if self._client is None:
+                self._client = self._connect()
+            return self._client
+
+    def _connect(self) -> Any:
+        common: dict[str, Any] = {
+            "tz_mode": "aware", "autogenerate_session_id": False, "query_retries": 0,
+            "send_receive_timeout": TIMEOUT_S,
+            "pool_mgr": get_pool_manager(maxsize=THREADS, socket_options=SOCKET_OPTIONS),
+        }  # fmt: skip
+        if self._url.scheme == "chdb":
+            owner, child = attach(Path(unquote(self._url.path)), idle_s=self._idle_s)
+            self._child = child or self._child
+            return clickhouse_connect.get_client(
+                host="127.0.0.1", port=owner.port, username=DATABASE, password=owner.token,
+                database=DATABASE, compress=False, **common,
+            )  # fmt: skip
+        return clickhouse_connect.get_client(
+            host=self._url.hostname,
+            port=self._url.port or 8123,
+            username=unquote(self._url.username or "default"),
+            password=unquote(self._url.password or ""),
+            database=self._url.path.strip("/") or DATABASE,
+            secure=self._url.scheme == "clickhouses",
+            **common,
+        )
+
+    def _forget(self, client: Any) -> None:
+        with self._connecting:
+            if client is not None and self._client is client:
+                self._client = None
+
+    def _close(self) -> None:
+        with self._connecting:
+            if self._client is not None:
+                self._client.close()
+                self._client = None
+            if self._child is not None:
+                self._child.stop()
+                self._child = None
+
+    def _where(self) -> str:
+        return f"{self._url.scheme}://{self._url.hostname or ''}{self._url.path}"
+
+
+def _answer(
+    client: Any,
+    sql: str,
+    params: Mapping[str, Any] | None,
+    settings: Mapping[str, Any] | None = None,
+) -> Answer:
+    result = client.query(sql, parameters=dict(params or {}), settings=dict(settings or {}))
+    return Answer(tuple(result.column_names), result.result_rows)
+
+
+def _said(error: DatabaseError) -> str:
+    """What the engine said, without the transport's words around it."""
+    text = re.sub(r"\s*\(for url [^)]*\)\s*$", "", str(error))
+    return re.sub(r"^.*?Code: \d+\. (?:DB::Exception: )*", "", text, flags=re.DOTALL)
+
+
+def _line(error: Exception | None) -> str:
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__

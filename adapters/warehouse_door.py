@@ -1,0 +1,154 @@
+"""The warehouse child's HTTP side: as much of ClickHouse's interface as clickhouse-connect uses.
+
+A statement stands in the body or in `query`, parameters in `param_x`, settings in the rest of
+the query string; insert bodies are bytes in a format. Errors are 500 with
+X-ClickHouse-Exception-Code. `readonly=1` chooses the analysts' door. The password is the token
+of the lock file; the user name says nothing.
+"""
+
+import asyncio
+import base64
+import binascii
+import hmac
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from adapters.warehouse_engine import Engine, StatementFailed
+
+BODY_MAX = 512 << 20
+THREADS_MAX = 8
+ANALYSTS_MAX = 2  # analysts' statements at a time: they may not starve the loader
+
+TRANSPORT = frozenset(
+    {
+        "database", "buffer_size", "session_id", "session_timeout", "session_check", "query_id",
+        "quota_key", "compress", "decompress", "wait_end_of_query", "client_protocol_version",
+        "role", "send_progress_in_http_headers", "http_headers_progress_interval_ms",
+        "enable_http_compression", "query", "default_format",
+        "cancel_http_readonly_queries_on_client_close",
+    }
+)  # fmt: skip
+"""Parameters of the HTTP request that the engine would refuse as unknown settings."""
+
+_INSERT = re.compile(
+    rb"\s*(INSERT\s+INTO\s.*?)\s+FORMAT\s+(\w+)[ \t]*\r?\n?", re.IGNORECASE | re.DOTALL
+)
+_FORMAT = re.compile(r"\bFORMAT\s+(\w+)\s*;?\s*$", re.IGNORECASE)
+
+T = TypeVar("T")
+
+
+class Door:
+    """The HTTP side: authenticates, takes the request apart, runs it on a thread."""
+
+    def __init__(self, engine: Engine, token: str) -> None:
+        self._engine = engine
+        self._token = token
+        self._threads = ThreadPoolExecutor(THREADS_MAX, "statement")
+        self._analysts = asyncio.Semaphore(ANALYSTS_MAX)
+        self._running = 0
+        self._last = time.monotonic()
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/ping", self._ping, methods=["GET"]),
+                Route("/", self._serve, methods=["GET", "POST"]),
+            ]
+        )
+
+    @property
+    def idle_s(self) -> float:
+        return 0.0 if self._running else time.monotonic() - self._last
+
+    async def _ping(self, _: Request) -> Response:
+        return PlainTextResponse("Ok.\n")
+
+    async def _serve(self, request: Request) -> Response:
+        if not self._knows(request.headers.get("authorization", "")):
+            return _failure(StatementFailed("Code: 516. Authentication failed"), status=403)
+        self._running += 1
+        try:
+            return await self._answer(request)
+        except StatementFailed as error:
+            return _failure(error)
+        finally:
+            self._running -= 1
+            self._last = time.monotonic()
+
+    def _knows(self, header: str) -> bool:
+        kind, _, credentials = header.partition(" ")
+        try:
+            _, _, password = base64.b64decode(credentials).partition(b":")
+        except binascii.Error:
+            return False
+        return kind.lower() == "basic" and hmac.compare_digest(password, self._token.encode())
+
+    async def _answer(self, request: Request) -> Response:
+        query = dict(request.query_params)
+        body = await _body(request)
+        params = {k[6:]: v for k, v in query.items() if k.startswith("param_")}
+        settings = {
+            k: v for k, v in query.items() if k not in TRANSPORT and not k.startswith("param_")
+        }
+        head = query.get("query", "").encode()
+        statement = head or body
+        if not _readonly(settings) and (insert := _INSERT.match(statement)):
+            block = body if head else body[insert.end() :]
+            return await self._insert(insert, block, settings)
+        sql = (head + b"\n" + body if head and body else statement).decode("utf-8", "replace")
+        return await self._select(sql, query.get("default_format", ""), params, settings)
+
+    async def _insert(
+        self, insert: re.Match[bytes], block: bytes, settings: Mapping[str, str]
+    ) -> Response:
+        sql, form = insert.group(1).decode(), insert.group(2).decode()
+        rows = await self._thread(lambda: self._engine.insert(sql, form, block, settings))
+        return Response(headers={"X-ClickHouse-Summary": json.dumps({"written_rows": str(rows)})})
+
+    async def _select(
+        self, sql: str, form: str, params: Mapping[str, str], settings: Mapping[str, str]
+    ) -> Response:
+        embedded = _FORMAT.search(sql)
+        form = embedded.group(1) if embedded else form or "TabSeparated"
+        if _readonly(settings):
+            async with self._analysts:
+                out = await self._thread(lambda: self._engine.analyse(sql, form, params, settings))
+        else:
+            out = await self._thread(lambda: self._engine.run(sql, form, params, settings))
+        headers = {"X-ClickHouse-Format": form, "X-ClickHouse-Timezone": "UTC"} if out else {}
+        return Response(out, headers=headers, media_type="application/octet-stream")
+
+    async def _thread(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
+
+
+def _readonly(settings: Mapping[str, str]) -> bool:
+    return settings.get("readonly", "0") != "0"
+
+
+async def _body(request: Request) -> bytes:
+    """The whole body, bounded; multipart forms (very long parameters) are not spoken."""
+    if request.headers.get("content-type", "").startswith("multipart/"):
+        raise StatementFailed("Code: 48. Form-encoded parameters are not supported")
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > BODY_MAX:
+            raise StatementFailed(f"Code: 307. The body is over {BODY_MAX} bytes")
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _failure(error: StatementFailed, status: int = 500) -> Response:
+    headers = {"X-ClickHouse-Exception-Code": str(error.code)}
+    return PlainTextResponse(str(error), status_code=status, headers=headers)

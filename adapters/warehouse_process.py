@@ -1,0 +1,135 @@
+"""The child that owns the embedded warehouse: chdb behind ClickHouse's HTTP interface.
+
+    python -m adapters.warehouse_process --dir DIR [--with-parent] [--idle SECONDS]
+
+chdb holds its directory exclusively and a native crash takes its process along, so one child
+owns it, and everyone else sends SQL over loopback with the client that they would use for a
+server. `DIR/owner.lock` is flocked by the owner for as long as it lives and says {pid, port,
+token}; a second child on the same directory ends with the status `HELD`.
+
+It ends on SIGTERM, after `--idle` seconds of silence, or when its parent is gone
+(`--with-parent`: end of file on stdin. A parent-death signal would come when the spawning
+*thread* ends; the pipe closes with the process, however it dies).
+"""
+
+import argparse
+import asyncio
+import fcntl
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import uvicorn
+
+if TYPE_CHECKING:
+    from adapters.warehouse_door import Door
+
+LOCK = "owner.lock"
+HELD = 3  # exit status: another process owns the directory
+GRACE_S = 5
+LOCK_TRIES = 40  # someone may be looking whether it is held: try for two seconds
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, without its habit of raising the signal again before the engine is closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        self.should_exit = True
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="warehouse", description="Owns the embedded warehouse.")
+    parser.add_argument("--dir", type=Path, required=True)
+    parser.add_argument("--with-parent", action="store_true", help="end when stdin ends")
+    parser.add_argument("--idle", type=float, default=0, help="end after so many idle seconds")
+    options = parser.parse_args()
+    options.dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = _own(options.dir / LOCK)
+    if lock is None:
+        print(f"{options.dir} is owned: {(options.dir / LOCK).read_text()}", file=sys.stderr)
+        return HELD
+    asyncio.run(_serve(options.dir, lock, with_parent=options.with_parent, idle_s=options.idle))
+    return 0
+
+
+def _own(path: Path) -> TextIO | None:
+    """The lock file, held until this process ends; None when somebody else holds it."""
+    lock = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.05)
+        else:
+            lock.truncate(0)  # what the last owner wrote is no longer true
+            return lock
+    lock.close()
+    return None
+
+
+async def _serve(directory: Path, lock: TextIO, *, with_parent: bool, idle_s: float) -> None:
+    from adapters.warehouse_door import Door  # noqa: PLC0415  (loads chdb: only the owner does)
+    from adapters.warehouse_engine import Engine  # noqa: PLC0415
+
+    engine = Engine(directory / "db")
+    token = secrets.token_hex(24)
+    door = Door(engine, token)
+    listening = socket.create_server(("127.0.0.1", 0), backlog=128)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # 40 ms an answer otherwise
+    server = _Server(
+        uvicorn.Config(
+            door.app(), log_level="warning", lifespan="off", timeout_graceful_shutdown=GRACE_S,
+            timeout_keep_alive=60, h11_max_incomplete_event_size=1 << 20,
+        )
+    )  # fmt: skip
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sign, server.stop)
+    if with_parent:
+        _end_with_parent(server)
+    _announce(lock, listening.getsockname()[1], token)
+    watch = asyncio.create_task(_end_when_idle(server, door, idle_s)) if idle_s else None
+    try:
+        await server.serve(sockets=[listening])
+    finally:
+        if watch:
+            watch.cancel()
+        engine.close()
+
+
+def _announce(lock: TextIO, port: int, token: str) -> None:
+    lock.seek(0)
+    lock.write(json.dumps({"pid": os.getpid(), "port": port, "token": token}))
+    lock.flush()
+
+
+def _end_with_parent(server: _Server) -> None:
+    def watch() -> None:
+        sys.stdin.buffer.read()  # returns at end of file: the parent is gone or has closed us
+        server.stop()
+        time.sleep(2 * GRACE_S)
+        os._exit(1)  # a native call that does not return may not keep the directory
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+async def _end_when_idle(server: _Server, door: "Door", idle_s: float) -> None:
+    while door.idle_s < idle_s:
+        await asyncio.sleep(min(1.0, idle_s / 4))
+    server.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
