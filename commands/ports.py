@@ -29,7 +29,6 @@ class Request(Struct, frozen=True, kw_only=True):
     effective_at: datetime | None = None
     causation_id: str = ""
     correlation_id: str = ""
-    request_hash: str = ""  # "" lets the handler hash the command itself
     keep: bool = False  # business ids (reports, saga commands) are remembered for ever
     dry_run: bool = False
 
@@ -85,15 +84,15 @@ class EventLog(Protocol):
     ) -> Sequence[Appended | Conflict | KeyReused]:
         """Append each proposal whole or not at all; a conflict never fails its neighbours.
 
-        Several proposals may follow each other on one stream (each expecting the head that
-        the one before leaves); when one fails, those behind it on that stream are conflicts.
+        Several proposals may follow each other on one stream; only the first needs the hash in
+        `expected`, and when one fails, those behind it on that stream are conflicts.
         """
         ...
 
     async def remembered(
-        self, keys: Sequence[tuple[str, str, str]], /
+        self, asked: Sequence[tuple[str, Request]], /
     ) -> Mapping[tuple[str, str], Appended | KeyReused]:
-        """What (stream, message id, request hash) did before, for those that are known."""
+        """What a request did to a stream before, by (stream, message id), where known."""
         ...
 
     async def heads(self, streams: Sequence[str], /) -> Mapping[str, Head]: ...

@@ -1,0 +1,136 @@
+"""Codec: events to stored bytes and back, by stable name and version, never by Python path.
+
+Personal fields (annotated in the domain) are stored as AES-GCM ciphertext under the data key of
+the event's client; without that key they read as `Erased`. Decimals are stored as plain strings:
+no exponent, ever.
+"""
+
+import base64
+import re
+from decimal import Decimal
+from typing import Any, get_type_hints
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from adapters.entropy import Entropy
+from adapters.keystore import KeyStore
+from adapters.upcasts import UPCASTS
+from domain.catalogue import EVENTS
+from domain.message import ERASED, PERSONAL, Event
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_decode_raw = msgspec.json.Decoder().decode
+_EXPONENT = re.compile(rb'"-?\d+(\.\d+)?E[+-]?\d+"')
+_SEALED = "aes-gcm:"
+_NONCE_BYTES = 12
+
+
+class UnknownEvent(Exception):
+    """The log holds a name or a version that this build was never taught."""
+
+
+def _personal_fields(cls: type[Event]) -> tuple[str, ...]:
+    hints = get_type_hints(cls, include_extras=True)
+    return tuple(name for name, hint in hints.items() if _is_personal(hint))
+
+
+def _is_personal(hint: Any) -> bool:
+    if PERSONAL in getattr(hint, "__metadata__", ()):
+        return True
+    return any(_is_personal(arg) for arg in getattr(hint, "__args__", ()))
+
+
+PERSONAL_FIELDS = {name: _personal_fields(cls) for name, cls in EVENTS.items()}
+_decoders = {name: msgspec.json.Decoder(cls) for name, cls in EVENTS.items()}
+
+
+def plain_json(event: object) -> bytes:
+    """JSON of a struct with every Decimal as a plain string."""
+    payload = _encode(event)
+    if not _EXPONENT.search(payload):
+        return payload
+    return _encode(_without_exponents(msgspec.to_builtins(event, builtin_types=(Decimal,))))
+
+
+def _without_exponents(value: Any) -> Any:
+    match value:
+        case Decimal():
+            return format(value, "f")
+        case dict():
+            return {k: _without_exponents(v) for k, v in value.items()}
+        case list() | tuple():
+            return [_without_exponents(v) for v in value]
+        case _:
+            return value
+
+
+class Codec:
+    def __init__(self, keys: KeyStore, entropy: Entropy) -> None:
+        self._keys, self._entropy = keys, entropy
+
+    def encode(self, event: Event, *, label: str) -> tuple[str, int, bytes]:
+        """(name, schema version, payload). `label` is unique per event: it derives the nonces."""
+        name = str(event.__struct_config__.tag)
+        payload = plain_json(event)
+        fields = PERSONAL_FIELDS[name]
+        if fields:
+            payload = self._seal(event, name, payload, fields=fields, label=label)
+        return name, event.VERSION, payload
+
+    def decode(self, name: str, schema: int, payload: bytes) -> Event:
+        """Decode one stored event, upcasting when it was written by an older build.
+
+        Raises:
+            UnknownEvent: no such name, or a version from the future.
+            msgspec.DecodeError: the bytes do not fit the event's schema.
+        """
+        cls = EVENTS.get(name)
+        if cls is None or schema > cls.VERSION:
+            raise UnknownEvent(f"unknown event {name} v{schema}")
+        fields = PERSONAL_FIELDS[name]
+        if schema == cls.VERSION and not fields:
+            return _decoders[name].decode(payload)
+        raw = _decode_raw(payload)
+        for v in range(schema, cls.VERSION):
+            raw = UPCASTS[name, v](raw)
+        if fields:
+            self._open(raw, cls, name, fields)
+        return msgspec.convert(raw, cls)
+
+    def _seal(
+        self, event: Event, name: str, payload: bytes, *, fields: tuple[str, ...], label: str
+    ) -> bytes:
+        raw = _decode_raw(payload)
+        subject = raw[event.SUBJECT]
+        cipher = AESGCM(self._keys.data_key(subject))
+        for field in fields:
+            if raw.get(field) is not None:
+                nonce = self._entropy.draw(_NONCE_BYTES, f"nonce:{label}:{field}")
+                aad = f"{subject}|{name}|{field}".encode()
+                sealed = nonce + cipher.encrypt(nonce, _encode(raw[field]), aad)
+                raw[field] = _SEALED + base64.b64encode(sealed).decode()
+        return _encode(raw)
+
+    def _open(
+        self, raw: dict[str, Any], cls: type[Event], name: str, fields: tuple[str, ...]
+    ) -> None:
+        subject = raw[cls.SUBJECT]
+        key = self._keys.find(subject)
+        for field in fields:
+            text = raw.get(field)
+            if isinstance(text, str) and text.startswith(_SEALED):
+                aad = f"{subject}|{name}|{field}".encode()
+                raw[field] = _unseal(key, text, aad)
+
+
+def _unseal(key: bytes | None, text: str, aad: bytes) -> Any:
+    if key is None:
+        return msgspec.to_builtins(ERASED)
+    sealed = base64.b64decode(text.removeprefix(_SEALED))
+    try:
+        clear = AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], aad)
+    except InvalidTag as e:
+        raise msgspec.DecodeError("personal data was altered, or its key is another's") from e
+    return _decode_raw(clear)

@@ -1,0 +1,238 @@
+"""The event log over any recorder: seals events into hash-chained bytes, opens them again.
+
+    stored state = {"metadata": ..., "payload": ...}          exact bytes, never re-serialised
+    hash         = SHA-256(previous hash | length of payload | payload | metadata)
+
+The metadata holds stream, version, name, message id and the previous hash, but no position: the
+chain of a stream is the same wherever its bytes are carried.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+import msgspec
+
+from adapters.codec import Codec, UnknownEvent, plain_json
+from adapters.recorder import Known, Recorder, Sealed, SnapshotRow, Stored, Write, Written
+from commands.ports import (
+    EMPTY,
+    Appended,
+    Conflict,
+    Head,
+    KeyReused,
+    Loaded,
+    Proposal,
+    Request,
+    Unreadable,
+)
+from adapters.domain_hash import DOMAIN_HASH
+from domain.catalogue import CATEGORIES
+from domain.envelope import Envelope, Metadata, category
+
+_NAMESPACE = UUID("7a1c3d0e-52b1-5d0a-9a53-74696465006d")
+_encode = msgspec.json.Encoder(order="deterministic").encode
+_meta_decoder = msgspec.json.Decoder(Metadata)
+
+
+class _Frame(msgspec.Struct):
+    metadata: msgspec.Raw
+    payload: msgspec.Raw
+
+
+_frame_decoder = msgspec.json.Decoder(_Frame)
+_states = {name: msgspec.msgpack.Decoder(type(d.INITIAL)) for name, d in CATEGORIES.items()}
+_encode_state = msgspec.msgpack.Encoder().encode
+
+
+def chain(previous: bytes, payload: bytes, metadata: bytes) -> bytes:
+    """The hash of an event, given that of its predecessor in the stream (b"" for the first)."""
+    return hashlib.sha256(previous + len(payload).to_bytes(4, "big") + payload + metadata).digest()
+
+
+def unframe(state: bytes) -> tuple[bytes, bytes]:
+    """(metadata, payload): the exact bytes of a stored state."""
+    frame = _frame_decoder.decode(state)
+    return bytes(frame.metadata), bytes(frame.payload)
+
+
+class RecorderLog:
+    """Implements `commands.ports.EventLog` and `projections.ports.Log`."""
+
+    def __init__(self, recorder: Recorder, codec: Codec, *, request_key: bytes) -> None:
+        self.recorder = recorder
+        self._codec, self._request_key = codec, request_key
+
+    async def load(self, streams: Sequence[str], /) -> Mapping[str, Loaded]:
+        found = await self.recorder.read(streams, domain_hash=DOMAIN_HASH)
+        out: dict[str, Loaded] = {}
+        for stream in streams:
+            read = found.get(stream)
+            snap = self._open_snapshot(read.snapshot) if read and read.snapshot else None
+            events = [self.open(s) for s in read.events] if read else []
+            head = snap[0] if snap else EMPTY
+            if events:
+                head = Head(events[-1].version, events[-1].hash)
+            out[stream] = Loaded(head, snap[1] if snap else None, events)
+        return out
+
+    async def append(
+        self, batch: Sequence[Proposal], /, *, now: datetime
+    ) -> Sequence[Appended | Conflict | KeyReused]:
+        tips: dict[str, str] = {}
+        writes = [self._seal(p, now, tips) for p in batch]
+        results = await self.recorder.append(writes, clock=now)
+        return [_outcome(w, r) for w, r in zip(writes, results, strict=True)]
+
+    async def remembered(
+        self, asked: Sequence[tuple[str, Request]], /
+    ) -> Mapping[tuple[str, str], Appended | KeyReused]:
+        found = await self.recorder.messages([(s, r.message_id) for s, r in asked])
+        out: dict[tuple[str, str], Appended | KeyReused] = {}
+        for stream, request in asked:
+            message = found.get((stream, request.message_id))
+            if message is None:
+                continue
+            same = message.request_hash == self._request_hash(request)
+            out[stream, request.message_id] = _replayed(message) if same else KeyReused()
+        return out
+
+    async def heads(self, streams: Sequence[str], /) -> Mapping[str, Head]:
+        found = await self.recorder.heads(streams)
+        return {s: Head(v, h.hex()) for s, (v, h) in found.items()}
+
+    async def snapshot(self, states: Mapping[str, tuple[Head, Any]], /) -> None:
+        rows = [
+            SnapshotRow(s, head.version, bytes.fromhex(head.hash), DOMAIN_HASH, _encode_state(st))
+            for s, (head, st) in states.items()
+        ]
+        await self.recorder.save_snapshots(rows)
+
+    async def after(
+        self, position: int, /, *, limit: int, until: int | None = None
+    ) -> Sequence[Envelope]:
+        return [self.open(s) for s in await self.stored(position, limit=limit, until=until)]
+
+    async def stored(
+        self, position: int, /, *, limit: int, until: int | None = None
+    ) -> Sequence[Stored]:
+        """The same as `after`, as stored bytes (for verification and the warehouse)."""
+        return await self.recorder.after(position, limit=limit, until=until)
+
+    async def select(
+        self, stream: str, /, *, after_version: int = 0, limit: int | None = None
+    ) -> Sequence[Envelope]:
+        """One stream's events in version order."""
+        found = await self.recorder.select(stream, after_version=after_version, limit=limit)
+        return [self.open(s) for s in found]
+
+    async def last(self) -> int:
+        return (await self.recorder.last())[0]
+
+    async def position_at(self, known_at: datetime, /) -> int:
+        return await self.recorder.position_at(known_at)
+
+    async def wait(self, position: int, /, *, timeout_s: float) -> bool:
+        return await self.recorder.wait(position, timeout_s=timeout_s)
+
+    def open(self, stored: Stored) -> Envelope:
+        """One stored event as an envelope.
+
+        Raises:
+            Unreadable: corrupt or unknown; it says which, by stream and version.
+        """
+        try:
+            frame = _frame_decoder.decode(stored.state)
+            meta = _meta_decoder.decode(frame.metadata)
+            event = self._codec.decode(meta.name, meta.schema, bytes(frame.payload))
+        except (UnknownEvent, msgspec.MsgspecError, KeyError, ValueError) as e:
+            where = f"{stored.stream}@{stored.version} (position {stored.position})"
+            raise Unreadable(f"{where}: {stored.name}: {e}") from e
+        return Envelope(
+            position=stored.position,
+            committed_at=stored.committed_at,
+            meta=meta,
+            event=event,
+            hash=stored.hash.hex(),
+        )
+
+    def _open_snapshot(self, row: SnapshotRow) -> tuple[Head, Any]:
+        state = _states[state_category(row.stream)].decode(row.state)
+        return Head(row.version, row.hash.hex()), state
+
+    def _request_hash(self, request: Request) -> bytes:
+        at = request.effective_at.isoformat() if request.effective_at else ""
+        name = type(request.command).__name__
+        body = plain_json(request.command) + at.encode() + name.encode()
+        return hmac.digest(self._request_key, body, "sha256")
+
+    def _seal(self, proposal: Proposal, now: datetime, tips: dict[str, str]) -> Write:
+        """`tips` holds the running head hash of each stream that this batch extends."""
+        request = proposal.request
+        digest = self._request_hash(request)
+        previous = tips.get(proposal.stream, proposal.expected.hash)
+        events: list[Sealed] = []
+        for i, event in enumerate(proposal.events):
+            version = proposal.expected.version + 1 + i
+            label = f"{proposal.stream}@{version}:{request.message_id}"
+            name, schema, payload = self._codec.encode(event, label=label)
+            meta = Metadata(
+                stream=proposal.stream,
+                version=version,
+                name=name,
+                schema=schema,
+                event_id=event_id(proposal.stream, request.message_id, i),
+                recorded_at=now,
+                effective_at=proposal.effective_at,
+                actor=request.actor,
+                message_id=request.message_id,
+                request_hash=digest.hex(),
+                causation_id=request.causation_id,
+                correlation_id=request.correlation_id,
+                home=proposal.home,
+                read=dict(proposal.read),
+                previous=previous,
+            )
+            metadata = _encode(meta)
+            digest_here = chain(bytes.fromhex(previous), payload, metadata)
+            state = b'{"metadata":' + metadata + b',"payload":' + payload + b"}"
+            events.append(Sealed(name, state, digest_here))
+            previous = digest_here.hex()
+        tips[proposal.stream] = previous
+        return Write(
+            stream=proposal.stream,
+            expected=proposal.expected.version,
+            events=events,
+            message_id=request.message_id,
+            request_hash=digest,
+            keep=request.keep,
+        )
+
+
+def event_id(stream: str, message_id: str, index: int) -> str:
+    return str(uuid5(_NAMESPACE, f"{stream}\n{message_id}\n{index}"))
+
+
+def state_category(stream: str) -> str:
+    name = category(stream)
+    return "saga" if name.startswith("saga_") else name
+
+
+def _outcome(write: Write, result: Any) -> Appended | Conflict | KeyReused:
+    match result:
+        case Written(position=position):
+            tip = write.events[-1].hash.hex() if write.events else ""
+            return Appended(Head(write.expected + len(write.events), tip), position)
+        case Known(message=message):
+            same = message.request_hash == write.request_hash
+            return _replayed(message) if same else KeyReused()
+        case _:
+            return Conflict()
+
+
+def _replayed(message: Any) -> Appended:
+    head = Head(message.version, message.hash.hex())
+    return Appended(head, message.position, replayed=True, changed=message.position > 0)

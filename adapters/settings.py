@@ -1,0 +1,61 @@
+"""Settings: every `TIDEMARK_*` variable, read once. A wrong one is named in one clear line."""
+
+from pathlib import Path
+from typing import Self
+
+from pydantic import ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_SCHEMES = {
+    "log": ("postgresql",),
+    "database": ("postgresql",),
+    "warehouse": ("chdb", "clickhouse", "none"),
+    "bus": ("inline",),
+}
+
+
+class SettingsError(Exception):
+    """A variable is wrong, or what it names cannot be reached."""
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="TIDEMARK_", frozen=True, extra="ignore")
+
+    data_dir: Path = Path(".tidemark")
+    log: str = "postgresql:"  # ":" alone is the embedded server of the data directory
+    database: str = ""  # read models; "" is the same server as the log
+    warehouse: str = ""  # "" is chdb in the data directory
+    bus: str = "inline:"
+    port: int = 8080
+    host: str = "127.0.0.1"
+
+    @field_validator("log", "database", "warehouse", "bus")
+    @classmethod
+    def _known_scheme(cls, value: str, info: object) -> str:
+        name = str(getattr(info, "field_name", ""))
+        if value and value.split(":", 1)[0] not in _SCHEMES[name]:
+            raise ValueError(f"its scheme must be one of {', '.join(_SCHEMES[name])}")
+        return value
+
+    @property
+    def embedded_log(self) -> bool:
+        return self.log in ("postgresql:", "postgresql://")
+
+    @property
+    def warehouse_url(self) -> str:
+        return self.warehouse or f"chdb://{self.data_dir.resolve()}/warehouse"
+
+    @classmethod
+    def read(cls, **overrides: object) -> Self:
+        """Settings from the environment; `overrides` are the command line's.
+
+        Raises:
+            SettingsError: naming the variable and the rule it broke.
+        """
+        given = {k: v for k, v in overrides.items() if v is not None}
+        try:
+            return cls(**given)  # type: ignore[arg-type]
+        except ValidationError as e:
+            first = e.errors()[0]
+            name = "TIDEMARK_" + "_".join(str(p) for p in first["loc"]).upper()
+            raise SettingsError(f"{name}: {first['msg']}") from None

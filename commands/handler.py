@@ -1,0 +1,319 @@
+"""The one handler for every aggregate: a batch of requests in, one outcome each, in order.
+
+    load what is missing -> decide in order -> append in one batch -> retry what lost a race
+         (1 read)              (pure)             (1 write)
+
+A batch is decided on states that already hold what the batch itself has decided, so two commands
+on one stream may follow each other. What would lean on something not yet committed (a refusal,
+a look at another stream) waits for the next round: no answer is given on facts that may not be.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec import Struct
+
+from commands.ports import (
+    EMPTY,
+    Appended,
+    Conflict,
+    Decider,
+    EventLog,
+    Head,
+    KeyReused,
+    Proposal,
+    Request,
+)
+from commands.state_cache import StateCache
+from domain.message import Command, Event, Refusal, Refused, Seen, refused
+
+ATTEMPTS_MAX = 8
+ROUNDS_MAX = 1_000
+SNAPSHOT_EVERY = 100
+SKEW_MAX = timedelta(seconds=1)  # between the caller's clock and ours
+
+
+class RequestRefusal(Refusal):
+    EFFECTIVE_AT_IN_FUTURE = "effective_at_in_future"
+
+
+class Done(Struct, frozen=True):
+    """The command's events stand in the log (now, or since an earlier time: replayed)."""
+
+    stream: str
+    version: int
+    position: int
+    replayed: bool = False
+    changed: bool = True
+    events: tuple[Event, ...] = ()
+
+
+class Declined(Struct, frozen=True):
+    refused: Refused
+
+
+class Raced(Struct, frozen=True):
+    """Other writers won `ATTEMPTS_MAX` times in a row; safe to send again."""
+
+    stream: str
+
+
+Outcome = Done | Declined | KeyReused | Raced
+
+
+class _Job(Struct):
+    at: int  # index in the caller's batch
+    request: Request
+    decider: Any
+    stream: str
+    reads: tuple[str, ...]
+    attempts: int = 0
+
+
+class _Round(Struct):
+    """What one round has decided and not yet committed."""
+
+    working: dict[str, tuple[Any, Head]] = {}
+    proposals: list[tuple[_Job, Proposal, Any]] = []
+    settled: list[tuple[_Job, Outcome | None]] = []  # refusals, no-ops, dry runs to confirm
+    deferred: list[_Job] = []
+    blocked: set[str] = set()  # streams whose next command must wait for the next round
+    messages: set[tuple[str, str]] = set()
+
+
+class Handler:
+    """Runs commands against the log. One instance per process; not re-entrant (see dispatcher)."""
+
+    def __init__(
+        self,
+        log: EventLog,
+        deciders: Mapping[type[Command], Decider],
+        *,
+        clock: Callable[[], datetime],
+        cache: StateCache | None = None,
+    ) -> None:
+        self._log, self._deciders, self._clock = log, deciders, clock
+        self.cache = cache if cache is not None else StateCache()
+        self._by_category = {d.CATEGORY: d for d in deciders.values()}
+        self._snapshots: dict[str, tuple[Head, Any]] = {}
+
+    async def handle(self, requests: Sequence[Request], /) -> list[Outcome]:
+        """Run `requests` in order and say what became of each.
+
+        Raises:
+            Unreadable: a stream holds bytes that this build cannot read.
+            Any error of the log's adapter (unavailable); then nothing is known to be appended,
+            and the same requests may be sent again under the same message ids.
+        """
+        now = self._clock()
+        out: list[Outcome | None] = [None] * len(requests)
+        jobs = [self._job(i, r) for i, r in enumerate(requests)]
+        todo = [j for j in jobs if not self._too_early(j, now, out)]
+        for _ in range(ROUNDS_MAX):
+            if not todo:
+                break
+            fresh = await self._ensure(todo)
+            todo = await self._round(todo, now, fresh, out=out)
+        return [o if o is not None else Raced(jobs[i].stream) for i, o in enumerate(out)]
+
+    async def flush_snapshots(self) -> None:
+        """Store snapshots of long streams; called when there is nothing better to do."""
+        if self._snapshots:
+            due, self._snapshots = self._snapshots, {}
+            await self._log.snapshot(due)
+
+    @property
+    def snapshots_due(self) -> int:
+        return len(self._snapshots)
+
+    def stream_of(self, command: Command) -> str:
+        decider = self._deciders[type(command)]
+        named = getattr(decider, "stream", None)  # saga streams name their own category
+        return named(command) if named else f"{decider.CATEGORY}-{decider.key(command)}"
+
+    async def state(self, stream: str) -> tuple[Any, int]:
+        """The current state and version of a stream, as a command on it would see it."""
+        await self._load([stream])
+        state, head = self.cache[stream]
+        return state, head.version
+
+    def _job(self, at: int, request: Request) -> _Job:
+        decider = self._deciders[type(request.command)]
+        stream = self.stream_of(request.command)
+        return _Job(at, request, decider, stream, decider.reads(request.command))
+
+    def _too_early(self, job: _Job, now: datetime, out: list[Outcome | None]) -> bool:
+        asked = job.request.effective_at
+        if asked is None or asked <= now + SKEW_MAX:
+            return False
+        why = refused(RequestRefusal.EFFECTIVE_AT_IN_FUTURE, effective_at=asked, now=now)
+        out[job.at] = Declined(why)
+        return True
+
+    async def _ensure(self, jobs: Sequence[_Job]) -> set[str]:
+        """Load what the cache lacks; return the streams that are certainly fresh."""
+        wanted = {j.stream: None for j in jobs} | {s: None for j in jobs for s in j.reads}
+        self.cache.reserve(len(wanted))
+        missing = [s for s in wanted if s not in self.cache]
+        if missing:
+            await self._load(missing)
+        return set(missing)
+
+    async def _load(self, streams: Sequence[str]) -> None:
+        missing = [s for s in streams if s not in self.cache]
+        if not missing:
+            return
+        for stream, loaded in (await self._log.load(missing)).items():
+            decider = self._decider_of(stream)
+            state = decider.INITIAL if loaded.snapshot is None else loaded.snapshot
+            for e in loaded.events:
+                state = decider.evolve(state, e.event)
+            self.cache[stream] = (state, loaded.head)
+            if len(loaded.events) >= SNAPSHOT_EVERY:
+                self._snapshots[stream] = (loaded.head, state)
+
+    def _decider_of(self, stream: str) -> Decider:
+        name = stream.split("-", 1)[0]
+        return self._by_category["saga" if name.startswith("saga_") else name]
+
+    async def _round(
+        self, jobs: Sequence[_Job], now: datetime, fresh: set[str], *, out: list[Outcome | None]
+    ) -> list[_Job]:
+        step = _Round()
+        for job in jobs:
+            self._decide(job, now, step)
+        again = await self._confirm(step, fresh, out)
+        again += await self._append(step, now, out)
+        ordered = sorted(again + step.deferred, key=lambda j: j.at)
+        return [j for j in ordered if j.attempts <= ATTEMPTS_MAX]
+
+    def _decide(self, job: _Job, now: datetime, step: _Round) -> None:
+        message = (job.stream, job.request.message_id)
+        if (
+            job.stream in step.blocked
+            or message in step.messages
+            or any(s in step.working or s in step.blocked for s in job.reads)
+        ):
+            self._defer(job, step)
+            return
+        state, head = step.working.get(job.stream) or self.cache[job.stream]
+        match job.decider.decide(job.request.command, state, self._seen(job, now)):
+            case Refused() as why:
+                self._settle(job, step, Declined(why))
+            case () if job.request.dry_run:
+                self._settle(job, step, Done(job.stream, head.version, 0, changed=False))
+            case events if job.request.dry_run:
+                done = Done(job.stream, head.version, 0, changed=False, events=tuple(events))
+                self._settle(job, step, done)
+            case () if job.stream in step.working:
+                self._defer(job, step)
+            case events:
+                self._propose(job, tuple(events), state, head, step=step)
+                step.messages.add(message)
+
+    def _seen(self, job: _Job, now: datetime) -> Seen:
+        streams = {s: self.cache[s][0] for s in job.reads}
+        at = job.request.effective_at or now
+        return Seen(now=now, effective_at=at, actor=job.request.actor, streams=streams)
+
+    def _defer(self, job: _Job, step: _Round) -> None:
+        step.deferred.append(job)
+        step.blocked.add(job.stream)
+
+    def _settle(self, job: _Job, step: _Round, outcome: Outcome) -> None:
+        """An answer without an append must not lean on what is not committed yet."""
+        if job.stream in step.working:
+            self._defer(job, step)
+        else:
+            step.settled.append((job, outcome))
+
+    def _propose(  # noqa: PLR0913 - one value per part of a proposal
+        self, job: _Job, events: tuple[Event, ...], state: Any, head: Head, *, step: _Round
+    ) -> None:
+        for event in events:
+            state = job.decider.evolve(state, event)
+        request = job.request
+        proposal = Proposal(
+            stream=job.stream,
+            expected=head,
+            events=events,
+            home=job.decider.home(state, job.stream),
+            request=request,
+            effective_at=request.effective_at,
+            read={s: self.cache[s][1].version for s in job.reads},
+        )
+        if events:
+            step.working[job.stream] = (state, Head(head.version + len(events)))
+        step.proposals.append((job, proposal, state))
+
+    async def _confirm(
+        self, step: _Round, fresh: set[str], out: list[Outcome | None]
+    ) -> list[_Job]:
+        """Check that refusals stand on current states, and are not repeats of what was done."""
+        if not step.settled:
+            return []
+        again: list[_Job] = []
+        known = await self._log.remembered([(j.stream, j.request) for j, _ in step.settled])
+        names = {s for j, _ in step.settled for s in (j.stream, *j.reads)} - fresh
+        heads = await self._log.heads(sorted(names)) if names else {}
+        stale = {s for s in names if heads.get(s, EMPTY).version != self.cache[s][1].version}
+        for s in stale:
+            self.cache.drop(s)
+        for job, outcome in step.settled:
+            before = known.get((job.stream, job.request.message_id))
+            if before is not None and not job.request.dry_run:
+                out[job.at] = _repeat(job, before)
+            elif stale.intersection((job.stream, *job.reads)):
+                again.append(_once_more(job))
+            else:
+                out[job.at] = outcome
+        return again
+
+    async def _append(self, step: _Round, now: datetime, out: list[Outcome | None]) -> list[_Job]:
+        if not step.proposals:
+            return []
+        again: list[_Job] = []
+        try:
+            results = await self._log.append([p for _, p, _ in step.proposals], now=now)
+        except BaseException:
+            for _, p, _ in step.proposals:  # what became of them is not known: look again
+                self.cache.drop(p.stream)
+            raise
+        for (job, proposal, state), result in zip(step.proposals, results, strict=True):
+            match result:
+                case Appended(replayed=False):
+                    self._keep(proposal, state, result.head)
+                    out[job.at] = Done(
+                        job.stream,
+                        result.head.version,
+                        result.position,
+                        changed=bool(proposal.events),
+                        events=tuple(proposal.events),
+                    )
+                case Conflict():
+                    self.cache.drop(job.stream)
+                    again.append(_once_more(job))
+                case _:
+                    self.cache.drop(job.stream)
+                    out[job.at] = _repeat(job, result)
+        return again
+
+    def _keep(self, proposal: Proposal, state: Any, head: Head) -> None:
+        if proposal.events:
+            self.cache[proposal.stream] = (state, head)
+        before = proposal.expected.version
+        if head.version // SNAPSHOT_EVERY > before // SNAPSHOT_EVERY:
+            self._snapshots[proposal.stream] = (head, state)
+
+
+def _once_more(job: _Job) -> _Job:
+    job.attempts += 1
+    return job
+
+
+def _repeat(job: _Job, before: Appended | KeyReused) -> Outcome:
+    if isinstance(before, KeyReused):
+        return before
+    head = before.head
+    return Done(job.stream, head.version, before.position, replayed=True, changed=before.changed)

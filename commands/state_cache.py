@@ -1,0 +1,43 @@
+"""The state cache: folded states by stream, with the head they stand at. Bounded; may be emptied.
+
+Nothing depends on it: an entry only saves a load, and a stale one is caught by the expected
+version (an append) or by a look at the heads (a refusal).
+"""
+
+from collections import OrderedDict
+from typing import Any
+
+from commands.ports import Head
+
+ENTRIES_MAX = 100_000
+
+
+class StateCache:
+    def __init__(self, entries_max: int = ENTRIES_MAX) -> None:
+        self._entries: OrderedDict[str, tuple[Any, Head]] = OrderedDict()
+        self._max = entries_max
+
+    def __contains__(self, stream: str) -> bool:
+        return stream in self._entries
+
+    def __getitem__(self, stream: str) -> tuple[Any, Head]:
+        self._entries.move_to_end(stream)
+        return self._entries[stream]
+
+    def __setitem__(self, stream: str, entry: tuple[Any, Head]) -> None:
+        self._entries[stream] = entry
+        self._entries.move_to_end(stream)
+
+    def drop(self, stream: str) -> None:
+        self._entries.pop(stream, None)
+
+    def clear(self) -> None:
+        self._entries.clear()
+
+    def reserve(self, wanted: int) -> None:
+        """Make room, oldest first, so that one batch's streams fit together."""
+        while self._entries and len(self._entries) + wanted > self._max:
+            self._entries.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._entries)
