@@ -78,6 +78,7 @@ class AccountRestricted(Event, tag="account.restricted"):
     account_id: str
     status: str
     reason: str = ""
+    client_id: str = ""  # whose sagas follow the account
 
 
 class CashDeposited(Event, tag="cash.deposited"):
@@ -242,6 +243,7 @@ class LotsSelected(Event, tag="lots.selected"):
 
     account_id: str
     trade_id: str
+    order_id: str = ""  # whose saga must bust what is booked now
     isin: str
     lots: tuple[LotMove, ...]  # signed: restores the old picks and takes the new
 

@@ -1,0 +1,125 @@
+"""The streams of sagas, `saga_{name}-{id}`: what came back to a saga, made facts of the log.
+
+Two things reach a saga only from outside: a command of its own that was refused, and time. Both
+are reports: they happened, they are never refused, and they flow back into the saga through the
+log like any event. `name` is the saga's (order, settlement ...) or a gateway's (venue ...), whose
+refused reports rest here as suspense for operations.
+"""
+
+from datetime import datetime
+from typing import ClassVar
+
+from msgspec import Struct
+
+from domain.message import Command, Decision, Event
+
+
+class Internal(Command):
+    INTERNAL: ClassVar[bool] = True
+
+
+class RecordRefusal(Internal):
+    saga: str
+    saga_id: str
+    command: str  # name of the refused command
+    refusal: str
+    state: dict[str, str] = {}  # what caused it
+    target: str  # the stream that refused
+    refused_id: str = ""  # message id of the refused command
+
+
+class PassDeadline(Internal):
+    saga: str
+    saga_id: str
+    name: str
+    due_at: datetime
+
+
+SagaCommand = RecordRefusal | PassDeadline
+
+
+class CommandRefused(Event, tag="command.refused"):
+    """A saga's command, or a gateway's report, was refused by its target."""
+
+    saga: str
+    saga_id: str
+    command: str
+    refusal: str
+    state: dict[str, str] = {}
+    target: str
+    refused_id: str = ""
+
+
+class DeadlinePassed(Event, tag="deadline.passed"):
+    saga: str
+    saga_id: str
+    name: str
+    due_at: datetime
+
+
+SagaEvent = CommandRefused | DeadlinePassed
+
+
+class SagaStream(Struct, frozen=True):
+    """Which deadlines have passed: the last moment by name, so that each passes once."""
+
+    passed: dict[str, datetime] = {}
+
+
+CATEGORY = "saga"  # of the decider; the streams' own categories are saga_<name>
+COMMANDS: tuple[type[Command], ...] = (RecordRefusal, PassDeadline)
+EVENTS: tuple[type[Event], ...] = (CommandRefused, DeadlinePassed)
+INITIAL = SagaStream()
+
+
+def stream(command: SagaCommand) -> str:
+    """The full stream name: its category is the saga's own, not `CATEGORY`."""
+    return f"{CATEGORY}_{command.saga}-{command.saga_id}"
+
+
+def key(command: SagaCommand) -> str:
+    return command.saga_id
+
+
+def reads(command: SagaCommand) -> tuple[str, ...]:
+    return ()
+
+
+def decide(command: SagaCommand, state: SagaStream, seen: object) -> Decision:
+    """Always a fact; a deadline that has passed already changes nothing."""
+    match command:
+        case RecordRefusal():
+            return (_refusal(command),)
+        case PassDeadline(name=name, due_at=due_at) if state.passed.get(name) == due_at:
+            return ()
+        case PassDeadline():
+            return (
+                DeadlinePassed(
+                    saga=command.saga,
+                    saga_id=command.saga_id,
+                    name=command.name,
+                    due_at=command.due_at,
+                ),
+            )
+
+
+def evolve(state: SagaStream, event: SagaEvent) -> SagaStream:
+    if isinstance(event, DeadlinePassed):
+        return SagaStream(state.passed | {event.name: event.due_at})
+    return state
+
+
+def home(state: SagaStream, stream: str) -> str:
+    return stream
+
+
+def _refusal(command: RecordRefusal) -> CommandRefused:
+    return CommandRefused(
+        saga=command.saga,
+        saga_id=command.saga_id,
+        command=command.command,
+        refusal=command.refusal,
+        state=command.state,
+        target=command.target,
+        refused_id=command.refused_id,
+    )
