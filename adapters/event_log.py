@@ -17,6 +17,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from adapters.codec import Codec, UnknownEvent, plain_json
+from adapters.domain_hash import DOMAIN_HASH
 from adapters.recorder import Known, Recorder, Sealed, SnapshotRow, Stored, Write, Written
 from commands.ports import (
     EMPTY,
@@ -29,7 +30,6 @@ from commands.ports import (
     Request,
     Unreadable,
 )
-from adapters.domain_hash import DOMAIN_HASH
 from domain.catalogue import CATEGORIES
 from domain.envelope import Envelope, Metadata, category
 

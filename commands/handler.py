@@ -228,7 +228,7 @@ class Handler:
         else:
             step.settled.append((job, outcome))
 
-    def _propose(  # noqa: PLR0913 - one value per part of a proposal
+    def _propose(
         self, job: _Job, events: tuple[Event, ...], state: Any, head: Head, *, step: _Round
     ) -> None:
         for event in events:

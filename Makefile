@@ -1,0 +1,40 @@
+# Everything a user or a developer needs, from nothing. `make help` lists it.
+PY := .venv/bin/python
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help setup run test bench check lint types imports docs clean
+
+help:  ## list the targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
+
+setup:  ## make .venv from requirements.lock
+	@scripts/setup.sh
+
+run: setup  ## trade a year of real market history for 100 accounts, then serve it
+	@$(BIN)/tidemark serve --demo
+
+test: setup  ## every test
+	@$(BIN)/pytest -q -m "not bench" --cov --cov-report=term:skip-covered
+
+bench: setup  ## every benchmark against its peer; writes docs/benchmarks.md
+	@$(BIN)/tidemark bench all --write docs/benchmarks.md
+
+check: lint types imports test  ## what CI runs
+
+lint: setup  ## ruff
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+types: setup  ## mypy, strict
+	@$(BIN)/mypy
+
+imports: setup  ## import contracts
+	@$(BIN)/lint-imports
+
+docs: setup  ## regenerate docs/events and docs/schema.graphql
+	@$(PY) scripts/generate_docs.py
+
+lock: setup  ## resolve the dependencies anew into requirements.lock
+	@$$(command -v uv || echo .uv/bin/uv) pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --no-annotate --upgrade -q -o requirements.lock
+
+clean:  ## remove the demo's data (not the environment)
+	@rm -rf .tidemark
