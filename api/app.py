@@ -1,0 +1,50 @@
+"""The ASGI app of the edge: what answers at which path.
+
+/commands/{name} /commands     writes, by the dispatcher
+/graphql                       reads, by views and folds (and subscriptions)
+/warehouse                     analysts' SQL
+/healthz /readyz /metrics /openapi.json
+"""
+
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from api import bodies, openapi, wire
+from api.commands import CommandDoor
+from api.graphql.app import GraphQLDoor
+from api.health import Health
+from api.metrics import Metrics
+from api.ports import Platform
+from api.problems import Problem, on_bug, on_http, on_problem
+from api.waiting import order_settled
+from api.warehouse import WarehouseDoor
+
+
+def create_app(platform: Platform) -> Starlette:
+    """The app over a platform that is already up; the caller starts and stops the platform."""
+    metrics = Metrics()
+    commands = CommandDoor(platform.dispatcher, metrics, order_settled(platform.log))
+    health = Health(platform, metrics)
+    warehouse = WarehouseDoor(platform.warehouse)
+    graphql = GraphQLDoor(platform, metrics)
+    return Starlette(
+        routes=[
+            Route("/commands", commands.many, methods=["POST"]),
+            Route("/commands/{name}", commands.one, methods=["POST"]),
+            Route("/warehouse", warehouse.query, methods=["POST"]),
+            *graphql.routes,
+            Route("/healthz", health.alive),
+            Route("/readyz", health.ready),
+            Route("/metrics", health.metrics),
+            Route("/openapi.json", _openapi),
+        ],
+        exception_handlers={Problem: on_problem, HTTPException: on_http, Exception: on_bug},
+    )
+
+
+async def _openapi(_: Request) -> Response:
+    return Response(wire.dump(openapi.document()), media_type=bodies.JSON)

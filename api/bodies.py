@@ -1,0 +1,43 @@
+"""Reading request bodies: bounded before they are held, strict before they are believed."""
+
+from starlette.requests import Request
+
+from api.problems import Problem
+
+JSON = "application/json"
+
+
+async def read(request: Request, limit: int) -> bytes:
+    """The body, of which no more than `limit` bytes are ever held.
+
+    Raises:
+        Problem: 413; a declared length over the limit is refused before reading.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise _too_large(limit)
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def require_json(request: Request) -> None:
+    """The body must be declared as JSON in UTF-8 (which also keeps plain web forms out).
+
+    Raises:
+        Problem: 415.
+    """
+    kind, _, parameters = request.headers.get("content-type", "").partition(";")
+    charset = parameters.replace(" ", "").replace('"', "").lower()
+    if kind.strip().lower() != JSON or charset not in ("", "charset=utf-8"):
+        raise Problem(415, "unsupported_media_type", f"send {JSON} in UTF-8")
+
+
+def _too_large(limit: int) -> Problem:
+    # The rest is not read, so the connection cannot serve another request.
+    headers = {"Connection": "close"}
+    return Problem(413, "body_too_large", f"the limit is {limit} bytes", headers=headers)

@@ -1,0 +1,228 @@
+"""The write side over HTTP: one command, or many; each answered by what became of it.
+
+    body -> model -> Request -> dispatcher -> Outcome -> status and body
+
+The same `answer` serves both endpoints, so a command's status and body do not depend on the door
+that it came through.
+"""
+
+import asyncio
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from api import bodies, problems, wire
+from api.metrics import Metrics
+from api.models import command_from
+from api.ports import Dispatch, Overloaded, Unavailable
+from api.problems import Problem
+from commands.handler import Declined, Done, Outcome, Raced
+from commands.ports import KeyReused, Request, Unreadable
+from domain.catalogue import COMMANDS
+from domain.message import Command
+
+BODY_MAX, BULK_BODY_MAX = 1 << 20, 10 << 20
+BULK_ITEMS_MAX = 10_000
+BULK_FIELDS = {"name", "key", "body"}
+WAIT_MAX_S = 10
+SLICE = 1_000  # commands of a bulk that wait at a time: a bulk must not fill the queue
+
+_KEY = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
+_ACTOR = re.compile(r"[A-Za-z0-9._@:-]{1,64}")
+_WAIT = re.compile(r"(?:^|,|;|\s)wait\s*=\s*(\d{1,4})(?:$|[,;\s])", re.IGNORECASE)
+_FLAGS = {"": False, "false": False, "0": False, "true": True, "1": True}
+
+PUBLIC: dict[str, type[Command]] = {n: c for n, c in COMMANDS.items() if not c.INTERNAL}
+"""What may be asked over HTTP; the rest is for sagas, gateways and the timer."""
+
+
+class Answer(NamedTuple):
+    status: int
+    body: dict[str, Any]
+    headers: Mapping[str, str] = {}
+
+    def response(self) -> Response:
+        kind = problems.MEDIA_TYPE if self.status >= 400 else bodies.JSON
+        return Response(wire.dump(self.body), self.status, dict(self.headers), kind)
+
+
+class Settled(Protocol):
+    async def __call__(self, stream: str, /, *, timeout_s: float) -> bool:
+        """Wait until the order of `stream` has left PENDING_NEW; False when time ran out."""
+        ...
+
+
+class CommandDoor:
+    """`POST /commands/{name}` and `POST /commands`."""
+
+    def __init__(self, dispatcher: Dispatch, metrics: Metrics, settled: Settled) -> None:
+        self._dispatcher, self._metrics, self._settled = dispatcher, metrics, settled
+
+    async def one(self, http: HttpRequest) -> Response:
+        """One command: its outcome as the response's status and body."""
+        name = http.path_params["name"]
+        kind = _kind(name)
+        bodies.require_json(http)
+        dry_run = _dry_run(http)
+        raw = await bodies.read(http, BODY_MAX)
+        key = _key(http.headers.get("idempotency-key"), dry_run=dry_run)
+        request = _request(kind, parsed(raw), key, actor=_actor(http), dry_run=dry_run)
+        answer = await self._run(name, request)
+        wait_s = preferred_wait(http.headers.get("prefer", ""))
+        if wait_s and name == "PlaceOrder" and answer.status in (200, 201) and not dry_run:
+            await self._settled(answer.body["stream"], timeout_s=wait_s)
+            applied = {"Preference-Applied": f"wait={wait_s}"}
+            answer = answer._replace(headers={**answer.headers, **applied})
+        return answer.response()
+
+    async def many(self, http: HttpRequest) -> Response:
+        """A list of `{name, key, body}`: 200 with `[{status, body}]` in its order."""
+        bodies.require_json(http)
+        dry_run, actor = _dry_run(http), _actor(http)
+        items = parsed(await bodies.read(http, BULK_BODY_MAX))
+        if not isinstance(items, list) or len(items) > BULK_ITEMS_MAX:
+            detail = f"send a list of at most {BULK_ITEMS_MAX} of {{name, key, body}}"
+            raise Problem(400, "invalid_input", detail)
+        out: list[dict[str, Any]] = []
+        for at in range(0, len(items), SLICE):
+            runs = [self._item(i, actor=actor, dry_run=dry_run) for i in items[at : at + SLICE]]
+            out += [_item_of(answer) for answer in await asyncio.gather(*runs)]
+        return Response(wire.dump(out), media_type=bodies.JSON)
+
+    async def _item(self, item: object, *, actor: str, dry_run: bool) -> Answer:
+        try:
+            name, request = _bulk_request(item, actor, dry_run=dry_run)
+        except Problem as problem:
+            return _problem_answer(problem, "/commands")
+        return await self._run(name, request)
+
+    async def _run(self, name: str, request: Request) -> Answer:
+        with self._metrics.command_seconds.labels(name).time():
+            try:
+                word, answer = _answered(await self._submit(request), request)
+            except Problem as problem:
+                word = problem.name if problem.status != 422 else "refused"
+                answer = _problem_answer(problem, f"/commands/{name}")
+        self._metrics.commands.labels(name, word).inc()
+        return answer
+
+    async def _submit(self, request: Request) -> Outcome:
+        try:
+            return await self._dispatcher.submit(request)
+        except Overloaded as error:
+            raise problems.unavailable("overloaded", str(error)) from error
+        except Unavailable as error:
+            raise problems.unavailable("store_unavailable", "the log cannot be reached") from error
+        except Unreadable as error:
+            raise Problem(500, "log_unreadable", str(error)) from error
+        except Exception as error:  # one command's bug must not answer for its neighbours
+            raise problems.bug(f"{type(request.command).__name__} failed", error) from error
+
+
+def parsed(raw: bytes) -> object:
+    """The body as JSON: UTF-8, at most 200 levels deep, no NaN or Infinity.
+
+    Raises:
+        Problem: 400 saying where it stops being JSON.
+    """
+    try:
+        return from_json(raw, allow_inf_nan=False, cache_strings="keys")
+    except ValueError as error:
+        raise Problem(400, "invalid_json", f"not JSON in UTF-8: {error}") from error
+
+
+def preferred_wait(header: str) -> int:
+    """Seconds of `Prefer: wait=N` (RFC 7240), at most `WAIT_MAX_S`; 0 without one."""
+    found = _WAIT.search(header)
+    return min(int(found.group(1)), WAIT_MAX_S) if found else 0
+
+
+def _kind(name: object) -> type[Command]:
+    kind = PUBLIC.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise Problem(404, "unknown_command", "no such command; see /openapi.json")
+    return kind
+
+
+def _key(header: str | None, *, dry_run: bool) -> str:
+    """The idempotency key; may be quoted (a structured header's string). Dry runs bind none."""
+    if header is None:
+        if dry_run:
+            return "dry-run"
+        raise Problem(400, "idempotency_key_missing", "send a header Idempotency-Key")
+    key = header[1:-1] if len(header) > 2 and header[0] == header[-1] == '"' else header
+    if not _KEY.fullmatch(key):
+        raise Problem(400, "idempotency_key_invalid", f"Idempotency-Key must match {_KEY.pattern}")
+    return key
+
+
+def _actor(http: HttpRequest) -> str:
+    actor = http.headers.get("x-actor", "local")
+    if not _ACTOR.fullmatch(actor):
+        raise Problem(400, "actor_invalid", f"X-Actor must match {_ACTOR.pattern}")
+    return actor
+
+
+def _dry_run(http: HttpRequest) -> bool:
+    flag = _FLAGS.get(http.query_params.get("dry_run", "").lower())
+    if flag is None:
+        raise Problem(400, "invalid_input", "dry_run is true or false")
+    return flag
+
+
+def _request(kind: type[Command], body: object, key: str, *, actor: str, dry_run: bool) -> Request:
+    try:
+        asked = command_from(kind, body)
+    except ValidationError as error:
+        raise problems.invalid(error) from error
+    return Request(
+        command=asked.command,
+        message_id=key,
+        actor=actor,
+        effective_at=asked.effective_at,
+        dry_run=dry_run,
+    )
+
+
+def _bulk_request(item: object, actor: str, *, dry_run: bool) -> tuple[str, Request]:
+    if not isinstance(item, dict) or not {"name", "body"} <= item.keys() <= BULK_FIELDS:
+        raise Problem(400, "invalid_input", "an item is {name, key, body}")
+    name, key = item["name"], item.get("key")
+    if key is not None and not isinstance(key, str):
+        raise Problem(400, "idempotency_key_invalid", "key must be a string")
+    kind = _kind(name)
+    bound = _key(key, dry_run=dry_run)
+    return name, _request(kind, item["body"], bound, actor=actor, dry_run=dry_run)
+
+
+def _answered(outcome: Outcome, request: Request) -> tuple[str, Answer]:
+    """(the outcome's word for the metrics, its status and body)."""
+    match outcome:
+        case Done(events=events) if request.dry_run:
+            return "dry_run", Answer(200, {"events": [wire.plain(e) for e in events]})
+        case Done(stream=stream, version=version, position=position):
+            body = {"stream": stream, "version": version, "position": position}
+            headers = {"Idempotent-Replayed": "true"} if outcome.replayed else {}
+            word = "replayed" if outcome.replayed else "appended" if outcome.changed else "same"
+            return word, Answer(201 if outcome.changed else 200, body, headers)
+        case Declined(refused=why):
+            raise problems.declined(why)
+        case KeyReused():
+            detail = "this Idempotency-Key was used on this stream with another body"
+            raise Problem(409, "idempotency_key_reused", detail)
+        case Raced():
+            raise Problem(409, "race_lost", "others kept winning this stream; send it again")
+
+
+def _problem_answer(problem: Problem, instance: str) -> Answer:
+    return Answer(problem.status, problem.body(instance), problem.headers)
+
+
+def _item_of(answer: Answer) -> dict[str, Any]:
+    replayed = {"replayed": True} if "Idempotent-Replayed" in answer.headers else {}
+    return {"status": answer.status, "body": answer.body, **replayed}

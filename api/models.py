@@ -1,0 +1,195 @@
+"""What may come in: one pydantic model per command, derived from the command's own struct.
+
+    msgspec Struct --model_of--> pydantic model --command_from--> the Struct, checked
+
+A new command needs no line here. JSON is taken at its word: decimals, dates and times are
+strings in one spelling each, nothing is coerced or rounded, unknown fields are refused, and
+every text, collection and number has a bound. A type that has no rule here fails at start.
+"""
+
+import re
+import types
+import typing
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from enum import Enum
+from functools import cache
+from typing import Annotated, Any, NamedTuple, Union
+
+import msgspec
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
+from pydantic import create_model as create
+from pydantic_core import PydanticCustomError
+
+from domain.message import Command, Erased
+
+DECIMAL = r"^-?\d{1,15}(\.\d{1,10})?$"
+IDENTIFIER = r"^[A-Za-z0-9._-]{1,64}$"
+DATE = r"^\d{4}-\d{2}-\d{2}$"
+DATETIME = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})$"
+YEARS = range(1900, 2200)  # what calendars and date arithmetic are good for
+TEXT_MAX = 1_000
+ITEMS_MAX = 1_000
+INTEGER_MAX = 2**31 - 1
+
+EFFECTIVE_AT = "effective_at"
+CONFIG = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, protected_namespaces=())
+
+
+class Asked(NamedTuple):
+    command: Command
+    effective_at: datetime | None
+
+
+def command_from(kind: type[Command], body: object) -> Asked:
+    """The command that a parsed JSON body asks for, with the time it says to be effective at.
+
+    Raises:
+        pydantic.ValidationError: naming each field and the rule it breaks.
+    """
+    stated = model_of(kind).model_validate(body).model_dump(mode="json", exclude_unset=True)
+    at = None
+    if EFFECTIVE_AT not in _hints(kind) and (text := stated.pop(EFFECTIVE_AT, None)):
+        at = datetime.fromisoformat(text)
+    return Asked(msgspec.convert(stated, type=kind), at)
+
+
+@cache
+def model_of(kind: type[Command]) -> type[BaseModel]:
+    """The model of a command: its fields and the optional `effective_at` of every command."""
+    extra = {} if EFFECTIVE_AT in _hints(kind) else {EFFECTIVE_AT: (_INSTANT | None, None)}
+    return _model(kind, **extra)
+
+
+@cache
+def _nested(kind: type[msgspec.Struct]) -> type[BaseModel]:
+    return _model(kind)
+
+
+def _model(kind: type[msgspec.Struct], **extra: Any) -> type[BaseModel]:
+    hints = _hints(kind)
+    fields: dict[str, Any] = {
+        f.name: (_typed(hints[f.name], f.name), _default(f)) for f in msgspec.structs.fields(kind)
+    }
+    doc = kind.__doc__ or f"{kind.__name__}."
+    return create(kind.__name__, __config__=CONFIG, __doc__=doc, **fields, **extra)
+
+
+def _hints(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    return {
+        name: hint
+        for name, hint in typing.get_type_hints(kind, include_extras=True).items()
+        if name in kind.__struct_fields__
+    }
+
+
+def _default(field: msgspec.structs.FieldInfo) -> Any:
+    if field.default_factory is not msgspec.NODEFAULT:
+        return Field(default_factory=field.default_factory)
+    return ... if field.default is msgspec.NODEFAULT else field.default
+
+
+def _typed(hint: Any, name: str = "") -> Any:
+    """The pydantic type for a field's annotation; `name` tells ids from other text.
+
+    Raises:
+        TypeError: there is no rule for this annotation.
+    """
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Annotated:
+        return _typed(arguments[0], name)
+    if origin in (Union, types.UnionType):
+        kept = [_typed(a, name) for a in arguments if a is not Erased]  # Erased is never input
+        return Union[tuple(kept)]  # noqa: UP007 - built at run time
+    if origin in (tuple, list) and arguments:
+        listed = types.GenericAlias(tuple, (_typed(arguments[0], name), ...))
+        return Annotated[listed, Field(max_length=ITEMS_MAX)]
+    if origin is dict:
+        keyed = types.GenericAlias(dict, (_LABEL, _typed(arguments[1])))
+        return Annotated[keyed, Field(max_length=ITEMS_MAX)]
+    return _plain(hint, name)
+
+
+def _plain(hint: Any, name: str) -> Any:
+    if hint is str:
+        return _ID if name == "id" or name.endswith("_id") else _TEXT
+    if hint in _SCALARS or hint is type(None):
+        return _SCALARS.get(hint)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return hint
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return _nested(hint)
+    raise TypeError(f"no rule for input of type {hint!r} ({name})")
+
+
+def _rule(name: str, says: str, check: Callable[[str], object | None], **schema: object) -> Any:
+    """A validator of JSON strings: `check` gives the value, or None when the rule is broken."""
+
+    def validate(value: object) -> object:
+        result = check(value) if isinstance(value, str) else None
+        if result is None:
+            raise PydanticCustomError(name, "must be {says}", {"says": says})
+        return result
+
+    return BeforeValidator(validate), WithJsonSchema({"type": "string", **schema})
+
+
+def _matching(pattern: str) -> Callable[[str], str | None]:
+    found = re.compile(pattern, re.ASCII).fullmatch
+    return lambda text: text if found(text) else None
+
+
+def _decimal(text: str) -> Decimal | None:
+    return Decimal(text) if _is_decimal(text) else None
+
+
+def _day(text: str) -> date | None:
+    try:
+        day = date.fromisoformat(text) if _is_day(text) else None
+    except ValueError:
+        return None
+    return day if day and day.year in YEARS else None
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text) if _is_instant(text) else None
+        return at.astimezone(UTC) if at and at.year in YEARS else None
+    except ValueError:
+        return None
+
+
+def _text(limit: int) -> Callable[[str], str | None]:
+    """Up to `limit` characters without controls other than tab and line feed."""
+    found = re.compile(rf"[^\x00-\x08\x0b-\x1f\x7f]{{0,{limit}}}").fullmatch
+    return lambda text: text if found(text) else None
+
+
+_is_decimal, _is_day, _is_instant = _matching(DECIMAL), _matching(DATE), _matching(DATETIME)
+
+_ID = Annotated[
+    str,
+    *_rule("identifier", "1 to 64 of A-Z a-z 0-9 . _ -", _matching(IDENTIFIER), pattern=IDENTIFIER),
+]
+_TEXT = Annotated[
+    str,
+    *_rule("text", f"text of at most {TEXT_MAX} characters", _text(TEXT_MAX), maxLength=TEXT_MAX),
+]
+_LABEL = Annotated[str, *_rule("label", "text of at most 64 characters", _text(64), maxLength=64)]
+_DECIMAL = Annotated[
+    Decimal, *_rule("decimal", f"a JSON string matching {DECIMAL}", _decimal, pattern=DECIMAL)
+]
+_DAY = Annotated[date, *_rule("date", "a date YYYY-MM-DD from 1900 to 2199", _day, format="date")]
+_INSTANT = Annotated[
+    datetime,
+    *_rule("datetime", "an RFC 3339 time with zone, 1900 to 2199", _instant, format="date-time"),
+]
+_INTEGER = Annotated[int, Strict(), Field(ge=-INTEGER_MAX, le=INTEGER_MAX)]
+_SCALARS: dict[Any, Any] = {
+    Decimal: _DECIMAL,
+    date: _DAY,
+    datetime: _INSTANT,
+    int: _INTEGER,
+    bool: Annotated[bool, Strict()],
+}
