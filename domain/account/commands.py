@@ -4,8 +4,10 @@ from datetime import date
 from decimal import Decimal
 from typing import ClassVar
 
-from domain.account.events import Charge, LotMove, Owner, Power
+from domain.account.events import Owner, Power
+from domain.charges import Charge
 from domain.fix import Side
+from domain.lots import LotMove
 from domain.message import Command, PersonalText
 
 

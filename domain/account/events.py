@@ -9,7 +9,9 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from domain.charges import Charge as Charge  # noqa: PLC0414
 from domain.fix import Side
+from domain.lots import LotMove as LotMove  # noqa: PLC0414
 from domain.message import Event, PersonalText
 
 
@@ -27,25 +29,6 @@ class Power(Struct, frozen=True, kw_only=True):
     limit: Decimal | None = None  # in the account's base currency
     valid_from: date | None = None
     valid_to: date | None = None
-
-
-class Charge(Struct, frozen=True, kw_only=True):
-    """One charge of a trade. `authority` "" is ours (H.COMM), otherwise C.TAX[authority]."""
-
-    kind: str  # commission, section_31, stamp_duty ...
-    amount: Decimal
-    authority: str = ""
-
-
-class LotMove(Struct, frozen=True, kw_only=True):
-    """Signed change of one lot: + acquired, - disposed of."""
-
-    lot_id: str
-    qty: Decimal  # signed
-    cost: Decimal  # signed, total, in the trade's currency, purchase charges included
-    cost_base: Decimal  # signed, total, in the account's base currency at the trade date's rate
-    acquired_on: date  # trade date of the purchase; the holding period starts the day after
-    proceeds: Decimal = Decimal(0)  # this move's share of net sale proceeds (disposals)
 
 
 class AccountOpened(Event, tag="account.opened"):

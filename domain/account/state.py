@@ -1,0 +1,198 @@
+"""What an account is between two events: its standing, its cash and lots, and its open items.
+
+Only open items are kept (holds, unsettled obligations, uncollected deposits, payments and
+transfers in flight, accrued fees): closed ones leave, so the state does not grow with history.
+No personal data: the state is snapshotted in clear.
+
+    settled               confirmed by bank and custodian
+    traded                settled + unsettled sales - unsettled purchases
+    available_to_trade    traded - reserved - uncollected deposits (no credit line: cash accounts)
+    available_to_withdraw max(0, min(settled, traded) - reserved - uncollected)
+"""
+
+from datetime import date
+from decimal import Decimal
+
+from msgspec import Struct
+
+from domain.account.events import LotMove, Owner, Power
+from domain.fix import Side
+from domain.lots import Lot, holding
+from domain.money import ZERO
+
+OPEN, CLOSING_ONLY, BLOCKED, DORMANT = "open", "closing_only", "blocked", "dormant"
+CLOSING, CLOSED = "closing", "closed"
+
+
+class Cash(Struct, frozen=True, kw_only=True):
+    """The figures of one currency that need no date."""
+
+    traded: Decimal = ZERO
+    settled: Decimal = ZERO
+    reserved: Decimal = ZERO
+
+
+class Deposit(Struct, frozen=True, kw_only=True):
+    """A credited receipt that the bank may still take back."""
+
+    amount: Decimal
+    currency: str
+    reference: str
+    available_on: date
+
+
+class OpenOrder(Struct, frozen=True, kw_only=True):
+    """An order's hold, and what its executions were charged so far."""
+
+    unit: str  # currency of a purchase, ISIN of a sale
+    held: Decimal
+    qty: Decimal  # still to be filled under the hold
+    done: Decimal = ZERO  # filled
+    gross: Decimal = ZERO
+    charged: Decimal = ZERO  # commission
+
+
+class Obligation(Struct, frozen=True, kw_only=True):
+    """What is unsettled of one trade; C.STREET[obligation, account]."""
+
+    isin: str
+    side: Side  # BUY: stock comes, cash goes
+    qty: Decimal
+    amount: Decimal
+    currency: str
+    settl_date: date | None
+    trade_id: str = ""  # "" for a reverse obligation
+    failing: bool = False
+    confirmations: tuple[str, ...] = ()
+    lots: tuple[LotMove, ...] = ()  # of a sale: the picks, which may be chosen again
+
+
+class Withdrawal(Struct, frozen=True, kw_only=True):
+    amount: Decimal
+    currency: str
+    sent: bool = False
+
+
+class OpenFx(Struct, frozen=True, kw_only=True):
+    buy_currency: str
+    buy_amount: Decimal
+    sell_currency: str
+    sell_amount: Decimal  # at the dealer's rate: what the market gets
+    value_date: date
+
+
+class Accrual(Struct, frozen=True, kw_only=True):
+    """The running fee of one currency since the last charge."""
+
+    exact: Decimal = ZERO
+    posted: Decimal = ZERO
+    last_day: date
+
+
+class Transfer(Struct, frozen=True, kw_only=True):
+    """Sent and not yet taken by the other account."""
+
+    currency: str = ""
+    amount: Decimal = ZERO
+    isin: str = ""
+    instrument_id: str = ""
+    lots: tuple[LotMove, ...] = ()
+
+
+class State(Struct, frozen=True, kw_only=True):
+    account_id: str = ""
+    status: str = ""  # "": there is no such account
+    prior: str = ""  # the status that a block interrupted
+    client_id: str = ""
+    account_type: str = ""
+    base_currency: str = ""
+    lot_method: str = ""
+    owners: tuple[Owner, ...] = ()
+    powers: dict[str, Power] = {}  # by person
+    traded: dict[str, Decimal] = {}  # by currency: -C.CASH
+    lots: dict[str, tuple[Lot, ...]] = {}  # by ISIN: -C.SEC
+    orders: dict[str, OpenOrder] = {}
+    obligations: dict[str, Obligation] = {}
+    uncollected_deposits: tuple[Deposit, ...] = ()
+    withdrawals: dict[str, Withdrawal] = {}  # by payment id
+    payments: int = 0  # minted so far
+    fx: dict[str, OpenFx] = {}
+    fees: dict[str, Accrual] = {}  # by currency
+    transfers: dict[str, Transfer] = {}
+
+    @property
+    def exists(self) -> bool:
+        return self.status != ""
+
+    @property
+    def is_open(self) -> bool:
+        """Money and stock may still move; a blocked account still takes income and fees."""
+        return self.status not in ("", CLOSED)
+
+    def qty(self, isin: str) -> Decimal:
+        """Traded position: what the client owns, settled or not."""
+        return holding(self.lots.get(isin, ()))
+
+    def settled_qty(self, isin: str) -> Decimal:
+        return self.qty(isin) - sum(
+            (_signed(o.side, o.qty) for o in self.obligations.values() if o.isin == isin), ZERO
+        )
+
+    def held_qty(self, isin: str) -> Decimal:
+        """Shares held by open sales."""
+        return sum((o.held for o in self.orders.values() if o.unit == isin), ZERO)
+
+    def sellable(self, isin: str) -> Decimal:
+        """Traded less held by open sales; below zero after an oversold report."""
+        return self.qty(isin) - self.held_qty(isin)
+
+    def cash(self, currency: str) -> Cash:
+        traded = self.traded.get(currency, ZERO)
+        return Cash(
+            traded=traded,
+            settled=traded - self._street(currency),
+            reserved=self._reserved(currency),
+        )
+
+    def uncollected(self, currency: str, on: date) -> Decimal:
+        """Credited but not available before a day after `on`."""
+        return sum(
+            (
+                d.amount
+                for d in self.uncollected_deposits
+                if d.currency == currency and d.available_on > on
+            ),
+            ZERO,
+        )
+
+    def available_to_trade(self, currency: str, on: date) -> Decimal:
+        cash = self.cash(currency)
+        return cash.traded - cash.reserved - self.uncollected(currency, on)
+
+    def available_to_withdraw(self, currency: str, on: date) -> Decimal:
+        cash = self.cash(currency)
+        free = min(cash.settled, cash.traded) - cash.reserved - self.uncollected(currency, on)
+        return max(ZERO, free)
+
+    def _street(self, currency: str) -> Decimal:
+        """Unsettled cash: + the market owes the client."""
+        trades = (
+            _signed(o.side, -o.amount) for o in self.obligations.values() if o.currency == currency
+        )
+        bought = (f.buy_amount for f in self.fx.values() if f.buy_currency == currency)
+        sold = (-f.sell_amount for f in self.fx.values() if f.sell_currency == currency)
+        return sum((*trades, *bought, *sold), ZERO)
+
+    def _reserved(self, currency: str) -> Decimal:
+        orders = (o.held for o in self.orders.values() if o.unit == currency)
+        payments = (
+            w.amount for w in self.withdrawals.values() if w.currency == currency and not w.sent
+        )
+        return sum((*orders, *payments), ZERO)
+
+
+INITIAL = State()
+
+
+def _signed(side: Side, amount: Decimal) -> Decimal:
+    return amount if side is Side.BUY else -amount
