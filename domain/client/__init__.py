@@ -1,0 +1,134 @@
+"""Client: who the firm deals with, and whether it may (the KYC machine; drawn in `state`).
+
+An officer's decision may be refused; what a screening or the timer reports is recorded. A
+confirmed sanctions hit blocks at once, and a possible one on an approved client calls for a
+review. Source: domain rule 23.
+"""
+
+from domain.client.commands import (
+    ApproveKyc,
+    BlockClient,
+    ClientCommand,
+    CloseClient,
+    MarkReviewDue,
+    MarkReviewOverdue,
+    OffboardClient,
+    OnboardClient,
+    RecordScreening,
+    ReinstateClient,
+    RejectKyc,
+    RequestKycInformation,
+    SubmitKyc,
+    SuspendClient,
+    UnblockClient,
+)
+from domain.client.decisions import decide
+from domain.client.events import (
+    ClientBlocked,
+    ClientClosed,
+    ClientExiting,
+    ClientOnboarded,
+    ClientReinstated,
+    ClientScreened,
+    ClientSuspended,
+    ClientUnblocked,
+    Document,
+    Kind,
+    KycApproved,
+    KycInformationRequested,
+    KycRejected,
+    KycSubmitted,
+    NationalId,
+    Regime,
+    ReviewDue,
+    ReviewOverdue,
+    RiskRating,
+    Screening,
+    TaxResidence,
+)
+from domain.client.refusals import ClientRefusal
+from domain.client.rules import next_deadline
+from domain.client.state import INITIAL, Client, Status, evolve
+
+__all__ = [
+    "CATEGORY",
+    "COMMANDS",
+    "EVENTS",
+    "INITIAL",
+    "ApproveKyc",
+    "BlockClient",
+    "Client",
+    "ClientRefusal",
+    "CloseClient",
+    "Document",
+    "Kind",
+    "MarkReviewDue",
+    "MarkReviewOverdue",
+    "NationalId",
+    "OffboardClient",
+    "OnboardClient",
+    "RecordScreening",
+    "Regime",
+    "ReinstateClient",
+    "RejectKyc",
+    "RequestKycInformation",
+    "RiskRating",
+    "Screening",
+    "Status",
+    "SubmitKyc",
+    "SuspendClient",
+    "TaxResidence",
+    "UnblockClient",
+    "decide",
+    "evolve",
+    "home",
+    "key",
+    "next_deadline",
+    "reads",
+]
+
+CATEGORY = "client"
+COMMANDS = (
+    OnboardClient,
+    SubmitKyc,
+    RequestKycInformation,
+    RecordScreening,
+    ApproveKyc,
+    RejectKyc,
+    SuspendClient,
+    ReinstateClient,
+    BlockClient,
+    UnblockClient,
+    OffboardClient,
+    MarkReviewDue,
+    MarkReviewOverdue,
+    CloseClient,
+)
+EVENTS = (
+    ClientOnboarded,
+    KycSubmitted,
+    KycInformationRequested,
+    ClientScreened,
+    KycApproved,
+    KycRejected,
+    ClientSuspended,
+    ClientReinstated,
+    ClientBlocked,
+    ClientUnblocked,
+    ClientExiting,
+    ReviewDue,
+    ReviewOverdue,
+    ClientClosed,
+)
+
+
+def key(command: ClientCommand) -> str:
+    return command.client_id
+
+
+def reads(command: ClientCommand) -> tuple[str, ...]:
+    return ()
+
+
+def home(state: Client, stream: str) -> str:
+    return stream

@@ -1,0 +1,143 @@
+"""What may be asked of a client. Personal values are marked here too: they reach no log file."""
+
+from datetime import date
+from typing import Annotated, ClassVar
+
+from domain.client.events import (
+    Document,
+    Kind,
+    NationalId,
+    Regime,
+    RiskRating,
+    Screening,
+    TaxResidence,
+)
+from domain.message import PERSONAL, Command
+
+Personal = Annotated[str, PERSONAL]
+
+
+class Internal(Command):
+    INTERNAL: ClassVar[bool] = True
+
+
+class OnboardClient(Command):
+    client_id: str
+    kind: Kind
+    legal_name: Personal
+    country: str
+    lei: str | None = None
+    tax_id: Personal | None = None
+    email: Personal | None = None
+    first_names: Personal | None = None
+    surnames: Personal | None = None
+    birth_date: Annotated[date | None, PERSONAL] = None
+    nationality: Annotated[tuple[str, ...], PERSONAL] = ()
+    tax_residence: Annotated[tuple[TaxResidence, ...], PERSONAL] = ()
+    national_id: Annotated[NationalId | None, PERSONAL] = None
+
+
+class SubmitKyc(Command):
+    """Hand in the KYC file; the actor is the submitter. Answering "pep" with yes declares it."""
+
+    client_id: str
+    documents: Annotated[tuple[Document, ...], PERSONAL]
+    risk_answers: Annotated[dict[str, str], PERSONAL] = {}
+
+
+class RequestKycInformation(Command):
+    client_id: str
+    officer: str
+    reason: Personal
+
+
+class RecordScreening(Command):
+    """A report of the screening provider, deduplicated by `screening_id`."""
+
+    client_id: str
+    screening_id: str
+    outcome: Screening
+    screened_on: date
+    pep: bool = False
+    lists: tuple[str, ...] = ()
+
+
+class ApproveKyc(Command):
+    """`senior` says that the officer is a senior one, `regime` whose rules apply.
+
+    In the development regime the caller states both; an identity provider's roles and the
+    deployment's settings overwrite them at the edge.
+    """
+
+    client_id: str
+    officer: str
+    risk_rating: RiskRating
+    review_on: date
+    senior: bool = False
+    regime: Regime = Regime.DEVELOPMENT
+
+
+class RejectKyc(Command):
+    client_id: str
+    officer: str
+    reason: Personal
+
+
+class SuspendClient(Command):
+    client_id: str
+    reason: Personal
+
+
+class ReinstateClient(Command):
+    client_id: str
+    reason: Personal = ""
+
+
+class BlockClient(Command):
+    client_id: str
+    reason: Personal
+
+
+class UnblockClient(Command):
+    client_id: str
+    reason: Personal = ""
+
+
+class OffboardClient(Command):
+    client_id: str
+    reason: Personal = ""
+
+
+class MarkReviewDue(Internal):
+    """From the timer, for the `review_on` it was set for; or from a trigger, which it names."""
+
+    client_id: str
+    review_on: date | None = None
+    trigger: str = ""
+
+
+class MarkReviewOverdue(Internal):
+    client_id: str
+    review_on: date
+
+
+class CloseClient(Internal):
+    client_id: str
+
+
+ClientCommand = (
+    OnboardClient
+    | SubmitKyc
+    | RequestKycInformation
+    | RecordScreening
+    | ApproveKyc
+    | RejectKyc
+    | SuspendClient
+    | ReinstateClient
+    | BlockClient
+    | UnblockClient
+    | OffboardClient
+    | MarkReviewDue
+    | MarkReviewOverdue
+    | CloseClient
+)

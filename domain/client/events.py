@@ -1,0 +1,198 @@
+"""What happens on `client-{client_id}`: who the client is, and where the KYC file stands.
+
+Personal fields are sealed under the client's data key and read as `Erased` once it is destroyed.
+Beside them stand the bare facts (that a birth date was given, not which), so that decisions and
+views work without the key.
+"""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Struct
+
+from domain.message import PERSONAL, Erased, Event, PersonalText
+
+
+class Kind(StrEnum):
+    INDIVIDUAL = "individual"
+    ORGANISATION = "organisation"
+
+
+class RiskRating(StrEnum):
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class Screening(StrEnum):
+    """The outcome of a screening against sanctions lists."""
+
+    CLEAR = "clear"
+    POSSIBLE = "possible"  # a hit that nobody has judged yet
+    CONFIRMED = "confirmed"
+
+
+class Regime(StrEnum):
+    """Whose rules say which facts an approval needs (`domain.client.rules`)."""
+
+    DEVELOPMENT = "development"
+    US = "us"
+    EU = "eu"
+
+
+class TaxResidence(Struct, frozen=True, kw_only=True):
+    country: str
+    tin: str
+
+
+class NationalId(Struct, frozen=True, kw_only=True):
+    scheme: str  # MiFIR: NIDN national number, CCPT passport, CONCAT
+    value: str
+
+
+class Document(Struct, frozen=True, kw_only=True):
+    kind: str  # passport, utility_bill, register_extract ...
+    reference: str  # its number, or where it lies in the object store
+    issuer: str = ""
+    issued_on: date | None = None
+    expires_on: date | None = None
+
+
+class Answer(Struct, frozen=True):
+    question: str
+    answer: str
+
+
+# A union may hold one struct, so what is a struct or a mapping stands in a tuple.
+PersonalDate = Annotated[date | Erased | None, PERSONAL]
+PersonalWords = Annotated[tuple[str, ...] | Erased, PERSONAL]
+PersonalResidences = Annotated[tuple[TaxResidence, ...] | Erased, PERSONAL]
+PersonalIds = Annotated[tuple[NationalId, ...] | Erased, PERSONAL]
+PersonalDocuments = Annotated[tuple[Document, ...] | Erased, PERSONAL]
+PersonalAnswers = Annotated[tuple[Answer, ...] | Erased, PERSONAL]
+
+
+class ClientOnboarded(Event, tag="client.onboarded"):
+    client_id: str
+    kind: Kind
+    legal_name: PersonalText
+    country: str  # of domicile, ISO 3166 alpha-2
+    lei: str | None = None  # public register, not personal
+    tax_id: PersonalText | None = None
+    email: PersonalText | None = None
+    first_names: PersonalText | None = None
+    surnames: PersonalText | None = None
+    birth_date: PersonalDate = None
+    nationality: PersonalWords = ()
+    tax_residence: PersonalResidences = ()
+    national_id: PersonalIds = ()  # none or one
+    facts: tuple[str, ...] = ()  # names of the optional fields that were given
+
+
+class KycSubmitted(Event, tag="client.kyc_submitted"):
+    client_id: str
+    submitted_by: str  # the actor; an officer may not approve their own submission
+    document_kinds: tuple[str, ...]  # which kinds were handed in
+    documents: PersonalDocuments
+    risk_answers: PersonalAnswers = ()
+    pep: bool = False  # the client declared to be a politically exposed person
+
+
+class KycInformationRequested(Event, tag="client.kyc_information_requested"):
+    client_id: str
+    officer: str
+    reason: PersonalText
+
+
+class ClientScreened(Event, tag="client.screened"):
+    client_id: str
+    screening_id: str
+    outcome: Screening
+    screened_on: date
+    pep: bool = False
+    lists: tuple[str, ...] = ()  # names of the lists searched
+
+
+class KycApproved(Event, tag="client.kyc_approved"):
+    client_id: str
+    officer: str
+    risk_rating: RiskRating
+    review_on: date
+    senior: bool = False
+    regime: Regime = Regime.DEVELOPMENT
+
+
+class KycRejected(Event, tag="client.kyc_rejected"):
+    client_id: str
+    officer: str
+    reason: PersonalText
+
+
+class ClientSuspended(Event, tag="client.suspended"):
+    """Orders and payouts stop; settlement, income and fees go on."""
+
+    client_id: str
+    reason: PersonalText
+
+
+class ClientReinstated(Event, tag="client.reinstated"):
+    client_id: str
+    reason: PersonalText = ""
+    grace_until: date | None = None  # where the review is still overdue: a new grace period
+
+
+class ClientBlocked(Event, tag="client.blocked"):
+    """Sanctions: nothing moves. By an officer, or by a confirmed hit in a screening."""
+
+    client_id: str
+    reason: PersonalText
+    screening_id: str = ""
+
+
+class ClientUnblocked(Event, tag="client.unblocked"):
+    client_id: str
+    reason: PersonalText = ""
+
+
+class ClientExiting(Event, tag="client.exiting"):
+    client_id: str
+    reason: PersonalText = ""
+
+
+class ReviewDue(Event, tag="client.review_due"):
+    client_id: str
+    review_on: date
+    trigger: str = ""  # "": sixty days before the date; otherwise what happened
+
+
+class ReviewOverdue(Event, tag="client.review_overdue"):
+    """The review date passed: closing only, and suspension when the grace period ends."""
+
+    client_id: str
+    review_on: date
+    grace_until: date
+
+
+class ClientClosed(Event, tag="client.closed"):
+    """The last account closed; the retention clock starts."""
+
+    client_id: str
+
+
+ClientEvent = (
+    ClientOnboarded
+    | KycSubmitted
+    | KycInformationRequested
+    | ClientScreened
+    | KycApproved
+    | KycRejected
+    | ClientSuspended
+    | ClientReinstated
+    | ClientBlocked
+    | ClientUnblocked
+    | ClientExiting
+    | ReviewDue
+    | ReviewOverdue
+    | ClientClosed
+)

@@ -1,0 +1,69 @@
+"""What may be asked of an instrument."""
+
+from datetime import date
+from decimal import Decimal
+
+from domain.instrument.events import PriceType
+from domain.message import Command
+
+
+class ListInstrument(Command):
+    """Defaults: settlement currency and price factor follow the quote currency, the country the
+    ISIN's prefix."""
+
+    instrument_id: str
+    symbol: str
+    isin: str
+    currency: str
+    mic: str
+    asset_class: str = "equity"
+    lot_size: Decimal = Decimal(1)
+    tick_size: Decimal = Decimal("0.01")
+    settlement_currency: str | None = None
+    country: str | None = None
+    cfi: str = ""
+    name: str = ""
+    price_type: PriceType = PriceType.UNIT
+    multiplier: Decimal = Decimal(1)
+    price_factor: Decimal | None = None
+    qty_increment: Decimal = Decimal(1)
+    place_of_settlement: str = ""
+
+
+class AmendInstrument(Command):
+    """Change terms from `effective_from` on (None: today); what is None stays."""
+
+    instrument_id: str
+    effective_from: date | None = None
+    symbol: str | None = None
+    isin: str | None = None
+    currency: str | None = None
+    settlement_currency: str | None = None
+    mic: str | None = None
+    name: str | None = None
+    price_factor: Decimal | None = None
+    tick_size: Decimal | None = None
+    lot_size: Decimal | None = None
+    qty_increment: Decimal | None = None
+    place_of_settlement: str | None = None
+
+
+class HaltInstrument(Command):
+    instrument_id: str
+    reason: str = ""
+
+
+class ResumeInstrument(Command):
+    instrument_id: str
+    reason: str = ""
+
+
+class DelistInstrument(Command):
+    instrument_id: str
+    reason: str = ""
+    effective_from: date | None = None  # None: today
+
+
+InstrumentCommand = (
+    ListInstrument | AmendInstrument | HaltInstrument | ResumeInstrument | DelistInstrument
+)

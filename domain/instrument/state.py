@@ -1,0 +1,72 @@
+"""An instrument's terms, effective-dated.
+
+    "" -List-> listed -Halt-> halted -Resume-> listed ; listed | halted -Delist-> delisted
+
+The flat fields are the terms at the latest decision; what was decided for a later date waits in
+`pending`. Who needs the terms of a day asks `terms(day)`.
+"""
+
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain.instrument.events import InstrumentAmended, InstrumentDelisted, PriceType
+
+TERMS = tuple(
+    f
+    for f in InstrumentAmended.__struct_fields__
+    if f not in {"instrument_id", "effective_from", "decided_on"}
+)
+"""The terms that an amendment may change."""
+
+Change = InstrumentAmended | InstrumentDelisted
+
+
+class Status(StrEnum):
+    NONE = ""
+    LISTED = "listed"
+    HALTED = "halted"
+    DELISTED = "delisted"
+
+
+class Instrument(Struct, frozen=True, kw_only=True):
+    status: Status = Status.NONE
+    isin: str = ""
+    symbol: str = ""
+    name: str = ""
+    currency: str = ""
+    settlement_currency: str = ""
+    mic: str = ""
+    country: str = ""
+    asset_class: str = ""
+    cfi: str = ""
+    price_type: PriceType = PriceType.UNIT
+    multiplier: Decimal = Decimal(1)
+    price_factor: Decimal = Decimal(1)
+    tick_size: Decimal = Decimal("0.01")
+    lot_size: Decimal = Decimal(1)
+    qty_increment: Decimal = Decimal(1)
+    place_of_settlement: str = ""
+    pending: tuple[Change, ...] = ()  # decided, not yet effective; by effective_from
+
+    def terms(self, on: date) -> "Instrument":
+        """The instrument as it is on a day: every pending change up to that day applied."""
+        state = self
+        for change in self.pending:
+            if change.effective_from <= on:
+                state = applied(state, change)
+        return replace(state, pending=tuple(c for c in self.pending if c.effective_from > on))
+
+
+INITIAL = Instrument()
+
+
+def applied(state: Instrument, change: Change) -> Instrument:
+    """The state with one change in force."""
+    if isinstance(change, InstrumentDelisted):
+        return replace(state, status=Status.DELISTED)
+    new = {f: value for f in TERMS if (value := getattr(change, f)) is not None}
+    return replace(state, **new)

@@ -1,0 +1,107 @@
+"""Price: the marks of one instrument that figures were computed from.
+
+Ticks are not in the log; a mark is the price that a valuation, a collar or a fee used. A mark is
+never changed: a better one for the same day is another event, and the newest day's last one wins.
+"""
+
+from datetime import date
+from decimal import Decimal
+
+from msgspec import Struct
+
+from domain.instrument import Instrument, Status
+from domain.message import Command, Decision, Event, Refusal, Seen, refused
+from domain.money import PRICE_DECIMALS, is_exact, plain
+
+
+class PriceRefusal(Refusal):
+    INSTRUMENT_UNKNOWN = "instrument_unknown"
+    PRICE_NOT_POSITIVE = "price_not_positive"
+    PRICE_INEXACT = "price_inexact"
+    CURRENCY_DIFFERS = "currency_differs"
+
+
+class MarkPrice(Command):
+    instrument_id: str
+    isin: str
+    price: Decimal  # as quoted: in the quote currency, or percent of par
+    currency: str  # of the quote
+    price_date: date
+    source: str
+
+
+class PriceMarked(Event, tag="price.marked"):
+    instrument_id: str
+    isin: str
+    price: Decimal  # as quoted, up to 10 decimals
+    currency: str
+    price_date: date
+    source: str
+
+
+class Mark(Struct, frozen=True, kw_only=True):
+    """The newest mark; `price` None: there is none yet."""
+
+    price: Decimal | None = None
+    price_date: date | None = None
+    currency: str = ""
+    isin: str = ""
+    source: str = ""
+
+
+CATEGORY = "price"
+COMMANDS = (MarkPrice,)
+EVENTS = (PriceMarked,)
+INITIAL = Mark()
+
+
+def key(command: MarkPrice) -> str:
+    return command.instrument_id
+
+
+def reads(command: MarkPrice) -> tuple[str, ...]:
+    return (f"instrument-{command.instrument_id}",)
+
+
+def decide(command: MarkPrice, state: Mark, seen: Seen) -> Decision:
+    """Mark the price, or refuse it: not the instrument's currency or ISIN, not a price."""
+    listed: Instrument = seen.streams[f"instrument-{command.instrument_id}"]
+    terms = listed.terms(command.price_date)
+    if terms.status is Status.NONE or terms.isin != command.isin:
+        return refused(PriceRefusal.INSTRUMENT_UNKNOWN, isin=terms.isin)
+    if terms.currency != command.currency:
+        return refused(PriceRefusal.CURRENCY_DIFFERS, currency=terms.currency)
+    if not (command.price.is_finite() and command.price > 0):
+        return refused(PriceRefusal.PRICE_NOT_POSITIVE, price=command.price)
+    if not is_exact(command.price, PRICE_DECIMALS):
+        return refused(PriceRefusal.PRICE_INEXACT, decimals=PRICE_DECIMALS)
+    marked = PriceMarked(
+        instrument_id=command.instrument_id,
+        isin=command.isin,
+        price=plain(command.price),
+        currency=command.currency,
+        price_date=command.price_date,
+        source=command.source,
+    )
+    return () if _mark(marked) == state else (marked,)
+
+
+def evolve(state: Mark, event: PriceMarked) -> Mark:
+    """The newest day's mark; a late one for an earlier day is history only."""
+    if state.price_date is not None and event.price_date < state.price_date:
+        return state
+    return _mark(event)
+
+
+def home(state: Mark, stream: str) -> str:
+    return stream
+
+
+def _mark(event: PriceMarked) -> Mark:
+    return Mark(
+        price=event.price,
+        price_date=event.price_date,
+        currency=event.currency,
+        isin=event.isin,
+        source=event.source,
+    )

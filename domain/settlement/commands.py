@@ -1,0 +1,82 @@
+"""What may be asked of a settlement instruction, and what the custodian reports about it."""
+
+from datetime import date
+from decimal import Decimal
+from typing import ClassVar
+
+from domain.fix import Side
+from domain.message import Command
+from domain.settlement.events import StatusKind
+
+
+class Internal(Command):
+    INTERNAL: ClassVar[bool] = True
+
+
+class InstructSettlement(Internal):
+    """Tell the custodian to receive (BUY) or deliver (SELL) against payment, or free."""
+
+    obligation_id: str
+    account_id: str
+    isin: str
+    side: Side
+    qty: Decimal
+    amount: Decimal
+    currency: str
+    trade_date: date
+    settl_date: date
+    country: str = "US"
+    instrument_id: str = ""
+    free: bool = False
+    replaces: str = ""
+
+
+class RecordSettlementStatus(Internal):
+    """sese.024. `status` in the words of `Advice` where one fits."""
+
+    obligation_id: str
+    status_kind: StatusKind
+    status: str
+    reason: str = ""
+
+
+class RecordSettlementConfirmation(Internal):
+    """sese.025, deduplicated by `confirmation_id`."""
+
+    obligation_id: str
+    confirmation_id: str
+    qty: Decimal
+    amount: Decimal
+    value_date: date
+
+
+class MarkFailing(Internal):
+    """From the end of day: still open at the close of its settlement date (`close_of`)."""
+
+    obligation_id: str
+    reason: str
+    whose: str = "counterparty"
+    close_of: date | None = None
+
+
+class CancelSettlement(Internal):
+    obligation_id: str
+    reason: str = ""
+
+
+class RecordSettlementCancel(Internal):
+    """sese.027: the custodian has cancelled the rest, or denies it."""
+
+    obligation_id: str
+    accepted: bool
+    reason: str = ""
+
+
+SettlementCommand = (
+    InstructSettlement
+    | RecordSettlementStatus
+    | RecordSettlementConfirmation
+    | MarkFailing
+    | CancelSettlement
+    | RecordSettlementCancel
+)
