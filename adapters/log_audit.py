@@ -1,0 +1,167 @@
+"""Auditing the log: counts and root, every hash of every chain, the causes of an event.
+
+root = SHA-256 over (stream, version, head hash) sorted by stream, without the streams that carry
+no business fact of their own (`checkpoint`, `fix`, `saga_*`).
+"""
+
+import hashlib
+from collections import Counter
+from typing import Any
+
+from adapters.event_log import RecorderLog, chain, unframe
+from adapters.recorder import Recorder, Stored
+from commands.ports import Unreadable
+from domain.envelope import Envelope, category
+
+PAGE = 5_000
+FAULTS_MAX = 100
+TRACE_MAX = 500
+
+
+def counts_for_root(stream: str) -> bool:
+    name = category(stream)
+    return name not in ("checkpoint", "fix") and not name.startswith("saga_")
+
+
+def root(heads: dict[str, tuple[int, bytes]]) -> str:
+    digest = hashlib.sha256()
+    for stream in sorted(heads):
+        if counts_for_root(stream):
+            version, tip = heads[stream]
+            digest.update(f"{stream}\n{version}\n{tip.hex()}\n".encode())
+    return digest.hexdigest()
+
+
+async def stats(recorder: Recorder) -> dict[str, Any]:
+    """Events, position, root, and how many of each event there are."""
+    heads: dict[str, tuple[int, bytes]] = {}
+    names: Counter[str] = Counter()
+    position = 0
+    while page := await recorder.after(position, limit=PAGE):
+        for stored in page:
+            heads[stored.stream] = (stored.version, stored.hash)
+            names[stored.name] += 1
+        position = page[-1].position
+    return {
+        "events": names.total(),
+        "position": position,
+        "root": root(heads),
+        "streams": len(heads),
+        "names": dict(sorted(names.items())),
+    }
+
+
+async def verify(log: RecorderLog) -> dict[str, Any]:
+    """Every event: readable, next in its stream, and its hash the chain's."""
+    heads: dict[str, tuple[int, bytes]] = {}
+    faults: list[dict[str, Any]] = []
+    events, position, committed = 0, 0, None
+    while page := await log.stored(position, limit=PAGE):
+        for stored in page:
+            events += 1
+            fault = _fault(log, stored, heads.get(stored.stream, (0, b"")))
+            if fault is None and committed is not None and stored.committed_at < committed:
+                fault = "committed_at goes backwards"
+            if fault is not None and len(faults) < FAULTS_MAX:
+                faults.append(_named(stored, fault))
+            heads[stored.stream] = (stored.version, stored.hash)
+            committed = stored.committed_at
+        position = page[-1].position
+    return {
+        "events": events,
+        "position": position,
+        "streams": len(heads),
+        "root": root(heads),
+        "ok": not faults,
+        "faults": faults,
+    }
+
+
+def _named(stored: Stored, fault: str) -> dict[str, Any]:
+    return {
+        "stream": stored.stream,
+        "version": stored.version,
+        "position": stored.position,
+        "fault": fault,
+    }
+
+
+def _fault(log: RecorderLog, stored: Stored, before: tuple[int, bytes]) -> str | None:
+    version, tip = before
+    if stored.version != version + 1:
+        return f"version {version + 1} is missing"
+    try:
+        meta = log.open(stored).meta
+    except Unreadable as e:
+        return str(e)
+    metadata, payload = unframe(stored.state)
+    if (meta.stream, meta.version, meta.name) != (stored.stream, stored.version, stored.name):
+        return "its metadata names another event"
+    if bytes.fromhex(meta.previous) != tip:
+        return "its previous hash is not that of its predecessor"
+    if chain(tip, payload, metadata) != stored.hash:
+        return "its bytes do not give its hash"
+    return None
+
+
+async def position_before(recorder: Recorder, count: int) -> int:
+    """A position with about `count` events behind it (exactly, where positions are dense)."""
+    last, _ = await recorder.last()
+    return max(last - count, 0)
+
+
+async def trace(log: RecorderLog, asked: str) -> dict[str, Any] | None:
+    """The first cause of an event and everything that came of it, in log order.
+
+    `asked` is stream@version, an event id or a position. None: there is no such event.
+    """
+    wanted = await _find(log, asked)
+    if wanted is None:
+        return None
+    top = wanted
+    while cause := await _at_source(log, top.meta.causation_id):
+        top = cause
+    depth, family, position = {top.source: 0}, [top], top.position
+    while (page := await log.after(position, limit=PAGE)) and len(family) < TRACE_MAX:
+        for e in page:  # an effect always stands behind its cause
+            if e.meta.causation_id in depth:
+                depth[e.source] = depth[e.meta.causation_id] + 1
+                family.append(e)
+        position = page[-1].position
+    return {"asked": wanted.source, "events": [_step(e, depth[e.source]) for e in family]}
+
+
+async def _find(log: RecorderLog, asked: str) -> Envelope | None:
+    if asked.isdecimal():
+        page = await log.after(int(asked) - 1, limit=1)
+        return page[0] if page and page[0].position == int(asked) else None
+    if "@" in asked:
+        return await _at_source(log, asked)
+    position = 0
+    while page := await log.after(position, limit=PAGE):
+        for e in page:
+            if e.meta.event_id == asked:
+                return e
+        position = page[-1].position
+    return None
+
+
+async def _at_source(log: RecorderLog, source: str) -> Envelope | None:
+    stream, _, version = source.partition("@")
+    if not version.isdecimal() or int(version) < 1:
+        return None
+    found = await log.select(stream, after_version=int(version) - 1, limit=1)
+    return found[0] if found else None
+
+
+def _step(e: Envelope, depth: int) -> dict[str, Any]:
+    return {
+        "source": e.source,
+        "name": e.meta.name,
+        "position": e.position,
+        "depth": depth,
+        "recorded_at": e.meta.recorded_at.isoformat(),
+        "actor": e.meta.actor,
+        "event_id": e.meta.event_id,
+        "hash": e.hash,
+    }

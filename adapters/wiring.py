@@ -1,0 +1,130 @@
+"""The composition root: the only module that knows which adapter stands behind which port.
+
+    settings --open_platform--> Platform (log, dispatcher, views' sink, sagas' store, warehouse)
+
+What drives it (views, sagas, timers, gateways) is in `streams/`; what asks of it in `api/`.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Self
+
+import psycopg
+
+from adapters.clock import SystemClock
+from adapters.codec import Codec
+from adapters.data_dir import DataDir
+from adapters.dispatcher import Dispatcher
+from adapters.embedded_postgres import EmbeddedPostgres
+from adapters.entropy import Entropy, SystemEntropy
+from adapters.event_log import RecorderLog
+from adapters.keystore import PostgresKeyStore
+from adapters.postgres_recorder import PostgresRecorder
+from adapters.postgres_sink import PostgresSink
+from adapters.read_models import ReadModels
+from adapters.saga_store import PostgresSagaStore
+from adapters.settings import Settings, SettingsError
+from adapters.warehouse import Warehouse
+from commands.handler import Handler
+from domain.catalogue import DECIDERS
+
+
+class Platform:
+    """Everything that holds state, opened in order and closed in reverse."""
+
+    dispatcher: Dispatcher
+    handler: Handler
+    keys: PostgresKeyStore
+    log: RecorderLog
+    read_models: ReadModels
+    recorder: PostgresRecorder
+    saga_store: PostgresSagaStore
+    sink: PostgresSink
+    warehouse: Warehouse
+
+    def __init__(self, settings: Settings, clock: Callable[[], datetime], entropy: Entropy) -> None:
+        self.settings, self.clock, self.entropy = settings, clock, entropy
+        self.data_dir = DataDir(settings.data_dir)
+        self.database_url = ""
+        self._postgres: EmbeddedPostgres | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Finish what is pending, then let go of everything, last opened first."""
+        for name in ("dispatcher", "warehouse", "read_models", "saga_store", "sink", "recorder"):
+            part = getattr(self, name, None)
+            if part is not None:
+                await part.close()
+        if hasattr(self, "keys"):
+            self.keys.close()
+        if self._postgres is not None:
+            self._postgres.stop()
+        self.data_dir.release()
+
+
+async def open_platform(
+    settings: Settings,
+    *,
+    verb: str,
+    clock: Callable[[], datetime] | None = None,
+    entropy: Entropy | None = None,
+    exclusive: bool = True,
+) -> Platform:
+    """Open the platform of a data directory, starting its embedded engines if need be.
+
+    Args:
+        verb: what the process does, for whoever finds the directory held.
+        exclusive: take the directory; False only reads, beside the one who has it.
+
+    Raises:
+        DataDirHeld: another process has the directory.
+        SettingsError: an engine cannot be reached, by the variable that names it.
+    """
+    platform = Platform(settings, clock or SystemClock(), entropy or SystemEntropy())
+    try:
+        if exclusive:
+            platform.data_dir.hold(verb)
+        await _open(platform)
+    except BaseException:
+        await platform.close()
+        raise
+    return platform
+
+
+async def _open(platform: Platform) -> None:
+    settings = platform.settings
+    log_url = _server_url(platform, "TIDEMARK_LOG", settings.log)
+    views_url = log_url
+    if settings.database:
+        views_url = _server_url(platform, "TIDEMARK_DATABASE", settings.database)
+    platform.database_url = views_url
+    platform.recorder = await PostgresRecorder.connect(log_url)
+    master = settings.data_dir / "keys" / "master.key"
+    platform.keys = PostgresKeyStore(log_url, master, platform.entropy)
+    codec = Codec(platform.keys, platform.entropy)
+    platform.log = RecorderLog(platform.recorder, codec, request_key=platform.keys.request_key)
+    platform.handler = Handler(platform.log, DECIDERS, clock=platform.clock)
+    platform.dispatcher = Dispatcher(platform.handler)
+    platform.sink = await PostgresSink.connect(views_url)
+    platform.saga_store = await PostgresSagaStore.connect(views_url)
+    platform.read_models = await ReadModels.connect(views_url)
+    platform.warehouse = Warehouse(settings.warehouse_url)
+
+
+def _server_url(platform: Platform, variable: str, url: str) -> str:
+    """The URL of a Postgres that answers: the given server, or the embedded one, started."""
+    try:
+        if url in ("postgresql:", "postgresql://"):
+            if platform._postgres is None:
+                platform._postgres = EmbeddedPostgres(platform.settings.data_dir / "postgres")
+            return platform._postgres.start()
+        psycopg.connect(url, connect_timeout=5).close()
+    except Exception as e:
+        line = str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__
+        raise SettingsError(f"{variable}: {line}") from e
+    return url

@@ -1,0 +1,108 @@
+"""`tidemark log tail|stats|verify|trace|checksum`: the log itself, for people and programs."""
+
+import argparse
+import json
+from typing import Any
+
+import msgspec
+from streams.audit import checksums
+
+from adapters import log_audit
+from adapters.wiring import open_platform
+from api.cli import UsageError, emit, settings, wants_json
+from domain.envelope import Envelope
+
+PAGE = 1_000
+
+
+def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
+    log = verbs.add_parser("log", help="look at the event log").add_subparsers(
+        dest="what", required=True
+    )
+    tail = log.add_parser("tail", parents=[shared], help="events in position order, JSON Lines")
+    tail.add_argument("--after", type=int, default=None, metavar="POSITION")
+    tail.add_argument("--stream", default=None)
+    tail.add_argument("-n", type=int, default=20, help="how many (default 20)")
+    tail.add_argument("-f", "--follow", action="store_true", help="go on with what comes")
+    tail.set_defaults(run=_tail)
+    log.add_parser("stats", parents=[shared]).set_defaults(run=_stats)
+    log.add_parser("verify", parents=[shared], help="check every hash").set_defaults(run=_verify)
+    trace = log.add_parser("trace", parents=[shared], help="what led to an event, what followed")
+    trace.add_argument("event", help="stream@version, an event id, or a position")
+    trace.set_defaults(run=_trace)
+    log.add_parser("checksum", parents=[shared]).set_defaults(run=_checksum)
+
+
+async def _tail(args: argparse.Namespace) -> None:
+    async with await open_platform(settings(args), verb="log tail", exclusive=False) as p:
+        if args.stream:
+            found = await p.log.select(args.stream)
+            for e in found if args.after is None else found[args.after :]:
+                _print(e, args)
+            return
+        at = args.after
+        if at is None:
+            at = await log_audit.position_before(p.recorder, args.n)
+        left = args.n
+        while True:
+            page = await p.log.after(at, limit=min(PAGE, left) if not args.follow else PAGE)
+            for e in page:
+                _print(e, args)
+                at = e.position
+            left -= len(page)
+            if not args.follow and (not page or left <= 0):
+                return
+            if not page:
+                await p.log.wait(at, timeout_s=5)
+
+
+def _print(e: Envelope, args: argparse.Namespace) -> None:
+    if wants_json(args):
+        print(json.dumps(_as_dict(e)), flush=True)
+    else:
+        body = msgspec.json.encode(e.event).decode()
+        at = e.meta.recorded_at
+        print(f"{e.position:>9} {at:%Y-%m-%d %H:%M:%S} {e.source:<34} {body}", flush=True)
+
+
+def _as_dict(e: Envelope) -> dict[str, Any]:
+    built: dict[str, Any] = msgspec.to_builtins(e)
+    return built
+
+
+async def _stats(args: argparse.Namespace) -> None:
+    async with await open_platform(settings(args), verb="log stats", exclusive=False) as p:
+        found = await log_audit.stats(p.recorder)
+    lines = [f"{k:<12} {v}" for k, v in found.items() if k != "names"]
+    lines += [f"  {n:<32} {c}" for n, c in found["names"].items()]
+    emit(args, found, "\n".join(lines))
+
+
+async def _verify(args: argparse.Namespace) -> int:
+    async with await open_platform(settings(args), verb="log verify", exclusive=False) as p:
+        found = await log_audit.verify(p.log)
+    text = f"{found['events']} events in {found['streams']} streams verified"
+    if found["faults"]:
+        text = "\n".join(f"{f['stream']}@{f['version']}: {f['fault']}" for f in found["faults"])
+    emit(args, found, text)
+    return 1 if found["faults"] else 0
+
+
+async def _trace(args: argparse.Namespace) -> int:
+    async with await open_platform(settings(args), verb="log trace", exclusive=False) as p:
+        found = await log_audit.trace(p.log, args.event)
+    if found is None:
+        raise UsageError(f"no event {args.event} in the log")
+    lines = [f"{'  ' * e['depth']}{e['source']} {e['name']}" for e in found["events"]]
+    emit(args, found, "\n".join(lines))
+    return 0
+
+
+async def _checksum(args: argparse.Namespace) -> None:
+    async with await open_platform(settings(args), verb="log checksum", exclusive=False) as p:
+        found = await checksums(p)
+    lines = [f"position {found['position']}"]
+    for kind in ("log", "postgres", "clickhouse"):
+        for name, one in found[kind].items():
+            lines.append(f"{kind:<11}{name:<18}{one['rows']:>10}  {one['hash']}")
+    emit(args, found, "\n".join(lines))
