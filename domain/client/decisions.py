@@ -65,16 +65,11 @@ def decide(command: ClientCommand, state: Client, seen: Seen) -> Decision:
     match command:
         case SubmitKyc():
             return _submit(command, state, seen.actor)
-        case ApproveKyc():
-            return _approve(command, state, today)
-        case RequestKycInformation() | RejectKyc():
-            return _turn_down(command, state)
-        case RecordScreening():
-            return _screen(command, state)
-        case MarkReviewDue() | MarkReviewOverdue():
-            return _review(command, state)
-        case _:
-            return lids.decide(command, state, today)
+        case ApproveKyc() | RequestKycInformation() | RejectKyc():
+            return _judge(command, state, today)
+        case RecordScreening() | MarkReviewDue() | MarkReviewOverdue():
+            return _report(command, state)
+    return lids.decide(command, state, today)
 
 
 def _onboard(command: OnboardClient, state: Client) -> Decision:
@@ -146,9 +141,20 @@ def _submit(command: SubmitKyc, state: Client, actor: str) -> Decision:
     )
 
 
-def _approve(command: ApproveKyc, state: Client, today: date) -> Decision:
-    if state.standing not in APPROVABLE or state.blocked or not state.submitted:
+def _judge(
+    command: ApproveKyc | RequestKycInformation | RejectKyc, state: Client, today: date
+) -> Decision:
+    """An officer's word on the file that was handed in."""
+    judged = APPROVABLE if isinstance(command, ApproveKyc) else FIRST_REVIEW
+    if state.standing not in judged or state.blocked or not state.submitted:
         return refused(ClientRefusal.KYC_NOT_IN_REVIEW, status=state.status)
+    if isinstance(command, ApproveKyc):
+        return _approve(command, state, today)
+    event = KycRejected if isinstance(command, RejectKyc) else KycInformationRequested
+    return (event(client_id=command.client_id, officer=command.officer, reason=command.reason),)
+
+
+def _approve(command: ApproveKyc, state: Client, today: date) -> Decision:
     if command.officer == state.submitted_by:
         return refused(ClientRefusal.OFFICER_IS_SUBMITTER, officer=command.officer)
     if senior_needed(state, command.risk_rating) and not command.senior:
@@ -171,11 +177,12 @@ def _approve(command: ApproveKyc, state: Client, today: date) -> Decision:
     )
 
 
-def _turn_down(command: RequestKycInformation | RejectKyc, state: Client) -> Decision:
-    if state.standing not in FIRST_REVIEW or state.blocked:
-        return refused(ClientRefusal.KYC_NOT_IN_REVIEW, status=state.status)
-    event = KycRejected if isinstance(command, RejectKyc) else KycInformationRequested
-    return (event(client_id=command.client_id, officer=command.officer, reason=command.reason),)
+def _report(
+    command: RecordScreening | MarkReviewDue | MarkReviewOverdue, state: Client
+) -> Decision:
+    if isinstance(command, RecordScreening):
+        return _screen(command, state)
+    return _review(command, state)
 
 
 def _screen(command: RecordScreening, state: Client) -> Decision:

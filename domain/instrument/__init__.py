@@ -4,13 +4,6 @@ Refuses what can be told from the identifiers alone; that a round lot is missed 
 Source: domain rule 14.
 """
 
-from datetime import date
-from decimal import Decimal
-from typing import TypeVar, assert_never
-
-from msgspec.structs import replace
-
-from domain.identifiers import is_country, is_isin, is_mic
 from domain.instrument.commands import (
     AmendInstrument,
     DelistInstrument,
@@ -19,18 +12,16 @@ from domain.instrument.commands import (
     ListInstrument,
     ResumeInstrument,
 )
+from domain.instrument.decisions import QUOTE_UNITS, InstrumentRefusal, decide
 from domain.instrument.events import (
     InstrumentAmended,
     InstrumentDelisted,
-    InstrumentEvent,
     InstrumentHalted,
     InstrumentListed,
     InstrumentResumed,
     PriceType,
 )
-from domain.instrument.state import INITIAL, TERMS, Change, Instrument, Status, applied
-from domain.message import Decision, Refusal, Refused, Seen, refused
-from domain.money import PRICE_DECIMALS, is_currency, is_exact, plain
+from domain.instrument.state import INITIAL, Instrument, Status, evolve
 
 __all__ = [
     "CATEGORY",
@@ -59,30 +50,6 @@ __all__ = [
     "reads",
 ]
 
-QUOTE_UNITS = {
-    "GBX": ("GBP", Decimal("0.01")),
-    "ILA": ("ILS", Decimal("0.01")),
-    "ZAC": ("ZAR", Decimal("0.01")),
-}
-"""Quote unit -> (currency it settles in, units of that currency per quote unit)."""
-
-SIZES = ("tick_size", "lot_size", "qty_increment", "price_factor", "multiplier")
-
-
-Terms = TypeVar("Terms", InstrumentListed, InstrumentAmended)
-
-
-class InstrumentRefusal(Refusal):
-    INSTRUMENT_EXISTS = "instrument_exists"
-    INSTRUMENT_UNKNOWN = "instrument_unknown"
-    INSTRUMENT_DELISTED = "instrument_delisted"
-    INSTRUMENT_NOT_HALTED = "instrument_not_halted"
-    ISIN_INVALID = "isin_invalid"
-    MIC_INVALID = "mic_invalid"
-    CURRENCY_UNKNOWN = "currency_unknown"
-    SIZE_NOT_POSITIVE = "size_not_positive"
-
-
 CATEGORY = "instrument"
 COMMANDS = (ListInstrument, AmendInstrument, HaltInstrument, ResumeInstrument, DelistInstrument)
 EVENTS = (
@@ -102,137 +69,5 @@ def reads(command: InstrumentCommand) -> tuple[str, ...]:
     return ()
 
 
-def decide(command: InstrumentCommand, state: Instrument, seen: Seen) -> Decision:
-    """Judge a command against the terms of today, by the handler's clock."""
-    today = seen.now.date()
-    now = state.terms(today)
-    if isinstance(command, ListInstrument):
-        return _list(command, now)
-    if now.status is Status.NONE:
-        return refused(InstrumentRefusal.INSTRUMENT_UNKNOWN, instrument_id=command.instrument_id)
-    if now.status is Status.DELISTED:
-        return refused(InstrumentRefusal.INSTRUMENT_DELISTED, isin=now.isin)
-    match command:
-        case AmendInstrument():
-            return _amend(command, now, today)
-        case HaltInstrument(instrument_id=instrument_id, reason=reason):
-            if now.status is Status.HALTED:
-                return ()
-            return (InstrumentHalted(instrument_id=instrument_id, reason=reason),)
-        case ResumeInstrument(instrument_id=instrument_id, reason=reason):
-            if now.status is not Status.HALTED:
-                return refused(InstrumentRefusal.INSTRUMENT_NOT_HALTED, status=now.status)
-            return (InstrumentResumed(instrument_id=instrument_id, reason=reason),)
-        case DelistInstrument():
-            return _delist(command, today)
-        case _:
-            assert_never(command)
-
-
-def evolve(state: Instrument, event: InstrumentEvent) -> Instrument:
-    match event:
-        case InstrumentListed():
-            terms = {f: getattr(event, f) for f in event.__struct_fields__ if f != "instrument_id"}
-            return Instrument(status=Status.LISTED, **terms)
-        case InstrumentAmended() | InstrumentDelisted():
-            return _changed(state, event)
-        case InstrumentHalted():
-            return replace(state, status=Status.HALTED)
-        case InstrumentResumed():
-            return replace(state, status=Status.LISTED)
-        case _:
-            assert_never(event)
-
-
 def home(state: Instrument, stream: str) -> str:
     return stream
-
-
-def _changed(state: Instrument, change: Change) -> Instrument:
-    """What has come due is in force before the new change is; what lies ahead waits."""
-    state = state.terms(change.decided_on)
-    if change.effective_from <= change.decided_on:
-        return applied(state, change)
-    waiting = sorted((*state.pending, change), key=lambda c: c.effective_from)
-    return replace(state, pending=tuple(waiting))
-
-
-def _list(command: ListInstrument, now: Instrument) -> Decision:
-    if now.status is not Status.NONE:
-        return refused(InstrumentRefusal.INSTRUMENT_EXISTS, status=now.status, isin=now.isin)
-    settles_in, factor = QUOTE_UNITS.get(command.currency, (command.currency, Decimal(1)))
-    prefix = command.isin[:2]
-    listed = InstrumentListed(
-        instrument_id=command.instrument_id,
-        symbol=command.symbol,
-        isin=command.isin,
-        currency=command.currency,
-        settlement_currency=command.settlement_currency or settles_in,
-        mic=command.mic,
-        country=command.country or (prefix if is_country(prefix) else ""),
-        asset_class=command.asset_class,
-        tick_size=command.tick_size,
-        lot_size=command.lot_size,
-        cfi=command.cfi,
-        name=command.name,
-        price_type=command.price_type,
-        multiplier=command.multiplier,
-        price_factor=factor if command.price_factor is None else command.price_factor,
-        qty_increment=command.qty_increment,
-        place_of_settlement=command.place_of_settlement,
-    )
-    fault = _fault(listed)
-    return fault if fault is not None else (_plain(listed),)
-
-
-def _amend(command: AmendInstrument, now: Instrument, today: date) -> Decision:
-    amended = InstrumentAmended(
-        instrument_id=command.instrument_id,
-        effective_from=command.effective_from or today,
-        decided_on=today,
-        **{f: getattr(command, f) for f in TERMS},
-    )
-    fault = _fault(amended)
-    if fault is not None:
-        return fault
-    changes = applied(now, amended) != now
-    return (_plain(amended),) if changes or amended.effective_from > today else ()
-
-
-def _delist(command: DelistInstrument, today: date) -> Decision:
-    return (
-        InstrumentDelisted(
-            instrument_id=command.instrument_id,
-            effective_from=command.effective_from or today,
-            decided_on=today,
-            reason=command.reason,
-        ),
-    )
-
-
-def _fault(terms: InstrumentListed | InstrumentAmended) -> Refused | None:
-    """What is wrong with the terms given; None where they will do."""
-    if terms.isin is not None and not is_isin(terms.isin):
-        return refused(InstrumentRefusal.ISIN_INVALID, isin=terms.isin)
-    if terms.mic is not None and not is_mic(terms.mic):
-        return refused(InstrumentRefusal.MIC_INVALID, mic=terms.mic)
-    quoted, settles_in = terms.currency, terms.settlement_currency
-    if quoted is not None and not is_currency(quoted) and quoted not in QUOTE_UNITS:
-        return refused(InstrumentRefusal.CURRENCY_UNKNOWN, currency=quoted)
-    if settles_in is not None and not is_currency(settles_in):
-        return refused(InstrumentRefusal.CURRENCY_UNKNOWN, currency=settles_in)
-    for size in SIZES:
-        value: Decimal | None = getattr(terms, size, None)
-        if value is not None and not _is_size(value):
-            return refused(InstrumentRefusal.SIZE_NOT_POSITIVE, **{size: value})
-    return None
-
-
-def _is_size(value: Decimal) -> bool:
-    return value.is_finite() and value > 0 and is_exact(value, PRICE_DECIMALS)
-
-
-def _plain(terms: Terms) -> Terms:
-    """The same terms with sizes in canonical form ("0.01", never "1E-2" or "0.010")."""
-    given = {size: getattr(terms, size, None) for size in SIZES}
-    return replace(terms, **{s: plain(value) for s, value in given.items() if value is not None})

@@ -9,11 +9,20 @@ The flat fields are the terms at the latest decision; what was decided for a lat
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from typing import assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.instrument.events import InstrumentAmended, InstrumentDelisted, PriceType
+from domain.instrument.events import (
+    InstrumentAmended,
+    InstrumentDelisted,
+    InstrumentEvent,
+    InstrumentHalted,
+    InstrumentListed,
+    InstrumentResumed,
+    PriceType,
+)
 
 TERMS = tuple(
     f
@@ -64,9 +73,33 @@ class Instrument(Struct, frozen=True, kw_only=True):
 INITIAL = Instrument()
 
 
+def evolve(state: Instrument, event: InstrumentEvent) -> Instrument:
+    match event:
+        case InstrumentListed():
+            terms = {f: getattr(event, f) for f in event.__struct_fields__ if f != "instrument_id"}
+            return Instrument(status=Status.LISTED, **terms)
+        case InstrumentAmended() | InstrumentDelisted():
+            return _changed(state, event)
+        case InstrumentHalted():
+            return replace(state, status=Status.HALTED)
+        case InstrumentResumed():
+            return replace(state, status=Status.LISTED)
+        case _:
+            assert_never(event)
+
+
 def applied(state: Instrument, change: Change) -> Instrument:
     """The state with one change in force."""
     if isinstance(change, InstrumentDelisted):
         return replace(state, status=Status.DELISTED)
     new = {f: value for f in TERMS if (value := getattr(change, f)) is not None}
     return replace(state, **new)
+
+
+def _changed(state: Instrument, change: Change) -> Instrument:
+    """What has come due is in force before the new change is; what lies ahead waits."""
+    state = state.terms(change.decided_on)
+    if change.effective_from <= change.decided_on:
+        return applied(state, change)
+    waiting = sorted((*state.pending, change), key=lambda c: c.effective_from)
+    return replace(state, pending=tuple(waiting))

@@ -1,0 +1,164 @@
+"""What becomes of a settlement instruction's commands."""
+
+from typing import assert_never
+
+from domain.message import Decision, Refusal, Seen, refused
+from domain.money import plain, round_money
+from domain.settlement.commands import (
+    CancelSettlement,
+    InstructSettlement,
+    MarkFailing,
+    RecordSettlementCancel,
+    RecordSettlementConfirmation,
+    RecordSettlementStatus,
+    SettlementCommand,
+)
+from domain.settlement.events import (
+    Advice,
+    Partial,
+    SettlementCancelDenied,
+    SettlementCancelled,
+    SettlementCancelRequested,
+    SettlementConfirmed,
+    SettlementFailing,
+    SettlementInstructed,
+    SettlementStatusAdvised,
+)
+from domain.settlement.state import ZERO, Settlement
+
+
+class SettlementRefusal(Refusal):
+    SETTLEMENT_UNKNOWN = "settlement_unknown"
+    CONFIRMATION_UNUSABLE = "confirmation_unusable"
+
+
+def decide(command: SettlementCommand, state: Settlement, seen: Seen) -> Decision:
+    """Follow the instruction: intents where it is open, reports whatever we believed."""
+    if isinstance(command, InstructSettlement):
+        return _instruct(command, state)
+    if not state.account_id:
+        unknown = SettlementRefusal.SETTLEMENT_UNKNOWN
+        return refused(unknown, obligation_id=command.obligation_id)
+    match command:
+        case RecordSettlementStatus():
+            return _advise(command, state)
+        case RecordSettlementConfirmation():
+            return _confirm(command, state)
+        case MarkFailing():
+            return _fail(command, state)
+        case CancelSettlement() | RecordSettlementCancel():
+            return _cancel(command, state)
+        case _:
+            assert_never(command)
+
+
+def _instruct(command: InstructSettlement, state: Settlement) -> Decision:
+    """Once per obligation; the same again changes nothing."""
+    if state.account_id:
+        return ()
+    return (
+        SettlementInstructed(
+            obligation_id=command.obligation_id,
+            account_id=command.account_id,
+            isin=command.isin,
+            side=command.side,
+            qty=plain(command.qty),
+            amount=command.amount,
+            currency=command.currency,
+            trade_date=command.trade_date,
+            settl_date=command.settl_date,
+            country=command.country,
+            instrument_id=command.instrument_id,
+            free=command.free,
+            replaces=command.replaces,
+        ),
+    )
+
+
+def _advise(command: RecordSettlementStatus, state: Settlement) -> Decision:
+    kind = command.status_kind
+    known = (state.statuses.get(kind, ""), state.reasons.get(kind, ""))
+    if known == (command.status, command.reason):
+        return ()
+    return (
+        SettlementStatusAdvised(
+            obligation_id=command.obligation_id,
+            account_id=state.account_id,
+            status_kind=kind,
+            status=command.status,
+            reason=command.reason,
+        ),
+    )
+
+
+def _confirm(command: RecordSettlementConfirmation, state: Settlement) -> Decision:
+    """Settlement wins: recorded whatever we believed, once per confirmation."""
+    if command.confirmation_id in state.confirmation_ids:
+        return ()
+    qty, amount = command.qty, command.amount
+    if not (qty.is_finite() and qty > 0 and amount.is_finite() and amount >= 0):
+        unusable = SettlementRefusal.CONFIRMATION_UNUSABLE
+        return refused(unusable, qty=qty, amount=amount)
+    rest = max(state.rest_qty - qty, ZERO)
+    return (
+        SettlementConfirmed(
+            obligation_id=command.obligation_id,
+            account_id=state.account_id,
+            confirmation_id=command.confirmation_id,
+            qty=plain(qty),
+            amount=round_money(amount, state.currency),
+            value_date=command.value_date,
+            rest_qty=plain(rest),
+            partial=_partial(state, rest > ZERO),
+            excess_qty=plain(max(qty - state.rest_qty, ZERO)),
+            after_cancel=state.cancelled,
+        ),
+    )
+
+
+def _partial(state: Settlement, leaves_rest: bool) -> Partial:
+    if leaves_rest:
+        return Partial.PAIN
+    return Partial.PARC if state.settled_qty > 0 else Partial.WHOLE
+
+
+def _fail(command: MarkFailing, state: Settlement) -> Decision:
+    """Only what is open and due fails; the same failing again changes nothing: it ages."""
+    early = command.close_of and state.settl_date and command.close_of < state.settl_date
+    known = state.failing and (state.failing_reason, state.whose) == (
+        command.reason,
+        command.whose,
+    )
+    if not state.is_open or early or known:
+        return ()
+    return (
+        SettlementFailing(
+            obligation_id=command.obligation_id,
+            account_id=state.account_id,
+            reason=command.reason,
+            whose=command.whose,
+            rest_qty=plain(state.rest_qty),
+            close_of=command.close_of,
+        ),
+    )
+
+
+def _cancel(command: CancelSettlement | RecordSettlementCancel, state: Settlement) -> Decision:
+    if not state.is_open:
+        return ()
+    ids = {"obligation_id": command.obligation_id, "account_id": state.account_id}
+    match command:
+        case CancelSettlement(reason=reason):
+            if state.cancel_requested:
+                return ()
+            matched = Advice.MATCHED in state.statuses.values()
+            return (SettlementCancelRequested(**ids, reason=reason, bilateral=matched),)
+        case RecordSettlementCancel(accepted=True, reason=reason):
+            rest = plain(state.rest_qty)
+            return (SettlementCancelled(**ids, rest_qty=rest, reason=reason),)
+        case RecordSettlementCancel(reason=reason):
+            if not state.cancel_requested:
+                return ()
+            return (SettlementCancelDenied(**ids, reason=reason),)
+        case _:
+            assert_never(command)
