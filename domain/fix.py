@@ -26,6 +26,10 @@ class TimeInForce(StrEnum):
     CLS = "CLS"
 
 
+MULTI_DAY = frozenset({TimeInForce.GTC, TimeInForce.GTD})
+"""What lives on after a trading day: done for day leaves it open, and ends all others."""
+
+
 class OrdStatus(StrEnum):
     """Tag 39. By precedence, the highest that holds is shown (`domain.order.status`)."""
 
@@ -44,6 +48,21 @@ class OrdStatus(StrEnum):
     PENDING_REPLACE = "PENDING_REPLACE"
 
 
+class ExecType(StrEnum):
+    """Tag 150, the values that tell of an execution."""
+
+    TRADE = "F"
+    TRADE_CORRECT = "G"
+    TRADE_CANCEL = "H"
+
+
+class CxlRejResponseTo(StrEnum):
+    """Tag 434: which request an OrderCancelReject answers."""
+
+    CANCEL = "1"
+    REPLACE = "2"
+
+
 class OrdRejReason(StrEnum):
     """Tag 103, the values that we give."""
 
@@ -53,3 +72,20 @@ class OrdRejReason(StrEnum):
     EXCEEDS_LIMIT = "3"
     DUPLICATE = "6"
     OTHER = "99"
+
+
+class Capacity(StrEnum):
+    """Trading capacity (528 as regulators report it)."""
+
+    DEAL = "DEAL"  # own account
+    MTCH = "MTCH"  # matched principal
+    AOTC = "AOTC"  # any other: agency
+
+
+class Advice(StrEnum):
+    """How the order came about, as conduct rules distinguish it."""
+
+    EXECUTION_ONLY = "execution_only"
+    NON_ADVISED = "non_advised"
+    ADVISED = "advised"
+    DISCRETIONARY = "discretionary"

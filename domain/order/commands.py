@@ -1,11 +1,34 @@
-"""What may be asked of an order (intents), and what a venue reports (INTERNAL, never refused)."""
+"""What may be asked of an order (intents), and what a venue reports (INTERNAL, never refused).
+
+A report is refused only when it cannot be this order's at all (`order_unknown`) or cannot be held
+exactly (`report_invalid`); its gateway then parks it in suspense and answers DontKnowTrade.
+"""
 
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import ClassVar
 
-from domain.fix import OrdRejReason, OrdType, Side, TimeInForce
+from domain.fix import (
+    Advice,
+    Capacity,
+    CxlRejResponseTo,
+    OrdRejReason,
+    OrdType,
+    Side,
+    TimeInForce,
+)
 from domain.message import Command
+
+
+class VenueStatus(StrEnum):
+    """What a venue may say of an order without an execution: ExecType 3, 7, 9, B, D."""
+
+    DONE_FOR_DAY = "done_for_day"
+    STOPPED = "stopped"
+    SUSPENDED = "suspended"
+    CALCULATED = "calculated"
+    RESTATED = "restated"
 
 
 class Internal(Command):
@@ -23,12 +46,12 @@ class PlaceOrder(Command):
     stop_px: Decimal | None = None
     time_in_force: TimeInForce = TimeInForce.DAY
     expire_at: datetime | None = None
-    capacity: str = "AOTC"
+    capacity: Capacity = Capacity.AOTC
     decision_maker: str = ""
     investment_decision: str = ""
     execution_decision: str = ""
     solicited: bool = False
-    advice: str = "execution_only"
+    advice: Advice = Advice.EXECUTION_ONLY
     channel: str = "api"
 
 
@@ -101,7 +124,7 @@ class RecordTradeCancel(Internal):
     venue_order_id: str
     exec_id: str
     exec_ref_id: str
-    trade_date: date
+    trade_date: date  # of the execution referred to: with 37 and 19 it names it
     settl_date: date  # for the reverse obligation, should the trade have settled
     reason: str = ""
 
@@ -115,8 +138,8 @@ class RecordTradeCorrect(Internal):
     exec_ref_id: str
     last_qty: Decimal
     last_px: Decimal
-    transact_time: datetime
-    trade_date: date
+    transact_time: datetime  # of the correction: the latest one counts
+    trade_date: date  # of the execution referred to: with 37 and 19 it names it
     settl_date: date
 
 
@@ -130,15 +153,18 @@ class RecordCanceled(Internal):
 class RecordCancelReject(Internal):
     order_id: str
     cl_ord_id: str
-    response_to: str = "1"
+    response_to: CxlRejResponseTo = CxlRejResponseTo.CANCEL
     reason: str = ""
 
 
 class RecordReplaced(Internal):
-    """ExecType 5."""
+    """ExecType 5. What the venue states of the new terms outranks what was asked for."""
 
     order_id: str
     cl_ord_id: str
+    venue_order_id: str = ""  # "": as before
+    qty: Decimal | None = None
+    limit_px: Decimal | None = None
 
 
 class RecordExpired(Internal):
@@ -149,4 +175,6 @@ class RecordStatus(Internal):
     """ExecType 3, 7, 9, B, D: done for day, stopped, suspended, calculated, restated."""
 
     order_id: str
-    status: str  # done_for_day stopped suspended calculated restated
+    status: VenueStatus
+    qty: Decimal | None = None  # restated: a new OrderQty (38), agreed by voice or declined in part
+    reason: str = ""

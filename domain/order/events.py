@@ -3,7 +3,16 @@
 from datetime import date, datetime
 from decimal import Decimal
 
-from domain.fix import OrdRejReason, OrdType, Side, TimeInForce
+from domain.fix import (
+    Advice,
+    Capacity,
+    CxlRejResponseTo,
+    ExecType,
+    OrdRejReason,
+    OrdType,
+    Side,
+    TimeInForce,
+)
 from domain.message import Event
 
 
@@ -26,20 +35,22 @@ class OrderPlaced(Event, tag="order.placed"):
     currency: str  # quoted
     settl_currency: str
     price_factor: Decimal = Decimal(1)  # money per quoted price unit (GBX: 0.01), with multiplier
+    qty_increment: Decimal = Decimal(1)
+    tick_size: Decimal = Decimal(0)  # 0: any price
     country: str = "US"
     hold_px: Decimal  # worst price reserved for: limit, or last mark x (1 + collar)
     hold_amount: Decimal  # settlement currency, estimated charges included; 0 for a sale
     received_at: datetime
-    capacity: str = "AOTC"
-    client_id_code: str = ""
+    capacity: Capacity = Capacity.AOTC
+    client_id_code: str = ""  # our client id; its LEI or national id is looked up when reported
     decision_maker: str = ""
     investment_decision: str = ""
     execution_decision: str = ""
     branch_country: str = ""
-    short_sale: str = ""
-    open_close: str = ""
+    short_sale: str = ""  # SESH SSEX SELL UNDI; "" for a purchase
+    open_close: str = ""  # O C
     solicited: bool = False
-    advice: str = "execution_only"
+    advice: Advice = Advice.EXECUTION_ONLY
     channel: str = "api"
     settl_type: str = "0"
     handl_inst: str = "1"
@@ -101,21 +112,34 @@ class TradeCanceled(Event, tag="order.trade_canceled"):
     order_id: str
     account_id: str
     exec_id: str  # of the cancel report
+    exec_type: ExecType  # H, or G when the corrected execution follows
     exec_ref_id: str  # the execution that no longer counts
+    venue_order_id: str
+    trade_date: date
     trade_id: str
+    last_qty: Decimal  # of that execution: what CumQty loses
+    last_px: Decimal
     settl_date: date  # for a reverse obligation, if the trade has settled
     reason: str = ""
 
 
 class ReportParked(Event, tag="order.report_parked"):
-    """A bust or correction that arrived before the execution it refers to."""
+    """A report that changes no figure, kept for operations to see: a bust or correction that came
+    before its execution (applied when that comes), a correction of what a later one or a bust has
+    already undone, or an execution told again with other figures.
+    """
 
     order_id: str
     exec_id: str
     exec_ref_id: str
-    exec_type: str  # H or G
+    exec_type: ExecType
+    venue_order_id: str
+    trade_date: date
+    settl_date: date
+    transact_time: datetime | None = None  # None: a bust's, which tells none
     last_qty: Decimal = Decimal(0)
     last_px: Decimal = Decimal(0)
+    reason: str = ""
 
 
 class CancelRequested(Event, tag="order.cancel_requested"):
@@ -130,7 +154,7 @@ class CancelRejected(Event, tag="order.cancel_rejected"):
 
     order_id: str
     cl_ord_id: str
-    response_to: str  # 1 cancel, 2 replace
+    response_to: CxlRejResponseTo
     reason: str = ""
 
 
@@ -159,9 +183,12 @@ class ReplaceReleased(Event, tag="order.replace_released"):
 
 
 class OrderReplaced(Event, tag="order.replaced"):
+    """The new terms stand; OrderQty never falls below what is already filled."""
+
     order_id: str
     account_id: str
     cl_ord_id: str
+    venue_order_id: str = ""
     qty: Decimal
     limit_px: Decimal | None
     hold_px: Decimal
@@ -174,7 +201,10 @@ class OrderExpired(Event, tag="order.expired"):
 
 
 class OrderDoneForDay(Event, tag="order.done_for_day"):
+    """No more executions today. What is not GTC or GTD has ended: `order.expired` follows it."""
+
     order_id: str
+    at: datetime  # an execution after this moment shows that the order is on again
 
 
 class OrderStopped(Event, tag="order.stopped"):
@@ -190,6 +220,8 @@ class OrderCalculated(Event, tag="order.calculated"):
 
 
 class OrderRestated(Event, tag="order.restated"):
-    """The venue resumed a suspended, stopped or done-for-day order."""
+    """The venue resumed a suspended, stopped or done-for-day order, or restated its quantity."""
 
     order_id: str
+    qty: Decimal | None = None  # the new OrderQty
+    reason: str = ""

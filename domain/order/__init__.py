@@ -1,0 +1,90 @@
+"""Order: one instruction to trade, from Pending New to its last correction (FIX 4.4).
+
+    none -place-> PENDING_NEW -release-> at the venue -ack-> NEW -fill-> PARTIALLY_FILLED -> FILLED
+                   |  |                        |              |              |
+             no funds cancel                reject     request | answer      cancel, expire, done
+                   v  v                        v              v              v
+           REJECTED, CANCELED              REJECTED   PENDING_CANCEL     CANCELED, EXPIRED,
+                                                      PENDING_REPLACE    DONE_FOR_DAY
+
+The states are not exclusive and nothing absorbs: a fill may follow a cancel, a bust may follow
+everything, and FILLED may go back. So no status is stored; `ord_status` reads it off independent
+facts by FIX's precedence, and the quantities off the executions that count.
+
+An intent (`PlaceOrder`, `CancelOrder`, `ReplaceOrder`) may be refused. A report (`Record*`) already
+happened: it is recorded, flagged (`late`, `excess_qty`, `order.report_parked`), or known already.
+Nothing here posts to the ledger: the account books what a saga brings it.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from domain.message import Command, Decision, Event, Seen, refused
+from domain.order import changing, commands, executions, placing, reports
+from domain.order.commands import PlaceOrder
+from domain.order.folding import EVENTS as _EVENTS
+from domain.order.folding import evolve as evolve
+from domain.order.refusals import OrderRefusal as OrderRefusal
+from domain.order.state import INITIAL as INITIAL
+from domain.order.state import Order as Order
+from domain.order.status import PRECEDENCE as PRECEDENCE
+from domain.order.status import ord_status as ord_status
+
+_DECIDES: Mapping[type[Command], Callable[[Any, Order, Seen], Decision]] = {
+    commands.PlaceOrder: placing.place,
+    commands.CancelOrder: changing.cancel,
+    commands.ReplaceOrder: changing.replace,
+    commands.ReleaseOrder: reports.release,
+    commands.RejectOrder: reports.reject,
+    commands.RefuseReplace: changing.refuse_replace,
+    commands.RecordAck: reports.record_ack,
+    commands.RecordReject: reports.record_reject,
+    commands.RecordFill: executions.fill,
+    commands.RecordTradeCancel: executions.bust,
+    commands.RecordTradeCorrect: executions.correct,
+    commands.RecordCanceled: changing.record_canceled,
+    commands.RecordCancelReject: changing.record_cancel_reject,
+    commands.RecordReplaced: changing.record_replaced,
+    commands.RecordExpired: reports.record_expired,
+    commands.RecordStatus: reports.record_status,
+}
+
+CATEGORY = "order"
+COMMANDS: tuple[type[Command], ...] = tuple(_DECIDES)
+EVENTS: tuple[type[Event], ...] = _EVENTS
+
+
+def key(command: Any) -> str:
+    """The id part of the order's stream."""
+    return str(command.order_id)
+
+
+def reads(command: Command) -> tuple[str, ...]:
+    """The account, the instrument and its last mark, for a placement; nothing for the rest."""
+    if not isinstance(command, PlaceOrder):
+        return ()
+    return (
+        f"account-{command.account_id}",
+        f"instrument-{command.instrument_id}",
+        f"price-{command.instrument_id}",
+    )
+
+
+def decide(command: Command, order: Order, seen: Seen) -> Decision:
+    """Say what `command` does to the order, without doing it.
+
+    Pure and total. A report about an order that does not exist is refused (`order_unknown`): its
+    gateway parks it in suspense and answers DontKnowTrade.
+
+    Returns:
+        The events to append, in order; `()` for what is known already; or the refusal with the
+        state that caused it.
+    """
+    if not order.exists and not isinstance(command, PlaceOrder):
+        return refused(OrderRefusal.ORDER_UNKNOWN, order_id=key(command))
+    return _DECIDES[type(command)](command, order, seen)
+
+
+def home(order: Order, stream: str) -> str:
+    """The account that the order is for."""
+    return order.account_id or stream

@@ -1,0 +1,203 @@
+"""Changing an order: cancel and replace, from the client's request to the venue's answer.
+
+    Cancel, not released ---------------------------------------------> canceled
+    Cancel -> cancel_requested -- venue --> canceled | cancel_rejected
+    Replace -> replace_requested -hold ok-> replace_released -- venue --> replaced | cancel_rejected
+                                `-no hold-> cancel_rejected (it never left)
+
+At most one request of a kind is open, and no replace is asked for while a cancel is open. Until
+the venue answers, the old terms are in force. A filled order may still be replaced by a larger
+one (FIX 4.4 appendix D, C.1.c).
+"""
+
+from decimal import Decimal
+
+from domain.fix import CxlRejResponseTo, OrdType
+from domain.message import Decision, Refused, Seen, refused
+from domain.money import plain
+from domain.order.commands import (
+    CancelOrder,
+    RecordCanceled,
+    RecordCancelReject,
+    RecordReplaced,
+    RefuseReplace,
+    ReplaceOrder,
+)
+from domain.order.events import (
+    CancelRejected,
+    CancelRequested,
+    OrderCanceled,
+    OrderReplaced,
+    ReplaceRequested,
+)
+from domain.order.figures import hold_amount, is_px, is_qty, px_fault, qty_fault
+from domain.order.ids import child_id
+from domain.order.refusals import OrderRefusal
+from domain.order.state import Asked, Order
+from domain.order.status import ord_status
+
+CANCEL, REPLACE = CxlRejResponseTo.CANCEL, CxlRejResponseTo.REPLACE
+PRICED = frozenset({OrdType.LIMIT, OrdType.STOP_LIMIT})
+
+
+def cancel(command: CancelOrder, order: Order, seen: Seen) -> Decision:
+    """Cancel at once what has not left yet; ask the venue for the rest."""
+    if pending := order.pending(CANCEL):
+        return refused(OrderRefusal.CANCEL_PENDING, cl_ord_id=pending)
+    if order.leaves_qty == 0 and not order.pending(REPLACE):
+        return _not_open(order)
+    if not order.released:
+        return (_canceled(order, command.reason),)
+    return (
+        CancelRequested(
+            order_id=order.order_id,
+            cl_ord_id=child_id(order.order_id, "c", order.minted + 1),
+            orig_cl_ord_id=_last_not_rejected(order),
+            reason=command.reason,
+        ),
+    )
+
+
+def replace(command: ReplaceOrder, order: Order, seen: Seen) -> Decision:
+    """Ask for other terms; what is left out stays as it is."""
+    qty = order.qty if command.qty is None else command.qty
+    limit_px = order.limit_px if command.limit_px is None else command.limit_px
+    if fault := _not_replaceable(command, order) or _terms_fault(command, order):
+        return fault
+    hold_px = limit_px if limit_px is not None else order.hold_px
+    return (
+        ReplaceRequested(
+            order_id=order.order_id,
+            account_id=order.account_id,
+            cl_ord_id=child_id(order.order_id, "c", order.minted + 1),
+            orig_cl_ord_id=order.cl_ord_id,
+            qty=plain(qty),
+            limit_px=None if limit_px is None else plain(limit_px),
+            hold_px=plain(hold_px),
+            hold_amount=hold_amount(
+                order.side,
+                qty,
+                hold_px,
+                price_factor=order.price_factor,
+                currency=order.settl_currency,
+                country=order.country,
+                on=seen.now.date(),
+            ),
+        ),
+    )
+
+
+def refuse_replace(command: RefuseReplace, order: Order, seen: Seen) -> Decision:
+    """The larger hold was refused: the old terms stay, nothing has left."""
+    pending = order.pending(REPLACE)
+    if not pending or order.asked[pending].left:
+        return ()
+    return (
+        CancelRejected(
+            order_id=order.order_id, cl_ord_id=pending, response_to=REPLACE, reason=command.text
+        ),
+    )
+
+
+def record_canceled(command: RecordCanceled, order: Order, seen: Seen) -> Decision:
+    """ExecType 4: asked for or not, and how a venue kills an IOC or FOK order."""
+    return () if order.canceled else (_canceled(order, command.reason),)
+
+
+def record_cancel_reject(command: RecordCancelReject, order: Order, seen: Seen) -> Decision:
+    """OrderCancelReject (9): the request is answered, the order as it was."""
+    asked = order.asked.get(command.cl_ord_id)
+    if asked is not None and asked.answer:
+        return ()
+    return (
+        CancelRejected(
+            order_id=order.order_id,
+            cl_ord_id=command.cl_ord_id,
+            response_to=asked.kind if asked else command.response_to,
+            reason=command.reason,
+        ),
+    )
+
+
+def record_replaced(command: RecordReplaced, order: Order, seen: Seen) -> Decision:
+    """ExecType 5: the terms that the venue states, or else those asked for, are in force."""
+    asked = order.asked.get(command.cl_ord_id)
+    if asked is not None and asked.answer == "accepted":
+        return ()
+    if not _is_exact(command):
+        return refused(OrderRefusal.REPORT_INVALID, qty=command.qty, limit_px=command.limit_px)
+    terms = asked if asked is not None and asked.kind is REPLACE else _terms(order)
+    qty = terms.qty if command.qty is None else command.qty
+    limit_px = terms.limit_px if command.limit_px is None else command.limit_px
+    return (
+        OrderReplaced(
+            order_id=order.order_id,
+            account_id=order.account_id,
+            cl_ord_id=command.cl_ord_id,
+            venue_order_id=command.venue_order_id,
+            qty=plain(max(qty, order.cum_qty)),
+            limit_px=None if limit_px is None else plain(limit_px),
+            hold_px=terms.hold_px,
+            hold_amount=terms.hold_amount,
+        ),
+    )
+
+
+def _not_replaceable(command: ReplaceOrder, order: Order) -> Refused | None:
+    if pending := order.pending(CANCEL):
+        return refused(OrderRefusal.CANCEL_PENDING, cl_ord_id=pending)
+    if pending := order.pending(REPLACE):
+        return refused(OrderRefusal.REPLACE_PENDING, cl_ord_id=pending)
+    if order.over or (order.filled and command.qty is None):
+        return _not_open(order)
+    return None
+
+
+def _terms_fault(command: ReplaceOrder, order: Order) -> Refused | None:
+    if command.qty is not None:
+        if fault := qty_fault(command.qty, order.qty_increment):
+            return fault
+        if command.qty < order.cum_qty:
+            return refused(OrderRefusal.QTY_BELOW_FILLED, cum_qty=order.cum_qty)
+    if command.limit_px is not None:
+        if order.ord_type not in PRICED:
+            return refused(OrderRefusal.LIMIT_PX_NOT_ALLOWED, ord_type=order.ord_type)
+        if fault := px_fault(command.limit_px, order.tick_size):
+            return fault
+    if _same(command.qty, order.qty) and _same(command.limit_px, order.limit_px):
+        return refused(OrderRefusal.NOTHING_CHANGES, qty=order.qty, limit_px=order.limit_px)
+    return _not_open(order) if order.filled and command.qty == order.cum_qty else None
+
+
+def _same(asked: Decimal | None, now: Decimal | None) -> bool:
+    return asked is None or asked == now
+
+
+def _is_exact(command: RecordReplaced) -> bool:
+    qty_right = command.qty is None or (is_qty(command.qty) and command.qty > 0)
+    return qty_right and (command.limit_px is None or is_px(command.limit_px))
+
+
+def _terms(order: Order) -> Asked:
+    """The terms in force, as an unsolicited replacement leaves them where it says nothing."""
+    return Asked(
+        kind=REPLACE,
+        qty=order.qty,
+        limit_px=order.limit_px,
+        hold_px=order.hold_px,
+        hold_amount=order.hold_amount,
+    )
+
+
+def _last_not_rejected(order: Order) -> str:
+    """What a request refers to (41): the pending replace that has left, or the terms in force."""
+    pending = order.pending(REPLACE)
+    return pending if pending and order.asked[pending].left else order.cl_ord_id
+
+
+def _not_open(order: Order) -> Refused:
+    return refused(OrderRefusal.ORDER_NOT_OPEN, ord_status=ord_status(order), cum_qty=order.cum_qty)
+
+
+def _canceled(order: Order, reason: str) -> OrderCanceled:
+    return OrderCanceled(order_id=order.order_id, account_id=order.account_id, reason=reason)

@@ -1,0 +1,84 @@
+"""What a quantity and a price may be, and what an order of them costs at worst."""
+
+from datetime import date
+from decimal import ROUND_UP, Decimal
+
+from domain.charges import estimate
+from domain.fix import Side
+from domain.message import Refused, refused
+from domain.money import (
+    EXACT,
+    MINOR_UNITS,
+    PRICE_DECIMALS,
+    QTY_DECIMALS,
+    ZERO,
+    is_exact,
+    quantise,
+    round_money,
+)
+from domain.order.refusals import OrderRefusal
+
+COLLAR = Decimal("0.05")  # house policy: how far a market order may run from the last mark
+_BOUND = Decimal(10) ** 15
+
+
+def is_qty(qty: Decimal) -> bool:
+    """Whether it can be held as a quantity; its sign is not looked at."""
+    return is_exact(qty, QTY_DECIMALS) and abs(qty) < _BOUND
+
+
+def is_px(px: Decimal) -> bool:
+    """Whether it can be held as the price of an execution (0 for what changed hands for free)."""
+    return is_exact(px, PRICE_DECIMALS) and 0 <= px < _BOUND
+
+
+def qty_fault(qty: Decimal, increment: Decimal) -> Refused | None:
+    """Why a quantity cannot be ordered: not positive, or off the instrument's smallest step."""
+    if not (qty.is_finite() and qty > 0):
+        return refused(OrderRefusal.QTY_NOT_POSITIVE, qty=qty)
+    if not is_qty(qty) or (increment > 0 and EXACT.remainder(qty, increment)):
+        return refused(OrderRefusal.QTY_INCREMENT, qty=qty, qty_increment=increment)
+    return None
+
+
+def px_fault(px: Decimal, tick_size: Decimal) -> Refused | None:
+    """Why a price cannot be ordered: not positive, or off the tick (0: any exact price)."""
+    if not (px.is_finite() and px > 0):
+        return refused(OrderRefusal.PX_NOT_POSITIVE, px=px)
+    if not is_px(px) or (tick_size > 0 and EXACT.remainder(px, tick_size)):
+        return refused(OrderRefusal.TICK_SIZE, px=px, tick_size=tick_size)
+    return None
+
+
+def collared(px: Decimal) -> Decimal:
+    """The worst price that a market order is reserved for, to 10 decimals."""
+    return quantise(EXACT.multiply(px, 1 + COLLAR), PRICE_DECIMALS, ROUND_UP)
+
+
+def hold_amount(
+    side: Side,
+    qty: Decimal,
+    hold_px: Decimal,
+    *,
+    price_factor: Decimal,
+    currency: str,
+    country: str,
+    on: date,
+) -> Decimal:
+    """Cash to hold for an order: `qty` at `hold_px`, rounded up, with its estimated charges.
+
+    Args:
+        price_factor: settlement currency per unit of quoted price, with the multiplier.
+        currency: settlement currency, ISO 4217.
+        country: whose taxes and levies apply.
+        on: the day whose charges apply.
+
+    Returns:
+        An amount in the settlement currency at its minor unit; 0 for a sale, which holds shares.
+    """
+    if side is not Side.BUY:
+        return quantise(ZERO, MINOR_UNITS[currency])
+    gross = EXACT.multiply(EXACT.multiply(qty, hold_px), price_factor)
+    principal = round_money(gross, currency, ROUND_UP)
+    charges = estimate(country, side, principal, currency=currency, on=on)
+    return round_money(EXACT.add(principal, charges), currency, ROUND_UP)

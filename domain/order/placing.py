@@ -1,0 +1,294 @@
+"""Placing an order: what is refused, and every fact frozen on `order.placed`.
+
+Looked at: the account, the instrument's terms today, its last mark. They are advice, not a lock:
+the account itself decides on the cash when it is asked to reserve. Shares are checked here too,
+because short sales are refused explicitly.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, Protocol
+
+from domain.fix import Advice, OrdType, Side, TimeInForce
+from domain.message import Decision, Refused, Seen, refused
+from domain.money import EXACT, ZERO, plain
+from domain.order.commands import PlaceOrder
+from domain.order.events import OrderPlaced
+from domain.order.figures import collared, hold_amount, px_fault, qty_fault
+from domain.order.refusals import OrderRefusal
+from domain.order.state import Order
+
+BRANCH_COUNTRY = "US"  # of the firm's one branch, where every order is taken
+LIMITED = frozenset({OrdType.LIMIT, OrdType.STOP_LIMIT})
+STOPPING = frozenset({OrdType.STOP, OrdType.STOP_LIMIT})
+PERCENT_OF_PAR = Decimal("0.01")
+
+
+class AccountSeen(Protocol):
+    """What an order looks at of `domain.account`'s state."""
+
+    status: Any  # "" open closing_only blocked dormant closing closed
+    client_id: str
+    base_currency: str
+    owners: Any  # client ids are `owner.client_id`
+    powers: Any  # person id -> Power
+
+    def sellable(self, isin: str) -> Decimal: ...
+
+
+class InstrumentSeen(Protocol):
+    """What an order looks at of `domain.instrument`'s terms on a day."""
+
+    status: Any  # "" listed halted delisted
+    isin: str
+    mic: str
+    currency: str
+    settlement_currency: str
+    country: str
+    price_type: Any
+    price_factor: Decimal
+    multiplier: Decimal
+    tick_size: Decimal
+    qty_increment: Decimal
+
+
+class MarkSeen(Protocol):
+    price: Decimal | None
+    currency: str
+
+
+class Desk:
+    """Everything that one `PlaceOrder` is judged against."""
+
+    def __init__(self, command: PlaceOrder, seen: Seen) -> None:
+        streams = seen.streams
+        self.order, self.now, self.actor = command, seen.now, seen.actor
+        self.account: AccountSeen = streams[f"account-{command.account_id}"]
+        self.instrument: InstrumentSeen = streams[f"instrument-{command.instrument_id}"].terms(
+            seen.now.date()
+        )
+        self.mark: MarkSeen = streams[f"price-{command.instrument_id}"]
+
+    @property
+    def today(self) -> date:
+        return self.now.date()
+
+    @property
+    def factor(self) -> Decimal:
+        """Settlement currency per unit of quoted price and quantity."""
+        instrument = self.instrument
+        factor = EXACT.multiply(instrument.price_factor, instrument.multiplier)
+        par = instrument.price_type == "percent_of_par"
+        return plain(EXACT.multiply(factor, PERCENT_OF_PAR) if par else factor)
+
+    @property
+    def hold_px(self) -> Decimal | None:
+        """The worst price to reserve for; None: no mark to take it from. A sale reserves none."""
+        if self.order.limit_px is not None:
+            return self.order.limit_px
+        marked = self.mark.price is not None and self.mark.currency == self.instrument.currency
+        if self.order.side is not Side.BUY:
+            return self.mark.price if marked else ZERO
+        if self.mark.price is None or not marked:
+            return None
+        return collared(max(self.mark.price, self.order.stop_px or ZERO))
+
+    @property
+    def hold(self) -> Decimal:
+        """Cash to hold, in the settlement currency."""
+        return hold_amount(
+            self.order.side,
+            self.order.qty,
+            self.hold_px or ZERO,
+            price_factor=self.factor,
+            currency=self.instrument.settlement_currency,
+            country=self.instrument.country,
+            on=self.today,
+        )
+
+    @property
+    def decision_maker(self) -> str:
+        """Who decides for the client under a power; "": the client, or the house's own desk."""
+        if self.order.decision_maker:
+            return self.order.decision_maker
+        return self.actor if self.actor in self.account.powers else ""
+
+
+def place(command: PlaceOrder, order: Order, seen: Seen) -> Decision:
+    """Accept the order as Pending New with its facts frozen, or say why not."""
+    if order.exists:
+        return refused(OrderRefusal.ORDER_EXISTS, account_id=order.account_id)
+    desk = Desk(command, seen)
+    for fault in _FAULTS:
+        if found := fault(desk):
+            return found
+    return (_placed(desk),)
+
+
+def _account_fault(desk: Desk) -> Refused | None:
+    match str(desk.account.status):
+        case "open":
+            return None
+        case "":
+            return refused(OrderRefusal.ACCOUNT_UNKNOWN, account_id=desk.order.account_id)
+        case "closing_only" if desk.order.side is Side.SELL:
+            return None
+        case "closing_only" if desk.order.side is Side.BUY:
+            return refused(OrderRefusal.CLOSING_ONLY, status="closing_only")
+        case "closing_only":
+            return None  # a short sale: refused as one
+        case status:
+            return refused(OrderRefusal.ACCOUNT_NOT_OPEN, status=status)
+
+
+def _instrument_fault(desk: Desk) -> Refused | None:
+    match str(desk.instrument.status):
+        case "listed":
+            return None
+        case "":
+            return refused(OrderRefusal.INSTRUMENT_UNKNOWN, instrument_id=desk.order.instrument_id)
+        case status:
+            return refused(OrderRefusal.INSTRUMENT_NOT_TRADABLE, status=status)
+
+
+def _short_sale(desk: Desk) -> Refused | None:
+    if desk.order.side is Side.SELL_SHORT:
+        return refused(OrderRefusal.SHORT_SALE_NOT_PERMITTED, side=desk.order.side)
+    return None
+
+
+def _qty_fault(desk: Desk) -> Refused | None:
+    return qty_fault(desk.order.qty, desk.instrument.qty_increment)
+
+
+def _limit_fault(desk: Desk) -> Refused | None:
+    order = desk.order
+    if order.ord_type in LIMITED and order.limit_px is None:
+        return refused(OrderRefusal.LIMIT_PX_MISSING, ord_type=order.ord_type)
+    if order.ord_type not in LIMITED and order.limit_px is not None:
+        return refused(OrderRefusal.LIMIT_PX_NOT_ALLOWED, ord_type=order.ord_type)
+    return None if order.limit_px is None else px_fault(order.limit_px, desk.instrument.tick_size)
+
+
+def _stop_fault(desk: Desk) -> Refused | None:
+    order = desk.order
+    if order.ord_type in STOPPING and order.stop_px is None:
+        return refused(OrderRefusal.STOP_PX_MISSING, ord_type=order.ord_type)
+    if order.ord_type not in STOPPING and order.stop_px is not None:
+        return refused(OrderRefusal.STOP_PX_NOT_ALLOWED, ord_type=order.ord_type)
+    return None if order.stop_px is None else px_fault(order.stop_px, desk.instrument.tick_size)
+
+
+def _expiry_fault(desk: Desk) -> Refused | None:
+    expire_at = desk.order.expire_at
+    if expire_at is None:
+        missing = desk.order.time_in_force is TimeInForce.GTD
+        return refused(OrderRefusal.EXPIRE_AT_MISSING, time_in_force="GTD") if missing else None
+    if _utc(expire_at) <= _utc(desk.now):
+        return refused(OrderRefusal.EXPIRE_AT_PAST, expire_at=expire_at, now=desk.now)
+    return None
+
+
+def _price_fault(desk: Desk) -> Refused | None:
+    if desk.hold_px is not None:
+        return None
+    return refused(OrderRefusal.PRICE_UNKNOWN, instrument_id=desk.order.instrument_id)
+
+
+def _oversold(desk: Desk) -> Refused | None:
+    if desk.order.side is not Side.SELL:
+        return None
+    sellable = desk.account.sellable(desk.instrument.isin)
+    if desk.order.qty <= sellable:
+        return None
+    return refused(
+        OrderRefusal.SHORT_SALE_NOT_PERMITTED,
+        isin=desk.instrument.isin,
+        qty=desk.order.qty,
+        sellable=sellable,
+    )
+
+
+def _power_fault(desk: Desk) -> Refused | None:
+    """Who decides for the client is the client, an owner, or has a power that covers the order."""
+    person = desk.decision_maker
+    owners = {desk.account.client_id, *(o.client_id for o in desk.account.owners)}
+    if person in {"", *owners}:
+        return None
+    power = desk.account.powers.get(person)
+    if power is None or not power.trade:
+        return refused(OrderRefusal.POWER_MISSING, person_id=person)
+    if desk.today < (power.valid_from or date.min) or desk.today > (power.valid_to or date.max):
+        return refused(OrderRefusal.POWER_MISSING, person_id=person, valid_to=power.valid_to)
+    if power.limit is not None and not _within(desk, power.limit):
+        return refused(OrderRefusal.POWER_MISSING, person_id=person, limit=power.limit)
+    return None
+
+
+def _within(desk: Desk, limit: Decimal) -> bool:
+    """A limit is in the base currency; an order in another one is beyond what it can show."""
+    if desk.instrument.settlement_currency != desk.account.base_currency:
+        return False
+    qty, px = desk.order.qty, desk.hold_px or ZERO
+    return EXACT.multiply(EXACT.multiply(qty, px), desk.factor) <= limit
+
+
+_FAULTS: tuple[Callable[[Desk], Refused | None], ...] = (
+    _account_fault,
+    _instrument_fault,
+    _short_sale,
+    _qty_fault,
+    _limit_fault,
+    _stop_fault,
+    _expiry_fault,
+    _price_fault,
+    _oversold,
+    _power_fault,
+)
+
+
+def _placed(desk: Desk) -> OrderPlaced:
+    order, account, instrument = desk.order, desk.account, desk.instrument
+    sale = order.side is not Side.BUY
+    discretionary = order.advice is Advice.DISCRETIONARY
+    return OrderPlaced(
+        order_id=order.order_id,
+        account_id=order.account_id,
+        client_id=account.client_id,
+        instrument_id=order.instrument_id,
+        isin=instrument.isin,
+        mic=instrument.mic,
+        side=order.side,
+        qty=plain(order.qty),
+        ord_type=order.ord_type,
+        limit_px=None if order.limit_px is None else plain(order.limit_px),
+        stop_px=None if order.stop_px is None else plain(order.stop_px),
+        time_in_force=order.time_in_force,
+        expire_at=None if order.expire_at is None else _utc(order.expire_at),
+        currency=instrument.currency,
+        settl_currency=instrument.settlement_currency,
+        price_factor=desk.factor,
+        qty_increment=instrument.qty_increment,
+        tick_size=instrument.tick_size,
+        country=instrument.country,
+        hold_px=plain(desk.hold_px or ZERO),
+        hold_amount=desk.hold,
+        received_at=_utc(desk.now),
+        capacity=order.capacity,
+        client_id_code=account.client_id,
+        decision_maker=desk.decision_maker,
+        investment_decision=order.investment_decision or (desk.actor if discretionary else ""),
+        execution_decision=order.execution_decision or desk.actor,
+        branch_country=BRANCH_COUNTRY,
+        short_sale="SELL" if sale else "",
+        open_close="C" if sale else "O",
+        solicited=order.solicited,
+        advice=order.advice,
+        channel=order.channel,
+        ex_destination=instrument.mic,
+    )
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

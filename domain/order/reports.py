@@ -1,0 +1,141 @@
+"""The road to the venue and back: release or rejection, acknowledgement, and states of the order.
+
+A report that tells what is known already changes nothing; a state is never lost for another: they
+hold side by side, and `status` shows the highest.
+"""
+
+from collections.abc import Callable
+
+from domain.fix import MULTI_DAY, CxlRejResponseTo
+from domain.message import Decision, Event, Seen, refused
+from domain.money import plain
+from domain.order.commands import (
+    RecordAck,
+    RecordExpired,
+    RecordReject,
+    RecordStatus,
+    RejectOrder,
+    ReleaseOrder,
+    VenueStatus,
+)
+from domain.order.events import (
+    OrderAccepted,
+    OrderCalculated,
+    OrderDoneForDay,
+    OrderExpired,
+    OrderRejected,
+    OrderReleased,
+    OrderRestated,
+    OrderStopped,
+    OrderSuspended,
+    ReplaceReleased,
+)
+from domain.order.figures import is_qty
+from domain.order.ids import child_id
+from domain.order.refusals import OrderRefusal
+from domain.order.state import Order
+
+
+def release(command: ReleaseOrder, order: Order, seen: Seen) -> Decision:
+    """Let the order leave, or the replace that waits; neither when the order has ended since."""
+    if order.ended:
+        return ()
+    if not order.released:
+        cl_ord_id = child_id(order.order_id, "c", order.minted + 1)
+        return (OrderReleased(order_id=order.order_id, cl_ord_id=cl_ord_id),)
+    pending = order.pending(CxlRejResponseTo.REPLACE)
+    if not pending or order.asked[pending].left:
+        return ()
+    return (ReplaceReleased(order_id=order.order_id, cl_ord_id=pending),)
+
+
+def reject(command: RejectOrder, order: Order, seen: Seen) -> Decision:
+    """Ours, before release: no funds, account blocked. An order that has left is the venue's."""
+    if order.released or order.ended:
+        return ()
+    return (
+        OrderRejected(
+            order_id=order.order_id,
+            account_id=order.account_id,
+            ord_rej_reason=command.ord_rej_reason,
+            text=command.text,
+        ),
+    )
+
+
+def record_ack(command: RecordAck, order: Order, seen: Seen) -> Decision:
+    """ExecType 0; told again with another tag 37, that is the one from now on."""
+    if order.accepted and order.venue_order_id == command.venue_order_id:
+        return ()
+    return (OrderAccepted(order_id=order.order_id, venue_order_id=command.venue_order_id),)
+
+
+def record_reject(command: RecordReject, order: Order, seen: Seen) -> Decision:
+    """ExecType 8, the venue's."""
+    if order.rejected:
+        return ()
+    return (
+        OrderRejected(
+            order_id=order.order_id,
+            account_id=order.account_id,
+            ord_rej_reason=command.ord_rej_reason,
+            text=command.reason,
+        ),
+    )
+
+
+def record_expired(command: RecordExpired, order: Order, seen: Seen) -> Decision:
+    """ExecType C."""
+    return () if order.expired else (_expired(order),)
+
+
+def record_status(command: RecordStatus, order: Order, seen: Seen) -> Decision:
+    """ExecType 3, 7, 9, B or D."""
+    return _STATUSES[command.status](command, order, seen)
+
+
+def _done_for_day(command: RecordStatus, order: Order, seen: Seen) -> Decision:
+    """A day order that is done will not trade again: it expires, so that its hold is released."""
+    if order.done_at is not None:
+        return ()
+    done = OrderDoneForDay(order_id=order.order_id, at=seen.effective_at)
+    lapses = order.leaves_qty > 0 and order.time_in_force not in MULTI_DAY
+    return (done, _expired(order)) if lapses else (done,)
+
+
+def _restated(command: RecordStatus, order: Order, seen: Seen) -> Decision:
+    """Resumed, or with another quantity: never less than what is already filled."""
+    qty = command.qty
+    if qty is None or qty == order.qty:
+        resumes = order.done_at is not None or order.stopped or order.suspended
+        restated = OrderRestated(order_id=order.order_id, reason=command.reason)
+        return (restated,) if resumes else ()
+    if not is_qty(qty) or qty <= 0:
+        return refused(OrderRefusal.REPORT_INVALID, qty=qty)
+    return (
+        OrderRestated(
+            order_id=order.order_id, qty=plain(max(qty, order.cum_qty)), reason=command.reason
+        ),
+    )
+
+
+def _once(
+    known: Callable[[Order], bool], event: Callable[..., Event]
+) -> Callable[[RecordStatus, Order, Seen], Decision]:
+    def decide(command: RecordStatus, order: Order, seen: Seen) -> Decision:
+        return () if known(order) else (event(order_id=order.order_id),)
+
+    return decide
+
+
+_STATUSES: dict[VenueStatus, Callable[[RecordStatus, Order, Seen], Decision]] = {
+    VenueStatus.DONE_FOR_DAY: _done_for_day,
+    VenueStatus.STOPPED: _once(lambda order: order.stopped, OrderStopped),
+    VenueStatus.SUSPENDED: _once(lambda order: order.suspended, OrderSuspended),
+    VenueStatus.CALCULATED: _once(lambda order: order.calculated, OrderCalculated),
+    VenueStatus.RESTATED: _restated,
+}
+
+
+def _expired(order: Order) -> OrderExpired:
+    return OrderExpired(order_id=order.order_id, account_id=order.account_id)
