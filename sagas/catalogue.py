@@ -1,0 +1,15 @@
+"""The catalogue: one line per saga, in the order in which they see an event."""
+
+from sagas import fx, kyc, order, payout, settlement, transfer
+from sagas.ports import Saga
+
+SAGAS: tuple[Saga, ...] = (
+    kyc,
+    order,
+    settlement,
+    payout,
+    transfer,
+    fx,
+)
+
+assert len({saga.NAME for saga in SAGAS}) == len(SAGAS), "two sagas share one name"

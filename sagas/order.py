@@ -1,0 +1,212 @@
+"""Order: hold the money, let the order leave, book what it did, give back the rest of the hold.
+
+    placed -> reserving -funds.reserved-> releasing -order.released-> working -end-> ended
+                  `-refused-> rejecting -order.rejected-> ended
+    working -replace_requested-> (a larger hold first: reserving) -> releasing -> replaced
+    ended, every fill booked -> hold released
+
+A fill cannot be refused: it is booked whatever the order's state. A bust undoes what was booked,
+with the facts remembered from the booking, and waits for it where the booking is still under
+way. What is left of the hold goes back when the order has ended and nothing is left to book.
+
+Compensations: reservation refused -> RejectOrder, or RefuseReplace; replace rejected by the
+venue -> the hold of the old terms; fill busted -> BustTrade. A released order of which the venue
+says nothing for a day is a case: deadline `unanswered` on the saga's stream.
+"""
+
+from datetime import timedelta
+
+from domain.account.commands import BookTrade, BustTrade, ReleaseHold, ReserveForOrder
+from domain.account.events import (
+    FundsReserved,
+    HoldReleased,
+    LotsSelected,
+    TradeBooked,
+    TradeBusted,
+)
+from domain.envelope import Envelope
+from domain.fix import OrdRejReason
+from domain.message import Command
+from domain.order.commands import RefuseReplace, RejectOrder, ReleaseOrder
+from domain.order.events import (
+    CancelRejected,
+    OrderAccepted,
+    OrderCanceled,
+    OrderExpired,
+    OrderFilled,
+    OrderPlaced,
+    OrderRejected,
+    OrderReleased,
+    OrderReplaced,
+    OrderRestated,
+    ReplaceReleased,
+    ReplaceRequested,
+    TradeCanceled,
+)
+from domain.saga import CommandRefused
+from sagas import order_state
+from sagas.order_state import Order, Phase, Terms, done, needed, over
+from sagas.ports import Deadline, correlation
+
+NAME, VERSION = "order", 1
+ANSWER_WITHIN = timedelta(days=1)
+COMMANDS: tuple[type[Command], ...] = (
+    ReserveForOrder,
+    ReleaseOrder,
+    RejectOrder,
+    RefuseReplace,
+    BookTrade,
+    BustTrade,
+    ReleaseHold,
+)
+NO_FUNDS = frozenset({"insufficient_funds", "insufficient_shares", "short_sale_not_permitted"})
+INITIAL = order_state.INITIAL
+evolve = order_state.evolve
+
+correlate = correlation(
+    NAME,
+    {
+        OrderPlaced: "order_id",
+        OrderReleased: "order_id",
+        OrderAccepted: "order_id",
+        OrderRejected: "order_id",
+        OrderFilled: "order_id",
+        TradeCanceled: "order_id",
+        OrderCanceled: "order_id",
+        OrderExpired: "order_id",
+        ReplaceRequested: "order_id",
+        ReplaceReleased: "order_id",
+        OrderReplaced: "order_id",
+        OrderRestated: "order_id",
+        CancelRejected: "order_id",
+        FundsReserved: "order_id",
+        HoldReleased: "order_id",
+        TradeBooked: "order_id",
+        TradeBusted: "order_id",
+        LotsSelected: "order_id",
+    },
+)
+
+
+def react(state: Order, arrived: Envelope) -> tuple[Command, ...]:
+    now = evolve(state, arrived)
+    return (*_answer(state, now, arrived.event), *_let_go(state, now))
+
+
+def due(state: Order) -> Deadline | None:
+    if state.quiet_since is None:
+        return None
+    return Deadline(state.quiet_since + ANSWER_WITHIN, "unanswered")
+
+
+def ended(state: Order) -> bool:
+    return over(state) and state.hold == 0
+
+
+def _answer(  # noqa: PLR0911 - a table of events
+    before: Order, now: Order, event: object
+) -> tuple[Command, ...]:
+    """What the event itself asks for."""
+    match event:
+        case OrderPlaced():
+            return (_reserve(now, now.terms),)
+        case OrderFilled() if event.trade_id not in before.trades:
+            return (_book(event),)
+        case TradeCanceled() | TradeBooked():
+            return _bust(before, now, event.trade_id)
+        case CommandRefused() if now.phase == Phase.REJECTING != before.phase:
+            reason = _reason(event.refusal)
+            order_id, text = now.order_id, event.refusal
+            return (RejectOrder(order_id=order_id, ord_rej_reason=reason, text=text),)
+        case CommandRefused() if now.replacing == Phase.REJECTING != before.replacing:
+            return (RefuseReplace(order_id=now.order_id, text=event.refusal),)
+        case OrderReplaced() | CancelRejected() if now.phase == Phase.WORKING:
+            return _fit(before, now)
+        case _:
+            return _proceed(before, now)
+
+
+def _proceed(before: Order, now: Order) -> tuple[Command, ...]:
+    """Let out what is paid for; hold more for what is not."""
+    if now.phase == Phase.ENDED:
+        return ()
+    if Phase.RELEASING in (now.phase, now.replacing) and (
+        (now.phase, now.replacing) != (before.phase, before.replacing)
+    ):
+        return (ReleaseOrder(order_id=now.order_id),)
+    if now.replacing == Phase.RESERVING != before.replacing and now.asked:
+        return (_reserve(now, now.asked),)
+    return ()
+
+
+def _fit(before: Order, now: Order) -> tuple[Command, ...]:
+    """After a replace, done or rejected: hold what the terms that stand now need."""
+    if before.asked is None or needed(now, now.terms) == now.hold or over(now):
+        return ()
+    return (_reserve(now, now.terms),)
+
+
+def _let_go(before: Order, now: Order) -> tuple[Command, ...]:
+    """The rest of the hold, once nothing can need it any more."""
+
+    def idle(state: Order) -> bool:
+        return over(state) and state.hold > 0
+
+    if not idle(now) or (idle(before) and before.hold == now.hold):
+        return ()
+    return (ReleaseHold(account_id=now.account_id, order_id=now.order_id),)
+
+
+def _reserve(state: Order, terms: Terms) -> ReserveForOrder:
+    return ReserveForOrder(
+        account_id=state.account_id,
+        order_id=state.order_id,
+        side=state.side,
+        isin=state.isin,
+        currency=state.currency,
+        qty=terms.qty,
+        amount=terms.amount,
+        qty_done=done(state),
+    )
+
+
+def _book(fill: OrderFilled) -> BookTrade:
+    return BookTrade(
+        account_id=fill.account_id,
+        trade_id=fill.trade_id,
+        order_id=fill.order_id,
+        exec_id=fill.exec_id,
+        instrument_id=fill.instrument_id,
+        isin=fill.isin,
+        side=fill.side,
+        qty=fill.last_qty,
+        price=fill.last_px,
+        currency=fill.currency,
+        gross=fill.gross,
+        trade_date=fill.trade_date,
+        settl_date=fill.settl_date,
+        country=fill.country,
+    )
+
+
+def _bust(before: Order, now: Order, trade_id: str) -> tuple[Command, ...]:
+    """Once both the booking and its bust are known, whichever came first."""
+    trade, earlier = now.trades.get(trade_id), before.trades.get(trade_id)
+    if trade is None or trade.booked is None or trade.busted is None:
+        return ()
+    if earlier and earlier.booked and earlier.busted:
+        return ()
+    return (
+        BustTrade(
+            account_id=now.account_id,
+            trade_id=trade_id,
+            order_id=now.order_id,
+            booked=trade.booked,
+            settl_date=trade.busted.settl_date,
+            reason=trade.busted.reason,
+        ),
+    )
+
+
+def _reason(refusal: str) -> OrdRejReason:
+    return OrdRejReason.EXCEEDS_LIMIT if refusal in NO_FUNDS else OrdRejReason.OTHER

@@ -1,0 +1,234 @@
+"""What the order saga remembers: phases, terms, the hold, and the trades until they are undone.
+
+A trade's facts stay after the order has ended: a bust may come days later. The rest of the state
+is a few figures, so that the row of an ended order stays small.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain.account.commands import Booked
+from domain.account.events import (
+    FundsReserved,
+    HoldReleased,
+    LotMove,
+    LotsSelected,
+    TradeBooked,
+    TradeBusted,
+)
+from domain.envelope import Envelope
+from domain.fix import CxlRejResponseTo, Side
+from domain.order.events import (
+    CancelRejected,
+    OrderAccepted,
+    OrderCanceled,
+    OrderExpired,
+    OrderFilled,
+    OrderPlaced,
+    OrderRejected,
+    OrderReleased,
+    OrderReplaced,
+    OrderRestated,
+    ReplaceRequested,
+    TradeCanceled,
+)
+from domain.saga import CommandRefused, DeadlinePassed
+
+ZERO = Decimal(0)
+
+
+class Phase(StrEnum):
+    NONE = ""
+    RESERVING = "reserving"
+    RELEASING = "releasing"
+    REJECTING = "rejecting"
+    WORKING = "working"
+    ENDED = "ended"
+
+
+class Terms(Struct, frozen=True):
+    qty: Decimal = ZERO
+    amount: Decimal = ZERO  # cash to hold for the whole quantity; 0 for a sale
+
+
+class Trade(Struct, frozen=True, kw_only=True):
+    """One execution, from its fill until its bust is booked."""
+
+    qty: Decimal
+    booked: Booked | None = None  # None: BookTrade is owed
+    busted: TradeCanceled | None = None
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    phase: Phase = Phase.NONE
+    order_id: str = ""
+    account_id: str = ""
+    side: Side = Side.BUY
+    isin: str = ""
+    currency: str = ""
+    terms: Terms = Terms()
+    asked: Terms | None = None  # of a pending replace
+    replacing: Phase = Phase.NONE  # of a pending replace: waiting (NONE), RESERVING, RELEASING
+    hold: Decimal = ZERO  # as the account's stream says
+    trades: dict[str, Trade] = {}
+    quiet_since: datetime | None = None  # released, and not a word from the venue
+
+
+INITIAL = Order()
+
+
+def evolve(state: Order, arrived: Envelope) -> Order:  # noqa: PLR0911 - a table of events
+    match arrived.event:
+        case OrderPlaced() as e:
+            return Order(
+                phase=Phase.RESERVING,
+                order_id=e.order_id,
+                account_id=e.account_id,
+                side=e.side,
+                isin=e.isin,
+                currency=e.settl_currency,
+                terms=Terms(e.qty, e.hold_amount),
+            )
+        case OrderReleased():
+            return _released(state, arrived.effective_at)
+        case OrderAccepted():
+            return replace(state, quiet_since=None)
+        case OrderRejected() | OrderCanceled() | OrderExpired():
+            return replace(state, phase=Phase.ENDED, asked=None, quiet_since=None)
+        case CommandRefused(command="ReserveForOrder") if state.phase == Phase.RESERVING:
+            return replace(state, phase=Phase.REJECTING)
+        case DeadlinePassed():
+            return replace(state, quiet_since=None)
+        case OrderFilled() | TradeCanceled() | TradeBooked() | TradeBusted() | LotsSelected():
+            return _traded(state, arrived.event)
+        case FundsReserved() | HoldReleased():
+            return _held(state, arrived.event)
+        case _:
+            return _replacing(state, arrived.event)
+
+
+def over(state: Order) -> bool:
+    """The order has ended or is filled, and every fill is booked and every bust undone."""
+    under_way = any(t.booked is None or t.busted for t in state.trades.values())
+    filled = state.terms.qty > 0 and done(state) >= state.terms.qty
+    return not under_way and (state.phase == Phase.ENDED or filled)
+
+
+def done(state: Order) -> Decimal:
+    """Quantity of the executions that count."""
+    return sum((t.qty for t in state.trades.values() if not t.busted), ZERO)
+
+
+def needed(state: Order, terms: Terms) -> Decimal:
+    """What the account holds for the rest of an order under `terms`: shares, or cash pro rata."""
+    rest = max(terms.qty - done(state), ZERO)
+    if state.side != Side.BUY:
+        return rest
+    return terms.amount * rest / terms.qty if terms.qty else ZERO
+
+
+def _released(state: Order, at: datetime) -> Order:
+    """An order that has ended stays so, whatever is still under way."""
+    if state.phase == Phase.ENDED:
+        return state
+    return _ask(replace(state, phase=Phase.WORKING, quiet_since=at))
+
+
+def _held(state: Order, event: FundsReserved | HoldReleased) -> Order:
+    if isinstance(event, HoldReleased):
+        return replace(state, hold=ZERO)
+    state = replace(state, hold=event.amount)
+    if state.phase == Phase.RESERVING:
+        return replace(state, phase=Phase.RELEASING)
+    if state.replacing == Phase.RESERVING:
+        return replace(state, replacing=Phase.RELEASING)
+    return state
+
+
+def _traded(
+    state: Order, event: OrderFilled | TradeCanceled | TradeBooked | TradeBusted | LotsSelected
+) -> Order:
+    known = state.trades.get(event.trade_id)
+    match event:
+        case OrderFilled():
+            trade = known or Trade(qty=event.last_qty)
+            return replace(state, trades=state.trades | {event.trade_id: trade}, quiet_since=None)
+        case TradeBusted():
+            rest = {k: t for k, t in state.trades.items() if k != event.trade_id}
+            return replace(state, trades=rest)
+        case TradeBooked():
+            trade = replace(known or Trade(qty=event.qty), booked=_booked(event))
+            hold = state.hold - event.hold_released
+            return replace(state, trades=state.trades | {event.trade_id: trade}, hold=hold)
+        case TradeCanceled() if known:
+            trade = replace(known, busted=known.busted or event)
+            return replace(state, trades=state.trades | {event.trade_id: trade})
+        case LotsSelected() if known and known.booked:
+            booked = replace(known.booked, lots=_picked(known.booked.lots, event.lots))
+            trade = replace(known, booked=booked)
+            return replace(state, trades=state.trades | {event.trade_id: trade})
+        case _:
+            return state
+
+
+def _replacing(state: Order, event: object) -> Order:
+    match event:
+        case ReplaceRequested():
+            return _ask(replace(state, asked=Terms(event.qty, event.hold_amount)))
+        case OrderReplaced():
+            terms = Terms(event.qty, event.hold_amount)
+            return replace(state, terms=terms, asked=None, replacing=Phase.NONE)
+        case CancelRejected(response_to=CxlRejResponseTo.REPLACE):
+            return replace(state, asked=None, replacing=Phase.NONE)
+        case CommandRefused(command="ReserveForOrder") if state.replacing == Phase.RESERVING:
+            return replace(state, replacing=Phase.REJECTING)
+        case OrderRestated(qty=Decimal() as qty):
+            return replace(state, terms=Terms(qty, state.terms.amount))
+        case _:
+            return state
+
+
+def _ask(state: Order) -> Order:
+    """Start on a pending replace, once the order itself has left."""
+    if state.asked is None or state.phase != Phase.WORKING:
+        return state
+    larger = needed(state, state.asked) > state.hold
+    return replace(state, replacing=Phase.RESERVING if larger else Phase.RELEASING)
+
+
+def _booked(trade: TradeBooked) -> Booked:
+    return Booked(
+        exec_id=trade.exec_id,
+        isin=trade.isin,
+        side=trade.side,
+        qty=trade.qty,
+        currency=trade.currency,
+        gross=trade.gross,
+        charges=trade.charges,
+        lots=trade.lots,
+        trade_date=trade.trade_date,
+    )
+
+
+def _picked(lots: tuple[LotMove, ...], moves: tuple[LotMove, ...]) -> tuple[LotMove, ...]:
+    """The lots of a sale after another choice: old picks restored, new ones taken."""
+    out = {lot.lot_id: lot for lot in lots}
+    for move in moves:
+        old = out.get(move.lot_id)
+        out[move.lot_id] = move if old is None else _sum(old, move)
+    return tuple(lot for lot in out.values() if lot.qty or lot.cost or lot.cost_base)
+
+
+def _sum(old: LotMove, move: LotMove) -> LotMove:
+    return replace(
+        old,
+        qty=old.qty + move.qty,
+        cost=old.cost + move.cost,
+        cost_base=old.cost_base + move.cost_base,
+        proceeds=old.proceeds + move.proceeds,
+        proceeds_base=old.proceeds_base + move.proceeds_base,
+    )

@@ -1,0 +1,124 @@
+"""Transfer: what one account gave, another takes; or the first has it back.
+
+    cash_out | securities_out -> receiving -cash_in | securities_in-> received*
+                                    `-refused-> undoing -undone-> undone*
+
+The compensation of the first half is UndoTransfer, which the giving account cannot refuse. In
+between the value rests in C.XFER[transfer].
+"""
+
+from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain.account.commands import ReceiveCash, ReceiveSecurities, UndoTransfer
+from domain.account.events import (
+    CashTransferredIn,
+    CashTransferredOut,
+    SecuritiesTransferredIn,
+    SecuritiesTransferredOut,
+    TransferUndone,
+)
+from domain.envelope import Envelope
+from domain.lots import LotMove
+from domain.message import Command
+from domain.saga import CommandRefused
+from sagas.ports import Deadline, correlation, within
+
+NAME, VERSION = "transfer", 1
+COMMANDS: tuple[type[Command], ...] = (ReceiveCash, ReceiveSecurities, UndoTransfer)
+RECEIVING = frozenset({"ReceiveCash", "ReceiveSecurities"})
+
+
+class Step(StrEnum):
+    NONE = ""
+    RECEIVING = "receiving"
+    UNDOING = "undoing"
+    RECEIVED = "received"
+    UNDONE = "undone"
+
+
+class Transfer(Struct, frozen=True, kw_only=True):
+    step: Step = Step.NONE
+    account_id: str = ""  # that gave
+    transfer_id: str = ""
+
+
+INITIAL = Transfer()
+
+
+def correlate(arrived: Envelope) -> str | None:
+    """By the giving account and the transfer id, which is unique within it only."""
+    match arrived.event:
+        case CashTransferredOut() | SecuritiesTransferredOut() | TransferUndone() as e:
+            return within(e.account_id, e.transfer_id)
+        case CashTransferredIn() | SecuritiesTransferredIn() as e:
+            return within(e.from_account_id, e.transfer_id)
+        case _:
+            return _own(arrived)
+
+
+def evolve(state: Transfer, arrived: Envelope) -> Transfer:
+    match arrived.event:
+        case CashTransferredOut() | SecuritiesTransferredOut() as e:
+            return Transfer(step=Step.RECEIVING, account_id=e.account_id, transfer_id=e.transfer_id)
+        case CashTransferredIn() | SecuritiesTransferredIn():
+            return replace(state, step=Step.RECEIVED)
+        case TransferUndone():
+            return replace(state, step=Step.UNDONE)
+        case CommandRefused(command=name) if name in RECEIVING and state.step == Step.RECEIVING:
+            return replace(state, step=Step.UNDOING)
+        case _:
+            return state
+
+
+def react(state: Transfer, arrived: Envelope) -> tuple[Command, ...]:
+    match arrived.event:
+        case CashTransferredOut() as e:
+            return (
+                ReceiveCash(
+                    account_id=e.to_account_id,
+                    transfer_id=e.transfer_id,
+                    from_account_id=e.account_id,
+                    currency=e.currency,
+                    amount=e.amount,
+                ),
+            )
+        case SecuritiesTransferredOut() as e:
+            return (_receive(e),)
+        case CommandRefused(command=name, refusal=why) if name in RECEIVING:
+            if state.step != Step.RECEIVING:
+                return ()
+            giver, transfer_id = state.account_id, state.transfer_id
+            return (UndoTransfer(account_id=giver, transfer_id=transfer_id, reason=why),)
+        case _:
+            return ()
+
+
+def due(state: Transfer) -> Deadline | None:
+    return None
+
+
+def ended(state: Transfer) -> bool:
+    return state.step in (Step.RECEIVED, Step.UNDONE)
+
+
+def _receive(out: SecuritiesTransferredOut) -> ReceiveSecurities:
+    return ReceiveSecurities(
+        account_id=out.to_account_id,
+        transfer_id=out.transfer_id,
+        from_account_id=out.account_id,
+        instrument_id=out.instrument_id,
+        isin=out.isin,
+        currency=out.currency,
+        lots=tuple(_reversed(lot) for lot in out.lots),
+    )
+
+
+def _reversed(lot: LotMove) -> LotMove:
+    """What left as a disposal arrives as an acquisition at the same cost and date."""
+    return replace(lot, qty=-lot.qty, cost=-lot.cost, cost_base=-lot.cost_base)
+
+
+_own = correlation(NAME, {})
