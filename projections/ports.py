@@ -1,6 +1,6 @@
 """What the read side needs from the world."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol, TypeVar
 
 from msgspec import Struct
@@ -17,6 +17,11 @@ class Row(Struct, frozen=True, kw_only=True):
     """
 
     KEY: ClassVar[tuple[str, ...]]
+    INDEXES: ClassVar[tuple[tuple[str, ...], ...]] = ()
+    """Columns that readers filter and page by, one secondary index a tuple."""
+
+    position: int = 0
+    """Of the last event that touched the row; the run loop stamps it."""
 
 
 R = TypeVar("R", bound=Row)
@@ -52,18 +57,32 @@ class Log(Protocol):
 
 
 class Sink(Protocol):
-    """The tables of a set of views and the position each stands at."""
+    """The tables of a set of views and the position each stands at.
+
+    One contract suite (`tests/contract/sink_suite.py`) runs over memory and Postgres.
+    """
+
+    async def prepare(self, views: Sequence[View], /) -> None:
+        """Make what is missing; empty a view that was written by another `VERSION` of it."""
+        ...
 
     async def positions(self, views: Collection[str], /) -> Mapping[str, int]: ...
 
-    async def load(self, view: View, keys: Collection[Key], /) -> Mapping[Key, Row]: ...
+    async def load(self, view: View, keys: Collection[Key], /) -> Mapping[Key, Row]:
+        """Those of the rows that exist."""
+        ...
 
     async def save(self, changes: Sequence["Change"], /) -> None:
         """All changes and all checkpoints in one database transaction.
 
         Raises:
             Expelled: some checkpoint was not at `Change.before`: another runner moved it.
+            Unstorable: some value has no place in its column; nothing was written.
         """
+        ...
+
+    async def checksum(self, view: View, /) -> "Checksum":
+        """What the view holds and where it stands, read at one instant."""
         ...
 
 
@@ -74,5 +93,22 @@ class Change(Struct, frozen=True):
     after: int
 
 
+class Checksum(Struct, frozen=True, kw_only=True):
+    """`hash` is SHA-256 over the rows in key order (`projections.checksum`), hex."""
+
+    view: str
+    rows: int
+    hash: str
+    position: int
+
+
+Pause = Callable[[], Awaitable[None]]
+"""Lets others run between slices of a long fold."""
+
+
 class Expelled(Exception):
     """Another runner moved this view's checkpoint; load again before going on."""
+
+
+class Unstorable(Exception):
+    """The store declined a value itself (not the connection, not a race)."""

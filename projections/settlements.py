@@ -1,0 +1,71 @@
+"""Settlements: each instruction to a custodian and its derived status, folded by its aggregate.
+
+What is open in money and stock is in `obligations`; here is what the custodian says about it.
+
+Units: pieces; money at the currency's minor unit.
+"""
+
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+from typing import ClassVar
+
+from domain.envelope import Envelope
+from domain.settlement import EVENTS, INITIAL, evolve
+from domain.settlement.state import Settlement
+from projections.exact import ZERO
+from projections.ports import Key, Row
+from projections.words import Memory, clean
+
+NAME = "settlements"
+VERSION = 1
+
+
+class SettlementRow(Row, frozen=True, kw_only=True):
+    KEY: ClassVar[tuple[str, ...]] = ("obligation_id",)
+    INDEXES: ClassVar[tuple[tuple[str, ...], ...]] = (("account_id",), ("status", "settl_date"))
+
+    obligation_id: str
+    account_id: str = ""
+    isin: str = ""
+    side: str = ""
+    qty: Decimal = ZERO
+    amount: Decimal = ZERO
+    currency: str = ""
+    settl_date: date | None = None
+    status: str = ""
+    settled_qty: Decimal = ZERO
+    settled_amount: Decimal = ZERO
+    whose: str = ""  # fault it is, while failing
+    reason: str = ""  # why it fails
+    state: str = ""  # of `domain.settlement`, JSON
+
+
+ROW: type[Row] = SettlementRow
+_memory: Memory[Settlement] = Memory(INITIAL)
+
+
+def facts(arrived: Envelope) -> Iterable[tuple[Key, Envelope]]:
+    event = arrived.event
+    return [((event.obligation_id,), arrived)] if isinstance(event, EVENTS) else ()
+
+
+def fold(row: SettlementRow | None, key: Key, fact: Envelope) -> SettlementRow:
+    (obligation_id,) = key
+    state = evolve(_memory.state(row.state) if row else INITIAL, fact.event)
+    return SettlementRow(
+        obligation_id=obligation_id,
+        account_id=state.account_id,
+        isin=state.isin,
+        side=str(state.side),
+        qty=state.qty,
+        amount=state.amount,
+        currency=state.currency,
+        settl_date=state.settl_date,
+        status=str(state.status),
+        settled_qty=state.settled_qty,
+        settled_amount=state.settled_amount,
+        whose=clean(state.whose),
+        reason=clean(state.failing_reason),
+        state=_memory.text(state),
+    )

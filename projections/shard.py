@@ -1,0 +1,15 @@
+"""Which shard of a house row an event adds to.
+
+A house account sums what many homes post. Its row is split by home, so that no row is written
+from two partitions: any partition count that divides `SHARDS`, taken from the same hash, keeps
+each shard in one partition. Readers sum the shards.
+"""
+
+from zlib import crc32
+
+SHARDS = 16
+
+
+def shard(home: str) -> int:
+    """0 ... SHARDS - 1, the same in every process and release (CRC-32 of the home's UTF-8)."""
+    return crc32(home.encode()) % SHARDS

@@ -1,0 +1,52 @@
+"""What free text and remembered states look like in a column."""
+
+from typing import Any, Generic, TypeVar
+
+from msgspec import Struct, json
+
+S = TypeVar("S", bound=Struct)
+KNOWN_MAX = 4_096
+
+_encode = json.Encoder(order="deterministic").encode
+
+
+def clean(text: str) -> str:
+    """Free text as a column can hold it: Postgres has no place for the character NUL."""
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def listed(items: Any) -> str:
+    """A small list or mapping as JSON text."""
+    return _encode(items).decode()
+
+
+class Memory(Generic[S]):
+    """An aggregate's state as the text of a column, so that its view folds by its own `evolve`.
+
+    The state machine then exists once, in the domain. Fields at their default are left out of
+    the text. A state that changes its shape changes the view: raise the view's `VERSION`.
+    """
+
+    def __init__(self, initial: S) -> None:
+        self._initial = initial
+        self._decode = json.Decoder(type(initial)).decode
+        plain = type(initial)()
+        self._defaults = [(f, getattr(plain, f)) for f in initial.__struct_fields__]
+        self._known: dict[str, S] = {}  # the newest texts: most are asked for again at once
+
+    def state(self, text: str) -> S:
+        """The state that `text` holds; the initial one for ""."""
+        if not text:
+            return self._initial
+        known = self._known.get(text)
+        return self._decode(text) if known is None else known
+
+    def text(self, state: S) -> str:
+        kept = {
+            f: value for f, default in self._defaults if (value := getattr(state, f)) != default
+        }
+        text = _encode(kept).decode()
+        if len(self._known) >= KNOWN_MAX:
+            self._known.clear()
+        self._known[text] = state
+        return text

@@ -1,0 +1,167 @@
+"""The inline runner: folds run in the platform's own process, fed by the log.
+
+    catch_up -> run: wait for the log -> step -> step ... until `stop`
+
+A failure (database gone, an event that cannot be read) is kept in `fault` for health to show, and
+tried again with growing pauses. Pages then shrink to one event, so that the views come to stand
+right before an unreadable one, wherever in a page it lies.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol
+
+from projections.ports import Change, Log, Sink, View
+from projections.runner import PAGE, Runner, Stuck
+
+WAIT_S = 1.0  # the log tells; this bounds what is lost when it does not
+RETRY_MIN_S, RETRY_MAX_S = 0.05, 5.0
+
+_log = logging.getLogger(__name__)
+
+Listener = Callable[[Sequence[Change]], None]
+
+
+class TailedLog(Log, Protocol):
+    async def wait(self, position: int, /, *, timeout_s: float) -> bool:
+        """Until the log has gone past `position`; False when the time was up first."""
+        ...
+
+
+class InlineRunner:
+    """Drives `views` from `log` into `sink`, all in one task.
+
+    `catch_up` and `run` exclude each other; `wake`, `wait_for` and the figures are for anyone.
+    """
+
+    def __init__(self, log: TailedLog, sink: Sink, views: Sequence[View]) -> None:
+        self.fault: str | None = None
+        self._log, self._sink, self._views = log, sink, tuple(views)
+        self._runner = Runner(log, sink, views, pause=_breathe)
+        self._prepared = False
+        self._busy = asyncio.Lock()
+        self._woken = asyncio.Event()
+        self._moved = asyncio.Condition()
+        self._listeners: list[Listener] = []
+        self._positions: dict[str, int] = {}
+        self._page = PAGE
+
+    @property
+    def stuck(self) -> Collection[Stuck]:
+        """Views that stand before an event they cannot fold."""
+        return tuple(self._runner.stuck.values())
+
+    @property
+    def positions(self) -> Mapping[str, int]:
+        """Where each view stands, as this runner last knew."""
+        return self._positions
+
+    def watermark(self, views: Collection[str] | None = None) -> int:
+        """The position that all views (or those named) have passed; 0 before the first step."""
+        names = [v.NAME for v in self._views] if views is None else views
+        return min((self._positions.get(name, 0) for name in names), default=0)
+
+    async def lag(self) -> int:
+        """How many positions the hindmost view is behind the log."""
+        return max(0, await self._log.last() - self.watermark())
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` with the changes of every step that is saved; returns the undoing.
+
+        It is called on the runner's task and must neither block nor raise.
+        """
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def wake(self) -> None:
+        """The log has grown: look now."""
+        self._woken.set()
+
+    async def wait_for(
+        self, position: int, *, timeout_s: float, views: Collection[str] | None = None
+    ) -> bool:
+        """Until the views have passed `position`; False when the time was up first."""
+        self.wake()
+        try:
+            async with asyncio.timeout(timeout_s), self._moved:
+                await self._moved.wait_for(lambda: self.watermark(views) >= position)
+        except TimeoutError:
+            return False
+        return True
+
+    async def catch_up(self, until: int | None = None) -> int:
+        """Fold what the log holds now (up to `until`); how many events the views moved over.
+
+        Raises:
+            Unavailable, Unreadable: of the log or the sink; `run` is what retries.
+        """
+        events = 0
+        async with self._busy:
+            await self._prepare()
+            while moved := await self._step(until):
+                events += moved
+        return events
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Follow the log until `stop` is set; returns between two steps."""
+        retry_s = RETRY_MIN_S
+        while not stop.is_set():
+            try:
+                events = await self.catch_up()
+            except Exception as e:  # whatever it is: show it, and try again
+                self._failed(e)
+                await _first(stop.wait(), timeout_s=retry_s)
+                retry_s = min(2 * retry_s, RETRY_MAX_S)
+                continue
+            self.fault, self._page, retry_s = None, PAGE, RETRY_MIN_S
+            if not events:
+                await self._wait(stop)
+
+    async def _prepare(self) -> None:
+        if not self._prepared:
+            await self._sink.prepare(self._views)
+            self._prepared = True
+            await self._publish(())
+
+    async def _step(self, until: int | None) -> int:
+        step = await self._runner.step(limit=self._page, until=until)
+        if step.changes:
+            await self._publish(step.changes)
+        return step.events
+
+    async def _publish(self, changes: Sequence[Change]) -> None:
+        self._positions = dict(await self._runner.positions())
+        for listener in tuple(self._listeners):
+            listener(changes)
+        async with self._moved:
+            self._moved.notify_all()
+
+    async def _wait(self, stop: asyncio.Event) -> None:
+        """Until the log grows, someone wakes us, we are told to stop, or a second has passed."""
+        ahead = max(self._positions.values(), default=0)
+        grown = self._log.wait(ahead, timeout_s=WAIT_S)
+        await _first(grown, self._woken.wait(), stop.wait(), timeout_s=WAIT_S)
+        self._woken.clear()
+
+    def _failed(self, error: Exception) -> None:
+        fault = f"{type(error).__name__}: {error}"
+        if fault != self.fault:
+            _log.error("views stand still: %s", fault)
+        self.fault = fault
+        self._page = max(1, self._page // 4)
+
+
+async def _breathe() -> None:
+    await asyncio.sleep(0)
+
+
+async def _first(*waits: "asyncio._CoroutineLike[object]", timeout_s: float) -> None:
+    """Until one of them is done or the time is up; the others are cancelled and awaited."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
