@@ -16,8 +16,8 @@ from domain.fix import (
 from domain.message import Event
 
 
-class OrderPlaced(Event, tag="order.placed"):
-    """Pending New, with every fact frozen at order time (domain.md rule 17)."""
+class OrderPlaced(Event, tag="order.placed", kw_only=True):
+    """Pending New, with every fact frozen at order time."""
 
     order_id: str
     account_id: str
@@ -182,7 +182,7 @@ class ReplaceReleased(Event, tag="order.replace_released"):
     cl_ord_id: str
 
 
-class OrderReplaced(Event, tag="order.replaced"):
+class OrderReplaced(Event, tag="order.replaced", kw_only=True):
     """The new terms stand; OrderQty never falls below what is already filled."""
 
     order_id: str
