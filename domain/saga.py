@@ -23,8 +23,8 @@ class RecordRefusal(Internal):
     saga_id: str
     command: str  # name of the refused command
     refusal: str
-    state: dict[str, str] = {}  # what caused it
     target: str  # the stream that refused
+    state: dict[str, str] = {}  # what caused it
     refused_id: str = ""  # message id of the refused command
 
 
@@ -45,8 +45,8 @@ class CommandRefused(Event, tag="command.refused"):
     saga_id: str
     command: str
     refusal: str
-    state: dict[str, str] = {}
     target: str
+    state: dict[str, str] = {}
     refused_id: str = ""
 
 

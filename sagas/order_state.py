@@ -114,7 +114,7 @@ def evolve(state: Order, arrived: Envelope) -> Order:  # noqa: PLR0911 - a table
 def over(state: Order) -> bool:
     """The order has ended or is filled, and every fill is booked and every bust undone."""
     under_way = any(t.booked is None or t.busted for t in state.trades.values())
-    filled = state.terms.qty > 0 and done(state) >= state.terms.qty
+    filled = state.asked is None and done(state) >= state.terms.qty > 0
     return not under_way and (state.phase == Phase.ENDED or filled)
 
 

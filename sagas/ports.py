@@ -64,7 +64,7 @@ SagaKey = tuple[str, str]
 class Kept(Struct, frozen=True, kw_only=True):
     """One saga's row. `body` is its state in JSON; no personal data."""
 
-    body: bytes
+    body: str
     due_at: datetime | None = None
     ended: bool = False
 
@@ -78,7 +78,7 @@ class Owed(Struct, frozen=True, kw_only=True):
     position: int  # of the cause
     index: int
     command: str  # name of the command
-    body: bytes  # its JSON; no personal data
+    body: str  # its JSON; no personal data
     causation_id: str
     correlation_id: str
     effective_at: datetime

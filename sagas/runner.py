@@ -16,7 +16,7 @@ from domain.message import Command
 from domain.saga import CommandRefused
 from sagas.ports import Kept, Owed, Saga, SagaKey, Saved
 
-_ENCODE = msgspec.json.Encoder(order="deterministic").encode
+_ENCODER = msgspec.json.Encoder(order="deterministic")
 
 
 def keys(
@@ -66,7 +66,7 @@ def keep(saga: Saga, state: Any) -> Kept:
     """A state as stored, with what the timer and operations look for beside it."""
     deadline = saga.due(state)
     return Kept(
-        body=_ENCODE(state), due_at=deadline.at if deadline else None, ended=saga.ended(state)
+        body=_text(state), due_at=deadline.at if deadline else None, ended=saga.ended(state)
     )
 
 
@@ -116,11 +116,15 @@ def _owe(saga: str, saga_id: str, arrived: Envelope, index: int, *, sent: Comman
         position=arrived.position,
         index=index,
         command=type(sent).__name__,
-        body=_ENCODE(sent),
+        body=_text(sent),
         causation_id=arrived.source,
         correlation_id=arrived.meta.correlation_id or arrived.meta.message_id,
         effective_at=arrived.effective_at,
     )
+
+
+def _text(value: Any) -> str:
+    return _ENCODER.encode(value).decode()
 
 
 def _answered(arrived: Envelope) -> Collection[str]:

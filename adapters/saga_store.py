@@ -1,0 +1,234 @@
+"""The sagas' store in Postgres: states, outbox and checkpoints, moved together.
+
+    begin; checkpoints by compare-and-set; states; owed in, answered out; commit
+
+The checkpoint rows are taken first, so a second runner waits for the first and is then expelled
+with nothing written. All of it is derived from the log, so commits do not wait for the disk: what
+a crash of the server loses, the checkpoint loses with it, and the same page is read again.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+import psycopg
+from psycopg import AsyncConnection
+
+from adapters.recorder import Unavailable
+from sagas.ports import Due, Expelled, Kept, Owed, SagaKey, Saved
+
+SCHEMA = Path(__file__).with_name("saga_schema.sql").read_text()
+SCHEMA_LOCK = 7308332154838212457
+CONNECT_S = 10
+_OPTIONS = "-c synchronous_commit=off -c timezone=UTC -c application_name=sagas -c jit=off"
+
+_MOVE = """
+    update sagas.checkpoint c set position = m.after
+    from json_to_recordset(%s::json) as m (saga text collate "C", before bigint, after bigint)
+    where c.saga = m.saga and c.partition = %s and c.position = m.before
+"""
+_KEEP = """
+    insert into sagas.state (saga, id, body, due_at, ended)
+    select saga, id, body, due_at, ended from json_to_recordset(%s::json)
+        as r (saga text, id text, body text, due_at timestamptz, ended boolean)
+    on conflict (saga, id) do update
+        set body = excluded.body, due_at = excluded.due_at, ended = excluded.ended
+"""
+_OWE = """
+    insert into sagas.outbox select * from json_to_recordset(%s::json) as r (
+        message_id text, saga text, saga_id text, position bigint, index integer, command text,
+        body text, causation_id text, correlation_id text, effective_at timestamptz)
+    on conflict (message_id) do nothing
+"""
+_LOAD = """
+    select s.saga, s.id, s.body, s.due_at, s.ended from sagas.state s
+    join json_to_recordset(%s::json) as k (saga text collate "C", id text collate "C")
+        on s.saga = k.saga and s.id = k.id
+"""
+_OWED = """
+    select message_id, saga, saga_id, position, index, command, body, causation_id,
+        correlation_id, effective_at
+    from sagas.outbox order by position, saga, index limit %s
+"""
+_DUE = """
+    select due_at, saga, id from sagas.state
+    where due_at <= %s and saga = any(%s) and (due_at, saga, id) > (%s::timestamptz, %s, %s)
+    order by due_at, saga, id limit %s
+"""
+_UNFINISHED = """
+    select saga, id, body, due_at, ended from sagas.state
+    where saga = %s and (not ended or due_at >= %s) order by id
+"""
+
+
+class PostgresSagaStore:
+    """Implements `sagas.ports.SagaStore`; one runner at a time, others are expelled.
+
+    Args:
+        url: `postgresql://...`.
+        partition: of the checkpoints; the inline runner drives the whole log as partition 0.
+    """
+
+    def __init__(self, url: str, *, partition: int = 0) -> None:
+        self._url, self._partition = url, partition
+        self._connection: AsyncConnection[Any] | None = None
+        self._lock = asyncio.Lock()
+
+    @classmethod
+    async def connect(cls, url: str, *, partition: int = 0) -> Self:
+        """Open the store and make its tables.
+
+        Raises:
+            Unavailable: the server cannot be reached.
+        """
+        store = cls(url, partition=partition)
+        async with store._connected() as connection, connection.transaction():
+            await connection.execute("select pg_advisory_xact_lock(%s)", (SCHEMA_LOCK,))
+            await connection.execute(SCHEMA.encode(), prepare=False)
+        return store
+
+    async def positions(self, sagas: Mapping[str, int], /) -> Mapping[str, int]:
+        sql = "select saga, position, version from sagas.checkpoint where partition = %s"
+        async with self._connected() as connection, connection.transaction():
+            await connection.execute("select pg_advisory_xact_lock(%s)", (SCHEMA_LOCK,))
+            cursor = await connection.execute(sql, (self._partition,))
+            found = {saga: (at, version) for saga, at, version in await cursor.fetchall()}
+            for saga, version in sagas.items():
+                if saga not in found or found[saga][1] != version:
+                    await self._reset(connection, saga, version)
+                    found[saga] = (0, version)
+        return {saga: found[saga][0] for saga in sagas}
+
+    async def load(self, keys: Collection[SagaKey], /) -> Mapping[SagaKey, Kept]:
+        if not keys:
+            return {}
+        asked = _json([{"saga": saga, "id": saga_id} for saga, saga_id in keys])
+        async with self._connected() as connection:
+            cursor = await connection.execute(_LOAD, (asked,), prepare=True)
+            return {(row[0], row[1]): _kept(row) for row in await cursor.fetchall()}
+
+    async def save(self, page: Saved, /) -> None:
+        async with self._connected() as connection, connection.transaction():
+            await self._move(connection, page)
+            if page.states:
+                await connection.execute(_KEEP, (_rows(page.states),), prepare=True)
+            if page.owed:
+                await connection.execute(_OWE, (_json(page.owed),), prepare=True)
+            if page.answered:
+                await self._delete(connection, page.answered)
+
+    async def owed(self, *, limit: int) -> Sequence[Owed]:
+        async with self._connected() as connection:
+            cursor = await connection.execute(_OWED, (limit,), prepare=True)
+            return [_owed(row) for row in await cursor.fetchall()]
+
+    async def acknowledge(self, message_ids: Collection[str], /) -> None:
+        if message_ids:
+            async with self._connected() as connection:
+                await self._delete(connection, message_ids)
+
+    async def due(
+        self, sagas: Collection[str], now: datetime, *, limit: int, after: Due | None = None
+    ) -> Sequence[Due]:
+        at, saga, saga_id = after or ("-infinity", "", "")
+        arguments = (now, list(sagas), at, saga, saga_id, limit)
+        async with self._connected() as connection:
+            cursor = await connection.execute(_DUE, arguments)
+            return [Due(*row) for row in await cursor.fetchall()]
+
+    async def unfinished(self, saga: str, since: datetime, /) -> Mapping[str, Kept]:
+        async with self._connected() as connection:
+            cursor = await connection.execute(_UNFINISHED, (saga, since))
+            return {row[1]: _kept(row) for row in await cursor.fetchall()}
+
+    async def reset(self, saga: str, /) -> None:
+        async with self._connected() as connection, connection.transaction():
+            await self._reset(connection, saga, None)
+
+    async def close(self) -> None:
+        if self._connection is not None:
+            await self._connection.close()
+            self._connection = None
+
+    async def _move(self, connection: AsyncConnection[Any], page: Saved) -> None:
+        moves = [
+            {"saga": saga, "before": before, "after": after}
+            for saga, (before, after) in sorted(page.checkpoints.items())
+        ]
+        moved = await connection.execute(_MOVE, (_json(moves), self._partition), prepare=True)
+        if moved.rowcount != len(moves):
+            raise Expelled(", ".join(page.checkpoints))
+
+    async def _delete(self, connection: AsyncConnection[Any], ids: Collection[str]) -> None:
+        sql = "delete from sagas.outbox where message_id = any(%s)"
+        await connection.execute(sql, (list(ids),), prepare=True)
+
+    async def _reset(
+        self, connection: AsyncConnection[Any], saga: str, version: int | None
+    ) -> None:
+        await connection.execute("delete from sagas.state where saga = %s", (saga,))
+        await connection.execute("delete from sagas.outbox where saga = %s", (saga,))
+        await connection.execute(
+            "insert into sagas.checkpoint as c (saga, partition, position, version) "
+            "values (%s, %s, 0, coalesce(%s, 0)) on conflict (saga, partition) "
+            "do update set position = 0, version = coalesce(%s, c.version)",
+            (saga, self._partition, version, version),
+        )
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """The store's connection, opened again if it was lost.
+
+        Raises:
+            Unavailable: the server cannot be reached, or went away under a statement.
+        """
+        async with self._lock:
+            if self._connection is None or self._connection.closed:
+                self._connection = await self._open()
+            connection = self._connection
+            try:
+                yield connection
+            except psycopg.OperationalError as e:
+                await connection.close()
+                raise Unavailable(f"the sagas' store: {str(e).strip()}") from e
+
+    async def _open(self) -> AsyncConnection[Any]:
+        try:
+            return await AsyncConnection.connect(
+                self._url, autocommit=True, connect_timeout=CONNECT_S, options=_OPTIONS
+            )
+        except psycopg.OperationalError as e:
+            raise Unavailable(f"the sagas' store: {str(e).strip()}") from e
+
+
+def _json(rows: Any) -> str:
+    return msgspec.json.encode(rows).decode()
+
+
+def _rows(states: Mapping[SagaKey, Kept]) -> str:
+    return _json(
+        [
+            {
+                "saga": saga,
+                "id": saga_id,
+                "body": row.body,
+                "due_at": row.due_at,
+                "ended": row.ended,
+            }
+            for (saga, saga_id), row in states.items()
+        ]
+    )
+
+
+def _kept(row: Sequence[Any]) -> Kept:
+    _, _, body, due_at, ended = row
+    return Kept(body=body, due_at=due_at, ended=ended)
+
+
+def _owed(row: Sequence[Any]) -> Owed:
+    names = Owed.__struct_fields__
+    return Owed(**dict(zip(names, row, strict=True)))
