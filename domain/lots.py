@@ -44,6 +44,7 @@ class Lot(Struct, frozen=True, kw_only=True):
     cost: Decimal
     cost_base: Decimal
     acquired_on: date
+    currency: str = ""  # of cost
 
 
 class LotMove(Struct, frozen=True, kw_only=True):
@@ -59,7 +60,7 @@ class LotMove(Struct, frozen=True, kw_only=True):
 
     @property
     def gain(self) -> Decimal:
-        """Realised, in the trade's currency: proceeds less cost; 0 for a purchase."""
+        """Realised by a trade, in its currency: proceeds less cost; 0 for a purchase."""
         return self.proceeds + self.cost if self._realises else ZERO
 
     @property
@@ -109,8 +110,11 @@ def holding(lots: Iterable[Lot]) -> Decimal:
     return sum((lot.qty for lot in lots), ZERO)
 
 
-def apply(lots: Sequence[Lot], moves: Iterable[LotMove]) -> tuple[Lot, ...]:
-    """The lots after `moves`, in order of arrival; what is zero in everything is gone."""
+def apply(lots: Sequence[Lot], moves: Iterable[LotMove], *, currency: str = "") -> tuple[Lot, ...]:
+    """The lots after `moves`, in order of arrival; what is zero in everything is gone.
+
+    `currency` is that of the cost of a lot that was not there before.
+    """
     after = {lot.lot_id: lot for lot in lots}
     for move in moves:
         lot = after.get(move.lot_id)
@@ -120,6 +124,7 @@ def apply(lots: Sequence[Lot], moves: Iterable[LotMove]) -> tuple[Lot, ...]:
             cost=(lot.cost if lot else ZERO) + move.cost,
             cost_base=(lot.cost_base if lot else ZERO) + move.cost_base,
             acquired_on=lot.acquired_on if lot else move.acquired_on,
+            currency=lot.currency if lot else currency,
         )
     return tuple(lot for lot in after.values() if lot.qty or lot.cost or lot.cost_base)
 

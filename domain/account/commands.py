@@ -125,7 +125,7 @@ class ReserveForOrder(Internal):
     isin: str
     currency: str
     qty: Decimal
-    amount: Decimal  # cash to hold: worst price x qty + estimated charges; for a sale: 0
+    amount: Decimal  # cash to hold for all of qty: worst price x qty + charges; for a sale: 0
     qty_done: Decimal = Decimal(0)  # already filled (a replace): holds are for the rest
 
 
@@ -151,6 +151,7 @@ class BookTrade(Internal):
     trade_date: date
     settl_date: date
     country: str = "US"  # place of the charges' schedule (taxes and levies)
+    accrued_interest: Decimal = Decimal(0)  # of a bond: paid on top, kept out of cost
 
 
 class Booked(Command):
@@ -165,6 +166,7 @@ class Booked(Command):
     charges: tuple[Charge, ...]
     lots: tuple[LotMove, ...]
     trade_date: date
+    accrued_interest: Decimal = Decimal(0)
 
 
 class BustTrade(Internal):
@@ -212,6 +214,7 @@ class ConvertCurrency(Command):
     buy_currency: str
     buy_amount: Decimal
     sell_currency: str
+    value_date: date | None = None  # both calendars' second day; None: the second weekday
 
 
 class SettleFx(Internal):
@@ -285,6 +288,14 @@ class ReceiveSecurities(Internal):
     isin: str
     currency: str
     lots: tuple[LotMove, ...]
+    base_currency: str = ""  # that the lots' cost_base is in; "": this account's
+
+
+class CompleteTransfer(Internal):
+    """The other account took it: the transfer is under way no longer."""
+
+    account_id: str
+    transfer_id: str
 
 
 class UndoTransfer(Internal):

@@ -157,7 +157,7 @@ class FundsReserved(Event, tag="funds.reserved"):
     unit: str
     amount: Decimal  # total now held for the order
     added: Decimal  # signed change of the hold by this event (a replace may shrink it)
-    qty: Decimal  # of the order, to release pro rata
+    qty: Decimal  # still to be filled under the hold, to release pro rata
 
 
 class HoldReleased(Event, tag="hold.released"):
@@ -169,7 +169,7 @@ class HoldReleased(Event, tag="hold.released"):
     amount: Decimal
 
 
-class TradeBooked(Event, tag="trade.booked"):
+class TradeBooked(Event, tag="trade.booked", kw_only=True):
     """J4, J5, J7 (J23 with accrued interest): one execution on trade date."""
 
     account_id: str
@@ -190,12 +190,14 @@ class TradeBooked(Event, tag="trade.booked"):
     settl_date: date
     hold_unit: str = ""
     hold_released: Decimal = Decimal(0)
-    base_rate: Decimal = Decimal(1)  # base currency per unit of `currency` used for cost_base
+    base_rate: Decimal = Decimal(1)  # base currency per unit of `currency`; 0: none was fixed
     in_debit: bool = False  # cash went below zero: a case, never a refusal
     oversold: Decimal = Decimal(0)  # sold beyond the lots: a case, never a refusal
+    unreserved: Decimal = Decimal(0)  # quantity beyond the hold (over-fill, late fill): a case
+    free_riding: bool = False  # sells what was bought on unsettled proceeds: a case
 
 
-class TradeBusted(Event, tag="trade.busted"):
+class TradeBusted(Event, tag="trade.busted", kw_only=True):
     """J17, J18: the exact mirror of a booked trade; what had settled gets a reverse obligation."""
 
     account_id: str
@@ -221,7 +223,7 @@ class TradeBusted(Event, tag="trade.busted"):
     in_debit: bool = False
 
 
-class LotsSelected(Event, tag="lots.selected"):
+class LotsSelected(Event, tag="lots.selected", kw_only=True):
     """The client's choice of lots for a sale, until its settlement date: lots re-assigned."""
 
     account_id: str
@@ -244,6 +246,8 @@ class ObligationSettled(Event, tag="obligation.settled"):
     value_date: date
     rest_qty: Decimal  # still open afterwards; 0 on the last part
     confirmation_id: str
+    excess_qty: Decimal = Decimal(0)  # confirmed beyond what was open: a break
+    difference: Decimal = Decimal(0)  # confirmed cash less what was booked: a break
 
 
 class ObligationFailing(Event, tag="obligation.failing"):
@@ -348,6 +352,7 @@ class SecuritiesTransferredOut(Event, tag="transfer.securities_out"):
     instrument_id: str
     currency: str
     lots: tuple[LotMove, ...]  # negative
+    base_currency: str = ""  # of cost_base
 
 
 class SecuritiesTransferredIn(Event, tag="transfer.securities_in"):
@@ -358,6 +363,13 @@ class SecuritiesTransferredIn(Event, tag="transfer.securities_in"):
     instrument_id: str
     currency: str
     lots: tuple[LotMove, ...]  # positive
+
+
+class TransferCompleted(Event, tag="transfer.completed"):
+    """The other stream has booked its side. Posts nothing."""
+
+    account_id: str
+    transfer_id: str
 
 
 class TransferUndone(Event, tag="transfer.undone"):

@@ -42,7 +42,7 @@ class Deposit(Struct, frozen=True, kw_only=True):
 
 
 class OpenOrder(Struct, frozen=True, kw_only=True):
-    """An order's hold, and what its executions were charged so far."""
+    """An order's hold, and what its executions were charged so far (until they have settled)."""
 
     unit: str  # currency of a purchase, ISIN of a sale
     held: Decimal
@@ -61,7 +61,7 @@ class Obligation(Struct, frozen=True, kw_only=True):
     amount: Decimal
     currency: str
     settl_date: date | None
-    trade_id: str = ""  # "" for a reverse obligation
+    order_id: str = ""  # "" for a reverse obligation
     failing: bool = False
     confirmations: tuple[str, ...] = ()
     lots: tuple[LotMove, ...] = ()  # of a sale: the picks, which may be chosen again

@@ -1,0 +1,146 @@
+"""Account: one client's cash, holds, lots and what is under way on them.
+
+All that changes an account's money or shares is an event on `account-{id}`, and only that event
+posts (`domain/ledger.py`). Intents are refused with the figures that were lacking; reports
+(executions, confirmations, returns) are booked whatever they do, and flagged.
+
+The nouns are modules: standing (opening, status), cash, withdrawals, holds, trades, selection,
+obligations, exchange, fees, transfers, adjustments. Each has what decides and what evolves; here
+they are put together by type.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from domain.account import (
+    adjustments,
+    cash,
+    commands,
+    events,
+    exchange,
+    fees,
+    holds,
+    obligations,
+    selection,
+    standing,
+    trades,
+    transfers,
+    withdrawals,
+)
+from domain.account.refusals import AccountRefusal as AccountRefusal
+from domain.account.state import INITIAL as INITIAL
+from domain.account.state import Cash as Cash
+from domain.account.state import State as State
+from domain.message import Command, Decision, Event, Seen
+
+CATEGORY = "account"
+
+_DECIDE: dict[type[Command], Callable[[Any, State, Seen], Decision]] = {
+    commands.OpenAccount: standing.open_account,
+    commands.AuthorisePerson: standing.authorise_person,
+    commands.RevokePerson: standing.revoke_person,
+    commands.ChangeLotMethod: standing.change_lot_method,
+    commands.BlockAccount: standing.block,
+    commands.UnblockAccount: standing.unblock,
+    commands.SetClosingOnly: standing.set_closing_only,
+    commands.CloseAccount: standing.close,
+    commands.DepositCash: cash.deposit,
+    commands.ReturnDeposit: cash.return_deposit,
+    commands.WithdrawCash: withdrawals.withdraw,
+    commands.CancelWithdrawal: withdrawals.cancel,
+    commands.SendWithdrawal: withdrawals.send,
+    commands.CompleteWithdrawal: withdrawals.complete,
+    commands.RejectWithdrawal: withdrawals.reject,
+    commands.ReturnWithdrawal: withdrawals.give_back,
+    commands.ReserveForOrder: holds.reserve,
+    commands.ReleaseHold: holds.release,
+    commands.BookTrade: trades.book,
+    commands.BustTrade: trades.bust,
+    commands.SelectLots: selection.select,
+    commands.SettleObligation: obligations.settle,
+    commands.RecordFailing: obligations.record_failing,
+    commands.ConvertCurrency: exchange.convert,
+    commands.SettleFx: exchange.settle_fx,
+    commands.AccrueFee: fees.accrue,
+    commands.ChargeFee: fees.charge,
+    commands.CreditInterest: fees.credit_interest,
+    commands.DebitInterest: fees.debit_interest,
+    commands.TransferCash: transfers.send_cash,
+    commands.ReceiveCash: transfers.receive_cash,
+    commands.TransferSecurities: transfers.send_securities,
+    commands.ReceiveSecurities: transfers.receive_securities,
+    commands.CompleteTransfer: transfers.complete,
+    commands.UndoTransfer: transfers.undo,
+    commands.PostAdjustment: adjustments.post,
+}
+
+_EVOLVE: dict[type[Event], Callable[[State, Any], State]] = {
+    events.AccountOpened: standing.opened,
+    events.PersonAuthorised: standing.person_authorised,
+    events.PersonRevoked: standing.person_revoked,
+    events.LotMethodChanged: standing.lot_method_changed,
+    events.AccountRestricted: standing.restricted,
+    events.CashDeposited: cash.deposited,
+    events.DepositReturned: cash.returned,
+    events.WithdrawalRequested: withdrawals.requested,
+    events.WithdrawalSent: withdrawals.sent,
+    events.WithdrawalCompleted: withdrawals.ended,
+    events.WithdrawalCancelled: withdrawals.ended,
+    events.WithdrawalRejected: withdrawals.rejected,
+    events.WithdrawalReturned: withdrawals.returned,
+    events.FundsReserved: holds.reserved,
+    events.HoldReleased: holds.released,
+    events.TradeBooked: trades.booked,
+    events.TradeBusted: trades.busted,
+    events.LotsSelected: selection.selected,
+    events.ObligationSettled: obligations.settled,
+    events.ObligationFailing: obligations.failing,
+    events.FxBooked: exchange.booked,
+    events.FxSettled: exchange.settled,
+    events.FeeAccrued: fees.accrued,
+    events.FeeCharged: fees.charged,
+    events.InterestCredited: fees.interest_credited,
+    events.InterestDebited: fees.interest_debited,
+    events.CashTransferredOut: transfers.cash_out,
+    events.CashTransferredIn: transfers.cash_in,
+    events.SecuritiesTransferredOut: transfers.securities_out,
+    events.SecuritiesTransferredIn: transfers.securities_in,
+    events.TransferCompleted: transfers.completed,
+    events.TransferUndone: transfers.undone,
+    events.AdjustmentPosted: adjustments.posted,
+}
+
+COMMANDS = tuple(_DECIDE)
+EVENTS = tuple(_EVOLVE)
+
+_NEED_RATES = (commands.BookTrade, commands.ConvertCurrency, commands.ReceiveSecurities)
+
+
+def key(command: Command) -> str:
+    return str(command.account_id)  # type: ignore[attr-defined]
+
+
+def reads(command: Command) -> tuple[str, ...]:
+    match command:
+        case commands.OpenAccount():
+            return (f"client-{command.client_id}",)
+        case commands.TransferCash() | commands.TransferSecurities():
+            return (f"account-{command.to_account_id}",)
+        case _ if isinstance(command, _NEED_RATES):
+            return (trades.RATES,)
+        case _:
+            return ()
+
+
+def decide(command: Command, state: State, seen: Seen) -> Decision:
+    """Judge `command`: events, `()` for what changes nothing, or a refusal with figures."""
+    return _DECIDE[type(command)](command, state, seen)
+
+
+def evolve(state: State, event: Event) -> State:
+    """Apply one fact. Never judges: whatever is in the stream has happened."""
+    return _EVOLVE[type(event)](state, event)
+
+
+def home(state: State, stream: str) -> str:
+    return state.account_id or stream.split("-", 1)[1]

@@ -1,0 +1,45 @@
+"""Manual entries against the house's error account, with a second person (domain.md rule 21)."""
+
+from msgspec.structs import replace
+
+from domain.account.changes import add_cash, in_debit
+from domain.account.commands import PostAdjustment
+from domain.account.events import AdjustmentPosted
+from domain.account.refusals import R, bad_amount, blank, first, gone
+from domain.account.state import State
+from domain.message import Decision, Refused, Seen, refused
+from domain.money import money
+
+
+def post(command: PostAdjustment, state: State, seen: Seen) -> Decision:
+    if wrong := first(gone(state), bad_amount(command.amount, command.currency), _grounds(command)):
+        return wrong
+    amount = money(command.amount, command.currency)
+    event = AdjustmentPosted(
+        account_id=command.account_id,
+        adjustment_id=command.adjustment_id,
+        currency=command.currency,
+        amount=amount,
+        reason=command.reason,
+        evidence=command.evidence,
+        requested_by=command.requested_by,
+        approved_by=command.approved_by,
+    )
+    debit = in_debit(state, posted(state, event), command.currency, on=seen.now.date())
+    return (replace(event, in_debit=debit),)
+
+
+def _grounds(command: PostAdjustment) -> Refused | None:
+    """Reason, evidence, and two people who are not one."""
+    people = (command.requested_by.strip().lower(), command.approved_by.strip().lower())
+    if blank((command.reason,)):
+        return refused(R.REASON_MISSING)
+    if blank((command.evidence,)):
+        return refused(R.EVIDENCE_MISSING)
+    if blank(people) or people[0] == people[1]:
+        return refused(R.SECOND_PERSON_REQUIRED, requested_by=command.requested_by)
+    return refused(R.AMOUNT_ZERO) if command.amount.is_zero() else None
+
+
+def posted(state: State, event: AdjustmentPosted) -> State:
+    return add_cash(state, event.currency, event.amount)

@@ -1,0 +1,80 @@
+"""Money in: receipts that the bank booked, and those that it took back.
+
+The bank's reference is not remembered: a receipt is deduplicated by its command's idempotency key
+(the feed uses the bank's entry reference), because a list of old references would grow for ever.
+"""
+
+from msgspec.structs import replace
+
+from domain.account.changes import add_cash, in_debit
+from domain.account.commands import DepositCash, ReturnDeposit
+from domain.account.events import CashDeposited, DepositReturned
+from domain.account.refusals import R, bad_money, first, gone
+from domain.account.state import Deposit, State
+from domain.message import Decision, Seen, refused
+from domain.money import money
+
+
+def deposit(command: DepositCash, state: State, seen: Seen) -> Decision:
+    """Taken unless the account is closed; a blocked one receives, it only cannot spend."""
+    if wrong := first(gone(state), bad_money(command.amount, command.currency)):
+        return wrong
+    value_date = seen.effective_at.date()
+    later = command.available_on is not None and command.available_on > value_date
+    return (
+        CashDeposited(
+            account_id=command.account_id,
+            amount=money(command.amount, command.currency),
+            currency=command.currency,
+            reference=command.reference,
+            value_date=value_date,
+            available_on=command.available_on if later else None,
+        ),
+    )
+
+
+def return_deposit(command: ReturnDeposit, state: State, seen: Seen) -> Decision:
+    """A report: recorded even into debit."""
+    if not state.exists:
+        return refused(R.ACCOUNT_UNKNOWN, account_id=command.account_id)
+    if wrong := bad_money(command.amount, command.currency):
+        return wrong
+    amount = money(command.amount, command.currency)
+    event = DepositReturned(
+        account_id=command.account_id,
+        amount=amount,
+        currency=command.currency,
+        reference=command.reference,
+        value_date=seen.effective_at.date(),
+        reason=command.reason,
+    )
+    debit = in_debit(state, returned(state, event), command.currency, on=seen.now.date())
+    return (replace(event, in_debit=debit),)
+
+
+def deposited(state: State, event: CashDeposited) -> State:
+    """Uncollected ones are pruned by the value dates of later ones: nothing here knows today."""
+    kept = tuple(d for d in state.uncollected_deposits if d.available_on > event.value_date)
+    if event.available_on is not None:
+        kept += (
+            Deposit(
+                amount=event.amount,
+                currency=event.currency,
+                reference=event.reference,
+                available_on=event.available_on,
+            ),
+        )
+    return replace(add_cash(state, event.currency, event.amount), uncollected_deposits=kept)
+
+
+def returned(state: State, event: DepositReturned) -> State:
+    """What came back is uncollected no longer."""
+    rest, kept = event.amount, list[Deposit]()
+    for d in state.uncollected_deposits:
+        same = (d.reference, d.currency) == (event.reference, event.currency)
+        part = min(rest, d.amount) if same else rest * 0
+        rest -= part
+        if d.amount > part:
+            kept.append(replace(d, amount=d.amount - part))
+    state = add_cash(state, event.currency, -event.amount)
+    return replace(state, uncollected_deposits=tuple(kept))

@@ -1,0 +1,122 @@
+"""Currency exchange as a trade of its own (domain.md rule 15, J14).
+
+    none -Convert-> open -value date: SettleFx-> settled*
+
+The dealer's rate is the last fixing, the client's adds the house's margin; both are units of the
+currency sold per unit bought.
+"""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from domain.account.changes import add_cash, with_item
+from domain.account.commands import ConvertCurrency, SettleFx
+from domain.account.events import FxBooked, FxSettled
+from domain.account.refusals import R, bad_money, lacking, unless
+from domain.account.state import CLOSING_ONLY, OPEN, OpenFx, State
+from domain.account.trades import RATES
+from domain.message import Decision, Refused, Seen, refused
+from domain.money import EXACT, RATE_DECIMALS, is_currency, money, plain, quantise, round_money
+
+MARGINS = ((date.min, Decimal("0.0025")),)
+"""The house's margin on the dealer's rate, from a day on."""
+VALUE_DAYS_MAX = 366
+
+
+def convert(command: ConvertCurrency, state: State, seen: Seen) -> Decision:
+    if wrong := unless(state, OPEN, CLOSING_ONLY) or _terms(command, state, seen):
+        return wrong
+    event = _quote(command, seen)
+    if isinstance(event, Refused):
+        return event
+    free = state.available_to_trade(command.sell_currency, seen.now.date())
+    wrong = lacking(event.dealer_amount + event.margin, free, command.sell_currency)
+    return wrong or (event,)
+
+
+def _terms(command: ConvertCurrency, state: State, seen: Seen) -> Refused | None:
+    if wrong := bad_money(command.buy_amount, command.buy_currency):
+        return wrong
+    if not is_currency(command.sell_currency):
+        return refused(R.CURRENCY_UNKNOWN, currency=command.sell_currency)
+    if command.buy_currency == command.sell_currency:
+        return refused(R.SAME_CURRENCY, currency=command.buy_currency)
+    if command.fx_id in state.fx:
+        return refused(R.FX_EXISTS, fx_id=command.fx_id)
+    today, value = seen.effective_at.date(), command.value_date
+    if value is not None and not 0 <= (value - today).days <= VALUE_DAYS_MAX:
+        return refused(R.VALUE_DATE_INVALID, value_date=value, trade_date=today)
+    return None
+
+
+def _quote(command: ConvertCurrency, seen: Seen) -> FxBooked | Refused:
+    fixing, sell, buy = seen.streams.get(RATES), command.sell_currency, command.buy_currency
+    dealer_rate = fixing.rate(sell, buy) if fixing is not None else None
+    if dealer_rate is None:
+        return refused(R.RATE_UNKNOWN, sell=sell, buy=buy)
+    day = seen.effective_at.date()
+    margin = next(rate for since, rate in reversed(MARGINS) if since <= day)
+    client_rate = quantise(EXACT.multiply(dealer_rate, 1 + margin), RATE_DECIMALS)
+    dealer = round_money(EXACT.multiply(command.buy_amount, dealer_rate), sell)
+    client = round_money(EXACT.multiply(command.buy_amount, client_rate), sell)
+    if wrong := bad_money(dealer, sell):  # too little to cost one cent, or too much to write
+        return wrong
+    return FxBooked(
+        account_id=command.account_id,
+        fx_id=command.fx_id,
+        buy_currency=buy,
+        buy_amount=money(command.buy_amount, buy),
+        sell_currency=sell,
+        dealer_amount=dealer,
+        margin=client - dealer,
+        client_rate=plain(client_rate),
+        dealer_rate=plain(dealer_rate),
+        trade_date=day,
+        value_date=command.value_date or second_weekday(day),
+    )
+
+
+def second_weekday(day: date) -> date:
+    """Two business days later where only weekends are known; true calendars arrive as a date."""
+    left = 2
+    while left:
+        day += timedelta(days=1)
+        left -= day.weekday() < 5
+    return day
+
+
+def settle_fx(command: SettleFx, state: State, seen: Seen) -> Decision:
+    """A report; about a trade that is not open it is refused, for the saga to park."""
+    fx = state.fx.get(command.fx_id)
+    if fx is None:
+        return refused(R.FX_UNKNOWN, fx_id=command.fx_id)
+    return (
+        FxSettled(
+            account_id=command.account_id,
+            fx_id=command.fx_id,
+            buy_currency=fx.buy_currency,
+            buy_amount=fx.buy_amount,
+            sell_currency=fx.sell_currency,
+            sell_amount=fx.sell_amount,
+            value_date=command.value_date,
+        ),
+    )
+
+
+def booked(state: State, event: FxBooked) -> State:
+    fx = OpenFx(
+        buy_currency=event.buy_currency,
+        buy_amount=event.buy_amount,
+        sell_currency=event.sell_currency,
+        sell_amount=event.dealer_amount,
+        value_date=event.value_date,
+    )
+    state = add_cash(state, event.buy_currency, event.buy_amount)
+    state = add_cash(state, event.sell_currency, -(event.dealer_amount + event.margin))
+    return replace(state, fx=with_item(state.fx, event.fx_id, fx))
+
+
+def settled(state: State, event: FxSettled) -> State:
+    return replace(state, fx=with_item(state.fx, event.fx_id, None))

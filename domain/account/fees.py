@@ -1,0 +1,131 @@
+"""Fees on assets (accrued day by day, charged with VAT: J15) and interest (J20).
+
+Suspension and blocks stop neither; only a closed account takes none.
+"""
+
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from domain.account.changes import add_cash, in_debit, with_item
+from domain.account.commands import AccrueFee, ChargeFee, CreditInterest, DebitInterest
+from domain.account.events import FeeAccrued, FeeCharged, InterestCredited, InterestDebited
+from domain.account.refusals import AMOUNT_LIMIT, R, bad_money, bad_rate, first, gone
+from domain.account.state import Accrual, State
+from domain.message import Decision, Refused, Seen, refused
+from domain.money import EXACT, ZERO, is_currency, is_exact, money, plain, quantise, round_money
+
+YEAR_DAYS = 365
+EXACT_DECIMALS = 12
+DAYS_MAX = 3660
+
+
+def accrue(command: AccrueFee, state: State, seen: Seen) -> Decision:
+    """Add days of fee to the exact running total and post the difference of its rounding."""
+    last = state.fees.get(command.currency)
+    if wrong := gone(state) or _terms(command, last):
+        return wrong
+    base = max(command.fee_base, ZERO)  # a negative NAV bears no fee
+    fee = EXACT.multiply(EXACT.multiply(base, command.annual_rate), Decimal(command.days))
+    before, posted = (last.exact, last.posted) if last else (ZERO, ZERO)
+    exact = before + quantise(EXACT.divide(fee, Decimal(YEAR_DAYS)), EXACT_DECIMALS)
+    return (
+        FeeAccrued(
+            account_id=command.account_id,
+            currency=command.currency,
+            amount=round_money(exact, command.currency) - posted,
+            exact_total=plain(exact),
+            accrual_date=command.accrual_date,
+        ),
+    )
+
+
+def _terms(command: AccrueFee, last: Accrual | None) -> Refused | None:
+    if not is_currency(command.currency):
+        return refused(R.CURRENCY_UNKNOWN, currency=command.currency)
+    if not is_exact(command.fee_base, EXACT_DECIMALS):
+        return refused(R.AMOUNT_INEXACT, decimals=EXACT_DECIMALS)
+    if abs(command.fee_base) >= AMOUNT_LIMIT:
+        return refused(R.AMOUNT_TOO_LARGE, limit=AMOUNT_LIMIT)
+    if not 0 < command.days <= DAYS_MAX:
+        return refused(R.DAYS_NOT_POSITIVE, days=command.days)
+    if last and command.accrual_date <= last.last_day:
+        return refused(R.DATE_ALREADY_ACCRUED, last=last.last_day)
+    return bad_rate(command.annual_rate)
+
+
+def charge(command: ChargeFee, state: State, seen: Seen) -> Decision:
+    """Take all that was accrued, with VAT; recorded even into debit."""
+    if wrong := gone(state) or first(_currency(command), bad_rate(command.vat_rate, lowest=ZERO)):
+        return wrong
+    accrued = state.fees.get(command.currency)
+    if accrued is None or accrued.posted <= 0:
+        return refused(R.NOTHING_ACCRUED, currency=command.currency)
+    event = FeeCharged(
+        account_id=command.account_id,
+        currency=command.currency,
+        net=accrued.posted,
+        vat=round_money(EXACT.multiply(accrued.posted, command.vat_rate), command.currency),
+        period_end=command.period_end,
+    )
+    debit = in_debit(state, charged(state, event), command.currency, on=seen.now.date())
+    return (replace(event, in_debit=debit),)
+
+
+def _currency(command: ChargeFee) -> Refused | None:
+    if is_currency(command.currency):
+        return None
+    return refused(R.CURRENCY_UNKNOWN, currency=command.currency)
+
+
+def credit_interest(command: CreditInterest, state: State, seen: Seen) -> Decision:
+    if wrong := first(gone(state), bad_money(command.amount, command.currency)):
+        return wrong
+    return (
+        InterestCredited(
+            account_id=command.account_id,
+            currency=command.currency,
+            amount=money(command.amount, command.currency),
+            value_date=command.value_date,
+        ),
+    )
+
+
+def debit_interest(command: DebitInterest, state: State, seen: Seen) -> Decision:
+    if wrong := first(gone(state), bad_money(command.amount, command.currency)):
+        return wrong
+    event = InterestDebited(
+        account_id=command.account_id,
+        currency=command.currency,
+        amount=money(command.amount, command.currency),
+        value_date=command.value_date,
+    )
+    after = add_cash(state, command.currency, -event.amount)
+    debit = in_debit(state, after, command.currency, on=seen.now.date())
+    return (replace(event, in_debit=debit),)
+
+
+def accrued(state: State, event: FeeAccrued) -> State:
+    last = state.fees.get(event.currency)
+    now = Accrual(
+        exact=event.exact_total,
+        posted=(last.posted if last else ZERO) + event.amount,
+        last_day=event.accrual_date,
+    )
+    return replace(state, fees=with_item(state.fees, event.currency, now))
+
+
+def charged(state: State, event: FeeCharged) -> State:
+    """The total starts anew; the last day stays, so that no day is accrued twice."""
+    last = state.fees[event.currency]
+    empty = replace(last, exact=ZERO, posted=ZERO)
+    state = add_cash(state, event.currency, -(event.net + event.vat))
+    return replace(state, fees=with_item(state.fees, event.currency, empty))
+
+
+def interest_credited(state: State, event: InterestCredited) -> State:
+    return add_cash(state, event.currency, event.amount)
+
+
+def interest_debited(state: State, event: InterestDebited) -> State:
+    return add_cash(state, event.currency, -event.amount)

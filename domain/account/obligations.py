@@ -1,0 +1,87 @@
+"""What the custodian says of unsettled trades: settled in parts or whole (J6, J8), failing.
+
+The last part takes what is left of the booked amount, so that C.STREET ends at zero; where the
+custodian's cash differs, the event says by how much and the break shows against the bank.
+"""
+
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from domain.account.changes import drop_obligation, with_item
+from domain.account.commands import RecordFailing, SettleObligation
+from domain.account.events import ObligationFailing, ObligationSettled
+from domain.account.refusals import R, bad_amount, bad_qty, first
+from domain.account.state import Obligation, State
+from domain.message import Decision, Refused, Seen, refused
+from domain.money import ZERO, money, plain
+
+
+def settle(command: SettleObligation, state: State, seen: Seen) -> Decision:
+    """A report; once per confirmation. Unknown or closed, it is refused for the saga to park."""
+    open_ = state.obligations.get(command.obligation_id)
+    if open_ is None:
+        return refused(R.OBLIGATION_UNKNOWN, obligation_id=command.obligation_id)
+    if command.confirmation_id in open_.confirmations:
+        return ()
+    if wrong := first(bad_qty(command.qty), _amount(command.amount, open_)):
+        return wrong
+    amount = open_.amount if command.qty >= open_.qty else min(command.amount, open_.amount)
+    settled = min(command.qty, open_.qty)
+    return (
+        ObligationSettled(
+            account_id=command.account_id,
+            obligation_id=command.obligation_id,
+            isin=open_.isin,
+            side=open_.side,
+            qty=plain(settled),
+            amount=money(amount, open_.currency),
+            currency=open_.currency,
+            value_date=command.value_date,
+            rest_qty=plain(open_.qty - settled),
+            confirmation_id=command.confirmation_id,
+            excess_qty=plain(command.qty - settled),
+            difference=command.amount - amount,
+        ),
+    )
+
+
+def _amount(amount: Decimal, open_: Obligation) -> Refused | None:
+    wrong = bad_amount(amount, open_.currency)
+    if wrong is None and amount < ZERO:
+        return refused(R.AMOUNT_NOT_POSITIVE, amount=amount)
+    return wrong
+
+
+def record_failing(command: RecordFailing, state: State, seen: Seen) -> Decision:
+    """Once per obligation; one that has settled meanwhile fails no longer."""
+    open_ = state.obligations.get(command.obligation_id)
+    if open_ is None or open_.failing:
+        return ()
+    return (
+        ObligationFailing(
+            account_id=command.account_id,
+            obligation_id=command.obligation_id,
+            rest_qty=open_.qty,
+            reason=command.reason,
+            whose=command.whose,
+        ),
+    )
+
+
+def settled(state: State, event: ObligationSettled) -> State:
+    open_ = state.obligations[event.obligation_id]
+    if event.rest_qty == 0:
+        return drop_obligation(state, event.obligation_id)
+    rest = replace(
+        open_,
+        qty=event.rest_qty,
+        amount=open_.amount - event.amount,
+        confirmations=(*open_.confirmations, event.confirmation_id),
+    )
+    return replace(state, obligations=with_item(state.obligations, event.obligation_id, rest))
+
+
+def failing(state: State, event: ObligationFailing) -> State:
+    late = replace(state.obligations[event.obligation_id], failing=True)
+    return replace(state, obligations=with_item(state.obligations, event.obligation_id, late))

@@ -1,0 +1,122 @@
+"""Why an account declines; and the checks that most commands share."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from domain.account.state import State
+from domain.message import Refusal, Refused, refused
+from domain.money import MINOR_UNITS, QTY_DECIMALS, is_currency, is_exact, is_money
+
+AMOUNT_LIMIT = Decimal(10) ** 15
+"""Amounts and quantities stay below it: 15 digits before the point."""
+
+
+class AccountRefusal(Refusal):
+    ACCOUNT_EXISTS = "account_exists"
+    ACCOUNT_UNKNOWN = "account_unknown"
+    ACCOUNT_NOT_OPEN = "account_not_open"
+    ACCOUNT_NOT_BLOCKED = "account_not_blocked"
+    ACCOUNT_NOT_EMPTY = "account_not_empty"
+    ACCOUNT_TYPE_UNKNOWN = "account_type_unknown"
+    AMOUNT_INEXACT = "amount_inexact"
+    AMOUNT_NOT_POSITIVE = "amount_not_positive"
+    AMOUNT_TOO_LARGE = "amount_too_large"
+    AMOUNT_ZERO = "amount_zero"
+    CLIENT_NOT_APPROVED = "client_not_approved"
+    CLIENT_UNKNOWN = "client_unknown"
+    CLOSING_ONLY = "closing_only"
+    CURRENCY_UNKNOWN = "currency_unknown"
+    DATE_ALREADY_ACCRUED = "date_already_accrued"
+    DAYS_NOT_POSITIVE = "days_not_positive"
+    EVIDENCE_MISSING = "evidence_missing"
+    FX_EXISTS = "fx_exists"
+    FX_UNKNOWN = "fx_unknown"
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    INSUFFICIENT_SHARES = "insufficient_shares"
+    LOT_METHOD_UNKNOWN = "lot_method_unknown"
+    LOTS_DO_NOT_MATCH = "lots_do_not_match"
+    MARGIN_NOT_PERMITTED = "margin_not_permitted"
+    NOTHING_ACCRUED = "nothing_accrued"
+    OBLIGATION_UNKNOWN = "obligation_unknown"
+    PERSON_UNKNOWN = "person_unknown"
+    QTY_INEXACT = "qty_inexact"
+    QTY_NOT_POSITIVE = "qty_not_positive"
+    RATE_NOT_POSITIVE = "rate_not_positive"
+    RATE_UNKNOWN = "rate_unknown"
+    REASON_MISSING = "reason_missing"
+    SAME_ACCOUNT = "same_account"
+    SAME_CURRENCY = "same_currency"
+    SECOND_PERSON_REQUIRED = "second_person_required"
+    SHARES_NOT_ONE = "shares_not_one"
+    SHORT_SALE_NOT_PERMITTED = "short_sale_not_permitted"
+    TRADE_SETTLED = "trade_settled"
+    TRADE_UNKNOWN = "trade_unknown"
+    TRANSFER_EXISTS = "transfer_exists"
+    TRANSFER_UNKNOWN = "transfer_unknown"
+    VALUE_DATE_INVALID = "value_date_invalid"
+    WITHDRAWAL_SENT = "withdrawal_sent"
+    WITHDRAWAL_UNKNOWN = "withdrawal_unknown"
+
+
+R = AccountRefusal
+
+
+def gone(state: State) -> Refused | None:
+    """Declines when the account was never opened, or is closed: nothing may move on it."""
+    return None if state.is_open else refused(R.ACCOUNT_NOT_OPEN, status=state.status)
+
+
+def unless(state: State, *statuses: str) -> Refused | None:
+    """Declines when the account stands at none of `statuses`."""
+    if state.status in statuses:
+        return None
+    return refused(R.ACCOUNT_NOT_OPEN, status=state.status)
+
+
+def bad_money(amount: Decimal, currency: str) -> Refused | None:
+    """Declines an amount that is not money above zero, exact to the currency's minor unit."""
+    return bad_amount(amount, currency) or (
+        refused(R.AMOUNT_NOT_POSITIVE, amount=amount) if amount <= 0 else None
+    )
+
+
+def bad_amount(amount: Decimal, currency: str) -> Refused | None:
+    """As `bad_money`, for a signed amount."""
+    if not is_currency(currency):
+        return refused(R.CURRENCY_UNKNOWN, currency=currency)
+    if amount.is_finite() and abs(amount) >= AMOUNT_LIMIT:
+        return refused(R.AMOUNT_TOO_LARGE, limit=AMOUNT_LIMIT)
+    if not is_money(amount, currency):
+        return refused(R.AMOUNT_INEXACT, currency=currency, decimals=MINOR_UNITS[currency])
+    return None
+
+
+def bad_qty(qty: Decimal) -> Refused | None:
+    if qty.is_finite() and abs(qty) >= AMOUNT_LIMIT:
+        return refused(R.AMOUNT_TOO_LARGE, limit=AMOUNT_LIMIT)
+    if not is_exact(qty, QTY_DECIMALS):
+        return refused(R.QTY_INEXACT, decimals=QTY_DECIMALS)
+    return refused(R.QTY_NOT_POSITIVE, qty=qty) if qty <= 0 else None
+
+
+def bad_rate(rate: Decimal, *, lowest: Decimal | None = None) -> Refused | None:
+    """Declines a rate that is no number, has over 12 decimals, is not above zero or below 1000."""
+    if not is_exact(rate, 12) or not rate < 1000:
+        return refused(R.RATE_NOT_POSITIVE, rate=rate)
+    fits = rate > 0 if lowest is None else rate >= lowest
+    return None if fits else refused(R.RATE_NOT_POSITIVE, rate=rate)
+
+
+def lacking(required: Decimal, available: Decimal, currency: str) -> Refused | None:
+    if required <= available:
+        return None
+    return refused(R.INSUFFICIENT_FUNDS, required=required, available=available, currency=currency)
+
+
+def first(*checks: Refused | None) -> Refused | None:
+    """The first thing that is wrong. All are computed: a check must stand alone."""
+    return next((check for check in checks if check is not None), None)
+
+
+def blank(texts: Iterable[str]) -> bool:
+    return any(not text.strip() for text in texts)

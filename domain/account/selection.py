@@ -1,0 +1,88 @@
+"""Another choice of lots for a sale, until its settlement date (domain.md rule 4)."""
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from domain.account.changes import move_lots, with_item
+from domain.account.commands import SelectLots
+from domain.account.events import LotMove, LotsSelected
+from domain.account.refusals import R, bad_qty, first
+from domain.account.state import Obligation, State
+from domain.fix import Side
+from domain.lots import LotMethod, Value, apply, can_choose, dispose, mirror
+from domain.message import Decision, Seen, refused
+from domain.money import MINOR_UNITS, ZERO
+
+
+def select(command: SelectLots, state: State, seen: Seen) -> Decision:
+    """Put back what the sale took and take the lots named instead; its cash stays as it is."""
+    sale = state.obligations.get(command.trade_id)
+    if sale is None or sale.side is Side.BUY or not sale.lots:
+        return refused(R.TRADE_UNKNOWN, trade_id=command.trade_id)
+    if sale.settl_date is not None and seen.now.date() > sale.settl_date:
+        return refused(R.TRADE_SETTLED, settl_date=sale.settl_date)
+    if wrong := first(*map(bad_qty, command.lots.values())):
+        return wrong
+    qty = -sum((m.qty for m in sale.lots), ZERO)
+    held = apply(state.lots.get(sale.isin, ()), mirror(sale.lots), currency=sale.currency)
+    if not can_choose(held, qty, command.lots):
+        return refused(
+            R.LOTS_DO_NOT_MATCH, qty=qty, **{lot.lot_id: lot.qty for lot in held if lot.qty > 0}
+        )
+    if {m.lot_id: -m.qty for m in sale.lots if m.qty} == command.lots:
+        return ()
+    taken = dispose(
+        held,
+        command.trade_id,
+        qty,
+        method=LotMethod.SPECIFIC,
+        proceeds=_proceeds(sale, state),
+        on=sale.lots[0].acquired_on,  # of a short lot: none opens, all is chosen
+        chosen=command.lots,
+    )
+    return (
+        LotsSelected(
+            account_id=command.account_id,
+            trade_id=command.trade_id,
+            order_id=sale.order_id,
+            isin=sale.isin,
+            lots=(*mirror(sale.lots), *taken),
+        ),
+    )
+
+
+def _proceeds(sale: Obligation, state: State) -> Value:
+    return Value(
+        amount=sum((m.proceeds for m in sale.lots), ZERO),
+        base=sum((m.proceeds_base for m in sale.lots), ZERO),
+        cents=MINOR_UNITS[sale.currency],
+        base_cents=MINOR_UNITS[state.base_currency],
+    )
+
+
+def selected(state: State, event: LotsSelected) -> State:
+    sale = state.obligations[event.trade_id]
+    state = move_lots(state, event.isin, event.lots, currency=sale.currency)
+    sale = replace(sale, lots=_sum((*sale.lots, *event.lots)))
+    return replace(state, obligations=with_item(state.obligations, event.trade_id, sale))
+
+
+def _sum(moves: Iterable[LotMove]) -> tuple[LotMove, ...]:
+    """One move a lot: what the sale takes now."""
+    by_lot = dict[str, LotMove]()
+    for move in moves:
+        old = by_lot.get(move.lot_id)
+        by_lot[move.lot_id] = move if old is None else _add(old, move)
+    return tuple(m for m in by_lot.values() if m.qty or m.cost or m.cost_base)
+
+
+def _add(a: LotMove, b: LotMove) -> LotMove:
+    return replace(
+        a,
+        qty=a.qty + b.qty,
+        cost=a.cost + b.cost,
+        cost_base=a.cost_base + b.cost_base,
+        proceeds=a.proceeds + b.proceeds,
+        proceeds_base=a.proceeds_base + b.proceeds_base,
+    )

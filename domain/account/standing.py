@@ -1,0 +1,204 @@
+"""The account itself: opening, who may act for it, how lots are picked, its status.
+
+    "" -Open-> open <-Unblock- closing_only <-SetClosingOnly- open
+    open | closing_only | dormant -Block-> blocked -Unblock-> what it was
+    open | closing_only | dormant | closing, empty -Close-> closed*
+
+Average cost is allowed for any account: whether a holding is a US-taxable single stock depends on
+the client's tax residence and the instrument, and neither is known here (domain.md rule 4).
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from domain.account.changes import with_item
+from domain.account.commands import (
+    AuthorisePerson,
+    BlockAccount,
+    ChangeLotMethod,
+    CloseAccount,
+    OpenAccount,
+    RevokePerson,
+    SetClosingOnly,
+    UnblockAccount,
+)
+from domain.account.events import (
+    AccountOpened,
+    AccountRestricted,
+    LotMethodChanged,
+    Owner,
+    PersonAuthorised,
+    PersonRevoked,
+)
+from domain.account.refusals import R, bad_money, first, gone, unless
+from domain.account.state import BLOCKED, CLOSED, CLOSING, CLOSING_ONLY, DORMANT, OPEN, State
+from domain.lots import LotMethod
+from domain.message import Decision, Refused, Seen, refused
+from domain.money import RATE_DECIMALS, ZERO, is_currency, is_exact
+
+ACCOUNT_TYPES = frozenset(
+    {"cash", "retirement", "custodial", "trust", "corporate", "omnibus", "house", "error"}
+)
+MAY_OPEN = frozenset({"approved", "review_due", "in_refresh"})
+"""Standings of a client for whom an account may be opened."""
+
+
+def open_account(command: OpenAccount, state: State, seen: Seen) -> Decision:
+    wrong = (
+        refused(R.ACCOUNT_EXISTS, status=state.status)
+        if state.exists
+        else first(_client(command, seen), _terms(command), _shares(command.owners))
+    )
+    if wrong:
+        return wrong
+    return (
+        AccountOpened(
+            account_id=command.account_id,
+            client_id=command.client_id,
+            base_currency=command.base_currency,
+            lot_method=command.lot_method,
+            account_type=command.account_type,
+            owners=command.owners,
+        ),
+    )
+
+
+def _client(command: OpenAccount, seen: Seen) -> Refused | None:
+    client = seen.streams.get(f"client-{command.client_id}")
+    status = str(client.status) if client is not None else ""
+    if not status:
+        return refused(R.CLIENT_UNKNOWN, client_id=command.client_id)
+    if status not in MAY_OPEN:
+        return refused(R.CLIENT_NOT_APPROVED, status=status)
+    return None
+
+
+def _terms(command: OpenAccount) -> Refused | None:
+    if command.account_type == "margin":
+        return refused(R.MARGIN_NOT_PERMITTED)
+    if command.account_type not in ACCOUNT_TYPES:
+        return refused(R.ACCOUNT_TYPE_UNKNOWN, account_type=command.account_type)
+    if not is_currency(command.base_currency):
+        return refused(R.CURRENCY_UNKNOWN, currency=command.base_currency)
+    return _method(command.lot_method)
+
+
+def _method(lot_method: str) -> Refused | None:
+    if lot_method in LotMethod.__members__:
+        return None
+    return refused(R.LOT_METHOD_UNKNOWN, lot_method=lot_method)
+
+
+def _shares(owners: tuple[Owner, ...]) -> Refused | None:
+    """Owners, when given, own all of it between them, each once."""
+    sound = all(is_exact(o.share, RATE_DECIMALS) and ZERO < o.share <= 1 for o in owners)
+    once = len({o.client_id for o in owners}) == len(owners)
+    whole = sound and sum((o.share for o in owners), ZERO) == Decimal(1)
+    if not owners or (whole and once):
+        return None
+    return refused(R.SHARES_NOT_ONE, owners=len(owners))
+
+
+def authorise_person(command: AuthorisePerson, state: State, seen: Seen) -> Decision:
+    limit = command.power.limit
+    wrong = gone(state) or (bad_money(limit, state.base_currency) if limit is not None else None)
+    if wrong:
+        return wrong
+    if state.powers.get(command.power.person_id) == command.power:
+        return ()
+    return (PersonAuthorised(account_id=command.account_id, power=command.power),)
+
+
+def revoke_person(command: RevokePerson, state: State, seen: Seen) -> Decision:
+    if command.person_id not in state.powers:
+        return refused(R.PERSON_UNKNOWN, person_id=command.person_id)
+    return (PersonRevoked(account_id=command.account_id, person_id=command.person_id),)
+
+
+def change_lot_method(command: ChangeLotMethod, state: State, seen: Seen) -> Decision:
+    if wrong := first(gone(state), _method(command.lot_method)):
+        return wrong
+    if command.lot_method == state.lot_method:
+        return ()
+    return (LotMethodChanged(account_id=command.account_id, lot_method=command.lot_method),)
+
+
+def block(command: BlockAccount, state: State, seen: Seen) -> Decision:
+    if state.status == BLOCKED:
+        return ()
+    wrong = unless(state, OPEN, CLOSING_ONLY, DORMANT, CLOSING)
+    return wrong or _restrict(command.account_id, BLOCKED, command.reason)
+
+
+def unblock(command: UnblockAccount, state: State, seen: Seen) -> Decision:
+    """Lift a block (back to what it interrupted), or closing-only (back to open)."""
+    if state.status not in (BLOCKED, CLOSING_ONLY):
+        return refused(R.ACCOUNT_NOT_BLOCKED, status=state.status)
+    status = (state.prior or OPEN) if state.status == BLOCKED else OPEN
+    return _restrict(command.account_id, status, command.reason)
+
+
+def set_closing_only(command: SetClosingOnly, state: State, seen: Seen) -> Decision:
+    if state.status == CLOSING_ONLY:
+        return ()
+    return unless(state, OPEN, DORMANT) or _restrict(
+        command.account_id, CLOSING_ONLY, command.reason
+    )
+
+
+def close(command: CloseAccount, state: State, seen: Seen) -> Decision:
+    if wrong := unless(state, OPEN, CLOSING_ONLY, DORMANT, CLOSING):
+        return wrong
+    if holds := dict(_holds(state)):
+        return refused(R.ACCOUNT_NOT_EMPTY, **holds)
+    return _restrict(command.account_id, CLOSED, "")
+
+
+def _holds(state: State) -> Iterator[tuple[str, object]]:
+    """What still keeps the account from closing: any unit owned or owed, anything under way."""
+    yield from state.traded.items()
+    yield from ((isin, state.qty(isin)) for isin in state.lots if state.qty(isin))
+    under_way = {
+        "open_orders": [o for o in state.orders.values() if o.held or o.qty],
+        "obligations": state.obligations,
+        "payments": state.withdrawals,
+        "fx": state.fx,
+        "transfers": state.transfers,
+        "accrued_fees": [c for c, accrual in state.fees.items() if accrual.posted],
+    }
+    yield from ((name, len(items)) for name, items in under_way.items() if items)
+
+
+def _restrict(account_id: str, status: str, reason: str) -> tuple[AccountRestricted, ...]:
+    return (AccountRestricted(account_id=account_id, status=status, reason=reason),)
+
+
+def opened(state: State, event: AccountOpened) -> State:
+    return State(
+        account_id=event.account_id,
+        status=OPEN,
+        client_id=event.client_id,
+        account_type=event.account_type,
+        base_currency=event.base_currency,
+        lot_method=event.lot_method,
+        owners=event.owners,
+    )
+
+
+def restricted(state: State, event: AccountRestricted) -> State:
+    prior = state.status if event.status == BLOCKED else ""
+    return replace(state, status=event.status, prior=prior)
+
+
+def person_authorised(state: State, event: PersonAuthorised) -> State:
+    return replace(state, powers=with_item(state.powers, event.power.person_id, event.power))
+
+
+def person_revoked(state: State, event: PersonRevoked) -> State:
+    return replace(state, powers=with_item(state.powers, event.person_id, None))
+
+
+def lot_method_changed(state: State, event: LotMethodChanged) -> State:
+    return replace(state, lot_method=event.lot_method)

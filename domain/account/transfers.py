@@ -1,0 +1,220 @@
+"""Transfers between two accounts: two streams, and C.XFER[transfer] between them (J16).
+
+    sender: none -Transfer-> under way -Complete-> *        receiver: -Receive-> *
+                                 `-Undo (the receiver refused)-> *
+
+Only settled cash and settled shares move. Lots keep their id, cost and dates. Cost in the base
+currency is carried where both accounts have the same one; otherwise it is taken anew from the
+cost at the last fixing, because the rate of the purchase day is not known any more.
+"""
+
+
+from msgspec.structs import replace
+
+from domain.account.changes import add_cash, move_lots, with_item
+from domain.account.commands import (
+    CompleteTransfer,
+    ReceiveCash,
+    ReceiveSecurities,
+    TransferCash,
+    TransferSecurities,
+    UndoTransfer,
+)
+from domain.account.events import (
+    CashTransferredIn,
+    CashTransferredOut,
+    LotMove,
+    SecuritiesTransferredIn,
+    SecuritiesTransferredOut,
+    TransferCompleted,
+    TransferUndone,
+)
+from domain.account.refusals import R, bad_money, bad_qty, first, lacking, unless
+from domain.account.state import CLOSING, CLOSING_ONLY, DORMANT, OPEN, State, Transfer
+from domain.account.trades import base_rate, in_base
+from domain.lots import Value, dispose, mirror
+from domain.message import Decision, Refused, Seen, refused
+from domain.money import MINOR_UNITS, ZERO, is_currency, money
+
+Sending = TransferCash | TransferSecurities
+
+
+def send_cash(command: TransferCash, state: State, seen: Seen) -> Decision:
+    if wrong := _between(command, state, seen) or bad_money(command.amount, command.currency):
+        return wrong
+    free = state.available_to_withdraw(command.currency, seen.now.date())
+    return lacking(command.amount, free, command.currency) or (
+        CashTransferredOut(
+            account_id=command.account_id,
+            transfer_id=command.transfer_id,
+            to_account_id=command.to_account_id,
+            currency=command.currency,
+            amount=money(command.amount, command.currency),
+        ),
+    )
+
+
+def send_securities(command: TransferSecurities, state: State, seen: Seen) -> Decision:
+    if wrong := _between(command, state, seen) or bad_qty(command.qty):
+        return wrong
+    isin = command.isin
+    free = min(state.qty(isin), state.settled_qty(isin)) - state.held_qty(isin)
+    if command.qty > free:
+        return refused(R.INSUFFICIENT_SHARES, isin=isin, required=command.qty, available=free)
+    currencies = {lot.currency for lot in state.lots[isin] if lot.qty > 0}
+    if len(currencies) > 1:  # one event states one currency of cost
+        return refused(R.LOTS_DO_NOT_MATCH, currencies=",".join(sorted(currencies)))
+    currency = currencies.pop()
+    return (
+        SecuritiesTransferredOut(
+            account_id=command.account_id,
+            transfer_id=command.transfer_id,
+            to_account_id=command.to_account_id,
+            isin=isin,
+            instrument_id=command.instrument_id,
+            currency=currency,
+            lots=_taken(command, state, seen, currency=currency),
+            base_currency=state.base_currency,
+        ),
+    )
+
+
+def _taken(
+    command: TransferSecurities, state: State, seen: Seen, *, currency: str
+) -> tuple[LotMove, ...]:
+    return dispose(
+        state.lots[command.isin],
+        command.transfer_id,
+        command.qty,
+        method=state.lot_method,
+        proceeds=Value(
+            amount=ZERO,
+            base=ZERO,
+            cents=MINOR_UNITS[currency],
+            base_cents=MINOR_UNITS[state.base_currency],
+        ),
+        on=seen.effective_at.date(),
+    )
+
+
+def _between(command: Sending, state: State, seen: Seen) -> Refused | None:
+    """Whether the two accounts may deal with each other."""
+    if wrong := unless(state, OPEN, CLOSING_ONLY, DORMANT, CLOSING):
+        return wrong
+    if command.to_account_id == command.account_id:
+        return refused(R.SAME_ACCOUNT, account_id=command.account_id)
+    if command.transfer_id in state.transfers:
+        return refused(R.TRANSFER_EXISTS, transfer_id=command.transfer_id)
+    target: State | None = seen.streams.get(f"account-{command.to_account_id}")
+    if target is None or not target.exists:
+        return refused(R.ACCOUNT_UNKNOWN, account_id=command.to_account_id)
+    return unless(target, OPEN, CLOSING_ONLY, DORMANT)
+
+
+def receive_cash(command: ReceiveCash, state: State, seen: Seen) -> Decision:
+    if wrong := first(
+        unless(state, OPEN, CLOSING_ONLY, DORMANT), bad_money(command.amount, command.currency)
+    ):
+        return wrong
+    return (
+        CashTransferredIn(
+            account_id=command.account_id,
+            transfer_id=command.transfer_id,
+            from_account_id=command.from_account_id,
+            currency=command.currency,
+            amount=money(command.amount, command.currency),
+        ),
+    )
+
+
+def receive_securities(command: ReceiveSecurities, state: State, seen: Seen) -> Decision:
+    """Takes the sender's moves of lots (negative there) or their mirror, as it finds them."""
+    lots = tuple(m if m.qty > 0 else mirror((m,))[0] for m in command.lots if m.qty)
+    if wrong := first(unless(state, OPEN, CLOSING_ONLY, DORMANT), *(bad_qty(m.qty) for m in lots)):
+        return wrong
+    if not lots:
+        return refused(R.QTY_NOT_POSITIVE, qty=0)
+    if not is_currency(command.currency):
+        return refused(R.CURRENCY_UNKNOWN, currency=command.currency)
+    if command.base_currency not in ("", state.base_currency):
+        rate = base_rate(state, command.currency, seen)
+        lots = tuple(
+            replace(m, cost_base=in_base(state, m.cost, command.currency, rate=rate).base)
+            for m in lots
+        )
+    return (
+        SecuritiesTransferredIn(
+            account_id=command.account_id,
+            transfer_id=command.transfer_id,
+            from_account_id=command.from_account_id,
+            isin=command.isin,
+            instrument_id=command.instrument_id,
+            currency=command.currency,
+            lots=lots,
+        ),
+    )
+
+
+def complete(command: CompleteTransfer, state: State, seen: Seen) -> Decision:
+    if command.transfer_id not in state.transfers:
+        return ()
+    return (TransferCompleted(account_id=command.account_id, transfer_id=command.transfer_id),)
+
+
+def undo(command: UndoTransfer, state: State, seen: Seen) -> Decision:
+    """The receiver refused: the sender takes back exactly what it gave."""
+    sent = state.transfers.get(command.transfer_id)
+    if sent is None:
+        return refused(R.TRANSFER_UNKNOWN, transfer_id=command.transfer_id)
+    return (
+        TransferUndone(
+            account_id=command.account_id,
+            transfer_id=command.transfer_id,
+            currency=sent.currency,
+            amount=sent.amount,
+            isin=sent.isin,
+            instrument_id=sent.instrument_id,
+            lots=mirror(sent.lots),
+            reason=command.reason,
+        ),
+    )
+
+
+def cash_out(state: State, event: CashTransferredOut) -> State:
+    sent = Transfer(currency=event.currency, amount=event.amount)
+    state = add_cash(state, event.currency, -event.amount)
+    return _with(state, event.transfer_id, sent)
+
+
+def cash_in(state: State, event: CashTransferredIn) -> State:
+    return add_cash(state, event.currency, event.amount)
+
+
+def securities_out(state: State, event: SecuritiesTransferredOut) -> State:
+    sent = Transfer(
+        currency=event.currency,
+        isin=event.isin,
+        instrument_id=event.instrument_id,
+        lots=event.lots,
+    )
+    state = move_lots(state, event.isin, event.lots, currency=event.currency)
+    return _with(state, event.transfer_id, sent)
+
+
+def securities_in(state: State, event: SecuritiesTransferredIn) -> State:
+    return move_lots(state, event.isin, event.lots, currency=event.currency)
+
+
+def completed(state: State, event: TransferCompleted) -> State:
+    return _with(state, event.transfer_id, None)
+
+
+def undone(state: State, event: TransferUndone) -> State:
+    state = add_cash(state, event.currency, event.amount)
+    if event.isin:
+        state = move_lots(state, event.isin, event.lots, currency=event.currency)
+    return _with(state, event.transfer_id, None)
+
+
+def _with(state: State, transfer_id: str, sent: Transfer | None) -> State:
+    return replace(state, transfers=with_item(state.transfers, transfer_id, sent))

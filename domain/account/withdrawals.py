@@ -1,0 +1,198 @@
+"""Money out: asked (held), sent (in flight), completed; rejected or returned it comes back.
+
+    requested -Send-> sent -Complete-> *
+        `-Cancel-> *      `-Reject-> *        a return may follow completion, any time later
+
+Reports of the bank may overtake ours: one about a payment that we have not marked as sent books
+the sending first. One about a payment that is not open is refused, for the saga to park.
+"""
+
+from hashlib import sha256
+
+from msgspec.structs import replace
+
+from domain.account.changes import add_cash, with_item
+from domain.account.commands import (
+    CancelWithdrawal,
+    CompleteWithdrawal,
+    RejectWithdrawal,
+    ReturnWithdrawal,
+    SendWithdrawal,
+    WithdrawCash,
+)
+from domain.account.events import (
+    WithdrawalCancelled,
+    WithdrawalCompleted,
+    WithdrawalRejected,
+    WithdrawalRequested,
+    WithdrawalReturned,
+    WithdrawalSent,
+)
+from domain.account.refusals import R, bad_money, first, lacking, unless
+from domain.account.state import BLOCKED, CLOSING, CLOSING_ONLY, DORMANT, OPEN, State, Withdrawal
+from domain.message import Decision, Refused, Seen, refused
+from domain.money import money
+
+ID_MAX = 64
+
+
+def payment_id(account_id: str, number: int) -> str:
+    """The id of an account's n-th payment: the same for the same history, within 64 characters."""
+    plain = f"{account_id}.W{number}"
+    if len(plain) <= ID_MAX:
+        return plain
+    return f"{sha256(account_id.encode()).hexdigest()[:40]}.W{number}"
+
+
+def withdraw(command: WithdrawCash, state: State, seen: Seen) -> Decision:
+    if wrong := first(
+        unless(state, OPEN, CLOSING_ONLY, DORMANT, CLOSING),
+        bad_money(command.amount, command.currency),
+    ):
+        return wrong
+    free = state.available_to_withdraw(command.currency, seen.now.date())
+    if wrong := lacking(command.amount, free, command.currency):
+        return wrong
+    return (
+        WithdrawalRequested(
+            account_id=command.account_id,
+            client_id=state.client_id,
+            payment_id=payment_id(command.account_id, state.payments + 1),
+            amount=money(command.amount, command.currency),
+            currency=command.currency,
+            reference=command.reference,
+            payee=command.payee,
+        ),
+    )
+
+
+def cancel(command: CancelWithdrawal, state: State, seen: Seen) -> Decision:
+    payment = state.withdrawals.get(command.payment_id)
+    if payment is None:
+        return _unknown(command.payment_id)
+    if payment.sent:
+        return refused(R.WITHDRAWAL_SENT, payment_id=command.payment_id)
+    return (
+        WithdrawalCancelled(
+            account_id=command.account_id,
+            payment_id=command.payment_id,
+            amount=payment.amount,
+            currency=payment.currency,
+            reason=command.reason,
+        ),
+    )
+
+
+def send(command: SendWithdrawal, state: State, seen: Seen) -> Decision:
+    payment = state.withdrawals.get(command.payment_id)
+    if payment is None:
+        return _unknown(command.payment_id)
+    if state.status == BLOCKED:  # blocked after it was asked: payouts stop
+        return refused(R.ACCOUNT_NOT_OPEN, status=state.status)
+    return _sending(command.account_id, command.payment_id, payment)
+
+
+def complete(command: CompleteWithdrawal, state: State, seen: Seen) -> Decision:
+    payment = state.withdrawals.get(command.payment_id)
+    if payment is None:
+        return _unknown(command.payment_id)
+    return _completing(command.account_id, command.payment_id, payment, seen=seen)
+
+
+def reject(command: RejectWithdrawal, state: State, seen: Seen) -> Decision:
+    payment = state.withdrawals.get(command.payment_id)
+    if payment is None:
+        return _unknown(command.payment_id)
+    return (
+        *_sending(command.account_id, command.payment_id, payment),
+        WithdrawalRejected(
+            account_id=command.account_id,
+            payment_id=command.payment_id,
+            amount=payment.amount,
+            currency=payment.currency,
+            reason=command.reason,
+        ),
+    )
+
+
+def give_back(command: ReturnWithdrawal, state: State, seen: Seen) -> Decision:
+    """Money came back after the debit: booked whether or not we had heard of the debit."""
+    if not state.exists:
+        return refused(R.ACCOUNT_UNKNOWN, account_id=command.account_id)
+    if wrong := bad_money(command.amount, command.currency):
+        return wrong
+    payment = state.withdrawals.get(command.payment_id)
+    debit = (
+        _completing(command.account_id, command.payment_id, payment, seen=seen) if payment else ()
+    )
+    return (
+        *debit,
+        WithdrawalReturned(
+            account_id=command.account_id,
+            payment_id=command.payment_id,
+            amount=money(command.amount, command.currency),
+            currency=command.currency,
+            value_date=seen.effective_at.date(),
+            reason=command.reason,
+        ),
+    )
+
+
+def _unknown(payment_id: str) -> Refused:
+    return refused(R.WITHDRAWAL_UNKNOWN, payment_id=payment_id)
+
+
+def _sending(account_id: str, payment_id: str, payment: Withdrawal) -> tuple[WithdrawalSent, ...]:
+    if payment.sent:
+        return ()
+    return (
+        WithdrawalSent(
+            account_id=account_id,
+            payment_id=payment_id,
+            amount=payment.amount,
+            currency=payment.currency,
+        ),
+    )
+
+
+def _completing(
+    account_id: str, payment_id: str, payment: Withdrawal, *, seen: Seen
+) -> tuple[WithdrawalSent | WithdrawalCompleted, ...]:
+    return (
+        *_sending(account_id, payment_id, payment),
+        WithdrawalCompleted(
+            account_id=account_id,
+            payment_id=payment_id,
+            amount=payment.amount,
+            currency=payment.currency,
+            value_date=seen.effective_at.date(),
+        ),
+    )
+
+
+def requested(state: State, event: WithdrawalRequested) -> State:
+    payment = Withdrawal(amount=event.amount, currency=event.currency)
+    return replace(
+        state,
+        withdrawals=with_item(state.withdrawals, event.payment_id, payment),
+        payments=state.payments + 1,
+    )
+
+
+def sent(state: State, event: WithdrawalSent) -> State:
+    payment = Withdrawal(amount=event.amount, currency=event.currency, sent=True)
+    state = add_cash(state, event.currency, -event.amount)
+    return replace(state, withdrawals=with_item(state.withdrawals, event.payment_id, payment))
+
+
+def ended(state: State, event: WithdrawalCompleted | WithdrawalCancelled) -> State:
+    return replace(state, withdrawals=with_item(state.withdrawals, event.payment_id, None))
+
+
+def rejected(state: State, event: WithdrawalRejected) -> State:
+    state = add_cash(state, event.currency, event.amount)
+    return replace(state, withdrawals=with_item(state.withdrawals, event.payment_id, None))
+
+
+def returned(state: State, event: WithdrawalReturned) -> State:
+    return add_cash(state, event.currency, event.amount)
