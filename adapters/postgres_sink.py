@@ -10,7 +10,7 @@ server loses, the checkpoint loses with it, and it is folded again.
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, Self
 
 import psycopg
 from msgspec import json
@@ -50,13 +50,25 @@ class PostgresSink:
         self._connection: AsyncConnection[Any] | None = None
         self._lock = asyncio.Lock()
 
+    @classmethod
+    async def connect(cls, url: str, *, schema: str = "views", partition: int = 0) -> Self:
+        """A sink whose server answers.
+
+        Raises:
+            Unavailable: it does not.
+        """
+        sink = cls(url, schema=schema, partition=partition)
+        async with sink._connected():
+            return sink
+
     async def prepare(self, views: Sequence[View], /) -> None:
-        async with self._connected() as connection:
+        async with self._connected() as connection, connection.transaction():
+            # One at a time: two processes that start together must not both make the tables.
+            await connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (self.schema,))
             await connection.execute(f"create schema if not exists {self.schema}")
             await connection.execute(checkpoint_ddl(self.schema))
             for view in views:
-                async with connection.transaction():
-                    await self._prepare(connection, view)
+                await self._prepare(connection, view)
         self._cache.clear()
 
     async def positions(self, views: Collection[str], /) -> Mapping[str, int]:
@@ -102,23 +114,48 @@ class PostgresSink:
             self._cache.put(change.view.NAME, change.rows)
 
     async def checksum(self, view: View, /) -> Checksum:
-        digest, position = Digest(), 0
+        (found,) = await self.checksums([view])
+        return found
+
+    async def checksums(self, views: Sequence[View], /) -> list[Checksum]:
+        """Of several views at one instant."""
         async with self.snapshot() as connection:
-            position = await self._position(connection, view)
-            async for rows in self.scan(connection, view):
-                digest.add(rows)
-        return Checksum(view=view.NAME, rows=digest.rows, hash=digest.hash, position=position)
+            return [await self._checksum(connection, view) for view in views]
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection[Any]]:
         """A connection of its own that sees one instant of the database."""
+        async with self.transaction(IsolationLevel.REPEATABLE_READ) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def transaction(
+        self, isolation: IsolationLevel = IsolationLevel.READ_COMMITTED
+    ) -> AsyncIterator[AsyncConnection[Any]]:
+        """A database transaction beside the sink's own, on a connection of its own."""
         connection = await self._open()
         try:
-            await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
+            await connection.set_isolation_level(isolation)
             async with connection.transaction():
                 yield connection
         finally:
             await connection.close()
+
+    async def position(self, view: View) -> int:
+        """Where the view stands: the least of its partitions; 0 if there is none."""
+        async with self._connected() as connection:
+            return await self._position(connection, view)
+
+    async def discard(self, view: View) -> None:
+        """Drop the view's table and forget where it stood."""
+        async with self._connected() as connection, connection.transaction():
+            await connection.execute(f"create schema if not exists {self.schema}")
+            await connection.execute(checkpoint_ddl(self.schema))
+            await connection.execute(f"drop table if exists {self.table(view).name}")
+            await connection.execute(
+                f"delete from {self.schema}.{CHECKPOINTS} where view = %s", (view.NAME,)
+            )
+        self._cache.clear()
 
     async def scan(self, connection: AsyncConnection[Any], view: View) -> AsyncIterator[list[Row]]:
         """All rows in key order, in chunks; needs a transaction."""
@@ -195,6 +232,12 @@ class PostgresSink:
         for sql, rows in ((table.upsert, kept), (table.delete, gone)):
             for i in range(0, len(rows), CHUNK):
                 await connection.execute(sql, (_text(rows[i : i + CHUNK]),), prepare=True)
+
+    async def _checksum(self, connection: AsyncConnection[Any], view: View) -> Checksum:
+        position, digest = await self._position(connection, view), Digest()
+        async for rows in self.scan(connection, view):
+            digest.add(rows)
+        return Checksum(view=view.NAME, rows=digest.rows, hash=digest.hash, position=position)
 
     async def _position(self, connection: AsyncConnection[Any], view: View) -> int:
         cursor = await connection.execute(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from msgspec import json
 from msgspec.structs import replace
@@ -41,13 +41,15 @@ class Account(Row, frozen=True, kw_only=True):
 
 
 ROW: type[Row] = Account
-_EVENTS = (AccountOpened, AccountRestricted, LotMethodChanged, PersonAuthorised, PersonRevoked)
+_EVENTS = frozenset(
+    {AccountOpened, AccountRestricted, LotMethodChanged, PersonAuthorised, PersonRevoked}
+)
 _powers = json.Decoder(dict[str, Power]).decode
 
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, Envelope]]:
-    event = arrived.event
-    return [((event.account_id,), arrived)] if isinstance(event, _EVENTS) else ()
+    event: Any = arrived.event
+    return [((event.account_id,), arrived)] if type(event) in _EVENTS else ()
 
 
 def fold(row: Account | None, key: Key, fact: Envelope) -> Account:

@@ -5,7 +5,7 @@ Whoever needs a name or an address opens the client's stream with the key that s
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from msgspec.structs import replace
 
@@ -41,16 +41,18 @@ class ClientRow(Row, frozen=True, kw_only=True):
 
 
 ROW: type[Row] = ClientRow
+_EVENTS = frozenset(EVENTS)
 _memory: Memory[Client] = Memory(INITIAL)
 
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, Envelope]]:
-    event = arrived.event
-    return [((event.client_id,), arrived)] if isinstance(event, EVENTS) else ()
+    event: Any = arrived.event
+    return [((event.client_id,), arrived)] if type(event) in _EVENTS else ()
 
 
 def fold(row: ClientRow | None, key: Key, fact: Envelope) -> ClientRow:
-    event, at = fact.event, fact.effective_at
+    event: Any = fact.event
+    at = fact.effective_at
     if isinstance(event, ClientOnboarded):
         lei = event.lei or ""
         row = ClientRow(client_id=event.client_id, lei=lei, onboarded_at=at, updated_at=at)

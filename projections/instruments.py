@@ -7,7 +7,7 @@ and what was decided for later waits in `state`. `terms(row, day)` gives those o
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from msgspec.structs import replace
 
@@ -48,18 +48,20 @@ class InstrumentRow(Row, frozen=True, kw_only=True):
 
 
 ROW: type[Row] = InstrumentRow
+_EVENTS = frozenset(EVENTS)
 _memory: Memory[Instrument] = Memory(INITIAL)
 
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, Envelope]]:
-    event = arrived.event
-    return [((event.instrument_id,), arrived)] if isinstance(event, EVENTS) else ()
+    event: Any = arrived.event
+    return [((event.instrument_id,), arrived)] if type(event) in _EVENTS else ()
 
 
 def fold(row: InstrumentRow | None, key: Key, fact: Envelope) -> InstrumentRow:
     (instrument_id,) = key
+    event: Any = fact.event
     before = _memory.state(row.state) if row else INITIAL
-    return _shown(instrument_id, evolve(before, fact.event))
+    return _shown(instrument_id, evolve(before, event))
 
 
 def terms(row: InstrumentRow, on: date) -> InstrumentRow:

@@ -9,15 +9,13 @@ Units: pieces; prices as quoted, in `currency`.
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from msgspec.structs import replace
 
 from domain.envelope import Envelope
+from domain.order import EVENTS, INITIAL, Order, evolve, ord_status
 from domain.order import events as e
-from domain.order.folding import EVENTS, evolve
-from domain.order.state import INITIAL, Order
-from domain.order.status import ord_status
 from projections.exact import ZERO
 from projections.ports import Key, Row
 from projections.words import Memory, clean
@@ -69,16 +67,18 @@ class OrderRow(Row, frozen=True, kw_only=True):
 
 
 ROW: type[Row] = OrderRow
+_EVENTS = frozenset(EVENTS)
 _memory: Memory[Order] = Memory(INITIAL)
 
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, Envelope]]:
-    event = arrived.event
-    return [((event.order_id,), arrived)] if isinstance(event, EVENTS) else ()
+    event: Any = arrived.event
+    return [((event.order_id,), arrived)] if type(event) in _EVENTS else ()
 
 
 def fold(row: OrderRow | None, key: Key, fact: Envelope) -> OrderRow:
-    event, at = fact.event, fact.effective_at
+    event: Any = fact.event
+    at = fact.effective_at
     if isinstance(event, e.OrderPlaced):
         row = _placed(event, at)
     assert row is not None, f"{fact.stream} does not begin with its placement"

@@ -8,7 +8,7 @@ Units: pieces; money at the currency's minor unit.
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from domain.envelope import Envelope
 from domain.settlement import EVENTS, INITIAL, evolve
@@ -42,17 +42,19 @@ class SettlementRow(Row, frozen=True, kw_only=True):
 
 
 ROW: type[Row] = SettlementRow
+_EVENTS = frozenset(EVENTS)
 _memory: Memory[Settlement] = Memory(INITIAL)
 
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, Envelope]]:
-    event = arrived.event
-    return [((event.obligation_id,), arrived)] if isinstance(event, EVENTS) else ()
+    event: Any = arrived.event
+    return [((event.obligation_id,), arrived)] if type(event) in _EVENTS else ()
 
 
 def fold(row: SettlementRow | None, key: Key, fact: Envelope) -> SettlementRow:
     (obligation_id,) = key
-    state = evolve(_memory.state(row.state) if row else INITIAL, fact.event)
+    event: Any = fact.event
+    state = evolve(_memory.state(row.state) if row else INITIAL, event)
     return SettlementRow(
         obligation_id=obligation_id,
         account_id=state.account_id,

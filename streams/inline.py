@@ -9,8 +9,8 @@ right before an unreadable one, wherever in a page it lies.
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from typing import Any, Protocol
 
 from projections.ports import Change, Log, Sink, View
 from projections.runner import PAGE, Runner, Stuck
@@ -24,7 +24,7 @@ Listener = Callable[[Sequence[Change]], None]
 
 
 class TailedLog(Log, Protocol):
-    async def wait(self, position: int, /, *, timeout_s: float) -> bool:
+    def wait(self, position: int, /, *, timeout_s: float) -> Coroutine[Any, Any, bool]:
         """Until the log has gone past `position`; False when the time was up first."""
         ...
 
@@ -156,9 +156,9 @@ async def _breathe() -> None:
     await asyncio.sleep(0)
 
 
-async def _first(*waits: "asyncio._CoroutineLike[object]", timeout_s: float) -> None:
+async def _first(*waits: Coroutine[Any, Any, object], timeout_s: float) -> None:
     """Until one of them is done or the time is up; the others are cancelled and awaited."""
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    tasks = [asyncio.create_task(wait) for wait in waits]
     try:
         await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
     finally:

@@ -1,0 +1,182 @@
+"""Blue/green rebuilds, and the proof that what is served is what the log says.
+
+    rebuild   log --fold--> views_next.<view> --compare--> views.<view> --swap--> one transaction
+    replay    log --fold--> memory --hash--> = the hash of every live view
+
+A rebuild folds beside the running view until it has all but caught up. Then it holds the view's
+checkpoint, which stops the view's runner between two batches, folds the rest, compares, and puts
+the new table in the old one's place. The runner finds itself expelled and goes on from there.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+from psycopg import AsyncConnection
+
+from adapters.memory_sink import MemorySink
+from adapters.postgres_sink import PostgresSink
+from adapters.view_tables import CHECKPOINTS, Table
+from projections.ports import Checksum, Log, Pause, View
+from projections.runner import LAGGARDS_PAGE, Runner
+
+DIFFERENCES_MAX = 10
+ROUNDS_MAX = 100  # of catching up with a view that keeps moving
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """One row as it was served and as the log makes it; None: not there."""
+
+    live: dict[str, Any] | None
+    rebuilt: dict[str, Any] | None
+
+
+class Rebuilt(Struct, frozen=True, kw_only=True):
+    view: str
+    rows: int
+    equal: bool
+    different: int  # rows
+    differences: tuple[Difference, ...]  # the first of them, in key order
+    position: int
+    swapped: bool
+
+
+class Replayed(Struct, frozen=True, kw_only=True):
+    """A live view against a fresh fold of the log up to where it stands."""
+
+    live: Checksum
+    folded: Checksum
+
+    @property
+    def equal(self) -> bool:
+        return self.live == self.folded
+
+
+class RebuildFailed(Exception):
+    """The view could not be rebuilt; the live one is as it was."""
+
+
+async def rebuild(
+    log: Log, live: PostgresSink, view: View, *, swap: bool = True, pause: Pause | None = None
+) -> Rebuilt:
+    """Fold `view` anew beside the live table, compare, and (unless told not to) swap.
+
+    Raises:
+        RebuildFailed: the view is stuck on an event, or its partitions stand apart.
+    """
+    beside = PostgresSink(live.url, schema=f"{live.schema}_next")
+    try:
+        await beside.discard(view)  # what an interrupted rebuild left
+        await beside.prepare([view])
+        runner = Runner(log, beside, [view], pause=pause)
+        await _nearly(runner, live, view)
+        async with live.transaction() as connection:
+            position = await _hold(connection, live, view)
+            await _fold(runner, view, position)
+            report = await _compare(connection, live.table(view), beside.table(view), position)
+            if swap:
+                await _swap(connection, live, beside, view)
+        if not swap:
+            await beside.discard(view)
+        return replace(report, swapped=swap)
+    finally:
+        await beside.close()
+
+
+async def replay(
+    log: Log, live: PostgresSink, views: Sequence[View], *, pause: Pause | None = None
+) -> list[Replayed]:
+    """Fold the log in memory up to where each live view stands, and compare hashes."""
+    served = {c.view: c for c in await live.checksums(views)}
+    memory = MemorySink()
+    await memory.prepare(views)
+    runner = Runner(log, memory, views, pause=pause)
+    out: dict[str, Replayed] = {}
+    for position in sorted({c.position for c in served.values()}):
+        while (await runner.step(limit=LAGGARDS_PAGE, until=position)).events:
+            pass
+        for view in views:
+            if served[view.NAME].position == position:
+                folded = await memory.checksum(view)
+                out[view.NAME] = Replayed(live=served[view.NAME], folded=folded)
+    return [out[view.NAME] for view in views]
+
+
+async def _nearly(runner: Runner, live: PostgresSink, view: View) -> None:
+    """Fold up to where the live view stands, until a round has little left to do."""
+    for _ in range(ROUNDS_MAX):
+        position = await live.position(view)
+        if await _fold(runner, view, position) <= LAGGARDS_PAGE:
+            return
+
+
+async def _fold(runner: Runner, view: View, until: int) -> int:
+    events = 0
+    while step := (await runner.step(limit=LAGGARDS_PAGE, until=until)).events:
+        events += step
+    if stuck := runner.stuck.get(view.NAME):
+        raise RebuildFailed(f"{view.NAME}: {stuck.stream}@{stuck.version}: {stuck.error}")
+    return events
+
+
+async def _hold(connection: AsyncConnection[Any], live: PostgresSink, view: View) -> int:
+    """Lock the live view's checkpoints; where they stand."""
+    cursor = await connection.execute(
+        f"select position from {live.schema}.{CHECKPOINTS} where view = %s for update",
+        (view.NAME,),
+    )
+    positions = {position for (position,) in await cursor.fetchall()}
+    if not positions:
+        raise RebuildFailed(f"{view.NAME}: there is none yet in {live.schema}")
+    if len(positions) > 1:
+        raise RebuildFailed(f"{view.NAME}: its partitions stand at {sorted(positions)}")
+    return int(positions.pop())
+
+
+async def _compare(
+    connection: AsyncConnection[Any], live: Table, beside: Table, position: int
+) -> Rebuilt:
+    """Row by row, as JSON: the live table may have other columns than the new one."""
+    on = " and ".join(f"o.{k} = n.{k}" for k in live.row.KEY)
+    differ = (
+        f"from {live.name} o full join {beside.name} n on {on} "
+        "where to_jsonb(o) is distinct from to_jsonb(n)"
+    )
+    order = ", ".join(f"coalesce(o.{k}, n.{k})" for k in live.row.KEY)
+    rows = await _one(connection, f"select count(*) from {beside.name}")
+    different = await _one(connection, f"select count(*) {differ}")
+    cursor = await connection.execute(
+        f"select to_json(o), to_json(n) {differ} order by {order} limit {DIFFERENCES_MAX}"
+    )
+    first = [Difference(live=o, rebuilt=n) for o, n in await cursor.fetchall()]
+    return Rebuilt(
+        view=live.view,
+        rows=rows,
+        equal=different == 0,
+        different=different,
+        differences=tuple(first),
+        position=position,
+        swapped=False,
+    )
+
+
+async def _swap(
+    connection: AsyncConnection[Any], live: PostgresSink, beside: PostgresSink, view: View
+) -> None:
+    """The new table takes the old one's place and name; the old runner is expelled."""
+    await connection.execute(f"drop table {live.table(view).name}")
+    await connection.execute(f"alter table {beside.table(view).name} set schema {live.schema}")
+    await connection.execute(
+        f"update {live.schema}.{CHECKPOINTS} set version = %s, generation = generation + 1 "
+        "where view = %s",
+        (view.VERSION, view.NAME),
+    )
+    await connection.execute(
+        f"delete from {beside.schema}.{CHECKPOINTS} where view = %s", (view.NAME,)
+    )
+
+
+async def _one(connection: AsyncConnection[Any], sql: str) -> int:
+    row = await (await connection.execute(sql)).fetchone()
+    return int(row[0]) if row else 0
