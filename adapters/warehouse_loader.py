@@ -13,7 +13,7 @@ Only one loader is meant to run; two would do the same work twice, to the same r
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 
@@ -44,6 +44,16 @@ class StoredLog(Protocol):
     async def wait(self, position: int, /, *, timeout_s: float) -> bool: ...
 
 
+class Range(NamedTuple):
+    after: int
+    until: int
+    events: int
+    tables: dict[str, pa.Table]
+
+    def token(self, table: str) -> str:
+        return f"{table}:{self.after}-{self.until}"
+
+
 class Loader:
     def __init__(self, log: StoredLog, warehouse: Warehouse) -> None:
         self._log, self._warehouse = log, warehouse
@@ -61,8 +71,7 @@ class Loader:
         Raises:
             WarehouseUnavailable, Unreadable
         """
-        while await self._load(until=position):
-            pass
+        await self._load(until=position)
         return self.position
 
     async def run(self) -> None:
@@ -74,45 +83,66 @@ class Loader:
                 _log.warning("warehouse: %s; trying again", error)
                 await asyncio.sleep(RETRY_S)
                 continue
-            if loaded < EVENTS_MAX:
-                await asyncio.sleep(FLUSH_S)
+            await asyncio.sleep(FLUSH_S)
             if not loaded:
                 await self._log.wait(self.position, timeout_s=WAIT_S)
 
     async def _load(self, until: int | None = None) -> int:
-        """Load one range; how many events it had."""
+        """Load what the log has, the next range read while one is written; how many ranges."""
         async with self._loading:
             if self._position is None:
                 self._position = await self._resume()
-            if until is not None and until <= self._position:
-                return 0
-            stored = await self._log.stored(self._position, limit=EVENTS_MAX, until=until)
-            if stored:
-                await self._load_range(self._position, stored)
-                self._position = stored[-1].position
-            return len(stored)
+            ranges = 0
+            ready = await self._read(self._position, until=until)
+            while ready:
+                ahead = asyncio.create_task(self._after(ready, until=until))
+                try:
+                    await self._cut(ready)
+                    await self._insert(ready)
+                except BaseException:
+                    ahead.cancel()
+                    raise
+                self._position = ready.until
+                ranges += 1
+                ready = await ahead
+            return ranges
 
     async def _resume(self) -> int:
-        """Create what is missing, finish what was cut, and say where the next range starts."""
+        """Create what is missing, repeat the last range, and say where the next one starts."""
         await prepare(self._warehouse)
         last = f"SELECT after, until, events FROM {RANGES} ORDER BY until DESC LIMIT 1"
         for after, until, events in (await self._warehouse.query(last)).rows:
-            stored = await self._log.stored(after, limit=events, until=until)
-            await self._insert(after, stored)
+            if again := await self._read(after, until=until, limit=events):
+                await self._insert(again)
             return int(until)
         return 0
 
-    async def _load_range(self, after: int, stored: Sequence[Stored]) -> None:
-        cut = {"after": after, "until": stored[-1].position, "events": len(stored)}
-        row = pa.table({name: pa.array([value], pa.uint64()) for name, value in cut.items()})
-        await self._warehouse.insert_arrow(RANGES, row, token=_token(RANGES, after, stored))
-        await self._insert(after, stored)
+    async def _after(self, last: Range, *, until: int | None) -> Range | None:
+        """The range after one; a range that was not full was the last that there is for now."""
+        if last.events < EVENTS_MAX:
+            return None
+        return await self._read(last.until, until=until)
 
-    async def _insert(self, after: int, stored: Sequence[Stored]) -> None:
+    async def _read(
+        self, after: int, *, until: int | None, limit: int | None = None
+    ) -> Range | None:
+        if until is not None and until <= after:
+            return None
+        stored = await self._log.stored(after, limit=limit or EVENTS_MAX, until=until)
+        if not stored:
+            return None
         tables = await asyncio.to_thread(self._tables, stored)
+        return Range(after, stored[-1].position, len(stored), tables)
+
+    async def _cut(self, ready: Range) -> None:
+        cut = {"after": ready.after, "until": ready.until, "events": ready.events}
+        row = pa.table({name: pa.array([value], pa.uint64()) for name, value in cut.items()})
+        await self._warehouse.insert_arrow(RANGES, row, token=ready.token(RANGES))
+
+    async def _insert(self, ready: Range) -> None:
         inserts = [
-            self._warehouse.insert_arrow(f"{name}_raw", rows, token=_token(name, after, stored))
-            for name, rows in tables.items()
+            self._warehouse.insert_arrow(f"{name}_raw", rows, token=ready.token(name))
+            for name, rows in ready.tables.items()
         ]
         await asyncio.gather(*inserts)
 
@@ -126,7 +156,3 @@ class Loader:
             for fact in facts(arrived):
                 rows[type(fact)].append(fact)
         return {fact.TABLE: arrow(fact, found) for fact, found in rows.items() if found}
-
-
-def _token(table: str, after: int, stored: Sequence[Stored]) -> str:
-    return f"{table}:{after}-{stored[-1].position}"
