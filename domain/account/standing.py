@@ -129,7 +129,7 @@ def block(command: BlockAccount, state: State, seen: Seen) -> Decision:
     if state.status == BLOCKED:
         return ()
     wrong = unless(state, OPEN, CLOSING_ONLY, DORMANT, CLOSING)
-    return wrong or _restrict(command.account_id, BLOCKED, command.reason)
+    return wrong or _restrict(state, BLOCKED, command.reason)
 
 
 def unblock(command: UnblockAccount, state: State, seen: Seen) -> Decision:
@@ -137,15 +137,13 @@ def unblock(command: UnblockAccount, state: State, seen: Seen) -> Decision:
     if state.status not in (BLOCKED, CLOSING_ONLY):
         return refused(R.ACCOUNT_NOT_BLOCKED, status=state.status)
     status = (state.prior or OPEN) if state.status == BLOCKED else OPEN
-    return _restrict(command.account_id, status, command.reason)
+    return _restrict(state, status, command.reason)
 
 
 def set_closing_only(command: SetClosingOnly, state: State, seen: Seen) -> Decision:
     if state.status == CLOSING_ONLY:
         return ()
-    return unless(state, OPEN, DORMANT) or _restrict(
-        command.account_id, CLOSING_ONLY, command.reason
-    )
+    return unless(state, OPEN, DORMANT) or _restrict(state, CLOSING_ONLY, command.reason)
 
 
 def close(command: CloseAccount, state: State, seen: Seen) -> Decision:
@@ -153,7 +151,7 @@ def close(command: CloseAccount, state: State, seen: Seen) -> Decision:
         return wrong
     if holds := dict(_holds(state)):
         return refused(R.ACCOUNT_NOT_EMPTY, **holds)
-    return _restrict(command.account_id, CLOSED, "")
+    return _restrict(state, CLOSED, "")
 
 
 def _holds(state: State) -> Iterator[tuple[str, object]]:
@@ -171,8 +169,12 @@ def _holds(state: State) -> Iterator[tuple[str, object]]:
     yield from ((name, len(items)) for name, items in under_way.items() if items)
 
 
-def _restrict(account_id: str, status: str, reason: str) -> tuple[AccountRestricted, ...]:
-    return (AccountRestricted(account_id=account_id, status=status, reason=reason),)
+def _restrict(state: State, status: str, reason: str) -> tuple[AccountRestricted, ...]:
+    return (
+        AccountRestricted(
+            account_id=state.account_id, status=status, reason=reason, client_id=state.client_id
+        ),
+    )
 
 
 def opened(state: State, event: AccountOpened) -> State:
