@@ -7,6 +7,7 @@ from projections import (
     cash,
     client_money,
     clients,
+    days,
     fees,
     fills,
     instruments,
@@ -38,6 +39,7 @@ VIEWS: tuple[View, ...] = (
     instruments,
     marks,
     rates,
+    days,
     cases,
 )
 BY_NAME: dict[str, View] = {view.NAME: view for view in VIEWS}

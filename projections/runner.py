@@ -84,6 +84,8 @@ class Runner:
         for _ in range(ATTEMPTS_MAX):
             before = (await self.positions())[group[0].NAME]
             page = await self._log.after(before, limit=limit, until=until)
+            if page and page[0].position <= before:  # delivered again
+                page = [arrived for arrived in page if arrived.position > before]
             try:
                 return await self._fold_and_save(group, page, before)
             except Expelled:
