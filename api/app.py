@@ -1,48 +1,66 @@
 """The ASGI app of the edge: what answers at which path.
 
-/commands/{name} /commands     writes, by the dispatcher
-/graphql                       reads, by views and folds (and subscriptions)
-/warehouse                     analysts' SQL
+/commands/{name} /commands               writes, by the dispatcher
+/graphql                                 reads, by views and folds; subscriptions
+/warehouse                               analysts' SQL
 /healthz /readyz /metrics /openapi.json
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 
 from api import bodies, openapi, wire
 from api.commands import CommandDoor
 from api.graphql.app import GraphQLDoor
+from api.graphql.hub import Hub
 from api.health import Health
 from api.metrics import Metrics
-from api.ports import Platform
+from api.ports import Platform, Views
 from api.problems import Problem, on_bug, on_http, on_problem
 from api.waiting import order_settled
 from api.warehouse import WarehouseDoor
 
 
-def create_app(platform: Platform) -> Starlette:
-    """The app over a platform that is already up; the caller starts and stops the platform."""
-    metrics = Metrics()
+def create_app(platform: Platform, views: Views | None = None) -> Starlette:
+    """The app over a platform that is already up; the caller opens and closes the platform.
+
+    Args:
+        views: what drives the views in this process, if anything does: it feeds the
+            subscriptions and tells `/readyz` of its troubles.
+    """
+    metrics, hub = Metrics(), Hub()
     commands = CommandDoor(platform.dispatcher, metrics, order_settled(platform.log))
-    health = Health(platform, metrics)
+    health = Health(platform, views, hub, metrics)
     warehouse = WarehouseDoor(platform.warehouse)
-    graphql = GraphQLDoor(platform, metrics)
+    graphql = GraphQLDoor(platform, hub, metrics)
+
+    @asynccontextmanager
+    async def listening(_: Starlette) -> AsyncIterator[None]:
+        undo = views.listen(hub.publish) if views else None
+        yield
+        if undo:
+            undo()
+
     return Starlette(
         routes=[
             Route("/commands", commands.many, methods=["POST"]),
             Route("/commands/{name}", commands.one, methods=["POST"]),
             Route("/warehouse", warehouse.query, methods=["POST"]),
-            *graphql.routes,
+            Route("/graphql", graphql),
+            WebSocketRoute("/graphql", graphql),
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),
             Route("/metrics", health.metrics),
             Route("/openapi.json", _openapi),
         ],
         exception_handlers={Problem: on_problem, HTTPException: on_http, Exception: on_bug},
+        lifespan=listening,
     )
 
 

@@ -5,14 +5,15 @@ every view: 200 with the figures, or 503 with the reasons, each naming its part.
 """
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from typing import TypeVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from api.metrics import CONTENT_TYPE, Metrics
-from api.ports import Platform
+from api.graphql.hub import Hub
+from api.metrics import CONTENT_TYPE, Figures, Metrics
+from api.ports import Platform, Views
 
 PATIENCE_S = 3.0
 LAG_MAX = 100_000  # positions behind the log at which reads are no longer worth serving
@@ -21,48 +22,61 @@ T = TypeVar("T")
 
 
 class Health:
-    def __init__(self, platform: Platform, metrics: Metrics) -> None:
-        self._platform, self._metrics = platform, metrics
+    def __init__(self, platform: Platform, views: Views | None, hub: Hub, metrics: Metrics) -> None:
+        self._platform, self._views, self._hub = platform, views, hub
+        self._metrics = metrics
 
     async def alive(self, _: Request) -> Response:
         return JSONResponse({"status": "up"})
 
     async def ready(self, _: Request) -> Response:
         reasons: list[str] = []
-        position = await _asked("log", self._platform.log.last(), reasons)
-        views = await _asked("read models", self._platform.read_models.positions(), reasons)
-        lags = {v: max(0, position - at) for v, at in (views or {}).items()} if position else {}
-        reasons += [f"view {v} is {lag} behind" for v, lag in lags.items() if lag > LAG_MAX]
-        reasons += list(self._stuck().values())
+        seen = await self._look(reasons)
+        position, at = seen.position or 0, seen.views or {}
+        lags = {view: max(0, position - stands) for view, stands in at.items()}
+        reasons += [
+            f"view {v} is {lag} positions behind" for v, lag in lags.items() if lag > LAG_MAX
+        ]
+        reasons += self._troubles()
         body = {
             "status": "not ready" if reasons else "ready",
             "reasons": reasons,
-            "log": {"position": position},
-            "views": {v: {"position": at, "lag": lags.get(v)} for v, at in (views or {}).items()},
+            "log": {"position": seen.position},
+            "views": {view: {"position": at[view], "lag": lags[view]} for view in sorted(at)},
         }
         return JSONResponse(body, 503 if reasons else 200)
 
     async def metrics(self, _: Request) -> Response:
-        """Prometheus text; a part that does not answer leaves its last figures standing."""
-        counts = self._platform.dispatcher
-        self._metrics.saw_batches(counts.batches, counts.commands)
-        self._metrics.waiting.set(counts.waiting)
-        position = await _asked("log", self._platform.log.last(), [])
-        views = await _asked("read models", self._platform.read_models.positions(), [])
-        if position is not None and views is not None:
-            self._metrics.saw_views(position, views)
-        stuck = self._stuck()
-        for view in views or {}:
-            self._metrics.view_stuck.labels(view).set(view in stuck)
+        """Prometheus text; a part that does not answer is left out."""
+        self._metrics.figures = await self._look([])
         return Response(self._metrics.text(), media_type=CONTENT_TYPE)
 
-    def _stuck(self) -> Mapping[str, str]:
-        """View -> where and why it cannot go on."""
-        return {
-            s.view: f"view {s.view} is stuck at {s.stream}@{s.version} "
-            f"(position {s.position}): {s.error}"
-            for s in self._platform.stuck_views()
-        }
+    async def _look(self, reasons: list[str]) -> Figures:
+        dispatcher, models = self._platform.dispatcher, self._platform.read_models
+        position, views = await asyncio.gather(
+            _asked("log", self._platform.log.last(), reasons),
+            _asked("read models", models.positions(), reasons),
+        )
+        return Figures(
+            position=position,
+            views=views,
+            stuck=frozenset(s.view for s in self._views.stuck) if self._views else frozenset(),
+            batches=dispatcher.batches,
+            batched=dispatcher.commands,
+            waiting=dispatcher.waiting,
+            subscribers=self._hub.count,
+            statements=models.statements,
+        )
+
+    def _troubles(self) -> list[str]:
+        """What the runner says of itself: each stuck view, and why it cannot go on."""
+        if self._views is None:
+            return []
+        fault = [f"views: {self._views.fault}"] if self._views.fault else []
+        return fault + [
+            f"view {s.view} is stuck at {s.stream}@{s.version} (position {s.position}): {s.error}"
+            for s in self._views.stuck
+        ]
 
 
 async def _asked(what: str, answer: Awaitable[T], reasons: list[str]) -> T | None:

@@ -4,55 +4,89 @@ One registry per app, so that two apps in one process (tests) do not share count
 from closed sets (command names, outcomes, views): a caller cannot make new ones.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import Metric
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Figures(NamedTuple):
+    """What the platform says of itself at one scrape; None: it did not answer."""
+
+    position: int | None = None  # of the log
+    views: Mapping[str, int] | None = None  # where each stands
+    stuck: frozenset[str] = frozenset()
+    batches: int = 0  # appended since the start
+    batched: int = 0  # commands in them
+    waiting: int = 0  # commands not yet in a batch
+    subscribers: int = 0
+    statements: int = 0  # of reads, since the start
 
 
 class Metrics:
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        own = {"registry": self.registry, "namespace": "tidemark"}
+        registry = CollectorRegistry()
         self.commands = Counter(
-            "commands", "Commands over HTTP, by name and outcome", ("name", "outcome"), **own
+            "tidemark_commands",
+            "Commands over HTTP, by name and outcome",
+            ("name", "outcome"),
+            registry=registry,
         )
         self.command_seconds = Histogram(
-            "command_seconds", "From parsed to answered", ("name",), buckets=SECONDS, **own
+            "tidemark_command_seconds",
+            "From parsed to answered",
+            ("name",),
+            buckets=SECONDS,
+            registry=registry,
         )
-        self.batches = Gauge("append_batches", "Batches handled since the start", **own)
-        self.batched = Gauge("append_batched_commands", "Commands in those batches", **own)
-        self.batch_mean = Gauge(
-            "append_batch_mean", "Mean commands a batch since the last scrape", **own
+        self.operations = Counter(
+            "tidemark_graphql_operations",
+            "GraphQL operations (and events of subscriptions), by outcome",
+            ("outcome",),
+            registry=registry,
         )
-        self.waiting = Gauge("commands_waiting", "Commands not yet in a batch", **own)
-        self.position = Gauge("log_position", "Position of the newest event", **own)
-        self.view_position = Gauge("view_position", "Where a view stands", ("view",), **own)
-        self.view_lag = Gauge(
-            "view_lag_positions", "Log position less the view's", ("view",), **own
-        )
-        self.view_stuck = Gauge("view_stuck", "1 when a view cannot go on", ("view",), **own)
-        self.subscribers = Gauge("graphql_subscribers", "Open GraphQL subscriptions", **own)
-        self.queries = Counter("graphql_operations", "By outcome", ("outcome",), **own)
-        self._seen = (0, 0)
+        self.figures = Figures()
+        self._registry = registry
+        registry.register(self)
 
-    def saw_batches(self, batches: int, commands: int) -> None:
-        """The dispatcher's running totals; the mean is over what came since the last call."""
-        before_batches, before_commands = self._seen
-        self._seen = (batches, commands)
-        self.batches.set(batches)
-        self.batched.set(commands)
-        if batches > before_batches:
-            self.batch_mean.set((commands - before_commands) / (batches - before_batches))
-
-    def saw_views(self, position: int, views: Mapping[str, int]) -> None:
-        self.position.set(position)
-        for view, at in views.items():
-            self.view_position.labels(view).set(at)
-            self.view_lag.labels(view).set(max(0, position - at))
+    def collect(self) -> Iterator[Metric]:
+        """The figures of the last look; prometheus-client calls this for every scrape."""
+        seen = self.figures
+        yield _counter("append_batches", "Batches of commands handled", seen.batches)
+        yield _counter("append_commands", "Commands in those batches", seen.batched)
+        yield _counter("read_statements", "SQL statements of reads", seen.statements)
+        yield _gauge("commands_waiting", "Commands not yet in a batch", seen.waiting)
+        yield _gauge("graphql_subscribers", "Open subscriptions", seen.subscribers)
+        if seen.position is not None:
+            yield _gauge("log_position", "Position of the newest event", seen.position)
+        if seen.views is not None:
+            yield from _views(seen.views, seen)
 
     def text(self) -> bytes:
-        return generate_latest(self.registry)
+        return generate_latest(self._registry)
+
+
+def _views(views: Mapping[str, int], seen: Figures) -> Iterator[Metric]:
+    position = GaugeMetricFamily("tidemark_view_position", "Where a view stands", labels=["view"])
+    lag = GaugeMetricFamily("tidemark_view_lag_events", "Log less view", labels=["view"])
+    stuck = GaugeMetricFamily("tidemark_view_stuck", "1: cannot go on", labels=["view"])
+    for view, at in views.items():
+        position.add_metric([view], at)
+        stuck.add_metric([view], view in seen.stuck)
+        if seen.position is not None:
+            lag.add_metric([view], max(0, seen.position - at))
+    yield from (position, lag, stuck)
+
+
+def _counter(name: str, says: str, value: float) -> Metric:
+    return CounterMetricFamily(f"tidemark_{name}", says, value=value)
+
+
+def _gauge(name: str, says: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"tidemark_{name}", says, value=value)

@@ -1,16 +1,37 @@
 """What the edge needs of the platform: the shape of what `adapters.wiring` builds."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from adapters.dispatcher import Overloaded
+from adapters.read_models import LedgerLine, TooManyRows, Totals
 from adapters.recorder import Unavailable
+from adapters.warehouse import WarehouseError, WarehouseUnavailable
 from commands.handler import Outcome
 from commands.ports import Loaded, Request
 from domain.envelope import Envelope
+from projections.client_money import Standing
+from projections.ports import Change, Key, Row, View
+from projections.runner import Stuck
 
-__all__ = ["Dispatch", "EventLog", "Overloaded", "Page", "Platform", "Unavailable", "Warehouse"]
+__all__ = [
+    "Dispatch",
+    "EventLog",
+    "LedgerLine",
+    "Overloaded",
+    "Platform",
+    "ReadModels",
+    "Reader",
+    "TooManyRows",
+    "Totals",
+    "Unavailable",
+    "Views",
+    "Warehouse",
+    "WarehouseError",
+    "WarehouseUnavailable",
+]
 
 
 class Dispatch(Protocol):
@@ -25,6 +46,12 @@ class Dispatch(Protocol):
 
     @property
     def waiting(self) -> int: ...
+
+    @property
+    def batches(self) -> int: ...
+
+    @property
+    def commands(self) -> int: ...
 
 
 class EventLog(Protocol):
@@ -45,11 +72,61 @@ class Warehouse(Protocol):
     async def readonly(self, sql: str, *, max_rows: int, timeout_s: float) -> Any: ...
 
 
-class Page(NamedTuple):
-    """The slice of a list that a connection shows: `first` rows after a row's key."""
+class Reader(Protocol):
+    """Rows of the views' tables; see `adapters.read_models.Reader`."""
 
-    first: int
-    after: tuple[str, ...] | None = None
+    async def positions(self) -> Mapping[str, int]: ...
+
+    async def rows(self, view: View, keys: Collection[Key]) -> Mapping[Key, Row]: ...
+
+    async def having(self, view: View, column: str, values: Collection[str]) -> list[Row]: ...
+
+    async def page(
+        self, view: View, where: Mapping[str, str], *, first: int, after: Sequence[str] | None
+    ) -> list[Row]: ...
+
+    async def pages(
+        self,
+        view: View,
+        column: str,
+        parents: Collection[str],
+        *,
+        first: int,
+        after: Sequence[str] | None,
+    ) -> Mapping[str, list[Row]]: ...
+
+    async def ledger(
+        self, where: Mapping[str, str], *, first: int, after: Sequence[str] | None
+    ) -> list[LedgerLine]: ...
+
+    async def totals(self) -> list[Totals]: ...
+
+    async def client_money(self) -> list[Standing]: ...
+
+
+class ReadModels(Reader, Protocol):
+    @property
+    def statements(self) -> int:
+        """How many were sent since the start."""
+        ...
+
+    def snapshot(self) -> AbstractAsyncContextManager[Reader]:
+        """A reader whose statements all see the database at one instant."""
+        ...
+
+
+class Views(Protocol):
+    """What drives the views in this process: its troubles, and what it has just committed."""
+
+    @property
+    def fault(self) -> str | None: ...
+
+    @property
+    def stuck(self) -> Collection[Stuck]: ...
+
+    def listen(self, listener: Callable[[Sequence[Change]], None]) -> Callable[[], None]:
+        """Call `listener` after each commit; returns the undoing."""
+        ...
 
 
 class Platform(Protocol):
@@ -60,6 +137,9 @@ class Platform(Protocol):
 
     @property
     def log(self) -> EventLog: ...
+
+    @property
+    def read_models(self) -> ReadModels: ...
 
     @property
     def warehouse(self) -> Warehouse: ...

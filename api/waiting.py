@@ -10,6 +10,7 @@ from api.commands import Settled
 from api.ports import EventLog
 from domain import order
 from domain.fix import OrdStatus
+from domain.order.status import ord_status
 
 
 def order_settled(log: EventLog) -> Settled:
@@ -31,4 +32,4 @@ async def _order_settled(log: EventLog, stream: str, /, *, timeout_s: float) -> 
 async def _status(log: EventLog, stream: str) -> OrdStatus:
     loaded = (await log.load([stream]))[stream]
     state = order.INITIAL if loaded.snapshot is None else loaded.snapshot
-    return order.status(reduce(order.evolve, (e.event for e in loaded.events), state))
+    return ord_status(reduce(order.evolve, (e.event for e in loaded.events), state))

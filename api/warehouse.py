@@ -1,10 +1,10 @@
-"""The analysts' door over HTTP: SQL text in, bounded JSON out. The engine itself keeps it read-only.
+"""The analysts' door over HTTP: SQL text in, bounded JSON out; the engine keeps it read-only.
 
 Values are JSON as they are when JSON can hold them exactly; decimals, dates, times and 64-bit
 integers beyond 2^53 are strings.
 """
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -55,17 +55,15 @@ def _text(raw: bytes) -> str:
 
 def _value(value: Any) -> Any:
     match value:
-        case None | bool() | str() | float():
+        case bool() | float() | str() | None:
             return value
-        case int():
-            return value if abs(value) <= EXACT_INTEGER_MAX else str(value)
+        case int() if abs(value) <= EXACT_INTEGER_MAX:
+            return value
         case Decimal():
             return wire.decimal(value)
-        case date() | datetime():
-            return value.isoformat()
         case list() | tuple():
             return [_value(v) for v in value]
         case dict():
             return {str(k): _value(v) for k, v in value.items()}
         case _:
-            return str(value)
+            return value.isoformat() if isinstance(value, date) else str(value)

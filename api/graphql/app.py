@@ -1,0 +1,80 @@
+"""`/graphql`: queries by POST and GET, GraphiQL in a browser, subscriptions over a socket."""
+
+import json
+
+from cross_web import HTTPException as Declined
+from pydantic_core import from_json
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+
+from api import bodies, wire
+from api.graphql.hub import Hub
+from api.graphql.schema import schema
+from api.graphql.session import Operations, Session
+from api.metrics import Metrics
+from api.ports import Platform
+from api.problems import Problem
+
+BODY_MAX = 1 << 20
+SUBSCRIPTIONS_MAX = 100  # a connection
+"""The socket's own frames are bounded by the server (uvicorn's `ws_max_size`)."""
+
+
+class GraphQLDoor(GraphQL[None, None]):
+    """The ASGI app at `/graphql`. What is not GraphQL at all is answered as problem details."""
+
+    def __init__(self, platform: Platform, hub: Hub, metrics: Metrics) -> None:
+        def operations() -> Operations:
+            session = Session(platform.read_models, platform.log, hub, platform.clock)
+            return Operations(session, metrics)
+
+        super().__init__(
+            schema(operations),
+            subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL],
+            graphql_ide="graphiql",
+            max_subscriptions_per_connection=SUBSCRIPTIONS_MAX,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await super().__call__(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            if request.method == "POST":
+                bodies.require_json(request)
+                receive = _replay(await bodies.read(request, BODY_MAX))
+            response = await self.run(Request(scope, receive))
+        except Declined as error:
+            problem = Problem(error.status_code, "invalid_request", error.reason)
+            response = problem.response(request.url.path)
+        await response(scope, receive, send)
+
+    async def get_context(
+        self, request: Request | WebSocket, response: Response | WebSocket
+    ) -> None:
+        """Nothing here: each operation gets a session of its own (`Operations`)."""
+
+    def decode_json(self, data: str | bytes) -> object:
+        """JSON with a bound on its depth; an operation is an object (there are no batches)."""
+        try:
+            found = from_json(data, allow_inf_nan=False)
+        except ValueError as error:
+            raise json.JSONDecodeError(str(error), "", 0) from error
+        if not isinstance(found, dict):
+            raise json.JSONDecodeError("not an object", "", 0)
+        return found
+
+    def encode_json(self, data: object) -> bytes:
+        return wire.dump(data)
+
+
+def _replay(body: bytes) -> Receive:
+    async def receive() -> Message:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return receive

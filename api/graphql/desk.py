@@ -1,0 +1,89 @@
+"""Root fields for operations: the ledger, what is unsettled, and what is out of order."""
+
+from datetime import datetime
+
+import strawberry
+from strawberry.types import Info
+
+from api.graphql import operations
+from api.graphql.cursors import FIRST_DEFAULT, Connection, connection, keyed, page_of, sliced
+from api.graphql.fields import field
+from api.graphql.moments import When, now_only
+from api.graphql.operations import Case, LedgerBalance, Obligation
+from api.graphql.session import Session
+from projections import cases, obligations
+from projections.cases import Case as CaseRow
+from projections.obligations import Obligation as ObligationRow
+
+Context = Info[Session, None]
+Time = datetime | None
+ID = strawberry.ID
+LEDGER_KEY = ("account", "owner", "ref", "unit")
+
+
+@strawberry.type
+class Desk:
+    @field("Balances of the general ledger, by account of the chart.")
+    async def ledger(
+        self,
+        info: Context,
+        account: str | None = None,
+        unit: str | None = None,
+        owner: ID | None = None,
+        *,
+        first: int = FIRST_DEFAULT,
+        after: str | None = None,
+        as_of: Time = None,
+        known_at: Time = None,
+        at_least: str | None = None,
+    ) -> Connection[LedgerBalance] | None:
+        page = sliced("ledger", len(LEDGER_KEY), first, after)
+        source = await now_only(info.context, "ledger", When(as_of, known_at, at_least))
+        asked = {"account": account, "unit": unit, "owner": owner}
+        lines = await (await source.reader()).ledger(
+            {k: v for k, v in asked.items() if v is not None},
+            first=page.first + 1,
+            after=page.after,
+        )
+        nodes = [operations.ledger_balance(line) for line in lines]
+        return keyed("ledger", page, [line[: len(LEDGER_KEY)] for line in lines], nodes)
+
+    @field("What is unsettled with the market.")
+    async def obligations(
+        self,
+        info: Context,
+        account_id: ID | None = None,
+        *,
+        first: int = FIRST_DEFAULT,
+        after: str | None = None,
+        as_of: Time = None,
+        known_at: Time = None,
+        at_least: str | None = None,
+    ) -> Connection[Obligation] | None:
+        page = page_of(obligations, first, after)
+        source = await now_only(info.context, "obligations", When(as_of, known_at, at_least))
+        where = {} if account_id is None else {"account_id": str(account_id)}
+        rows = await source.page(obligations, where, page)
+        nodes = [operations.obligation(row) for row in rows if isinstance(row, ObligationRow)]
+        return connection(obligations, page, rows, nodes)
+
+    @field("What was recorded though it was out of order.")
+    async def cases(
+        self,
+        info: Context,
+        kind: str | None = None,
+        account_id: ID | None = None,
+        *,
+        first: int = FIRST_DEFAULT,
+        after: str | None = None,
+        as_of: Time = None,
+        known_at: Time = None,
+        at_least: str | None = None,
+    ) -> Connection[Case] | None:
+        page = page_of(cases, first, after)
+        source = await now_only(info.context, "cases", When(as_of, known_at, at_least))
+        asked = {"kind": kind, "account_id": account_id}
+        where = {k: v for k, v in asked.items() if v is not None}
+        rows = await source.page(cases, where, page)
+        nodes = [operations.case(row) for row in rows if isinstance(row, CaseRow)]
+        return connection(cases, page, rows, nodes)

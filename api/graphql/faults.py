@@ -1,0 +1,55 @@
+"""What goes wrong in a query, as errors with a stable `extensions.code`; nothing leaks out."""
+
+import logging
+
+from graphql import GraphQLError
+
+from api.ports import TooManyRows, Unavailable
+from commands.ports import Unreadable
+
+AS_OF_UNSUPPORTED = "AS_OF_UNSUPPORTED"
+BAD_ARGUMENT = "BAD_ARGUMENT"
+INTERNAL = "INTERNAL"
+INVALID = "GRAPHQL_VALIDATION_FAILED"
+LOG_UNREADABLE = "LOG_UNREADABLE"
+NOT_YET = "NOT_YET"
+SLOW_CONSUMER = "SLOW_CONSUMER"
+TOO_COMPLEX = "TOO_COMPLEX"
+TOO_MANY = "TOO_MANY"
+UNAVAILABLE = "UNAVAILABLE"
+
+_log = logging.getLogger("tidemark.graphql")
+
+
+def fault(code: str, message: str) -> GraphQLError:
+    return GraphQLError(message, extensions={"code": code})
+
+
+def told(error: GraphQLError) -> GraphQLError:
+    """The error as the caller may see it: with a code, and without anybody's insides."""
+    cause = error.original_error
+    if error.extensions and "code" in error.extensions:
+        return error
+    match cause:
+        case None | GraphQLError():
+            return _again(error, INVALID, error.message)
+        case Unavailable():
+            return _again(error, UNAVAILABLE, "the read models cannot be reached; try again")
+        case TooManyRows():
+            return _again(error, TOO_MANY, f"{cause}; ask for pages")
+        case Unreadable():
+            return _again(error, LOG_UNREADABLE, str(cause))
+        case _:
+            _log.error("a resolver failed", exc_info=cause)
+            return _again(error, INTERNAL, "unexpected; the server's log has the rest")
+
+
+def _again(error: GraphQLError, code: str, message: str) -> GraphQLError:
+    return GraphQLError(
+        message,
+        nodes=error.nodes,
+        source=error.source,
+        positions=error.positions,
+        path=error.path,
+        extensions={"code": code},
+    )

@@ -1,0 +1,16 @@
+"""Strawberry's decorators with a description, typed so that what they decorate keeps its type."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import strawberry
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def field(says: str) -> Callable[[F], F]:
+    return cast(Callable[[F], F], strawberry.field(description=says))
+
+
+def subscription(says: str) -> Callable[[F], F]:
+    return cast(Callable[[F], F], strawberry.subscription(description=says))

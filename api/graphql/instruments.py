@@ -1,0 +1,76 @@
+"""Instrument and its last mark."""
+
+from datetime import date
+
+import strawberry
+
+from api.graphql.sources import Source
+from api.wire import decimal
+from projections import instruments, marks
+from projections.instruments import InstrumentRow
+from projections.marks import Mark as MarkRow
+
+
+@strawberry.type(description="The newest price that figures are computed from.")
+class Mark:
+    price: str = strawberry.field(description="as quoted, in currency (or percent of par)")
+    currency: str
+    price_date: date
+    source: str
+
+
+@strawberry.type(description="One listing of a security, by its terms of the day asked for.")
+class Instrument:
+    _source: strawberry.Private[Source]
+    id: strawberry.ID
+    symbol: str
+    isin: str
+    name: str
+    status: str = strawberry.field(description="listed, halted or delisted")
+    currency: str = strawberry.field(description="of quotes")
+    settlement_currency: str
+    mic: str
+    country: str
+    asset_class: str
+    tick_size: str
+    lot_size: str
+    qty_increment: str
+
+    @strawberry.field
+    async def mark(self) -> Mark | None:
+        row = await self._source.row(marks, self.id)
+        return _mark(row) if isinstance(row, MarkRow) else None
+
+
+async def listing(source: Source, instrument_id: str) -> InstrumentRow | None:
+    """The terms of an instrument on the source's day."""
+    row = await source.row(instruments, instrument_id)
+    return instruments.terms(row, source.today) if isinstance(row, InstrumentRow) else None
+
+
+def instrument(source: Source, row: InstrumentRow) -> Instrument:
+    return Instrument(
+        _source=source,
+        id=strawberry.ID(row.instrument_id),
+        symbol=row.symbol,
+        isin=row.isin,
+        name=row.name,
+        status=row.status,
+        currency=row.currency,
+        settlement_currency=row.settlement_currency,
+        mic=row.mic,
+        country=row.country,
+        asset_class=row.asset_class,
+        tick_size=decimal(row.tick_size),
+        lot_size=decimal(row.lot_size),
+        qty_increment=decimal(row.qty_increment),
+    )
+
+
+def _mark(row: MarkRow) -> Mark:
+    return Mark(
+        price=decimal(row.price),
+        currency=row.currency,
+        price_date=row.price_date,
+        source=row.source,
+    )

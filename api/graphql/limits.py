@@ -1,0 +1,195 @@
+"""Limits on what one operation may ask, checked on the parsed document before validation.
+
+    text --length, nesting--> parser --tokens--> document --depth, aliases, cost--> validation
+
+Cost counts the leaves that the operation may return: a page multiplies what is under it by its
+`first`, a plain list by `LISTED`, a fold of the log costs `FOLD`. Fragments are measured once
+each, however often they are spread, so measuring cannot be made to explode.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLError,
+    GraphQLList,
+    GraphQLObjectType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    IntValueNode,
+    NullValueNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    VariableNode,
+    get_named_type,
+    get_nullable_type,
+)
+from strawberry.extensions import SchemaExtension
+
+from api.graphql.cursors import FIRST_DEFAULT, FIRST_MAX
+from api.graphql.faults import TOO_COMPLEX, fault
+
+TEXT_MAX = 50_000
+NESTING_MAX = 50
+TOKENS_MAX = 2_000
+FRAGMENTS_MAX = 50
+DEPTH_MAX = 12
+ALIASES_MAX = 50
+COST_MAX = 100_000  # about a second: 6 to 10 us a leaf
+LISTED = 10  # rows that a list without pages is taken to have
+FOLD = 5_000  # an `asOf` or `knownAt`
+PAGED = frozenset({"edges", "nodes"})  # lists that their connection's `first` has counted
+
+_BRACKETS = re.compile(r"[{}()\[\]]")
+
+
+class Measure(NamedTuple):
+    depth: int = 0
+    aliases: int = 0
+    cost: int = 0
+
+
+class Limits(SchemaExtension):
+    """Refuses what is too long, deep, wide or dear, with code TOO_COMPLEX."""
+
+    def on_operation(self) -> Iterator[None]:
+        text = self.execution_context.query or ""
+        if len(text) > TEXT_MAX:
+            raise fault(TOO_COMPLEX, f"the document is longer than {TEXT_MAX} characters")
+        if _nesting(text) > NESTING_MAX:
+            raise fault(TOO_COMPLEX, f"the document nests deeper than {NESTING_MAX}")
+        self.execution_context.parse_options["max_tokens"] = TOKENS_MAX
+        yield
+
+    def on_parse(self) -> Iterator[None]:
+        yield
+        context = self.execution_context
+        document = context.graphql_document
+        if document is not None and not context.pre_execution_errors:
+            schema: GraphQLSchema = context.schema._schema
+            check(document, schema, context.variables or {})
+
+
+def check(document: DocumentNode, schema: GraphQLSchema, variables: Mapping[str, Any]) -> None:
+    """Hold every operation of the document against the limits.
+
+    Raises:
+        GraphQLError: TOO_COMPLEX, saying which limit by how much.
+    """
+    fragments = {
+        d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)
+    }
+    if len(fragments) > FRAGMENTS_MAX:
+        raise fault(TOO_COMPLEX, f"more than {FRAGMENTS_MAX} fragments")
+    for operation in document.definitions:
+        if isinstance(operation, OperationDefinitionNode):
+            meter = Meter(schema, fragments, _defaults(operation) | dict(variables))
+            if error := _over(meter.operation(operation)):
+                raise error
+
+
+class Meter:
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        fragments: Mapping[str, FragmentDefinitionNode],
+        variables: Mapping[str, Any],
+    ) -> None:
+        self._schema, self._fragments, self._variables = schema, fragments, variables
+        self._known: dict[str, Measure] = {}
+
+    def operation(self, node: OperationDefinitionNode) -> Measure:
+        return self._selected(node.selection_set, self._schema.get_root_type(node.operation))
+
+    def _selected(self, node: SelectionSetNode | None, kind: object) -> Measure:
+        depth = aliases = cost = 0
+        for selection in node.selections if node else ():
+            one = self._one(selection, kind)
+            depth = max(depth, one.depth)
+            aliases += one.aliases
+            cost += one.cost
+        return Measure(depth, aliases, cost)
+
+    def _one(self, node: object, kind: object) -> Measure:
+        match node:
+            case FieldNode():
+                return self._field(node, kind)
+            case InlineFragmentNode():
+                return self._selected(node.selection_set, kind)
+            case FragmentSpreadNode(name=name):
+                return self._fragment(name.value, kind)
+            case _:
+                return Measure()
+
+    def _fragment(self, name: str, kind: object) -> Measure:
+        if name not in self._known:
+            self._known[name] = Measure()  # a cycle costs nothing here; validation refuses it
+            if fragment := self._fragments.get(name):
+                self._known[name] = self._selected(fragment.selection_set, kind)
+        return self._known[name]
+
+    def _field(self, node: FieldNode, kind: object) -> Measure:
+        name = node.name.value
+        field = kind.fields.get(name) if isinstance(kind, GraphQLObjectType) else None
+        inner = self._selected(node.selection_set, get_named_type(field.type) if field else None)
+        times = 1
+        if field and "first" in field.args:
+            times = self._first(node)
+        elif field and name not in PAGED and isinstance(get_nullable_type(field.type), GraphQLList):
+            times = LISTED
+        fold = FOLD if any(self._argued(node, a) is not None for a in ("asOf", "knownAt")) else 0
+        deeper = 1 if node.selection_set and not name.startswith("__") else 0
+        return Measure(
+            inner.depth + deeper,
+            inner.aliases + bool(node.alias),
+            1 + fold + times * inner.cost,
+        )
+
+    def _first(self, node: FieldNode) -> int:
+        first = self._argued(node, "first")
+        return min(max(first, 1), FIRST_MAX) if isinstance(first, int) else FIRST_DEFAULT
+
+    def _argued(self, node: FieldNode, name: str) -> object:
+        """An argument's value: an int for a number, None when it is absent or null."""
+        value = next((a.value for a in node.arguments or () if a.name.value == name), None)
+        if isinstance(value, VariableNode):
+            return self._variables.get(value.name.value)
+        return _literal(value)
+
+
+def _defaults(operation: OperationDefinitionNode) -> dict[str, object]:
+    definitions = operation.variable_definitions or ()
+    return {d.variable.name.value: _literal(d.default_value) for d in definitions}
+
+
+def _literal(value: object) -> object:
+    match value:
+        case None | NullValueNode():
+            return None
+        case IntValueNode() if len(value.value) < 10:
+            return int(value.value)
+        case _:
+            return FIRST_MAX
+
+
+def _over(measured: Measure) -> GraphQLError | None:
+    for what, found, limit in zip(
+        ("depth", "aliases", "cost"), measured, (DEPTH_MAX, ALIASES_MAX, COST_MAX), strict=True
+    ):
+        if found > limit:
+            return fault(TOO_COMPLEX, f"{what} {found} is over the limit of {limit}")
+    return None
+
+
+def _nesting(text: str) -> int:
+    """How deep brackets nest, so that the parser's recursion is bounded before it starts."""
+    depth = deepest = 0
+    for bracket in _BRACKETS.finditer(text):
+        depth += 1 if bracket.group() in "{([" else -1
+        deepest = max(deepest, depth)
+    return deepest

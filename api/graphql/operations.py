@@ -1,0 +1,165 @@
+"""What operations look at: obligations, cases, client money, the ledger and its trial balance."""
+
+from datetime import date, datetime
+
+import strawberry
+
+from api.ports import LedgerLine, Totals
+from api.wire import decimal
+from projections.cases import Case as CaseRow
+from projections.client_money import Standing
+from projections.exact import subtract, total
+from projections.obligations import Obligation as ObligationRow
+
+ID = strawberry.ID
+
+
+@strawberry.type(description="Unsettled with the market: what comes in against what goes out.")
+class Obligation:
+    id: ID
+    account_id: ID
+    kind: str = strawberry.field(description="trade, reversal, fx or other")
+    receive_unit: str
+    receive_open: str
+    deliver_unit: str
+    deliver_open: str
+    trade_date: date | None
+    settl_date: date | None
+    failing_since: date | None
+    fails: int = strawberry.field(description="closes at which it was found unsettled")
+    reason: str
+    whose: str
+
+
+@strawberry.type(description="Something out of order that was recorded, not refused.")
+class Case:
+    id: ID = strawberry.field(description="the event that opened it, stream@version")
+    kind: str
+    account_id: str
+    order_id: str
+    detail: str
+    opened_at: datetime
+
+
+@strawberry.type(description="The firm's duty to its clients in one currency.")
+class ClientMoney:
+    currency: str
+    requirement: str
+    resource: str
+    due: str = strawberry.field(description="ours among it, to be swept")
+    in_debit: str = strawberry.field(description="owed by clients below zero, the firm's to fund")
+    excess: str = strawberry.field(description="below zero: to be topped up today")
+
+
+@strawberry.type(description="One account of the chart with its key; + is debit.")
+class LedgerBalance:
+    account: str
+    owner: str
+    ref: str
+    unit: str
+    debit: str
+    credit: str
+    balance: str
+
+
+@strawberry.type(description="Totals of one account of the chart.")
+class AccountTotal:
+    account: str
+    debit: str
+    credit: str
+    balance: str
+
+
+@strawberry.type(description="Totals of a book in a unit; balance is debit less credit, and zero.")
+class TrialBalance:
+    book: str = strawberry.field(description="C client estate, H house, M memo")
+    unit: str = strawberry.field(description="currency or ISIN")
+    debit: str
+    credit: str
+    balance: str
+    accounts: list[AccountTotal]
+
+
+@strawberry.type(description="The event log.")
+class Log:
+    position: str = strawberry.field(description="of the newest event")
+
+
+def obligation(row: ObligationRow) -> Obligation:
+    return Obligation(
+        id=ID(row.obligation_id),
+        account_id=ID(row.account_id),
+        kind=row.kind,
+        receive_unit=row.receive_unit,
+        receive_open=decimal(row.receive_open),
+        deliver_unit=row.deliver_unit,
+        deliver_open=decimal(row.deliver_open),
+        trade_date=row.trade_date,
+        settl_date=row.settl_date,
+        failing_since=row.failing_since,
+        fails=row.fails,
+        reason=row.reason,
+        whose=row.whose,
+    )
+
+
+def case(row: CaseRow) -> Case:
+    return Case(
+        id=ID(row.source),
+        kind=row.kind,
+        account_id=row.account_id,
+        order_id=row.order_id,
+        detail=row.detail,
+        opened_at=row.opened_at,
+    )
+
+
+def client_money(standing: Standing) -> ClientMoney:
+    return ClientMoney(
+        currency=standing.currency,
+        requirement=decimal(standing.requirement),
+        resource=decimal(standing.resource),
+        due=decimal(standing.due),
+        in_debit=decimal(standing.in_debit),
+        excess=decimal(standing.excess),
+    )
+
+
+def ledger_balance(line: LedgerLine) -> LedgerBalance:
+    return LedgerBalance(
+        account=line.account,
+        owner=line.owner,
+        ref=line.ref,
+        unit=line.unit,
+        debit=decimal(line.debit),
+        credit=decimal(line.credit),
+        balance=decimal(line.amount),
+    )
+
+
+def trial_balance(totals: list[Totals]) -> list[TrialBalance]:
+    """One row a book and unit; `totals` come by book, unit and account."""
+    books: dict[tuple[str, str], list[Totals]] = {}
+    for one in totals:
+        books.setdefault((one.book, one.unit), []).append(one)
+    return [_book(book, unit, found) for (book, unit), found in sorted(books.items())]
+
+
+def _book(book: str, unit: str, found: list[Totals]) -> TrialBalance:
+    debit, credit = total(t.debit for t in found), total(t.credit for t in found)
+    return TrialBalance(
+        book=book,
+        unit=unit,
+        debit=decimal(debit),
+        credit=decimal(credit),
+        balance=decimal(subtract(debit, credit)),
+        accounts=[
+            AccountTotal(
+                account=t.account,
+                debit=decimal(t.debit),
+                credit=decimal(t.credit),
+                balance=decimal(subtract(t.debit, t.credit)),
+            )
+            for t in found
+        ],
+    )

@@ -1,0 +1,109 @@
+"""Order and its fills, in FIX words."""
+
+from datetime import date, datetime
+
+import strawberry
+
+from api.graphql.fields import field
+from api.graphql.instruments import Instrument, instrument, listing
+from api.graphql.sources import Source
+from api.wire import decimal
+from domain.fix import OrdStatus, OrdType, Side, TimeInForce
+from projections import fills
+from projections.fills import LIVE
+from projections.fills import Fill as FillRow
+from projections.orders import OrderRow
+
+for kind, tag in ((OrdStatus, 39), (Side, 54), (OrdType, 40), (TimeInForce, 59)):
+    strawberry.enum(kind, description=f"FIX tag {tag}")
+
+
+@strawberry.type(description="One execution. `live` is false once it was busted or corrected.")
+class Fill:
+    exec_id: strawberry.ID
+    trade_id: strawberry.ID
+    last_qty: str
+    last_px: str
+    gross: str = strawberry.field(description="in currency")
+    currency: str = strawberry.field(description="settlement currency")
+    transact_time: datetime
+    trade_date: date
+    settl_date: date
+    exec_ref_id: str = strawberry.field(description="the execution that this one corrects, or ''")
+    live: bool
+    late: bool
+
+
+@strawberry.type
+class Order:
+    _source: strawberry.Private[Source]
+    id: strawberry.ID
+    account_id: strawberry.ID
+    instrument_id: strawberry.ID
+    ord_status: OrdStatus
+    side: Side
+    ord_type: OrdType
+    time_in_force: TimeInForce
+    qty: str
+    limit_px: str | None
+    stop_px: str | None
+    cum_qty: str
+    leaves_qty: str
+    avg_px: str = strawberry.field(description="quantity-weighted, 10 decimals; 0 without fills")
+    currency: str = strawberry.field(description="of prices, as quoted")
+    reason: str = strawberry.field(description="why it was rejected or canceled")
+    placed_at: datetime
+    updated_at: datetime
+    position: str = strawberry.field(description="of the last event that changed it")
+
+    @field("Executions that count; canceled: those that were undone too.")
+    async def fills(self, canceled: bool = False) -> list[Fill]:
+        rows = await self._source.children(fills, "order_id", self.id)
+        found = [row for row in rows if isinstance(row, FillRow)]
+        return [_fill(row) for row in found if canceled or row.status == LIVE]
+
+    @strawberry.field
+    async def instrument(self) -> Instrument | None:
+        row = await listing(self._source, self.instrument_id)
+        return instrument(self._source, row) if row else None
+
+
+def order(source: Source, row: OrderRow) -> Order:
+    return Order(
+        _source=source,
+        id=strawberry.ID(row.order_id),
+        account_id=strawberry.ID(row.account_id),
+        instrument_id=strawberry.ID(row.instrument_id),
+        ord_status=OrdStatus(row.ord_status),
+        side=Side(row.side),
+        ord_type=OrdType(row.ord_type),
+        time_in_force=TimeInForce(row.time_in_force),
+        qty=decimal(row.qty),
+        limit_px=None if row.limit_px is None else decimal(row.limit_px),
+        stop_px=None if row.stop_px is None else decimal(row.stop_px),
+        cum_qty=decimal(row.cum_qty),
+        leaves_qty=decimal(row.leaves_qty),
+        avg_px=decimal(row.avg_px),
+        currency=row.currency,
+        reason=row.reason,
+        placed_at=row.placed_at,
+        updated_at=row.updated_at,
+        position=str(row.position),
+    )
+
+
+def _fill(row: FillRow) -> Fill:
+    return Fill(
+        exec_id=strawberry.ID(row.exec_id),
+        trade_id=strawberry.ID(row.trade_id),
+        last_qty=decimal(row.last_qty),
+        last_px=decimal(row.last_px),
+        gross=decimal(row.gross),
+        currency=row.currency,
+        transact_time=row.transact_time,
+        trade_date=row.trade_date,
+        settl_date=row.settl_date,
+        exec_ref_id=row.exec_ref_id,
+        live=row.status == LIVE,
+        late=row.late,
+    )

@@ -1,0 +1,113 @@
+"""One operation's reads: a snapshot that is opened late, once, and after what `atLeast` waits for.
+
+    root resolvers --need--> (all have said what they need) --wait--> snapshot --> statements
+
+Every root resolver says what position it needs before it first waits, so the snapshot that they
+share is taken once the views have passed the greatest of them.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from datetime import datetime
+
+from graphql import ExecutionResult as CoreResult
+from strawberry.extensions import SchemaExtension
+from strawberry.types.execution import ExecutionResult, StreamExecutionResult
+
+from api.graphql.faults import NOT_YET, fault, told
+from api.graphql.hub import Hub
+from api.graphql.sources import Current
+from api.metrics import Metrics
+from api.ports import EventLog, Reader, ReadModels
+
+PATIENCE_S = 5.0
+POLL_S = (0.005, 0.01, 0.02, 0.05)
+
+
+class Session:
+    """What resolvers find in `info.context`; one per operation."""
+
+    def __init__(
+        self, read_models: ReadModels, log: EventLog, hub: Hub, clock: Callable[[], datetime]
+    ) -> None:
+        self.read_models, self.log, self.hub, self.clock = read_models, log, hub, clock
+        self.current = Current(self.reader, clock().date())
+        self._needs = 0
+        self._reached = 0
+        self._opening: asyncio.Task[Reader] | None = None
+        self._stack = AsyncExitStack()
+
+    def need(self, position: int) -> None:
+        """To be called before the resolver's first await."""
+        self._needs = max(self._needs, position)
+
+    async def reader(self) -> Reader:
+        """The operation's snapshot."""
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._open())
+        return await asyncio.shield(self._opening)
+
+    async def stands_at(self, position: int) -> None:
+        """Make sure that this operation reads views which have passed `position`.
+
+        Raises:
+            GraphQLError: NOT_YET, after `PATIENCE_S`.
+        """
+        await self.reader()
+        if self._reached < position:
+            raise fault(NOT_YET, f"the views stand at {self._reached}, not yet at {position}")
+
+    def live(self) -> Current:
+        """A source of its own for one event of a subscription: each statement sees the present."""
+
+        async def reader() -> Reader:
+            return self.read_models
+
+        return Current(reader, self.clock().date())
+
+    async def close(self) -> None:
+        if self._opening is not None:
+            await asyncio.wait([self._opening])
+        await self._stack.aclose()
+
+    async def _open(self) -> Reader:
+        await asyncio.sleep(0)  # the other root resolvers say what they need
+        if self._needs:
+            self._reached = await self._wait(self._needs)
+        return await self._stack.enter_async_context(self.read_models.snapshot())
+
+    async def _wait(self, position: int) -> int:
+        """Until every view has passed `position` or time is up; where the last one stands."""
+        loop = asyncio.get_running_loop()
+        until, polls = loop.time() + PATIENCE_S, iter(POLL_S)
+        while True:
+            reached = min((await self.read_models.positions()).values(), default=0)
+            if reached >= position or loop.time() >= until:
+                return reached
+            await asyncio.sleep(next(polls, POLL_S[-1]))
+
+
+class Operations(SchemaExtension):
+    """Gives each operation its session, and its errors their codes."""
+
+    def __init__(self, session: Session, metrics: Metrics) -> None:
+        self._session, self._metrics = session, metrics
+
+    async def on_operation(self) -> AsyncIterator[None]:
+        self.execution_context.context = self._session
+        try:
+            yield
+        finally:
+            await self._session.close()
+            self._told(self.execution_context.result)
+
+    async def on_stream_result(self, result: StreamExecutionResult) -> AsyncIterator[None]:
+        self._told(result)
+        yield
+
+    def _told(self, result: object) -> None:
+        if not isinstance(result, CoreResult | ExecutionResult):
+            return
+        result.errors = [told(e) for e in result.errors] if result.errors else None
+        self._metrics.operations.labels("errors" if result.errors else "ok").inc()

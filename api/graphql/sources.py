@@ -1,0 +1,205 @@
+"""Where rows come from: the views' tables as they stand, or a fold of the log as of a moment.
+
+Both answer the same questions, so the types above do not know which they show. A node passes its
+source on to what hangs under it: everything in one answer is as of one moment.
+
+    Current   one statement a level: what a level asks for is batched before it is read
+    Past      the views' own folds, in memory, over single streams; lists over many streams are
+              refused (AS_OF_UNSUPPORTED), never answered as of now
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple, Protocol
+
+from msgspec import structs
+from strawberry.dataloader import DataLoader
+
+from api.graphql.cursors import Page
+from api.graphql.faults import AS_OF_UNSUPPORTED, TOO_MANY, fault
+from api.ports import EventLog, Reader
+from domain.envelope import Envelope
+from projections.checksum import key_of
+from projections.ports import Key, Row, View
+
+STREAMS: Mapping[str, tuple[str, str]] = {
+    "accounts": ("account_id", "account"),
+    "cash": ("account_id", "account"),
+    "obligations": ("account_id", "account"),
+    "lots": ("account_id", "account"),
+    "positions": ("account_id", "account"),
+    "orders": ("order_id", "order"),
+    "fills": ("order_id", "order"),
+    "clients": ("client_id", "client"),
+    "instruments": ("instrument_id", "instrument"),
+    "marks": ("instrument_id", "price"),
+    "rates": ("source", "fx"),
+}
+"""View -> the column that names the one stream its rows are folded from, and its category."""
+
+EVENTS_MAX = 200_000  # of one stream, for one answer
+CHUNK = 2_000
+
+
+class Source(Protocol):
+    today: date
+    """The day whose terms, collected deposits and so on are shown."""
+
+    async def row(self, view: View, *key: str) -> Row | None:
+        """The row with this key."""
+        ...
+
+    async def children(self, view: View, column: str, value: str) -> Sequence[Row]:
+        """All rows with this value, in key order."""
+        ...
+
+    async def page(self, view: View, where: Mapping[str, str], page: Page) -> Sequence[Row]:
+        """Up to one more than `page.first` rows."""
+        ...
+
+    async def page_under(self, view: View, column: str, value: str, page: Page) -> Sequence[Row]:
+        """The same for a parent, batched over the parents of a level."""
+        ...
+
+
+class Current:
+    """The views' tables, through a reader that is opened at the first statement."""
+
+    def __init__(self, reader: Callable[[], Awaitable[Reader]], today: date) -> None:
+        self.reader, self.today = reader, today
+        self._loaders: dict[tuple[Any, ...], DataLoader[Any, Any]] = {}
+
+    async def row(self, view: View, *key: str) -> Row | None:
+        async def load(keys: list[Key]) -> list[Row | None]:
+            found = await (await self.reader()).rows(view, keys)
+            return [found.get(key) for key in keys]
+
+        found: Row | None = await self._loader(load, view.NAME).load(key)
+        return found
+
+    async def children(self, view: View, column: str, value: str) -> Sequence[Row]:
+        async def load(values: list[str]) -> list[list[Row]]:
+            found = await (await self.reader()).having(view, column, values)
+            by_value: dict[str, list[Row]] = {value: [] for value in values}
+            for row in found:
+                by_value[getattr(row, column)].append(row)
+            return [by_value[value] for value in values]
+
+        rows: list[Row] = await self._loader(load, view.NAME, column).load(value)
+        return rows
+
+    async def page(self, view: View, where: Mapping[str, str], page: Page) -> Sequence[Row]:
+        reader = await self.reader()
+        return await reader.page(view, where, first=page.first + 1, after=page.after)
+
+    async def page_under(self, view: View, column: str, value: str, page: Page) -> Sequence[Row]:
+        async def load(parents: list[str]) -> list[list[Row]]:
+            reader = await self.reader()
+            found = await reader.pages(
+                view, column, parents, first=page.first + 1, after=page.after
+            )
+            return [found[parent] for parent in parents]
+
+        rows: list[Row] = await self._loader(load, view.NAME, column, page).load(value)
+        return rows
+
+    def _loader(self, load: Callable[..., Any], *name: object) -> DataLoader[Any, Any]:
+        """One loader per kind of question: what is asked in one tick goes in one statement."""
+        if name not in self._loaders:
+            self._loaders[name] = DataLoader(load_fn=load)
+        return self._loaders[name]
+
+
+class Moment(NamedTuple):
+    """Events up to a position, effective up to a time (None: whenever); the day to show it by."""
+
+    position: int
+    effective_at: datetime | None
+    today: date
+
+
+class Past:
+    """Folds of single streams at a moment; each stream is read once for all views."""
+
+    def __init__(self, log: EventLog, moment: Moment) -> None:
+        self._log, self.moment, self.today = log, moment, moment.today
+        self._reading: dict[str, asyncio.Task[list[Envelope]]] = {}
+        self._folded: dict[tuple[str, str], Mapping[Key, Row]] = {}
+
+    async def row(self, view: View, *key: str) -> Row | None:
+        column = view.ROW.KEY[0]
+        if column != STREAMS[view.NAME][0]:
+            raise unsupported(view.NAME)
+        return (await self._rows(view, key[0])).get(key)
+
+    async def children(self, view: View, column: str, value: str) -> Sequence[Row]:
+        if column != STREAMS[view.NAME][0]:
+            raise unsupported(view.NAME)
+        rows = await self._rows(view, value)
+        return [rows[key] for key in sorted(rows)]
+
+    async def page(self, view: View, where: Mapping[str, str], page: Page) -> Sequence[Row]:
+        raise unsupported(view.NAME)
+
+    async def page_under(self, view: View, column: str, value: str, page: Page) -> Sequence[Row]:
+        raise unsupported(view.NAME)
+
+    async def _rows(self, view: View, value: str) -> Mapping[Key, Row]:
+        column, category = STREAMS[view.NAME]
+        stream = f"{category}-{value}"
+        if (view.NAME, stream) not in self._folded:
+            if stream not in self._reading:
+                self._reading[stream] = asyncio.create_task(self._events(stream))
+            events = await self._reading[stream]
+            rows = await folded(view, events)
+            kept = {k: r for k, r in rows.items() if getattr(r, column) == value}
+            self._folded[view.NAME, stream] = kept
+        return self._folded[view.NAME, stream]
+
+    async def _events(self, stream: str) -> list[Envelope]:
+        """The stream's events of the moment, in effective order."""
+        found: list[Envelope] = []
+        version, more = 0, True
+        while more:
+            chunk = await self._log.select(stream, after_version=version, limit=CHUNK)
+            known = [e for e in chunk if e.position <= self.moment.position]
+            found += known
+            version += len(chunk)
+            more = len(known) == CHUNK
+            if version > EVENTS_MAX:
+                raise fault(TOO_MANY, f"{stream} is too long to fold for one answer")
+        return in_effective_order(found, self.moment.effective_at)
+
+
+def in_effective_order(events: Sequence[Envelope], until: datetime | None) -> list[Envelope]:
+    """A stream's events effective by a time, by (effective_at, position).
+
+    Nothing in a stream can be so before the stream begins: an event back-dated beyond the first
+    one counts from the first one's time.
+    """
+    if not events:
+        return []
+    start = events[0].effective_at
+    timed = [(max(e.effective_at, start), e.position, e) for e in events]
+    return [e for at, _, e in sorted(timed, key=lambda t: t[:2]) if until is None or at <= until]
+
+
+async def folded(view: View, events: Sequence[Envelope]) -> Mapping[Key, Row]:
+    """The rows that a view's own fold makes of these events."""
+    rows: dict[Key, Row] = {}
+    for count, arrived in enumerate(events, 1):
+        for key, fact in view.facts(arrived):
+            row = view.fold(rows.get(key), key, fact)
+            if row is None:
+                rows.pop(key, None)
+            else:
+                rows[key] = structs.replace(row, position=arrived.position)
+        if count % CHUNK == 0:
+            await asyncio.sleep(0)  # a long fold must not hold up everybody else
+    take = key_of(view.ROW)
+    return {take(row): row for row in rows.values()}
+
+
+def unsupported(what: str) -> Exception:
+    return fault(AS_OF_UNSUPPORTED, f"{what} cannot be listed with asOf or knownAt yet")

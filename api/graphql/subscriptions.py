@@ -1,0 +1,39 @@
+"""Subscriptions: an account's orders and positions, as the views commit their changes."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import strawberry
+from strawberry.types import Info
+
+from api.graphql.accounts import Position, position
+from api.graphql.fields import subscription
+from api.graphql.orders import Order, order
+from api.graphql.session import Session
+from projections import orders, positions
+from projections.orders import OrderRow
+from projections.positions import Position as PositionRow
+
+Context = Info[Session, None]
+ID = strawberry.ID
+
+
+@strawberry.type
+class Subscription:
+    @subscription("Each order of the account, whenever it has changed.")
+    async def order_changed(self, info: Context, account_id: ID) -> AsyncGenerator[Order, None]:
+        session = info.context
+        async with aclosing(session.hub.changes(orders.NAME, "account_id", account_id)) as rows:
+            async for row in rows:
+                if isinstance(row, OrderRow):
+                    yield order(session.live(), row)
+
+    @subscription("Each position of the account, whenever it has changed.")
+    async def position_changed(
+        self, info: Context, account_id: ID
+    ) -> AsyncGenerator[Position, None]:
+        session = info.context
+        async with aclosing(session.hub.changes(positions.NAME, "account_id", account_id)) as rows:
+            async for row in rows:
+                if isinstance(row, PositionRow):
+                    yield position(session.live(), row)
