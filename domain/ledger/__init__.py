@@ -1,0 +1,33 @@
+"""The ledger: every posting event to balanced journal entries, by the chart of accounts.
+
+    event --entries--> (Entry, ...)   each zero per (book, unit)
+
+An event posts whole or not at all, and each fact is posted by exactly one event type: the keys of
+`ENTRIES`. + is debit, - is credit; a client's cash balance shown is -sum(C.CASH).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from domain.ledger import house_entries, money_entries, trade_entries
+from domain.ledger.chart import BANK as BANK
+from domain.ledger.chart import CHART as CHART
+from domain.ledger.chart import CLEARING as CLEARING
+from domain.ledger.chart import CUSTODIAN as CUSTODIAN
+from domain.ledger.chart import Entry as Entry
+from domain.ledger.chart import Kind as Kind
+from domain.ledger.chart import Posting as Posting
+from domain.message import Event
+
+ENTRIES: Mapping[type[Event], Callable[[Any], tuple[Entry, ...]]] = {
+    **money_entries.ENTRIES,
+    **trade_entries.ENTRIES,
+    **house_entries.ENTRIES,
+}
+"""Who posts: event type -> its entries."""
+
+
+def entries(event: Event) -> tuple[Entry, ...]:
+    """The journal entries of `event`, in the journal's order; `()` when it posts nothing."""
+    rule = ENTRIES.get(type(event))
+    return rule(event) if rule is not None else ()

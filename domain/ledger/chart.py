@@ -1,0 +1,85 @@
+"""The chart of accounts, and the words of the ledger: posting, entry.
+
++ is debit, - is credit; a client's cash balance shown is -sum(C.CASH).
+"""
+
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+
+BANK = "main"
+"""Key of C.NOSTRO and H.NOSTRO: one bank account per estate and currency, so far."""
+CUSTODIAN = "main"
+"""Key of C.DEPOT: one custody account, so far."""
+
+
+class Posting(Struct, frozen=True, kw_only=True):
+    """One line. `account` is the chart's name ("C.CASH"); [owner, ref] is its key."""
+
+    account: str
+    unit: str  # ISO 4217 currency or ISIN
+    amount: Decimal  # signed: + debit, - credit
+    owner: str = ""  # account id: C.CASH C.SEC C.STREET C.ENT M.HOLD M.FEE H.ACCRUED
+    ref: str = ""  # lot, obligation, payment, order, tax authority, bank or custodian account
+    trade_date: date | None = None  # None: the date the event is effective
+    value_date: date | None = None
+
+    @property
+    def book(self) -> str:
+        """C client estate, H house, M memo."""
+        return self.account[0]
+
+
+class Entry(Struct, frozen=True, kw_only=True):
+    rule: str  # which line of the journal it is, "J4 stock"
+    postings: tuple[Posting, ...]
+
+
+class Kind(StrEnum):
+    """What an account is; ASSET and EXPENSE grow by debits, the others by credits."""
+
+    ASSET = "asset"
+    LIABILITY = "liability"
+    EITHER = "asset + / liability -"
+    EQUITY = "equity"
+    RESULT = "income / expense"
+    RECIPROCAL = "reciprocal"
+    POSITION = "position and P&L"
+    MEMO = "memo"
+
+
+CHART: dict[str, Kind] = {
+    "C.NOSTRO": Kind.ASSET,
+    "C.DEPOT": Kind.ASSET,
+    "C.STREET": Kind.EITHER,
+    "C.CA": Kind.EITHER,
+    "C.CASH": Kind.LIABILITY,
+    "C.SEC": Kind.LIABILITY,
+    "C.ENT": Kind.LIABILITY,
+    "C.PAYOUT": Kind.LIABILITY,
+    "C.XFER": Kind.LIABILITY,
+    "C.UNALLOC": Kind.LIABILITY,
+    "C.TAX": Kind.LIABILITY,
+    "C.DUE": Kind.RECIPROCAL,
+    "H.DUE": Kind.RECIPROCAL,
+    "H.NOSTRO": Kind.ASSET,
+    "H.DEPOT": Kind.ASSET,
+    "H.CAPITAL": Kind.EQUITY,
+    "H.COMM": Kind.RESULT,
+    "H.FEES": Kind.RESULT,
+    "H.FX": Kind.RESULT,
+    "H.INT": Kind.RESULT,
+    "H.ACCRUED": Kind.ASSET,
+    "H.VAT": Kind.LIABILITY,
+    "H.ERROR": Kind.POSITION,
+    "H.ROUND": Kind.POSITION,
+    "M.HOLD": Kind.MEMO,
+    "M.FEE": Kind.MEMO,
+    "M.CONTRA": Kind.MEMO,
+}
+"""The chart of accounts: name -> kind. The first letter is the book."""
+
+CLEARING = frozenset({"C.STREET", "C.CA", "C.ENT", "C.PAYOUT", "C.XFER", "C.UNALLOC", "M.HOLD"})
+"""Keyed by an open item: zero once the item has ended."""

@@ -1,0 +1,90 @@
+"""How entries are written: the lines of the chart, one entry of two lines, one of many lots."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+
+from domain.ledger.chart import BANK, CUSTODIAN, Entry, Posting
+from domain.lots import LotMove
+
+Line = tuple[str, str, str]
+"""Account, owner, ref."""
+
+NOSTRO: Line = ("C.NOSTRO", "", BANK)
+DEPOT: Line = ("C.DEPOT", "", CUSTODIAN)
+HOUSE_BANK: Line = ("H.NOSTRO", "", BANK)
+CONTRA: Line = ("M.CONTRA", "", "")
+C_DUE: Line = ("C.DUE", "", "")
+H_DUE: Line = ("H.DUE", "", "")
+
+
+def cash_of(account_id: str) -> Line:
+    return ("C.CASH", account_id, "")
+
+
+def hold_of(account_id: str, ref: str) -> Line:
+    return ("M.HOLD", account_id, ref)
+
+
+def street_of(account_id: str, ref: str) -> Line:
+    return ("C.STREET", account_id, ref)
+
+
+def move(
+    rule: str,
+    debit: Line,
+    credit: Line,
+    unit: str,
+    *,
+    amount: Decimal,
+    trade_date: date | None = None,
+    value_date: date | None = None,
+) -> tuple[Entry, ...]:
+    """One entry of two lines; a negative amount swaps them, and none is made for zero."""
+    if not amount:
+        return ()
+    return (
+        Entry(
+            rule=rule,
+            postings=tuple(
+                Posting(
+                    account=account,
+                    owner=owner,
+                    ref=ref,
+                    unit=unit,
+                    amount=signed,
+                    trade_date=trade_date,
+                    value_date=value_date,
+                )
+                for (account, owner, ref), signed in ((debit, amount), (credit, -amount))
+            ),
+        ),
+    )
+
+
+def shares(
+    rule: str,
+    account_id: str,
+    against: Mapping[Line, Decimal],
+    isin: str,
+    *,
+    moves: Iterable[LotMove],
+    trade_date: date | None = None,
+    value_date: date | None = None,
+) -> tuple[Entry, ...]:
+    """Shares into or out of lots (credit C.SEC), against the lines given."""
+    lines = [(line, amount) for line, amount in against.items() if amount]
+    lines += [(("C.SEC", account_id, m.lot_id), -m.qty) for m in moves if m.qty]
+    postings = tuple(
+        Posting(
+            account=account,
+            owner=owner,
+            ref=ref,
+            unit=isin,
+            amount=amount,
+            trade_date=trade_date,
+            value_date=value_date,
+        )
+        for (account, owner, ref), amount in lines
+    )
+    return (Entry(rule=rule, postings=postings),) if postings else ()

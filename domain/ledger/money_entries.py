@@ -1,0 +1,168 @@
+"""Journal entries of the account's money: receipts, payments, holds, fees, interest, transfers.
+
+Lines J1-J3, J15, J16, J20 of the journal, and adjustments. Each is zero per (book, unit).
+"""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from domain.account import events as e
+from domain.ledger.chart import Entry
+from domain.ledger.lines import C_DUE, CONTRA, H_DUE, NOSTRO, cash_of, hold_of, move, shares
+from domain.message import Event
+
+
+def _deposited(x: e.CashDeposited) -> tuple[Entry, ...]:
+    unalloc, day = ("C.UNALLOC", "", x.reference), x.value_date
+    return (
+        *move("J1 receipt", NOSTRO, unalloc, x.currency, amount=x.amount, value_date=day),
+        *move(
+            "J1 identified",
+            unalloc,
+            cash_of(x.account_id),
+            x.currency,
+            amount=x.amount,
+            value_date=day,
+        ),
+    )
+
+
+def _deposit_returned(x: e.DepositReturned) -> tuple[Entry, ...]:
+    unalloc, cash, day = ("C.UNALLOC", "", x.reference), cash_of(x.account_id), x.value_date
+    return (
+        *move("J1 taken back", cash, unalloc, x.currency, amount=x.amount, value_date=day),
+        *move("J1 returned", unalloc, NOSTRO, x.currency, amount=x.amount, value_date=day),
+    )
+
+
+def _withdrawal_requested(x: e.WithdrawalRequested) -> tuple[Entry, ...]:
+    hold = hold_of(x.account_id, x.payment_id)
+    return move("J2 hold", CONTRA, hold, x.currency, amount=x.amount)
+
+
+def _withdrawal_cancelled(x: e.WithdrawalCancelled) -> tuple[Entry, ...]:
+    hold = hold_of(x.account_id, x.payment_id)
+    return move("J2 hold off", hold, CONTRA, x.currency, amount=x.amount)
+
+
+def _withdrawal_sent(x: e.WithdrawalSent) -> tuple[Entry, ...]:
+    hold, payout = hold_of(x.account_id, x.payment_id), ("C.PAYOUT", "", x.payment_id)
+    return (
+        *move("J2 hold off", hold, CONTRA, x.currency, amount=x.amount),
+        *move("J2 in flight", cash_of(x.account_id), payout, x.currency, amount=x.amount),
+    )
+
+
+def _withdrawal_completed(x: e.WithdrawalCompleted) -> tuple[Entry, ...]:
+    payout = ("C.PAYOUT", "", x.payment_id)
+    return move("J2 debited", payout, NOSTRO, x.currency, amount=x.amount, value_date=x.value_date)
+
+
+def _withdrawal_rejected(x: e.WithdrawalRejected) -> tuple[Entry, ...]:
+    payout = ("C.PAYOUT", "", x.payment_id)
+    return move("J2 rejected", payout, cash_of(x.account_id), x.currency, amount=x.amount)
+
+
+def _withdrawal_returned(x: e.WithdrawalReturned) -> tuple[Entry, ...]:
+    unalloc, cash, day = ("C.UNALLOC", "", x.payment_id), cash_of(x.account_id), x.value_date
+    return (
+        *move("J2 returned", NOSTRO, unalloc, x.currency, amount=x.amount, value_date=day),
+        *move("J2 given back", unalloc, cash, x.currency, amount=x.amount, value_date=day),
+    )
+
+
+def _funds_reserved(x: e.FundsReserved) -> tuple[Entry, ...]:
+    return move("J3 hold", CONTRA, hold_of(x.account_id, x.order_id), x.unit, amount=x.added)
+
+
+def _hold_released(x: e.HoldReleased) -> tuple[Entry, ...]:
+    return move("J3 hold off", hold_of(x.account_id, x.order_id), CONTRA, x.unit, amount=x.amount)
+
+
+def _fee_accrued(x: e.FeeAccrued) -> tuple[Entry, ...]:
+    accrued, fee = ("H.ACCRUED", x.account_id, ""), ("M.FEE", x.account_id, "")
+    day = x.accrual_date
+    income = ("H.FEES", "", "")
+    return (
+        *move("J15 accrued", accrued, income, x.currency, amount=x.amount, value_date=day),
+        *move("J15 memo", CONTRA, fee, x.currency, amount=x.amount, value_date=day),
+    )
+
+
+def _fee_charged(x: e.FeeCharged) -> tuple[Entry, ...]:
+    accrued, fee = ("H.ACCRUED", x.account_id, ""), ("M.FEE", x.account_id, "")
+    gross, day = x.net + x.vat, x.period_end
+    return (
+        *move(
+            "J15 charged", cash_of(x.account_id), C_DUE, x.currency, amount=gross, value_date=day
+        ),
+        *move("J15 memo off", fee, CONTRA, x.currency, amount=x.net, value_date=day),
+        *move("J15 house", H_DUE, accrued, x.currency, amount=x.net, value_date=day),
+        *move("J15 vat", H_DUE, ("H.VAT", "", ""), x.currency, amount=x.vat, value_date=day),
+    )
+
+
+def _interest(x: e.InterestCredited | e.InterestDebited) -> tuple[Entry, ...]:
+    cash, day = cash_of(x.account_id), x.value_date
+    amount = x.amount if isinstance(x, e.InterestDebited) else -x.amount
+    return (
+        *move("J20 client", cash, C_DUE, x.currency, amount=amount, value_date=day),
+        *move("J20 house", H_DUE, ("H.INT", "", ""), x.currency, amount=amount, value_date=day),
+    )
+
+
+def _cash_out(x: e.CashTransferredOut) -> tuple[Entry, ...]:
+    xfer = ("C.XFER", "", x.transfer_id)
+    return move("J16 out", cash_of(x.account_id), xfer, x.currency, amount=x.amount)
+
+
+def _cash_in(x: e.CashTransferredIn) -> tuple[Entry, ...]:
+    xfer = ("C.XFER", "", x.transfer_id)
+    return move("J16 in", xfer, cash_of(x.account_id), x.currency, amount=x.amount)
+
+
+def _securities(
+    x: e.SecuritiesTransferredOut | e.SecuritiesTransferredIn | e.TransferUndone,
+) -> tuple[Entry, ...]:
+    xfer = ("C.XFER", "", x.transfer_id)
+    moved = sum((m.qty for m in x.lots), Decimal(0))
+    return shares("J16 securities", x.account_id, {xfer: moved}, x.isin, moves=x.lots)
+
+
+def _undone(x: e.TransferUndone) -> tuple[Entry, ...]:
+    xfer = ("C.XFER", "", x.transfer_id)
+    cash = move("J16 undone", xfer, cash_of(x.account_id), x.currency, amount=x.amount)
+    return cash + _securities(x)
+
+
+def _adjusted(x: e.AdjustmentPosted) -> tuple[Entry, ...]:
+    error = ("H.ERROR", "", "")
+    return (
+        *move("adjustment", C_DUE, cash_of(x.account_id), x.currency, amount=x.amount),
+        *move("adjustment (house)", error, H_DUE, x.currency, amount=x.amount),
+    )
+
+
+ENTRIES: Mapping[type[Event], Callable[[Any], tuple[Entry, ...]]] = {
+    e.CashDeposited: _deposited,
+    e.DepositReturned: _deposit_returned,
+    e.WithdrawalRequested: _withdrawal_requested,
+    e.WithdrawalCancelled: _withdrawal_cancelled,
+    e.WithdrawalSent: _withdrawal_sent,
+    e.WithdrawalCompleted: _withdrawal_completed,
+    e.WithdrawalRejected: _withdrawal_rejected,
+    e.WithdrawalReturned: _withdrawal_returned,
+    e.FundsReserved: _funds_reserved,
+    e.HoldReleased: _hold_released,
+    e.FeeAccrued: _fee_accrued,
+    e.FeeCharged: _fee_charged,
+    e.InterestCredited: _interest,
+    e.InterestDebited: _interest,
+    e.CashTransferredOut: _cash_out,
+    e.CashTransferredIn: _cash_in,
+    e.SecuritiesTransferredOut: _securities,
+    e.SecuritiesTransferredIn: _securities,
+    e.TransferUndone: _undone,
+    e.AdjustmentPosted: _adjusted,
+}
