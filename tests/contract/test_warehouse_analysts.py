@@ -34,13 +34,16 @@ def when(position: int) -> dict[str, Any]:
     return {"position": position, "recorded_at": at, "effective_at": at, "committed_at": at}
 
 
-def entry(position: int, rule: str, *lines: tuple[str, str, str, str, str]) -> list[Fact]:
+Line = tuple[str, str, str, str, str]
+
+
+def entry(position: int, rule: str, *lines: Line, value_date: date = DAY) -> list[Fact]:
     """Lines are (account, owner, ref, unit, signed amount)."""
     return [
         PostingFact(
             **when(position), leg=leg, name="test", home="A1", rule=rule, book=account[0],
             account=account, owner=owner, ref=ref, unit=unit, amount=Decimal(amount),
-            trade_date=DAY, value_date=DAY, booking_date=DAY,
+            trade_date=DAY, value_date=value_date, booking_date=DAY,
         )
         for leg, (account, owner, ref, unit, amount) in enumerate(lines)
     ]  # fmt: skip
@@ -56,6 +59,7 @@ def journal() -> list[Fact]:
             11, "J4",
             ("C.STREET", "A1", "T1", X, "100"), ("C.SEC", "A1", "L1", X, "-100"),
             ("C.CASH", "A1", "", "USD", "4990"), ("C.STREET", "A1", "T1", "USD", "-4990"),
+            value_date=DAY + timedelta(days=3),
         ),
         *entry(
             12, "J5",
@@ -71,6 +75,7 @@ def journal() -> list[Fact]:
             32, "J7",
             ("C.SEC", "A1", "L1", X, "40"), ("C.STREET", "A1", "T2", X, "-40"),
             ("C.STREET", "A1", "T2", "USD", "2400"), ("C.CASH", "A1", "", "USD", "-2400"),
+            value_date=DAY + timedelta(days=5),
         ),
     ]  # fmt: skip
 
