@@ -3,7 +3,7 @@
 Status is never stored. Each row says when a status holds; the first that holds is shown. A filled
 order whose trade is busted is no longer FILLED without any event saying so.
 
-Source: FIX 4.4 volume 4, ExecutionReport, the table of OrdStatus precedence with its ranks.
+Source: FIX 4.4, ExecutionReport, the table of OrdStatus precedence with its ranks.
 Within one rank at most one can hold, but for canceled and expired: the client's word goes first.
 """
 

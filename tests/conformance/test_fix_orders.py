@@ -14,7 +14,8 @@ from domain.fix import CxlRejResponseTo, TimeInForce
 from domain.message import Command, Event, Refused, Seen
 from domain.order import commands as c
 from domain.order.commands import VenueStatus
-from tests.conformance.fix_orders import SCENARIOS, Scenario
+from tests.conformance.fix_matrix import Scenario
+from tests.conformance.fix_orders import SCENARIOS
 from tests.unit import orders
 
 CANCEL, REPLACE = CxlRejResponseTo.CANCEL, CxlRejResponseTo.REPLACE
