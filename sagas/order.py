@@ -120,7 +120,7 @@ def _answer(  # noqa: PLR0911 - a table of events
             return (RejectOrder(order_id=order_id, ord_rej_reason=reason, text=text),)
         case CommandRefused() if now.replacing == Phase.REJECTING != before.replacing:
             return (RefuseReplace(order_id=now.order_id, text=event.refusal),)
-        case OrderReplaced() | CancelRejected() if now.phase == Phase.WORKING:
+        case OrderReplaced() | OrderRestated() | CancelRejected() if now.phase == Phase.WORKING:
             return _fit(before, now)
         case _:
             return _proceed(before, now)
@@ -140,8 +140,9 @@ def _proceed(before: Order, now: Order) -> tuple[Command, ...]:
 
 
 def _fit(before: Order, now: Order) -> tuple[Command, ...]:
-    """After a replace, done or rejected: hold what the terms that stand now need."""
-    if before.asked is None or needed(now, now.terms) == now.hold or over(now):
+    """After new terms, or none after all: hold what the terms that stand now need."""
+    changed = (before.terms, before.asked) != (now.terms, now.asked)
+    if not changed or over(now) or needed(now, now.terms) == now.hold:
         return ()
     return (_reserve(now, now.terms),)
 

@@ -5,7 +5,7 @@ is a few figures, so that the row of an ended order stays small.
 """
 
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from enum import StrEnum
 
 from msgspec import Struct
@@ -22,6 +22,7 @@ from domain.account.events import (
 )
 from domain.envelope import Envelope
 from domain.fix import CxlRejResponseTo, Side
+from domain.money import EXACT, ZERO, round_money
 from domain.order.events import (
     CancelRejected,
     OrderAccepted,
@@ -37,8 +38,6 @@ from domain.order.events import (
     TradeCanceled,
 )
 from domain.saga import CommandRefused, DeadlinePassed
-
-ZERO = Decimal(0)
 
 
 class Phase(StrEnum):
@@ -104,7 +103,7 @@ def evolve(state: Order, arrived: Envelope) -> Order:  # noqa: PLR0911 - a table
         case DeadlinePassed():
             return replace(state, quiet_since=None)
         case OrderFilled() | TradeCanceled() | TradeBooked() | TradeBusted() | LotsSelected():
-            return _traded(state, arrived.event)
+            return _ask(_traded(state, arrived.event))
         case FundsReserved() | HoldReleased():
             return _held(state, arrived.event)
         case _:
@@ -113,9 +112,13 @@ def evolve(state: Order, arrived: Envelope) -> Order:  # noqa: PLR0911 - a table
 
 def over(state: Order) -> bool:
     """The order has ended or is filled, and every fill is booked and every bust undone."""
-    under_way = any(t.booked is None or t.busted for t in state.trades.values())
     filled = state.asked is None and done(state) >= state.terms.qty > 0
-    return not under_way and (state.phase == Phase.ENDED or filled)
+    return not under_way(state) and (state.phase == Phase.ENDED or filled)
+
+
+def under_way(state: Order) -> bool:
+    """A fill is not booked yet, or a bust not undone."""
+    return any(t.booked is None or t.busted for t in state.trades.values())
 
 
 def done(state: Order) -> Decimal:
@@ -124,11 +127,13 @@ def done(state: Order) -> Decimal:
 
 
 def needed(state: Order, terms: Terms) -> Decimal:
-    """What the account holds for the rest of an order under `terms`: shares, or cash pro rata."""
-    rest = max(terms.qty - done(state), ZERO)
-    if state.side != Side.BUY:
-        return rest
-    return terms.amount * rest / terms.qty if terms.qty else ZERO
+    """What the account holds under `terms` for what its bookings leave open: shares, or cash.
+
+    Its own rule, on its own figures: bookings, busts and holds are events of one stream.
+    """
+    booked = sum((t.qty for t in state.trades.values() if t.booked), ZERO)
+    rest = max(terms.qty - booked, ZERO)
+    return rest if state.side != Side.BUY else _share(state, terms, rest)
 
 
 def _released(state: Order, at: datetime) -> Order:
@@ -144,8 +149,9 @@ def _held(state: Order, event: FundsReserved | HoldReleased) -> Order:
     state = replace(state, hold=event.amount)
     if state.phase == Phase.RESERVING:
         return replace(state, phase=Phase.RELEASING)
-    if state.replacing == Phase.RESERVING:
-        return replace(state, replacing=Phase.RELEASING)
+    if state.replacing == Phase.RESERVING and state.asked:
+        answers = event.amount == needed(state, state.asked)  # not an earlier replace's rest
+        return replace(state, replacing=Phase.RELEASING) if answers else state
     return state
 
 
@@ -187,14 +193,27 @@ def _replacing(state: Order, event: object) -> Order:
         case CommandRefused(command="ReserveForOrder") if state.replacing == Phase.RESERVING:
             return replace(state, replacing=Phase.REJECTING)
         case OrderRestated(qty=Decimal() as qty):
-            return replace(state, terms=Terms(qty, state.terms.amount))
+            return replace(state, terms=Terms(qty, _share(state, state.terms, qty)))
         case _:
             return state
 
 
+def _share(state: Order, terms: Terms, qty: Decimal) -> Decimal:
+    """The amount of `terms` in proportion to a part of their quantity."""
+    if not terms.qty:
+        return ZERO
+    share = EXACT.divide(EXACT.multiply(terms.amount, qty), terms.qty)
+    return round_money(share, state.currency, ROUND_UP)
+
+
 def _ask(state: Order) -> Order:
-    """Start on a pending replace, once the order itself has left."""
-    if state.asked is None or state.phase != Phase.WORKING:
+    """Start on a pending replace, once the order itself has left and its fills are booked.
+
+    The account's figures then are those known here, so that a hold asked for is one it lacks:
+    there will be an answer.
+    """
+    waits = state.asked is not None and state.replacing == Phase.NONE
+    if not waits or state.phase != Phase.WORKING or under_way(state) or state.asked is None:
         return state
     larger = needed(state, state.asked) > state.hold
     return replace(state, replacing=Phase.RESERVING if larger else Phase.RELEASING)
@@ -211,6 +230,7 @@ def _booked(trade: TradeBooked) -> Booked:
         charges=trade.charges,
         lots=trade.lots,
         trade_date=trade.trade_date,
+        accrued_interest=trade.accrued_interest,
     )
 
 

@@ -1,20 +1,23 @@
 """Payout: send a withdrawal that the account holds the money for, and watch until the bank answers.
 
     requested -> sending -sent-> sent -completed-> completed* -returned-> returned*
-        |                         |`-rejected-> rejected* (money back)
-        `-cancelled-> cancelled*   `-5 days of silence-> overdue (a case) -> completed* | rejected*
+        | |                       |`-rejected-> rejected* (money back)
+        | `-refused-> cancelling   `-5 days of silence-> overdue (a case) -> completed* | rejected*
+        `-cancelled-> cancelled*
 
 The bank's answers reach the account through its gateway. A payment is never sent again under a
 new id: what the bank does not answer becomes a case, the deadline `unanswered` on the saga's
-stream. A refused sending (the withdrawal was cancelled first) needs no compensation: nothing left.
+stream. The compensation of the hold is CancelWithdrawal: the account was blocked between the
+request and the sending.
 """
 
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from domain.account.commands import SendWithdrawal
+from domain.account.commands import CancelWithdrawal, SendWithdrawal
 from domain.account.events import (
     WithdrawalCancelled,
     WithdrawalCompleted,
@@ -30,23 +33,24 @@ from sagas.ports import Deadline, correlation
 
 NAME, VERSION = "payout", 1
 ANSWER_WITHIN = timedelta(days=5)  # a weekend with a holiday beside it
-COMMANDS: tuple[type[Command], ...] = (SendWithdrawal,)
+COMMANDS: tuple[type[Command], ...] = (SendWithdrawal, CancelWithdrawal)
 
 
 class Step(StrEnum):
     NONE = ""
     SENDING = "sending"
+    CANCELLING = "cancelling"
     SENT = "sent"
     OVERDUE = "overdue"
     COMPLETED = "completed"
     REJECTED = "rejected"
     RETURNED = "returned"
     CANCELLED = "cancelled"
-    REFUSED = "refused"
 
 
-class Payout(Struct, frozen=True):
+class Payout(Struct, frozen=True, kw_only=True):
     step: Step = Step.NONE
+    account_id: str = ""
     sent_at: datetime | None = None
 
 
@@ -76,23 +80,27 @@ _ENDS: dict[type, Step] = {
 
 def evolve(state: Payout, arrived: Envelope) -> Payout:
     match arrived.event:
-        case WithdrawalRequested():
-            return Payout(Step.SENDING)
+        case WithdrawalRequested(account_id=account_id):
+            return Payout(step=Step.SENDING, account_id=account_id)
         case WithdrawalSent():
-            return Payout(Step.SENT, arrived.effective_at)
+            return replace(state, step=Step.SENT, sent_at=arrived.effective_at)
         case DeadlinePassed() if state.step == Step.SENT:
-            return Payout(Step.OVERDUE, state.sent_at)
-        case CommandRefused() if state.step == Step.SENDING:
-            return Payout(Step.REFUSED)
+            return replace(state, step=Step.OVERDUE)
+        case CommandRefused(command="SendWithdrawal") if state.step == Step.SENDING:
+            return replace(state, step=Step.CANCELLING)
         case event:
-            end = _ENDS.get(type(event))
-            return Payout(end, state.sent_at) if end else state
+            return replace(state, step=_ENDS.get(type(event), state.step))
 
 
 def react(state: Payout, arrived: Envelope) -> tuple[Command, ...]:
     match arrived.event:
         case WithdrawalRequested(account_id=account_id, payment_id=payment_id):
             return (SendWithdrawal(account_id=account_id, payment_id=payment_id),)
+        case CommandRefused(command="SendWithdrawal", saga_id=payment_id, refusal=why):
+            if state.step != Step.SENDING:
+                return ()
+            account_id = state.account_id
+            return (CancelWithdrawal(account_id=account_id, payment_id=payment_id, reason=why),)
         case _:
             return ()
 
@@ -104,4 +112,4 @@ def due(state: Payout) -> Deadline | None:
 
 
 def ended(state: Payout) -> bool:
-    return state.step not in (Step.NONE, Step.SENDING, Step.SENT, Step.OVERDUE)
+    return state.step in _ENDS.values()

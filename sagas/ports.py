@@ -165,3 +165,8 @@ def correlation(name: str, fields: Mapping[type[Event], str]) -> Callable[[Envel
 def within(owner: str, item: str) -> str:
     """The saga id of an item whose id is unique within its owner only; at most 61 characters."""
     return f"{item[:40]}_{sha256(f'{len(owner)}:{owner}:{item}'.encode()).hexdigest()[:20]}"
+
+
+def message_id(arrived: Envelope, saga: str, index: int) -> str:
+    """Names a saga's command after the event that caused it; unique over all sagas."""
+    return f"{arrived.source}#{saga}.{index}"

@@ -14,7 +14,7 @@ import msgspec
 from domain.envelope import Envelope
 from domain.message import Command
 from domain.saga import CommandRefused
-from sagas.ports import Kept, Owed, Saga, SagaKey, Saved
+from sagas.ports import Kept, Owed, Saga, SagaKey, Saved, message_id
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 
@@ -47,9 +47,9 @@ def advance(
     answered: set[str] = set()
     by_name = {saga.NAME: saga for saga in sagas}
     for arrived in page:
-        for message_id in _answered(arrived):
-            owed.pop(message_id, None)
-            answered.add(message_id)
+        for known in _answered(arrived):
+            owed.pop(known, None)
+            answered.add(known)
         for saga in sagas:
             if arrived.position > positions[saga.NAME]:
                 _step(saga, arrived, rows, states=states, owed=owed)
@@ -82,11 +82,6 @@ def commands_of(sagas: Iterable[Saga]) -> dict[str, type[Command]]:
 
 def command(owed: Owed, known: Mapping[str, type[Command]]) -> Command:
     return msgspec.json.decode(owed.body, type=known[owed.command])
-
-
-def message_id(arrived: Envelope, saga: str, index: int) -> str:
-    """Names a saga's command after the event that caused it; unique over all sagas."""
-    return f"{arrived.source}#{saga}.{index}"
 
 
 def _step(

@@ -8,10 +8,11 @@
 One saga per obligation: a reverse one starts with its own instruction. The custodian is told at
 once and acts on the settlement date. Charges are no part of it: the street is owed gross and
 accrued interest. The compensation of an instruction is its cancellation, of a settled one its
-reverse; a denied cancellation leaves the obligation open, and settlement wins over both.
+reverse. Where a busted trade settles all the same (the cancellation came too late, or was denied)
+the account has no obligation left to book it on and refuses: what came is sent back.
 """
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from enum import StrEnum
 
@@ -19,11 +20,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.account.commands import RecordFailing, SettleObligation
-from domain.account.events import TradeBooked, TradeBusted
+from domain.account.events import ObligationSettled, TradeBooked, TradeBusted
 from domain.envelope import Envelope
 from domain.fix import Side
 from domain.message import Command
-from domain.saga import DeadlinePassed
+from domain.saga import CommandRefused, DeadlinePassed
 from domain.settlement.commands import CancelSettlement, InstructSettlement, MarkFailing
 from domain.settlement.events import (
     SettlementCancelled,
@@ -31,7 +32,7 @@ from domain.settlement.events import (
     SettlementFailing,
     SettlementInstructed,
 )
-from sagas.ports import Deadline, correlation
+from sagas.ports import Deadline, correlation, message_id, within
 
 NAME, VERSION = "settlement", 1
 CLOSE = time(23, 0, tzinfo=UTC)  # after the last settlement cycle of any market we trade
@@ -54,10 +55,11 @@ class Step(StrEnum):
 
 class Obligation(Struct, frozen=True, kw_only=True):
     step: Step = Step.NONE
-    settl_date: date | None = None
-    country: str = ""
+    instructed: InstructSettlement | None = None
     rest_qty: Decimal = Decimal(0)
     busted: bool = False  # its trade did not happen: cancelled, or reversed, and not chased
+    booking: dict[str, SettleObligation] = {}  # confirmed and not booked yet, by message id
+    returned: int = 0  # parts sent back so far
 
 
 INITIAL = Obligation()
@@ -67,6 +69,7 @@ correlate = correlation(
     {
         TradeBooked: "trade_id",
         TradeBusted: "trade_id",
+        ObligationSettled: "obligation_id",
         SettlementInstructed: "obligation_id",
         SettlementConfirmed: "obligation_id",
         SettlementFailing: "obligation_id",
@@ -79,24 +82,32 @@ def evolve(  # noqa: PLR0911 - a table of events
     state: Obligation, arrived: Envelope
 ) -> Obligation:
     match arrived.event:
-        case TradeBooked(settl_date=on, qty=qty) | SettlementInstructed(settl_date=on, qty=qty):
-            step = state.step or Step.OPEN
-            return replace(state, step=step, settl_date=on, rest_qty=qty)
-        case SettlementConfirmed(rest_qty=rest):
-            return replace(state, step=state.step if rest else Step.SETTLED, rest_qty=rest)
-        case SettlementFailing(rest_qty=rest) if state.step == Step.OPEN:
-            return replace(state, step=Step.FAILING, rest_qty=rest)
+        case TradeBooked() as trade:
+            return _opened(state, _instruct(trade))
+        case SettlementInstructed() as event:
+            return _opened(state, _as_instructed(event))
+        case SettlementConfirmed(rest_qty=rest) as told:
+            step = state.step if rest else Step.SETTLED
+            booking = state.booking | {message_id(arrived, NAME, 0): _settle(told)}
+            return replace(state, step=step, rest_qty=rest, booking=booking)
+        case ObligationSettled(confirmation_id=booked):
+            return replace(state, booking=_without(state.booking, booked))
+        case SettlementFailing() | DeadlinePassed() if state.step == Step.OPEN:
+            return replace(state, step=Step.FAILING)
         case SettlementCancelled() if state.step != Step.SETTLED:
             return replace(state, step=Step.CANCELLED)
         case TradeBusted():
             return replace(state, busted=True)
-        case DeadlinePassed() if state.step == Step.OPEN:
-            return replace(state, step=Step.FAILING)
+        case CommandRefused(refused_id=refused_id) if part := state.booking.get(refused_id):
+            booking = _without(state.booking, part.confirmation_id)
+            return replace(state, booking=booking, returned=state.returned + state.busted)
         case _:
             return state
 
 
-def react(state: Obligation, arrived: Envelope) -> tuple[Command, ...]:
+def react(  # noqa: PLR0911 - a table of events
+    state: Obligation, arrived: Envelope
+) -> tuple[Command, ...]:
     match arrived.event:
         case TradeBooked() as trade:
             return (_instruct(trade),)
@@ -113,21 +124,32 @@ def react(state: Obligation, arrived: Envelope) -> tuple[Command, ...]:
                     whose=told.whose,
                 ),
             )
-        case DeadlinePassed(saga_id=obligation_id) if state.step == Step.OPEN and not state.busted:
-            reason, on = "unsettled_at_close", state.settl_date
-            return (MarkFailing(obligation_id=obligation_id, reason=reason, close_of=on),)
+        case DeadlinePassed(saga_id=obligation_id, name=name, due_at=at):
+            if due(state) != Deadline(at, name):
+                return ()
+            return (MarkFailing(obligation_id=obligation_id, reason=name, close_of=at.date()),)
+        case CommandRefused(refused_id=refused_id) if state.busted:
+            part = state.booking.get(refused_id)
+            return (_send_back(state, part),) if part else ()
         case _:
             return ()
 
 
 def due(state: Obligation) -> Deadline | None:
-    if state.step != Step.OPEN or state.busted or state.settl_date is None:
+    if state.step != Step.OPEN or state.busted or state.instructed is None:
         return None
-    return Deadline(datetime.combine(state.settl_date, CLOSE), "unsettled_at_close")
+    close = datetime.combine(state.instructed.settl_date, CLOSE)
+    return Deadline(close, "unsettled_at_close")
 
 
 def ended(state: Obligation) -> bool:
-    return state.step in (Step.SETTLED, Step.CANCELLED)
+    return state.step in (Step.SETTLED, Step.CANCELLED) and not state.booking
+
+
+def _opened(state: Obligation, instruction: InstructSettlement) -> Obligation:
+    if state.instructed is not None:
+        return state
+    return replace(state, step=Step.OPEN, instructed=instruction, rest_qty=instruction.qty)
 
 
 def _instruct(trade: TradeBooked) -> InstructSettlement:
@@ -167,7 +189,7 @@ def _undo(bust: TradeBusted) -> tuple[Command, ...]:
         obligation_id=bust.reverse_id,
         account_id=bust.account_id,
         isin=bust.isin,
-        side=Side.SELL if bust.side == Side.BUY else Side.BUY,
+        side=_other(bust.side),
         qty=bust.reverse_qty,
         amount=bust.reverse_amount,
         currency=bust.currency,
@@ -175,3 +197,48 @@ def _undo(bust: TradeBusted) -> tuple[Command, ...]:
         settl_date=bust.settl_date or bust.trade_date,
     )
     return (*out, reverse)
+
+
+def _send_back(state: Obligation, part: SettleObligation) -> InstructSettlement:
+    """A part of a busted trade that settled: the same, the other way round, on the same day."""
+    was = state.instructed
+    assert was is not None  # nothing settles that was not instructed
+    return InstructSettlement(
+        obligation_id=within(was.obligation_id, f"{was.obligation_id}.back{state.returned + 1}"),
+        account_id=was.account_id,
+        instrument_id=was.instrument_id,
+        isin=was.isin,
+        side=_other(was.side),
+        qty=part.qty,
+        amount=part.amount,
+        currency=was.currency,
+        trade_date=was.trade_date,
+        settl_date=part.value_date,
+        country=was.country,
+    )
+
+
+def _without(
+    booking: dict[str, SettleObligation], confirmation_id: str
+) -> dict[str, SettleObligation]:
+    return {k: part for k, part in booking.items() if part.confirmation_id != confirmation_id}
+
+
+def _as_instructed(event: SettlementInstructed) -> InstructSettlement:
+    return InstructSettlement(
+        obligation_id=event.obligation_id,
+        account_id=event.account_id,
+        instrument_id=event.instrument_id,
+        isin=event.isin,
+        side=event.side,
+        qty=event.qty,
+        amount=event.amount,
+        currency=event.currency,
+        trade_date=event.trade_date,
+        settl_date=event.settl_date,
+        country=event.country,
+    )
+
+
+def _other(side: Side) -> Side:
+    return Side.SELL if side == Side.BUY else Side.BUY

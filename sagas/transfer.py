@@ -1,10 +1,11 @@
 """Transfer: what one account gave, another takes; or the first has it back.
 
-    cash_out | securities_out -> receiving -cash_in | securities_in-> received*
-                                    `-refused-> undoing -undone-> undone*
+    cash_out | securities_out -> receiving -cash_in | securities_in-> received -completed-> *
+                                    `-refused-> undoing -undone-> *
 
-The compensation of the first half is UndoTransfer, which the giving account cannot refuse. In
-between the value rests in C.XFER[transfer].
+The compensation of the first half is UndoTransfer, which the giving account cannot refuse while
+the transfer is under way. In between the value rests in C.XFER[transfer]. Lots travel as the giver
+moved them; the receiver turns their sign.
 """
 
 from enum import StrEnum
@@ -12,22 +13,32 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.account.commands import ReceiveCash, ReceiveSecurities, UndoTransfer
+from domain.account.commands import (
+    CompleteTransfer,
+    ReceiveCash,
+    ReceiveSecurities,
+    UndoTransfer,
+)
 from domain.account.events import (
     CashTransferredIn,
     CashTransferredOut,
     SecuritiesTransferredIn,
     SecuritiesTransferredOut,
+    TransferCompleted,
     TransferUndone,
 )
 from domain.envelope import Envelope
-from domain.lots import LotMove
 from domain.message import Command
 from domain.saga import CommandRefused
 from sagas.ports import Deadline, correlation, within
 
 NAME, VERSION = "transfer", 1
-COMMANDS: tuple[type[Command], ...] = (ReceiveCash, ReceiveSecurities, UndoTransfer)
+COMMANDS: tuple[type[Command], ...] = (
+    ReceiveCash,
+    ReceiveSecurities,
+    CompleteTransfer,
+    UndoTransfer,
+)
 RECEIVING = frozenset({"ReceiveCash", "ReceiveSecurities"})
 
 
@@ -36,6 +47,7 @@ class Step(StrEnum):
     RECEIVING = "receiving"
     UNDOING = "undoing"
     RECEIVED = "received"
+    COMPLETED = "completed"
     UNDONE = "undone"
 
 
@@ -51,7 +63,12 @@ INITIAL = Transfer()
 def correlate(arrived: Envelope) -> str | None:
     """By the giving account and the transfer id, which is unique within it only."""
     match arrived.event:
-        case CashTransferredOut() | SecuritiesTransferredOut() | TransferUndone() as e:
+        case (
+            CashTransferredOut()
+            | SecuritiesTransferredOut()
+            | TransferCompleted()
+            | TransferUndone() as e
+        ):
             return within(e.account_id, e.transfer_id)
         case CashTransferredIn() | SecuritiesTransferredIn() as e:
             return within(e.from_account_id, e.transfer_id)
@@ -65,6 +82,8 @@ def evolve(state: Transfer, arrived: Envelope) -> Transfer:
             return Transfer(step=Step.RECEIVING, account_id=e.account_id, transfer_id=e.transfer_id)
         case CashTransferredIn() | SecuritiesTransferredIn():
             return replace(state, step=Step.RECEIVED)
+        case TransferCompleted():
+            return replace(state, step=Step.COMPLETED)
         case TransferUndone():
             return replace(state, step=Step.UNDONE)
         case CommandRefused(command=name) if name in RECEIVING and state.step == Step.RECEIVING:
@@ -87,6 +106,8 @@ def react(state: Transfer, arrived: Envelope) -> tuple[Command, ...]:
             )
         case SecuritiesTransferredOut() as e:
             return (_receive(e),)
+        case CashTransferredIn() | SecuritiesTransferredIn() as e:
+            return (CompleteTransfer(account_id=e.from_account_id, transfer_id=e.transfer_id),)
         case CommandRefused(command=name, refusal=why) if name in RECEIVING:
             if state.step != Step.RECEIVING:
                 return ()
@@ -101,7 +122,7 @@ def due(state: Transfer) -> Deadline | None:
 
 
 def ended(state: Transfer) -> bool:
-    return state.step in (Step.RECEIVED, Step.UNDONE)
+    return state.step in (Step.COMPLETED, Step.UNDONE)
 
 
 def _receive(out: SecuritiesTransferredOut) -> ReceiveSecurities:
@@ -112,13 +133,9 @@ def _receive(out: SecuritiesTransferredOut) -> ReceiveSecurities:
         instrument_id=out.instrument_id,
         isin=out.isin,
         currency=out.currency,
-        lots=tuple(_reversed(lot) for lot in out.lots),
+        lots=out.lots,
+        base_currency=out.base_currency,
     )
-
-
-def _reversed(lot: LotMove) -> LotMove:
-    """What left as a disposal arrives as an acquisition at the same cost and date."""
-    return replace(lot, qty=-lot.qty, cost=-lot.cost, cost_base=-lot.cost_base)
 
 
 _own = correlation(NAME, {})
