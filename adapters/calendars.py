@@ -8,6 +8,7 @@ Sources: Federal Reserve Bank holidays (a holiday on a Sunday moves to Monday, o
 does not move); ECB press releases of 1999-03-31, 1999-07-15 and 2000-12-14 (TARGET).
 """
 
+import warnings
 from calendar import monthrange
 from collections.abc import Callable, Iterable
 from datetime import date, timedelta
@@ -36,7 +37,9 @@ def sessions(mic: str, until: date, since: date = FROM) -> tuple[date, ...]:
     """The trading days of an exchange, ascending, from `since` to `until`."""
     from exchange_calendars import get_calendar  # noqa: PLC0415  two seconds, once
 
-    calendar = get_calendar(mic, start=since.isoformat(), end=until.isoformat())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of pandas about how the library calls it
+        calendar = get_calendar(mic, start=since.isoformat(), end=until.isoformat())
     return tuple(session.date() for session in calendar.sessions)
 
 

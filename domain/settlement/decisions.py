@@ -1,9 +1,10 @@
 """What becomes of a settlement instruction's commands."""
 
+from decimal import Decimal
 from typing import assert_never
 
-from domain.message import Decision, Refusal, Seen, refused
-from domain.money import plain, round_money
+from domain.message import Decision, Refusal, Refused, Seen, refused
+from domain.money import QTY_DECIMALS, is_exact, is_money, money, plain
 from domain.settlement.commands import (
     CancelSettlement,
     InstructSettlement,
@@ -29,7 +30,7 @@ from domain.settlement.state import ZERO, Settlement
 
 class SettlementRefusal(Refusal):
     SETTLEMENT_UNKNOWN = "settlement_unknown"
-    CONFIRMATION_UNUSABLE = "confirmation_unusable"
+    SETTLEMENT_UNUSABLE = "settlement_unusable"
 
 
 def decide(command: SettlementCommand, state: Settlement, seen: Seen) -> Decision:
@@ -56,6 +57,9 @@ def _instruct(command: InstructSettlement, state: Settlement) -> Decision:
     """Once per obligation; the same again changes nothing."""
     if state.account_id:
         return ()
+    fault = _fault(command.qty, command.amount, command.currency)
+    if fault is not None:
+        return fault
     return (
         SettlementInstructed(
             obligation_id=command.obligation_id,
@@ -63,7 +67,7 @@ def _instruct(command: InstructSettlement, state: Settlement) -> Decision:
             isin=command.isin,
             side=command.side,
             qty=plain(command.qty),
-            amount=command.amount,
+            amount=money(command.amount, command.currency),
             currency=command.currency,
             trade_date=command.trade_date,
             settl_date=command.settl_date,
@@ -96,9 +100,9 @@ def _confirm(command: RecordSettlementConfirmation, state: Settlement) -> Decisi
     if command.confirmation_id in state.confirmation_ids:
         return ()
     qty, amount = command.qty, command.amount
-    if not (qty.is_finite() and qty > 0 and amount.is_finite() and amount >= 0):
-        unusable = SettlementRefusal.CONFIRMATION_UNUSABLE
-        return refused(unusable, qty=qty, amount=amount)
+    fault = _fault(qty, amount, state.currency)
+    if fault is not None:
+        return fault
     rest = max(state.rest_qty - qty, ZERO)
     return (
         SettlementConfirmed(
@@ -106,7 +110,7 @@ def _confirm(command: RecordSettlementConfirmation, state: Settlement) -> Decisi
             account_id=state.account_id,
             confirmation_id=command.confirmation_id,
             qty=plain(qty),
-            amount=round_money(amount, state.currency),
+            amount=money(amount, state.currency),
             value_date=command.value_date,
             rest_qty=plain(rest),
             partial=_partial(state, rest > ZERO),
@@ -114,6 +118,14 @@ def _confirm(command: RecordSettlementConfirmation, state: Settlement) -> Decisi
             after_cancel=state.cancelled,
         ),
     )
+
+
+def _fault(qty: Decimal, amount: Decimal, currency: str) -> Refused | None:
+    """Figures that cannot be true of any settlement: the gateway parks the message."""
+    if is_exact(qty, QTY_DECIMALS) and qty > 0 and is_money(amount, currency) and amount >= 0:
+        return None
+    unusable = SettlementRefusal.SETTLEMENT_UNUSABLE
+    return refused(unusable, qty=qty, amount=amount, currency=currency)
 
 
 def _partial(state: Settlement, leaves_rest: bool) -> Partial:

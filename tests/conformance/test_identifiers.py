@@ -1,0 +1,20 @@
+"""What is an identifier passes, what is nearly one does not."""
+
+import pytest
+
+from domain import identifiers
+from tests.conformance.identifiers import CASES, Case
+
+CHECKS = {
+    "id": identifiers.is_id,
+    "isin": identifiers.is_isin,
+    "lei": identifiers.is_lei,
+    "mic": identifiers.is_mic,
+    "country": identifiers.is_country,
+    "iban": identifiers.is_iban,
+}
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.kind}: {case.why}")
+def test_an_identifier_is_told_from_a_near_miss(case: Case) -> None:
+    assert CHECKS[case.kind](case.text) is case.valid
