@@ -1,0 +1,110 @@
+"""Connections to the log's Postgres: their settings, its schema, and what their errors mean."""
+
+import asyncio
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection, errors
+from psycopg.conninfo import conninfo_to_dict
+
+from adapters import postgres_arrays
+from adapters.recorder import Unavailable
+
+Row = tuple[Any, ...]
+SCHEMA = Path(__file__).with_name("log_schema.sql").read_text()
+SCHEMA_MARK = sha256(SCHEMA.encode()).hexdigest()
+SCHEMA_LOCK = 7308332154838212456
+CONNECT_S = 5
+
+# Every query here goes by an index. The planner must not fall for a sequential scan because a
+# table was small, or empty, when the statement was prepared.
+SETTINGS = (
+    "-c timezone=UTC -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+    " -c jit=off -c default_transaction_isolation=read\\ committed"
+    " -c idle_in_transaction_session_timeout=10s"
+)
+_LOST = {"57P01", "57P02", "57P03", "57P04", "57P05"}  # shut down, crashed, starting, dropped, idle
+
+
+def connection_arguments(url: str) -> dict[str, Any]:
+    """What every connection of the log is opened with; the URL's own options come last."""
+    given = str(conninfo_to_dict(url).get("options") or "")
+    return {
+        "autocommit": True,
+        "prepare_threshold": 0,
+        "connect_timeout": CONNECT_S,
+        "application_name": "tidemark log",
+        "options": f"{SETTINGS} {given}".rstrip(),
+    }
+
+
+async def open_connection(url: str) -> AsyncConnection[Row]:
+    connection = await AsyncConnection.connect(url, **connection_arguments(url))
+    postgres_arrays.register(connection)
+    return connection
+
+
+async def ensure_schema(connection: AsyncConnection[Row]) -> None:
+    """Make or update the schema `log`; any number of processes may do so at once."""
+    if await _schema_mark(connection) == SCHEMA_MARK:
+        return
+    async with connection.transaction():
+        await connection.execute("select pg_advisory_xact_lock(%s)", (SCHEMA_LOCK,))
+        if await _schema_mark(connection) != SCHEMA_MARK:
+            await connection.execute("set local enable_seqscan = on")
+            await connection.execute(SCHEMA.encode(), prepare=False)
+            await connection.execute(f"comment on schema log is '{SCHEMA_MARK}'".encode())
+
+
+def is_lost(error: psycopg.Error) -> bool:
+    """Whether the connection is gone, so that nobody knows what became of the statement."""
+    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return False
+    state = error.sqlstate
+    return state is None or state in _LOST or state.startswith("08")
+
+
+def unavailable(error: Exception) -> Unavailable:
+    """One line for people, whatever the server had to say."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    match error:
+        case errors.DiskFull():
+            return Unavailable(f"the event log's disk is full: {text}")
+        case errors.ReadOnlySqlTransaction():
+            return Unavailable(f"the event log's database is read-only: {text}")
+        case psycopg.Error() if not is_lost(error):
+            return Unavailable(f"the event log's database refused: {text}")
+        case _:
+            return Unavailable(f"the event log's database cannot be reached: {text}")
+
+
+@contextmanager
+def reply_within(connection: AsyncConnection[Row], seconds: float) -> Iterator[None]:
+    """Cut the connection when no reply comes; the statement then fails as a lost connection.
+
+    Cancelling would not do: it waits for the answer of a server that does not answer.
+    """
+    watchdog = asyncio.get_running_loop().call_later(seconds, _cut, connection.fileno())
+    try:
+        yield
+    finally:
+        watchdog.cancel()
+
+
+async def _schema_mark(connection: AsyncConnection[Row]) -> object:
+    found = await connection.execute(
+        "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = 'log'"
+    )
+    row = await found.fetchone()
+    return row[0] if row else None
+
+
+def _cut(descriptor: int) -> None:
+    with socket.socket(fileno=os.dup(descriptor)) as wire:
+        wire.shutdown(socket.SHUT_RDWR)

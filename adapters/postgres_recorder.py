@@ -1,0 +1,222 @@
+"""The event log on Postgres: the recorder port over the schema `log` (log_schema.sql).
+
+Appends go over one connection in the order they come (postgres_append); reads have a small pool
+of their own and never queue behind them; waiting has a listening connection (postgres_tail).
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from psycopg import AsyncConnection, Error
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from adapters import postgres_arrays
+from adapters.postgres_append import HEADS, MESSAGES, Appender
+from adapters.postgres_arrays import Bytes, Ints, Texts
+from adapters.postgres_lane import BACKOFF_MAX_S, BACKOFF_S
+from adapters.postgres_link import Row, connection_arguments, is_lost, reply_within, unavailable
+from adapters.postgres_tail import Tail
+from adapters.recorder import Message, Result, SnapshotRow, Stored, StreamRead, Write, Written
+
+READERS_MAX = 4
+REPLY_S = 30.0
+RETRY_S = 10.0
+PRUNE_MAX = 50_000  # messages forgotten in one transaction
+POSITION_MAX = 2**63 - 1
+VERSION_MAX = 2**31 - 1
+
+AFTER = """
+    select position, stream, version, name, state, hash, committed_at from log.events
+    where position > %s and position <= %s order by position limit %s
+"""
+SELECT = """
+    select position, stream, version, name, state, hash, committed_at from log.events
+    where stream = %s and version > %s order by version limit %s
+"""
+READ = """
+    with kept as materialized (
+        select s.stream, s.version, s.hash, s.state
+        from unnest(%s) as asked(stream) join log.snapshots s
+        on s.stream = asked.stream and s.domain_hash = %s)
+    select null::bigint, stream, version, null, state, hash, null::timestamptz from kept
+    union all
+    select e.* from unnest(%s) as asked(stream) cross join lateral (
+        select position, stream, version, name, state, hash, committed_at from log.events
+        where events.stream = asked.stream and events.version > coalesce(
+            (select kept.version from kept where kept.stream = asked.stream), 0)
+        order by version) as e
+"""
+PRUNE = """
+    with old as (
+        select stream, message_id from log.messages where not keep and bound_at < %s limit %s)
+    delete from log.messages m using old
+    where m.stream = old.stream and m.message_id = old.message_id
+"""
+SAVE = """
+    insert into log.snapshots (stream, domain_hash, version, hash, state)
+    select * from unnest(%s, %s, %s, %s, %s)
+    on conflict (stream, domain_hash) do update
+        set version = excluded.version, hash = excluded.hash, state = excluded.state
+        where snapshots.version < excluded.version
+"""
+
+
+class PostgresRecorder:
+    """`adapters.recorder.Recorder` on a Postgres database. Made by `connect`."""
+
+    def __init__(self, url: str, *, reply_s: float, retry_s: float) -> None:
+        self._reply_s = reply_s
+        self._retry_s = retry_s
+        self._appender = Appender(url, reply_s=reply_s, retry_s=retry_s)
+        self._tail = Tail(url, self._last_position)
+        self._pool = AsyncConnectionPool(
+            url, kwargs=connection_arguments(url), configure=_configure, open=False,
+            min_size=1, max_size=READERS_MAX, timeout=retry_s, reconnect_timeout=retry_s,
+        )  # fmt: skip
+
+    @classmethod
+    async def connect(
+        cls, url: str, *, reply_s: float = REPLY_S, retry_s: float = RETRY_S
+    ) -> "PostgresRecorder":
+        """Open the log in this database, making its schema if it is missing.
+
+        Args:
+            url: anything psycopg takes.
+            reply_s: how long one statement may take before its connection counts as lost.
+            retry_s: how long a lost connection is tried again before `Unavailable`.
+
+        Raises:
+            Unavailable: no such server or database, or not allowed in; one line.
+        """
+        made = cls(url, reply_s=reply_s, retry_s=retry_s)
+        await made._appender.open()
+        await made._pool.open()
+        return made
+
+    async def append(self, batch: Sequence[Write], /, *, clock: datetime) -> Sequence[Result]:
+        results = await self._appender.append(batch, clock)
+        self._tail.advance(max((r.position for r in results if isinstance(r, Written)), default=0))
+        return results
+
+    async def read(
+        self, streams: Sequence[str], /, *, domain_hash: str = ""
+    ) -> Mapping[str, StreamRead]:
+        wanted = Texts.of(list(dict.fromkeys(streams)))
+        snapshots: dict[str, SnapshotRow] = {}
+        events: dict[str, list[Stored]] = {}
+        for row in await self._rows(READ, wanted, domain_hash, wanted):
+            if row[0] is None:
+                snapshots[row[1]] = SnapshotRow(row[1], row[2], row[5], domain_hash, row[4])
+            else:
+                events.setdefault(row[1], []).append(Stored._make(row))
+        found: dict[str, StreamRead] = {}
+        for stream in snapshots.keys() | events.keys():
+            rest = sorted(events.get(stream, ()), key=_version)
+            found[stream] = StreamRead(snapshots.get(stream), rest)
+        self._appender.reached({s: r.events[-1].version for s, r in found.items() if r.events})
+        return found
+
+    async def after(
+        self, position: int, /, *, limit: int, until: int | None = None
+    ) -> Sequence[Stored]:
+        last = POSITION_MAX if until is None else until
+        return [Stored._make(row) for row in await self._rows(AFTER, position, last, limit)]
+
+    async def select(
+        self, stream: str, /, *, after_version: int = 0, limit: int | None = None
+    ) -> Sequence[Stored]:
+        most = VERSION_MAX if limit is None else limit
+        return [Stored._make(r) for r in await self._rows(SELECT, stream, after_version, most)]
+
+    async def last(self) -> tuple[int, datetime | None]:
+        [(position, committed_at)] = await self._rows("select position, committed_at from log.head")
+        return position, committed_at
+
+    async def position_at(self, known_at: datetime, /) -> int:
+        [(position,)] = await self._rows("select log.position_at(%s)", known_at)
+        return int(position)
+
+    async def heads(self, streams: Sequence[str], /) -> Mapping[str, tuple[int, bytes]]:
+        rows = await self._rows(HEADS, Texts.of(list(dict.fromkeys(streams))))
+        self._appender.reached({stream: version for stream, version, _ in rows})
+        return {stream: (version, hash_) for stream, version, hash_ in rows}
+
+    async def messages(
+        self, keys: Sequence[tuple[str, str]], /
+    ) -> Mapping[tuple[str, str], Message]:
+        unique = list(dict.fromkeys(keys))
+        rows = await self._rows(
+            MESSAGES, Texts.of([k[0] for k in unique]), Texts.of([k[1] for k in unique])
+        )
+        return {(row[0], row[1]): Message._make(row[2:]) for row in rows}
+
+    async def prune(self, before: datetime, /) -> int:
+        total = 0
+        while True:
+            forgotten = await self._changed(PRUNE, before, PRUNE_MAX)
+            total += forgotten
+            if forgotten < PRUNE_MAX:
+                return total
+
+    async def save_snapshots(self, rows: Sequence[SnapshotRow], /) -> None:
+        newest = {(r.stream, r.domain_hash): r for r in sorted(rows, key=lambda r: r.version)}
+        kept = [newest[key] for key in sorted(newest)]  # one order for all: no deadlock
+        await self._changed(
+            SAVE,
+            Texts.of([r.stream for r in kept]),
+            Texts.of([r.domain_hash for r in kept]),
+            Ints.of([r.version for r in kept]),
+            Bytes.of([r.hash for r in kept]),
+            Bytes.of([r.state for r in kept]),
+        )
+
+    async def drop_snapshots(self) -> None:
+        await self._changed("truncate log.snapshots")
+
+    async def wait(self, position: int, /, *, timeout_s: float) -> bool:
+        return await self._tail.wait(position, timeout_s)
+
+    async def close(self) -> None:
+        await self._tail.close()
+        await self._pool.close()
+        await self._appender.close()
+
+    async def _last_position(self) -> int:
+        return (await self.last())[0]
+
+    async def _rows(self, query: str, *parameters: object) -> list[Row]:
+        return (await self._execute(query, parameters, returns=True))[0]
+
+    async def _changed(self, query: str, *parameters: object) -> int:
+        return (await self._execute(query, parameters, returns=False))[1]
+
+    async def _execute(
+        self, query: str, parameters: Iterable[Any], *, returns: bool
+    ) -> tuple[list[Row], int]:
+        """Run a statement that may safely run twice, again on a lost connection."""
+        now = asyncio.get_running_loop().time
+        deadline, pause = now() + self._retry_s, BACKOFF_S
+        while True:
+            try:
+                async with self._pool.connection() as connection:
+                    cursor = connection.cursor(binary=True)
+                    with reply_within(connection, self._reply_s):
+                        await cursor.execute(query.encode(), tuple(parameters))
+                        rows = await cursor.fetchall() if returns else []
+                    return rows, cursor.rowcount
+            except Error as e:
+                lost = is_lost(e) and not isinstance(e, PoolTimeout)
+                if not lost or now() + pause > deadline:
+                    raise unavailable(e) from e
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, BACKOFF_MAX_S)
+
+
+async def _configure(connection: AsyncConnection[Row]) -> None:
+    postgres_arrays.register(connection)
+
+
+def _version(stored: Stored) -> int:
+    return stored.version
