@@ -1,0 +1,169 @@
+"""The controls at each close (domain.md rule 22), over ledger balances from any source.
+
+The same pure checks run over the balances that Postgres serves, those that ClickHouse sums and
+those folded from the log: all three must agree and pass. The trial balance alone is zero by
+construction, so the counterparties' statements are held against it too.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import NamedTuple
+
+from domain.house import Control
+from domain.ledger import Posting
+
+ZERO = Decimal(0)
+
+
+class Line(NamedTuple):
+    """The key of a ledger balance."""
+
+    account: str
+    owner: str
+    ref: str
+    unit: str
+
+
+Balances = Mapping[Line, Decimal]
+"""Signed sums (+ debit, - credit); a line that is zero need not be there."""
+
+
+def add(balances: dict[Line, Decimal], postings: Iterable[Posting]) -> None:
+    """Fold postings into running balances; lines that become zero leave."""
+    for p in postings:
+        line = Line(p.account, p.owner, p.ref, p.unit)
+        amount = balances.get(line, ZERO) + p.amount
+        if amount:
+            balances[line] = amount
+        else:
+            balances.pop(line, None)
+
+
+def check(
+    balances: Balances,
+    *,
+    bank: Mapping[str, Decimal],
+    custody: Mapping[str, Decimal],
+    open_refs: Mapping[str, frozenset[str]],
+) -> tuple[Control, ...]:
+    """Every control, failed ones included.
+
+    Args:
+        bank: closing booked balance of the client account, by currency, as the bank says.
+        custody: client holdings by ISIN, as the custodian says.
+        open_refs: clearing account ("C.STREET" ...) -> keys of its sagas that are still open.
+    """
+    return (
+        *_books_are_zero(balances),
+        *_zero("C.DUE + H.DUE = 0", _dues(balances)),
+        *_equal("client nostro = bank statement", by_unit(balances, "C.NOSTRO"), bank),
+        *_equal("client depot = custodian", by_unit(balances, "C.DEPOT"), custody),
+        *_client_money_suffices(balances),
+        *_zero("no client covered by another's stock", _short_stock(balances)),
+        *_zero("clearing accounts of ended sagas are zero", _left_over(balances, open_refs)),
+    )
+
+
+def client_money(balances: Balances) -> dict[str, tuple[Decimal, Decimal]]:
+    """Currency -> (requirement, resource).
+
+    Requirement: every client's positive settled cash, receipts not yet identified, payments on
+    their way and taxes held for authorities; a client in debit does not lessen it. Resource: what
+    stands on the segregated account. An excess is the house's to sweep, a shortfall its to fund.
+    """
+    owed: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    requirement: dict[str, Decimal] = defaultdict(Decimal)
+    resource: dict[str, Decimal] = defaultdict(Decimal)
+    for line, amount in balances.items():
+        match line.account:
+            case "C.CASH":
+                owed[line.owner, line.unit] -= amount
+            case "C.STREET" if _is_currency(line.unit):
+                owed[line.owner, line.unit] -= amount
+            case "C.UNALLOC" | "C.PAYOUT" | "C.TAX" | "C.XFER" if _is_currency(line.unit):
+                requirement[line.unit] -= amount
+            case "C.NOSTRO":
+                resource[line.unit] += amount
+    for (_, unit), amount in owed.items():
+        requirement[unit] += max(amount, ZERO)
+    units = sorted(set(requirement) | set(resource))
+    return {u: (requirement[u], resource[u]) for u in units}
+
+
+def by_unit(balances: Balances, account: str) -> dict[str, Decimal]:
+    """One ledger account's balance over all owners and refs, by unit."""
+    out: dict[str, Decimal] = defaultdict(Decimal)
+    for line, amount in balances.items():
+        if line.account == account:
+            out[line.unit] += amount
+    return dict(out)
+
+
+def _books_are_zero(balances: Balances) -> Iterable[Control]:
+    totals: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for line, amount in balances.items():
+        totals[line.account[0], line.unit] += amount
+    for book, name in (("C", "client"), ("H", "house"), ("M", "memo")):
+        yield from _zero(
+            f"{name} book is zero", {u: t for (b, u), t in totals.items() if b == book}
+        )
+
+
+def _dues(balances: Balances) -> dict[str, Decimal]:
+    off = by_unit(balances, "C.DUE")
+    for unit, amount in by_unit(balances, "H.DUE").items():
+        off[unit] = off.get(unit, ZERO) + amount
+    return off
+
+
+def _client_money_suffices(balances: Balances) -> Iterable[Control]:
+    for unit, (requirement, resource) in client_money(balances).items():
+        yield Control(
+            name="client money resource >= requirement",
+            ok=resource >= requirement,
+            expected=requirement,
+            actual=resource,
+            unit=unit,
+        )
+
+
+def _short_stock(balances: Balances) -> dict[str, Decimal]:
+    """By ISIN, how far what lies at the custodian falls short of what clients own settled."""
+    held: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for line, amount in balances.items():
+        if line.account in ("C.SEC", "C.STREET") and not _is_currency(line.unit):
+            held[line.owner, line.unit] -= amount
+    need: dict[str, Decimal] = defaultdict(Decimal)
+    for (_, isin), amount in held.items():
+        need[isin] += max(amount, ZERO)
+    depot = by_unit(balances, "C.DEPOT")
+    return {isin: max(amount - depot.get(isin, ZERO), ZERO) for isin, amount in need.items()}
+
+
+def _left_over(balances: Balances, open_refs: Mapping[str, frozenset[str]]) -> dict[str, Decimal]:
+    return {
+        f"{line.account}[{line.ref}] {line.unit}": amount
+        for line, amount in balances.items()
+        if line.account in open_refs and line.ref not in open_refs[line.account]
+    }
+
+
+def _zero(name: str, figures: Mapping[str, Decimal]) -> Iterable[Control]:
+    return _equal(name, figures, {})
+
+
+def _equal(
+    name: str, ours: Mapping[str, Decimal], theirs: Mapping[str, Decimal]
+) -> Iterable[Control]:
+    """One control a unit; a control that has nothing to compare holds, and says so once."""
+    units = sorted({*ours, *theirs})
+    for unit in units:
+        expected, actual = theirs.get(unit, ZERO), ours.get(unit, ZERO)
+        yield Control(name=name, ok=expected == actual, expected=expected, actual=actual, unit=unit)
+    if not units:
+        yield Control(name=name, ok=True, expected=ZERO, actual=ZERO)
+
+
+def _is_currency(unit: str) -> bool:
+    return len(unit) == 3

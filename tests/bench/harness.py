@@ -1,0 +1,126 @@
+"""The benchmarks' common part: rounds in turn with the peer, medians, ratios, one JSON object.
+
+A row says what was measured, ours and the peer's median over the rounds, and ratio = ours / peer
+(for times: peer / ours), so that more is better everywhere. `goal` is a least ratio, or None for
+what is only reported. The machines are noisy: only ratios of one run mean anything.
+"""
+
+import os
+import platform
+import statistics
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+class Row(NamedTuple):
+    what: str
+    ours: float
+    peer: float | None
+    peer_name: str
+    unit: str  # "events/s" and the like: more is better; "ms", "s": less is better
+    ratio: float | None
+    goal: float | None = None
+    at_most: bool = False  # the goal is an upper bound (an exponent, a slow-down)
+
+    @property
+    def met(self) -> bool | None:
+        if self.goal is None or self.ratio is None:
+            return None
+        return self.ratio <= self.goal if self.at_most else self.ratio >= self.goal
+
+
+def row(
+    what: str,
+    ours: Sequence[float],
+    peer: Sequence[float] | None = None,
+    *,
+    peer_name: str = "",
+    unit: str = "events/s",
+    goal: float | None = None,
+) -> Row:
+    """Medians of the rounds, the ratio that of the medians."""
+    mine = statistics.median(ours)
+    if not peer:
+        return Row(what, mine, None, peer_name, unit, None)
+    theirs = statistics.median(peer)
+    less_is_better = unit in ("ms", "s", "us")
+    ratio = theirs / mine if less_is_better else mine / theirs
+    return Row(what, mine, theirs, peer_name, unit, ratio, goal)
+
+
+def bound(what: str, value: float, *, unit: str, goal: float | None) -> Row:
+    """A figure that is itself the ratio, and at most `goal`."""
+    return Row(what, value, None, "itself", unit, value, goal, at_most=True)
+
+
+def report(name: str, rounds: int, rows: Sequence[Row], **more: Any) -> dict[str, Any]:
+    return {
+        "name": name,
+        "commit": _commit(),
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, "
+        f"Python {platform.python_version()}",
+        "rounds": rounds,
+        "rows": [_json(r) for r in rows],
+        **more,
+    }
+
+
+def quantile(values: Sequence[float], q: float) -> float:
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(q * len(ordered)))]
+
+
+def _json(r: Row) -> dict[str, Any]:
+    def short(x: float | None) -> float | None:
+        return None if x is None else float(f"{x:.4g}")
+
+    return {
+        "what": r.what,
+        "ours": short(r.ours),
+        "peer": short(r.peer),
+        "peer_name": r.peer_name,
+        "unit": r.unit,
+        "ratio": short(r.ratio),
+        "goal": r.goal,
+        "met": r.met,
+    }
+
+
+def _commit() -> str:
+    words = ["git", "rev-parse", "--short", "HEAD"]
+    found = subprocess.run(words, check=False, cwd=ROOT, capture_output=True, text=True)
+    return found.stdout.strip() or "unknown"
+
+
+def markdown(reports: Sequence[dict[str, Any]], day: str) -> str:
+    """docs/benchmarks.md from the reports of one run."""
+    lines = [
+        "# Benchmarks",
+        "",
+        f"{day}, commit {reports[0]['commit']}, {reports[0]['machine']}. Medians of the rounds;",
+        "ratios against the peer in the same run, more is better unless marked (at most).",
+        "`make bench` writes this page.",
+        "",
+    ]
+    for one in reports:
+        lines += [f"## {one['name']} ({one['rounds']} rounds)", ""]
+        lines += [
+            "| what | ours | peer | unit | ratio | goal | met |",
+            "|---|---|---|---|---|---|---|",
+        ]
+        for r in one["rows"]:
+            peer = "" if r["peer"] is None else f"{r['peer']:g} ({r['peer_name']})"
+            met = {True: "yes", False: "**no**", None: ""}[r["met"]]
+            ratio = "" if r["ratio"] is None else f"{r['ratio']:g}"
+            goal = "" if r["goal"] is None else f"{r['goal']:g}"
+            lines.append(
+                f"| {r['what']} | {r['ours']:g} | {peer} | {r['unit']} | {ratio} | {goal} | {met} |"
+            )
+        if one.get("notes"):
+            lines += ["", one["notes"]]
+        lines.append("")
+    return "\n".join(lines)

@@ -1,0 +1,176 @@
+"""The handler: what a batch of commands does to the log, whoever else writes to it."""
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+
+from commands.handler import Declined, Done, Handler
+from commands.ports import KeyReused, Request
+from domain.account.commands import DepositCash, OpenAccount, WithdrawCash
+from domain.client.commands import ApproveKyc, OnboardClient, SubmitKyc
+from domain.client.events import Document, Kind, RiskRating
+from domain.message import Command
+from tests.unit.platform import NOW, WriteSide
+
+
+def onboarding(client_id: str = "c1") -> list[Command]:
+    passport = Document(kind="passport", reference="P1")
+    return [
+        OnboardClient(client_id=client_id, kind=Kind.INDIVIDUAL, legal_name="Ada", country="GB"),
+        SubmitKyc(client_id=client_id, documents=(passport,)),
+        ApproveKyc(
+            client_id=client_id,
+            officer="o1",
+            risk_rating=RiskRating.LOW,
+            review_on=date(2026, 1, 1),
+        ),
+    ]
+
+
+def account(account_id: str = "A1") -> Command:
+    return OpenAccount(account_id=account_id, client_id="c1", base_currency="USD")
+
+
+def deposit(amount: str, reference: str = "r1", account_id: str = "A1") -> Command:
+    return DepositCash(
+        account_id=account_id, amount=Decimal(amount), currency="USD", reference=reference
+    )
+
+
+def withdraw(amount: str) -> Command:
+    return WithdrawCash(account_id="A1", amount=Decimal(amount), currency="USD", reference="w")
+
+
+def requests(*commands: Command) -> list[Request]:
+    return [Request(command=c, message_id=f"k{i}") for i, c in enumerate(commands)]
+
+
+@pytest.fixture
+async def side() -> WriteSide:
+    side = WriteSide()
+    for command in [*onboarding(), account()]:
+        assert isinstance(await side.do(command), Done)
+    return side
+
+
+async def test_a_batch_may_build_on_itself_in_order() -> None:
+    side = WriteSide()
+    wanted = requests(*onboarding(), account(), deposit("100.00"), withdraw("60.00"))
+    outcomes = await side.handler.handle(wanted)
+    assert [type(o) for o in outcomes] == [Done] * 6
+    assert [o.stream for o in outcomes[3:]] == ["account-A1"] * 3
+    assert [o.version for o in outcomes[3:]] == [1, 2, 3]
+    positions = [o.position for o in outcomes]
+    assert positions == sorted(positions) and len(set(positions)) == 6
+
+
+async def test_two_commands_race_for_the_last_dollar_and_one_loses(side: WriteSide) -> None:
+    await side.do(deposit("100.00"))
+    both = [
+        Request(command=withdraw("80.00"), message_id="w1"),
+        Request(command=withdraw("80.00"), message_id="w2"),
+    ]
+    won, lost = await side.handler.handle(both)
+    assert isinstance(won, Done)
+    assert isinstance(lost, Declined)
+    assert lost.refused.refusal == "insufficient_funds"
+
+
+async def test_the_same_command_fifty_times_at_once_happens_once(side: WriteSide) -> None:
+    same = [Request(command=deposit("10.00"), message_id="same") for _ in range(50)]
+    outcomes = await side.handler.handle(same)
+    assert {(o.version, o.position) for o in outcomes} == {(2, outcomes[0].position)}
+    assert [o.replayed for o in outcomes] == [False] + [True] * 49
+    assert (await side.log.heads(["account-A1"]))["account-A1"].version == 2
+
+
+async def test_a_repeat_is_answered_from_memory_of_the_first(side: WriteSide) -> None:
+    first = await side.do(deposit("10.00"), key="d1")
+    again = await side.do(deposit("10.00"), key="d1")
+    assert isinstance(first, Done) and isinstance(again, Done)
+    assert (again.version, again.position, again.replayed) == (first.version, first.position, True)
+
+
+async def test_another_body_under_a_used_key_is_told_apart(side: WriteSide) -> None:
+    await side.do(deposit("10.00"), key="d1")
+    assert isinstance(await side.do(deposit("11.00"), key="d1"), KeyReused)
+
+
+async def test_a_repeat_that_would_now_be_refused_is_still_a_repeat(side: WriteSide) -> None:
+    await side.do(deposit("10.00"))
+    await side.do(withdraw("10.00"), key="w")
+    again = await side.do(withdraw("10.00"), key="w")
+    assert isinstance(again, Done) and again.replayed
+
+
+async def test_a_refusal_binds_no_key(side: WriteSide) -> None:
+    assert isinstance(await side.do(withdraw("10.00"), key="w"), Declined)
+    await side.do(deposit("10.00"))
+    assert isinstance(await side.do(withdraw("10.00"), key="w"), Done)
+
+
+async def test_a_dry_run_tells_the_events_and_appends_nothing(side: WriteSide) -> None:
+    before = await side.log.last()
+    told = await side.do(deposit("10.00"), key="d", dry_run=True)
+    assert isinstance(told, Done)
+    assert [type(e).__name__ for e in told.events] == ["CashDeposited"]
+    assert await side.log.last() == before
+    assert isinstance(await side.do(deposit("99.00"), key="d"), Done)
+
+
+async def test_a_stale_cache_never_decides(side: WriteSide) -> None:
+    other: Handler = side.fresh_handler()
+    await other.handle([Request(command=deposit("50.00"), message_id="x")])
+    done = await side.do(withdraw("50.00"))  # this handler's cache holds no such cash
+    assert isinstance(done, Done)
+    assert done.version == 3
+
+
+async def test_a_lost_race_is_decided_again_on_what_is_there(side: WriteSide) -> None:
+    other = side.fresh_handler()
+    await side.do(deposit("10.00"))
+    await other.handle([Request(command=deposit("1.00", "r2"), message_id="x")])
+    done = await side.do(deposit("1.00", "r3"))
+    assert isinstance(done, Done)
+    assert done.version == 4
+
+
+async def test_a_future_effective_date_is_refused(side: WriteSide) -> None:
+    late = await side.do(deposit("10.00"), effective_at=NOW + timedelta(days=1))
+    assert isinstance(late, Declined)
+    assert late.refused.refusal == "effective_at_in_future"
+
+
+async def test_what_a_decision_read_stands_in_the_metadata() -> None:
+    side = WriteSide()
+    for command in [*onboarding(), account()]:
+        await side.do(command)
+    opened = (await side.log.select("account-A1"))[0]
+    assert opened.meta.read == {"client-c1": 3}
+    assert opened.home == "A1"
+
+
+async def test_snapshots_may_be_dropped_without_changing_an_answer(side: WriteSide) -> None:
+    many = [Request(command=deposit("1.00", f"r{i}"), message_id=f"d{i}") for i in range(250)]
+    await side.handler.handle(many)
+    await side.handler.flush_snapshots()
+    loaded = (await side.log.load(["account-A1"]))["account-A1"]
+    assert loaded.snapshot is not None
+    with_snapshot = await side.fresh_handler().state("account-A1")
+    await side.recorder.drop_snapshots()
+    assert await side.fresh_handler().state("account-A1") == with_snapshot
+    assert with_snapshot[0] == (await side.handler.state("account-A1"))[0]
+
+
+async def test_a_small_cache_only_costs_loads() -> None:
+    from commands.state_cache import StateCache  # noqa: PLC0415
+
+    side = WriteSide()
+    side.handler.cache = StateCache(entries_max=2)
+    for command in [*onboarding(), account("A1"), account("A2"), account("A3")]:
+        assert isinstance(await side.do(command), Done)
+    for i in range(9):
+        done = await side.do(deposit("1.00", f"r{i}", f"A{i % 3 + 1}"))
+        assert isinstance(done, Done)
+        assert len(side.handler.cache) <= 3
