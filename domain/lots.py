@@ -47,7 +47,7 @@ class Lot(Struct, frozen=True, kw_only=True):
     currency: str = ""  # of cost
 
 
-class LotMove(Struct, frozen=True, kw_only=True):
+class LotMove(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Signed change of one lot: + acquired, - disposed of; quantity 0 re-averages its cost."""
 
     lot_id: str
@@ -57,19 +57,16 @@ class LotMove(Struct, frozen=True, kw_only=True):
     acquired_on: date  # trade date of the purchase; the holding period starts the day after
     proceeds: Decimal = ZERO  # this move's share of net sale proceeds; of a cover: - what it cost
     proceeds_base: Decimal = ZERO
+    realises: bool = False  # a sale or a cover, or its undoing; not a purchase, not a transfer
 
     @property
     def gain(self) -> Decimal:
-        """Realised by a trade, in its currency: proceeds less cost; 0 for a purchase."""
-        return self.proceeds + self.cost if self._realises else ZERO
+        """Realised in the trade's currency: proceeds less cost (which is signed)."""
+        return self.proceeds + self.cost if self.realises else ZERO
 
     @property
     def gain_base(self) -> Decimal:
-        return self.proceeds_base + self.cost_base if self._realises else ZERO
-
-    @property
-    def _realises(self) -> bool:
-        return self.qty < 0 or bool(self.proceeds or self.proceeds_base)
+        return self.proceeds_base + self.cost_base if self.realises else ZERO
 
 
 class Value(Struct, frozen=True, kw_only=True):
@@ -206,6 +203,7 @@ def dispose(
                 acquired_on=on,
                 proceeds=got.amount,
                 proceeds_base=got.base,
+                realises=True,
             )
         )
     return tuple(taken)
@@ -264,6 +262,7 @@ def _take(lot: Lot, qty: Decimal, *, value: Value, sign: int = 1) -> LotMove:
         acquired_on=lot.acquired_on,
         proceeds=sign * value.amount,
         proceeds_base=sign * value.base,
+        realises=True,
     )
 
 

@@ -82,7 +82,7 @@ def send_securities(command: TransferSecurities, state: State, seen: Seen) -> De
 def _taken(
     command: TransferSecurities, state: State, seen: Seen, *, currency: str
 ) -> tuple[LotMove, ...]:
-    return dispose(
+    moves = dispose(
         state.lots[command.isin],
         command.transfer_id,
         command.qty,
@@ -95,6 +95,7 @@ def _taken(
         ),
         on=seen.effective_at.date(),
     )
+    return tuple(replace(m, realises=False) for m in moves)
 
 
 def _between(command: Sending, state: State, seen: Seen) -> Refused | None:
