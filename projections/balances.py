@@ -15,6 +15,7 @@ from decimal import Decimal
 from typing import ClassVar, NamedTuple
 
 from domain.envelope import Envelope
+from domain.ledger import CLEARING
 from projections.exact import ZERO, add, subtract
 from projections.ports import Key, Row
 from projections.posted import posted
@@ -23,9 +24,7 @@ from projections.shard import shard
 NAME = "balances"
 VERSION = 1
 
-ITEMS = frozenset(
-    {"C.STREET", "C.CA", "C.SEC", "C.ENT", "C.PAYOUT", "C.XFER", "C.UNALLOC", "M.HOLD"}
-)
+ITEMS = CLEARING | {"C.SEC"}
 """Accounts of open items: their rows leave at zero."""
 
 

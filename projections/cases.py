@@ -4,12 +4,11 @@ A report is never refused for being wrong: it is recorded and flagged, and each 
 Working a case (owner, due date, resolution) is a later aggregate; until then rows stay.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from decimal import Decimal
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
-from domain.account.events import TradeBooked, TransferUndone
+from domain.account.events import ObligationSettled, TradeBooked, TransferUndone
 from domain.envelope import Envelope
 from domain.message import Event
 from domain.order.events import OrderFilled, ReportParked
@@ -42,6 +41,7 @@ class Opened(NamedTuple):
 
 
 ROW: type[Row] = Case
+Flags = Iterator[tuple[str, str]]  # kind, detail
 
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, Opened]]:
@@ -72,30 +72,60 @@ def fold(row: Case | None, key: Key, fact: Opened) -> Case:
 
 def _flags(event: Event) -> list[tuple[str, str]]:
     """(kind, detail) of each thing that is out of order about an event."""
-    found: list[tuple[str, str]] = []
+    found = list(_TOLD[type(event)](event)) if type(event) in _TOLD else []
     if getattr(event, "in_debit", False):
         found.append(("in_debit", f"{event.__struct_config__.tag} left the cash below zero"))
-    match event:
-        case CommandRefused() as e:
-            found.append(("command_refused", f"{e.command} to {e.target}: {e.refusal}"))
-        case ReportParked() as e:
-            found.append(("report_parked", f"{e.exec_type} {e.exec_id} of {e.exec_ref_id}"))
-        case OrderFilled() as e:
-            found += _beyond("excess_fill", e.excess_qty, e.exec_id)
-            if e.late:
-                found.append(("late_fill", e.exec_id))
-        case TradeBooked() as e:
-            found += _beyond("oversold", e.oversold, e.trade_id)
-        case SettlementConfirmed() as e:
-            found += _beyond("excess_settlement", e.excess_qty, e.confirmation_id)
-            if e.after_cancel:
-                found.append(("settled_after_cancel", e.confirmation_id))
-        case TransferUndone() as e:
-            found.append(("transfer_undone", f"{e.transfer_id}: {e.reason}"))
-        case _:
-            pass
     return found
 
 
-def _beyond(kind: str, qty: Decimal, what: str) -> list[tuple[str, str]]:
-    return [(kind, f"{qty} of {what}")] if qty else []
+def _refused(e: CommandRefused) -> Flags:
+    yield "command_refused", f"{e.command} to {e.target}: {e.refusal}"
+
+
+def _parked(e: ReportParked) -> Flags:
+    yield "report_parked", f"{e.exec_type} {e.exec_id} of {e.exec_ref_id}"
+
+
+def _filled(e: OrderFilled) -> Flags:
+    if e.excess_qty:
+        yield "excess_fill", f"{e.excess_qty} of {e.exec_id}"
+    if e.late:
+        yield "late_fill", e.exec_id
+
+
+def _booked(e: TradeBooked) -> Flags:
+    if e.oversold:
+        yield "oversold", f"{e.oversold} of {e.trade_id}"
+    if e.unreserved:
+        yield "unreserved", f"{e.unreserved} of {e.trade_id}"
+    if e.free_riding:
+        yield "free_riding", e.trade_id
+
+
+def _settled(e: ObligationSettled) -> Flags:
+    if e.excess_qty:
+        yield "settled_beyond_open", f"{e.excess_qty} of {e.obligation_id}"
+    if e.difference:
+        yield "settled_amount_differs", f"{e.difference} {e.currency} of {e.obligation_id}"
+
+
+def _confirmed(e: SettlementConfirmed) -> Flags:
+    if e.excess_qty:
+        yield "confirmed_beyond_instructed", f"{e.excess_qty} of {e.confirmation_id}"
+    if e.after_cancel:
+        yield "settled_after_cancel", e.confirmation_id
+
+
+def _undone(e: TransferUndone) -> Flags:
+    yield "transfer_undone", f"{e.transfer_id}: {e.reason}"
+
+
+_TOLD: Mapping[type[Event], Callable[[Any], Flags]] = {
+    CommandRefused: _refused,
+    ReportParked: _parked,
+    OrderFilled: _filled,
+    TradeBooked: _booked,
+    ObligationSettled: _settled,
+    SettlementConfirmed: _confirmed,
+    TransferUndone: _undone,
+}
