@@ -22,7 +22,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from hashlib import sha256
 from pathlib import Path
@@ -53,9 +53,12 @@ class EmbeddedPostgres:
 
     Args:
         data_dir: the server's own folder; made if missing, and never read by anyone else.
+        settings: Postgres settings over ours, for benchmarks and tests; they hold if this
+            process becomes the owner.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, settings: Mapping[str, str] | None = None) -> None:
+        self._settings = settings or {}
         self._dir = data_dir.absolute().resolve()
         self._home = self._dir / "server"
         self._log = self._dir / "server.log"
@@ -199,7 +202,7 @@ class EmbeddedPostgres:
             try:
                 with self._log.open("ab") as log:
                     server = subprocess.Popen(
-                        [account.binaries / "postgres", "-D", home / "data", *_settings(sockets)],
+                        [account.binaries / "postgres", "-D", home / "data", *self._options(sockets)],
                         stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                         preexec_fn=die,  # noqa: PLW1509 (there is no other way to prctl)
                         **account.popen(),
@@ -212,6 +215,10 @@ class EmbeddedPostgres:
 
         threading.Thread(target=keep, name="postgres-keeper", daemon=True).start()
         return spawned.result()
+
+    def _options(self, sockets: Path) -> list[str]:
+        settings = {**_settings(sockets), **self._settings}
+        return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
 
     def _ready(self, server: "subprocess.Popen[bytes]") -> bool:
         """Wait until the server says so in its pid file; False when it gave up."""
@@ -253,14 +260,15 @@ def _make_private(folder: Path, account: Account) -> None:
     folder.chmod(0o700)
 
 
-def _settings(sockets: Path) -> list[str]:
-    settings = {
+def _settings(sockets: Path) -> dict[str, str]:
+    return {
         "listen_addresses": "",
         "unix_socket_directories": str(sockets),
         "unix_socket_permissions": "0700",
         "fsync": "on",
         "shared_buffers": f"{_shared_buffers() >> 20}MB",
         "max_wal_size": "4GB",
+        "min_wal_size": "1GB",  # keep used segments: a new one costs 16 MB of zeros in an append
         "max_connections": "60",
         "jit": "off",
         "timezone": "UTC",
@@ -270,7 +278,6 @@ def _settings(sockets: Path) -> list[str]:
         "log_min_error_statement": "panic",
         "log_error_verbosity": "terse",
     }
-    return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
 
 
 def _shared_buffers() -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import AsyncConnection, errors
+from psycopg import AsyncConnection, Connection, errors
 from psycopg.conninfo import conninfo_to_dict
 
 from adapters import postgres_arrays
@@ -29,6 +29,15 @@ SETTINGS = (
     " -c jit=off -c default_transaction_isolation=read\\ committed"
     " -c idle_in_transaction_session_timeout=10s"
 )
+_MARK = "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = 'log'"
+_MIGRATE = f"""
+    begin;
+    select pg_advisory_xact_lock({SCHEMA_LOCK});
+    set local enable_seqscan = on;
+    {SCHEMA}
+    comment on schema log is '{SCHEMA_MARK}';
+    commit;
+"""
 _LOST = {"57P01", "57P02", "57P03", "57P04", "57P05"}  # shut down, crashed, starting, dropped, idle
 
 
@@ -52,14 +61,15 @@ async def open_connection(url: str) -> AsyncConnection[Row]:
 
 async def ensure_schema(connection: AsyncConnection[Row]) -> None:
     """Make or update the schema `log`; any number of processes may do so at once."""
-    if await _schema_mark(connection) == SCHEMA_MARK:
-        return
-    async with connection.transaction():
-        await connection.execute("select pg_advisory_xact_lock(%s)", (SCHEMA_LOCK,))
-        if await _schema_mark(connection) != SCHEMA_MARK:
-            await connection.execute("set local enable_seqscan = on")
-            await connection.execute(SCHEMA.encode(), prepare=False)
-            await connection.execute(f"comment on schema log is '{SCHEMA_MARK}'".encode())
+    found = await (await connection.execute(_MARK)).fetchone()
+    if found != (SCHEMA_MARK,):
+        await connection.execute(_MIGRATE.encode(), prepare=False)
+
+
+def apply_schema(connection: Connection[Row]) -> None:
+    """The same over a blocking connection."""
+    if connection.execute(_MARK).fetchone() != (SCHEMA_MARK,):
+        connection.execute(_MIGRATE.encode(), prepare=False)
 
 
 def is_lost(error: psycopg.Error) -> bool:
@@ -95,14 +105,6 @@ def reply_within(connection: AsyncConnection[Row], seconds: float) -> Iterator[N
         yield
     finally:
         watchdog.cancel()
-
-
-async def _schema_mark(connection: AsyncConnection[Row]) -> object:
-    found = await connection.execute(
-        "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = 'log'"
-    )
-    row = await found.fetchone()
-    return row[0] if row else None
 
 
 def _cut(descriptor: int) -> None:
