@@ -10,6 +10,7 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact, InvalidOperation
 
 ZERO = Decimal(0)
 QTY_DECIMALS, PRICE_DECIMALS, RATE_DECIMALS = 8, 10, 12
+DIGITS_MAX = 25  # before the point; what comes from outside has 15 at most
 EXACT = Context(prec=60, traps=[InvalidOperation])
 
 _TWO = (
@@ -37,8 +38,11 @@ def is_currency(code: str) -> bool:
 
 
 def is_exact(amount: Decimal, decimals: int) -> bool:
-    """Whether `amount` is a finite number with no more than `decimals` decimals."""
-    if not amount.is_finite():
+    """Whether `amount` is a finite number with no more than `decimals` decimals.
+
+    Nothing of 10^25 or more is: a product of two figures then fits into `EXACT`.
+    """
+    if not amount.is_finite() or amount.adjusted() >= DIGITS_MAX:
         return False
     exponent = amount.normalize(EXACT).as_tuple().exponent
     return isinstance(exponent, int) and -exponent <= decimals

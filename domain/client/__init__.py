@@ -47,7 +47,6 @@ from domain.client.events import (
     TaxResidence,
 )
 from domain.client.refusals import ClientRefusal
-from domain.client.rules import next_deadline
 from domain.client.state import INITIAL, Client, Status, evolve
 
 __all__ = [
@@ -83,7 +82,6 @@ __all__ = [
     "evolve",
     "home",
     "key",
-    "next_deadline",
     "reads",
 ]
 

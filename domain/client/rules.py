@@ -1,4 +1,4 @@
-"""KYC rules that are numbers and tables: review ceilings, facts an approval needs, deadlines.
+"""KYC rules that are numbers and tables: review ceilings, grace, the facts an approval needs.
 
 The review ceilings are house policy; the law's are wider. Source: domain rule 23.
 """
@@ -6,13 +6,10 @@ The review ceilings are house policy; the law's are wider. Source: domain rule 2
 from calendar import monthrange
 from datetime import date, timedelta
 
-from domain.client.commands import MarkReviewDue, MarkReviewOverdue, SuspendClient
 from domain.client.events import Kind, Regime, RiskRating
 from domain.client.state import Client, Status
-from domain.message import Command
 
 REVIEW_MONTHS = {RiskRating.HIGH: 12, RiskRating.MEDIUM: 24, RiskRating.LOW: 36}
-REVIEW_NOTICE = timedelta(days=60)
 REVIEW_GRACE = timedelta(days=30)
 
 FACTS = (
@@ -63,22 +60,6 @@ def senior_needed(client: Client, rating: RiskRating) -> bool:
     """High risk, a politically exposed person, an unjudged hit: not for just any officer."""
     escalated = client.standing is Status.ESCALATED
     return rating is RiskRating.HIGH or client.pep or client.possible_hit or escalated
-
-
-def next_deadline(client_id: str, client: Client) -> tuple[date, Command] | None:
-    """What the timer owes this client next: from which day on it sends which command."""
-    due, grace = client.review_on, client.grace_until
-    match client.standing:
-        case Status.APPROVED if due:
-            return due - REVIEW_NOTICE, MarkReviewDue(client_id=client_id, review_on=due)
-        case Status.REVIEW_DUE | Status.IN_REFRESH if due:
-            after = due + timedelta(days=1)
-            return after, MarkReviewOverdue(client_id=client_id, review_on=due)
-        case Status.OVERDUE if grace and not client.suspended:
-            suspend = SuspendClient(client_id=client_id, reason="review_grace_ended")
-            return grace + timedelta(days=1), suspend
-        case _:
-            return None
 
 
 def months_after(day: date, months: int) -> date:

@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 from itertools import permutations
 
+import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -27,7 +28,6 @@ from domain.client import (
     SubmitKyc,
     SuspendClient,
     UnblockClient,
-    next_deadline,
 )
 from domain.client.events import (
     ClientBlocked,
@@ -169,6 +169,20 @@ def test_a_new_suspicion_about_an_approved_client_calls_for_a_review() -> None:
     assert scene.after().status == "review_due"
 
 
+def test_a_finding_during_a_refresh_needs_a_senior_and_a_judged_hit_no_more() -> None:
+    refresh = (*ACTIVE, DUE, SUBMITTED)
+    for outcome, pep in ((Screening.POSSIBLE, False), (Screening.CLEAR, True)):
+        found = ClientScreened(
+            client_id="C1", screening_id="S9", outcome=outcome, pep=pep, screened_on=REVIEW
+        )
+        scene = given(client, *refresh, found)
+        assert scene.state.status == "in_refresh"
+        scene.when(APPROVE, seen=LATER).refused(ClientRefusal.SENIOR_REQUIRED, pep=pep)
+        senior = msgspec.structs.replace(APPROVE, senior=True)
+        judged = scene.when(senior, seen=LATER).after()
+        assert (judged.status, judged.possible_hit, judged.pep) == ("approved", False, pep)
+
+
 def test_any_client_may_be_blocked_but_a_closed_one() -> None:
     block = BlockClient(client_id="C1", reason="x")
     for history in ((ONBOARDED,), (ONBOARDED, SUBMITTED), ACTIVE, (*ACTIVE, SUSPENDED)):
@@ -206,18 +220,6 @@ def test_leaving_takes_two_steps() -> None:
     for history in ((ONBOARDED,), (*ACTIVE, BLOCKED)):
         given(client, *history).when(leave).refused(ClientRefusal.CLIENT_NOT_ACTIVE)
     given(client, *ACTIVE, exiting, BLOCKED).when(close).then()
-
-
-def test_the_timer_owes_one_step_at_a_time() -> None:
-    def owed(*history: object) -> tuple[date, type[Command]] | None:
-        deadline = next_deadline("C1", given(client, *history).state)
-        return deadline and (deadline[0], type(deadline[1]))
-
-    assert owed(ONBOARDED) is None
-    assert owed(*ACTIVE) == (date(2027, 4, 1), MarkReviewDue)
-    assert owed(*ACTIVE, DUE) == (date(2027, 6, 1), MarkReviewOverdue)
-    assert owed(*ACTIVE, DUE, OVERDUE) == (date(2027, 7, 1), SuspendClient)
-    assert owed(*ACTIVE, DUE, OVERDUE, SUSPENDED) is None
 
 
 def test_lids_commute() -> None:

@@ -48,6 +48,7 @@ def test_what_was_not_fixed_has_no_rate() -> None:
         ({"USD": Decimal(0)}, FxRefusal.RATE_NOT_POSITIVE),
         ({"USD": Decimal("-1.1")}, FxRefusal.RATE_NOT_POSITIVE),
         ({"USD": Decimal("NaN")}, FxRefusal.RATE_NOT_POSITIVE),
+        ({"USD": Decimal("1E+70")}, FxRefusal.RATE_INEXACT),
         ({"USD": Decimal("1.0000000000001")}, FxRefusal.RATE_INEXACT),
         ({"USD": Decimal(1), "DEM": Decimal("1.95583")}, FxRefusal.CURRENCY_UNKNOWN),
         ({"EUR": Decimal(1)}, FxRefusal.CURRENCY_UNKNOWN),

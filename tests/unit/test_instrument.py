@@ -91,6 +91,7 @@ def test_an_international_bond_has_no_country_unless_it_is_given() -> None:
         ({"lot_size": Decimal(-1)}, InstrumentRefusal.SIZE_NOT_POSITIVE),
         ({"qty_increment": Decimal("NaN")}, InstrumentRefusal.SIZE_NOT_POSITIVE),
         ({"multiplier": Decimal("Infinity")}, InstrumentRefusal.SIZE_NOT_POSITIVE),
+        ({"lot_size": Decimal("1E+70")}, InstrumentRefusal.SIZE_NOT_POSITIVE),
         ({"price_factor": Decimal("1E-11")}, InstrumentRefusal.SIZE_NOT_POSITIVE),
     ],
 )

@@ -55,6 +55,7 @@ def test_a_mark_becomes_the_price() -> None:
         ({"price": Decimal(-1)}, PriceRefusal.PRICE_NOT_POSITIVE),
         ({"price": Decimal("NaN")}, PriceRefusal.PRICE_NOT_POSITIVE),
         ({"price": Decimal("Infinity")}, PriceRefusal.PRICE_NOT_POSITIVE),
+        ({"price": Decimal("1E+70")}, PriceRefusal.PRICE_INEXACT),
         ({"price": Decimal("1.00000000001")}, PriceRefusal.PRICE_INEXACT),
     ],
 )

@@ -100,6 +100,8 @@ def test_an_instruction_is_sent_once() -> None:
     [
         {"qty": Decimal(0)},
         {"qty": Decimal("NaN")},
+        {"qty": Decimal("1E+400000")},
+        {"amount": Decimal("1E+70")},
         {"qty": Decimal("0.000000001")},
         {"amount": Decimal(-1)},
         {"amount": Decimal("1.001")},
