@@ -212,6 +212,7 @@ async def test_killing_the_owner_while_it_loads_loses_and_doubles_nothing(
     loading = asyncio.create_task(loader.load_until(last))
     for share in (0.2, 0.6):
         while loader.position < last * share:
+            assert not loading.done()
             await asyncio.sleep(0.005)
         owner = owner_of(tmp_path)
         assert owner is not None

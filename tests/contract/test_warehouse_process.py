@@ -82,8 +82,8 @@ async def test_decimals_and_times_come_back_exactly(warehouse: Warehouse) -> Non
 
 
 async def test_a_block_under_a_used_token_counts_once(warehouse: Warehouse) -> None:
-    for _ in range(2):
-        await warehouse.insert_arrow("numbers_held", rows(-1, -2), token="once")
+    for block in (rows(-1, -2), rows(-1, -2), rows(-3)):  # the token names it, not the content
+        await warehouse.insert_arrow("numbers_held", block, token="once")
     held = await warehouse.query("SELECT n, amount, at FROM numbers_held WHERE n < 0 ORDER BY n")
     assert held.rows == [(-2, Decimal("-0.25"), AT), (-1, Decimal("-0.125"), AT)]
 
