@@ -93,7 +93,7 @@ def evolve(state: Order, arrived: Envelope) -> Order:  # noqa: PLR0911 - a table
                 terms=Terms(e.qty, e.hold_amount),
             )
         case OrderReleased():
-            return _released(state, arrived.effective_at)
+            return _released(state, arrived.meta.recorded_at)
         case OrderAccepted():
             return replace(state, quiet_since=None)
         case OrderRejected() | OrderCanceled() | OrderExpired():

@@ -83,7 +83,7 @@ def evolve(state: Payout, arrived: Envelope) -> Payout:
         case WithdrawalRequested(account_id=account_id):
             return Payout(step=Step.SENDING, account_id=account_id)
         case WithdrawalSent():
-            return replace(state, step=Step.SENT, sent_at=arrived.effective_at)
+            return replace(state, step=Step.SENT, sent_at=arrived.meta.recorded_at)
         case DeadlinePassed() if state.step == Step.SENT:
             return replace(state, step=Step.OVERDUE)
         case CommandRefused(command="SendWithdrawal") if state.step == Step.SENDING:

@@ -23,8 +23,8 @@ class Deadline(NamedTuple):
     name: str
 
 
-class Saga(Protocol):
-    """The shape of a process manager: the module `sagas.order` itself is a Saga.
+class Folded(Protocol):
+    """A state per correlated thing, folded from the log: a saga, or a gateway's memory.
 
     A state stays after its saga has ended, because a bust or a return may come months later and
     still needs the facts: it is small (open items are dropped from it as they close), is never
@@ -33,7 +33,6 @@ class Saga(Protocol):
 
     NAME: str
     VERSION: int  # raise it when the state or the reactions change: the next start rebuilds
-    COMMANDS: tuple[type[Command], ...]  # what it may send
     INITIAL: Any
 
     def correlate(self, arrived: Envelope, /) -> str | None:
@@ -44,16 +43,22 @@ class Saga(Protocol):
         """Remember. Never sends."""
         ...
 
-    def react(self, state: Any, arrived: Envelope, /) -> tuple[Command, ...]:
-        """The commands owed because `arrived` found the saga at `state`."""
-        ...
-
     def due(self, state: Any, /) -> Deadline | None:
         """The next moment at which the saga must act if nothing comes; the timer's."""
         ...
 
     def ended(self, state: Any, /) -> bool:
         """Nothing is owed or awaited. A late report may open it again."""
+        ...
+
+
+class Saga(Folded, Protocol):
+    """The shape of a process manager: the module `sagas.order` itself is a Saga."""
+
+    COMMANDS: tuple[type[Command], ...]  # what it may send
+
+    def react(self, state: Any, arrived: Envelope, /) -> tuple[Command, ...]:
+        """The commands owed because `arrived` found the saga at `state`."""
         ...
 
 

@@ -14,13 +14,13 @@ import msgspec
 from domain.envelope import Envelope
 from domain.message import Command
 from domain.saga import CommandRefused
-from sagas.ports import Kept, Owed, Saga, SagaKey, Saved, message_id
+from sagas.ports import Folded, Kept, Owed, Saga, SagaKey, Saved, message_id
 
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 
 
 def keys(
-    sagas: Sequence[Saga], positions: Mapping[str, int], page: Iterable[Envelope]
+    sagas: Sequence[Folded], positions: Mapping[str, int], page: Iterable[Envelope]
 ) -> set[SagaKey]:
     """The rows that `advance` will need for this page."""
     return {
@@ -62,7 +62,7 @@ def advance(
     )
 
 
-def keep(saga: Saga, state: Any) -> Kept:
+def keep(saga: Folded, state: Any) -> Kept:
     """A state as stored, with what the timer and operations look for beside it."""
     deadline = saga.due(state)
     return Kept(
@@ -70,7 +70,7 @@ def keep(saga: Saga, state: Any) -> Kept:
     )
 
 
-def restore(saga: Saga, row: Kept | None) -> Any:
+def restore(saga: Folded, row: Kept | None) -> Any:
     """The state in a row, or the saga's INITIAL."""
     return saga.INITIAL if row is None else msgspec.json.decode(row.body, type=type(saga.INITIAL))
 
