@@ -176,31 +176,14 @@ class RecorderLog:
         previous = tips.get(proposal.stream, proposal.expected.hash)
         events: list[Sealed] = []
         for i, event in enumerate(proposal.events):
-            version = proposal.expected.version + 1 + i
-            label = f"{proposal.stream}@{version}:{request.message_id}"
+            label = f"{proposal.stream}@{proposal.expected.version + 1 + i}:{request.message_id}"
             name, schema, payload = self._codec.encode(event, label=label)
-            meta = Metadata(
-                stream=proposal.stream,
-                version=version,
-                name=name,
-                schema=schema,
-                event_id=event_id(proposal.stream, request.message_id, i),
-                recorded_at=now,
-                effective_at=proposal.effective_at,
-                actor=request.actor,
-                message_id=request.message_id,
-                request_hash=digest.hex(),
-                causation_id=request.causation_id,
-                correlation_id=request.correlation_id,
-                home=proposal.home,
-                read=dict(proposal.read),
-                previous=previous,
-            )
-            metadata = _encode(meta)
-            digest_here = chain(bytes.fromhex(previous), payload, metadata)
+            common = {"name": name, "schema": schema, "recorded_at": now, "previous": previous}
+            metadata = _encode(_metadata(proposal, i, common, digest))
+            tip = chain(bytes.fromhex(previous), payload, metadata)
             state = b'{"metadata":' + metadata + b',"payload":' + payload + b"}"
-            events.append(Sealed(name, state, digest_here))
-            previous = digest_here.hex()
+            events.append(Sealed(name, state, tip))
+            previous = tip.hex()
         tips[proposal.stream] = previous
         return Write(
             stream=proposal.stream,
@@ -210,6 +193,24 @@ class RecorderLog:
             request_hash=digest,
             keep=request.keep,
         )
+
+
+def _metadata(proposal: Proposal, index: int, common: Mapping[str, Any], digest: bytes) -> Metadata:
+    request = proposal.request
+    return Metadata(
+        stream=proposal.stream,
+        version=proposal.expected.version + 1 + index,
+        event_id=event_id(proposal.stream, request.message_id, index),
+        effective_at=proposal.effective_at,
+        actor=request.actor,
+        message_id=request.message_id,
+        request_hash=digest.hex(),
+        causation_id=request.causation_id,
+        correlation_id=request.correlation_id,
+        home=proposal.home,
+        read=dict(proposal.read),
+        **common,
+    )
 
 
 def event_id(stream: str, message_id: str, index: int) -> str:

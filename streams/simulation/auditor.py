@@ -4,19 +4,23 @@ The ledger balances are taken three times (Postgres, ClickHouse, this fold of th
 be the same to the last unit, and pass the controls, or the day does not close.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from adapters.ledger_balances import from_postgres, from_warehouse
-
 from adapters.wiring import Platform
 from commands.handler import Declined
 from commands.ports import Request
 from domain import ledger
-from domain.account.events import ObligationFailing, ObligationSettled
+from domain.account.events import (
+    CashDeposited,
+    ObligationFailing,
+    ObligationSettled,
+    WithdrawalCompleted,
+)
 from domain.envelope import Envelope
 from domain.house import CloseDay, Control
 from domain.money import ZERO
@@ -38,6 +42,9 @@ class Auditor:
         self.balances: dict[Line, Decimal] = {}
         self.counts: Counter[str] = Counter()
         self.failed: set[str] = set()  # obligations that ever failed
+        self.paid_in: dict[str, Decimal] = defaultdict(
+            Decimal
+        )  # deposits less withdrawals, by account
         self.position = 0
 
     async def catch_up(self) -> None:
@@ -51,6 +58,10 @@ class Auditor:
         for entry in ledger.entries(arrived.event):
             add(self.balances, entry.postings)
         match arrived.event:
+            case CashDeposited(account_id=paid, amount=amount):
+                self.paid_in[paid] += amount
+            case WithdrawalCompleted(account_id=paid, amount=amount):
+                self.paid_in[paid] -= amount
             case OrderPlaced():
                 self.counts["orders"] += 1
             case OrderFilled():

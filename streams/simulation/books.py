@@ -42,6 +42,10 @@ class Books:
                     state = account.evolve(state, e.event)
             self._states[plan.account_id] = state
 
+    def state(self, plan: Plan) -> Any:
+        """The account's state when it was last looked at."""
+        return self._states[plan.account_id]
+
     def holdings(self, plan: Plan) -> Holdings:
         state = self._states[plan.account_id]
         currencies = {plan.base_currency, TRADED}

@@ -85,76 +85,85 @@ def eve_of(spec: Spec) -> datetime:
     return at(History(spec.first, spec.last).eve, MORNING)
 
 
-async def run(
-    platform: Platform,
-    drive: Drive,
-    clock: SimulatedClock,
-    *,
-    spec: Spec,
-    seen: Callable[[Progress], None],
-    warehouse: bool = True,
-) -> Outcome:
-    """Trade every session of `spec` that is not closed yet.
+class Run:
+    """One run on one platform; `go` trades every session that is not closed yet."""
 
-    Raises:
-        ControlsFailed: a day could not be closed.
-    """
-    started = time.monotonic()
-    history = History(spec.first, spec.last)
-    wanted = plans(spec.accounts, seed=spec.seed, symbols=history.symbols)
-    if not history.has_rates:
-        wanted = tuple(_in_dollars(p) for p in wanted)
-    auditor = Auditor(platform, drive, warehouse=warehouse)
-    await auditor.catch_up()
-    before = auditor.counts["events"]
-    trading = Trading(platform, clock, drive, history)
-    books = Books(platform, history)
-    house: Any = (await platform.handler.state("house-main"))[0]
-    closed, closed_at = house.last_day, house.last_position
-    clock.set(at(history.eve, MORNING))
-    if closed is None:
-        await trading.send(stage(history, wanted))
-        await trading.send(trading.marks(history.eve))
-    resumed = auditor.position > closed_at
-    for i, day in enumerate(history.sessions):
-        if closed is not None and day <= closed:
-            continue
-        clock.set(at(day, MORNING) - timedelta(minutes=1))
-        await drive.drain()
-        await books.morning(wanted, day, closed_at if resumed and closed else None)
-        await _reviews(platform, trading, wanted, day, first=history.sessions[0])
-        await trading.run(day, wanted, books)
-        clock.set(at(day, CONTROLS))
-        await auditor.close(day, wanted)
-        resumed = False
-        seen(_progress(day, i + 1, history, auditor))
-    await drive.drain()
-    await auditor.catch_up()
-    await drive.views_to(auditor.position)
-    if warehouse:
-        await drive.facts_to(auditor.position)
-    await books.refresh(wanted)
-    return Outcome(
-        auditor=auditor,
-        plans=wanted,
-        books=books,
-        history=history,
-        declined=trading.tally.declined,
-        wall_s=time.monotonic() - started,
-        events_before=before,
-    )
+    def __init__(
+        self,
+        platform: Platform,
+        drive: Drive,
+        clock: SimulatedClock,
+        spec: Spec,
+        *,
+        warehouse: bool = True,
+    ) -> None:
+        self._platform, self._drive, self._clock = platform, drive, clock
+        self._warehouse = warehouse
+        self._history = History(spec.first, spec.last)
+        found = plans(spec.accounts, seed=spec.seed, symbols=self._history.symbols)
+        self._plans = found if self._history.has_rates else tuple(_in_dollars(p) for p in found)
+        self._auditor = Auditor(platform, drive, warehouse=warehouse)
+        self._books = Books(platform, self._history)
+        self._trading = Trading(platform, clock, drive, self._history)
 
+    async def go(self, seen: Callable[[Progress], None]) -> Outcome:
+        """Trade, and say what came of it.
 
-async def _reviews(
-    platform: Platform, trading: Trading, wanted: tuple[Plan, ...], day: date, *, first: date
-) -> None:
-    """Once a year has passed, hand in what is due for review, so that trading goes on."""
-    if (day - first).days < 365:
-        return
-    for client_id in sorted({p.client_id for p in wanted}):
-        client: Any = (await platform.handler.state(f"client-{client_id}"))[0]
-        if client.status in ("review_due", "overdue"):
-            await trading.send(renewal(client_id, day))
+        Raises:
+            ControlsFailed: a day could not be closed.
+        """
+        started = time.monotonic()
+        await self._auditor.catch_up()
+        before = self._auditor.counts["events"]
+        house: Any = (await self._platform.handler.state("house-main"))[0]
+        self._clock.set(at(self._history.eve, MORNING))
+        if house.last_day is None:
+            await self._trading.send(stage(self._history, self._plans))
+            await self._trading.send(self._trading.marks(self._history.eve))
+        half_done = house.last_day is not None and self._auditor.position > house.last_position
+        closed_at = house.last_position if half_done else None
+        for i, day in enumerate(self._history.sessions):
+            if house.last_day is None or day > house.last_day:
+                await self._day(day, closed_at)
+                closed_at = None
+                seen(_progress(day, i + 1, self._history, self._auditor))
+        await self._finish()
+        return Outcome(
+            auditor=self._auditor,
+            plans=self._plans,
+            books=self._books,
+            history=self._history,
+            declined=self._trading.tally.declined,
+            wall_s=time.monotonic() - started,
+            events_before=before,
+        )
+
+    async def _day(self, day: date, closed_at: int | None) -> None:
+        self._clock.set(at(day, MORNING) - timedelta(minutes=1))
+        await self._drive.drain()
+        await self._books.morning(self._plans, day, closed_at)
+        await self._reviews(day)
+        await self._trading.run(day, self._plans, self._books)
+        self._clock.set(at(day, CONTROLS))
+        await self._auditor.close(day, self._plans)
+
+    async def _reviews(self, day: date) -> None:
+        """Once a year has passed, hand in what is due for review, so that trading goes on."""
+        if (day - self._history.sessions[0]).days < 365:
+            return
+        for client_id in sorted({p.client_id for p in self._plans}):
+            client: Any = (await self._platform.handler.state(f"client-{client_id}"))[0]
+            if client.status in ("review_due", "overdue"):
+                await self._trading.send(renewal(client_id, day))
+
+    async def _finish(self) -> None:
+        """Everyone at the end of the log."""
+        await self._drive.drain()
+        await self._auditor.catch_up()
+        await self._drive.views_to(self._auditor.position)
+        if self._warehouse:
+            await self._drive.facts_to(self._auditor.position)
+        await self._books.refresh(self._plans)
 
 
 def _progress(day: date, done: int, history: History, auditor: Auditor) -> Progress:

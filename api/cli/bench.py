@@ -1,0 +1,50 @@
+"""`tidemark bench NAME`: one benchmark (or all) against its named peer in the same run."""
+
+import argparse
+import asyncio
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from api.cli import UsageError, emit, say
+
+NAMES = ("append", "command", "load", "growth", "lag", "simulate")
+
+
+def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
+    verb = verbs.add_parser("bench", parents=[shared], help="measure against a named peer")
+    verb.add_argument("name", choices=(*NAMES, "all"))
+    verb.add_argument("--write", type=Path, default=None, metavar="FILE", help="as markdown")
+    verb.set_defaults(run=_run)
+
+
+async def _run(args: argparse.Namespace) -> None:
+    reports = []
+    for name in NAMES if args.name == "all" else (args.name,):
+        say(f"bench {name} ...")
+        reports.append(await asyncio.to_thread(_module(name).run))
+        say(_text(reports[-1]))
+    if args.write:
+        from tests.bench.harness import markdown  # noqa: PLC0415
+
+        args.write.write_text(markdown(reports, f"{datetime.now(UTC):%Y-%m-%d}"))
+    emit(args, reports[0] if len(reports) == 1 else {"reports": reports}, "")
+
+
+def _module(name: str) -> Any:
+    try:
+        return import_module(f"tests.bench.{name}")
+    except ModuleNotFoundError as e:
+        raise UsageError(f"benchmark {name}: {e}; they are part of the source tree") from e
+
+
+def _text(report: dict[str, Any]) -> str:
+    lines = []
+    for r in report["rows"]:
+        word = "met" if r["met"] else "NOT met"
+        goal = "" if r["goal"] is None else f" (goal {r['goal']:g}: {word})"
+        ratio = "" if r["ratio"] is None else f" ratio {r['ratio']:.3g}"
+        peer = "" if r["peer"] is None else f" against {r['peer']:,.4g} ({r['peer_name']})"
+        lines.append(f"  {r['what']}: {r['ours']:,.4g} {r['unit']}{peer}{ratio}{goal}")
+    return "\n".join(lines)

@@ -1,0 +1,53 @@
+"""`tidemark conformance`: the published examples (tests/conformance) against this build."""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+from api.cli import UsageError, emit
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
+    verb = verbs.add_parser("conformance", parents=[shared], help="published examples, tried")
+    verb.set_defaults(run=_run)
+
+
+async def _run(args: argparse.Namespace) -> int:
+    folder = ROOT / "tests" / "conformance"
+    if not folder.is_dir():
+        raise UsageError("the published examples are part of the source tree, not of the package")
+    with tempfile.TemporaryDirectory() as scratch:
+        report = Path(scratch) / "report.xml"
+        words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", folder]
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, *map(str, words), cwd=ROOT, stdout=asyncio.subprocess.DEVNULL
+        )
+        await process.wait()
+        cases = list(_cases(report))
+    answer = {
+        "passed": sum(c["passed"] for c in cases),
+        "failed": sum(not c["passed"] for c in cases),
+        "cases": cases,
+    }
+    counts = Counter((c["family"], c["passed"]) for c in cases)
+    families = sorted({c["family"] for c in cases})
+    lines = [f"{f:<28}{counts[f, True]:>5} passed{counts[f, False]:>5} failed" for f in families]
+    lines += [f"  FAILED {c['family']}: {c['case']}" for c in cases if not c["passed"]]
+    emit(args, answer, "\n".join(lines))
+    return 0 if cases and not answer["failed"] else 1
+
+
+def _cases(report: Path) -> Any:
+    for case in ElementTree.parse(report).iter("testcase"):
+        yield {
+            "family": str(case.get("classname")).rsplit(".", 1)[-1].removeprefix("test_"),
+            "case": case.get("name"),
+            "passed": case.find("failure") is None and case.find("error") is None,
+        }

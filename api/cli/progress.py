@@ -1,0 +1,66 @@
+"""A progress bar on stderr with rate and remaining time; plain lines where there is no terminal."""
+
+import sys
+import time
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Rich
+
+from streams.simulation.run import Progress
+
+PLAIN_EVERY_S = 5.0
+
+
+class Bar:
+    def __init__(self, *, quiet: bool = False, what: str = "sessions") -> None:
+        self._console = Console(stderr=True)
+        self._what = what
+        self._rich = Rich(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]:>7,.0f} events/s"),
+            TimeRemainingColumn(),
+            console=self._console,
+            disable=quiet or not self._console.is_terminal,
+        )
+        self._plain = not quiet and not self._console.is_terminal
+        self._quiet = quiet
+        self._task = self._rich.add_task(what, total=None, rate=0.0)
+        self._first: tuple[float, int, int] | None = None
+        self._last = 0.0
+
+    def __enter__(self) -> Self:
+        self._rich.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._rich.stop()
+
+    def show(self, at: Progress) -> None:
+        """After each simulated session."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first = (now, at.events, at.done)
+        spent = now - self._first[0]
+        rate = (at.events - self._first[1]) / spent if spent > 0 else 0.0
+        self._rich.update(
+            self._task, description=f"{at.day}", total=at.total, completed=at.done, rate=rate
+        )
+        if self._plain and (now - self._last > PLAIN_EVERY_S or at.done == at.total):
+            self._last = now
+            done = at.done - self._first[2]
+            left = spent / done * (at.total - at.done) if done else 0.0
+            line = (
+                f"{at.day}  {at.done}/{at.total} sessions  {rate:,.0f} events/s  {left:.0f} s left"
+            )
+            print(line, file=sys.stderr, flush=True)
+
+    def count(self, done: int, total: int) -> None:
+        """For work that is counted, not simulated."""
+        self._rich.update(self._task, total=total, completed=done)
+        if self._plain and (time.monotonic() - self._last > PLAIN_EVERY_S or done == total):
+            self._last = time.monotonic()
+            print(f"{done}/{total} {self._what}", file=sys.stderr, flush=True)

@@ -1,0 +1,27 @@
+"""The catalogue: one line per aggregate, and what follows from it by name."""
+
+from typing import Any
+
+from domain import account, client, fx, house, instrument, order, price, saga, settlement
+from domain.message import Command, Event
+
+AGGREGATES: tuple[Any, ...] = (
+    client,
+    instrument,
+    price,
+    fx,
+    account,
+    order,
+    settlement,
+    house,
+    saga,
+)
+CATEGORIES: dict[str, Any] = {a.CATEGORY: a for a in AGGREGATES}
+DECIDERS: dict[type[Command], Any] = {c: a for a in AGGREGATES for c in a.COMMANDS}
+COMMANDS: dict[str, type[Command]] = {c.__name__: c for c in DECIDERS}
+EVENTS: dict[str, type[Event]] = {
+    str(e.__struct_config__.tag): e for a in AGGREGATES for e in a.EVENTS
+}
+
+assert len(COMMANDS) == len(DECIDERS), "two commands share one name"
+assert len(EVENTS) == sum(len(a.EVENTS) for a in AGGREGATES), "two events share one name"

@@ -1,0 +1,30 @@
+"""Checksums of everything at one position: the log, every view, every warehouse table."""
+
+from typing import Any
+
+from adapters.log_audit import stats
+from adapters.warehouse_checksums import table_checksums
+from adapters.warehouse_loader import Loader
+from adapters.wiring import Platform
+from projections.catalogue import VIEWS
+
+
+async def checksums(platform: Platform) -> dict[str, Any]:
+    """Rows and hash of each, at the views' common position.
+
+    The warehouse is loaded up to that position first (its loader resumes where it was).
+    """
+    await platform.sink.prepare(VIEWS)
+    views = await platform.sink.checksums(VIEWS)
+    position = min(v.position for v in views)
+    counted = await stats(platform.recorder)
+    loader = Loader(platform.log, platform.warehouse)
+    await loader.load_until(position)
+    return {
+        "position": position,
+        "log": {"log": {"rows": counted["events"], "hash": counted["root"]}},
+        "postgres": {
+            v.view: {"rows": v.rows, "hash": v.hash, "position": v.position} for v in views
+        },
+        "clickhouse": await table_checksums(platform.warehouse, position),
+    }
