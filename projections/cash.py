@@ -5,7 +5,8 @@
     reserved = -M.HOLD                    open holds of orders and withdrawals
 
 Deposits stay uncollected until a date. A view has no clock, so the row lists them and `available`
-is asked with a day. What the account's own events have outlived is dropped from the list.
+is asked with a day. What a later deposit's value date has outlived is dropped from the list, as
+the account's own state drops it: what is shown is what it decides by.
 
 Units: money at the currency's minor unit.
 """
@@ -51,10 +52,11 @@ class Deposited(Struct, frozen=True):
     available_on: date
     amount: Decimal
     reference: str
-    today: date  # when it was recorded
+    value_date: date
 
 
 class Returned(Struct, frozen=True):
+    amount: Decimal
     reference: str
 
 
@@ -76,11 +78,10 @@ def facts(arrived: Envelope) -> Iterable[tuple[Key, Fact]]:
     found: list[tuple[Key, Fact]] = [(key, Moved(*moved)) for key, moved in sums.items()]
     match arrived.event:
         case CashDeposited(available_on=date() as on) as e:
-            today = arrived.meta.recorded_at.date()
-            deposited = Deposited(on, e.amount, e.reference, today)
+            deposited = Deposited(on, e.amount, e.reference, e.value_date)
             found.append(((e.account_id, e.currency), deposited))
         case DepositReturned() as e:
-            found.append(((e.account_id, e.currency), Returned(e.reference)))
+            found.append(((e.account_id, e.currency), Returned(e.amount, e.reference)))
     return found
 
 
@@ -89,11 +90,11 @@ def fold(row: Cash | None, key: Key, fact: Fact) -> Cash:
     row = row or Cash(account_id=account_id, currency=currency)
     uncollected = row.uncollected
     match fact:
-        case Deposited(on, amount, reference, today):
-            items = [item for item in _items(uncollected) if item[0] > today]
+        case Deposited(on, amount, reference, value_date):
+            items = [item for item in _items(uncollected) if item[0] > value_date]
             uncollected = listed([*items, (on, amount, reference)])
-        case Returned(reference) if uncollected != "[]":
-            uncollected = listed([item for item in _items(uncollected) if item[2] != reference])
+        case Returned(amount, reference) if uncollected != "[]":
+            uncollected = listed(_without(_items(uncollected), reference, amount))
         case _:
             pass
     moved = fact if isinstance(fact, Moved) else _STILL
@@ -121,6 +122,17 @@ def withdrawable(row: Cash, on: date) -> Decimal:
     """What may be paid out: never unsettled proceeds, never below zero."""
     free = subtract(min(row.settled, row.traded), row.reserved)
     return max(ZERO, subtract(free, uncollected(row, on)))
+
+
+def _without(items: Items, reference: str, amount: Decimal) -> Items:
+    """What came back is uncollected no longer."""
+    kept, rest = Items(), amount
+    for day, open_amount, of in items:
+        part = min(rest, open_amount) if of == reference else ZERO
+        rest = subtract(rest, part)
+        if open_amount > part:
+            kept.append((day, subtract(open_amount, part), of))
+    return kept
 
 
 _STILL = Moved()

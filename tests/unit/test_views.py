@@ -109,8 +109,8 @@ async def test_deposits_that_have_been_collected_leave_the_list(world: World) ->
     assert '"P2"' in (await folded(cash, world.log))[CASH].uncollected
     world.done(deposit("A1", "2.00", "P3", available_on=TODAY + timedelta(days=9)))
     last = world.log.envelopes.pop()
-    later = last.meta.recorded_at + timedelta(days=2)
-    world.log.envelopes.append(replace(last, meta=replace(last.meta, recorded_at=later)))
+    event = replace(last.event, value_date=TODAY + timedelta(days=2))  # type: ignore[call-arg]
+    world.log.envelopes.append(replace(last, event=event))
     row = (await folded(cash, world.log))[CASH]
     assert '"P2"' not in row.uncollected
     assert cash.available(row, TODAY + timedelta(days=2)) == 10001
@@ -256,6 +256,15 @@ async def test_an_open_trade_shows_what_comes_in_and_what_goes_out(world: World)
     assert (row.receive_open, row.deliver_open) == (40, 2000)
     world.done(settle("A1", "T1", "40", "2000.00", "S2"))
     assert await folded(obligations, world.log) == {}
+
+
+async def test_what_settled_short_of_the_money_booked_is_closed_and_is_a_case(
+    world: World,
+) -> None:
+    bought(world)
+    world.done(settle("A1", "T1", "100", "4999.00", "S1"))
+    assert await folded(obligations, world.log) == {}
+    assert "settled_amount_differs" in {kind for _, kind in await folded(cases, world.log)}
 
 
 async def test_a_failing_obligation_says_since_when_and_whose_fault(world: World) -> None:

@@ -60,6 +60,7 @@ acts = st.one_of(
     st.tuples(st.just("send"), accounts),
     st.tuples(st.just("reserve"), accounts, sides, qtys),
     st.tuples(st.just("trade"), accounts, sides, qtys, prices),
+    st.tuples(st.just("trade"), st.just("A1"), sides, qtys, prices),
     st.tuples(st.just("settle"), st.integers(0, 20), st.booleans()),
     st.tuples(st.just("bust"), st.integers(0, 20)),
     st.tuples(st.just("fail"), st.integers(0, 20)),
@@ -67,12 +68,12 @@ acts = st.one_of(
     st.tuples(st.just("settle_fx"), accounts),
     st.tuples(st.just("fee"), accounts, st.booleans()),
     st.tuples(st.just("move"), accounts, accounts, cents),
-    st.tuples(st.just("method"), accounts, st.sampled_from(["FIFO", "LIFO", "HIFO"])),
+    st.tuples(st.just("method"), accounts, st.sampled_from(["FIFO", "LIFO", "HIFO", "AVERAGE"])),
     st.tuples(st.just("order"), qtys, prices),
     st.tuples(st.just("fill"), qtys, prices),
     st.tuples(st.just("cancel")),
 )
-histories = st.lists(acts, max_size=40)
+histories = st.lists(acts, min_size=20, max_size=40)
 
 
 class History:
@@ -82,6 +83,8 @@ class History:
         self.world = opened_world(*ACCOUNTS)
         self.trades: list[TradeBooked] = []
         self.n = 0
+        for account_id in ACCOUNTS:
+            self.world.done(deposit(account_id, "5000.00", f"first-{account_id}"))
 
     def play(self, acts: list[Any]) -> World:
         for name, *args in acts:
@@ -118,7 +121,7 @@ class History:
         self._tell(
             a.ReserveForOrder(
                 account_id=account_id,
-                order_id=f"R{self.n % 3}",
+                order_id=f"R{self.n % 3}{side}",
                 side=side,
                 isin=ISIN,
                 currency="USD",
@@ -128,7 +131,7 @@ class History:
         )
 
     def _trade(self, account_id: str, side: Side, qty: int, price: str) -> None:
-        order_id = f"R{self.n % 3}"
+        order_id = f"R{self.n % 3}{side}"
         booked = self._tell(trade(account_id, f"T{self.n}", side, qty, price, order_id=order_id))
         self.trades += booked
 
