@@ -60,6 +60,10 @@ class TooManyRows(Exception):
     """A list without pages came out longer than `ROWS_MAX`."""
 
 
+class Unfit(Exception):
+    """A value that no column of its type can hold (a NUL in text, a cursor that is no date)."""
+
+
 class Reader:
     """Reads over one connection, or over whichever of the pool is free."""
 
@@ -163,9 +167,7 @@ class Reader:
             f"from {self._schema}.client_money group by currency order by currency"
         )
         return [
-            Standing(
-                currency=currency, requirement=owed, resource=held, due=due, in_debit=in_debit
-            )
+            Standing(currency=currency, requirement=owed, resource=held, due=due, in_debit=in_debit)
             for currency, owed, held, due, in_debit in await self._fetch(sql, ())
         ]
 
@@ -234,8 +236,11 @@ class ReadModels(Reader):
         self, connection: AsyncConnection[Any], sql: str, values: Sequence[Any]
     ) -> list[Any]:
         self.statements += 1
-        cursor = await connection.execute(sql.encode(), values, prepare=True)
-        return await cursor.fetchall()
+        try:
+            cursor = await connection.execute(sql.encode(), values, prepare=True)
+            return await cursor.fetchall()
+        except psycopg.DataError as error:
+            raise Unfit(str(error).splitlines()[0]) from error
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncConnection[Any]]:

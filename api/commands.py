@@ -8,7 +8,8 @@ that it came through.
 
 import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 from pydantic import ValidationError
@@ -67,14 +68,11 @@ class CommandDoor:
         """One command: its outcome as the response's status and body."""
         name = http.path_params["name"]
         kind = _kind(name)
-        bodies.require_json(http)
-        dry_run = _dry_run(http)
-        raw = await bodies.read(http, BODY_MAX)
-        key = _key(http.headers.get("idempotency-key"), dry_run=dry_run)
-        request = _request(kind, parsed(raw), key, actor=_actor(http), dry_run=dry_run)
+        with self._counting(name):
+            request = await _single_request(kind, http)
         answer = await self._run(name, request)
         wait_s = preferred_wait(http.headers.get("prefer", ""))
-        if wait_s and name == "PlaceOrder" and answer.status in (200, 201) and not dry_run:
+        if wait_s and name == "PlaceOrder" and answer.status < 300 and not request.dry_run:
             await self._settled(answer.body["stream"], timeout_s=wait_s)
             applied = {"Preference-Applied": f"wait={wait_s}"}
             answer = answer._replace(headers={**answer.headers, **applied})
@@ -96,10 +94,21 @@ class CommandDoor:
 
     async def _item(self, item: object, *, actor: str, dry_run: bool) -> Answer:
         try:
-            name, request = _bulk_request(item, actor, dry_run=dry_run)
+            kind = _bulk_kind(item)
+            with self._counting(kind.__name__):
+                request = _bulk_request(kind, item, actor, dry_run=dry_run)
         except Problem as problem:
             return _problem_answer(problem, "/commands")
-        return await self._run(name, request)
+        return await self._run(kind.__name__, request)
+
+    @contextmanager
+    def _counting(self, name: str) -> Iterator[None]:
+        """Count a command that is declined before it is one."""
+        try:
+            yield
+        except Problem as problem:
+            self._metrics.commands.labels(name, problem.name).inc()
+            raise
 
     async def _run(self, name: str, request: Request) -> Answer:
         with self._metrics.command_seconds.labels(name).time():
@@ -189,15 +198,26 @@ def _request(kind: type[Command], body: object, key: str, *, actor: str, dry_run
     )
 
 
-def _bulk_request(item: object, actor: str, *, dry_run: bool) -> tuple[str, Request]:
+async def _single_request(kind: type[Command], http: HttpRequest) -> Request:
+    bodies.require_json(http)
+    dry_run = _dry_run(http)
+    raw = await bodies.read(http, BODY_MAX)
+    key = _key(http.headers.get("idempotency-key"), dry_run=dry_run)
+    return _request(kind, parsed(raw), key, actor=_actor(http), dry_run=dry_run)
+
+
+def _bulk_kind(item: object) -> type[Command]:
     if not isinstance(item, dict) or not {"name", "body"} <= item.keys() <= BULK_FIELDS:
         raise Problem(400, "invalid_input", "an item is {name, key, body}")
-    name, key = item["name"], item.get("key")
+    return _kind(item["name"])
+
+
+def _bulk_request(kind: type[Command], item: Any, actor: str, *, dry_run: bool) -> Request:
+    key = item.get("key")
     if key is not None and not isinstance(key, str):
         raise Problem(400, "idempotency_key_invalid", "key must be a string")
-    kind = _kind(name)
     bound = _key(key, dry_run=dry_run)
-    return name, _request(kind, item["body"], bound, actor=actor, dry_run=dry_run)
+    return _request(kind, item["body"], bound, actor=actor, dry_run=dry_run)
 
 
 def _answered(outcome: Outcome, request: Request) -> tuple[str, Answer]:

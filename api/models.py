@@ -18,10 +18,19 @@ from functools import cache
 from typing import Annotated, Any, NamedTuple, Union
 
 import msgspec
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, Strict, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Strict,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic import create_model as create
-from pydantic_core import PydanticCustomError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from domain.catalogue import DECIDERS
 from domain.message import Command, Erased
 
 DECIMAL = r"^-?\d{1,15}(\.\d{1,10})?$"
@@ -52,7 +61,25 @@ def command_from(kind: type[Command], body: object) -> Asked:
     at = None
     if EFFECTIVE_AT not in _hints(kind) and (text := stated.pop(EFFECTIVE_AT, None)):
         at = datetime.fromisoformat(text)
-    return Asked(msgspec.convert(stated, type=kind), at)
+    command = msgspec.convert(stated, type=kind)
+    _check_stream(command)
+    return Asked(command, at)
+
+
+def _check_stream(command: Command) -> None:
+    """What names the command's stream must be an id, though its field be called otherwise.
+
+    Raises:
+        pydantic.ValidationError: naming the field.
+    """
+    decider = DECIDERS.get(type(command))
+    key = decider.key(command) if decider else "-"
+    if not _is_identifier(key):
+        fields = [f for f in command.__struct_fields__ if getattr(command, f) == key]
+        wrong = InitErrorDetails(
+            type=_broken("identifier", _IDENTIFIER_SAYS), loc=(*fields[:1],), input=None
+        )
+        raise ValidationError.from_exception_data(type(command).__name__, [wrong])
 
 
 @cache
@@ -129,10 +156,14 @@ def _rule(name: str, says: str, check: Callable[[str], object | None], **schema:
     def validate(value: object) -> object:
         result = check(value) if isinstance(value, str) else None
         if result is None:
-            raise PydanticCustomError(name, "must be {says}", {"says": says})
+            raise _broken(name, says)
         return result
 
     return BeforeValidator(validate), WithJsonSchema({"type": "string", **schema})
+
+
+def _broken(name: str, says: str) -> PydanticCustomError:
+    return PydanticCustomError(name, "must be {says}", {"says": says})
 
 
 def _matching(pattern: str) -> Callable[[str], str | None]:
@@ -167,10 +198,12 @@ def _text(limit: int) -> Callable[[str], str | None]:
 
 
 _is_decimal, _is_day, _is_instant = _matching(DECIMAL), _matching(DATE), _matching(DATETIME)
+_is_identifier = _matching(IDENTIFIER)
+_IDENTIFIER_SAYS = "1 to 64 of A-Z a-z 0-9 . _ -"
 
 _ID = Annotated[
     str,
-    *_rule("identifier", "1 to 64 of A-Z a-z 0-9 . _ -", _matching(IDENTIFIER), pattern=IDENTIFIER),
+    *_rule("identifier", _IDENTIFIER_SAYS, _is_identifier, pattern=IDENTIFIER),
 ]
 _TEXT = Annotated[
     str,

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from adapters.dispatcher import Overloaded
-from adapters.read_models import LedgerLine, TooManyRows, Totals
+from adapters.read_models import LedgerLine, TooManyRows, Totals, Unfit
 from adapters.recorder import Unavailable
 from adapters.warehouse import WarehouseError, WarehouseUnavailable
 from commands.handler import Outcome
@@ -27,6 +27,7 @@ __all__ = [
     "TooManyRows",
     "Totals",
     "Unavailable",
+    "Unfit",
     "Views",
     "Warehouse",
     "WarehouseError",

@@ -1,6 +1,6 @@
 """Root fields for operations: the ledger, what is unsettled, and what is out of order."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 import strawberry
 from strawberry.types import Info
@@ -9,10 +9,11 @@ from api.graphql import operations
 from api.graphql.cursors import FIRST_DEFAULT, Connection, connection, keyed, page_of, sliced
 from api.graphql.fields import field
 from api.graphql.moments import When, now_only
-from api.graphql.operations import Case, LedgerBalance, Obligation
+from api.graphql.operations import Case, Day, LedgerBalance, Obligation
 from api.graphql.session import Session
-from projections import cases, obligations
+from projections import cases, days, obligations
 from projections.cases import Case as CaseRow
+from projections.days import Day as DayRow
 from projections.obligations import Obligation as ObligationRow
 
 Context = Info[Session, None]
@@ -87,3 +88,22 @@ class Desk:
         rows = await source.page(cases, where, page)
         nodes = [operations.case(row) for row in rows if isinstance(row, CaseRow)]
         return connection(cases, page, rows, nodes)
+
+    @field("Closed days with the controls that they passed.")
+    async def days(
+        self,
+        info: Context,
+        day: date | None = None,
+        *,
+        first: int = FIRST_DEFAULT,
+        after: str | None = None,
+        as_of: Time = None,
+        known_at: Time = None,
+        at_least: str | None = None,
+    ) -> Connection[Day] | None:
+        page = page_of(days, first, after)
+        source = await now_only(info.context, "days", When(as_of, known_at, at_least))
+        where = {} if day is None else {"day": day.isoformat()}
+        rows = await source.page(days, where, page)
+        nodes = [operations.day(row) for row in rows if isinstance(row, DayRow)]
+        return connection(days, page, rows, nodes)

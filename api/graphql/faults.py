@@ -4,7 +4,7 @@ import logging
 
 from graphql import GraphQLError
 
-from api.ports import TooManyRows, Unavailable
+from api.ports import TooManyRows, Unavailable, Unfit
 from commands.ports import Unreadable
 
 AS_OF_UNSUPPORTED = "AS_OF_UNSUPPORTED"
@@ -27,24 +27,9 @@ def fault(code: str, message: str) -> GraphQLError:
 
 def told(error: GraphQLError) -> GraphQLError:
     """The error as the caller may see it: with a code, and without anybody's insides."""
-    cause = error.original_error
     if error.extensions and "code" in error.extensions:
         return error
-    match cause:
-        case None | GraphQLError():
-            return _again(error, INVALID, error.message)
-        case Unavailable():
-            return _again(error, UNAVAILABLE, "the read models cannot be reached; try again")
-        case TooManyRows():
-            return _again(error, TOO_MANY, f"{cause}; ask for pages")
-        case Unreadable():
-            return _again(error, LOG_UNREADABLE, str(cause))
-        case _:
-            _log.error("a resolver failed", exc_info=cause)
-            return _again(error, INTERNAL, "unexpected; the server's log has the rest")
-
-
-def _again(error: GraphQLError, code: str, message: str) -> GraphQLError:
+    code, message = _known(error.original_error) or (INVALID, error.message)
     return GraphQLError(
         message,
         nodes=error.nodes,
@@ -53,3 +38,20 @@ def _again(error: GraphQLError, code: str, message: str) -> GraphQLError:
         path=error.path,
         extensions={"code": code},
     )
+
+
+def _known(cause: Exception | None) -> tuple[str, str] | None:
+    """(code, message) for what a resolver raised; None: the document itself is wrong."""
+    match cause:
+        case None | GraphQLError():
+            return None
+        case Unavailable():
+            return UNAVAILABLE, "the read models cannot be reached; try again"
+        case TooManyRows():
+            return TOO_MANY, f"{cause}; ask for pages"
+        case Unfit():
+            return BAD_ARGUMENT, str(cause)
+        case Unreadable():
+            return LOG_UNREADABLE, str(cause)
+    _log.error("a resolver failed", exc_info=cause)
+    return INTERNAL, "unexpected; the server's log has the rest"

@@ -8,6 +8,7 @@ from api.ports import LedgerLine, Totals
 from api.wire import decimal
 from projections.cases import Case as CaseRow
 from projections.client_money import Standing
+from projections.days import Day as DayRow
 from projections.exact import subtract, total
 from projections.obligations import Obligation as ObligationRow
 
@@ -39,6 +40,16 @@ class Case:
     order_id: str
     detail: str
     opened_at: datetime
+
+
+@strawberry.type(description="One control of a day that was closed, and the figures it held by.")
+class Day:
+    day: date
+    control: str
+    unit: str
+    expected: str
+    actual: str
+    log_position: str = strawberry.field(description="of the log, where they were computed")
 
 
 @strawberry.type(description="The firm's duty to its clients in one currency.")
@@ -111,6 +122,17 @@ def case(row: CaseRow) -> Case:
         order_id=row.order_id,
         detail=row.detail,
         opened_at=row.opened_at,
+    )
+
+
+def day(row: DayRow) -> Day:
+    return Day(
+        day=row.day,
+        control=row.control,
+        unit=row.unit,
+        expected=decimal(row.expected),
+        actual=decimal(row.actual),
+        log_position=str(row.log_position),
     )
 
 

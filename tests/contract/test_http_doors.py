@@ -1,0 +1,127 @@
+"""The other doors over a real socket: health, metrics, OpenAPI, the warehouse."""
+
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from api.commands import PUBLIC
+from tests.contract.edge import Edge, book, serving
+
+
+@pytest.fixture(scope="module")
+def edge() -> Iterator[Edge]:
+    with serving() as edge:
+        book(edge, "A1")
+        yield edge
+
+
+def test_the_process_is_up_and_ready(edge: Edge) -> None:
+    assert edge.http.get("/healthz").json() == {"status": "up"}
+    answer = edge.http.get("/readyz")
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert body["log"]["position"] > 0
+    assert {"accounts", "cash", "orders", "positions"} <= body["views"].keys()
+
+
+def test_metrics_count_commands_by_name_and_outcome(edge: Edge) -> None:
+    sample = 'tidemark_commands_total{name="DepositCash",outcome="appended"}'
+    before = figures(edge).get(sample, 0)
+    paid = {"account_id": "A1", "amount": "1.00", "currency": "USD", "reference": "metrics"}
+    edge.did("DepositCash", paid)
+    edge.post("DepositCash", paid | {"amount": "0"})
+    after = figures(edge)
+    assert after[sample] == before + 1
+    assert after['tidemark_commands_total{name="DepositCash",outcome="refused"}'] == 1
+    assert after["tidemark_log_position"] == edge.run(edge.platform.log.last())
+    assert after['tidemark_view_lag_events{view="cash"}'] >= 0
+    assert after["tidemark_append_commands_total"] >= after["tidemark_append_batches_total"] > 0
+
+
+def test_an_invalid_body_is_counted_and_no_caller_makes_a_label(edge: Edge) -> None:
+    edge.post("DepositCash", {})
+    edge.post("Surprise", {})
+    text = edge.http.get("/metrics").text
+    assert 'outcome="invalid_input"' in text
+    assert "Surprise" not in text
+
+
+def test_openapi_knows_every_public_command_and_no_internal_one(edge: Edge) -> None:
+    document = edge.http.get("/openapi.json").json()
+    assert document["openapi"].startswith("3.1")
+    found = {p.removeprefix("/commands/") for p in document["paths"] if p.startswith("/commands/")}
+    assert found == set(PUBLIC)
+    assert "BookTrade" not in found
+
+
+def test_openapi_says_what_a_command_takes_and_how_it_may_be_refused(edge: Edge) -> None:
+    document = edge.http.get("/openapi.json").json()
+    deposit = document["paths"]["/commands/DepositCash"]["post"]
+    refused = deposit["responses"]["422"]["content"]["application/problem+json"]["schema"]
+    names = refused["allOf"][1]["properties"]["type"]["enum"]
+    assert {"amount_not_positive", "account_unknown", "effective_at_in_future"} <= set(names)
+    assert "limit_px_missing" not in names
+    assert deposit["responses"].keys() >= {"200", "201", "400", "409", "413", "415", "422", "503"}
+    schema = document["components"]["schemas"]["DepositCash"]
+    assert schema["properties"]["amount"]["pattern"]
+    assert schema["additionalProperties"] is False
+    assert set(schema["required"]) == {"account_id", "amount", "currency", "reference"}
+
+
+def test_every_reference_of_the_document_leads_somewhere(edge: Edge) -> None:
+    document = edge.http.get("/openapi.json").json()
+    schemas = document["components"]["schemas"]
+    found = set(references(document))
+    assert found
+    assert {r.removeprefix("#/components/schemas/") for r in found} <= set(schemas)
+
+
+def test_the_warehouse_answers_sql(edge: Edge) -> None:
+    sql = "select toDecimal64(3.5, 2) as d, toDate('2024-01-02') as day, 9007199254740993 as n"
+    answer = edge.http.post("/warehouse", content=sql)
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == {
+        "columns": ["d", "day", "n"],
+        "rows": [["3.50", "2024-01-02", "9007199254740993"]],
+    }
+
+
+@pytest.mark.parametrize(
+    "sql",
+    ["drop table x", "select * from file('/etc/passwd')", "not sql", "insert into x select 1"],
+)
+def test_the_warehouse_declines_what_is_not_a_read(edge: Edge, sql: str) -> None:
+    answer = edge.http.post("/warehouse", content=sql)
+    assert answer.status_code == 400, answer.text
+    assert answer.json()["type"] == "statement_declined"
+
+
+def test_the_warehouse_bounds_rows_and_statements(edge: Edge) -> None:
+    many = edge.http.post("/warehouse", content="select number from numbers(20000)")
+    assert many.status_code == 400
+    assert edge.http.post("/warehouse", content=b"x" * (65 << 10)).status_code == 413
+    assert edge.http.post("/warehouse", content=b"\xff").status_code == 400
+    assert edge.http.post("/warehouse", content=b" ").status_code == 400
+
+
+def figures(edge: Edge) -> dict[str, float]:
+    """Sample with its labels -> value, as a scraper reads them."""
+    out: dict[str, float] = {}
+    for family in text_string_to_metric_families(edge.http.get("/metrics").text):
+        for sample in family.samples:
+            labels = ",".join(f'{k}="{v}"' for k, v in sorted(sample.labels.items()))
+            out[f"{sample.name}{{{labels}}}" if labels else sample.name] = sample.value
+    return out
+
+
+def references(node: object) -> Iterator[str]:
+    match node:
+        case dict():
+            if isinstance(node.get("$ref"), str):
+                yield node["$ref"]
+            for value in node.values():
+                yield from references(value)
+        case list():
+            for value in node:
+                yield from references(value)
