@@ -91,14 +91,13 @@ def _settled(order: Order, events: Sequence[Event]) -> tuple[Event, ...]:
 
 
 def _due(order: Order) -> Parked | None:
-    """The next parked report whose execution is known: corrections by time, then busts."""
+    """The next parked report whose execution is known: busts, then corrections by time."""
     due = [p for p in order.parked if p.ref in order.executions]
     return min(due, key=_turn) if due else None
 
 
-def _turn(report: Parked) -> tuple[bool, datetime]:
-    bust = report.exec_type is ExecType.TRADE_CANCEL
-    return (bust, report.transact_time or datetime.min.replace(tzinfo=UTC))
+def _turn(report: Parked) -> datetime:
+    return report.transact_time or datetime.min.replace(tzinfo=UTC)  # a bust tells none
 
 
 def _applied(order: Order, report: Parked) -> tuple[Event, ...]:

@@ -105,16 +105,17 @@ def _done_for_day(command: RecordStatus, order: Order, seen: Seen) -> Decision:
 
 def _restated(command: RecordStatus, order: Order, seen: Seen) -> Decision:
     """Resumed, or with another quantity: never less than what is already filled."""
-    qty = command.qty
-    if qty is None or qty == order.qty:
-        resumes = order.done_at is not None or order.stopped or order.suspended
-        restated = OrderRestated(order_id=order.order_id, reason=command.reason)
-        return (restated,) if resumes else ()
-    if not is_qty(qty) or qty <= 0:
-        return refused(OrderRefusal.REPORT_INVALID, qty=qty)
+    if command.qty is not None and not (is_qty(command.qty) and command.qty > 0):
+        return refused(OrderRefusal.REPORT_INVALID, qty=command.qty)
+    qty = order.qty if command.qty is None else plain(max(command.qty, order.cum_qty))
+    resumes = order.done_at is not None or order.stopped or order.suspended
+    if qty == order.qty and not resumes:
+        return ()
     return (
         OrderRestated(
-            order_id=order.order_id, qty=plain(max(qty, order.cum_qty)), reason=command.reason
+            order_id=order.order_id,
+            qty=None if qty == order.qty else qty,
+            reason=command.reason,
         ),
     )
 

@@ -188,6 +188,18 @@ class TestCancel:
         events = (*working, replace_requested, replace_released, canceled)
         assert status(*events) is OrdStatus.CANCELED
 
+    def test_a_refusal_after_the_cancel_changes_nothing(self) -> None:
+        report = c.RecordCancelReject(order_id="O1", cl_ord_id="O1.c2", reason="unknown order")
+        given(order, *working, cancel_requested, canceled).when(report).then()
+
+    def test_a_filled_order_that_asks_for_more_can_still_be_canceled(self) -> None:
+        before = (*working, filled(100), replace_requested, replace_released)
+        given(order, *before).when(cancel).then(
+            e.CancelRequested(
+                order_id="O1", cl_ord_id="O1.c3", orig_cl_ord_id="O1.c2", reason="client"
+            )
+        )
+
     def test_a_refused_cancel_leaves_the_order_as_it_was(self) -> None:
         report = c.RecordCancelReject(order_id="O1", cl_ord_id="O1.c2", reason="too late")
         event = e.CancelRejected(
@@ -329,6 +341,11 @@ class TestStates:
         for qty in (None, D(100)):
             report = c.RecordStatus(order_id="O1", status=c.VenueStatus.RESTATED, qty=qty)
             given(order, *working).when(report).then()
+
+    def test_a_restated_quantity_never_falls_below_what_is_filled(self) -> None:
+        report = c.RecordStatus(order_id="O1", status=c.VenueStatus.RESTATED, qty=D(50))
+        state = given(order, *working, filled(80)).when(report).after()
+        assert (state.qty, state.leaves_qty) == (80, 0)
 
     def test_a_restated_quantity_must_be_one(self) -> None:
         report = c.RecordStatus(order_id="O1", status=c.VenueStatus.RESTATED, qty=D("NaN"))

@@ -178,6 +178,13 @@ class TestFills:
         assert figures(state)[:2] == (40, 0)
         assert order.ord_status(state) is OrdStatus.CANCELED
 
+    def test_every_end_makes_a_fill_late(self) -> None:
+        done = e.OrderDoneForDay(order_id="O1", at=NOW)
+        expired = e.OrderExpired(order_id="O1", account_id="A1")
+        for end in (expired, done):  # a day order
+            (event,) = given(order, *working, end).when(fill()).decision
+            assert event.late
+
     def test_a_fill_may_come_before_the_acknowledgement(self) -> None:
         state = given(order, *working[:2]).when(fill()).then(filled())
         assert (state.venue_order_id, state.accepted) == ("V1", False)
@@ -251,6 +258,15 @@ class TestBusts:
         given(order, *working, parked).when(bust()).then()
         state = given(order, *working, parked).when(fill()).then(filled(), undone())
         assert (figures(state)[0], state.parked) == (0, ())
+
+    def test_with_a_correction_parked_too_nothing_is_booked_twice(self) -> None:
+        events = list(working)
+        for report in (correct(), bust()):
+            events += given(order, *events).when(report).decision
+        step = given(order, *events).when(fill())
+        kinds = [type(event) for event in step.decision]
+        assert kinds == [e.OrderFilled, e.TradeCanceled, e.ReportParked]
+        assert (step.after().cum_qty, step.after().parked) == (0, ())
 
     def test_it_waits_for_its_own_day(self) -> None:
         state = after(bust(trade_date=TODAY - timedelta(days=1)), fill())

@@ -177,7 +177,9 @@ class UnreliableVenue(RuleBasedStateMachine):
                 assert 0 <= event.excess_qty <= event.last_qty
 
 
-UnreliableVenue.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+UnreliableVenue.TestCase.settings = settings(
+    max_examples=100, stateful_step_count=30, deadline=None
+)
 TestUnreliableVenue = UnreliableVenue.TestCase
 
 
