@@ -14,6 +14,7 @@ from domain.fix import CxlRejResponseTo, Side
 from domain.fx import FixRates
 from domain.house import CloseDay, Control, FundHouse, SweepDues
 from domain.instrument.commands import AmendInstrument, HaltInstrument
+from domain.lots import LotMove
 from domain.order import commands as o
 from domain.saga import RecordRefusal
 from domain.settlement.commands import InstructSettlement
@@ -243,6 +244,15 @@ async def test_a_lot_leaves_when_it_is_sold_and_comes_back_with_a_bust(world: Wo
     assert after[key].acquired_on == TODAY
 
 
+def test_a_lot_without_shares_stays_while_it_has_cost_left() -> None:
+    key = ("A1", ISIN, "L1")
+    buy = LotMove(lot_id="L1", qty=D(10), cost=D(50), cost_base=D(50), acquired_on=TODAY)
+    held = lots.fold(None, key, buy)
+    kept = lots.fold(held, key, replace(buy, qty=D(-10), cost=D(-49), cost_base=D(-50)))
+    assert kept is not None and (kept.qty, kept.cost, kept.cost_base) == (0, 1, 0)
+    assert lots.fold(kept, key, replace(buy, qty=D(0), cost=D(-1), cost_base=D(0))) is None
+
+
 # obligations and settlements
 
 
@@ -256,6 +266,13 @@ async def test_an_open_trade_shows_what_comes_in_and_what_goes_out(world: World)
     assert (row.receive_open, row.deliver_open) == (40, 2000)
     world.done(settle("A1", "T1", "40", "2000.00", "S2"))
     assert await folded(obligations, world.log) == {}
+
+
+async def test_an_obligation_stays_while_either_leg_is_open(world: World) -> None:
+    bought(world)
+    world.done(settle("A1", "T1", "60", "5000.00", "S1"))
+    row = (await folded(obligations, world.log))["A1", "T1"]
+    assert (row.receive_open, row.deliver_open) == (40, 0)
 
 
 async def test_what_settled_short_of_the_money_booked_is_closed_and_is_a_case(
