@@ -1,0 +1,241 @@
+"""The simulated venue: trades orders on a stated market, and misbehaves on demand.
+
+    submit --> orders, worked tick by tick up to `to` --> mailbox --> advance(to)
+
+Everything it does follows from the seed, the orders and the times at which they were sent: told
+the same orders again (after a restart) it reports the same executions under the same ids. So it
+keeps no file, and a gateway that tells it what is open has it back as it was.
+"""
+
+from bisect import bisect_right
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from adapters.ports import (
+    DontKnowTrade,
+    ExecType,
+    ExecutionReport,
+    FromVenue,
+    NewOrderSingle,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+    ToVenue,
+)
+from adapters.simulators.dice import happens, throw, token
+from adapters.simulators.mailbox import Mailbox
+from adapters.simulators.market import Market, Session, Tick
+from adapters.simulators.misbehaviour import VenueFaults
+from adapters.simulators.venue_order import IMMEDIATE, VenueOrder
+from adapters.simulators.venue_reports import (
+    corrected,
+    day_label,
+    executed,
+    refused_request,
+    report,
+    undone,
+)
+from domain.fix import OrdRejReason
+
+SLICES_MAX = 3
+OVERTAKEN = timedelta(minutes=7)  # by at least one tick
+AFTER_CLOSE, NEXT_DAY = timedelta(minutes=15), timedelta(hours=18)  # late reports, from the close
+CORRECTED_AFTER, BUSTED_AFTER = timedelta(hours=19), timedelta(hours=20)
+
+
+class SimulatedVenue:
+    """Implements `adapters.ports.Venue`.
+
+    Args:
+        market: sessions and prices.
+        seed: of slices and faults.
+        faults: how it misbehaves; not at all by default.
+    """
+
+    def __init__(self, market: Market, *, seed: int, faults: VenueFaults | None = None) -> None:
+        self._market, self._seed = market, seed
+        self._faults = faults or VenueFaults()
+        self._known: set[str] = set()  # ClOrdIDs, against what is sent twice
+        self._orders: dict[str, VenueOrder] = {}  # by any ClOrdID of the chain
+        self._open: dict[str, VenueOrder] = {}  # by our order id, in order of arrival
+        self._mailbox: Mailbox[FromVenue] = Mailbox()
+        self.disputed: list[DontKnowTrade] = []
+
+    async def submit(self, message: ToVenue) -> None:
+        match message:
+            case DontKnowTrade():
+                self.disputed.append(message)
+            case _ if message.cl_ord_id in self._known:
+                return
+            case NewOrderSingle():
+                self._known.add(message.cl_ord_id)
+                self._accept(message)
+            case OrderCancelRequest() | OrderCancelReplaceRequest():
+                self._known.add(message.cl_ord_id)
+                self._change(message)
+
+    def advance(self, to: datetime) -> list[FromVenue]:
+        for order in list(self._open.values()):
+            self._work(order, to)
+        return self._mailbox.take(to)
+
+    def _accept(self, message: NewOrderSingle) -> None:
+        order_id = message.secondary_cl_ord_id
+        order = VenueOrder(
+            received=message,
+            venue_order_id=f"V{token(self._seed, order_id)}",
+            cl_ord_id=message.cl_ord_id,
+            qty=message.order_qty,
+            limit=message.price,
+            slices=1 + int(throw(self._seed, "slices", order_id) * SLICES_MAX),
+            at=message.transact_time,
+        )
+        self._orders[message.cl_ord_id] = order
+        if self._throws("silent", order):
+            order.closed = True
+            return
+        if not self._market.lists(message.symbol):
+            self._reject(order, OrdRejReason.UNKNOWN_SYMBOL, "unknown symbol")
+        elif self._throws("reject", order):
+            self._reject(order, OrdRejReason.BROKER_OPTION, "not taken")
+        else:
+            self._open[order_id] = order
+            self._say(report(order, ExecType.NEW, "0", at=order.at))
+
+    def _reject(self, order: VenueOrder, reason: OrdRejReason, text: str) -> None:
+        order.closed = True
+        told = report(order, ExecType.REJECTED, "8", at=order.at, ord_rej_reason=reason, text=text)
+        self._say(told)
+
+    def _change(self, message: OrderCancelRequest | OrderCancelReplaceRequest) -> None:
+        """A request meets the order as it is when it arrives."""
+        order = self._orders.get(message.orig_cl_ord_id)
+        if order is None:
+            self._refuse(message, None, "unknown order")
+            return
+        self._orders[message.cl_ord_id] = order
+        if self._throws("silent", order):
+            return
+        self._work(order, message.transact_time)
+        if order.closed:
+            self._refuse(message, order, "too late")
+        elif isinstance(message, OrderCancelRequest):
+            self._cancel(order, message)
+        else:
+            self._replace(order, message)
+
+    def _refuse(
+        self,
+        message: OrderCancelRequest | OrderCancelReplaceRequest,
+        order: VenueOrder | None,
+        text: str,
+    ) -> None:
+        at = max(message.transact_time, order.at) if order else message.transact_time
+        self._mailbox.post(refused_request(message, order, text), at=at, label=message.cl_ord_id)
+
+    def _cancel(self, order: VenueOrder, message: OrderCancelRequest) -> None:
+        order.cl_ord_id = message.cl_ord_id
+        self._close(order)
+        at, original = max(order.at, message.transact_time), message.orig_cl_ord_id
+        label = f"4.{message.cl_ord_id}"
+        self._say(report(order, ExecType.CANCELED, label, at=at, orig_cl_ord_id=original))
+
+    def _replace(self, order: VenueOrder, message: OrderCancelReplaceRequest) -> None:
+        if message.order_qty <= order.cum:
+            self._refuse(message, order, "below what is filled")
+            return
+        order.cl_ord_id, order.qty = message.cl_ord_id, message.order_qty
+        order.limit = message.price if message.price is not None else order.limit
+        at, original = max(order.at, message.transact_time), message.orig_cl_ord_id
+        label = f"5.{message.cl_ord_id}"
+        self._say(report(order, ExecType.REPLACED, label, at=at, orig_cl_ord_id=original))
+
+    def _work(self, order: VenueOrder, to: datetime) -> None:
+        """Let the market pass over an order, from where it stands to `to`."""
+        day = order.at.date()
+        while not order.closed and day <= to.date():
+            session = self._market.session(order.received.symbol, day)
+            if session is not None:
+                self._trade(order, session, to)
+            day += timedelta(days=1)
+        if not order.closed:
+            self._expire_by(order, to)
+        order.at = max(order.at, to)
+
+    def _trade(self, order: VenueOrder, session: Session, to: datetime) -> None:
+        first = bisect_right(session.ticks, order.at, key=_at)
+        for number in range(first, bisect_right(session.ticks, to, key=_at)):
+            if not order.closed:
+                self._tick(order, session, number, session.ticks[number])
+
+    def _tick(self, order: VenueOrder, session: Session, number: int, tick: Tick) -> None:
+        if self._expire_by(order, tick.at):
+            return
+        order.at = tick.at
+        label = day_label(session.day, number)
+        fill = order.meets(tick, session)
+        if fill is not None:
+            self._execution(order, executed(order, fill, label, at=tick.at), session)
+        if not order.leaves:
+            self._overfill(order, tick, label, session)
+            self._close(order)
+        elif self._throws("cancel", order):
+            self._close(order)
+            told = report(order, ExecType.CANCELED, "4", at=tick.at, text="unsolicited")
+            self._say(told)
+        elif order.lapses(tick, session):
+            self._end(order, tick.at)
+
+    def _end(self, order: VenueOrder, at: datetime) -> None:
+        """Immediate orders are cancelled, the others expire."""
+        self._close(order)
+        immediate = order.received.time_in_force in IMMEDIATE
+        kind = ExecType.CANCELED if immediate else ExecType.EXPIRED
+        self._say(report(order, kind, f"{kind}.end", at=at))
+
+    def _expire_by(self, order: VenueOrder, at: datetime) -> bool:
+        until = order.expires_by(at)
+        if until is not None:
+            self._end(order, max(until, order.at))
+        return until is not None
+
+    def _close(self, order: VenueOrder) -> None:
+        order.closed = True
+        self._open.pop(order.received.secondary_cl_ord_id, None)
+
+    def _overfill(self, order: VenueOrder, tick: Tick, label: str, session: Session) -> None:
+        if self._throws("overfill", order):
+            fill = order.execute(max(order.qty // 10, Decimal(1)), tick.price)
+            told = executed(order, fill, f"{label}.over", at=tick.at)
+            self._execution(order, told, session)
+
+    def _execution(self, order: VenueOrder, trade: ExecutionReport, session: Session) -> None:
+        """Report an execution, by whatever way the faults choose, and what becomes of it later."""
+        at, close, label = trade.transact_time, session.close_at, trade.exec_id
+        if self._falls("late", label):
+            same_day = throw(self._seed, "next day", label) < 0.5
+            at = close + (AFTER_CLOSE if same_day else NEXT_DAY)
+        elif self._falls("out_of_order", label):
+            at += OVERTAKEN
+        self._say(trade, at=at)
+        if self._falls("duplicate", label):
+            self._say(replace(trade, poss_resend=True), at=at + timedelta(seconds=1))
+        if self._falls("bust", label):
+            self._say(undone(trade, at=close + BUSTED_AFTER))
+        elif self._falls("correct", label):
+            price = trade.last_px + Decimal("0.01")
+            self._say(corrected(trade, price, at=close + CORRECTED_AFTER))
+
+    def _say(self, told: ExecutionReport, *, at: datetime | None = None) -> None:
+        self._mailbox.post(told, at=at or told.transact_time, label=told.exec_id)
+
+    def _throws(self, fault: str, order: VenueOrder) -> bool:
+        return self._falls(fault, order.received.secondary_cl_ord_id)
+
+    def _falls(self, fault: str, label: str) -> bool:
+        return happens(getattr(self._faults, fault), self._seed, fault, label)
+
+
+def _at(tick: Tick) -> datetime:
+    return tick.at

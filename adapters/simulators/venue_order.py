@@ -1,0 +1,100 @@
+"""One order at the simulated venue: what a tick of the market does to it. No dice, no delivery.
+
+    open -tick-> executions ... -filled | canceled | expired-> closed
+
+MARKET takes the next tick; LIMIT one that crosses its price; STOP, once a tick reaches its price,
+is a market order, STOP_LIMIT a limit order. An order is executed in up to three slices, one a
+tick. OPG trades at the open only, CLS at the close only; IOC takes one slice of the next tick,
+FOK all of it or nothing. DAY ends with its session, GTD at its time, GTC never.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+
+from msgspec import Struct
+
+from adapters.ports import NewOrderSingle
+from adapters.simulators.market import Session, Tick
+from domain.fix import OrdType, Side, TimeInForce
+
+ZERO = Decimal(0)
+IMMEDIATE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
+ONE_SESSION = frozenset({TimeInForce.DAY, TimeInForce.OPG, TimeInForce.CLS})
+
+
+class Fill(Struct, frozen=True):
+    qty: Decimal
+    price: Decimal
+
+
+class VenueOrder(Struct, kw_only=True):
+    """Changes as the market moves; everything in it follows from what was received and when."""
+
+    received: NewOrderSingle
+    venue_order_id: str
+    cl_ord_id: str
+    qty: Decimal
+    limit: Decimal | None
+    slices: int
+    at: datetime  # the market has been looked at up to here
+    cum: Decimal = ZERO
+    notional: Decimal = ZERO
+    triggered: bool = False
+    closed: bool = False
+
+    @property
+    def leaves(self) -> Decimal:
+        return ZERO if self.closed else max(self.qty - self.cum, ZERO)
+
+    def meets(self, tick: Tick, session: Session) -> Fill | None:
+        """The execution that a tick gives, applied; None when it gives none."""
+        order = self.received
+        when = order.time_in_force
+        if when == TimeInForce.OPG and tick is not session.ticks[0]:
+            return None
+        if when == TimeInForce.CLS and tick is not session.ticks[-1]:
+            return None
+        if not self._triggers(tick.price) or not self._crosses(tick.price):
+            return None
+        qty = self.leaves if when == TimeInForce.FOK else min(self.leaves, self._slice())
+        return self.execute(qty, tick.price)
+
+    def execute(self, qty: Decimal, price: Decimal) -> Fill:
+        self.cum += qty
+        self.notional += qty * price
+        return Fill(qty, price)
+
+    def lapses(self, tick: Tick, session: Session) -> bool:
+        """Whether the order ends, unfilled, with this tick."""
+        when = self.received.time_in_force
+        if when in IMMEDIATE:
+            return True
+        if when == TimeInForce.OPG:
+            return tick is session.ticks[0]
+        return when in ONE_SESSION and tick is session.ticks[-1]
+
+    def expires_by(self, at: datetime) -> datetime | None:
+        """The moment at or before `at` at which a GTD order ends."""
+        until = self.received.expire_time
+        if self.received.time_in_force != TimeInForce.GTD or until is None:
+            return None
+        return until if until <= at else None
+
+    def _slice(self) -> Decimal:
+        whole = self.qty == self.qty.to_integral_value() and self.qty >= self.slices
+        return self.qty // self.slices if whole else self.qty
+
+    def _triggers(self, price: Decimal) -> bool:
+        stop = self.received.stop_px
+        if self.received.ord_type not in (OrdType.STOP, OrdType.STOP_LIMIT) or stop is None:
+            return True
+        reached = price >= stop if self.received.side == Side.BUY else price <= stop
+        self.triggered = self.triggered or reached
+        return self.triggered
+
+    def _crosses(self, price: Decimal) -> bool:
+        if self.received.ord_type not in (OrdType.LIMIT, OrdType.STOP_LIMIT):
+            return True
+        if self.limit is None:
+            return True
+        return price <= self.limit if self.received.side == Side.BUY else price >= self.limit

@@ -1,0 +1,116 @@
+"""Words of the simulated venue: execution reports as it writes them."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from adapters.ports import (
+    ExecType,
+    ExecutionReport,
+    OrderCancelReject,
+    OrderCancelReplaceRequest,
+    OrderCancelRequest,
+)
+from adapters.simulators.venue_order import Fill, VenueOrder
+from domain.fix import CxlRejResponseTo, OrdStatus
+from domain.money import PRICE_DECIMALS, quantise
+
+MIC = "XSIM"
+_STATUS = {
+    ExecType.NEW: OrdStatus.NEW,
+    ExecType.REJECTED: OrdStatus.REJECTED,
+    ExecType.CANCELED: OrdStatus.CANCELED,
+    ExecType.EXPIRED: OrdStatus.EXPIRED,
+}
+
+
+def report(
+    order: VenueOrder, kind: ExecType, label: str, *, at: datetime, **fields: Any
+) -> ExecutionReport:
+    """The order as it stands. `label` makes the ExecID, the same whenever this is told again."""
+    received = order.received
+    avg_px = quantise(order.notional / order.cum, PRICE_DECIMALS) if order.cum else Decimal(0)
+    known: dict[str, Any] = {
+        "order_id": order.venue_order_id,
+        "cl_ord_id": order.cl_ord_id,
+        "secondary_cl_ord_id": received.secondary_cl_ord_id,
+        "exec_id": f"{order.venue_order_id}.{label}",
+        "exec_type": kind,
+        "ord_status": _STATUS.get(kind) or _filled(order),
+        "symbol": received.symbol,
+        "side": received.side,
+        "order_qty": order.qty,
+        "price": order.limit,
+        "leaves_qty": order.leaves,
+        "cum_qty": order.cum,
+        "avg_px": avg_px,
+        "trade_date": at.date(),
+        "transact_time": at,
+    }
+    return ExecutionReport(**(known | fields))
+
+
+def executed(order: VenueOrder, fill: Fill, label: str, *, at: datetime) -> ExecutionReport:
+    return report(
+        order,
+        ExecType.TRADE,
+        label,
+        at=at,
+        last_qty=fill.qty,
+        last_px=fill.price,
+        last_mkt=MIC,
+        last_capacity="1",
+        last_liquidity="2",
+    )
+
+
+def undone(trade: ExecutionReport, *, at: datetime) -> ExecutionReport:
+    """ExecType H: it did not happen."""
+    return _about(trade, ExecType.TRADE_CANCEL, "H", at=at, last_qty=Decimal(0))
+
+
+def corrected(trade: ExecutionReport, price: Decimal, *, at: datetime) -> ExecutionReport:
+    """ExecType G: it happened at another price."""
+    return _about(trade, ExecType.TRADE_CORRECT, "G", at=at, last_px=price)
+
+
+def refused_request(
+    request: OrderCancelRequest | OrderCancelReplaceRequest,
+    order: VenueOrder | None,
+    text: str,
+) -> OrderCancelReject:
+    cancel = isinstance(request, OrderCancelRequest)
+    return OrderCancelReject(
+        order_id=order.venue_order_id if order else "NONE",
+        cl_ord_id=request.cl_ord_id,
+        orig_cl_ord_id=request.orig_cl_ord_id,
+        secondary_cl_ord_id=request.secondary_cl_ord_id,
+        ord_status=_filled(order) if order else OrdStatus.REJECTED,
+        cxl_rej_response_to=CxlRejResponseTo.CANCEL if cancel else CxlRejResponseTo.REPLACE,
+        transact_time=request.transact_time,
+        text=text,
+    )
+
+
+def _about(
+    trade: ExecutionReport, kind: ExecType, label: str, *, at: datetime, **fields: Any
+) -> ExecutionReport:
+    names = (f for f in trade.__struct_fields__ if f != "poss_resend")
+    known: dict[str, Any] = {name: getattr(trade, name) for name in names}
+    known |= {
+        "exec_id": f"{trade.exec_id}.{label}",
+        "exec_ref_id": trade.exec_id,
+        "exec_type": kind,
+        "transact_time": at,
+    }
+    return ExecutionReport(**(known | fields))
+
+
+def _filled(order: VenueOrder) -> OrdStatus:
+    if not order.cum:
+        return OrdStatus.NEW
+    return OrdStatus.FILLED if order.cum >= order.qty else OrdStatus.PARTIALLY_FILLED
+
+
+def day_label(day: date, tick: int) -> str:
+    return f"{day:%Y%m%d}.{tick}"
