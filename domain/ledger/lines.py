@@ -1,6 +1,6 @@
 """How entries are written: the lines of the chart, one entry of two lines, one of many lots."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 
@@ -65,7 +65,7 @@ def move(
 def shares(
     rule: str,
     account_id: str,
-    against: Mapping[Line, Decimal],
+    against: Sequence[tuple[Line, Decimal]],
     isin: str,
     *,
     moves: Iterable[LotMove],
@@ -73,7 +73,7 @@ def shares(
     value_date: date | None = None,
 ) -> tuple[Entry, ...]:
     """Shares into or out of lots (credit C.SEC), against the lines given."""
-    lines = [(line, amount) for line, amount in against.items() if amount]
+    lines = [(line, amount) for line, amount in against if amount]
     lines += [(("C.SEC", account_id, m.lot_id), -m.qty) for m in moves if m.qty]
     postings = tuple(
         Posting(

@@ -127,7 +127,7 @@ def _securities(
 ) -> tuple[Entry, ...]:
     xfer = ("C.XFER", "", x.transfer_id)
     moved = sum((m.qty for m in x.lots), Decimal(0))
-    return shares("J16 securities", x.account_id, {xfer: moved}, x.isin, moves=x.lots)
+    return shares("J16 securities", x.account_id, [(xfer, moved)], x.isin, moves=x.lots)
 
 
 def _undone(x: e.TransferUndone) -> tuple[Entry, ...]:

@@ -37,7 +37,7 @@ def _trade_booked(x: e.TradeBooked) -> tuple[Entry, ...]:
     return (
         *move(f"{rule} hold off", hold, CONTRA, x.hold_unit, amount=x.hold_released),
         *shares(
-            f"{rule} stock", x.account_id, {street: signed * x.qty}, x.isin, moves=x.lots, **dates
+            f"{rule} stock", x.account_id, [(street, signed * x.qty)], x.isin, moves=x.lots, **dates
         ),
         *move(f"{rule} cash", cash_of(x.account_id), street, x.currency, amount=paid, **dates),
         *_charges("J5" if buy else "J7", x, x.charges, sign=1),
@@ -49,7 +49,7 @@ def _trade_busted(x: e.TradeBusted) -> tuple[Entry, ...]:
     rule, cash = "J18" if x.reverse_id else "J17", cash_of(x.account_id)
     trade, reverse = street_of(x.account_id, x.trade_id), street_of(x.account_id, x.reverse_id)
     dates = {"trade_date": x.trade_date, "value_date": x.settl_date}
-    stock = {trade: signed * x.open_qty, reverse: signed * x.reverse_qty}
+    stock = [(trade, signed * x.open_qty), (reverse, signed * x.reverse_qty)]
     taken_back = signed * x.reverse_amount
     return (
         *shares(f"{rule} stock", x.account_id, stock, x.isin, moves=x.lots, **dates),
@@ -83,7 +83,7 @@ def _charges(
 
 
 def _lots_selected(x: e.LotsSelected) -> tuple[Entry, ...]:
-    return shares("J7 lots chosen", x.account_id, {}, x.isin, moves=_net(x.lots))
+    return shares("J7 lots chosen", x.account_id, (), x.isin, moves=_net(x.lots))
 
 
 def _net(moves: Iterable[LotMove]) -> tuple[LotMove, ...]:
