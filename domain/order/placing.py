@@ -132,12 +132,10 @@ def _account_fault(desk: Desk) -> Refused | None:
             return None
         case "":
             return refused(OrderRefusal.ACCOUNT_UNKNOWN, account_id=desk.order.account_id)
-        case "closing_only" if desk.order.side is Side.SELL:
-            return None
         case "closing_only" if desk.order.side is Side.BUY:
             return refused(OrderRefusal.CLOSING_ONLY, status="closing_only")
         case "closing_only":
-            return None  # a short sale: refused as one
+            return None
         case status:
             return refused(OrderRefusal.ACCOUNT_NOT_OPEN, status=status)
 
