@@ -20,7 +20,7 @@ import pyarrow as pa
 from adapters.event_log import unframe
 from adapters.recorder import Stored
 from adapters.warehouse import Warehouse, WarehouseUnavailable
-from adapters.warehouse_tables import RANGES, arrow, prepare
+from adapters.warehouse_tables import RANGES, Checksums, arrow, checksums, drop, prepare
 from domain.envelope import Envelope
 from projections.facts import FACTS, Fact, event_fact, facts
 
@@ -73,6 +73,19 @@ class Loader:
         """
         await self._load(until=position)
         return self.position
+
+    async def rebuild(self, position: int) -> tuple[Checksums, Checksums]:
+        """Drop all facts and fold the log again; the tables' checksums before and after.
+
+        Readers see the tables fill while it lasts.
+        """
+        await self.load_until(position)
+        before = await checksums(self._warehouse, position)
+        async with self._loading:
+            await drop(self._warehouse)
+            self._position = None
+        await self.load_until(position)
+        return before, await checksums(self._warehouse, position)
 
     async def run(self) -> None:
         """Tail the log for ever; an unavailable warehouse is tried again, the log waits."""

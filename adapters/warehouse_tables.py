@@ -28,6 +28,10 @@ _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=
 _SIZES = ((16, "UInt16", pa.uint16()), (64, "UInt64", pa.uint64()))
 
 
+Checksums = dict[str, tuple[int, str]]
+"""Table -> rows, hash (hex)."""
+
+
 class Column(NamedTuple):
     clickhouse: str  # its type and codec
     arrow: Callable[[Sequence[Any]], pa.Array]
@@ -57,7 +61,14 @@ async def prepare(warehouse: Warehouse) -> None:
     found = (await warehouse.query(sql, {"t": RANGES})).rows
     if found and found[0][0] == fingerprint():
         return  # `ranges` comes last: it is there only when all else is
-    for statement in (*drop_statements(), *create_statements()):
+    await drop(warehouse)
+    for statement in create_statements():
+        await warehouse.command(statement)
+
+
+async def drop(warehouse: Warehouse) -> None:
+    """Forget everything; what loads next starts at the beginning of the log."""
+    for statement in drop_statements():
         await warehouse.command(statement)
 
 
@@ -67,9 +78,9 @@ def fingerprint() -> str:
     return hashlib.sha256("\n".join([str(VERSION), *declared]).encode()).hexdigest()[:16]
 
 
-async def checksums(warehouse: Warehouse, position: int) -> dict[str, tuple[int, str]]:
+async def checksums(warehouse: Warehouse, position: int) -> Checksums:
     """Rows and an order-free hash of every fact table up to a log position."""
-    out: dict[str, tuple[int, str]] = {}
+    out: Checksums = {}
     for fact in FACTS:
         sql = (
             f"SELECT count(), hex(sum(sipHash64(*))) FROM {fact.TABLE} "

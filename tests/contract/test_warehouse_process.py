@@ -145,6 +145,33 @@ async def test_no_acknowledged_row_is_lost_when_the_owner_is_killed(
     assert len(acknowledged) == 120
 
 
+async def test_processes_that_come_and_go_share_one_warehouse(tmp_path: Path) -> None:
+    """They start at once, so one of them starts the owner, which ends with it among the others."""
+    code = """
+import asyncio, sys
+from adapters.warehouse import Warehouse
+from tests.contract.test_warehouse_process import CREATE, rows
+async def main():
+    warehouse, me = Warehouse(f"chdb://{sys.argv[1]}"), int(sys.argv[2])
+    await warehouse.command(CREATE)
+    for n in range(10 + 15 * me):
+        await warehouse.insert_arrow("numbers_held", rows(100 * me + n), token=f"{me}-{n}")
+    await warehouse.close()
+asyncio.run(main())
+"""
+    others = [in_another_process(code, tmp_path, me) for me in range(3)]
+    for other in others:
+        await asyncio.to_thread(other.communicate, timeout=120)
+    assert [other.returncode for other in others] == [0, 0, 0]
+    assert eventually(lambda: owner_of(tmp_path) is None)
+    warehouse = Warehouse(f"chdb://{tmp_path}")
+    held = await warehouse.query("SELECT n FROM numbers_held ORDER BY n")
+    await warehouse.close()
+    assert [n for (n,) in held.rows] == [
+        100 * me + n for me in range(3) for n in range(10 + 15 * me)
+    ]
+
+
 def test_the_owner_ends_with_a_killed_parent(tmp_path: Path) -> None:
     code = """
 import asyncio, sys
