@@ -101,8 +101,9 @@ class PostgresSink:
         try:
             async with self._connected() as connection, connection.transaction():
                 await self._move_checkpoints(connection, changes)
-                for change in changes:
-                    await self._write(connection, change)
+                async with connection.pipeline():  # one round trip for all of them
+                    for change in changes:
+                        await self._write(connection, change)
         except psycopg.DataError as e:
             raise Unstorable(str(e).strip()) from e
         except psycopg.IntegrityError as e:

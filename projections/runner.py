@@ -177,13 +177,13 @@ class Batch:
             for view in group:
                 if view.NAME in self._stuck:
                     continue
+                touched = self._touched[view.NAME]
                 try:
-                    touched = [(i, key, fact) for key, fact in view.facts(arrived)]
+                    for key, fact in view.facts(arrived):
+                        touched.append((i, key, fact))
                 except Exception as e:
                     self._stick(view, i, e)
-                else:
-                    if touched:
-                        self._touched[view.NAME] += touched
+                    self._touched[view.NAME] = [t for t in touched if t[0] < i]
 
     async def _rows(self, view: View, pause: Pause | None) -> Mapping[Key, Row | None]:
         touched = self._touched.get(view.NAME, ())
