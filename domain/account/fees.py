@@ -43,10 +43,10 @@ def accrue(command: AccrueFee, state: State, seen: Seen) -> Decision:
 def _terms(command: AccrueFee, last: Accrual | None) -> Refused | None:
     if not is_currency(command.currency):
         return refused(R.CURRENCY_UNKNOWN, currency=command.currency)
+    if command.fee_base.is_finite() and abs(command.fee_base) >= AMOUNT_LIMIT:
+        return refused(R.AMOUNT_TOO_LARGE, limit=AMOUNT_LIMIT)
     if not is_exact(command.fee_base, EXACT_DECIMALS):
         return refused(R.AMOUNT_INEXACT, decimals=EXACT_DECIMALS)
-    if abs(command.fee_base) >= AMOUNT_LIMIT:
-        return refused(R.AMOUNT_TOO_LARGE, limit=AMOUNT_LIMIT)
     if not 0 < command.days <= DAYS_MAX:
         return refused(R.DAYS_NOT_POSITIVE, days=command.days)
     if last and command.accrual_date <= last.last_day:
