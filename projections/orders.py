@@ -28,8 +28,7 @@ class OrderRow(Row, frozen=True, kw_only=True):
     KEY: ClassVar[tuple[str, ...]] = ("order_id",)
     INDEXES: ClassVar[tuple[tuple[str, ...], ...]] = (
         ("account_id", "order_id"),
-        ("account_id", "ord_status"),
-        ("ord_status", "placed_at"),
+        ("ord_status", "order_id"),
         ("placed_at",),
     )
 

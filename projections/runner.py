@@ -10,26 +10,16 @@ it, while the others go on. Nothing is ever skipped.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
-
-from msgspec import Struct, structs
+from typing import NamedTuple
 
 from domain.envelope import Envelope
-from projections.ports import Change, Expelled, Key, Log, Pause, Row, Sink, Unstorable, View
+from projections.batch import Batch, Stuck, stuck_at
+from projections.ports import Change, Expelled, Log, Pause, Sink, Unstorable, View
+
+__all__ = ["LAGGARDS_PAGE", "PAGE", "Runner", "Step", "Stuck"]
 
 PAGE, LAGGARDS_PAGE = 1_000, 4_000
-SLICE = 32  # events between two pauses
 ATTEMPTS_MAX = 5
-
-
-class Stuck(Struct, frozen=True, kw_only=True):
-    """A view that stands before an event it cannot fold, until it is mended and restarted."""
-
-    view: str
-    stream: str
-    version: int
-    position: int
-    error: str
 
 
 class Step(NamedTuple):
@@ -111,7 +101,7 @@ class Runner:
             await self._save(changes)
         except Unstorable as e:
             if len(group) == 1 and len(page) == 1:
-                self._stop(_stuck(group[0], page[0], e))
+                self._stop(stuck_at(group[0], page[0], e))
                 return 0, []
             return await self._narrow(group, page, before)
         for one in stuck:
@@ -146,95 +136,3 @@ class Runner:
 
     def _stop(self, stuck: Stuck) -> None:
         self.stuck[stuck.view] = stuck
-
-
-class Batch:
-    """One page on its way through the views of a group."""
-
-    def __init__(self, sink: Sink, page: Sequence[Envelope], before: int) -> None:
-        self._sink, self._page, self._before = sink, page, before
-        self._touched: dict[str, list[tuple[int, Key, Any]]] = defaultdict(list)
-        self._stuck: dict[str, tuple[int, Stuck]] = {}  # with the index of the event
-
-    async def changes(
-        self, group: Sequence[View], pause: Pause | None
-    ) -> tuple[list[Change], list[Stuck]]:
-        """What the page does to each view: up to the event, if any, that it cannot fold."""
-        await self._collect(group, pause)
-        out: list[Change] = []
-        for view in group:
-            rows = await self._rows(view, pause)
-            after = self._after(view)
-            if after > self._before:
-                out.append(Change(view, rows, self._before, after))
-        return out, [stuck for _, stuck in self._stuck.values()]
-
-    async def _collect(self, group: Sequence[View], pause: Pause | None) -> None:
-        """Events outside, views inside: what views share about an event is worked out once."""
-        for i, arrived in enumerate(self._page):
-            if pause is not None and i % SLICE == SLICE - 1:
-                await pause()
-            for view in group:
-                if view.NAME in self._stuck:
-                    continue
-                touched = self._touched[view.NAME]
-                try:
-                    for key, fact in view.facts(arrived):
-                        touched.append((i, key, fact))
-                except Exception as e:
-                    self._stick(view, i, e)
-                    self._touched[view.NAME] = [t for t in touched if t[0] < i]
-
-    async def _rows(self, view: View, pause: Pause | None) -> Mapping[Key, Row | None]:
-        touched = self._touched.get(view.NAME, ())
-        if not touched:
-            return {}
-        loaded = await self._sink.load(view, {key for _, key, _ in touched})
-        while True:
-            rows: dict[Key, Row | None] = dict(loaded)
-            last: dict[Key, int] = {}
-            failed: int | None = None
-            for n, (i, key, fact) in enumerate(touched):
-                if pause is not None and n % (8 * SLICE) == 0:
-                    await pause()
-                try:
-                    rows[key] = view.fold(rows.get(key), key, fact)
-                except Exception as e:
-                    self._stick(view, i, e)
-                    failed = i
-                    break
-                last[key] = i
-            if failed is None:
-                return self._stamped(rows, last, loaded)
-            touched = [t for t in touched if t[0] < failed]  # again, up to whole events only
-
-    def _stamped(
-        self, rows: Mapping[Key, Row | None], last: Mapping[Key, int], loaded: Mapping[Key, Row]
-    ) -> dict[Key, Row | None]:
-        out: dict[Key, Row | None] = {}
-        for key, i in last.items():
-            row = rows[key]
-            if row is not None:
-                out[key] = structs.replace(row, position=self._page[i].position)
-            elif key in loaded:
-                out[key] = None
-        return out
-
-    def _stick(self, view: View, index: int, error: Exception) -> None:
-        self._stuck[view.NAME] = (index, _stuck(view, self._page[index], error))
-
-    def _after(self, view: View) -> int:
-        if view.NAME not in self._stuck:
-            return self._page[-1].position
-        index = self._stuck[view.NAME][0]
-        return self._page[index - 1].position if index else self._before
-
-
-def _stuck(view: View, arrived: Envelope, error: Exception) -> Stuck:
-    return Stuck(
-        view=view.NAME,
-        stream=arrived.stream,
-        version=arrived.version,
-        position=arrived.position,
-        error=f"{type(error).__name__}: {error}",
-    )
