@@ -14,6 +14,7 @@ import asyncio
 import re
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -28,7 +29,8 @@ from clickhouse_connect.driver.httputil import get_pool_manager
 from adapters.warehouse_owner import Child, NotStarted, attach
 
 DATABASE = "tidemark"
-ATTEMPTS_MAX = 4
+ATTEMPTS_MAX = 6
+PAUSE_S = 0.05  # before the second attempt; doubled before each later one: 1.5 s in all
 ANALYST_ATTEMPTS_MAX = 2
 THREADS = 4
 TIMEOUT_S = 300
@@ -129,8 +131,10 @@ class Warehouse:
 
     def _attempt(self, operation: Callable[[Any], T], attempts: int) -> T:
         lost: Exception | None = None
-        for _ in range(attempts):
+        for attempt in range(attempts):
             client = None
+            if attempt:
+                time.sleep(PAUSE_S * 2 ** (attempt - 1))
             try:
                 client = self._connected()
                 return operation(client)

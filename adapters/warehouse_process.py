@@ -42,11 +42,14 @@ LOCK_TRIES = 40  # someone may be looking whether it is held: try for two second
 class _Server(uvicorn.Server):
     """uvicorn, without its habit of raising the signal again before the engine is closed."""
 
+    lock: TextIO
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
     def stop(self) -> None:
+        self.lock.truncate(0)  # still the owner, and no longer to be found: newcomers wait
         self.should_exit = True
 
 
@@ -95,6 +98,7 @@ async def _serve(directory: Path, lock: TextIO, *, with_parent: bool, idle_s: fl
             timeout_keep_alive=60, h11_max_incomplete_event_size=1 << 20,
         )
     )  # fmt: skip
+    server.lock = lock
     for sign in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(sign, server.stop)
     if with_parent:
