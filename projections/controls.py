@@ -59,7 +59,7 @@ def check(
         *_zero("C.DUE + H.DUE = 0", _dues(balances)),
         *_equal("client nostro = bank statement", by_unit(balances, "C.NOSTRO"), bank),
         *_equal("client depot = custodian", by_unit(balances, "C.DEPOT"), custody),
-        *_client_money_suffices(balances),
+        *_zero("client money shortfall", _shortfall(balances)),
         *_zero("no client covered by another's stock", _short_stock(balances)),
         *_zero("clearing accounts of ended sagas are zero", _left_over(balances, open_refs)),
     )
@@ -117,15 +117,12 @@ def _dues(balances: Balances) -> dict[str, Decimal]:
     return off
 
 
-def _client_money_suffices(balances: Balances) -> Iterable[Control]:
-    for unit, (requirement, resource) in client_money(balances).items():
-        yield Control(
-            name="client money resource >= requirement",
-            ok=resource >= requirement,
-            expected=requirement,
-            actual=resource,
-            unit=unit,
-        )
+def _shortfall(balances: Balances) -> dict[str, Decimal]:
+    """By currency, how far the segregated account falls short of what it must hold."""
+    return {
+        unit: max(requirement - resource, ZERO)
+        for unit, (requirement, resource) in client_money(balances).items()
+    }
 
 
 def _short_stock(balances: Balances) -> dict[str, Decimal]:

@@ -14,7 +14,7 @@ from commands.handler import Outcome
 from commands.ports import Request
 from projections.catalogue import VIEWS
 from streams.inline import InlineRunner
-from streams.sagas import SagaRunner
+from streams.sagas import SagaRunner, Send
 from streams.street import Street
 from streams.timer import Timer
 
@@ -26,13 +26,13 @@ class NeverQuiet(Exception):
 
 
 class Drive:
-    def __init__(self, platform: Platform, street: Callable[["Drive"], Street]) -> None:
+    def __init__(self, platform: Platform, street: Callable[[Platform, Send], Street]) -> None:
         self.platform = platform
         self.views = InlineRunner(platform.log, platform.sink, VIEWS)
         self.loader = Loader(platform.log, platform.warehouse)
         self.sagas = SagaRunner(platform.log, platform.saga_store, self.send)
         self.timer = Timer(platform.saga_store, self.send)
-        self.street = street(self)
+        self.street = street(platform, self.send)
 
     async def send(self, requests: Sequence[Request]) -> Sequence[Outcome]:
         return await self.platform.dispatcher.submit_many(requests)

@@ -35,6 +35,7 @@ from adapters.simulators.venue_reports import (
     refused_request,
     report,
     undone,
+    unreinstated,
 )
 from domain.fix import OrdRejReason
 
@@ -173,6 +174,7 @@ class SimulatedVenue:
         if self._expire_by(order, tick.at):
             return
         order.at = tick.at
+        self._bust(order, tick.at)
         label = day_label(session.day, number)
         fill = order.meets(tick, session)
         if fill is not None:
@@ -200,9 +202,21 @@ class SimulatedVenue:
             self._end(order, max(until, order.at))
         return until is not None
 
+    def _bust(self, order: VenueOrder, to: datetime) -> None:
+        """Undo what is to be undone by `to`; an open order trades the quantity again."""
+        for at, trade in [b for b in order.busts if b[0] <= to]:
+            order.busts.remove((at, trade))
+            order.undo(trade.last_qty, trade.last_px)
+            self._say(undone(trade, at=at))
+
     def _close(self, order: VenueOrder) -> None:
+        """What is busted from a closed order is not traded again."""
         order.closed = True
         self._open.pop(order.received.secondary_cl_ord_id, None)
+        for at, trade in order.busts:
+            self._say(undone(trade, at=at))
+            self._say(unreinstated(trade, at=at + timedelta(seconds=1)))
+        order.busts.clear()
 
     def _overfill(self, order: VenueOrder, tick: Tick, label: str, session: Session) -> None:
         if self._throws("overfill", order):
@@ -222,7 +236,7 @@ class SimulatedVenue:
         if self._falls("duplicate", label):
             self._say(replace(trade, poss_resend=True), at=at + timedelta(seconds=1))
         if self._falls("bust", label):
-            self._say(undone(trade, at=close + BUSTED_AFTER))
+            order.busts.append((close + BUSTED_AFTER, trade))
         elif self._falls("correct", label):
             price = trade.last_px + Decimal("0.01")
             self._say(corrected(trade, price, at=close + CORRECTED_AFTER))

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from adapters.ports import NewOrderSingle
+from adapters.ports import ExecutionReport, NewOrderSingle
 from adapters.simulators.market import Session, Tick
 from domain.fix import OrdType, Side, TimeInForce
 
@@ -41,6 +41,7 @@ class VenueOrder(Struct, kw_only=True):
     notional: Decimal = ZERO
     triggered: bool = False
     closed: bool = False
+    busts: list[tuple[datetime, ExecutionReport]] = []  # executions that will be undone, and when
 
     @property
     def leaves(self) -> Decimal:
@@ -63,6 +64,11 @@ class VenueOrder(Struct, kw_only=True):
         self.cum += qty
         self.notional += qty * price
         return Fill(qty, price)
+
+    def undo(self, qty: Decimal, price: Decimal) -> None:
+        """A bust while the order is open: it trades again what it lost."""
+        self.cum -= qty
+        self.notional -= qty * price
 
     def lapses(self, tick: Tick, session: Session) -> bool:
         """Whether the order ends, unfilled, with this tick."""

@@ -69,6 +69,22 @@ def undone(trade: ExecutionReport, *, at: datetime) -> ExecutionReport:
     return _about(trade, ExecType.TRADE_CANCEL, "H", at=at, last_qty=Decimal(0))
 
 
+def unreinstated(trade: ExecutionReport, *, at: datetime) -> ExecutionReport:
+    """What a bust took from an order is not traded again: the rest expires."""
+    return _about(
+        trade,
+        ExecType.EXPIRED,
+        "C",
+        at=at,
+        exec_ref_id="",
+        last_qty=Decimal(0),
+        last_px=Decimal(0),
+        leaves_qty=Decimal(0),
+        ord_status=OrdStatus.EXPIRED,
+        trade_date=at.date(),
+    )
+
+
 def corrected(trade: ExecutionReport, price: Decimal, *, at: datetime) -> ExecutionReport:
     """ExecType G: it happened at another price."""
     return _about(trade, ExecType.TRADE_CORRECT, "G", at=at, last_px=price)

@@ -28,7 +28,7 @@ async def _replay(args: argparse.Namespace) -> int:
     async with await open_platform(settings(args), verb="replay", exclusive=False) as p:
         await p.sink.prepare(VIEWS)
         found = await replay(p.log, p.sink, VIEWS)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "view": one.live.view,
             "position": one.live.position,
@@ -53,7 +53,7 @@ async def _rebuild(args: argparse.Namespace) -> int:
     if args.view != "all" and args.view not in BY_NAME:
         raise UsageError(f"no view {args.view!r}; there are {', '.join(BY_NAME)}")
     chosen = VIEWS if args.view == "all" else (BY_NAME[args.view],)
-    reports = []
+    reports: list[dict[str, Any]] = []
     async with await open_platform(settings(args), verb="rebuild", exclusive=False) as p:
         await p.sink.prepare(VIEWS)
         for view in chosen:

@@ -11,10 +11,11 @@ import logging
 import signal
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
-from streams.street import live_street
 
 from adapters.settings import Settings, SettingsError
 from adapters.wiring import Platform, open_platform
@@ -22,7 +23,7 @@ from api.app import create_app
 from api.cli import say, settings, wants_json
 from api.cli.simulate import simulate, spec_of
 from api.cli.summary import table
-from streams.drive import Drive
+from streams.live import live_drive
 
 DEMO = ["--accounts", "100", "--seed", "1"]
 
@@ -60,10 +61,10 @@ async def _demo(args: argparse.Namespace) -> dict[str, Any]:
 
 
 async def _serve(platform: Platform, config: Settings, *, demo: bool) -> None:
-    drive = Drive(platform, live_street(platform.clock))
+    drive = await live_drive(platform)
     stop = asyncio.Event()
     listener = _listen(config)
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             create_app(platform, drive.views),
             log_level="warning",
@@ -71,7 +72,6 @@ async def _serve(platform: Platform, config: Settings, *, demo: bool) -> None:
             timeout_graceful_shutdown=10,
         )
     )
-    server.install_signal_handlers = lambda: None  # type: ignore[method-assign,attr-defined]
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, _stopper(stop, server))
@@ -85,6 +85,13 @@ async def _serve(platform: Platform, config: Settings, *, demo: bool) -> None:
     stop.set()
     server.should_exit = True
     await asyncio.gather(serving, driving)
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are ours: the drive stops with the server."""
+        yield
 
 
 def _stopper(stop: asyncio.Event, server: uvicorn.Server) -> Any:

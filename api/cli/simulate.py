@@ -7,11 +7,10 @@ import argparse
 from datetime import date
 from typing import Any
 
-from streams.street import simulated_street
-
 from adapters import market_history
 from adapters.clock import SimulatedClock
 from adapters.entropy import SeededEntropy
+from adapters.simulators.statement import PostgresStatement
 from adapters.wiring import open_platform
 from api.cli import UsageError, emit, settings, wants_json
 from api.cli.progress import Bar
@@ -19,6 +18,7 @@ from api.cli.summary import figures, table
 from streams.drive import Drive
 from streams.simulation import run as runs
 from streams.simulation.auditor import ControlsFailed
+from streams.simulation.street import street_of
 
 ACCOUNTS_MAX = 100_000
 
@@ -77,7 +77,7 @@ async def simulate(
     async with platform:
         try:
             runs.remember(config.data_dir, spec)
-            drive = Drive(platform, simulated_street(spec.seed, clock))
+            drive = Drive(platform, street_of(spec, PostgresStatement(platform.database_url)))
             with Bar(quiet=wants_json(args)) as bar:
                 run = runs.Run(platform, drive, clock, spec, warehouse=warehouse)
                 outcome = await run.go(bar.show)

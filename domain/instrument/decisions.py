@@ -147,7 +147,8 @@ def _fault(terms: InstrumentListed | InstrumentAmended) -> Refused | None:
         return refused(InstrumentRefusal.CURRENCY_UNKNOWN, currency=settles_in)
     for size in SIZES:
         value: Decimal | None = getattr(terms, size, None)
-        if value is not None and not _is_size(value):
+        no_ticks = size == "tick_size" and value == 0  # any price is good
+        if value is not None and not no_ticks and not _is_size(value):
             return refused(InstrumentRefusal.SIZE_NOT_POSITIVE, **{size: value})
     return None
 

@@ -25,7 +25,7 @@ from domain.envelope import Envelope
 from domain.house import CloseDay, Control
 from domain.money import ZERO
 from domain.order.events import OrderFilled, OrderPlaced, TradeCanceled
-from projections.controls import Balances, Line, add, check
+from projections.controls import Balances, Line, add, by_unit, check, client_money
 from streams.drive import Drive
 from streams.simulation.plans import Plan
 
@@ -72,6 +72,20 @@ class Auditor:
                 self.counts["settled"] += 1
             case ObligationFailing(obligation_id=failing):
                 self.failed.add(failing)
+
+    def sweeps(self) -> list[tuple[str, Decimal]]:
+        """What the house moves today, by currency: + its dues, as far as client money stays
+        whole; - a top-up where clients' money is short (domain.md rules 20 and 22)."""
+        dues = by_unit(self.balances, "C.DUE")
+        out = []
+        for unit, (requirement, resource) in client_money(self.balances).items():
+            spare = resource - requirement
+            amount = spare if spare < 0 else min(spare, -dues.get(unit, ZERO))
+            if amount < 0 and spare >= 0:
+                amount = ZERO  # the clients' estate owes nothing
+            if amount:
+                out.append((unit, amount))
+        return out
 
     async def close(self, day: date, plans: Sequence[Plan]) -> None:
         """Check everything and append `house.day_closed`.

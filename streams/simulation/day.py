@@ -17,6 +17,7 @@ from commands.handler import Declined, Done, Outcome, Raced
 from commands.ports import KeyReused, Request
 from domain.account.commands import AccrueFee, ChargeFee
 from domain.fx import FixRates
+from domain.house import SweepDues
 from domain.message import Command
 from domain.money import ZERO
 from domain.price import MarkPrice
@@ -37,6 +38,10 @@ class Tally(Struct):
 
     orders: int = 0
     declined: dict[str, int] = {}
+
+
+class StageRefused(Exception):
+    """Something that a run cannot do without was refused."""
 
 
 class Contended(Exception):
@@ -73,6 +78,16 @@ class Trading:
         await self.send(self._fees(day, plans, books))
         await self._drive.drain()
 
+    async def stage(self, wanted: Iterable[tuple[str, Command]]) -> None:
+        """The same as `send`, but nothing may be refused.
+
+        Raises:
+            StageRefused: something was.
+        """
+        await self.send(wanted)
+        if self.tally.declined:
+            raise StageRefused(str(self.tally.declined))
+
     async def send(self, wanted: Iterable[tuple[str, Command]]) -> None:
         """Commands under their message ids, in order, in batches; repeats count as done."""
         batch: list[Request] = []
@@ -83,6 +98,15 @@ class Trading:
                 batch = []
         if batch:
             await self._submit(batch)
+
+    async def sweep(self, day: date, amounts: Iterable[tuple[str, Decimal]]) -> None:
+        """Move what is the house's, or what the house owes, and let the bank see it."""
+        reference = f"sweep.{day:%Y%m%d}"
+        await self.send(
+            (f"{reference}.{unit}", SweepDues(currency=unit, amount=amount, reference=reference))
+            for unit, amount in amounts
+        )
+        await self._drive.drain()
 
     def marks(self, day: date) -> Iterator[tuple[str, Command]]:
         for symbol, close in self._history.closes(day).items():

@@ -118,8 +118,8 @@ class Run:
         house: Any = (await self._platform.handler.state("house-main"))[0]
         self._clock.set(at(self._history.eve, MORNING))
         if house.last_day is None:
-            await self._trading.send(stage(self._history, self._plans))
-            await self._trading.send(self._trading.marks(self._history.eve))
+            await self._trading.stage(stage(self._history, self._plans))
+            await self._trading.stage(self._trading.marks(self._history.eve))
         half_done = house.last_day is not None and self._auditor.position > house.last_position
         closed_at = house.last_position if half_done else None
         for i, day in enumerate(self._history.sessions):
@@ -144,6 +144,8 @@ class Run:
         await self._books.morning(self._plans, day, closed_at)
         await self._reviews(day)
         await self._trading.run(day, self._plans, self._books)
+        await self._auditor.catch_up()
+        await self._trading.sweep(day, self._auditor.sweeps())
         self._clock.set(at(day, CONTROLS))
         await self._auditor.close(day, self._plans)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from domain import instrument
 from domain.instrument import (
@@ -87,7 +88,7 @@ def test_an_international_bond_has_no_country_unless_it_is_given() -> None:
         ({"mic": "nyse"}, InstrumentRefusal.MIC_INVALID),
         ({"currency": "XYZ"}, InstrumentRefusal.CURRENCY_UNKNOWN),
         ({"settlement_currency": "GBX"}, InstrumentRefusal.CURRENCY_UNKNOWN),
-        ({"tick_size": Decimal(0)}, InstrumentRefusal.SIZE_NOT_POSITIVE),
+        ({"tick_size": Decimal("-0.01")}, InstrumentRefusal.SIZE_NOT_POSITIVE),
         ({"lot_size": Decimal(-1)}, InstrumentRefusal.SIZE_NOT_POSITIVE),
         ({"qty_increment": Decimal("NaN")}, InstrumentRefusal.SIZE_NOT_POSITIVE),
         ({"multiplier": Decimal("Infinity")}, InstrumentRefusal.SIZE_NOT_POSITIVE),
@@ -162,7 +163,7 @@ def test_an_amendment_is_checked_like_a_listing() -> None:
 
     amend(isin="X").refused(InstrumentRefusal.ISIN_INVALID)
     amend(currency="X").refused(InstrumentRefusal.CURRENCY_UNKNOWN)
-    amend(tick_size=Decimal(0)).refused(InstrumentRefusal.SIZE_NOT_POSITIVE)
+    amend(tick_size=Decimal(-1)).refused(InstrumentRefusal.SIZE_NOT_POSITIVE)
     amend(mic="x").refused(InstrumentRefusal.MIC_INVALID)
 
 
@@ -213,3 +214,7 @@ def test_one_event_a_kind_survives_storage() -> None:
     for event in events:
         assert msgspec.json.decode(msgspec.json.encode(event), type=type(event)) == event
     assert tuple(map(type, events)) == instrument.EVENTS
+
+
+def test_a_tick_of_zero_means_that_any_price_is_good() -> None:
+    given(instrument).when(listing(tick_size=Decimal(0))).then(replace(LISTED, tick_size=Decimal(0)))

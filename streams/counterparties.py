@@ -1,0 +1,134 @@
+"""Which counterparties a platform talks to: simulated ones, on history or on the last marks.
+
+They stand behind the ports that real sessions take (FIX, ISO 20022); everything they do follows
+from the seed and the ids of what they are sent, so a restart finds the same street.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from adapters import market_history
+from adapters.calendars import settlement_days
+from adapters.simulators.always_open import AlwaysOpen
+from adapters.simulators.bank import SimulatedBank
+from adapters.simulators.custodian import SimulatedCustodian
+from adapters.simulators.market import BridgedMarket
+from adapters.simulators.misbehaviour import BankFaults, CustodianFaults, VenueFaults
+from adapters.simulators.statement import Statement
+from adapters.simulators.venue import SimulatedVenue
+from domain.settlement_dates import market_of, settlement_date
+from projections.ports import Log
+from sagas.ports import SagaStore
+from streams.channels.bank import BankChannel
+from streams.channels.custodian import CustodianChannel
+from streams.channels.shape import Channel
+from streams.channels.venue import VenueChannel
+from streams.gateways import Counterparty, Gateway
+from streams.sagas import Send
+from streams.street import Booking, Street
+
+VENUE_FAULTS = VenueFaults(
+    reject=0.002,
+    cancel=0.003,
+    overfill=0.0005,
+    bust=0.003,
+    correct=0.003,
+    duplicate=0.01,
+    late=0.005,
+    out_of_order=0.005,
+)
+CUSTODIAN_FAULTS = CustodianFaults(fail=0.02, partial=0.02, duplicate=0.01)
+BANK_FAULTS = BankFaults(reject=0.02, give_back=0.02, duplicate=0.02)
+"""What goes wrong in a simulated year: enough that every path is walked."""
+
+AHEAD = timedelta(days=60)  # of the last trade date, that calendars must reach
+
+
+def simulated_street(
+    log: Log,
+    store: SagaStore,
+    send: Send,
+    *,
+    clock: Callable[[], datetime],
+    statement: Statement,
+    seed: int,
+    last: date,
+) -> Street:
+    """Counterparties on real price history until `last`, misbehaving as stated above."""
+    prices = market_history.prices()
+
+    def closes(symbol: str, day: date) -> tuple[Decimal, Decimal] | None:
+        try:
+            today = prices.on(day)
+        except market_history.OutsideHistory:
+            return None
+        before = prices.on(prices.day_before(day))
+        return (before[symbol], today[symbol]) if symbol in today and symbol in before else None
+
+    market = BridgedMarket(closes, prices.symbols.__contains__, seed=seed)
+    days = NextDay(last + AHEAD)
+    parties = Parties(
+        SimulatedVenue(market, seed=seed, faults=VENUE_FAULTS),
+        SimulatedCustodian(seed=seed, faults=CUSTODIAN_FAULTS, next_day=days.after),
+        SimulatedBank(seed=seed, faults=BANK_FAULTS),
+    )
+    gateways = parties.gateways(log, store, send, statement=statement, settl_date=days.settl_date)
+    return Street(log, clock, gateways=gateways, statement=statement)
+
+
+def live_street(
+    log: Log,
+    store: SagaStore,
+    send: Send,
+    *,
+    clock: Callable[[], datetime],
+    statement: Statement,
+    marks: Mapping[str, Decimal],
+) -> Street:
+    """Well-behaved counterparties for `serve`: a venue that never closes, around the last marks."""
+    days = NextDay(clock().date() + timedelta(days=400))
+    parties = Parties(
+        SimulatedVenue(AlwaysOpen(marks), seed=0),
+        SimulatedCustodian(seed=0, next_day=days.after),
+        SimulatedBank(seed=0),
+    )
+    gateways = parties.gateways(log, store, send, statement=statement, settl_date=days.settl_date)
+    return Street(log, clock, gateways=gateways, statement=statement)
+
+
+class NextDay:
+    """Settlement days of any country's market, up to `until`."""
+
+    def __init__(self, until: date) -> None:
+        self._until = until
+
+    def after(self, country: str, day: date, n: int) -> date:
+        return settlement_days(market_of(country), self._until).after(day, n)
+
+    def settl_date(self, country: str, trade_date: date) -> date:
+        return settlement_date(settlement_days(market_of(country), self._until), trade_date)
+
+
+class Parties(NamedTuple):
+    venue: SimulatedVenue
+    custodian: SimulatedCustodian
+    bank: SimulatedBank
+
+    def gateways(
+        self,
+        log: Log,
+        store: SagaStore,
+        send: Send,
+        *,
+        statement: Statement,
+        settl_date: Callable[[str, date], date],
+    ) -> tuple[Gateway, ...]:
+        """One gateway each; what custodian and bank book also goes to the statement."""
+        sides: tuple[tuple[Channel, Counterparty], ...] = (
+            (VenueChannel(settl_date), self.venue),
+            (CustodianChannel(), Booking(self.custodian, statement)),
+            (BankChannel(), Booking(self.bank, statement)),
+        )
+        return tuple(Gateway(log, store, send, channel=c, counterparty=p) for c, p in sides)

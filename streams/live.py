@@ -1,0 +1,38 @@
+"""A platform driven live: simulated counterparties on the system clock, around the last marks."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+from adapters.simulators.statement import PostgresStatement
+from adapters.wiring import Platform
+from projections import marks
+from projections.ports import Change
+from streams.counterparties import live_street
+from streams.drive import Drive
+
+
+async def live_drive(platform: Platform) -> Drive:
+    """What `serve` runs; the street knows the marks that the views have, and follows them."""
+    prices: dict[str, Decimal] = {}
+    statement = PostgresStatement(platform.database_url)
+    drive = Drive(
+        platform,
+        lambda p, send: live_street(
+            p.log, p.saga_store, send, clock=p.clock, statement=statement, marks=prices
+        ),
+    )
+    await drive.views.catch_up()
+    async with platform.sink.snapshot() as connection:
+        async for page in platform.sink.scan(connection, marks):
+            known: list[Any] = list(page)
+            prices.update({row.instrument_id: row.price for row in known})
+
+    def follow(changes: Sequence[Change]) -> None:
+        for change in changes:
+            if change.view is marks:
+                rows: list[Any] = [row for row in change.rows.values() if row is not None]
+                prices.update({row.instrument_id: row.price for row in rows})
+
+    drive.views.listen(follow)
+    return drive
