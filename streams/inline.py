@@ -108,15 +108,14 @@ class InlineRunner:
         retry_s = RETRY_MIN_S
         while not stop.is_set():
             try:
-                events = await self.catch_up()
+                await self.catch_up()
             except Exception as e:  # whatever it is: show it, and try again
                 self._failed(e)
                 await _first(stop.wait(), timeout_s=retry_s)
                 retry_s = min(2 * retry_s, RETRY_MAX_S)
                 continue
             self.fault, self._page, retry_s = None, PAGE, RETRY_MIN_S
-            if not events:
-                await self._wait(stop)
+            await self._wait(stop)
 
     async def _prepare(self) -> None:
         if not self._prepared:

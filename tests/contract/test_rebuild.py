@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
 
 import psycopg
 import pytest
@@ -9,11 +10,32 @@ import pytest
 from adapters.memory_sink import MemorySink
 from adapters.postgres_sink import PostgresSink
 from adapters.rebuild import RebuildFailed, rebuild, replay
+from domain.account.commands import AccrueFee
+from domain.account.events import TradeBooked
 from domain.envelope import Envelope
+from domain.fix import Side
+from domain.house import CloseDay, Control
+from domain.order.commands import RecordAck, ReleaseOrder
+from domain.settlement.commands import InstructSettlement
+from projections.catalogue import VIEWS
 from projections.ports import View
 from projections.runner import Runner
 from tests.unit.listening import Listening, said
 from tests.unit.view_log import GAP, ListLog
+from tests.unit.views_world import (
+    ISIN,
+    SETTLES,
+    TODAY,
+    D,
+    World,
+    bust,
+    deposit,
+    fill,
+    opened_world,
+    place,
+    settle,
+    trade,
+)
 
 VIEW = Listening("heard")
 OTHER = Listening("also_heard")
@@ -190,3 +212,80 @@ async def test_memory_and_postgres_agree_on_every_hash(sink: PostgresSink) -> No
     while (await runner.step()).events:
         pass
     assert await memory.checksum(VIEW) == await sink.checksum(VIEW)
+
+
+def busy_world() -> World:
+    """Something of everything, so that no table is empty that could have rows."""
+    world = opened_world("A1", "A2")
+    world.done(deposit("A1", "100000.00", "P1"))
+    world.done(deposit("A2", "70.10", "P2", TODAY + timedelta(days=5)))
+    world.done(place("O1", 100, "50.00"))
+    world.done(ReleaseOrder(order_id="O1"))
+    world.done(RecordAck(order_id="O1", venue_order_id="V1"))
+    world.done(fill("O1", "E1", 60, "49.90"))
+    for n in range(1, 9):
+        world.done(trade("A1", f"T{n}", Side.SELL if n % 3 == 0 else Side.BUY, 10 * n, "49.95"))
+    (event,) = world.done(trade("A2", "T9", Side.BUY, 1, "50.00"))
+    assert isinstance(event, TradeBooked)
+    world.done(bust(event))
+    world.done(settle("A1", "T1", "4", "199.80", "S1"))
+    instruct = InstructSettlement(
+        obligation_id="T1",
+        account_id="A1",
+        isin=ISIN,
+        side=Side.BUY,
+        qty=D(10),
+        amount=D("499.50"),
+        currency="USD",
+        trade_date=TODAY,
+        settl_date=SETTLES,
+        country="US",
+    )
+    world.done(instruct)
+    accrue = AccrueFee(
+        account_id="A1",
+        accrual_date=TODAY,
+        fee_base=D(100_000),
+        annual_rate=D("0.0123"),
+        currency="USD",
+    )
+    world.done(accrue)
+    held = Control(name="bank", ok=True, expected=D(1), actual=D("1.00"), unit="USD")
+    world.done(CloseDay(day=TODAY, position=1, controls=(held,)))
+    return world
+
+
+async def test_every_view_of_the_catalogue_is_the_same_in_memory_in_postgres_and_rebuilt(
+    database_url: str,
+) -> None:
+    log = busy_world().log
+    sink = await PostgresSink.connect(database_url)
+    try:
+        await sink.prepare(VIEWS)
+        runner = Runner(log, sink, VIEWS)
+        while (await runner.step(limit=5)).events:
+            pass
+        assert not runner.stuck
+        replayed = await replay(log, sink, VIEWS)
+        assert [r.live.view for r in replayed if not r.equal] == []
+        assert [r.live.view for r in replayed if not r.live.rows] == []
+        for view in VIEWS:
+            report = await rebuild(log, sink, view)
+            assert (report.equal, report.position) == (True, log.envelopes[-1].position), report
+        assert all(r.equal for r in await replay(log, sink, VIEWS))
+    finally:
+        await sink.close()
+
+
+@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.NAME)
+async def test_every_view_has_the_indexes_that_its_row_names(view: View, database_url: str) -> None:
+    sink = await PostgresSink.connect(database_url)
+    try:
+        await sink.prepare([view])
+        await rebuild(ListLog(), sink, view)  # the new table brings them along
+    finally:
+        await sink.close()
+    sql = "select count(*) from pg_indexes where schemaname = 'views' and tablename = %s"
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute(sql, (view.NAME,)).fetchone()
+    assert row == (1 + len(view.ROW.INDEXES),)
