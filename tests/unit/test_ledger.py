@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import find, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -109,10 +109,14 @@ def _consistent(event: Event) -> Event:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_entry_is_zero_per_book_and_unit(kind: type[Event]) -> None:
+    posted = 0
+
     @given(events_of(kind))
     @settings(max_examples=60, deadline=None)
     def check(event: Event) -> None:
+        nonlocal posted
         for entry in entries(event):
+            posted += 1
             total = Counter[tuple[str, str]]()
             for p in entry.postings:
                 assert p.amount
@@ -122,12 +126,7 @@ def test_every_entry_is_zero_per_book_and_unit(kind: type[Event]) -> None:
             assert not any(total.values()), entry
 
     check()
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_every_posting_event_is_drawn_so_that_it_posts(kind: type[Event]) -> None:
-    """Guards the property above: a type that never posted would pass it unseen."""
-    assert entries(find(events_of(kind), lambda event: bool(entries(event))))
+    assert posted  # or the property would hold for a type that never posts
 
 
 def test_every_event_of_account_and_house_posts_or_is_known_to_be_silent() -> None:
