@@ -217,4 +217,5 @@ def test_one_event_a_kind_survives_storage() -> None:
 
 
 def test_a_tick_of_zero_means_that_any_price_is_good() -> None:
-    given(instrument).when(listing(tick_size=Decimal(0))).then(replace(LISTED, tick_size=Decimal(0)))
+    any_price = replace(LISTED, tick_size=Decimal(0))
+    given(instrument).when(listing(tick_size=Decimal(0))).then(any_price)
