@@ -80,7 +80,7 @@ class EmbeddedPostgres:
         Raises:
             PostgresFailed: it did not come up; says why in one line.
         """
-        if self._server is not None and self._server.poll() is None:
+        if self._server is not None and self._server.poll() is None and self._answers():
             return self.uri
         self._make_dir()
         deadline = time.monotonic() + START_S
@@ -142,8 +142,8 @@ class EmbeddedPostgres:
         try:
             with psycopg.connect(self.uri, connect_timeout=5) as connection:
                 connection.execute("select 1")
-        except psycopg.Error:
-            return False
+        except psycopg.Error as e:
+            return "too many clients" in str(e) or "connection slots" in str(e)
         return True
 
     def _start_owned(self) -> None:
@@ -196,13 +196,14 @@ class EmbeddedPostgres:
         """
         sockets = home if self._sockets == self._home else self._sockets
         die = _die_with(os.getpid())
+        options = self._options(sockets)
         spawned: Future[subprocess.Popen[bytes]] = Future()
 
         def keep() -> None:
             try:
                 with self._log.open("ab") as log:
                     server = subprocess.Popen(
-                        [account.binaries / "postgres", "-D", home / "data", *self._options(sockets)],
+                        [account.binaries / "postgres", "-D", home / "data", *options],
                         stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
                         preexec_fn=die,  # noqa: PLW1509 (there is no other way to prctl)
                         **account.popen(),
