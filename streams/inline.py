@@ -138,9 +138,11 @@ class InlineRunner:
 
     async def _wait(self, stop: asyncio.Event) -> None:
         """Until the log grows, someone wakes us, we are told to stop, or a second has passed."""
-        ahead = max(self._positions.values(), default=0)
-        grown = self._log.wait(ahead, timeout_s=WAIT_S)
-        await _first(grown, self._woken.wait(), stop.wait(), timeout_s=WAIT_S)
+        stuck = self._runner.stuck
+        moving = [at for view, at in self._positions.items() if view not in stuck]
+        # With every view stuck, growth is nothing to wake up for.
+        grown = [self._log.wait(max(moving), timeout_s=WAIT_S)] if moving else []
+        await _first(*grown, self._woken.wait(), stop.wait(), timeout_s=WAIT_S)
         self._woken.clear()
 
     def _failed(self, error: Exception) -> None:

@@ -126,6 +126,27 @@ async def test_a_stuck_view_is_shown_and_does_not_hold_up_the_others() -> None:
     assert (runner.watermark(), runner.positions["sound"]) == (GAP, 3 * GAP)
 
 
+async def test_a_runner_with_nothing_left_to_move_does_not_spin() -> None:
+    class Counting(Tail):
+        reads = 0
+
+        async def after(
+            self, position: int, /, *, limit: int, until: int | None = None
+        ) -> Sequence[Envelope]:
+            self.reads += 1
+            return await super().after(position, limit=limit, until=until)
+
+        async def wait(self, position: int, /, *, timeout_s: float) -> bool:
+            self.reads += 1
+            return await super().wait(position, timeout_s=timeout_s)
+
+    for views in ([Listening("sick", deaf="bad")], [Listening("sound")]):
+        log = Counting(said("A:x", "A:bad", "A:z").envelopes)
+        async with running(InlineRunner(log, MemorySink(), views)):
+            await asyncio.sleep(0.3)
+        assert log.reads < 10
+
+
 async def test_a_store_that_was_away_is_tried_again() -> None:
     class Away(MemorySink):
         away = True

@@ -15,6 +15,7 @@ from domain.fx import FixRates
 from domain.house import CloseDay, Control, FundHouse, SweepDues
 from domain.instrument.commands import AmendInstrument, HaltInstrument
 from domain.lots import LotMove
+from domain.order import Order
 from domain.order import commands as o
 from domain.saga import RecordRefusal
 from domain.settlement.commands import InstructSettlement
@@ -495,7 +496,7 @@ async def test_an_order_remembers_its_whole_state_so_the_view_never_forgets(worl
     working(world)
     world.done(fill("O1", "E1", 40, "49.90"))
     row = (await folded(orders, world.log))[("O1",)]
-    fresh = type(orders._memory)(orders.INITIAL)  # with nothing in its own memory
+    fresh = type(orders._memory)(Order())  # with nothing in its own memory
     assert fresh.state(row.state) == world.state("order-O1")
 
 
