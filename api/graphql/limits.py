@@ -1,6 +1,6 @@
 """Limits on what one operation may ask, checked on the parsed document before validation.
 
-    text --length, nesting--> parser --tokens--> document --depth, aliases, cost--> validation
+    text --length, nesting--> parser --tokens--> document --depth, repeats, aliases, cost-->
 
 Cost counts the leaves that the operation may return: a page multiplies what is under it by its
 `first`, a plain list by `LISTED`, a fold of the log costs `FOLD`. Fragments are measured once
@@ -8,7 +8,8 @@ each, however often they are spread, so measuring cannot be made to explode.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from graphql import (
@@ -29,7 +30,6 @@ from graphql import (
     get_named_type,
     get_nullable_type,
 )
-from strawberry.extensions import SchemaExtension
 
 from api.graphql.cursors import FIRST_DEFAULT, FIRST_MAX
 from api.graphql.faults import TOO_COMPLEX, fault
@@ -39,6 +39,7 @@ NESTING_MAX = 50
 TOKENS_MAX = 2_000
 FRAGMENTS_MAX = 50
 DEPTH_MAX = 12
+REPEATS_MAX = 20
 ALIASES_MAX = 50
 COST_MAX = 100_000  # about a second: 6 to 10 us a leaf
 LISTED = 10  # rows that a list without pages is taken to have
@@ -50,29 +51,21 @@ _BRACKETS = re.compile(r"[{}()\[\]]")
 
 class Measure(NamedTuple):
     depth: int = 0
+    repeats: int = 0  # of one response name in one selection, fragments merged
     aliases: int = 0
     cost: int = 0
 
 
-class Limits(SchemaExtension):
-    """Refuses what is too long, deep, wide or dear, with code TOO_COMPLEX."""
+def check_text(text: str) -> None:
+    """Before the parser: its recursion is bounded before it starts.
 
-    def on_operation(self) -> Iterator[None]:
-        text = self.execution_context.query or ""
-        if len(text) > TEXT_MAX:
-            raise fault(TOO_COMPLEX, f"the document is longer than {TEXT_MAX} characters")
-        if _nesting(text) > NESTING_MAX:
-            raise fault(TOO_COMPLEX, f"the document nests deeper than {NESTING_MAX}")
-        self.execution_context.parse_options["max_tokens"] = TOKENS_MAX
-        yield
-
-    def on_parse(self) -> Iterator[None]:
-        yield
-        context = self.execution_context
-        document = context.graphql_document
-        if document is not None and not context.pre_execution_errors:
-            schema: GraphQLSchema = context.schema._schema
-            check(document, schema, context.variables or {})
+    Raises:
+        GraphQLError: TOO_COMPLEX.
+    """
+    if len(text) > TEXT_MAX:
+        raise fault(TOO_COMPLEX, f"the document is longer than {TEXT_MAX} characters")
+    if _nesting(text) > NESTING_MAX:
+        raise fault(TOO_COMPLEX, f"the document nests deeper than {NESTING_MAX}")
 
 
 def check(document: DocumentNode, schema: GraphQLSchema, variables: Mapping[str, Any]) -> None:
@@ -88,7 +81,7 @@ def check(document: DocumentNode, schema: GraphQLSchema, variables: Mapping[str,
         raise fault(TOO_COMPLEX, f"more than {FRAGMENTS_MAX} fragments")
     for operation in document.definitions:
         if isinstance(operation, OperationDefinitionNode):
-            meter = Meter(schema, fragments, _defaults(operation) | dict(variables))
+            meter = Meter(schema, fragments, defaults(operation) | dict(variables))
             if error := _over(meter.operation(operation)):
                 raise error
 
@@ -104,16 +97,20 @@ class Meter:
         self._known: dict[str, Measure] = {}
 
     def operation(self, node: OperationDefinitionNode) -> Measure:
-        return self._selected(node.selection_set, self._schema.get_root_type(node.operation))
+        root = self._schema.get_root_type(node.operation)
+        inner = self._selected(node.selection_set, root)
+        return inner._replace(repeats=max(inner.repeats, self._repeats(node.selection_set)))
 
     def _selected(self, node: SelectionSetNode | None, kind: object) -> Measure:
-        depth = aliases = cost = 0
-        for selection in node.selections if node else ():
-            one = self._one(selection, kind)
-            depth = max(depth, one.depth)
-            aliases += one.aliases
-            cost += one.cost
-        return Measure(depth, aliases, cost)
+        if node is None:
+            return Measure()
+        parts = [self._one(selection, kind) for selection in node.selections]
+        return Measure(
+            max((p.depth for p in parts), default=0),
+            max((p.repeats for p in parts), default=0),
+            sum(p.aliases for p in parts),
+            sum(p.cost for p in parts),
+        )
 
     def _one(self, node: object, kind: object) -> Measure:
         match node:
@@ -143,12 +140,31 @@ class Meter:
         elif field and name not in PAGED and isinstance(get_nullable_type(field.type), GraphQLList):
             times = LISTED
         fold = FOLD if any(self._argued(node, a) is not None for a in ("asOf", "knownAt")) else 0
-        deeper = 1 if node.selection_set and not name.startswith("__") else 0
+        depth = inner.depth + 1 if node.selection_set else 0
         return Measure(
-            inner.depth + deeper,
+            0 if name.startswith("__") else depth,  # introspection has a rule of its own
+            max(inner.repeats, self._repeats(node.selection_set)),
             inner.aliases + bool(node.alias),
             1 + fold + times * inner.cost,
         )
+
+    def _repeats(self, node: SelectionSetNode | None) -> int:
+        """How often one response name is selected here: merging them is quadratic in this."""
+        names: Counter[str] = Counter()
+        seen: set[str] = set()
+        waiting = [node] if node else []
+        while waiting:
+            for selection in waiting.pop().selections:
+                match selection:
+                    case FieldNode():
+                        names[(selection.alias or selection.name).value] += 1
+                    case InlineFragmentNode():
+                        waiting.append(selection.selection_set)
+                    case FragmentSpreadNode(name=name) if name.value not in seen:
+                        seen.add(name.value)
+                        if fragment := self._fragments.get(name.value):
+                            waiting.append(fragment.selection_set)
+        return max(names.values(), default=0)
 
     def _first(self, node: FieldNode) -> int:
         first = self._argued(node, "first")
@@ -162,7 +178,8 @@ class Meter:
         return _literal(value)
 
 
-def _defaults(operation: OperationDefinitionNode) -> dict[str, object]:
+def defaults(operation: OperationDefinitionNode) -> dict[str, object]:
+    """What the operation's variables are when nobody gives them."""
     definitions = operation.variable_definitions or ()
     return {d.variable.name.value: _literal(d.default_value) for d in definitions}
 
@@ -179,7 +196,10 @@ def _literal(value: object) -> object:
 
 def _over(measured: Measure) -> GraphQLError | None:
     for what, found, limit in zip(
-        ("depth", "aliases", "cost"), measured, (DEPTH_MAX, ALIASES_MAX, COST_MAX), strict=True
+        ("depth", "repeats of a field", "aliases", "cost"),
+        measured,
+        (DEPTH_MAX, REPEATS_MAX, ALIASES_MAX, COST_MAX),
+        strict=True,
     ):
         if found > limit:
             return fault(TOO_COMPLEX, f"{what} {found} is over the limit of {limit}")

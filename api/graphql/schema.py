@@ -4,16 +4,15 @@ from collections.abc import Callable
 
 import strawberry
 from graphql import GraphQLError
-from strawberry.extensions import ParserCache, SchemaExtension, ValidationCache
+from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
 
 from api.graphql.desk import Desk
-from api.graphql.limits import Limits
+from api.graphql.documents import Documents
+from api.graphql.faults import told
 from api.graphql.roots import Figures, Keys, Lists
 from api.graphql.subscriptions import Subscription
-
-CACHED = 256  # documents
 
 
 @strawberry.type
@@ -25,7 +24,8 @@ class Schema(strawberry.Schema):
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:
-        """Nothing: what is a bug was logged when it was given its code (`faults.told`)."""
+        """Give each error its code, in place; all ways to an answer come through here."""
+        errors[:] = [told(error) for error in errors]
 
 
 def schema(operations: Callable[[], SchemaExtension]) -> strawberry.Schema:
@@ -33,12 +33,7 @@ def schema(operations: Callable[[], SchemaExtension]) -> strawberry.Schema:
     return Schema(
         query=Query,
         subscription=Subscription,
-        extensions=[
-            operations,
-            Limits,
-            lambda: ParserCache(maxsize=CACHED),
-            lambda: ValidationCache(maxsize=CACHED),
-        ],
+        extensions=[operations, Documents],
         config=StrawberryConfig(auto_camel_case=True),
     )
 

@@ -1,6 +1,5 @@
 """Commands over a real socket: every status and header of the contract."""
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -188,12 +187,6 @@ def test_the_actor_is_kept_on_the_event_and_defaults_to_local(edge: Edge) -> Non
         assert found[0].meta.actor == actor
 
 
-@pytest.mark.parametrize("actor", ["", "a b", "x" * 65, "a\tb"])
-def test_an_odd_actor_is_400(edge: Edge, actor: str) -> None:
-    answer = edge.post("DepositCash", deposit(reference="odd"), X_Actor=actor)
-    problem(answer, 400, "actor_invalid")
-
-
 def test_a_dry_run_tells_the_events_and_appends_nothing(edge: Edge) -> None:
     before = edge.run(edge.platform.log.last())
     answer = edge.http.post(
@@ -209,121 +202,6 @@ def test_a_dry_run_is_refused_like_the_command_itself(edge: Edge) -> None:
     body = deposit("0", reference="dry")
     answer = edge.http.post("/commands/DepositCash?dry_run=1", json=body)
     problem(answer, 422, "amount_not_positive")
-
-
-def test_a_dry_run_is_said_by_true_or_false(edge: Edge) -> None:
-    answer = edge.http.post("/commands/DepositCash?dry_run=perhaps", json=deposit())
-    problem(answer, 400, "invalid_input")
-
-
-@pytest.mark.parametrize("name", ["Nothing", "BookTrade", "RecordFill", "depositcash"])
-def test_unknown_and_internal_commands_are_404(edge: Edge, name: str) -> None:
-    problem(edge.post(name, {}), 404, "unknown_command")
-
-
-def test_a_missing_key_is_400(edge: Edge) -> None:
-    answer = edge.http.post("/commands/DepositCash", json=deposit())
-    problem(answer, 400, "idempotency_key_missing")
-
-
-@pytest.mark.parametrize("key", ["", "k" * 129, "a b", "order-O1@2#0", '""'])
-def test_a_key_beyond_its_bounds_is_400(edge: Edge, key: str) -> None:
-    headers = {"Idempotency-Key": key}
-    answer = edge.http.post("/commands/DepositCash", json=deposit(), headers=headers)
-    problem(answer, 400, "idempotency_key_invalid")
-
-
-@pytest.mark.parametrize(
-    ("change", "field", "rule"),
-    [
-        ({"amount": 1}, "amount", "decimal"),
-        ({"amount": "1e30"}, "amount", "decimal"),
-        ({"amount": "NaN"}, "amount", "decimal"),
-        ({"extra": 1}, "extra", "unknown_field"),
-        ({"account_id": "a/b"}, "account_id", "identifier"),
-    ],
-)
-def test_bad_input_names_field_and_rule(
-    edge: Edge, change: dict[str, Any], field: str, rule: str
-) -> None:
-    found = problem(edge.post("DepositCash", deposit() | change), 400, "invalid_input")
-    assert [(e["field"], e["rule"]) for e in found["errors"]] == [(field, rule)]
-
-
-@pytest.mark.parametrize(
-    "raw",
-    [
-        b"",
-        b"{",
-        b"{'a': 1}",
-        b'{"amount": NaN}',
-        b'{"amount": Infinity}',
-        b'{"account_id": "\xff\xfe"}',
-        b'{"account_id": "\\ud800"}',
-        b"[" * 100_000,
-        b'{"a":' * 100_000,
-        b"[" * 1_000 + b"]" * 1_000,
-        b"\xef\xbb\xbf{}",
-        b'{"amount": ' + b"9" * 10_000 + b"}",
-    ],
-    ids=range(12),
-)
-def test_what_is_not_json_is_400(edge: Edge, raw: bytes) -> None:
-    answer = sent(edge, raw)
-    problem(answer, 400, "invalid_json")
-
-
-def test_json_of_another_kind_is_400(edge: Edge) -> None:
-    for raw in (b"null", b"[]", b'"x"', b"1"):
-        problem(sent(edge, raw), 400, "invalid_input")
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "",
-        "text/plain",
-        "application/x-www-form-urlencoded",
-        "multipart/form-data",
-        "application/jsonx",
-        "application/json; charset=latin-1",
-    ],
-)
-def test_another_content_type_is_415(edge: Edge, kind: str) -> None:
-    answer = sent(edge, b"{}", kind=kind)
-    problem(answer, 415, "unsupported_media_type")
-
-
-def test_json_may_say_that_it_is_utf_8(edge: Edge) -> None:
-    raw = json.dumps(deposit(reference="utf8")).encode()
-    assert sent(edge, raw, kind='application/json; charset="UTF-8"').status_code == 201
-
-
-@pytest.mark.parametrize("path", ["/commands/DepositCash", "/commands"])
-def test_an_11_mb_body_is_413(edge: Edge, path: str) -> None:
-    raw = b'{"a":"' + b"x" * (11 << 20) + b'"}'
-    problem(sent(edge, raw, path=path), 413, "body_too_large")
-
-
-def test_a_body_over_1_mib_is_413_even_without_a_length(edge: Edge) -> None:
-    def chunks() -> Iterator[bytes]:
-        yield b'{"a":"'
-        for _ in range(40):
-            yield b"x" * (1 << 15)
-
-    problem(sent(edge, chunks()), 413, "body_too_large")
-
-
-def test_the_server_lives_after_all_that(edge: Edge) -> None:
-    assert edge.http.get("/healthz").status_code == 200
-    assert edge.post("DepositCash", deposit(reference="alive")).status_code == 201
-
-
-def test_other_paths_and_methods_are_problems_too(edge: Edge) -> None:
-    problem(edge.http.get("/nowhere"), 404, "not_found")
-    answer = edge.http.get("/commands/DepositCash")
-    problem(answer, 405, "method_not_allowed")
-    assert answer.headers["allow"] == "POST"
 
 
 def test_place_order_waits_for_its_outcome_if_asked(edge: Edge) -> None:
@@ -415,17 +293,6 @@ def test_a_bulk_dry_run_appends_nothing(edge: Edge) -> None:
 def test_a_bulk_that_is_no_list_or_too_long_is_400(edge: Edge) -> None:
     problem(edge.http.post("/commands", json={}), 400, "invalid_input")
     problem(edge.http.post("/commands", json=[0] * 10_001), 400, "invalid_input")
-
-
-def sent(
-    edge: Edge,
-    raw: bytes | Iterator[bytes],
-    *,
-    kind: str = "application/json",
-    path: str = "/commands/DepositCash",
-) -> httpx.Response:
-    headers = {"Idempotency-Key": edge.key()} | ({"Content-Type": kind} if kind else {})
-    return edge.http.post(path, content=raw, headers=headers)
 
 
 def test_orders_are_placed_over_http(edge: Edge) -> None:

@@ -1,0 +1,150 @@
+"""Moments over GraphQL: `atLeast`, `knownAt` and `asOf`, and who says that it cannot."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from api.graphql.roots import Keys
+from api.graphql.schema import Query
+from tests.contract.edge import Edge, book, filled, listing, order, serving, settled
+from tests.contract.test_graphql_reads import HOLDINGS, account, codes
+
+APPLE = "US0378331005"
+
+
+@pytest.fixture(scope="module")
+def edge() -> Iterator[Edge]:
+    with serving() as edge:
+        book(edge, "A1")
+        book(edge, "P5", cash="0")
+        listing(edge, "AAPL", APPLE)
+        order(edge, "O1", "A1", "AAPL", qty="10")
+        settled(edge)
+        filled(edge, "O1", "E1", "10", "49.90")
+        settled(edge)
+        yield edge
+
+
+def test_at_least_waits_for_the_views(edge: Edge) -> None:
+    for i in range(20):
+        paid = {"account_id": "P5", "amount": "1.00", "currency": "USD", "reference": f"al{i}"}
+        position = edge.did("DepositCash", paid)["position"]
+        found = account(edge, "P5", "cash { traded }", atLeast=str(position))
+        assert found["cash"] == [{"traded": f"{i + 1}.00"}]
+
+
+def test_at_least_gives_up_in_bounded_time_and_says_so(edge: Edge) -> None:
+    started = time.monotonic()
+    answer = edge.ask('{ account(id: "A1", atLeast: "999999") { id } other: log { position } }')
+    assert 4 < time.monotonic() - started < 9
+    assert codes(answer) == ["NOT_YET"]
+    assert answer["data"]["account"] is None
+    assert answer["data"]["other"]["position"]
+
+
+@pytest.mark.parametrize("position", ["x", "-1", "1.5", "", "1" * 30])
+def test_at_least_is_a_position(edge: Edge, position: str) -> None:
+    answer = edge.ask(f'{{ account(id: "A1", atLeast: "{position}") {{ id }} }}')
+    assert codes(answer) == ["BAD_ARGUMENT"]
+
+
+def test_a_fold_of_all_that_is_known_equals_the_views(edge: Edge) -> None:
+    position = settled(edge)
+    rich = HOLDINGS + "client { id status } obligations { id settlDate receiveOpen }"
+    now = account(edge, "A1", rich, atLeast=position)
+    assert account(edge, "A1", rich, knownAt=soon()) == now
+    assert account(edge, "A1", rich, asOf=soon()) == now
+    same = "id ordStatus cumQty leavesQty avgPx position fills { execId lastQty tradeId }"
+    views = edge.data(f'{{ order(id: "O1") {{ {same} }} }}')
+    assert edge.data(f'{{ order(id: "O1", knownAt: "{soon()}") {{ {same} }} }}') == views
+
+
+def test_known_at_shows_what_was_known_then(edge: Edge) -> None:
+    book(edge, "T1", cash="5.00")
+    between = now_text()
+    paid = {"account_id": "T1", "amount": "7.00", "currency": "USD", "reference": "later"}
+    # Recorded now, but effective a year ago: unknown then all the same.
+    edge.did("DepositCash", paid | {"effective_at": "2024-01-01T00:00:00Z"})
+    assert account(edge, "T1", "cash { traded }", knownAt=between)["cash"] == [{"traded": "5.00"}]
+    assert account(edge, "T1", "cash { traded }", knownAt=soon())["cash"] == [{"traded": "12.00"}]
+    assert account(edge, "T1", "id", knownAt="2020-01-01T00:00:00Z") is None
+
+
+def test_as_of_shows_what_was_effective_then(edge: Edge) -> None:
+    at = "2023-05-01T10:00:00Z"
+    client = {"client_id": "T2-c", "kind": "individual", "legal_name": "T", "country": "US"}
+    edge.did("OnboardClient", client | {"effective_at": at})
+    document = {"client_id": "T2-c", "documents": [{"kind": "passport", "reference": "P"}]}
+    edge.did("SubmitKyc", document | {"effective_at": at, "risk_answers": {}})
+    review = f"{datetime.now(UTC).year + 1}-01-15"
+    approved = {"client_id": "T2-c", "officer": "olga", "risk_rating": "low", "review_on": review}
+    edge.did("ApproveKyc", approved)
+    opened = {"account_id": "T2", "client_id": "T2-c", "base_currency": "USD"}
+    edge.did("OpenAccount", opened | {"lot_method": "FIFO", "effective_at": "2023-06-01T00:00:00Z"})
+    for amount, day in (("3.00", "2023-08-01"), ("2.00", "2023-07-01")):  # told in reverse
+        paid = {"account_id": "T2", "amount": amount, "currency": "USD", "reference": day}
+        edge.did("DepositCash", paid | {"effective_at": f"{day}T00:00:00Z"})
+
+    def traded(day: str) -> Any:
+        found = account(edge, "T2", "cash { traded }", asOf=f"{day}T12:00:00Z")
+        return found and [c["traded"] for c in found["cash"]]
+
+    assert traded("2023-05-31") is None
+    assert traded("2023-06-15") == []
+    assert traded("2023-07-15") == ["2.00"]
+    assert traded("2023-08-15") == ["5.00"]
+
+
+def test_a_past_answer_uses_the_price_of_its_own_moment(edge: Edge) -> None:
+    between = now_text()
+    mark = {"instrument_id": "AAPL", "isin": APPLE, "price": "77.00", "currency": "USD"}
+    today = datetime.now(UTC).date().isoformat()
+    edge.did("MarkPrice", mark | {"price_date": today, "source": "test"})
+    (before,) = account(edge, "A1", "positions { marketValue }", knownAt=between)["positions"]
+    (after,) = account(edge, "A1", "positions { marketValue }", knownAt=soon())["positions"]
+    assert (before["marketValue"], after["marketValue"]) == ("500.00", "770.00")
+    edge.did("MarkPrice", mark | {"price": "50.00", "price_date": today, "source": "test"})
+
+
+@pytest.mark.parametrize("argument", ["asOf", "knownAt"])
+def test_every_other_root_says_that_it_cannot_answer_for_a_moment(
+    edge: Edge, argument: str
+) -> None:
+    singles = {f.name for f in Keys.__strawberry_definition__.fields}  # type: ignore[attr-defined]
+    roots = [f.name for f in Query.__strawberry_definition__.fields]  # type: ignore[attr-defined]
+    others = sorted(set(roots) - singles)
+    assert len(others) >= 10
+    leaf = {"log": "position", "trial_balance": "book", "client_money": "currency"}
+    for root in others:
+        fields = leaf.get(root, "pageInfo { hasNextPage }")
+        name = "".join(p if i == 0 else p.title() for i, p in enumerate(root.split("_")))
+        answer = edge.ask(f'{{ {name}({argument}: "2024-01-01T00:00:00Z") {{ {fields} }} }}')
+        assert codes(answer) == ["AS_OF_UNSUPPORTED"], name
+        assert answer["data"] == {name: None}
+
+
+def test_a_list_under_a_past_account_is_refused_not_answered_as_of_now(edge: Edge) -> None:
+    answer = edge.ask(
+        f'{{ account(id: "A1", knownAt: "{soon()}") {{ id orders {{ nodes {{ id }} }} }} }}'
+    )
+    assert codes(answer) == ["AS_OF_UNSUPPORTED"]
+    assert answer["data"]["account"] == {"id": "A1", "orders": None}
+
+
+def test_a_moment_needs_a_zone(edge: Edge) -> None:
+    answer = edge.ask('{ account(id: "A1", asOf: "2024-01-01T00:00:00") { id } }')
+    assert codes(answer) == ["BAD_ARGUMENT"]
+
+
+def now_text() -> str:
+    time.sleep(0.01)
+    text = datetime.now(UTC).isoformat()
+    time.sleep(0.01)
+    return text
+
+
+def soon() -> str:
+    return (datetime.now(UTC) + timedelta(minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
