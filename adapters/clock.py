@@ -26,3 +26,13 @@ class SimulatedClock:
 
     def set(self, to: datetime) -> None:
         self._now = max(self._now, to)
+
+
+class OffsetClock:
+    """The machine's clock, moved to another start: a demo goes on from where its history ended."""
+
+    def __init__(self, start: datetime) -> None:
+        self._offset = start - datetime.now(UTC)
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self._offset

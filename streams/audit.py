@@ -3,8 +3,8 @@
 from typing import Any
 
 from adapters.log_audit import stats
-from adapters.warehouse_checksums import table_checksums
 from adapters.warehouse_loader import Loader
+from adapters.warehouse_tables import checksums as table_checksums
 from adapters.wiring import Platform
 from projections.catalogue import VIEWS
 
@@ -20,11 +20,14 @@ async def checksums(platform: Platform) -> dict[str, Any]:
     counted = await stats(platform.recorder)
     loader = Loader(platform.log, platform.warehouse)
     await loader.load_until(position)
+    tables = await table_checksums(platform.warehouse, position)
     return {
         "position": position,
         "log": {"log": {"rows": counted["events"], "hash": counted["root"]}},
         "postgres": {
             v.view: {"rows": v.rows, "hash": v.hash, "position": v.position} for v in views
         },
-        "clickhouse": await table_checksums(platform.warehouse, position),
+        "clickhouse": {
+            table: {"rows": rows, "hash": digest} for table, (rows, digest) in tables.items()
+        },
     }

@@ -13,10 +13,12 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import uvicorn
 
+from adapters.clock import OffsetClock
 from adapters.settings import Settings, SettingsError
 from adapters.wiring import Platform, open_platform
 from api.app import create_app
@@ -45,7 +47,10 @@ async def _run(args: argparse.Namespace) -> int:
         print(json.dumps(answer) if wants_json(args) else table(answer), flush=True)
         if not sys.stdout.isatty():
             return 0
-    async with await open_platform(config, verb="serve") as platform:
+    clock = OffsetClock(datetime.fromisoformat(answer["ended_at"])) if args.demo else None
+    async with await open_platform(config, verb="serve", clock=clock) as platform:
+        if args.demo:
+            say(f"the demo's clock goes on from {platform.clock():%Y-%m-%d %H:%M} UTC")
         await _serve(platform, config, demo=args.demo)
     return 0
 

@@ -20,6 +20,8 @@ async def figures(platform: Platform, outcome: Outcome) -> dict[str, Any]:
     auditor, history = outcome.auditor, outcome.history
     counted = await stats(platform.recorder)
     added = auditor.counts["events"] - outcome.events_before
+    _, committed_at = await platform.recorder.last()
+    ended_at = max(platform.clock(), committed_at or platform.clock())
     return {
         "accounts": len(outcome.plans),
         **{name: auditor.counts[name] for name in ("orders", "fills", "busts", "settled")},
@@ -33,6 +35,7 @@ async def figures(platform: Platform, outcome: Outcome) -> dict[str, Any]:
         "prices": market_history.PRICES,
         "from": str(history.sessions[0]),
         "to": str(history.sessions[-1]),
+        "ended_at": ended_at.isoformat(),
         "wall_s": round(outcome.wall_s, 2),
         "events_per_s": round(added / outcome.wall_s) if outcome.wall_s else 0,
     }

@@ -122,12 +122,13 @@ class Run:
             await self._trading.stage(self._trading.marks(self._history.eve))
         half_done = house.last_day is not None and self._auditor.position > house.last_position
         closed_at = house.last_position if half_done else None
+        traded = 0
         for i, day in enumerate(self._history.sessions):
             if house.last_day is None or day > house.last_day:
                 await self._day(day, closed_at)
-                closed_at = None
+                closed_at, traded = None, traded + 1
                 seen(_progress(day, i + 1, self._history, self._auditor))
-        await self._finish()
+        await self._finish(drain=traded > 0)
         return Outcome(
             auditor=self._auditor,
             plans=self._plans,
@@ -158,9 +159,11 @@ class Run:
             if client.status in ("review_due", "overdue"):
                 await self._trading.send(renewal(client_id, day))
 
-    async def _finish(self) -> None:
-        """Everyone at the end of the log."""
-        await self._drive.drain()
+    async def _finish(self, *, drain: bool) -> None:
+        """Everyone at the end of the log. A run that was whole already is left as it is."""
+        self._clock.set(at(self._history.sessions[-1], CONTROLS))
+        if drain:
+            await self._drive.drain()
         await self._auditor.catch_up()
         await self._drive.views_to(self._auditor.position)
         if self._warehouse:
