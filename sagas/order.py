@@ -113,7 +113,7 @@ def _answer(  # noqa: PLR0911 - a table of events
         case OrderFilled() if event.trade_id not in before.trades:
             return (_book(event),)
         case TradeCanceled() | TradeBooked():
-            return _bust(before, now, event.trade_id)
+            return (*_bust(before, now, event.trade_id), *_proceed(before, now))
         case CommandRefused() if now.phase == Phase.REJECTING != before.phase:
             reason = _reason(event.refusal)
             order_id, text = now.order_id, event.refusal
