@@ -267,6 +267,12 @@ def test_a_conversion_that_cannot_be_priced_or_paid_is_refused(
     given(account, OPENED, deposited("2000.00")).when(convert(**terms), seen=at()).refused(refusal)
 
 
+def test_the_margin_must_be_affordable_too() -> None:
+    told = Book(OPENED, deposited("1102.74")).send(convert())
+    assert told.refusal is R.INSUFFICIENT_FUNDS
+    assert told.state == {"required": "1102.75", "available": "1102.74", "currency": "USD"}
+
+
 def test_a_conversion_too_small_to_cost_a_cent_is_refused() -> None:
     tiny = convert("1", buy_currency="JPY")
     book = Book(OPENED, deposited("2000.00"))

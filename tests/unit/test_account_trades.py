@@ -196,6 +196,14 @@ def test_a_refill_after_a_bust_is_charged_as_if_the_busted_fill_had_not_been() -
     assert book.send(fill("T3", "10", "10.00")).charges == ()
 
 
+def test_a_refill_pays_on_what_counts_not_on_what_was_busted() -> None:
+    book = rich()
+    book.send(reserve(qty="20", amount="21000.00"))
+    book.send(fill("T1", "10", "1000.00"))
+    book.send(bust(book.send(fill("T2", "10", "1000.00"))))
+    assert [x.amount for x in book.send(fill("T3", "10", "1000.00")).charges] == [D("10.00")]
+
+
 def test_an_order_is_forgotten_when_it_is_filled_and_settled() -> None:
     book = rich()
     book.send(reserve(qty="10", amount="101.00"))

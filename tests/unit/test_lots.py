@@ -128,6 +128,7 @@ def test_cost_that_a_bust_left_without_shares_joins_the_average() -> None:
 
 
 def test_shares_of_a_split_never_lose_a_cent() -> None:
+    assert sum(split(D("0.005"), [D(1), D(1)], 2)) == D("0.005")
     assert split(D("100.00"), [D(1), D(1), D(1)], 2) == [D("33.33"), D("33.34"), D("33.33")]
     assert split(D("0.01"), [D(1)] * 4, 2)[-1] == D("0.01") - sum(
         split(D("0.01"), [D(1)] * 4, 2)[:3]
