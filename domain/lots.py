@@ -193,19 +193,7 @@ def dispose(
     if method == LotMethod.AVERAGE and not chosen and taken:
         taken = _averaged(lots, taken, cents=proceeds)
     if short:
-        got = values[-1]
-        taken.append(
-            LotMove(
-                lot_id=lot_id,
-                qty=-short,
-                cost=-got.amount,
-                cost_base=-got.base,
-                acquired_on=on,
-                proceeds=got.amount,
-                proceeds_base=got.base,
-                realises=True,
-            )
-        )
+        taken.append(_short(lot_id, short, value=values[-1], on=on))
     return tuple(taken)
 
 
@@ -262,6 +250,20 @@ def _take(lot: Lot, qty: Decimal, *, value: Value, sign: int = 1) -> LotMove:
         acquired_on=lot.acquired_on,
         proceeds=sign * value.amount,
         proceeds_base=sign * value.base,
+        realises=True,
+    )
+
+
+def _short(lot_id: str, qty: Decimal, *, value: Value, on: date) -> LotMove:
+    """A lot below zero that is worth what it brought: its gain comes with its cover."""
+    return LotMove(
+        lot_id=lot_id,
+        qty=-qty,
+        cost=-value.amount,
+        cost_base=-value.base,
+        acquired_on=on,
+        proceeds=value.amount,
+        proceeds_base=value.base,
         realises=True,
     )
 

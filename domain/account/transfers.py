@@ -8,7 +8,6 @@ currency is carried where both accounts have the same one; otherwise it is taken
 cost at the last fixing, because the rate of the purchase day is not known any more.
 """
 
-
 from msgspec.structs import replace
 
 from domain.account.changes import add_cash, move_lots, with_item
