@@ -49,6 +49,8 @@ _decoders = {name: msgspec.json.Decoder(cls) for name, cls in EVENTS.items()}
 def plain_json(event: object) -> bytes:
     """JSON of a struct with every Decimal as a plain string."""
     payload = _encode(event)
+    if b"E+" not in payload and b"E-" not in payload:  # Python always writes the sign
+        return payload
     if not _EXPONENT.search(payload):
         return payload
     return _encode(_without_exponents(msgspec.to_builtins(event, builtin_types=(Decimal,))))

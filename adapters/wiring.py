@@ -89,14 +89,14 @@ async def open_platform(
     try:
         if exclusive:
             platform.data_dir.hold(verb)
-        await _open(platform)
+        await _open(platform, sole_writer=exclusive and settings.embedded_log)
     except BaseException:
         await platform.close()
         raise
     return platform
 
 
-async def _open(platform: Platform) -> None:
+async def _open(platform: Platform, *, sole_writer: bool) -> None:
     settings = platform.settings
     log_url = _server_url(platform, "TIDEMARK_LOG", settings.log)
     views_url = log_url
@@ -107,7 +107,12 @@ async def _open(platform: Platform) -> None:
     master = settings.data_dir / "keys" / "master.key"
     platform.keys = PostgresKeyStore(log_url, master, platform.entropy)
     codec = Codec(platform.keys, platform.entropy)
-    platform.log = RecorderLog(platform.recorder, codec, request_key=platform.keys.request_key)
+    platform.log = RecorderLog(
+        platform.recorder,
+        codec,
+        request_key=platform.keys.request_key,
+        sole_writer=sole_writer,
+    )
     platform.handler = Handler(platform.log, DECIDERS, clock=platform.clock)
     platform.dispatcher = Dispatcher(platform.handler)
     platform.sink = await PostgresSink.connect(views_url)

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 from adapters.data_dir import DataDirHeld
 from adapters.embedded_postgres import PostgresFailed
 from adapters.recorder import Unavailable
@@ -38,7 +40,7 @@ class UsageError(Exception):
 def main(argv: Sequence[str] | None = None) -> int:
     args = parser().parse_args(argv)
     try:
-        return int(asyncio.run(_run(args)) or 0)
+        return int(uvloop.run(_run(args)) or 0)
     except UsageError as e:
         return _complain(e, 2)
     except EXPECTED as e:
