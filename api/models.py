@@ -59,7 +59,7 @@ def command_from(kind: type[Command], body: object) -> Asked:
     """
     stated = model_of(kind).model_validate(body).model_dump(mode="json", exclude_unset=True)
     at = None
-    if EFFECTIVE_AT not in _hints(kind) and (text := stated.pop(EFFECTIVE_AT, None)):
+    if EFFECTIVE_AT not in kind.__struct_fields__ and (text := stated.pop(EFFECTIVE_AT, None)):
         at = datetime.fromisoformat(text)
     command = msgspec.convert(stated, type=kind)
     _check_stream(command)
@@ -85,8 +85,8 @@ def _check_stream(command: Command) -> None:
 @cache
 def model_of(kind: type[Command]) -> type[BaseModel]:
     """The model of a command: its fields and the optional `effective_at` of every command."""
-    extra = {} if EFFECTIVE_AT in _hints(kind) else {EFFECTIVE_AT: (_INSTANT | None, None)}
-    return _model(kind, **extra)
+    own = EFFECTIVE_AT in kind.__struct_fields__
+    return _model(kind) if own else _model(kind, **{EFFECTIVE_AT: (_INSTANT | None, None)})
 
 
 @cache

@@ -20,7 +20,6 @@ from api.graphql.cursors import Page
 from api.graphql.faults import AS_OF_UNSUPPORTED, TOO_MANY, fault
 from api.ports import EventLog, Reader
 from domain.envelope import Envelope
-from projections.checksum import key_of
 from projections.ports import Key, Row, View
 
 STREAMS: Mapping[str, tuple[str, str]] = {
@@ -39,7 +38,8 @@ STREAMS: Mapping[str, tuple[str, str]] = {
 """View -> the column that names the one stream its rows are folded from, and its category."""
 
 EVENTS_MAX = 200_000  # of one stream, for one answer
-CHUNK = 2_000
+CHUNK = 1_000  # events a read
+SLICE = 100  # events folded at a stretch
 
 
 class Source(Protocol):
@@ -187,18 +187,16 @@ def in_effective_order(events: Sequence[Envelope], until: datetime | None) -> li
 
 async def folded(view: View, events: Sequence[Envelope]) -> Mapping[Key, Row]:
     """The rows that a view's own fold makes of these events."""
-    rows: dict[Key, Row] = {}
+    rows: dict[Key, Row | None] = {}
+    last: dict[Key, int] = {}
     for count, arrived in enumerate(events, 1):
         for key, fact in view.facts(arrived):
-            row = view.fold(rows.get(key), key, fact)
-            if row is None:
-                rows.pop(key, None)
-            else:
-                rows[key] = structs.replace(row, position=arrived.position)
-        if count % CHUNK == 0:
+            rows[key] = view.fold(rows.get(key), key, fact)
+            last[key] = arrived.position
+        if count % SLICE == 0:
             await asyncio.sleep(0)  # a long fold must not hold up everybody else
-    take = key_of(view.ROW)
-    return {take(row): row for row in rows.values()}
+    left = {key: row for key, row in rows.items() if row is not None}
+    return {key: structs.replace(row, position=last[key]) for key, row in left.items()}
 
 
 def unsupported(what: str) -> Exception:
