@@ -113,7 +113,8 @@ async def position_before(recorder: Recorder, count: int) -> int:
 async def trace(log: RecorderLog, asked: str) -> dict[str, Any] | None:
     """The first cause of an event and everything that came of it, in log order.
 
-    `asked` is stream@version, an event id or a position. None: there is no such event.
+    What a counterparty reported has no cause of ours: it is found by the conversation, and stands
+    one step below its beginning. `asked` is stream@version, an event id or a position. None: there is no such event.
     """
     wanted = await _find(log, asked)
     if wanted is None:
@@ -121,11 +122,13 @@ async def trace(log: RecorderLog, asked: str) -> dict[str, Any] | None:
     top = wanted
     while cause := await _at_source(log, top.meta.causation_id):
         top = cause
+    conversation = top.meta.correlation_id or top.meta.message_id
     depth, family, position = {top.source: 0}, [top], top.position
     while (page := await log.after(position, limit=PAGE)) and len(family) < TRACE_MAX:
         for e in page:  # an effect always stands behind its cause
-            if e.meta.causation_id in depth:
-                depth[e.source] = depth[e.meta.causation_id] + 1
+            above = depth.get(e.meta.causation_id)
+            if above is not None or e.meta.correlation_id == conversation:
+                depth[e.source] = (above or 0) + 1
                 family.append(e)
         position = page[-1].position
     return {"asked": wanted.source, "events": [_step(e, depth[e.source]) for e in family]}
