@@ -10,17 +10,18 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from adapters.append_plan import check
 from adapters.recorder import BATCH_MAX, Recorder, Result, Unavailable, Write
 
 PENDING_MAX = 10_000  # writes in memory before callers are turned away
-SPLIT_MIN = 48  # fewer callers than this share one commit: half of them are not worth one
+SPLIT_MIN = 128  # fewer callers share one commit: half of them would not pay for theirs
 LANES = 2
 
 
-class _Call(NamedTuple):
+class _Call(Struct, frozen=True, eq=False):
     write: Write
     clock: datetime
     answer: asyncio.Future[Result]

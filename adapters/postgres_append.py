@@ -93,7 +93,8 @@ class Appender:
         """Remember that streams were seen at these versions: what spares the append a check."""
         floors = self._floors
         for stream, version in versions.items():
-            floors[stream] = max(version, floors.pop(stream, 0))
+            known = floors.pop(stream, 0)  # and put back as the youngest
+            floors[stream] = version if version > known else known
         while len(floors) > FLOORS_MAX:
             del floors[next(iter(floors))]
 
@@ -134,7 +135,7 @@ class Appender:
             results = self._positions(part, made, base)
             if made.rejected:
                 results |= await self._reasons(connection, part, made.rejected)
-            return [results[i] for i in range(len(part))]
+            return list(map(results.__getitem__, range(len(part))))
 
         return await lane.persist(attempt)
 
@@ -177,9 +178,10 @@ class Appender:
         reached: dict[str, int] = {}
         for i in made.send:
             write = part[i]
-            base += len(write.events)
-            results[i] = Written(base if write.events else 0)
-            reached[write.stream] = write.expected + len(write.events)
+            count = len(write.events)
+            base += count
+            results[i] = Written(base if count else 0)
+            reached[write.stream] = write.expected + count
         self.reached(reached)
         return results
 

@@ -97,7 +97,10 @@ class PostgresRecorder:
 
     async def append(self, batch: Sequence[Write], /, *, clock: datetime) -> Sequence[Result]:
         results = await self._appender.append(batch, clock)
-        self._tail.advance(max((r.position for r in results if isinstance(r, Written)), default=0))
+        for result in reversed(results):  # the last that wrote is the newest
+            if isinstance(result, Written) and result.position:
+                self._tail.advance(result.position)
+                break
         return results
 
     async def read(

@@ -75,7 +75,7 @@ async def test_many_callers_keep_two_commits_under_way_on_different_streams(gate
     gate.open.clear()
     calls = [
         asyncio.create_task(commit.append(write(f"a-{n // 2}", n % 2, f"n{n}"), T0))
-        for n in range(100)
+        for n in range(200)
     ]
     await asyncio.sleep(0.01)
     assert len(gate.batches) == 2
