@@ -2,8 +2,9 @@
 
     root resolvers --need--> (all have said what they need) --wait--> snapshot --> statements
 
-Every root resolver says what position it needs before it first waits, so the snapshot that they
-share is taken once the views have passed the greatest of them.
+Every root resolver says what position it needs before it first waits. The snapshot that they
+share is opened by a task of its own, which starts when all of them have done so; it waits until
+the views have passed the greatest of these positions.
 """
 
 import asyncio
@@ -71,7 +72,6 @@ class Session:
         await self._stack.aclose()
 
     async def _open(self) -> Reader:
-        await asyncio.sleep(0)  # the other root resolvers say what they need
         if self._needs:
             self._reached = await self._wait(self._needs)
         return await self._stack.enter_async_context(self.read_models.snapshot())

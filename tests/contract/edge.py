@@ -70,11 +70,10 @@ class Edge:
         found: dict[str, Any] = answer["data"]
         return found
 
-    def internal(self, command: Command) -> Done:
+    def internal(self, command: Command, effective_at: datetime | None = None) -> Done:
         """What a gateway or saga would send."""
-        outcome = self.run(
-            self.platform.dispatcher.submit(Request(command=command, message_id=self.key()))
-        )
+        request = Request(command=command, message_id=self.key(), effective_at=effective_at)
+        outcome = self.run(self.platform.dispatcher.submit(request))
         assert isinstance(outcome, Done), outcome
         return outcome
 

@@ -1,5 +1,6 @@
 """Moments over GraphQL: `atLeast`, `knownAt` and `asOf`, and who says that it cannot."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ import pytest
 
 from api.graphql.roots import Keys
 from api.graphql.schema import Query
+from domain.order.commands import RecordAck
 from tests.contract.edge import Edge, book, filled, listing, order, serving, settled
 from tests.contract.test_graphql_reads import HOLDINGS, account, codes
 
@@ -107,6 +109,51 @@ def test_a_past_answer_uses_the_price_of_its_own_moment(edge: Edge) -> None:
     (after,) = account(edge, "A1", "positions { marketValue }", knownAt=soon())["positions"]
     assert (before["marketValue"], after["marketValue"]) == ("500.00", "770.00")
     edge.did("MarkPrice", mark | {"price": "50.00", "price_date": today, "source": "test"})
+
+
+def test_nothing_in_a_stream_is_so_before_the_stream_begins(edge: Edge) -> None:
+    order(edge, "Early", "A1", "AAPL", qty="5")
+    settled(edge)
+    edge.internal(
+        RecordAck(order_id="Early", venue_order_id="V-Early"),
+        effective_at=datetime(2024, 1, 1, tzinfo=UTC),  # a venue whose clock is wrong
+    )
+    position = settled(edge)
+    fields = "ordStatus cumQty"
+    now = edge.data(f'{{ order(id: "Early", atLeast: "{position}") {{ {fields} }} }}')
+    assert now["order"]["ordStatus"] == "NEW"
+    assert edge.data(f'{{ order(id: "Early", asOf: "{soon()}") {{ {fields} }} }}') == now
+    before = edge.data('{ order(id: "Early", asOf: "2024-06-01T00:00:00Z") { ordStatus } }')
+    assert before == {"order": None}
+
+
+def test_one_root_that_waits_makes_all_of_them_read_after_it(edge: Edge) -> None:
+    for i in range(20):
+        paid = {"account_id": "P5", "amount": "1.00", "currency": "USD", "reference": f"two{i}"}
+        position = edge.did("DepositCash", paid)["position"]
+        found = edge.data(
+            '{ ledger(account: "C.CASH", owner: "P5") { nodes { balance } }'
+            f' account(id: "P5", atLeast: "{position}") {{ cash {{ traded }} }} }}'
+        )
+        (cash,) = found["account"]["cash"]
+        assert found["ledger"]["nodes"] == [{"balance": f"-{cash['traded']}"}]
+
+
+def test_a_snapshot_sees_one_instant(edge: Edge) -> None:
+    async def both() -> tuple[Any, Any, Any]:
+        models = edge.platform.read_models
+        async with models.snapshot() as reader:
+            before = await reader.positions()
+            await asyncio.to_thread(edge.did, "DepositCash", paid)
+            while min((await models.positions()).values()) <= min(before.values()):
+                await asyncio.sleep(0.01)
+            return before, await reader.positions(), await models.positions()
+
+    paid = {"account_id": "P5", "amount": "1.00", "currency": "USD", "reference": "instant"}
+    settled(edge)
+    before, again, after = edge.run(both())
+    assert before == again
+    assert after["cash"] > before["cash"]
 
 
 @pytest.mark.parametrize("argument", ["asOf", "knownAt"])
