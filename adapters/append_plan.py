@@ -83,30 +83,25 @@ def plan(
     """Sort a batch into what to send and what not.
 
     Args:
-        heads: without `known`, versions that streams have reached at least (streams only grow)
-            and everything else is trusted; with it, the versions they stand at.
+        heads: with `known`, where the streams stand; without, what they have reached at least.
         broken: streams on which an earlier part of the batch failed.
-        known: the messages of the batch that are bound already.
-        retried: an answer was lost: a known message that left exactly what the write would
-            leave is the write itself.
+        known: the messages of the batch that are bound already; None: not asked.
+        retried: an answer was lost: a message with the write's own outcome is the write.
     """
     made = Plan([], [], [], {})
     tails: dict[str, int] = dict.fromkeys(broken, BROKEN)
     bound: set[Key] = set()
     for i, write in enumerate(batch):
-        stream, expected = write.stream, write.expected
-        key = (stream, write.message_id)
+        stream, expected, key = write.stream, write.expected, (write.stream, write.message_id)
         message = known.get(key) if known else None
         if message and retried and key not in bound and is_outcome(write, message):
             made.settled[i] = message
             bound.add(key)
             continue
         tail = tails.get(stream)
-        head = tail
-        if head is None:
-            floor = heads.get(stream, 0)
-            head = floor if known is not None or floor > expected else expected
-        if message or head != expected or key in bound:
+        head = heads.get(stream, 0) if tail is None else tail
+        fits = head == expected or (tail is None and known is None and head < expected)
+        if message or not fits or key in bound:
             tails[stream] = BROKEN
             made.rejected.append(i)
             continue

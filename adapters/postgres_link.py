@@ -1,6 +1,7 @@
 """Connections to the log's Postgres: their settings, its schema, and what their errors mean."""
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import Iterator
@@ -21,6 +22,10 @@ SCHEMA = Path(__file__).with_name("log_schema.sql").read_text()
 SCHEMA_MARK = sha256(SCHEMA.encode()).hexdigest()
 SCHEMA_LOCK = 7308332154838212456
 CONNECT_S = 5
+
+# The pool reports every failed attempt; callers get one `Unavailable`. Whoever wants the rest
+# configures logging: without a handler Python would print it.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 # Every query here goes by an index. The planner must not fall for a sequential scan because a
 # table was small, or empty, when the statement was prepared.

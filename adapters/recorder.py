@@ -94,9 +94,13 @@ class Recorder(Protocol):
         WrongVersion. `committed_at` of the batch is max(clock, the last one). A time-out or a
         lost connection is resolved inside: the same write is sent again, and if it had
         happened its message id says so (its result is then Written, not Known).
+        An empty message id binds nothing. Calls may overlap; those that share a stream are done
+        one after the other.
 
         Raises:
             Unavailable: after bounded retries; nothing is known to have been written.
+            ValueError: a stream or message id is too long or not printable, or an expected
+                version is negative (`adapters.append_plan.check`); nothing was written.
         """
         ...
 
