@@ -31,7 +31,7 @@ class MemorySagaStore:
                 raise Expelled(saga)
         self._positions |= {saga: after for saga, (_, after) in page.checkpoints.items()}
         self._states |= page.states
-        await self.acknowledge(page.answered)
+        self._cross_off(page.answered)
         for owed in page.owed:
             self._outbox.setdefault(owed.message_id, owed)
 
@@ -40,8 +40,7 @@ class MemorySagaStore:
         return rows[:limit]
 
     async def acknowledge(self, message_ids: Collection[str], /) -> None:
-        for message_id in message_ids:
-            self._outbox.pop(message_id, None)
+        self._cross_off(message_ids)
 
     async def due(
         self, sagas: Collection[str], now: datetime, *, limit: int, after: Due | None = None
@@ -67,3 +66,7 @@ class MemorySagaStore:
 
     async def close(self) -> None:
         """Nothing to let go of."""
+
+    def _cross_off(self, message_ids: Collection[str]) -> None:
+        for message_id in message_ids:
+            self._outbox.pop(message_id, None)

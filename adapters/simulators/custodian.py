@@ -178,4 +178,4 @@ class SimulatedCustodian:
         why: str = "",
     ) -> None:
         told = SettlementStatus(tx_id=message.tx_id, kind=kind, status=status, reason=why, at=at)
-        self._mailbox.post(told, at=at, label=f"{message.tx_id}.{kind}")
+        self._mailbox.post(told, at=at, label=message.tx_id)

@@ -13,7 +13,7 @@ class Mailbox(Generic[R]):
         self._posted = 0
 
     def post(self, report: R, *, at: datetime, label: str) -> None:
-        """Arrives at `at`; `label` orders what arrives together."""
+        """Arrives at `at`; `label` orders what arrives together, then the order of posting."""
         self._posted += 1
         heapq.heappush(self._queue, (at, label, self._posted, report))
 

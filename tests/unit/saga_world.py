@@ -235,9 +235,9 @@ class World:
                     totals[p.account, p.owner, p.ref, p.unit] += p.amount
         return {line: amount for line, amount in totals.items() if amount}
 
-    async def of(self, account: str) -> dict[tuple[str, str], Decimal]:
-        """(ref, unit) -> balance of one chart account, over all owners."""
-        return {(k[2], k[3]): v for k, v in (await self.balances()).items() if k[0] == account}
+    async def of(self, account: str) -> dict[tuple[str, str, str], Decimal]:
+        """(owner, ref, unit) -> balance of one chart account."""
+        return {k[1:]: v for k, v in (await self.balances()).items() if k[0] == account}
 
 
 def order(order_id: str = "O1", **changes: Any) -> PlaceOrder:
