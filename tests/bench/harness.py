@@ -9,7 +9,7 @@ import os
 import platform
 import statistics
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,6 +55,20 @@ def row(
 def bound(what: str, value: float, *, unit: str, goal: float | None) -> Row:
     """A figure that is itself the ratio, and at most `goal`."""
     return Row(what, value, None, "itself", unit, value, goal, at_most=True)
+
+
+async def in_turn(
+    rounds: int,
+    sides: Mapping[str, Callable[[], Awaitable[Any]]],
+    say: Callable[[str], None],
+) -> dict[str, list[Any]]:
+    """Measure every side once a round, one after the other (A B A B ...): what each found."""
+    found: dict[str, list[Any]] = {name: [] for name in sides}
+    for n in range(rounds):
+        for name, measure in sides.items():
+            say(f"round {n + 1} of {rounds}: {name}")
+            found[name].append(await measure())
+    return found
 
 
 def report(name: str, rounds: int, rows: Sequence[Row], **more: Any) -> dict[str, Any]:
