@@ -18,6 +18,7 @@ import msgspec
 
 from adapters.codec import Codec, UnknownEvent, plain_json
 from adapters.domain_hash import DOMAIN_HASH
+from adapters.log_tail import LogTail
 from adapters.recorder import Known, Recorder, Sealed, SnapshotRow, Stored, Write, Written
 from commands.ports import (
     EMPTY,
@@ -73,6 +74,7 @@ class RecorderLog:
         self.recorder = recorder
         self._sole_writer = sole_writer
         self._tip: int | None = None  # of a sole writer: the last position, where it is known
+        self._tail = LogTail()
         self._codec = codec
         self._hmac = hmac.new(request_key, digestmod="sha256")  # keyed once, copied per request
 
@@ -128,7 +130,16 @@ class RecorderLog:
     async def after(
         self, position: int, /, *, limit: int, until: int | None = None
     ) -> Sequence[Envelope]:
-        return [self.open(s) for s in await self.stored(position, limit=limit, until=until)]
+        """The next events, opened; those that were opened lately are not opened again."""
+        if self._tail.holds(position):
+            return self._tail.after(position, limit=limit, until=until)
+        page = [self.open(s) for s in await self.stored(position, limit=limit, until=until)]
+        self._tail.extend(position, page)
+        return page
+
+    def forget(self) -> None:
+        """Drop what is held in memory, as after the erasure of a client's key."""
+        self._tail.clear()
 
     async def stored(
         self, position: int, /, *, limit: int, until: int | None = None
