@@ -35,3 +35,38 @@ create table if not exists sagas.checkpoint (
     version integer not null, -- of the saga's code that the rows were made by
     primary key (saga, partition)
 );
+
+-- One page's effect in one round trip and one transaction. The checkpoints are taken first: a
+-- second runner waits for the first, finds them moved, and nothing of its page stays.
+create or replace function sagas.save(
+    part integer, moves json, states json, owed json, answered text[]
+) returns void language plpgsql as $$
+declare
+    moved integer;
+begin
+    update sagas.checkpoint c set position = m.after
+    from json_to_recordset(moves) as m (saga text collate "C", before bigint, after bigint)
+    where c.saga = m.saga and c.partition = part and c.position = m.before;
+    get diagnostics moved = row_count;
+    if moved <> json_array_length(moves) then
+        raise exception 'expelled' using errcode = 'TM001';
+    end if;
+    if json_array_length(states) > 0 then
+        insert into sagas.state (saga, id, body, due_at, ended)
+        select saga, id, body, due_at, ended from json_to_recordset(states)
+            as r (saga text, id text, body text, due_at timestamptz, ended boolean)
+        on conflict (saga, id) do update
+            set body = excluded.body, due_at = excluded.due_at, ended = excluded.ended;
+    end if;
+    if cardinality(answered) > 0 then
+        delete from sagas.outbox where message_id = any(answered);
+    end if;
+    if json_array_length(owed) > 0 then
+        insert into sagas.outbox select * from json_to_recordset(owed) as r (
+            message_id text, saga text, saga_id text, position bigint, index integer,
+            command text, body text, causation_id text, correlation_id text,
+            effective_at timestamptz)
+        on conflict (message_id) do nothing;
+    end if;
+end
+$$;

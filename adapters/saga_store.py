@@ -1,10 +1,10 @@
 """The sagas' store in Postgres: states, outbox and checkpoints, moved together.
 
-    begin; checkpoints by compare-and-set; states; owed in, answered out; commit
+    sagas.save: checkpoints by compare-and-set; states; answered out, owed in; or nothing of it
 
-The checkpoint rows are taken first, so a second runner waits for the first and is then expelled
-with nothing written. All of it is derived from the log, so commits do not wait for the disk: what
-a crash of the server loses, the checkpoint loses with it, and the same page is read again.
+One statement a page (`saga_schema.sql`). All of it is derived from the log, so commits do not
+wait for the disk: what a crash of the server loses, the checkpoint loses with it, and the same
+page is read again.
 """
 
 import asyncio
@@ -26,29 +26,14 @@ SCHEMA_LOCK = 7308332154838212457
 CONNECT_S = 10
 _OPTIONS = "-c synchronous_commit=off -c timezone=UTC -c application_name=sagas -c jit=off"
 
-_MOVE = """
-    update sagas.checkpoint c set position = m.after
-    from json_to_recordset(%s::json) as m (saga text collate "C", before bigint, after bigint)
-    where c.saga = m.saga and c.partition = %s and c.position = m.before
-"""
-_KEEP = """
-    insert into sagas.state (saga, id, body, due_at, ended)
-    select saga, id, body, due_at, ended from json_to_recordset(%s::json)
-        as r (saga text, id text, body text, due_at timestamptz, ended boolean)
-    on conflict (saga, id) do update
-        set body = excluded.body, due_at = excluded.due_at, ended = excluded.ended
-"""
-_OWE = """
-    insert into sagas.outbox select * from json_to_recordset(%s::json) as r (
-        message_id text, saga text, saga_id text, position bigint, index integer, command text,
-        body text, causation_id text, correlation_id text, effective_at timestamptz)
-    on conflict (message_id) do nothing
-"""
+_SAVE = "select sagas.save(%s, %s::json, %s::json, %s::json, %s::text[])"
+_EXPELLED = "TM001"
 _LOAD = """
     select s.saga, s.id, s.body, s.due_at, s.ended from sagas.state s
     join json_to_recordset(%s::json) as k (saga text collate "C", id text collate "C")
         on s.saga = k.saga and s.id = k.id
 """
+_ACKNOWLEDGE = "delete from sagas.outbox where message_id = any(%s)"
 _OWED = """
     select message_id, saga, saga_id, position, index, command, body, causation_id,
         correlation_id, effective_at
@@ -112,14 +97,19 @@ class PostgresSagaStore:
             return {(row[0], row[1]): _kept(row) for row in await cursor.fetchall()}
 
     async def save(self, page: Saved, /) -> None:
-        async with self._connected() as connection, connection.transaction():
-            await self._move(connection, page)
-            if page.states:
-                await connection.execute(_KEEP, (_rows(page.states),), prepare=True)
-            if page.owed:
-                await connection.execute(_OWE, (_json(page.owed),), prepare=True)
-            if page.answered:
-                await self._delete(connection, page.answered)
+        moves = [
+            {"saga": saga, "before": before, "after": after}
+            for saga, (before, after) in sorted(page.checkpoints.items())
+        ]
+        states, owed = _rows(page.states), _json(page.owed)
+        arguments = (self._partition, _json(moves), states, owed, list(page.answered))
+        try:
+            async with self._connected() as connection:
+                await connection.execute(_SAVE, arguments, prepare=True)
+        except psycopg.Error as e:
+            if e.sqlstate == _EXPELLED:
+                raise Expelled(", ".join(page.checkpoints)) from e
+            raise
 
     async def owed(self, *, limit: int) -> Sequence[Owed]:
         async with self._connected() as connection:
@@ -129,7 +119,7 @@ class PostgresSagaStore:
     async def acknowledge(self, message_ids: Collection[str], /) -> None:
         if message_ids:
             async with self._connected() as connection:
-                await self._delete(connection, message_ids)
+                await connection.execute(_ACKNOWLEDGE, (list(message_ids),), prepare=True)
 
     async def due(
         self, sagas: Collection[str], now: datetime, *, limit: int, after: Due | None = None
@@ -153,19 +143,6 @@ class PostgresSagaStore:
         if self._connection is not None:
             await self._connection.close()
             self._connection = None
-
-    async def _move(self, connection: AsyncConnection[Any], page: Saved) -> None:
-        moves = [
-            {"saga": saga, "before": before, "after": after}
-            for saga, (before, after) in sorted(page.checkpoints.items())
-        ]
-        moved = await connection.execute(_MOVE, (_json(moves), self._partition), prepare=True)
-        if moved.rowcount != len(moves):
-            raise Expelled(", ".join(page.checkpoints))
-
-    async def _delete(self, connection: AsyncConnection[Any], ids: Collection[str]) -> None:
-        sql = "delete from sagas.outbox where message_id = any(%s)"
-        await connection.execute(sql, (list(ids),), prepare=True)
 
     async def _reset(
         self, connection: AsyncConnection[Any], saga: str, version: int | None

@@ -34,6 +34,7 @@ from streams.sagas import Send
 
 PAGE_MAX = 1_000
 BATCH_MAX = 1_000
+UNSAVED_MAX = 10_000  # positions of no concern that a restart may have to read again
 POLL_S, RETRY_S = 0.05, 1.0
 _log = logging.getLogger(__name__)
 
@@ -69,6 +70,7 @@ class Gateway:
         self._log, self._store, self._send = log, store, send
         self._channel, self._counterparty = channel, counterparty
         self._position: int | None = None
+        self._saved = 0  # the checkpoint: behind the position while nothing was worth saving
         self._inbox: deque[Any] = deque()
 
     @property
@@ -79,7 +81,8 @@ class Gateway:
     async def start(self, now: datetime) -> int:
         """Tell again what is open, or was lately (`due` at `now` or later); messages sent."""
         name = self._channel.NAME
-        self._position = (await self._store.positions({name: self._channel.VERSION}))[name]
+        self._saved = (await self._store.positions({name: self._channel.VERSION}))[name]
+        self._position = self._saved
         count = 0
         for row in (await self._store.unfinished(name, now)).values():
             for message in self._channel.sent(restore(self._channel, row)):
@@ -106,7 +109,9 @@ class Gateway:
         for message in messages:
             await self._counterparty.submit(message)
         last, name = page[-1].position, self._channel.NAME
-        await self._store.save(Saved(states=states, checkpoints={name: (self._position, last)}))
+        if states or last - self._saved > UNSAVED_MAX:
+            await self._store.save(Saved(states=states, checkpoints={name: (self._saved, last)}))
+            self._saved = last
         self._position = last
         return len(page)
 

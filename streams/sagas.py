@@ -48,6 +48,7 @@ class SagaRunner:
         self._commands = commands_of(sagas)
         self._positions: dict[str, int] = {}
         self._caught_up = False
+        self._owes = True  # may the outbox hold anything? only our own steps fill it
         self.stuck: dict[str, str] = {}  # message id -> why it cannot be sent until a restart
 
     @property
@@ -77,6 +78,7 @@ class SagaRunner:
         except BaseException:
             self._doubt()
             raise
+        self._owes = self._owes or bool(saved.owed)
         self._positions |= {saga: after for saga, (_, after) in saved.checkpoints.items()}
         return len(page)
 
@@ -90,10 +92,12 @@ class SagaRunner:
             await self.step()
         answered = 0
         try:
-            while batch := await self._batch():
-                done = await self._deliver(batch)
+            while self._owes:
+                batch = await self._batch()
+                done = await self._deliver(batch) if batch else []
                 await self._store.acknowledge(done)
                 answered += len(done)
+                self._owes = len(done) < len(batch) or len(batch) == BATCH_MAX
                 if len(done) < len(batch):
                     break
         except BaseException:
@@ -134,7 +138,7 @@ class SagaRunner:
     def _doubt(self) -> None:
         """What became of the last try is not known: ask the store, and read to the log's end."""
         self._positions = {}
-        self._caught_up = False
+        self._caught_up, self._owes = False, True
 
     async def _batch(self) -> list[Owed]:
         owed = await self._store.owed(limit=BATCH_MAX + len(self.stuck))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -10,6 +11,7 @@ from adapters.recorder import Unavailable
 from adapters.saga_store import PostgresSagaStore
 from sagas.ports import Expelled, SagaStore, Saved
 from tests.contract.saga_store_suite import SAGAS, SagaStoreSuite, kept, owed
+from tests.unit.saga_world import World, order
 
 
 class TestMemory(SagaStoreSuite):
@@ -65,6 +67,28 @@ class TestPostgres(SagaStoreSuite):
             assert list(await second.owed(limit=9)) == [owed(1)]
         finally:
             await second.close()
+
+    async def test_the_same_story_leaves_the_same_rows_as_in_memory(
+        self, database_url: str
+    ) -> None:
+        opened = await PostgresSagaStore.connect(database_url)
+        try:
+            stored, remembered = World(store=opened), World()
+            for world in (stored, remembered):
+                await world.open()
+                await world.do(order())
+                await world.until(date(2024, 3, 8))
+            assert await stored.balances() == await remembered.balances()
+            for name in ("order", "settlement", "kyc", "venue", "custodian"):
+                rows = await opened.unfinished(name, datetime(2000, 1, 1, tzinfo=UTC))
+                assert rows == await remembered.store.unfinished(
+                    name, datetime(2000, 1, 1, tzinfo=UTC)
+                )
+                keys = list(remembered.store._states)
+                assert await opened.load(keys) == remembered.store._states
+            assert await opened.owed(limit=1) == []
+        finally:
+            await opened.close()
 
     async def test_a_server_that_is_not_there_is_said_so_in_one_line(self) -> None:
         with pytest.raises(Unavailable, match="the sagas' store"):

@@ -98,13 +98,14 @@ class World:
         bank: BankFaults | None = None,
         trouble: Trouble | None = None,
         settle_days: int = 2,
+        store: Any = None,
     ) -> None:
         self.settle_days = settle_days
         self.seed, self._faults = seed, (venue, custodian, bank)
         self.trouble = trouble or Trouble()
         self.side = WriteSide()
         self.clock = self.side.clock
-        self.store = FrailStore(self.trouble)
+        self.store: Any = store or FrailStore(self.trouble)
         self.started = False
         self.restart()
 

@@ -133,7 +133,7 @@ async def ended_orders(world: World) -> set[str]:
 
 
 @given(days, st.integers(0, 10**6))
-@settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_venue_custodian_and_bank_do_the_books_end_whole(plan: Plan, seed: int) -> None:
     async def run() -> None:
         world = await live([*plan, *cleaning()], seed, Trouble())
@@ -143,7 +143,7 @@ def test_whatever_venue_custodian_and_bank_do_the_books_end_whole(plan: Plan, se
 
 
 @given(days, st.integers(0, 10**6), st.integers(1, 300), st.booleans())
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_crash_at_any_point_ends_in_the_same_books(
     plan: Plan, seed: int, point: int, after: bool
 ) -> None:

@@ -1,5 +1,6 @@
 """The runner and the timer: what is owed is sent, once, whatever breaks in between."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -184,3 +185,32 @@ def _due_fx(on: date) -> object:
     from sagas.runner import keep  # noqa: PLC0415
 
     return keep(fx, fx.Fx(account_id="A1", fx_id="F", value_date=on))
+
+
+async def test_in_the_background_they_drive_an_order_home_and_survive_an_outage() -> None:
+    world = await world_with_an_order()
+    world.trouble.left = 2  # the second call breaks
+    stop = asyncio.Event()
+
+    async def idle(position: int) -> None:
+        await asyncio.sleep(0)
+
+    tasks = [
+        asyncio.create_task(world.runner.run(stop, idle)),
+        asyncio.create_task(world.timer.run(stop, world.clock)),
+        *(asyncio.create_task(g.run(stop, world.clock)) for g in world.gateways),
+    ]
+    try:
+        async with asyncio.timeout(20):
+            for day, seen in (
+                (4, "order.accepted"),
+                (5, "trade.booked"),
+                (8, "obligation.settled"),
+            ):
+                world.clock.set(datetime(2024, 3, day, 22, tzinfo=UTC))
+                while not await world.named(seen):
+                    await asyncio.sleep(0.05)
+    finally:
+        stop.set()
+        await asyncio.gather(*tasks)
+    assert world.trouble.left == 0
