@@ -74,6 +74,7 @@ class RecorderLog:
         self.recorder = recorder
         self._sole_writer = sole_writer
         self._tip: int | None = None  # of a sole writer: the last position, where it is known
+        self._appends = 0
         self._tail = LogTail()
         self._codec = codec
         self._hmac = hmac.new(request_key, digestmod="sha256")  # keyed once, copied per request
@@ -97,7 +98,14 @@ class RecorderLog:
         tips: dict[str, str] = {}
         writes = [self._seal(p, now, tips) for p in batch]
         tip, self._tip = self._tip, None  # not known while it may move
-        results = await self.recorder.append(writes, clock=now)
+        self._appends += 1
+        try:
+            results = await self.recorder.append(writes, clock=now)
+        except BaseException:
+            self._sole_writer = False  # it may yet be committed: from now on, ask
+            raise
+        finally:
+            self._appends += 1  # odd: one is on its way
         if tip is not None:
             written = (r.position for r in results if isinstance(r, Written))
             self._tip = max(tip, *written, 0)
@@ -149,11 +157,18 @@ class RecorderLog:
         A sole writer knows where the log ends, and asks nobody whether there is more.
         """
         if self._sole_writer:
-            if self._tip is None:
-                self._tip = await self.last()
-            if position >= self._tip:
+            tip = self._tip if self._tip is not None else await self._learn_tip()
+            if position >= tip:
                 return ()
         return await self.recorder.after(position, limit=limit, until=until)
+
+    async def _learn_tip(self) -> int:
+        """Ask where the log ends; kept only if nothing was appended meanwhile."""
+        appends = self._appends
+        tip = await self.last()
+        if appends == self._appends and not appends % 2:
+            self._tip = tip
+        return tip
 
     async def select(
         self, stream: str, /, *, after_version: int = 0, limit: int | None = None

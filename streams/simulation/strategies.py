@@ -24,6 +24,7 @@ from streams.simulation.plans import Plan, Strategy
 TRADED = "USD"  # the currency of every listed stock
 SPEND = Decimal("0.97")  # of available cash: charges and the market's move come on top
 LIMIT_MARGIN = Decimal("1.015")  # a buyer's limit above the last close
+FEES_KEPT = Decimal("0.02")  # of the opening deposit
 BAND = Decimal("0.02")  # overweight by less than this part of the book is left alone
 WORTHWHILE = Decimal(200)  # smaller orders are not sent, USD
 
@@ -60,6 +61,11 @@ def acts(plan: Plan, market: Market, held: Holdings) -> Iterator[Command]:
     if market.of_month == 2 or market.session == 2:
         yield from _purchases(plan, market, held)
     yield from _speculation(plan, market, held)
+
+
+def _kept(plan: Plan, currency: str) -> Decimal:
+    """Cash left alone in the base currency, for fees to come."""
+    return plan.opening * FEES_KEPT if currency == plan.base_currency else ZERO
 
 
 def targets(plan: Plan, market: Market) -> tuple[str, ...]:
@@ -100,7 +106,7 @@ def _conversion(plan: Plan, market: Market, held: Holdings) -> Iterator[Command]
     base = plan.base_currency
     if base == TRADED or (plan.strategy is Strategy.SAVINGS and market.day.month == 5):
         return
-    spare = held.cash.get(base, ZERO)
+    spare = held.cash.get(base, ZERO) - _kept(plan, base)
     rate = market.per_eur[TRADED] / market.per_eur[base]
     wanted = round_money(spare * SPEND * rate, TRADED, ROUND_DOWN)
     if wanted > WORTHWHILE:
@@ -133,7 +139,7 @@ def _purchases(plan: Plan, market: Market, held: Holdings) -> Iterator[Command]:
         return
     wanted = targets(plan, market)
     book = _book_value(market, held)
-    spend = held.cash.get(TRADED, ZERO) * SPEND
+    spend = max(held.cash.get(TRADED, ZERO) - _kept(plan, TRADED), ZERO) * SPEND
     gaps = {
         s: max(book / len(wanted) - held.shares.get(s, ZERO) * market.closes[s], ZERO)
         for s in wanted
