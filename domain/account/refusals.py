@@ -63,13 +63,21 @@ R = AccountRefusal
 
 def gone(state: State) -> Refused | None:
     """Declines when the account was never opened, or is closed: nothing may move on it."""
-    return None if state.is_open else refused(R.ACCOUNT_NOT_OPEN, status=state.status)
+    if state.is_open:
+        return None
+    return refused(R.ACCOUNT_NOT_OPEN, status=state.status) if state.exists else unknown()
+
+
+def unknown() -> Refused:
+    return refused(R.ACCOUNT_UNKNOWN)
 
 
 def unless(state: State, *statuses: str) -> Refused | None:
     """Declines when the account stands at none of `statuses`."""
     if state.status in statuses:
         return None
+    if not state.exists:
+        return unknown()
     return refused(R.ACCOUNT_NOT_OPEN, status=state.status)
 
 

@@ -409,4 +409,4 @@ def test_nothing_is_decided_for_an_account_that_does_not_exist() -> None:
     for command in (deposit("1.00"), withdraw("1.00"), convert(), accrue(0), adjustment()):
         decision = account.decide(command, account.INITIAL, at())
         assert isinstance(decision, Refused)
-        assert decision.refusal is R.ACCOUNT_NOT_OPEN
+        assert decision.refusal is R.ACCOUNT_UNKNOWN

@@ -118,7 +118,7 @@ def test_the_lot_method_changes_for_later_sales() -> None:
     given(account, OPENED).when(c.ChangeLotMethod(account_id=A1, lot_method="x")).refused(
         R.LOT_METHOD_UNKNOWN
     )
-    given(account).when(command).refused(R.ACCOUNT_NOT_OPEN)
+    given(account).when(command).refused(R.ACCOUNT_UNKNOWN)
 
 
 def test_a_block_is_lifted_to_what_it_interrupted() -> None:
