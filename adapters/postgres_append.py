@@ -47,7 +47,7 @@ class Appender:
     """Appends batches, `LANES` at a time.
 
     While the database commits one batch, the next can be packed and sent: it is waiting at the
-    lock when the first is done. Calls that share a stream wait for each other.
+    lock when the first is done. Calls that share a stream follow each other in call order.
 
     Args:
         reply_s: how long the server may take over one statement.
@@ -61,7 +61,7 @@ class Appender:
         self._free = asyncio.LifoQueue[Lane]()  # the last used first: often one is enough
         for lane in self._lanes:
             self._free.put_nowait(lane)
-        self._busy: dict[str, asyncio.Future[None]] = {}
+        self._queued: dict[str, asyncio.Future[None]] = {}  # the last call in line by stream
 
     async def open(self) -> None:
         """Connect and make the schema, or raise Unavailable after bounded retries."""
@@ -74,20 +74,22 @@ class Appender:
     async def append(self, batch: Sequence[Write], clock: datetime) -> list[Result]:
         parts = chunks(batch)
         streams = {write.stream for write in batch}
-        while waits := [self._busy[stream] for stream in streams & self._busy.keys()]:
-            await asyncio.wait(waits)
+        before = {self._queued[stream] for stream in streams & self._queued.keys()}
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._busy.update(dict.fromkeys(streams, done))
+        self._queued.update(dict.fromkeys(streams, done))
         try:
+            if before:
+                await asyncio.wait(before)
             lane = await self._free.get()
             try:
                 return await self._append_parts(lane, parts, clock)
             finally:
                 self._free.put_nowait(lane)
         finally:
-            for stream in streams:
-                del self._busy[stream]
             done.set_result(None)
+            for stream in streams:
+                if self._queued[stream] is done:
+                    del self._queued[stream]
 
     def reached(self, versions: Mapping[str, int]) -> None:
         """Remember that streams were seen at these versions: what spares the append a check."""

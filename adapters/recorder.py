@@ -95,7 +95,7 @@ class Recorder(Protocol):
         lost connection is resolved inside: the same write is sent again, and if it had
         happened its message id says so (its result is then Written, not Known).
         An empty message id binds nothing. Calls may overlap; those that share a stream are done
-        one after the other.
+        in the order of the calls.
 
         Raises:
             Unavailable: after bounded retries; nothing is known to have been written.

@@ -435,6 +435,15 @@ async def test_many_callers_at_once_lose_nothing(recorder: Recorder) -> None:
     assert sorted(e.position for e in stored) == [e.position for e in stored]
 
 
+async def test_overlapping_calls_on_one_stream_are_done_in_call_order(recorder: Recorder) -> None:
+    calls = [
+        asyncio.create_task(append(recorder, write("a-1", n, f"n{n}"), write(f"b-{n % 3}", 0, "b")))
+        for n in range(20)
+    ]
+    assert all(isinstance(first, Written) for first, _ in await asyncio.gather(*calls))
+    assert labels(await recorder.select("a-1")) == [f"n{n}" for n in range(20)]
+
+
 async def test_of_many_callers_for_one_version_one_wins(recorder: Recorder) -> None:
     results = await asyncio.gather(
         *[append(recorder, write("a-1", 0, f"n{n}"), write(f"b-{n}", 0, "b")) for n in range(20)]

@@ -96,6 +96,18 @@ async def test_writes_of_one_stream_keep_the_order_of_their_calls(gate: Gate) ->
     await commit.close()
 
 
+async def test_a_busy_stream_keeps_its_order_among_others(gate: Gate) -> None:
+    commit = GroupCommit(gate)
+    calls = [
+        asyncio.create_task(commit.append(one, T0))
+        for n in range(1500)
+        for one in (write("hot-1", n, f"n{n}"), write(f"cold-{n}", 0, "c"))
+    ]
+    assert all(isinstance(result, Written) for result in await asyncio.gather(*calls))
+    assert labels(await gate.select("hot-1")) == [f"n{n}" for n in range(1500)]
+    await commit.close()
+
+
 async def test_a_batch_is_stamped_with_its_latest_clock(gate: Gate) -> None:
     commit = GroupCommit(gate)
     times = [T0, T0 + timedelta(seconds=5), T0 - timedelta(seconds=5)]
