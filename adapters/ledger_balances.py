@@ -1,10 +1,14 @@
 """Ledger balances as each engine has them, for the controls to compare: zero lines left out."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from decimal import Decimal
 
 from adapters.postgres_sink import PostgresSink
 from adapters.warehouse import Warehouse
+from projections.balances import Balance
 from projections.controls import Line
+from projections.ports import Row
 
 _POSTGRES = """select account, owner, ref, unit, sum(amount) from {schema}.balances
 group by account, owner, ref, unit having sum(amount) <> 0"""
@@ -22,3 +26,12 @@ async def from_postgres(sink: PostgresSink) -> dict[Line, Decimal]:
 async def from_warehouse(warehouse: Warehouse) -> dict[Line, Decimal]:
     answer = await warehouse.query(_WAREHOUSE)
     return {Line(*(str(v) for v in row[:4])): Decimal(row[4]) for row in answer.rows}
+
+
+def from_rows(rows: Iterable[Row]) -> dict[Line, Decimal]:
+    """Rows of the `balances` view, wherever they lie."""
+    out: dict[Line, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        assert isinstance(row, Balance)
+        out[Line(row.account, row.owner, row.ref, row.unit)] += row.amount
+    return {line: amount for line, amount in out.items() if amount}

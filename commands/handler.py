@@ -144,8 +144,12 @@ class Handler:
         return _Job(at, request, decider, stream, decider.reads(request.command))
 
     def _too_early(self, job: _Job, now: datetime, out: list[Outcome | None]) -> bool:
+        """Nobody acts in the future; but what the log caused may seem to, where clocks differ.
+
+        Such a request is dated as its cause, which has happened: refusing it would lose it.
+        """
         asked = job.request.effective_at
-        if asked is None or asked <= now + SKEW_MAX:
+        if asked is None or job.request.causation_id or asked <= now + SKEW_MAX:
             return False
         why = refused(RequestRefusal.EFFECTIVE_AT_IN_FUTURE, effective_at=asked, now=now)
         out[job.at] = Declined(why)

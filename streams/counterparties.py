@@ -29,18 +29,26 @@ from streams.gateways import Counterparty, Gateway
 from streams.sagas import Send
 from streams.street import Booking, Street
 
-VENUE_FAULTS = VenueFaults(
-    reject=0.002,
-    cancel=0.003,
-    overfill=0.0005,
-    bust=0.003,
-    correct=0.003,
-    duplicate=0.01,
-    late=0.005,
-    out_of_order=0.005,
+class Faults(NamedTuple):
+    venue: VenueFaults
+    custodian: CustodianFaults
+    bank: BankFaults
+
+
+YEAR = Faults(
+    VenueFaults(
+        reject=0.002,
+        cancel=0.003,
+        overfill=0.0005,
+        bust=0.003,
+        correct=0.003,
+        duplicate=0.01,
+        late=0.005,
+        out_of_order=0.005,
+    ),
+    CustodianFaults(fail=0.02, partial=0.02, duplicate=0.01),
+    BankFaults(reject=0.02, give_back=0.02, duplicate=0.02),
 )
-CUSTODIAN_FAULTS = CustodianFaults(fail=0.02, partial=0.02, duplicate=0.01)
-BANK_FAULTS = BankFaults(reject=0.02, give_back=0.02, duplicate=0.02)
 """What goes wrong in a simulated year: enough that every path is walked."""
 
 AHEAD = timedelta(days=60)  # of the last trade date, that calendars must reach
@@ -55,8 +63,9 @@ def simulated_street(
     statement: Statement,
     seed: int,
     last: date,
+    faults: Faults = YEAR,
 ) -> Street:
-    """Counterparties on real price history until `last`, misbehaving as stated above."""
+    """Counterparties on real price history until `last`, misbehaving as `faults` say."""
     prices = market_history.prices()
 
     def closes(symbol: str, day: date) -> tuple[Decimal, Decimal] | None:
@@ -70,9 +79,9 @@ def simulated_street(
     market = BridgedMarket(closes, prices.symbols.__contains__, seed=seed)
     days = NextDay(last + AHEAD)
     parties = Parties(
-        SimulatedVenue(market, seed=seed, faults=VENUE_FAULTS),
-        SimulatedCustodian(seed=seed, faults=CUSTODIAN_FAULTS, next_day=days.after),
-        SimulatedBank(seed=seed, faults=BANK_FAULTS),
+        SimulatedVenue(market, seed=seed, faults=faults.venue),
+        SimulatedCustodian(seed=seed, faults=faults.custodian, next_day=days.after),
+        SimulatedBank(seed=seed, faults=faults.bank),
     )
     gateways = parties.gateways(log, store, send, statement=statement, settl_date=days.settl_date)
     return Street(log, clock, gateways=gateways, statement=statement)

@@ -1,17 +1,16 @@
 """The auditor of a run: folds the log beside everyone else, and closes each day on its controls.
 
-The ledger balances are taken three times (Postgres, ClickHouse, this fold of the log). They must
-be the same to the last unit, and pass the controls, or the day does not close.
+The ledger balances are taken three times (read models, ClickHouse, this fold of the log). They
+must be the same to the last unit, and pass the controls, or the day does not close.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from adapters.ledger_balances import from_postgres, from_warehouse
-from adapters.wiring import Platform
+from adapters.ledger_balances import from_warehouse
 from commands.handler import Declined
 from commands.ports import Request
 from domain import ledger
@@ -27,6 +26,7 @@ from domain.money import ZERO
 from domain.order.events import OrderFilled, OrderPlaced, TradeCanceled
 from projections.controls import Balances, Line, add, by_unit, check, client_money
 from streams.drive import Drive
+from streams.platform import Platform
 from streams.simulation.plans import Plan
 
 PAGE = 4_000
@@ -46,12 +46,13 @@ class Auditor:
             Decimal
         )  # deposits less withdrawals, by account
         self.position = 0
+        self.last_at: datetime | None = None  # when the log was last written to
 
     async def catch_up(self) -> None:
         while page := await self._platform.log.after(self.position, limit=PAGE):
             for arrived in page:
                 self._fold(arrived)
-            self.position = page[-1].position
+            self.position, self.last_at = page[-1].position, page[-1].committed_at
 
     def _fold(self, arrived: Envelope) -> None:
         self.counts["events"] += 1
@@ -110,7 +111,7 @@ class Auditor:
     async def _sources(self) -> Mapping[str, Balances]:
         found: dict[str, Balances] = {"log": self.balances}
         await self._drive.views_to(self.position)
-        found["Postgres"] = await from_postgres(self._platform.sink)
+        found["read models"] = await self._platform.served_balances()
         if self._warehouse:
             await self._drive.facts_to(self.position)
             found["ClickHouse"] = await from_warehouse(self._platform.warehouse)

@@ -1,17 +1,17 @@
 """The accounts as their owners see them at the last close: what strategies and fees look at.
 
 Read from the write side's states. A day that is resumed half-way must decide as it did the first
-time, so its morning is folded from the log only up to where the previous day was closed.
+time, so its morning is folded from the log as it was known before anybody acted.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from adapters.wiring import Platform
 from domain import account
 from domain.money import ZERO, round_money
+from streams.platform import Platform
 from streams.simulation.history import History
 from streams.simulation.plans import Plan
 from streams.simulation.strategies import TRADED, Holdings
@@ -29,16 +29,16 @@ class Books:
         for plan in plans:
             self._states[plan.account_id] = (await self._platform.handler.state(_stream(plan)))[0]
 
-    async def morning(self, plans: Sequence[Plan], day: date, closed_at: int | None) -> None:
-        """Look at the accounts as they were at the last close, at position `closed_at`."""
+    async def morning(self, plans: Sequence[Plan], day: date, *, known_at: datetime | None) -> None:
+        """Look at the accounts as they were recorded by `known_at`; None: as they are now."""
         self._day = day
-        if closed_at is None:
+        if known_at is None:
             await self.refresh(plans)
             return
         for plan in plans:
             state = account.INITIAL
             for e in await self._platform.log.select(_stream(plan)):
-                if e.position <= closed_at:
+                if e.meta.recorded_at <= known_at:
                     state = account.evolve(state, e.event)
             self._states[plan.account_id] = state
 

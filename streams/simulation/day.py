@@ -12,7 +12,6 @@ from decimal import Decimal
 from msgspec import Struct
 
 from adapters.clock import SimulatedClock
-from adapters.wiring import Platform
 from commands.handler import Declined, Done, Outcome, Raced
 from commands.ports import KeyReused, Request
 from domain.account.commands import AccrueFee, ChargeFee
@@ -22,6 +21,7 @@ from domain.message import Command
 from domain.money import ZERO
 from domain.price import MarkPrice
 from streams.drive import Drive
+from streams.platform import Platform
 from streams.simulation.books import Books
 from streams.simulation.clockwork import CLOSE, END_OF_DAY, MORNING, SETTLEMENT, at, venue_ticks
 from streams.simulation.history import History

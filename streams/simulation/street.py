@@ -3,14 +3,16 @@
 from collections.abc import Callable
 
 from adapters.simulators.statement import Statement
-from adapters.wiring import Platform
-from streams.counterparties import simulated_street
+from streams.counterparties import YEAR, Faults, simulated_street
+from streams.platform import Platform
 from streams.sagas import Send
 from streams.simulation.run import Spec
 from streams.street import Street
 
 
-def street_of(spec: Spec, statement: Statement) -> Callable[[Platform, Send], Street]:
+def street_of(
+    spec: Spec, statement: Statement, faults: Faults = YEAR
+) -> Callable[[Platform, Send], Street]:
     def build(platform: Platform, send: Send) -> Street:
         return simulated_street(
             platform.log,
@@ -20,6 +22,7 @@ def street_of(spec: Spec, statement: Statement) -> Callable[[Platform, Send], St
             statement=statement,
             seed=spec.seed,
             last=spec.last,
+            faults=faults,
         )
 
     return build

@@ -1,0 +1,46 @@
+"""What of a platform is driven: its ports, by whatever stands behind them.
+
+`adapters.wiring.Platform` has engines behind them; `streams.simulation.memory_platform` has
+dictionaries, so that a run can be killed and begun again some hundred times a minute.
+"""
+
+from datetime import datetime
+from typing import Protocol
+
+from adapters.checkpoints import Signer
+from adapters.dispatcher import Dispatcher
+from adapters.event_log import RecorderLog
+from adapters.warehouse import Warehouse
+from commands.handler import Handler
+from projections.controls import Balances
+from projections.ports import Sink
+from sagas.ports import SagaStore
+
+
+class Platform(Protocol):
+    @property
+    def dispatcher(self) -> Dispatcher: ...
+
+    @property
+    def handler(self) -> Handler: ...
+
+    @property
+    def log(self) -> RecorderLog: ...
+
+    @property
+    def saga_store(self) -> SagaStore: ...
+
+    @property
+    def signer(self) -> Signer: ...
+
+    @property
+    def sink(self) -> Sink: ...
+
+    @property
+    def warehouse(self) -> Warehouse: ...
+
+    def clock(self) -> datetime: ...
+
+    async def served_balances(self) -> Balances:
+        """The ledger as the read models have it; lines that are zero may be left out."""
+        ...

@@ -1,0 +1,43 @@
+"""A whole platform in memory, on a `Disk`: the same handler, log, sagas and views as any other.
+
+It has no warehouse. Dropping it is how it is killed: what it leaves is on the disk.
+"""
+
+from adapters.checkpoints import Signer
+from adapters.clock import SimulatedClock
+from adapters.codec import Codec
+from adapters.dispatcher import Dispatcher
+from adapters.entropy import Entropy
+from adapters.event_log import RecorderLog
+from adapters.ledger_balances import from_rows
+from adapters.memory_disk import Disk
+from adapters.warehouse import Warehouse
+from commands.handler import Handler
+from domain.catalogue import DECIDERS
+from projections import balances
+from projections.controls import Balances
+
+NOWHERE = "clickhouse://127.0.0.1:9/"
+"""A warehouse connects when it is first used, and here it never is."""
+
+
+class MemoryPlatform:
+    """Implements `streams.platform.Platform`."""
+
+    def __init__(self, disk: Disk, clock: SimulatedClock, entropy: Entropy) -> None:
+        self.clock, self.sink, self.saga_store = clock, disk.sink, disk.saga_store
+        self.signer = Signer(entropy.draw(32, "checkpoint-key"))
+        codec = Codec(disk.keys, entropy)
+        self.log = RecorderLog(
+            disk.recorder, codec, request_key=disk.keys.request_key, sole_writer=True
+        )
+        self.handler = Handler(self.log, DECIDERS, clock=clock)
+        self.dispatcher = Dispatcher(self.handler)
+        self.warehouse = Warehouse(NOWHERE)
+
+    async def served_balances(self) -> Balances:
+        return from_rows(self.sink.rows(balances))
+
+    async def close(self) -> None:
+        await self.dispatcher.close()
+        await self.warehouse.close()
