@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from adapters.entropy import Entropy
 from adapters.keystore import KeyStore
-from adapters.upcasts import UPCASTS
+from adapters.upcasts import SEALED, UPCASTS, Seals
 from domain.catalogue import EVENTS
 from domain.message import ERASED, PERSONAL, Event
 
@@ -85,7 +85,7 @@ class Codec:
         """Decode one stored event, upcasting when it was written by an older build.
 
         Raises:
-            UnknownEvent: no such name, or a version from the future.
+            UnknownEvent: no such name, a version from the future, or one that no upcast takes on.
             msgspec.DecodeError: the bytes do not fit the event's schema.
         """
         cls = EVENTS.get(name)
@@ -95,11 +95,10 @@ class Codec:
         if schema == cls.VERSION and not fields:
             return _decoders[name].decode(payload)
         raw = _decode_raw(payload)
-        for v in range(schema, cls.VERSION):
-            raw = UPCASTS[name, v](raw)
-        if fields:
-            self._open(raw, cls, name, fields)
-        return msgspec.convert(raw, cls)
+        seals = _seals(name, schema, cls)
+        if seals.fields:
+            self._open(raw, name, seals)
+        return msgspec.convert(_upcast(raw, name, schema, to=cls.VERSION), cls)
 
     def _seal(
         self, event: Event, name: str, payload: bytes, *, fields: tuple[str, ...], label: str
@@ -115,16 +114,34 @@ class Codec:
                 raw[field] = _SEALED + base64.b64encode(sealed).decode()
         return _encode(raw)
 
-    def _open(
-        self, raw: dict[str, Any], cls: type[Event], name: str, fields: tuple[str, ...]
-    ) -> None:
-        subject = raw[cls.SUBJECT]
+    def _open(self, raw: dict[str, Any], name: str, seals: Seals) -> None:
+        subject = raw[seals.subject]
         key = self._keys.find(subject)
-        for field in fields:
+        for field in seals.fields:
             text = raw.get(field)
             if isinstance(text, str) and text.startswith(_SEALED):
                 aad = f"{subject}|{name}|{field}".encode()
                 raw[field] = _unseal(key, text, aad)
+
+
+def _seals(name: str, schema: int, cls: type[Event]) -> Seals:
+    """The personal fields that an event of this version was stored with."""
+    fields = PERSONAL_FIELDS[name]
+    if schema == cls.VERSION:
+        return Seals(cls.SUBJECT, fields)
+    then = SEALED.get((name, schema))
+    if then is None and fields:  # guessing would show ciphertext as if it were the value
+        raise UnknownEvent(f"event {name} v{schema} cannot be read: SEALED lacks v{schema}")
+    return then or Seals(cls.SUBJECT, ())
+
+
+def _upcast(raw: dict[str, Any], name: str, version: int, *, to: int) -> dict[str, Any]:
+    for v in range(version, to):
+        upcast = UPCASTS.get((name, v))
+        if upcast is None:
+            raise UnknownEvent(f"event {name} v{version} cannot be read: no upcast from v{v}")
+        raw = upcast(raw)
+    return raw
 
 
 def _unseal(key: bytes | None, text: str, aad: bytes) -> Any:

@@ -71,7 +71,7 @@ class PostgresKeyStore:
 
     def __init__(self, url: str, master_file: Path, entropy: Entropy) -> None:
         self._entropy = entropy
-        self._master = _master_key(master_file, entropy)
+        self._master = secret_file(master_file, entropy, label="master-key")
         self.request_key = hmac.digest(self._master, b"request-hash", "sha256")
         self._db = psycopg.connect(url, autocommit=True)
         with self._db.transaction():
@@ -122,12 +122,13 @@ class PostgresKeyStore:
         )
 
 
-def _master_key(file: Path, entropy: Entropy) -> bytes:
+def secret_file(file: Path, entropy: Entropy, *, label: str) -> bytes:
+    """The 32 secret bytes of a key file (0600), made on first use; all processes get the same."""
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     if not file.exists():
         fresh = file.with_suffix(f".{hashlib.sha256(entropy.draw(8, 'tmp')).hexdigest()[:8]}")
         fresh.touch(mode=0o600)
-        fresh.write_bytes(entropy.draw(32, "master-key"))
+        fresh.write_bytes(entropy.draw(32, label))
         try:
             file.hardlink_to(fresh)  # the first process wins, all use its key
         except FileExistsError:

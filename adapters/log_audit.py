@@ -1,4 +1,4 @@
-"""Auditing the log: counts and root, every hash of every chain, the causes of an event.
+"""Auditing the log: counts and root, every hash and checkpoint, the causes of an event.
 
 root = SHA-256 over (stream, version, head hash) sorted by stream, without the streams that carry
 no business fact of their own (`checkpoint`, `fix`, `saga_*`).
@@ -6,11 +6,15 @@ no business fact of their own (`checkpoint`, `fix`, `saga_*`).
 
 import hashlib
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
+from adapters.checkpoints import Audit, Fault, Placed, Verifier
 from adapters.event_log import RecorderLog, chain, unframe
 from adapters.recorder import Recorder, Stored
 from commands.ports import Unreadable
+from domain import checkpoint
+from domain.checkpoint import CheckpointSigned
 from domain.envelope import Envelope, category
 
 PAGE = 5_000
@@ -51,14 +55,23 @@ async def stats(recorder: Recorder) -> dict[str, Any]:
     }
 
 
-async def verify(log: RecorderLog) -> dict[str, Any]:
-    """Every event: readable, next in its stream, and its hash the chain's."""
+async def verify(log: RecorderLog, verifier: Verifier | None = None) -> dict[str, Any]:
+    """Every event: readable, next in its stream, and its hash the chain's.
+
+    Every checkpoint: signed by `verifier`'s key, next to the one before it, and its Merkle root
+    that of the events in its range. Without a verifier a log that has checkpoints is not ok.
+    `sealed_to` is the last position that a checkpoint speaks for: behind it, and behind it alone,
+    whoever can write to the store can still make the log end earlier or otherwise.
+    """
+    placed = await _checkpoints(log)
+    audit = Audit(placed, verifier)
     heads: dict[str, tuple[int, bytes]] = {}
     faults: list[dict[str, Any]] = []
     events, position, committed = 0, 0, None
     while page := await log.stored(position, limit=PAGE):
         for stored in page:
             events += 1
+            audit.add(stored.position, stored.hash)
             fault = _fault(log, stored, heads.get(stored.stream, (0, b"")))
             if fault is None and committed is not None and stored.committed_at < committed:
                 fault = "committed_at goes backwards"
@@ -67,14 +80,36 @@ async def verify(log: RecorderLog) -> dict[str, Any]:
             heads[stored.stream] = (stored.version, stored.hash)
             committed = stored.committed_at
         position = page[-1].position
+    faults += [_checkpoint_fault(f) for f in audit.finish()[: FAULTS_MAX - len(faults)]]
     return {
         "events": events,
         "position": position,
         "streams": len(heads),
+        "checkpoints": len(placed),
+        "sealed_to": placed[-1].signed.last_position if placed else 0,
         "root": root(heads),
         "ok": not faults,
         "faults": faults,
     }
+
+
+async def _checkpoints(log: RecorderLog) -> list[Placed]:
+    """Those that can be read; what cannot is named where the log is read in order."""
+    out: list[Placed] = []
+    version = 0
+    while page := await log.recorder.select(checkpoint.STREAM, after_version=version, limit=PAGE):
+        for stored in page:
+            with suppress(Unreadable):
+                event = log.open(stored).event
+                if isinstance(event, CheckpointSigned):
+                    out.append(Placed(stored.version, stored.position, event))
+        version = page[-1].version
+    return out
+
+
+def _checkpoint_fault(found: Fault) -> dict[str, Any]:
+    where = {"stream": checkpoint.STREAM, "version": found.version, "position": found.position}
+    return where | {"fault": found.fault}
 
 
 def _named(stored: Stored, fault: str) -> dict[str, Any]:
@@ -114,7 +149,8 @@ async def trace(log: RecorderLog, asked: str) -> dict[str, Any] | None:
     """The first cause of an event and everything that came of it, in log order.
 
     What a counterparty reported has no cause of ours: it is found by the conversation, and stands
-    one step below its beginning. `asked` is stream@version, an event id or a position. None: there is no such event.
+    one step below its beginning. `asked` is stream@version, an event id or a position. None:
+    there is no such event.
     """
     wanted = await _find(log, asked)
     if wanted is None:

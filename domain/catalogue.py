@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from domain import account, client, fx, house, instrument, order, price, saga, settlement
+from domain import account, checkpoint, client, fx, house, instrument, order, price, saga, settlement
 from domain.message import Command, Event
 
 AGGREGATES: tuple[Any, ...] = (
@@ -14,6 +14,7 @@ AGGREGATES: tuple[Any, ...] = (
     order,
     settlement,
     house,
+    checkpoint,
     saga,
 )
 CATEGORIES: dict[str, Any] = {a.CATEGORY: a for a in AGGREGATES}

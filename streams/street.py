@@ -88,11 +88,12 @@ class Street:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Each gateway in a task of its own, until `stop`."""
-        tasks = [asyncio.create_task(g.run(stop, self._clock)) for g in self.gateways]
-        while not stop.is_set():
-            await self._read_log()
-            await asyncio.sleep(POLL_S)
-        await asyncio.gather(*tasks)
+        async with asyncio.TaskGroup() as group:  # who fails here leaves no gateway running
+            for gateway in self.gateways:
+                group.create_task(gateway.run(stop, self._clock))
+            while not stop.is_set():
+                await self._read_log()
+                await asyncio.sleep(POLL_S)
 
     async def _read_log(self) -> None:
         """Let the bank see what happened on its accounts outside the gateways."""

@@ -1,0 +1,142 @@
+"""Checkpoint: a signed statement of what the log held, each following the last without a gap.
+
+    (nothing) -1..p1-> signed -p1+1..p2-> signed -> ...        one chain, no gap, no overlap
+
+The hash chain of a stream is keyed by nothing: whoever may write to the store can recompute it.
+A signed root over the hashes of all streams cannot be recomputed without the signing key, which
+is not in the store. The tree and the signature are made and checked outside (they need the log
+and a key); the domain says what is signed, and holds the statements together.
+"""
+
+import re
+from typing import ClassVar
+
+from msgspec import Struct
+
+from domain.message import Command, Decision, Event, Refusal, Refused, Seen, refused
+
+LOG = "log"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+_SIGNATURE = re.compile(r"[0-9a-f]{128}")
+
+
+class CheckpointRefusal(Refusal):
+    DIGEST_MALFORMED = "digest_malformed"
+    PREVIOUS_DIFFERS = "previous_differs"
+    RANGE_EMPTY = "range_empty"
+    RANGE_NOT_NEXT = "range_not_next"
+
+
+class SignCheckpoint(Command):
+    """State what the log holds from `first_position` to `last_position`, both included.
+
+    Positions may have gaps, so `first_position` is one past the last statement's end (1 for the
+    first) whether or not an event stands there; `events` says how many there are.
+    """
+
+    INTERNAL: ClassVar[bool] = True
+
+    first_position: int
+    last_position: int
+    events: int
+    merkle_root: str  # RFC 6962 over the events' hashes in position order, hex
+    previous: str  # signature of the last statement; "" for the first
+    key_id: str  # SHA-256 of the public key's 32 bytes, hex
+    signature: str = ""  # Ed25519 over `statement`, hex
+
+
+class CheckpointSigned(Event, tag="checkpoint.signed"):
+    """The log held exactly these events in this order, by the holder of the key.
+
+    Every event of the range is a leaf, earlier checkpoints included, by its chain hash.
+    """
+
+    first_position: int
+    last_position: int
+    events: int
+    merkle_root: str
+    previous: str
+    key_id: str
+    signature: str
+
+
+class Checkpoints(Struct, frozen=True, kw_only=True):
+    """The last statement: where the next one goes on, and what it names as its predecessor."""
+
+    last_position: int = 0
+    signature: str = ""
+
+
+CATEGORY = "checkpoint"
+STREAM = f"{CATEGORY}-{LOG}"
+COMMANDS = (SignCheckpoint,)
+EVENTS = (CheckpointSigned,)
+INITIAL = Checkpoints()
+
+
+def statement(said: SignCheckpoint | CheckpointSigned) -> bytes:
+    """The exact bytes that are signed: ASCII lines, so that any tool can check a signature."""
+    lines = (
+        "tidemark checkpoint 1",
+        f"positions {said.first_position} {said.last_position}",
+        f"events {said.events}",
+        f"root {said.merkle_root}",
+        f"previous {said.previous or '-'}",
+        f"key {said.key_id}",
+    )
+    return "\n".join((*lines, "")).encode()
+
+
+def key(command: SignCheckpoint) -> str:
+    return LOG
+
+
+def reads(command: SignCheckpoint) -> tuple[str, ...]:
+    return ()
+
+
+def decide(command: SignCheckpoint, state: Checkpoints, seen: Seen) -> Decision:
+    """Append the statement if it goes on exactly where the last one ended; once."""
+    if command.signature == state.signature != "":
+        return ()  # the last statement again: the signature covers every other field
+    if wrong := _malformed(command) or _not_next(command, state):
+        return wrong
+    return (
+        CheckpointSigned(
+            first_position=command.first_position,
+            last_position=command.last_position,
+            events=command.events,
+            merkle_root=command.merkle_root,
+            previous=command.previous,
+            key_id=command.key_id,
+            signature=command.signature,
+        ),
+    )
+
+
+def evolve(state: Checkpoints, event: CheckpointSigned) -> Checkpoints:
+    return Checkpoints(last_position=event.last_position, signature=event.signature)
+
+
+def home(state: Checkpoints, stream: str) -> str:
+    return stream
+
+
+def _malformed(command: SignCheckpoint) -> Refused | None:
+    for field in ("merkle_root", "key_id"):
+        if not _DIGEST.fullmatch(getattr(command, field)):
+            return refused(CheckpointRefusal.DIGEST_MALFORMED, field=field)
+    if not _SIGNATURE.fullmatch(command.signature):
+        return refused(CheckpointRefusal.DIGEST_MALFORMED, field="signature")
+    return None
+
+
+def _not_next(command: SignCheckpoint, state: Checkpoints) -> Refused | None:
+    following = state.last_position + 1
+    if command.first_position != following:
+        return refused(CheckpointRefusal.RANGE_NOT_NEXT, expected=following)
+    if not 0 < command.events <= command.last_position - command.first_position + 1:
+        return refused(CheckpointRefusal.RANGE_EMPTY, events=command.events)
+    if command.previous != state.signature:
+        return refused(CheckpointRefusal.PREVIOUS_DIFFERS, expected=state.signature)
+    return None
