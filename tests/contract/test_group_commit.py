@@ -101,7 +101,7 @@ async def test_a_busy_stream_keeps_its_order_among_others(gate: Gate) -> None:
     calls = [
         asyncio.create_task(commit.append(one, T0))
         for n in range(1500)
-        for one in (write("hot-1", n, f"n{n}"), write(f"cold-{n}", 0, "c"))
+        for one in (write("hot-1", n, f"n{n}"), *[write(f"c{i}-{n}", 0, "c") for i in range(3)])
     ]
     assert all(isinstance(result, Written) for result in await asyncio.gather(*calls))
     assert labels(await gate.select("hot-1")) == [f"n{n}" for n in range(1500)]
