@@ -11,6 +11,7 @@ from typing import Self
 
 import psycopg
 
+from adapters.checkpoints import Signer
 from adapters.clock import SystemClock
 from adapters.codec import Codec
 from adapters.data_dir import DataDir
@@ -19,6 +20,7 @@ from adapters.embedded_postgres import EmbeddedPostgres
 from adapters.entropy import Entropy, SystemEntropy
 from adapters.event_log import RecorderLog
 from adapters.keystore import PostgresKeyStore
+from adapters.ledger_balances import from_postgres
 from adapters.postgres_recorder import PostgresRecorder
 from adapters.postgres_sink import PostgresSink
 from adapters.read_models import ReadModels
@@ -27,6 +29,7 @@ from adapters.settings import Settings, SettingsError
 from adapters.warehouse import Warehouse
 from commands.handler import Handler
 from domain.catalogue import DECIDERS
+from projections.controls import Balances
 
 
 class Platform:
@@ -39,6 +42,7 @@ class Platform:
     read_models: ReadModels
     recorder: PostgresRecorder
     saga_store: PostgresSagaStore
+    signer: Signer
     sink: PostgresSink
     warehouse: Warehouse
 
@@ -53,6 +57,10 @@ class Platform:
 
     async def __aexit__(self, *error: object) -> None:
         await self.close()
+
+    async def served_balances(self) -> Balances:
+        """The ledger as the read models have it, zero lines left out."""
+        return await from_postgres(self.sink)
 
     async def close(self) -> None:
         """Finish what is pending, then let go of everything, last opened first."""
@@ -106,6 +114,7 @@ async def _open(platform: Platform, *, sole_writer: bool) -> None:
     platform.recorder = await PostgresRecorder.connect(log_url)
     master = settings.data_dir / "keys" / "master.key"
     platform.keys = PostgresKeyStore(log_url, master, platform.entropy)
+    platform.signer = Signer.open(master.parent, platform.entropy)
     codec = Codec(platform.keys, platform.entropy)
     platform.log = RecorderLog(
         platform.recorder,

@@ -15,11 +15,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 
-from api import bodies, openapi, wire
+from api import bodies, graphiql, openapi, wire
 from api.commands import CommandDoor
 from api.graphql.app import GraphQLDoor
 from api.graphql.hub import Hub
-from api.health import Health
+from api.health import Health, Troubles
 from api.metrics import Metrics
 from api.ports import Platform, Views
 from api.problems import Problem, on_bug, on_http, on_problem
@@ -27,16 +27,19 @@ from api.waiting import order_settled
 from api.warehouse import WarehouseDoor
 
 
-def create_app(platform: Platform, views: Views | None = None) -> Starlette:
+def create_app(
+    platform: Platform, views: Views | None = None, *, troubles: Troubles = tuple
+) -> Starlette:
     """The app over a platform that is already up; the caller opens and closes the platform.
 
     Args:
         views: what drives the views in this process, if anything does: it feeds the
             subscriptions and tells `/readyz` of its troubles.
+        troubles: what everything else that runs in this process has to say there.
     """
     metrics, hub = Metrics(), Hub()
     commands = CommandDoor(platform.dispatcher, metrics, order_settled(platform.log))
-    health = Health(platform, views, hub, metrics)
+    health = Health(platform, views, hub, metrics, troubles=troubles)
     warehouse = WarehouseDoor(platform.warehouse)
     graphql = GraphQLDoor(platform, hub, metrics)
 
@@ -54,6 +57,7 @@ def create_app(platform: Platform, views: Views | None = None) -> Starlette:
             Route("/warehouse", warehouse.query, methods=["POST"]),
             Route("/graphql", graphql),
             WebSocketRoute("/graphql", graphql),
+            graphiql.static(),
             Route("/healthz", health.alive),
             Route("/readyz", health.ready),
             Route("/metrics", health.metrics),

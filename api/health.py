@@ -5,7 +5,7 @@ every view: 200 with the figures, or 503 with the reasons, each naming its part.
 """
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from starlette.requests import Request
@@ -19,12 +19,22 @@ PATIENCE_S = 3.0
 LAG_MAX = 100_000  # positions behind the log at which reads are no longer worth serving
 
 T = TypeVar("T")
+Troubles = Callable[[], Sequence[str]]
+"""What other parts of this process have to say of themselves, one sentence a trouble."""
 
 
 class Health:
-    def __init__(self, platform: Platform, views: Views | None, hub: Hub, metrics: Metrics) -> None:
+    def __init__(
+        self,
+        platform: Platform,
+        views: Views | None,
+        hub: Hub,
+        metrics: Metrics,
+        *,
+        troubles: Troubles = tuple,
+    ) -> None:
         self._platform, self._views, self._hub = platform, views, hub
-        self._metrics = metrics
+        self._metrics, self._others = metrics, troubles
 
     async def alive(self, _: Request) -> Response:
         return JSONResponse({"status": "up"})
@@ -37,7 +47,7 @@ class Health:
         reasons += [
             f"view {v} is {lag} positions behind" for v, lag in lags.items() if lag > LAG_MAX
         ]
-        reasons += self._troubles()
+        reasons += [*self._troubles(), *self._others()]
         body = {
             "status": "not ready" if reasons else "ready",
             "reasons": reasons,

@@ -18,6 +18,7 @@ from domain.checkpoint import INITIAL, STREAM, Checkpoints, SignCheckpoint, evol
 from domain.house import DayClosed
 from projections.ports import Log
 from streams.sagas import Send
+from streams.supervise import until
 
 EVERY = 10_000
 EVERY_MIN = 2  # a checkpoint is an event too: with 1 each would ask for the next
@@ -74,7 +75,7 @@ class CheckpointSigner:
         """Follow the log until `stop`; raises as `catch_up` does."""
         while not stop.is_set():
             await self.catch_up()
-            await self._log.wait(self._position, timeout_s=WAIT_S)
+            await until(stop, self._log.wait(self._position, timeout_s=WAIT_S))
 
     async def _catch_up(self) -> int:
         last = self._last or await self._resume()

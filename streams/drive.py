@@ -1,6 +1,6 @@
 """What moves a platform: views, facts, sagas, timer and the street, step by step or in tasks.
 
-serve:     run(stop)   one task each, told by the log
+serve:     run(stop)   one task each, told by the log, kept alive
 simulate:  drain()     in a fixed order, until nothing is owed by anyone
 """
 
@@ -9,13 +9,16 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from adapters.warehouse_loader import Loader
-from adapters.wiring import Platform
 from commands.handler import Outcome
 from commands.ports import Request
 from projections.catalogue import VIEWS
+from streams.checkpoints import CheckpointSigner
 from streams.inline import InlineRunner
+from streams.platform import Platform
+from streams.pruning import Pruner
 from streams.sagas import SagaRunner, Send
 from streams.street import Street
+from streams.supervise import Part, Supervisor, until
 from streams.timer import Timer
 
 ROUNDS_MAX = 100_000  # of one drain: beyond it two parties answer each other for ever
@@ -33,6 +36,9 @@ class Drive:
         self.sagas = SagaRunner(platform.log, platform.saga_store, self.send)
         self.timer = Timer(platform.saga_store, self.send)
         self.street = street(platform, self.send)
+        self.checkpoints = CheckpointSigner(platform.log, platform.signer, self.send)
+        self.pruner = Pruner(platform.log.recorder, platform.clock)
+        self._supervisor = Supervisor()
 
     async def send(self, requests: Sequence[Request]) -> Sequence[Outcome]:
         return await self.platform.dispatcher.submit_many(requests)
@@ -58,17 +64,31 @@ class Drive:
         await self.loader.load_until(position)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Drive everything in the background until `stop`."""
-        tasks = [
-            asyncio.create_task(self.views.run(stop), name="views"),
-            asyncio.create_task(self.loader.run(), name="facts"),
-            asyncio.create_task(self.sagas.run(stop, self._grown), name="sagas"),
-            asyncio.create_task(self.timer.run(stop, self.platform.clock), name="timer"),
-            asyncio.create_task(self.street.run(stop), name="street"),
-        ]
-        await stop.wait()
-        tasks[1].cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        """Drive everything in the background until `stop`; what dies is shown and begun again.
+
+        At the end those who bring events in stop first and those who read them last: whoever
+        takes commands from outside must have stopped before `stop` is set.
+        """
+        phases = (
+            (Part("street", self.street.run),),
+            (
+                Part("sagas", lambda end: self.sagas.run(end, lambda at: until(end, self._grown(at)))),
+                Part("timer", lambda end: self.timer.run(end, self.platform.clock)),
+                Part("pruning", self.pruner.run),
+            ),
+            (Part("checkpoints", self.checkpoints.run),),
+            (Part("views", self.views.run),),
+            (Part("facts", lambda end: until(end, self.loader.run())),),
+        )
+        await self._supervisor.run(phases, stop)
+
+    def troubles(self) -> list[str]:
+        """What stands still, and why; the views speak for themselves."""
+        parts = [("sagas", self.sagas.fault), ("timer", self.timer.fault)]
+        parts += [(f"gateway {g.name}", g.fault) for g in self.street.gateways]
+        parts += self._supervisor.faults.items()
+        found = [f"{name}: {why}" for name, why in parts if why]
+        return found + [f"sagas: cannot send {m}: {why}" for m, why in self.sagas.stuck.items()]
 
     async def _grown(self, position: int) -> bool:
         return await self.platform.log.wait(position, timeout_s=1.0)

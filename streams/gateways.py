@@ -69,9 +69,14 @@ class Gateway:
     ) -> None:
         self._log, self._store, self._send = log, store, send
         self._channel, self._counterparty = channel, counterparty
+        self.fault = ""  # why nothing moves, as `run` last saw it
         self._position: int | None = None
         self._saved = 0  # the checkpoint: behind the position while nothing was worth saving
         self._inbox: deque[Any] = deque()
+
+    @property
+    def name(self) -> str:
+        return self._channel.NAME
 
     @property
     def position(self) -> int:
@@ -138,9 +143,12 @@ class Gateway:
             try:
                 if self._position is None:
                     await self.start(clock())
-                if not await self.step() + await self.deliver(clock()):
+                moved = await self.step() + await self.deliver(clock())
+                self.fault = ""
+                if not moved:
                     await asyncio.sleep(POLL_S)
             except Exception as e:
+                self.fault = f"{type(e).__name__}: {e}"
                 _log.warning("gateway %s: %s: %s", self._channel.NAME, type(e).__name__, e)
                 self._position = None
                 await asyncio.sleep(RETRY_S)

@@ -49,6 +49,7 @@ class SagaRunner:
         self._positions: dict[str, int] = {}
         self._caught_up = False
         self._owes = True  # may the outbox hold anything? only our own steps fill it
+        self.fault = ""  # why nothing moves, as `run` last saw it
         self.stuck: dict[str, str] = {}  # message id -> why it cannot be sent until a restart
 
     @property
@@ -119,8 +120,10 @@ class SagaRunner:
         while not stop.is_set():
             try:
                 await self.drain()
+                self.fault = ""
                 await idle(self.position)
             except Exception as e:
+                self.fault = f"{type(e).__name__}: {e}"
                 level = logging.INFO if isinstance(e, Expelled) else logging.WARNING
                 _log.log(level, "sagas at %s: %s: %s", self.position, type(e).__name__, e)
                 await asyncio.sleep(RETRY_S)

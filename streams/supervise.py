@@ -73,9 +73,9 @@ class Supervisor:
         self.faults[name] = fault
 
 
-async def until(stop: asyncio.Event, endless: Awaitable[None]) -> None:
-    """Run what has no end of its own until `stop`, and cancel it then; its error is raised."""
-    task, told = asyncio.ensure_future(endless), asyncio.ensure_future(stop.wait())
+async def until(stop: asyncio.Event, work: Awaitable[object]) -> None:
+    """Run `work`, and cancel it when `stop` is set before it ends; its error is raised."""
+    task, told = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait([task, told], return_when=asyncio.FIRST_COMPLETED)
         if task.done():

@@ -28,6 +28,7 @@ class Timer:
     def __init__(self, store: SagaStore, send: Send, *, sagas: Sequence[Saga] = SAGAS) -> None:
         self._store, self._send = store, send
         self._sagas = {saga.NAME: saga for saga in sagas}
+        self.fault = ""  # why no deadline passes, as `run` last saw it
 
     async def fire(self, now: datetime) -> int:
         """Pass every deadline at or before `now`, the oldest first.
@@ -50,7 +51,9 @@ class Timer:
         while not stop.is_set():
             try:
                 await self.fire(clock())
+                self.fault = ""
             except Exception as e:
+                self.fault = f"{type(e).__name__}: {e}"
                 _log.warning("timer: %s: %s", type(e).__name__, e)
             await _sleep(stop, EVERY_S)
 

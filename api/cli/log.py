@@ -5,12 +5,12 @@ import json
 from typing import Any
 
 import msgspec
-from streams.audit import checksums
 
 from adapters import log_audit
 from adapters.wiring import open_platform
 from api.cli import UsageError, emit, settings, wants_json
 from domain.envelope import Envelope
+from streams.audit import checksums
 
 PAGE = 1_000
 
@@ -80,8 +80,9 @@ async def _stats(args: argparse.Namespace) -> None:
 
 async def _verify(args: argparse.Namespace) -> int:
     async with await open_platform(settings(args), verb="log verify", exclusive=False) as p:
-        found = await log_audit.verify(p.log)
+        found = await log_audit.verify(p.log, p.signer.verifier)
     text = f"{found['events']} events in {found['streams']} streams verified"
+    text += f", {found['checkpoints']} checkpoints up to position {found['sealed_to']}"
     if found["faults"]:
         text = "\n".join(f"{f['stream']}@{f['version']}: {f['fault']}" for f in found["faults"])
     emit(args, found, text)

@@ -71,7 +71,7 @@ async def _serve(platform: Platform, config: Settings, *, demo: bool) -> None:
     listener = _listen(config)
     server = _Server(
         uvicorn.Config(
-            create_app(platform, drive.views),
+            create_app(platform, drive.views, troubles=drive.troubles),
             log_level="warning",
             ws="websockets-sansio",
             timeout_graceful_shutdown=10,
@@ -79,7 +79,7 @@ async def _serve(platform: Platform, config: Settings, *, demo: bool) -> None:
     )
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(name, _stopper(stop, server))
+        loop.add_signal_handler(name, _stopper(server))
     driving = asyncio.create_task(drive.run(stop), name="drive")
     serving = asyncio.create_task(server.serve(sockets=[listener]), name="http")
     while not server.started and not serving.done():
@@ -87,9 +87,12 @@ async def _serve(platform: Platform, config: Settings, *, demo: bool) -> None:
     if server.started:
         _greet(listener.getsockname()[1], demo=demo)
     await asyncio.wait([driving, serving], return_when=asyncio.FIRST_COMPLETED)
-    stop.set()
     server.should_exit = True
-    await asyncio.gather(serving, driving)
+    try:
+        await serving  # commands that are under way end first: what drives them is still there
+    finally:
+        stop.set()
+        await driving
 
 
 class _Server(uvicorn.Server):
@@ -99,10 +102,10 @@ class _Server(uvicorn.Server):
         yield
 
 
-def _stopper(stop: asyncio.Event, server: uvicorn.Server) -> Any:
+def _stopper(server: uvicorn.Server) -> Any:
     def handler() -> None:
+        server.force_exit = server.should_exit  # asked twice: wait for nobody
         server.should_exit = True
-        stop.set()
 
     return handler
 

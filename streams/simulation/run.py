@@ -1,8 +1,8 @@
 """A whole run: set the stage, trade every session, close every day, say what came of it.
 
-A run may stop anywhere. Started again on the same directory it goes on behind the last closed
-day: the morning's decisions are taken on the books as they were then, and whatever of the day
-was done already is known by its message id.
+A run may stop anywhere. Started again on the same directory it goes on at the moment at which the
+log ends, so that nothing is recorded before its cause. The morning's decisions are taken again, on
+the books as they were then; whatever of the day was done already is known by its message id.
 """
 
 import json
@@ -16,8 +16,8 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from adapters.clock import SimulatedClock
-from adapters.wiring import Platform
 from streams.drive import Drive
+from streams.platform import Platform
 from streams.simulation.auditor import Auditor
 from streams.simulation.books import Books
 from streams.simulation.clockwork import CONTROLS, MORNING, at
@@ -116,17 +116,17 @@ class Run:
         await self._auditor.catch_up()
         before = self._auditor.counts["events"]
         house: Any = (await self._platform.handler.state("house-main"))[0]
-        self._clock.set(at(self._history.eve, MORNING))
+        self._clock.set(self._auditor.last_at or at(self._history.eve, MORNING))
         if house.last_day is None:
             await self._trading.stage(stage(self._history, self._plans))
             await self._trading.stage(self._trading.marks(self._history.eve))
-        half_done = house.last_day is not None and self._auditor.position > house.last_position
-        closed_at = house.last_position if half_done else None
-        traded = 0
+        else:  # it may have been killed between a close and its signature
+            await self._drive.checkpoints.catch_up()
+        traded, resumed = 0, before > 0
         for i, day in enumerate(self._history.sessions):
             if house.last_day is None or day > house.last_day:
-                await self._day(day, closed_at)
-                closed_at, traded = None, traded + 1
+                await self._day(day, resumed=resumed)
+                traded, resumed = traded + 1, False
                 seen(_progress(day, i + 1, self._history, self._auditor))
         await self._finish(drain=traded > 0)
         return Outcome(
@@ -139,16 +139,19 @@ class Run:
             events_before=before,
         )
 
-    async def _day(self, day: date, closed_at: int | None) -> None:
-        self._clock.set(at(day, MORNING) - timedelta(minutes=1))
+    async def _day(self, day: date, *, resumed: bool) -> None:
+        """A day whose log goes on behind its morning goes on there: its clock never goes back."""
+        before_all = at(day, MORNING) - timedelta(minutes=1)
+        self._clock.set(before_all)
         await self._drive.drain()
-        await self._books.morning(self._plans, day, closed_at)
+        await self._books.morning(self._plans, day, known_at=before_all if resumed else None)
         await self._reviews(day)
         await self._trading.run(day, self._plans, self._books)
         await self._auditor.catch_up()
         await self._trading.sweep(day, self._auditor.sweeps())
         self._clock.set(at(day, CONTROLS))
         await self._auditor.close(day, self._plans)
+        await self._drive.checkpoints.catch_up()
 
     async def _reviews(self, day: date) -> None:
         """Once a year has passed, hand in what is due for review, so that trading goes on."""
@@ -156,7 +159,7 @@ class Run:
             return
         for client_id in sorted({p.client_id for p in self._plans}):
             client: Any = (await self._platform.handler.state(f"client-{client_id}"))[0]
-            if client.status in ("review_due", "overdue"):
+            if client.status in ("review_due", "in_refresh", "overdue"):
                 await self._trading.send(renewal(client_id, day))
 
     async def _finish(self, *, drain: bool) -> None:

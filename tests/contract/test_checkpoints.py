@@ -1,0 +1,293 @@
+"""Checkpoints over a real store: what a forger with every right on the database cannot hide.
+
+The forger here rewrites rows, recomputes the whole hash chain of a stream as the writer would,
+and leaves a log that is sound in itself. What is missing to him is the signing key.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import psycopg
+import pytest
+
+from adapters.checkpoints import Signer
+from adapters.clock import SimulatedClock
+from adapters.codec import Codec
+from adapters.entropy import SeededEntropy
+from adapters.event_log import RecorderLog, chain, unframe
+from adapters.keystore import MemoryKeyStore
+from adapters.log_audit import verify
+from adapters.memory_disk import Disk
+from adapters.merkle import Tree
+from adapters.postgres_recorder import PostgresRecorder
+from commands.handler import Handler, Outcome
+from commands.ports import Request
+from domain.catalogue import DECIDERS
+from domain.checkpoint import STREAM, CheckpointSigned
+from domain.fx import FixRates
+from domain.house import DayClosed, FundHouse
+from streams.checkpoints import CheckpointSigner
+from streams.drive import Drive
+from streams.simulation.memory_platform import MemoryPlatform
+from streams.simulation.run import Run, Spec, eve_of
+from streams.simulation.street import street_of
+
+SIGNER, OTHER = Signer(b"k" * 32), Signer(b"x" * 32)
+NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
+Row = tuple[int, str, int, bytes, bytes]  # position, stream, version, state, hash
+
+
+class Forger:
+    """Every right on the store, and knows how the writer computes its hashes."""
+
+    def __init__(self, url: str) -> None:
+        self._db = psycopg.connect(url, autocommit=True)
+
+    def close(self) -> None:
+        self._db.close()
+
+    def execute(self, sql: str, *values: object) -> None:
+        self._db.execute(sql.encode(), values)
+
+    def rows(self, stream: str) -> list[Row]:
+        sql = "select position, stream, version, state, hash from log.events where stream = %s"
+        found = self._db.execute((sql + " order by version").encode(), (stream,)).fetchall()
+        return [(p, s, v, bytes(state), bytes(h)) for p, s, v, state, h in found]
+
+    def replace(self, stream: str, version: int, old: bytes, new: bytes) -> None:
+        """Other bytes in one event's payload; its hash is left as it was."""
+        [state] = [r[3] for r in self.rows(stream) if r[2] == version]
+        assert state.count(old) == 1, state
+        self._store(stream, version, state.replace(old, new))
+
+    def rechain(self, stream: str) -> None:
+        """Number the stream's events anew, and compute every hash from the first on."""
+        tip = b""
+        for at, (position, _, version, state, _) in enumerate(self.rows(stream), start=1):
+            metadata, payload = unframe(state)
+            metadata = _numbered(metadata, version, at, tip.hex())
+            tip = chain(tip, payload, metadata)
+            whole = b'{"metadata":' + metadata + b',"payload":' + payload + b"}"
+            self.execute(
+                "update log.events set version = %s, state = %s, hash = %s where position = %s",
+                at, whole, tip, position,
+            )  # fmt: skip
+
+    def _store(self, stream: str, version: int, state: bytes) -> None:
+        sql = "update log.events set state = %s where stream = %s and version = %s"
+        self.execute(sql, state, stream, version)
+
+
+def _numbered(metadata: bytes, version: int, at: int, previous: str) -> bytes:
+    """The writer's metadata with another version and predecessor, field order kept."""
+    text = metadata.decode()
+    text = text.replace(f'"version":{version},', f'"version":{at},')
+    start = text.find('"previous":"')
+    if start >= 0:
+        end = text.index('"', start + 12) + 1
+        text = text[:start] + (f'"previous":"{previous}"' if previous else "") + text[end:]
+        text = text.replace(",,", ",").replace("{,", "{").replace(",}", "}")
+    return text.encode()
+
+
+class Platform:
+    """The write side on Postgres, and its signer."""
+
+    def __init__(self, recorder: PostgresRecorder) -> None:
+        entropy = SeededEntropy(1)
+        keys = MemoryKeyStore(entropy)
+        self.log = RecorderLog(recorder, Codec(keys, entropy), request_key=keys.request_key)
+        self.handler = Handler(self.log, DECIDERS, clock=SimulatedClock(NOW))
+        self.checkpoints = CheckpointSigner(self.log, SIGNER, self.send, every=8)
+
+    async def send(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+        return await self.handler.handle(requests)
+
+    async def events(self, first: int, last: int) -> None:
+        """Two a round: one on the house's stream, one on that of the rates."""
+        for n in range(first, last + 1):
+            fund = FundHouse(currency="USD", amount=Decimal(f"{n}.00"))
+            day = date(2024, 1, n)
+            fix = FixRates(source="ecb", rate_date=day, rates={"USD": Decimal(f"1.{n}")})
+            await self.handler.handle(
+                [
+                    Request(command=fund, message_id=f"m{n}"),
+                    Request(command=fix, message_id=f"m{n}"),
+                ]
+            )
+            await self.checkpoints.catch_up()
+
+    async def verify(self) -> dict[str, Any]:
+        return await verify(self.log, SIGNER.verifier)
+
+
+@pytest.fixture
+async def platform(database_url: str) -> AsyncIterator[Platform]:
+    """A log of 24 events and 3 checkpoints, and two events that no checkpoint covers."""
+    recorder = await PostgresRecorder.connect(database_url)
+    found = Platform(recorder)
+    await found.events(1, 12)
+    yield found
+    await recorder.close()
+
+
+@pytest.fixture
+def forger(platform: Platform, database_url: str) -> Any:
+    found = Forger(database_url)
+    yield found
+    found.close()
+
+
+def told(found: dict[str, Any]) -> dict[str, str]:
+    assert found["ok"] == (not found["faults"])
+    return {f"{f['stream']}@{f['version']}": f["fault"] for f in found["faults"]}
+
+
+async def test_an_honest_log_is_verified_and_says_how_far_it_is_sealed(platform: Platform) -> None:
+    found = await platform.verify()
+    assert told(found) == {}
+    assert (found["events"], found["checkpoints"], found["sealed_to"]) == (27, 3, 24)
+
+
+async def test_the_forger_computes_the_hashes_that_the_writer_computed(
+    platform: Platform, forger: Forger
+) -> None:
+    """Otherwise the tests below would prove nothing."""
+    for stream in ("house-main", "fx-ecb", STREAM):
+        before = forger.rows(stream)
+        forger.rechain(stream)
+        assert forger.rows(stream) == before
+
+
+async def test_a_flipped_byte_is_found_by_the_chain(platform: Platform, forger: Forger) -> None:
+    forger.replace("house-main", 3, b'"3.00"', b'"9.00"')
+    assert told(await platform.verify()) == {"house-main@3": "its bytes do not give its hash"}
+
+
+async def test_a_flipped_byte_under_a_recomputed_chain_is_found_by_the_checkpoint(
+    platform: Platform, forger: Forger
+) -> None:
+    forger.replace("house-main", 6, b'"6.00"', b'"9.00"')
+    forger.rechain("house-main")
+    faults = told(await platform.verify())
+    assert set(faults) == {f"{STREAM}@2", f"{STREAM}@3"}  # and all that came after it
+    assert "positions 9 to 16 do not give its Merkle root" in faults[f"{STREAM}@2"]
+
+
+async def test_an_event_taken_out_of_a_recomputed_chain_is_found(
+    platform: Platform, forger: Forger
+) -> None:
+    forger.execute("delete from log.events where stream = 'house-main' and version = 2")
+    forger.rechain("house-main")
+    faults = told(await platform.verify())
+    assert faults[f"{STREAM}@1"] == "positions 1 to 8 held 8 events, now 7"
+
+
+async def test_a_whole_stream_taken_out_is_found(platform: Platform, forger: Forger) -> None:
+    forger.execute("delete from log.events where stream = 'fx-ecb'")
+    assert set(told(await platform.verify())) == {f"{STREAM}@{v}" for v in (1, 2, 3)}
+
+
+async def test_an_event_slipped_in_is_found(platform: Platform, forger: Forger) -> None:
+    forger.execute("update log.events set position = -position where position > 4")
+    forger.execute("update log.events set position = 1 - position where position < 0")
+    forger.execute(
+        "insert into log.events select 5, stream, 99, name, state, hash, committed_at "
+        "from log.events where stream = 'house-main' and version = 2"
+    )
+    forger.rechain("house-main")
+    assert f"{STREAM}@1" in told(await platform.verify())
+
+
+async def test_two_events_that_changed_places_are_found(platform: Platform, forger: Forger) -> None:
+    """Each stream alone is as it was; only their order is another."""
+    forger.execute("update log.events set position = -1 where position = 3")
+    forger.execute("update log.events set position = 3 where position = 4")
+    forger.execute("update log.events set position = 4 where position = -1")
+    faults = told(await platform.verify())
+    assert set(faults) == {f"{STREAM}@1"}
+    assert "do not give its Merkle root" in faults[f"{STREAM}@1"]
+
+
+async def test_a_root_that_fits_the_forged_events_has_no_signature(
+    platform: Platform, forger: Forger
+) -> None:
+    forger.replace("house-main", 11, b'"11.00"', b'"99.00"')
+    forger.rechain("house-main")
+    [last] = [c for c in await _signed(platform) if c.last_position == 24]
+    hashes = [s.hash for s in await platform.log.recorder.after(0, limit=100)]
+    root = Tree(hashes[last.first_position - 1 : 24]).root().hex()
+    forger.replace(STREAM, 3, last.merkle_root.encode(), root.encode())
+    forger.rechain(STREAM)
+    assert told(await platform.verify()) == {
+        f"{STREAM}@3": "its signature is not that of its statement"
+    }
+
+
+async def test_a_statement_signed_by_the_forger_is_not_ours(
+    platform: Platform, forger: Forger
+) -> None:
+    [last] = [c for c in await _signed(platform) if c.last_position == 24]
+    forger.replace(
+        STREAM, 3, last.key_id.encode(), OTHER.verifier.key_id.encode()
+    )  # the signature would follow: it is the key that gives him away
+    forger.rechain(STREAM)
+    assert "signed by another key" in told(await platform.verify())[f"{STREAM}@3"]
+
+
+async def test_a_checkpoint_taken_out_leaves_a_gap(platform: Platform, forger: Forger) -> None:
+    forger.execute(f"delete from log.events where stream = '{STREAM}' and version = 1")
+    forger.rechain(STREAM)
+    faults = [f["fault"] for f in (await platform.verify())["faults"] if f["version"] == 1]
+    assert faults[0] == "it does not begin at 1"
+
+
+async def test_a_checkpoint_that_cannot_be_read_is_named(
+    platform: Platform, forger: Forger
+) -> None:
+    [first, *_] = await _signed(platform)
+    forger.replace(STREAM, 1, b'"merkle_root":"' + first.merkle_root.encode(), b'"merkle_rott":"')
+    assert f"{STREAM}@1" in told(await platform.verify())
+
+
+async def test_only_what_no_checkpoint_covers_yet_can_be_rewritten(
+    platform: Platform, forger: Forger
+) -> None:
+    """The limit, said aloud: `sealed_to` is how far the proof goes, and the next one moves it."""
+    forger.execute("delete from log.events where position > 25")
+    found = await platform.verify()
+    assert (found["ok"], found["position"], found["sealed_to"]) == (True, 25, 24)
+
+
+async def test_a_run_closes_every_day_with_a_signature_and_the_same_seed_with_the_same() -> None:
+    spec = Spec(first=date(2022, 1, 3), last=date(2022, 1, 6), accounts=2, seed=5)
+    (first, root), (second, again) = await _trade(spec), await _trade(spec)
+    assert (first, root) == (second, again)
+    assert len(first) == 4
+
+
+async def _trade(spec: Spec) -> tuple[list[CheckpointSigned], str]:
+    """The checkpoints of a run, each checked to end at a close of day; and the log's root."""
+    entropy, clock = SeededEntropy(spec.seed), SimulatedClock(eve_of(spec))
+    disk = await Disk.after((), entropy)
+    platform = MemoryPlatform(disk, clock, entropy)
+    try:
+        drive = Drive(platform, street_of(spec, disk.statement))
+        await Run(platform, drive, clock, spec, warehouse=False).go(lambda _: None)
+        found = await verify(platform.log, platform.signer.verifier)
+        assert found["ok"], found["faults"]
+        signed = [e.event for e in await platform.log.select(STREAM)]
+        for c in signed:
+            assert isinstance(c, CheckpointSigned)
+            [end] = await platform.log.after(c.last_position - 1, limit=1)
+            assert isinstance(end.event, DayClosed)
+        return [c for c in signed if isinstance(c, CheckpointSigned)], found["root"]
+    finally:
+        await platform.close()
+
+
+async def _signed(platform: Platform) -> list[CheckpointSigned]:
+    found = [e.event for e in await platform.log.select(STREAM)]
+    return [e for e in found if isinstance(e, CheckpointSigned)]
