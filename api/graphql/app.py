@@ -5,13 +5,13 @@ import json
 from cross_web import HTTPException as Declined
 from pydantic_core import from_json
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 
-from api import bodies, wire
+from api import bodies, graphiql, wire
 from api.graphql.hub import Hub
 from api.graphql.schema import schema
 from api.graphql.session import Operations, Session
@@ -53,6 +53,9 @@ class GraphQLDoor(GraphQL[None, None]):
             problem = Problem(error.status_code, "invalid_request", error.reason)
             response = problem.response(request.url.path)
         await response(scope, receive, send)
+
+    async def render_graphql_ide(self, request: Request) -> Response:
+        return HTMLResponse(graphiql.page())
 
     async def get_context(
         self, request: Request | WebSocket, response: Response | WebSocket

@@ -1,5 +1,6 @@
 """The other doors over a real socket: health, metrics, OpenAPI, the warehouse."""
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -125,3 +126,12 @@ def references(node: object) -> Iterator[str]:
         case list():
             for value in node:
                 yield from references(value)
+
+
+def test_graphiql_needs_no_other_host(edge: Edge) -> None:
+    page = edge.http.get("/graphql", headers={"accept": "text/html"})
+    assert page.status_code == 200
+    scripts = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(scripts) == 6
+    for path in scripts:
+        assert path == "data:," or edge.http.get(path).status_code == 200
