@@ -41,6 +41,8 @@ if [ -z "$uv" ]; then
     .uv/bin/pip install -q --disable-pip-version-check uv
   fi
   uv=$PWD/.uv/bin/uv
+  # `uv run tidemark ...` is how the documents start it: let root's PATH find uv.
+  if [ "$(id -u)" = 0 ] && [ -d /usr/local/bin ]; then ln -sf "$uv" /usr/local/bin/uv; fi
 fi
 
 [ -x .venv/bin/python ] || { say "creating .venv"; "$uv" venv -q --python "$py" .venv; }
