@@ -4,8 +4,11 @@ Needs no counterparty and no network; the same seed gives the same log, event fo
 """
 
 import argparse
+import os
 from datetime import date
 from typing import Any
+
+from msgspec.structs import replace
 
 from adapters import market_history
 from adapters.clock import SimulatedClock
@@ -21,19 +24,26 @@ from streams.simulation.auditor import ControlsFailed
 from streams.simulation.street import street_of
 
 ACCOUNTS_MAX = 100_000
+YEAR = runs.Spec(first=date(2022, 1, 3), last=date(2022, 12, 28), accounts=100, seed=1)
+SMALL = runs.Spec(first=date(2022, 5, 23), last=date(2022, 6, 13), accounts=4, seed=2)
+"""What --crash runs: 15 sessions over a month's end, in three currencies."""
+WORKERS_MAX = 4  # of --crash
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
     verb = verbs.add_parser("simulate", parents=[shared], help="trade real market history")
-    verb.add_argument("--from", dest="first", type=_day, default=date(2022, 1, 3), metavar="D")
-    verb.add_argument("--to", dest="last", type=_day, default=date(2022, 12, 28), metavar="D")
-    verb.add_argument("--accounts", type=int, default=100, metavar="N")
-    verb.add_argument("--seed", type=int, default=1, metavar="S")
+    verb.add_argument("--from", dest="first", type=_day, metavar="D", help="first day")
+    verb.add_argument("--to", dest="last", type=_day, metavar="D", help="last day")
+    verb.add_argument("--accounts", type=int, metavar="N")
+    verb.add_argument("--seed", type=int, metavar="S", help="of all dice")
     verb.add_argument("--no-warehouse", action="store_true", help="leave ClickHouse out")
     verb.add_argument(
         "--crash",
         action="store_true",
-        help="kill and restart the platform at every append, and compare the figures",
+        help="kill and restart a small platform at every append, and compare the figures",
+    )
+    verb.add_argument(
+        "--crash-every", type=int, default=1, metavar="N", help="only at every N-th moment"
     )
     verb.set_defaults(run=_run)
 
@@ -53,11 +63,15 @@ def spec_of(args: argparse.Namespace) -> runs.Spec:
     Raises:
         UsageError: it cannot be had, and why.
     """
-    if not 1 <= args.accounts <= ACCOUNTS_MAX:
-        raise UsageError(f"--accounts must be from 1 to {ACCOUNTS_MAX}, not {args.accounts}")
-    if args.first > args.last:
-        raise UsageError(f"--from {args.first} is after --to {args.last}")
-    spec = runs.Spec(first=args.first, last=args.last, accounts=args.accounts, seed=args.seed)
+    default = SMALL if args.crash else YEAR
+    given = {name: getattr(args, name) for name in ("first", "last", "accounts", "seed")}
+    spec = replace(default, **{name: v for name, v in given.items() if v is not None})
+    if not 1 <= spec.accounts <= ACCOUNTS_MAX:
+        raise UsageError(f"--accounts must be from 1 to {ACCOUNTS_MAX}, not {spec.accounts}")
+    if spec.first > spec.last:
+        raise UsageError(f"--from {spec.first} is after --to {spec.last}")
+    if args.crash_every < 1:
+        raise UsageError(f"--crash-every must be at least 1, not {args.crash_every}")
     try:
         runs.eve_of(spec)
     except market_history.OutsideHistory as e:
@@ -89,13 +103,20 @@ async def simulate(
 async def _crash(args: argparse.Namespace, spec: runs.Spec) -> int:
     from streams.simulation.crashes import crash_everywhere  # noqa: PLC0415
 
-    with Bar(quiet=wants_json(args), what="crashes") as bar:
-        answer = await crash_everywhere(spec, seen=bar.count)
+    try:
+        with Bar(quiet=wants_json(args), what="crash points") as bar:
+            workers = min(os.cpu_count() or 1, WORKERS_MAX)
+            answer = await crash_everywhere(
+                spec, seen=bar.count, every=args.crash_every, workers=workers
+            )
+    except ControlsFailed as e:
+        raise UsageError(str(e)) from e
     text = (
-        f"{answer['appends']} appends, crashed before and after each: "
-        f"{answer['crashes']} restarts, figures {'equal' if answer['equal'] else 'DIFFER'}"
+        f"{answer['events']} events in {answer['appends']} appends, {answer['writes']} durable "
+        f"writes; killed before, half-way through and after each: {answer['crashes']} times, "
+        f"figures {'equal' if answer['equal'] else 'DIFFER'}"
     )
-    emit(args, answer, text)
+    emit(args, answer, "\n".join([text, *answer["differences"]]))
     return 0 if answer["equal"] else 1
 
 

@@ -3,138 +3,85 @@
     one run, undisturbed -> journal of its durable writes, figures
     for every n:  disk after n writes -> a new platform, resumed to the end -> the same figures?
 
-A killed process leaves what it had written and no more (`adapters.memory_disk`). So a platform
-begun on the disk as it was after n writes is a platform that was killed there: before the append
-that comes next, or after the append that came last and before anyone was told. Every write counts
-(events, states of sagas and gateways, views, keys, the street's statement), and so do *torn*
-appends, of which only the first half was written: a store commits large batches in parts.
-
-Everything else is gone: state cache, dispatcher, saga runner, gateways, the counterparties with
-all they knew, the run itself. Some resumed runs are killed again, twice (`CHAIN_EVERY`).
-
-What must be the same is said in `streams.simulation.figures`. Faults are frequent here (`ROUGH`),
-so that a small run has busts, corrections, late and repeated reports, fails and returned payments
-on its way.
+Where it is killed, and what that leaves, is in `streams.simulation.killed`; what must be the same
+in `streams.simulation.figures`. Of some resumed runs the process is killed again, twice. Faults
+are frequent here, so that a small run has busts, corrections, late and repeated reports, fails and
+returned payments on its way.
 """
 
 import asyncio
+import multiprocessing
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from typing import Any
 
 from msgspec import Struct
 
-from adapters.clock import SimulatedClock
-from adapters.entropy import SeededEntropy
-from adapters.log_audit import stats
-from adapters.memory_disk import Disk, Write
-from adapters.simulators.misbehaviour import BankFaults, CustodianFaults, VenueFaults
 from streams.counterparties import Faults
-from streams.drive import Drive
-from streams.simulation.figures import Figures, differences, figures
-from streams.simulation.memory_platform import MemoryPlatform
-from streams.simulation.run import Outcome, Run, Spec, eve_of
-from streams.simulation.street import street_of
+from streams.simulation.figures import differences
+from streams.simulation.killed import (
+    ROUGH,
+    Failed,
+    Life,
+    crash_points,
+    describe,
+    killed_at,
+    live,
+)
+from streams.simulation.run import Spec
 
 CHAIN_EVERY = 5  # of the crash points, one whose resumed run is killed twice more
+SHARE = 12  # crash points that a worker takes at a time
 SHOWN_MAX = 20  # differences in the answer
-LIFE_MAX_S = 300.0  # a run that takes longer hangs
-ROUGH = Faults(
-    VenueFaults(
-        reject=0.05,
-        cancel=0.05,
-        overfill=0.05,
-        bust=0.1,
-        correct=0.1,
-        duplicate=0.2,
-        late=0.1,
-        out_of_order=0.1,
-    ),
-    CustodianFaults(fail=0.2, partial=0.2, duplicate=0.2, deny_cancel=0.2),
-    BankFaults(reject=0.2, give_back=0.2, duplicate=0.2),
-)
 
 Seen = Callable[[int, int], None]
 
 
-class Point(Struct, frozen=True):
-    """Where a run is killed: after its first `writes`, and a part of the next if `torn`."""
+class Found(Struct, frozen=True):
+    """What came of a share of the crash points."""
 
-    writes: int
-    torn: bool = False
-
-
-class Life(Struct, frozen=True):
-    """One process, from its start to the end of the run."""
-
-    journal: Sequence[Write]  # of the disk, what it found included
-    figures: Figures
-    root: str
-    counts: dict[str, int]
-
-
-class Failed(Struct, frozen=True):
-    """A resumed run that did not reach the end, and why."""
-
-    why: str
-
-
-async def live(spec: Spec, found: Sequence[Write] = (), *, faults: Faults = ROUGH) -> Life:
-    """Begin, or go on from what a killed process left, and run to the end.
-
-    Raises:
-        ControlsFailed: a day could not be closed.
-        TimeoutError: it hangs.
-    """
-    entropy, clock = SeededEntropy(spec.seed), SimulatedClock(eve_of(spec))
-    disk = await Disk.after(found, entropy)
-    platform = MemoryPlatform(disk, clock, entropy)
-    try:
-        drive = Drive(platform, street_of(spec, disk.statement, faults))
-        run = Run(platform, drive, clock, spec, warehouse=False)
-        async with asyncio.timeout(LIFE_MAX_S):
-            outcome = await run.go(lambda _: None)
-        journal = tuple(disk.journal)  # what closing in peace would write is not in it
-        return Life(
-            journal,
-            await figures(platform.log, outcome),
-            (await stats(disk.recorder))["root"],
-            _counts(outcome),
-        )
-    finally:
-        await platform.close()
+    points: int
+    crashes: int
+    same_root: int  # runs that ended in the same log, event for event, sagas apart
+    differences: list[str]
 
 
 async def crash_everywhere(
-    spec: Spec, *, seen: Seen, every: int = 1, faults: Faults = ROUGH
+    spec: Spec, *, seen: Seen, every: int = 1, workers: int = 1, faults: Faults = ROUGH
 ) -> dict[str, Any]:
     """Kill the run at every point (or every n-th), resume it, and compare the figures.
 
     Args:
         seen: told (points done, points there are).
+        workers: processes to share the work, each with an undisturbed run of its own to compare
+            with; 1 does it all in this one.
 
     Raises:
         ControlsFailed: the undisturbed run could not close a day.
     """
     started = time.monotonic()
     whole = await live(spec, faults=faults)
-    points = crash_points(whole.journal)[::every]
-    crashes, same_root, off = 0, 0, list[str]()
-    for i, point in enumerate(points):
-        chain = 3 if i % CHAIN_EVERY == 0 else 1
-        lives = await killed_at(spec, whole.journal, point, times=chain, faults=faults)
-        for life in lives:
-            crashes += 1
-            same_root += isinstance(life, Life) and life.root == whole.root
-            off += [f"{describe(whole.journal, point)}: {d}" for d in _off(whole, life)]
-        seen(i + 1, len(points))
+    numbers = range(len(crash_points(whole.journal)))[::every]
+    shares = [numbers[i : i + SHARE] for i in range(0, len(numbers), SHARE)]
+    if workers > 1:
+        sweep = _in_processes(spec, faults, shares, workers)
+    else:
+        sweep = _here(whole, spec, faults, shares)
+    found: list[Found] = []
+    seen(0, len(numbers))
+    async for share in sweep:
+        found.append(share)
+        seen(sum(f.points for f in found), len(numbers))
+    off = [d for share in found for d in share.differences]
     return {
         "appends": sum(w.appends for w in whole.journal),
         "writes": len(whole.journal),
-        "points": len(points),
-        "crashes": crashes,
+        "points": len(numbers),
+        "crashes": sum(share.crashes for share in found),
         "equal": not off,
-        "same_root": same_root,
+        "same_root": sum(share.same_root for share in found),
         "differences": off[:SHOWN_MAX],
         "differences_all": len(off),
         **whole.counts,
@@ -144,70 +91,48 @@ async def crash_everywhere(
     }
 
 
-def crash_points(journal: Sequence[Write]) -> list[Point]:
-    """Every state of the disk that a kill can leave, in the order in which they come about."""
-    out = []
-    for n, write in enumerate(journal):
-        out.append(Point(n))
-        if len(_batch(write)) > 1:
-            out.append(Point(n, torn=True))
-    return [*out, Point(len(journal))]
+async def _here(
+    whole: Life, spec: Spec, faults: Faults, shares: Iterable[Sequence[int]]
+) -> AsyncIterator[Found]:
+    for share in shares:
+        yield await _sweep(whole, spec, faults, share)
 
 
-async def killed_at(
-    spec: Spec,
-    journal: Sequence[Write],
-    point: Point,
-    *,
-    times: int = 1,
-    faults: Faults = ROUGH,
-) -> list[Life | Failed]:
-    """The runs resumed after a kill at `point`; more than one where the resumed run is killed too.
-
-    A second kill hits the resumed run after a third of its own writes, a third one half-way.
-    """
-    lives: list[Life | Failed] = []
-    left = remains(journal, point)
-    for number in range(times):
-        try:
-            life = await live(spec, left, faults=faults)
-        except Exception as e:  # whatever it is, it is the finding
-            lives.append(Failed(f"{type(e).__name__}: {e}"))
-            break
-        lives.append(life)
-        own = len(life.journal) - len(left)
-        left = life.journal[: len(left) + own // (3 - number if number < 2 else 2)]
-    return lives
+async def _in_processes(
+    spec: Spec, faults: Faults, shares: Iterable[Sequence[int]], workers: int
+) -> AsyncIterator[Found]:
+    """In the order of the shares, so that the answer is the same however they were shared out."""
+    loop = asyncio.get_running_loop()
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        under_way = [loop.run_in_executor(pool, _share, spec, faults, s) for s in shares]
+        for one in under_way:
+            yield await one
 
 
-def remains(journal: Sequence[Write], point: Point) -> Sequence[Write]:
-    """What a process that is killed at `point` of its journal leaves behind."""
-    left = journal[: point.writes]
-    if not point.torn:
-        return left
-    torn = journal[point.writes]
-    batch = _batch(torn)
-    return [*left, torn._replace(args=(batch[: len(batch) // 2], *torn.args[1:]))]
+def _share(spec: Spec, faults: Faults, share: Sequence[int]) -> Found:
+    """In a worker: the undisturbed run once, then share after share."""
+    return asyncio.run(_sweep(_whole(spec, faults), spec, faults, share))
 
 
-def describe(journal: Sequence[Write], point: Point) -> str:
-    if point.writes == len(journal):
-        return "after everything"
-    write = journal[point.writes]
-    name = f"write {point.writes + 1}, {write.store}.{write.method}"
-    return f"half-way through {name}" if point.torn else f"before {name}"
+@cache
+def _whole(spec: Spec, faults: Faults) -> Life:
+    return asyncio.run(live(spec, faults=faults))
 
 
-def _batch(write: Write) -> Sequence[Any]:
-    """What an append writes; nothing for other writes."""
-    return write.args[0] if write.appends else ()
+async def _sweep(whole: Life, spec: Spec, faults: Faults, share: Sequence[int]) -> Found:
+    crashes, same_root, off = 0, 0, list[str]()
+    points = crash_points(whole.journal)
+    for number in share:
+        point, times = points[number], 3 if number % CHAIN_EVERY == 0 else 1
+        lives = await killed_at(spec, whole.journal, point, times=times, faults=faults)
+        crashes += len(lives)
+        same_root += sum(isinstance(life, Life) and life.root == whole.root for life in lives)
+        where = describe(whole.journal, point)
+        off += [f"{where}: {d}" for life in lives for d in _off(whole, life)]
+    return Found(len(share), crashes, same_root, off)
 
 
 def _off(whole: Life, life: Life | Failed) -> list[str]:
-    return [life.why] if isinstance(life, Failed) else differences(whole.figures, life.figures)
-
-
-def _counts(outcome: Outcome) -> dict[str, int]:
-    """What happened on the way, so that one sees how much was put to the test."""
-    counts, names = outcome.auditor.counts, ("events", "orders", "fills", "busts", "settled")
-    return {n: counts[n] for n in names} | {"failed": len(outcome.auditor.failed)}
+    if isinstance(life, Failed):
+        return [life.why]
+    return differences(whole.figures, life.figures)
