@@ -21,12 +21,12 @@ import uvicorn
 from adapters.clock import OffsetClock
 from adapters.settings import Settings, SettingsError
 from adapters.wiring import Platform, open_platform
-from api.app import create_app
 from api.cli import say, settings, wants_json
 from api.cli.simulate import simulate, spec_of
 from api.cli.summary import table
 from streams.live import live_drive
 
+WS_FRAME_MAX = 1 << 20  # bytes, as of a body
 DEMO = ["--accounts", "100", "--seed", "1"]
 
 
@@ -66,6 +66,8 @@ async def _demo(args: argparse.Namespace) -> dict[str, Any]:
 
 
 async def _serve(platform: Platform, config: Settings, *, demo: bool) -> None:
+    from api.app import create_app  # noqa: PLC0415 - a second that other verbs need not wait
+
     drive = await live_drive(platform)
     stop = asyncio.Event()
     listener = _listen(config)
@@ -74,6 +76,7 @@ async def _serve(platform: Platform, config: Settings, *, demo: bool) -> None:
             create_app(platform, drive.views, troubles=drive.troubles),
             log_level="warning",
             ws="websockets-sansio",
+            ws_max_size=WS_FRAME_MAX,
             timeout_graceful_shutdown=10,
         )
     )
