@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -120,7 +120,7 @@ def client(client_id: str) -> list[Command]:
             client_id=client_id,
             officer="o1",
             risk_rating=RiskRating.LOW,
-            review_on=date(2031, 1, 1),
+            review_on=datetime.now(UTC).date() + timedelta(days=365),
         ),
     ]
 
