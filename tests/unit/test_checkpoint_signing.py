@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from adapters.checkpoints import Signer, Verifier
+from adapters.checkpoints import Audit, Placed, Signer, Verifier
 from adapters.entropy import SeededEntropy, SystemEntropy
 from adapters.log_audit import verify
 from adapters.merkle import Tree
@@ -203,3 +203,56 @@ def test_a_changed_statement_is_not_the_one_that_was_signed() -> None:
     assert SIGNER.verifier.fault(CheckpointSigned(**fields)) is None
     changed = CheckpointSigned(**fields | {"events": 1})
     assert SIGNER.verifier.fault(changed) == "its signature is not that of its statement"
+
+
+LEAVES = [bytes([n]) * 32 for n in range(1, 21)]  # the event at position n + 1
+
+
+def said(first: int, last: int, previous: str = "") -> CheckpointSigned:
+    """A good statement of ours over a range of LEAVES."""
+    leaves = LEAVES[first - 1 : last]
+    unsigned = SignCheckpoint(
+        first_position=first, last_position=last, events=len(leaves),
+        merkle_root=Tree(leaves).root().hex(), previous=previous,
+        key_id=SIGNER.verifier.key_id,
+    )  # fmt: skip
+    signed = SIGNER.sign(unsigned)
+    return CheckpointSigned(**{f: getattr(signed, f) for f in signed.__struct_fields__})
+
+
+def faults(*placed: tuple[int, CheckpointSigned]) -> list[tuple[int, str]]:
+    """(version, fault) of checkpoints that lie at these positions of a log of LEAVES."""
+    audit = Audit([Placed(v, p, c) for v, (p, c) in enumerate(placed, 1)], SIGNER.verifier)
+    for position, leaf in enumerate(LEAVES, start=1):
+        audit.add(position, leaf)
+    return [(f.version, f.fault) for f in audit.finish()]
+
+
+def test_statements_that_follow_each_other_have_no_fault() -> None:
+    first = said(1, 5)
+    assert faults((6, first), (12, said(6, 9, first.signature))) == []
+
+
+def test_a_gap_is_one_fault_and_what_follows_it_is_judged_by_its_own_range() -> None:
+    first = said(1, 5)
+    assert faults((6, first), (12, said(8, 9, first.signature))) == [(2, "it does not begin at 6")]
+
+
+def test_a_statement_from_a_fork_of_the_log_does_not_follow_ours() -> None:
+    """Signed by our key, over our events: but after a first statement that was another."""
+    assert faults((6, said(1, 5)), (12, said(6, 9, said(1, 4).signature))) == [
+        (2, "it does not name the checkpoint before it")
+    ]
+
+
+@pytest.mark.parametrize("position", [3, 5])
+def test_a_statement_cannot_speak_for_what_comes_after_it(position: int) -> None:
+    assert faults((position, said(1, 5))) == [(1, "it covers what is not before it")]
+
+
+def test_a_statement_past_the_end_of_the_log_holds_too_few_events() -> None:
+    long = said(1, 20)
+    audit = Audit([Placed(1, 21, long)], SIGNER.verifier)
+    for position, leaf in enumerate(LEAVES[:-1], start=1):
+        audit.add(position, leaf)
+    assert [f.fault for f in audit.finish()] == ["positions 1 to 20 held 20 events, now 19"]
