@@ -4,12 +4,11 @@ import argparse
 import json
 from typing import Any
 
-import msgspec
-
 from adapters import log_audit
+from adapters.event_log import RecorderLog, unframe
+from adapters.recorder import Stored
 from adapters.wiring import open_platform
 from api.cli import UsageError, emit, settings, wants_json
-from domain.envelope import Envelope
 from streams.audit import checksums
 
 PAGE = 1_000
@@ -36,38 +35,50 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
 async def _tail(args: argparse.Namespace) -> None:
     async with await open_platform(settings(args), verb="log tail", exclusive=False) as p:
         if args.stream:
-            found = await p.log.select(args.stream)
-            for e in found if args.after is None else found[args.after :]:
-                _print(e, args)
+            found = await p.recorder.select(args.stream)
+            chosen = [s for s in found if s.position > (args.after or 0)]
+            for stored in chosen[-args.n :] if args.after is None else chosen[: args.n]:
+                _print(p.log, stored, args)
             return
-        at = args.after
+        at, left = args.after, args.n
         if at is None:
             at = await log_audit.position_before(p.recorder, args.n)
-        left = args.n
-        while True:
-            page = await p.log.after(at, limit=min(PAGE, left) if not args.follow else PAGE)
-            for e in page:
-                _print(e, args)
-                at = e.position
+        while args.follow or left > 0:
+            page = await p.log.stored(at, limit=PAGE if args.follow else min(PAGE, left))
+            for stored in page:
+                _print(p.log, stored, args)
+                at = stored.position
             left -= len(page)
-            if not args.follow and (not page or left <= 0):
-                return
             if not page:
+                if not args.follow:
+                    return
                 await p.log.wait(at, timeout_s=5)
 
 
-def _print(e: Envelope, args: argparse.Namespace) -> None:
+def _print(log: RecorderLog, stored: Stored, args: argparse.Namespace) -> None:
+    """One event as it is stored: personal data stays ciphertext on a terminal and in its logs.
+
+    Raises:
+        Unreadable: the bytes are corrupt or unknown; it says which, by stream and version.
+    """
+    meta = log.open(stored).meta
+    metadata, payload = unframe(stored.state)
     if wants_json(args):
-        print(json.dumps(_as_dict(e)), flush=True)
+        line = {
+            "position": stored.position,
+            "stream": stored.stream,
+            "version": stored.version,
+            "name": stored.name,
+            "committed_at": stored.committed_at.isoformat(),
+            "hash": stored.hash.hex(),
+            "metadata": json.loads(metadata),
+            "payload": json.loads(payload),
+        }
+        print(json.dumps(line), flush=True)
     else:
-        body = msgspec.json.encode(e.event).decode()
-        at = e.meta.recorded_at
-        print(f"{e.position:>9} {at:%Y-%m-%d %H:%M:%S} {e.source:<34} {body}", flush=True)
-
-
-def _as_dict(e: Envelope) -> dict[str, Any]:
-    built: dict[str, Any] = msgspec.to_builtins(e)
-    return built
+        source = f"{stored.stream}@{stored.version}"
+        at = f"{meta.recorded_at:%Y-%m-%d %H:%M:%S}"
+        print(f"{stored.position:>9} {at} {source:<34} {payload.decode()}", flush=True)
 
 
 async def _stats(args: argparse.Namespace) -> None:
