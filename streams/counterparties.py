@@ -97,9 +97,11 @@ def live_street(
     marks: Mapping[str, Decimal],
 ) -> Street:
     """Well-behaved counterparties for `serve`: a venue that never closes, around the last marks."""
-    days = NextDay(clock().date() + timedelta(days=400))
+    today = clock().date()
+    days = NextDay(today + timedelta(days=400))
+    market = AlwaysOpen(marks, since=today - timedelta(days=1))  # the same fills after a restart
     parties = Parties(
-        SimulatedVenue(AlwaysOpen(marks), seed=0),
+        SimulatedVenue(market, seed=0),
         SimulatedCustodian(seed=0, next_day=days.after),
         SimulatedBank(seed=0),
     )

@@ -2,6 +2,9 @@
 
 Ticks every five seconds of the UTC day at mark * (1 + s * sin(2 pi t / period)), s = 0.002, rounded
 to the tick: a stated toy path, so that limits a little away from the mark are reached as well.
+
+It never closes and yet it has a first day: an order that was left open years ago (a simulated
+history ended there) does not make its venue walk through every day since.
 """
 
 import math
@@ -14,26 +17,32 @@ from adapters.simulators.market import Session, Tick
 STEP, STEPS = timedelta(seconds=5), 86_400 // 5
 SWING, PERIOD = 0.002, 60  # of the price; ticks
 PLACES = Decimal("0.0001")
+KEPT = timedelta(days=2)
 
 
 class AlwaysOpen:
-    """Implements `Market`; `marks` (symbol -> last price) may change while it runs."""
+    """Implements `Market`; `marks` (symbol -> last price) may change while it runs.
 
-    def __init__(self, marks: Mapping[str, Decimal]) -> None:
-        self._marks = marks
-        self._sessions: dict[tuple[str, date, Decimal], Session] = {}
+    Args:
+        since: the first day with a session.
+    """
+
+    def __init__(self, marks: Mapping[str, Decimal], *, since: date) -> None:
+        self._marks, self._since = marks, since
+        self._sessions: dict[tuple[str, date], tuple[Decimal, Session]] = {}
 
     def lists(self, symbol: str, /) -> bool:
         return symbol in self._marks
 
     def session(self, symbol: str, day: date, /) -> Session | None:
         mark = self._marks.get(symbol)
-        if mark is None:
+        if mark is None or day < self._since:
             return None
-        key = (symbol, day, mark)
-        if key not in self._sessions:
-            self._sessions[key] = _session(day, mark)
-        return self._sessions[key]
+        kept = self._sessions.get((symbol, day))
+        if kept is None or kept[0] != mark:
+            kept = self._sessions[symbol, day] = (mark, _session(day, mark))
+            self._sessions.pop((symbol, day - KEPT), None)  # a day is 17,280 ticks
+        return kept[1]
 
 
 def _session(day: date, mark: Decimal) -> Session:
