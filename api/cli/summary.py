@@ -44,7 +44,7 @@ async def figures(platform: Platform, outcome: Outcome) -> dict[str, Any]:
 def _money(outcome: Outcome) -> dict[str, Any]:
     history, balances = outcome.history, outcome.auditor.balances
     last = history.sessions[-1]
-    rates = history.fixing(last)[1] if history.has_rates else {}
+    rates = history.rates(last)
     navs = {p.account_id: outcome.books.nav(p, history.closes(last), rates) for p in outcome.plans}
     nav: dict[str, Decimal] = defaultdict(Decimal)
     for plan in outcome.plans:

@@ -121,8 +121,9 @@ class Trading:
                     source="history",
                 ),
             )
-        fixed, rates = self._history.fixing(day)
-        yield f"fix.{day:%Y%m%d}", FixRates(source="ecb", rate_date=fixed, rates=rates)
+        if self._history.has_rates:
+            fixed, rates = self._history.fixing(day)
+            yield f"fix.{day:%Y%m%d}", FixRates(source="ecb", rate_date=fixed, rates=rates)
 
     def _intents(
         self, plans: tuple[Plan, ...], market: Market, books: Books
@@ -136,7 +137,7 @@ class Trading:
     ) -> Iterator[tuple[str, Command]]:
         days = self._history.days_since_previous(day)
         for plan in plans:
-            nav = books.nav(plan, self._history.closes(day), self._history.fixing(day)[1])
+            nav = books.nav(plan, self._history.closes(day), self._history.rates(day))
             if nav > ZERO:
                 yield (
                     f"accrue.{day:%Y%m%d}",

@@ -126,7 +126,7 @@ def _trial(balances: Mapping[Line, Decimal]) -> dict[str, Decimal]:
 def _nav(outcome: Outcome) -> dict[str, str]:
     history, books = outcome.history, outcome.books
     last = history.sessions[-1]
-    closes, rates = history.closes(last), history.fixing(last)[1] if history.has_rates else {}
+    closes, rates = history.closes(last), history.rates(last)
     return {
         p.account_id: f"{books.nav(p, closes, rates):f} {p.base_currency}" for p in outcome.plans
     }

@@ -47,6 +47,10 @@ class History:
         fixed = market_history.rates(day)
         return fixed.rate_date, fixed.rates
 
+    def rates(self, day: date) -> Mapping[str, Decimal]:
+        """Units per EUR at that day's fixing; none in a run that began before there were any."""
+        return self.fixing(day)[1] if self.has_rates else {}
+
     def before(self, day: date) -> date:
         return self._prices.day_before(day)
 
@@ -84,7 +88,7 @@ class History:
         except market_history.OutsideHistory:
             return {}
 
-    @property
+    @cached_property
     def has_rates(self) -> bool:
         """Whether the ECB has fixed rates for the whole run (from 1999-01-04 on)."""
         return bool(self._fixing_or_none(self.eve))

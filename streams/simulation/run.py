@@ -111,11 +111,13 @@ class Run:
 
         Raises:
             ControlsFailed: a day could not be closed.
+            OtherRun: somebody else has written to the log, at times that are still to come.
         """
         started = time.monotonic()
         await self._auditor.catch_up()
         before = self._auditor.counts["events"]
         house: Any = (await self._platform.handler.state("house-main"))[0]
+        self._check_alone(house.last_day)
         self._clock.set(self._auditor.last_at or at(self._history.eve, MORNING))
         if house.last_day is None:
             await self._trading.stage(stage(self._history, self._plans))
@@ -138,6 +140,13 @@ class Run:
             wall_s=time.monotonic() - started,
             events_before=before,
         )
+
+    def _check_alone(self, closed: date | None) -> None:
+        """A log that goes on behind the first day to trade was lived in, not only simulated."""
+        days = [day for day in self._history.sessions if closed is None or day > closed]
+        last_at = self._auditor.last_at
+        if days and last_at is not None and last_at > at(days[0], CONTROLS):
+            raise OtherRun(f"the log was written to at {last_at:%Y-%m-%d %H:%M}, after {days[0]}")
 
     async def _day(self, day: date, *, resumed: bool) -> None:
         """A day whose log goes on behind its morning goes on there: its clock never goes back."""
