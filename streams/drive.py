@@ -72,7 +72,9 @@ class Drive:
         phases = (
             (Part("street", self.street.run),),
             (
-                Part("sagas", lambda end: self.sagas.run(end, lambda at: until(end, self._grown(at)))),
+                Part(
+                    "sagas", lambda end: self.sagas.run(end, lambda at: until(end, self._grown(at)))
+                ),
                 Part("timer", lambda end: self.timer.run(end, self.platform.clock)),
                 Part("pruning", self.pruner.run),
             ),
