@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Self
 
-from pydantic import ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _SCHEMES = {
     "log": ("postgresql",),
     "database": ("postgresql",),
-    "warehouse": ("chdb", "clickhouse", "none"),
+    "warehouse": ("chdb", "clickhouse", "clickhouses"),
     "bus": ("inline",),
 }
 
@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     database: str = ""  # read models; "" is the same server as the log
     warehouse: str = ""  # "" is chdb in the data directory
     bus: str = "inline:"
-    port: int = 8080
+    port: int = Field(default=8080, ge=0, le=65_535)
     host: str = "127.0.0.1"
 
     @field_validator("log", "database", "warehouse", "bus")
@@ -35,11 +35,15 @@ class Settings(BaseSettings):
         name = str(getattr(info, "field_name", ""))
         if value and value.split(":", 1)[0] not in _SCHEMES[name]:
             raise ValueError(f"its scheme must be one of {', '.join(_SCHEMES[name])}")
-        return value
+        return value or str(cls.model_fields[name].default)
 
     @property
     def embedded_log(self) -> bool:
         return self.log in ("postgresql:", "postgresql://")
+
+    @property
+    def embedded_warehouse(self) -> bool:
+        return self.warehouse_url.startswith("chdb:")
 
     @property
     def warehouse_url(self) -> str:
@@ -58,4 +62,4 @@ class Settings(BaseSettings):
         except ValidationError as e:
             first = e.errors()[0]
             name = "TIDEMARK_" + "_".join(str(p) for p in first["loc"]).upper()
-            raise SettingsError(f"{name}: {first['msg']}") from None
+            raise SettingsError(f"{name}: {first['msg'].removeprefix('Value error, ')}") from None

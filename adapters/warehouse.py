@@ -11,6 +11,7 @@ only. An analyst's statement is repeated once at most: it may be what killed the
 """
 
 import asyncio
+import logging
 import re
 import socket
 import threading
@@ -41,6 +42,10 @@ SOCKET_OPTIONS = [  # head and body of a request leave in two writes: 40 ms a st
 ]
 
 T = TypeVar("T")
+
+# The client and its transport report every failed attempt; callers get one WarehouseUnavailable.
+for _chatty in ("clickhouse_connect", "urllib3"):
+    logging.getLogger(_chatty).setLevel(logging.CRITICAL)
 
 
 class Answer(NamedTuple):
@@ -193,7 +198,8 @@ class Warehouse:
                 self._child = None
 
     def _where(self) -> str:
-        return f"{self._url.scheme}://{self._url.hostname or ''}{self._url.path}"
+        port = f":{self._url.port}" if self._url.port else ""
+        return f"{self._url.scheme}://{self._url.hostname or ''}{port}{self._url.path}"
 
 
 def _answer(
@@ -214,4 +220,6 @@ def _said(error: DatabaseError) -> str:
 
 def _line(error: Exception | None) -> str:
     text = str(error).strip()
+    if cause := re.search(r"\[Errno -?\d+\] [^\"')]+", text):  # the rest is the transport's own
+        return cause.group()
     return text.splitlines()[0] if text else type(error).__name__

@@ -26,7 +26,7 @@ from adapters.postgres_sink import PostgresSink
 from adapters.read_models import ReadModels
 from adapters.saga_store import PostgresSagaStore
 from adapters.settings import Settings, SettingsError
-from adapters.warehouse import Warehouse
+from adapters.warehouse import Warehouse, WarehouseError, WarehouseUnavailable
 from commands.handler import Handler
 from domain.catalogue import DECIDERS
 from projections.controls import Balances
@@ -91,17 +91,40 @@ async def open_platform(
 
     Raises:
         DataDirHeld: another process has the directory.
-        SettingsError: an engine cannot be reached, by the variable that names it.
+        SettingsError: an engine cannot be reached, or the directory not be used, by the
+            variable that names it.
     """
     platform = Platform(settings, clock or SystemClock(), entropy or SystemEntropy())
     try:
-        if exclusive:
-            platform.data_dir.hold(verb)
+        _take(platform, verb, exclusive=exclusive)
         await _open(platform, sole_writer=exclusive and settings.embedded_log)
+        if exclusive and not settings.embedded_warehouse:
+            await _reach(platform.warehouse)
     except BaseException:
         await platform.close()
         raise
     return platform
+
+
+def _take(platform: Platform, verb: str, *, exclusive: bool) -> None:
+    """Hold the directory; who only reads makes none by a slip of the pen."""
+    settings = platform.settings
+    if exclusive:
+        try:
+            platform.data_dir.hold(verb)
+        except OSError as e:
+            raise SettingsError(f"TIDEMARK_DATA_DIR: {settings.data_dir}: {e.strerror}") from e
+    elif settings.embedded_log and not (settings.data_dir / "postgres").exists():
+        where = settings.data_dir
+        raise SettingsError(f"TIDEMARK_DATA_DIR: no log in {where} (serve or simulate begins one)")
+
+
+async def _reach(warehouse: Warehouse) -> None:
+    """A server must be there at the start; the embedded one comes up when it is first needed."""
+    try:
+        await warehouse.open()
+    except (WarehouseError, WarehouseUnavailable) as e:
+        raise SettingsError(f"TIDEMARK_WAREHOUSE: {e}") from e
 
 
 async def _open(platform: Platform, *, sole_writer: bool) -> None:
@@ -127,7 +150,10 @@ async def _open(platform: Platform, *, sole_writer: bool) -> None:
     platform.sink = await PostgresSink.connect(views_url)
     platform.saga_store = await PostgresSagaStore.connect(views_url)
     platform.read_models = await ReadModels.connect(views_url)
-    platform.warehouse = Warehouse(settings.warehouse_url)
+    try:
+        platform.warehouse = Warehouse(settings.warehouse_url)
+    except ValueError as e:
+        raise SettingsError(f"TIDEMARK_WAREHOUSE: {e}") from e
 
 
 def _server_url(platform: Platform, variable: str, url: str) -> str:

@@ -119,7 +119,8 @@ def _listen(config: Settings) -> socket.socket:
     try:
         listener.bind((config.host, config.port))
     except OSError as e:
-        raise SettingsError(f"TIDEMARK_PORT: {config.host}:{config.port}: {e.strerror}") from e
+        variable = "TIDEMARK_HOST" if isinstance(e, socket.gaierror) else "TIDEMARK_PORT"
+        raise SettingsError(f"{variable}: {config.host}:{config.port}: {e.strerror}") from e
     return listener
 
 
