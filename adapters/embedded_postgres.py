@@ -71,6 +71,11 @@ class EmbeddedPostgres:
     def owner(self) -> bool:
         return self._lock is not None
 
+    @property
+    def ended(self) -> bool:
+        """Whether this process runs the server, and it is gone: `start` brings it back."""
+        return self._server is not None and self._server.poll() is not None
+
     def start(self) -> str:
         """Start the server, or attach to the one that another process runs; idempotent.
 

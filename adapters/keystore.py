@@ -10,10 +10,10 @@ import hmac
 from pathlib import Path
 from typing import Protocol
 
-import psycopg
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
 
 from adapters.entropy import Entropy
+from adapters.postgres_steady import Steady, make_schema
 
 _SCHEMA = """
 create schema if not exists keys;
@@ -73,10 +73,8 @@ class PostgresKeyStore:
         self._entropy = entropy
         self._master = secret_file(master_file, entropy, label="master-key")
         self.request_key = hmac.digest(self._master, b"request-hash", "sha256")
-        self._db = psycopg.connect(url, autocommit=True)
-        with self._db.transaction():
-            self._db.execute("select pg_advisory_xact_lock(hashtext('keys.schema'))")
-            self._db.execute(_SCHEMA)
+        self._db = Steady(url, "the clients' keys")
+        make_schema(self._db, _SCHEMA, "keys.schema")
         self._keys: dict[str, bytes] = {}
         for client_id, wrapped in self._db.execute(
             "select client_id, wrapped from keys.data_keys where not destroyed"
@@ -94,13 +92,13 @@ class PostgresKeyStore:
 
     def find(self, client_id: str, /) -> bytes | None:
         if client_id not in self._keys:  # another process may have made it since
-            row = self._db.execute(
+            rows = self._db.execute(
                 "select wrapped from keys.data_keys where client_id = %s and not destroyed",
                 (client_id,),
-            ).fetchone()
-            if row is None:
+            )
+            if not rows:
                 return None
-            self._keys[client_id] = aes_key_unwrap(self._master, bytes(row[0]))
+            self._keys[client_id] = aes_key_unwrap(self._master, bytes(rows[0][0]))
         return self._keys[client_id]
 
     def destroy(self, client_id: str, /) -> None:

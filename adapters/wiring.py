@@ -5,6 +5,9 @@
 What drives it (views, sagas, timers, gateways) is in `streams/`; what asks of it in `api/`.
 """
 
+import asyncio
+import contextlib
+import logging
 from collections.abc import Callable
 from datetime import datetime
 from typing import Self
@@ -16,7 +19,7 @@ from adapters.clock import SystemClock
 from adapters.codec import Codec
 from adapters.data_dir import DataDir
 from adapters.dispatcher import Dispatcher
-from adapters.embedded_postgres import EmbeddedPostgres
+from adapters.embedded_postgres import EmbeddedPostgres, PostgresFailed
 from adapters.entropy import Entropy, SystemEntropy
 from adapters.event_log import RecorderLog
 from adapters.keystore import PostgresKeyStore
@@ -30,6 +33,9 @@ from adapters.warehouse import Warehouse, WarehouseError, WarehouseUnavailable
 from commands.handler import Handler
 from domain.catalogue import DECIDERS
 from projections.controls import Balances
+
+KEEP_S = 0.25
+_log = logging.getLogger(__name__)
 
 
 class Platform:
@@ -51,6 +57,8 @@ class Platform:
         self.data_dir = DataDir(settings.data_dir)
         self.database_url = ""
         self._postgres: EmbeddedPostgres | None = None
+        self._keeping: asyncio.Task[None] | None = None
+        self._closing = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         return self
@@ -64,6 +72,9 @@ class Platform:
 
     async def close(self) -> None:
         """Finish what is pending, then let go of everything, last opened first."""
+        self._closing.set()
+        if self._keeping is not None:
+            await self._keeping
         for name in ("dispatcher", "warehouse", "read_models", "saga_store", "sink", "recorder"):
             part = getattr(self, name, None)
             if part is not None:
@@ -100,6 +111,9 @@ async def open_platform(
         await _open(platform, sole_writer=exclusive and settings.embedded_log)
         if exclusive and not settings.embedded_warehouse:
             await _reach(platform.warehouse)
+        if exclusive and platform._postgres is not None:
+            keeping = _keep(platform._postgres, platform._closing)
+            platform._keeping = asyncio.create_task(keeping, name="postgres")
     except BaseException:
         await platform.close()
         raise
@@ -117,6 +131,22 @@ def _take(platform: Platform, verb: str, *, exclusive: bool) -> None:
     elif settings.embedded_log and not (settings.data_dir / "postgres").exists():
         where = settings.data_dir
         raise SettingsError(f"TIDEMARK_DATA_DIR: no log in {where} (serve or simulate begins one)")
+
+
+async def _keep(postgres: EmbeddedPostgres, closing: asyncio.Event) -> None:
+    """Bring the embedded server back when it has died; who asks it meanwhile tries again."""
+    gone = False
+    while not closing.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(closing.wait(), KEEP_S)
+        gone = gone or postgres.ended
+        if gone and not closing.is_set():
+            _log.error("the embedded Postgres has ended; starting it again")
+            try:
+                await asyncio.to_thread(postgres.start)
+                gone = False
+            except PostgresFailed as e:
+                _log.error("%s; trying again", e)
 
 
 async def _reach(warehouse: Warehouse) -> None:

@@ -6,11 +6,13 @@ its own schema, or a dict for tests and crash runs.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-import psycopg
+from psycopg import Connection
+
+from adapters.postgres_steady import Steady, make_schema
 
 _SCHEMA = """
 create schema if not exists street;
@@ -63,32 +65,16 @@ class MemoryStatement:
 
 class PostgresStatement:
     def __init__(self, url: str) -> None:
-        self._db = psycopg.connect(url, autocommit=True)
-        with self._db.transaction():
-            self._db.execute("select pg_advisory_xact_lock(hashtext('street.schema'))")
-            self._db.execute(_SCHEMA)
-        found = self._db.execute("select position from street.read").fetchone()
-        self.position: int = found[0] if found else 0
+        self._db = Steady(url, "the street's statement")
+        make_schema(self._db, _SCHEMA, "street.schema")
+        found = self._db.execute("select position from street.read")
+        self.position: int = found[0][0] if found else 0
 
     def book(self, entries: Iterable[Entry], /, *, position: int | None = None) -> None:
         rows = list(entries)
         if not rows and position is None:
             return
-        with self._db.transaction():
-            if rows:
-                columns = [list(c) for c in zip(*rows, strict=True)]
-                self._db.execute(
-                    "insert into street.entries select * from "
-                    "unnest(%s::text[], %s::text[], %s::text[], %s::numeric[]) "
-                    "on conflict do nothing",
-                    columns,
-                )
-            if position is not None:
-                self._db.execute(
-                    "insert into street.read values (true, %s) "
-                    "on conflict (one) do update set position = excluded.position",
-                    (position,),
-                )
+        self._db.run(lambda connection: _book(connection, rows, position))
         if position is not None:
             self.position = position
 
@@ -108,3 +94,22 @@ class PostgresStatement:
         out: dict[str, Decimal] = defaultdict(Decimal)
         out.update({unit: Decimal(amount) for unit, amount in rows})
         return dict(out)
+
+
+def _book(connection: Connection[Any], entries: Sequence[Entry], position: int | None) -> None:
+    """All or nothing; the same again changes nothing."""
+    with connection.transaction():
+        if entries:
+            columns = [list(c) for c in zip(*entries, strict=True)]
+            connection.execute(
+                "insert into street.entries select * from "
+                "unnest(%s::text[], %s::text[], %s::text[], %s::numeric[]) "
+                "on conflict do nothing",
+                columns,
+            )
+        if position is not None:
+            connection.execute(
+                "insert into street.read values (true, %s) "
+                "on conflict (one) do update set position = excluded.position",
+                (position,),
+            )
