@@ -90,10 +90,15 @@ class Health:
 
 
 async def _asked(what: str, answer: Awaitable[T], reasons: list[str]) -> T | None:
-    try:
-        return await asyncio.wait_for(answer, PATIENCE_S)
-    except TimeoutError:
+    task = asyncio.ensure_future(answer)
+    await asyncio.wait([task], timeout=PATIENCE_S)
+    if not task.done():
+        task.cancel()  # and not wait for it: a server that hangs does not answer to that either
+        task.add_done_callback(lambda late: late.cancelled() or late.exception())
         reasons.append(f"{what}: no answer within {PATIENCE_S:g} s")
+        return None
+    try:
+        return task.result()
     except Exception as error:  # whatever it is, it is the reason
         reasons.append(f"{what}: {type(error).__name__}: {error}")
     return None
