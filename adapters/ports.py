@@ -161,6 +161,13 @@ class SettlementInstruction(Struct, frozen=True, kw_only=True, tag="sese.023"):
     settl_date: date
     country: str = "US"
     free: bool = False
+    hold: bool = False  # matched, but not settled before a release
+    sent_at: datetime
+    poss_resend: bool = False
+
+
+class SettlementRelease(Struct, frozen=True, kw_only=True, tag="sese.030"):
+    tx_id: str
     sent_at: datetime
     poss_resend: bool = False
 
@@ -198,7 +205,7 @@ class CancellationAnswer(Struct, frozen=True, kw_only=True, tag="sese.027"):
     at: datetime
 
 
-ToCustodian = SettlementInstruction | SettlementCancellation
+ToCustodian = SettlementInstruction | SettlementCancellation | SettlementRelease
 FromCustodian = SettlementStatus | SettlementConfirmation | CancellationAnswer
 
 

@@ -1,18 +1,22 @@
 """Settlement: have the custodian settle each obligation, book what it confirms, chase the rest.
 
     trade.booked -> instructed -confirmed, rest 0-> settled*
+                        `-a delivery: on hold until noon of its date, then released if covered;
+                          if not, asked again every noon
                         `-confirmed in part-> (the rest goes on)
                         `-23:00 UTC of the settlement date-> failing -> settled* | cancelled*
     trade.busted -> what is open: cancel -> cancelled* ; what has settled: a reverse obligation
 
 One saga per obligation: a reverse one starts with its own instruction. The custodian is told at
-once and acts on the settlement date. Charges are no part of it: the street is owed gross and
-accrued interest. The compensation of an instruction is its cancellation, of a settled one its
-reverse. Where a busted trade settles all the same (the cancellation came too late, or was denied)
-the account has no obligation left to book it on and refuses: what came is sent back.
+once and acts on the settlement date; a delivery goes only when the account's own settled stock
+covers it, so that no client's stock delivers another's sale. Charges are no part of it: the
+street is owed gross and accrued interest. The compensation of an instruction is its cancellation,
+of a settled one its reverse. Where a busted trade settles all the same (the cancellation came too
+late, or was denied) the account has no obligation left to book it on and refuses: what came is
+sent back.
 """
 
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -25,19 +29,28 @@ from domain.envelope import Envelope
 from domain.fix import Side
 from domain.message import Command
 from domain.saga import CommandRefused, DeadlinePassed
-from domain.settlement.commands import CancelSettlement, InstructSettlement, MarkFailing
+from domain.settlement.commands import (
+    CancelSettlement,
+    InstructSettlement,
+    MarkFailing,
+    ReleaseSettlement,
+)
 from domain.settlement.events import (
     SettlementCancelled,
     SettlementConfirmed,
     SettlementFailing,
     SettlementInstructed,
+    SettlementReleased,
 )
 from sagas.ports import Deadline, correlation, message_id, within
 
-NAME, VERSION = "settlement", 1
+NAME, VERSION = "settlement", 2
 CLOSE = time(23, 0, tzinfo=UTC)  # after the last settlement cycle of any market we trade
+NOON = time(12, 0, tzinfo=UTC)  # before the settlement cycles, when the day's receipts are known
+RELEASE, UNSETTLED = "release", "unsettled_at_close"
 COMMANDS: tuple[type[Command], ...] = (
     InstructSettlement,
+    ReleaseSettlement,
     SettleObligation,
     MarkFailing,
     RecordFailing,
@@ -60,6 +73,8 @@ class Obligation(Struct, frozen=True, kw_only=True):
     busted: bool = False  # its trade did not happen: cancelled, or reversed, and not chased
     booking: dict[str, SettleObligation] = {}  # confirmed and not booked yet, by message id
     returned: int = 0  # parts sent back so far
+    release_at: datetime | None = None  # a held delivery: when to ask for its release
+    on_hold: bool = False
 
 
 INITIAL = Obligation()
@@ -74,6 +89,7 @@ correlate = correlation(
         SettlementConfirmed: "obligation_id",
         SettlementFailing: "obligation_id",
         SettlementCancelled: "obligation_id",
+        SettlementReleased: "obligation_id",
     },
 )
 
@@ -81,11 +97,14 @@ correlate = correlation(
 def evolve(  # noqa: PLR0911 - a table of events
     state: Obligation, arrived: Envelope
 ) -> Obligation:
+    held = _evolve_hold(state, arrived)
+    if held is not None:
+        return held
     match arrived.event:
         case TradeBooked() as trade:
             return _opened(state, _instruct(trade))
         case SettlementInstructed() as event:
-            return _opened(state, _as_instructed(event))
+            return _held(_opened(state, _as_instructed(event)), event.on_hold)
         case SettlementConfirmed(rest_qty=rest) as told:
             step = state.step if rest else Step.SETTLED
             booking = state.booking | {message_id(arrived, NAME, 0): _settle(told)}
@@ -115,6 +134,8 @@ def react(  # noqa: PLR0911 - a table of events
             return _undo(bust)
         case SettlementConfirmed() as told:
             return (_settle(told),)
+        case DeadlinePassed(name=name, due_at=at) if name == RELEASE:
+            return _release(state) if due(state) == Deadline(at, name) else ()
         case SettlementFailing() as told:
             return (
                 RecordFailing(
@@ -127,7 +148,7 @@ def react(  # noqa: PLR0911 - a table of events
         case DeadlinePassed(saga_id=obligation_id, name=name, due_at=at):
             if due(state) != Deadline(at, name):
                 return ()
-            return (MarkFailing(obligation_id=obligation_id, reason=name, close_of=at.date()),)
+            return (_failing(state, obligation_id, at),)
         case CommandRefused(refused_id=refused_id) if state.busted:
             part = state.booking.get(refused_id)
             return (_send_back(state, part),) if part else ()
@@ -136,10 +157,15 @@ def react(  # noqa: PLR0911 - a table of events
 
 
 def due(state: Obligation) -> Deadline | None:
-    if state.step != Step.OPEN or state.busted or state.instructed is None:
+    if state.step not in (Step.OPEN, Step.FAILING) or state.busted or state.instructed is None:
         return None
-    close = datetime.combine(state.instructed.settl_date, CLOSE)
-    return Deadline(close, "unsettled_at_close")
+    deadlines = []
+    if state.release_at is not None:
+        deadlines.append(Deadline(state.release_at, RELEASE))
+    if state.step == Step.OPEN:
+        close = datetime.combine(state.instructed.settl_date, CLOSE)
+        deadlines.append(Deadline(close, UNSETTLED))
+    return min(deadlines, default=None)
 
 
 def ended(state: Obligation) -> bool:
@@ -150,6 +176,47 @@ def _opened(state: Obligation, instruction: InstructSettlement) -> Obligation:
     if state.instructed is not None:
         return state
     return replace(state, step=Step.OPEN, instructed=instruction, rest_qty=instruction.qty)
+
+
+def _evolve_hold(state: Obligation, arrived: Envelope) -> Obligation | None:
+    """What a held delivery remembers of its release; None: the event is about something else."""
+    match arrived.event:
+        case SettlementReleased():
+            return replace(state, on_hold=False, release_at=None)
+        case DeadlinePassed(name=name) if name == RELEASE:
+            return replace(state, release_at=None)
+        case CommandRefused(command=name) if name == ReleaseSettlement.__name__:
+            return replace(state, release_at=_next_noon(arrived.meta.recorded_at))
+        case _:
+            return None
+
+
+def _held(state: Obligation, on_hold: bool) -> Obligation:
+    if not on_hold or state.instructed is None:
+        return state
+    noon = datetime.combine(state.instructed.settl_date, NOON)
+    return replace(state, on_hold=True, release_at=noon)
+
+
+def _next_noon(after: datetime) -> datetime:
+    noon = datetime.combine(after.date(), NOON)
+    return noon if noon > after else noon + timedelta(days=1)
+
+
+def _release(state: Obligation) -> tuple[Command, ...]:
+    told = state.instructed
+    if told is None:
+        return ()
+    return (ReleaseSettlement(obligation_id=told.obligation_id, account_id=told.account_id),)
+
+
+def _failing(state: Obligation, obligation_id: str, at: datetime) -> MarkFailing:
+    """Whose fault it is: a delivery that we hold back fails by us."""
+    if state.on_hold:
+        return MarkFailing(
+            obligation_id=obligation_id, reason="not_covered", whose="ours", close_of=at.date()
+        )
+    return MarkFailing(obligation_id=obligation_id, reason=UNSETTLED, close_of=at.date())
 
 
 def _instruct(trade: TradeBooked) -> InstructSettlement:
@@ -164,6 +231,7 @@ def _instruct(trade: TradeBooked) -> InstructSettlement:
         currency=trade.currency,
         trade_date=trade.trade_date,
         settl_date=trade.settl_date,
+        hold=trade.side is Side.SELL,
     )
 
 
@@ -195,6 +263,7 @@ def _undo(bust: TradeBusted) -> tuple[Command, ...]:
         currency=bust.currency,
         trade_date=bust.trade_date,
         settl_date=bust.settl_date or bust.trade_date,
+        hold=bust.side is Side.BUY,
     )
     return (*out, reverse)
 

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from adapters.ports import (
     CancellationAnswer,
@@ -21,6 +22,7 @@ from adapters.ports import (
     SettlementCancellation,
     SettlementConfirmation,
     SettlementInstruction,
+    SettlementRelease,
     SettlementStatus,
     ToCustodian,
 )
@@ -57,6 +59,7 @@ class Part(Struct, frozen=True):
 class Held(Struct, kw_only=True):
     instruction: SettlementInstruction
     parts: list[Part]  # not settled yet
+    on_hold: bool = False  # nothing of it settles before its release
 
 
 class SimulatedCustodian:
@@ -88,6 +91,8 @@ class SimulatedCustodian:
         match message:
             case SettlementInstruction() if message.tx_id not in self._known:
                 self._take(message)
+            case SettlementRelease():
+                self._release(message)
             case SettlementCancellation() if message.tx_id not in self._cancelled:
                 self._cancelled[message.tx_id] = message.sent_at
                 self._cancel(message)
@@ -99,13 +104,21 @@ class SimulatedCustodian:
 
     def _take(self, message: SettlementInstruction) -> None:
         self._known.add(message.tx_id)
-        self._held[message.tx_id] = Held(instruction=message, parts=self._plan(message))
+        parts = [] if message.hold else self._plan(message)
+        self._held[message.tx_id] = Held(instruction=message, parts=parts, on_hold=message.hold)
         if self._advise:
             self._status(message, StatusKind.PROCESSING, Advice.ACCEPTED, at=message.sent_at)
             self._status(message, StatusKind.MATCHING, Advice.MATCHED, at=message.sent_at)
             if self._fails(message):
                 due = self._due(message)
                 self._status(message, StatusKind.SETTLEMENT, Advice.PENDING, at=due, why="LACK")
+
+    def _release(self, message: SettlementRelease) -> None:
+        """From now on it may settle: in the next run, on its date or late."""
+        held = self._held.get(message.tx_id)
+        if held is not None and held.on_hold:
+            held.on_hold = False
+            held.parts = self._plan(replace(held.instruction, sent_at=message.sent_at))
 
     def _plan(self, message: SettlementInstruction) -> list[Part]:
         """When it will settle, and in which parts."""
@@ -134,6 +147,8 @@ class SimulatedCustodian:
         return happens(self._faults.fail, self._seed, "fail", message.tx_id)
 
     def _settle(self, held: Held, to: datetime) -> None:
+        if held.on_hold:
+            return
         while held.parts and held.parts[0].at <= to:
             self._confirm(held.instruction, held.parts.pop(0))
         if not held.parts:

@@ -138,6 +138,19 @@ class State(Struct, frozen=True, kw_only=True):
             (_signed(o.side, o.qty) for o in self.obligations.values() if o.isin == isin), ZERO
         )
 
+    def covers(self, obligation_id: str) -> bool:
+        """Whether what has settled suffices for a delivery and for those booked before it."""
+        asked = self.obligations.get(obligation_id)
+        if asked is None:
+            return False
+        needed = ZERO
+        for key, o in self.obligations.items():  # in the order of booking
+            if o.isin == asked.isin and o.side is Side.SELL:
+                needed += o.qty
+            if key == obligation_id:
+                break
+        return self.settled_qty(asked.isin) >= needed
+
     def held_qty(self, isin: str) -> Decimal:
         """Shares held by open sales."""
         return sum((o.held for o in self.orders.values() if o.unit == isin), ZERO)

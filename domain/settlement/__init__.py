@@ -12,6 +12,7 @@ from domain.settlement.commands import (
     RecordSettlementCancel,
     RecordSettlementConfirmation,
     RecordSettlementStatus,
+    ReleaseSettlement,
     SettlementCommand,
 )
 from domain.settlement.decisions import SettlementRefusal, decide
@@ -24,6 +25,7 @@ from domain.settlement.events import (
     SettlementConfirmed,
     SettlementFailing,
     SettlementInstructed,
+    SettlementReleased,
     SettlementStatusAdvised,
     StatusKind,
 )
@@ -42,6 +44,7 @@ __all__ = [
     "RecordSettlementCancel",
     "RecordSettlementConfirmation",
     "RecordSettlementStatus",
+    "ReleaseSettlement",
     "Settlement",
     "SettlementCancelDenied",
     "SettlementCancelRequested",
@@ -50,6 +53,7 @@ __all__ = [
     "SettlementFailing",
     "SettlementInstructed",
     "SettlementRefusal",
+    "SettlementReleased",
     "SettlementStatusAdvised",
     "Status",
     "StatusKind",
@@ -65,6 +69,7 @@ __all__ = [
 CATEGORY = "settlement"
 COMMANDS = (
     InstructSettlement,
+    ReleaseSettlement,
     RecordSettlementStatus,
     RecordSettlementConfirmation,
     MarkFailing,
@@ -73,6 +78,7 @@ COMMANDS = (
 )
 EVENTS = (
     SettlementInstructed,
+    SettlementReleased,
     SettlementStatusAdvised,
     SettlementFailing,
     SettlementConfirmed,
@@ -87,7 +93,8 @@ def key(command: SettlementCommand) -> str:
 
 
 def reads(command: SettlementCommand) -> tuple[str, ...]:
-    return ()
+    """A release looks at the account's own settled stock."""
+    return (f"account-{command.account_id}",) if isinstance(command, ReleaseSettlement) else ()
 
 
 def home(state: Settlement, stream: str) -> str:

@@ -29,6 +29,14 @@ class InstructSettlement(Internal):
     instrument_id: str = ""
     free: bool = False
     replaces: str = ""
+    hold: bool = False  # a delivery: sent early, released when the account's own stock covers it
+
+
+class ReleaseSettlement(Internal):
+    """sese.030: let a held delivery go, once the account's own settled stock covers it."""
+
+    obligation_id: str
+    account_id: str
 
 
 class RecordSettlementStatus(Internal):
@@ -74,6 +82,7 @@ class RecordSettlementCancel(Internal):
 
 SettlementCommand = (
     InstructSettlement
+    | ReleaseSettlement
     | RecordSettlementStatus
     | RecordSettlementConfirmation
     | MarkFailing

@@ -12,6 +12,7 @@ from domain.settlement.commands import (
     RecordSettlementCancel,
     RecordSettlementConfirmation,
     RecordSettlementStatus,
+    ReleaseSettlement,
     SettlementCommand,
 )
 from domain.settlement.events import (
@@ -23,17 +24,21 @@ from domain.settlement.events import (
     SettlementConfirmed,
     SettlementFailing,
     SettlementInstructed,
+    SettlementReleased,
     SettlementStatusAdvised,
 )
 from domain.settlement.state import ZERO, Settlement
 
 
 class SettlementRefusal(Refusal):
+    SETTLEMENT_NOT_COVERED = "settlement_not_covered"
     SETTLEMENT_UNKNOWN = "settlement_unknown"
     SETTLEMENT_UNUSABLE = "settlement_unusable"
 
 
-def decide(command: SettlementCommand, state: Settlement, seen: Seen) -> Decision:
+def decide(  # noqa: PLR0911 - a table of commands
+    command: SettlementCommand, state: Settlement, seen: Seen
+) -> Decision:
     """Follow the instruction: intents where it is open, reports whatever we believed."""
     if isinstance(command, InstructSettlement):
         return _instruct(command, state)
@@ -41,6 +46,8 @@ def decide(command: SettlementCommand, state: Settlement, seen: Seen) -> Decisio
         unknown = SettlementRefusal.SETTLEMENT_UNKNOWN
         return refused(unknown, obligation_id=command.obligation_id)
     match command:
+        case ReleaseSettlement():
+            return _release(command, state, seen)
         case RecordSettlementStatus():
             return _advise(command, state)
         case RecordSettlementConfirmation():
@@ -75,8 +82,23 @@ def _instruct(command: InstructSettlement, state: Settlement) -> Decision:
             instrument_id=command.instrument_id,
             free=command.free,
             replaces=command.replaces,
+            on_hold=command.hold,
         ),
     )
+
+
+def _release(command: ReleaseSettlement, state: Settlement, seen: Seen) -> Decision:
+    """One client's delivery is never made with another's stock."""
+    if not state.on_hold or not state.is_open:
+        return ()
+    account = seen.streams[f"account-{command.account_id}"]
+    if not account.covers(command.obligation_id):
+        settled = account.settled_qty(state.isin)
+        return refused(
+            SettlementRefusal.SETTLEMENT_NOT_COVERED, settled=settled, needed=state.rest_qty
+        )
+    ids = {"obligation_id": command.obligation_id, "account_id": state.account_id}
+    return (SettlementReleased(**ids),)
 
 
 def _advise(command: RecordSettlementStatus, state: Settlement) -> Decision:

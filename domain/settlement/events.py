@@ -54,6 +54,14 @@ class SettlementInstructed(Event, tag="settlement.instructed"):
     instrument_id: str = ""
     free: bool = False  # FREE of payment
     replaces: str = ""  # the rejected instruction that this one repairs
+    on_hold: bool = False  # until released (domain.md rule 10)
+
+
+class SettlementReleased(Event, tag="settlement.released"):
+    """sese.030: the account's own settled stock covers the delivery."""
+
+    obligation_id: str
+    account_id: str
 
 
 class SettlementStatusAdvised(Event, tag="settlement.status_advised"):
@@ -114,6 +122,7 @@ class SettlementCancelDenied(Event, tag="settlement.cancel_denied"):
 
 SettlementEvent = (
     SettlementInstructed
+    | SettlementReleased
     | SettlementStatusAdvised
     | SettlementFailing
     | SettlementConfirmed

@@ -1,5 +1,6 @@
 """A settlement instruction: the custodian's statuses side by side, and the one derived from them.
 
+    on_hold (a delivery, whatever the custodian says of it) -released-> what the custodian says
     sent -accepted-> accepted -unmatched-> unmatched -matched-> matched -pending-> pending
     sent -rejected-> rejected* ; matched | pending -close of the settlement date-> failing
     any open -025 with a rest-> part_settled -> pending | failing for the rest
@@ -28,6 +29,7 @@ from domain.settlement.events import (
     SettlementEvent,
     SettlementFailing,
     SettlementInstructed,
+    SettlementReleased,
     SettlementStatusAdvised,
     StatusKind,
 )
@@ -37,6 +39,7 @@ ZERO = Decimal(0)
 
 class Status(StrEnum):
     NONE = ""
+    ON_HOLD = "on_hold"
     SENT = "sent"
     ACCEPTED = "accepted"
     REJECTED = "rejected"
@@ -70,6 +73,7 @@ class Settlement(Struct, frozen=True, kw_only=True):
     failing_reason: str = ""
     cancel_requested: bool = False
     cancelled: bool = False
+    on_hold: bool = False
     confirmation_ids: tuple[str, ...] = ()
 
     @property
@@ -101,6 +105,7 @@ def derived(state: Settlement) -> Status:
         (advised(StatusKind.PROCESSING) == Advice.REJECTED, Status.REJECTED),
         (state.cancel_requested, Status.CANCEL_REQUESTED),
         (state.failing or settling == Advice.FAILING, Status.FAILING),
+        (state.on_hold, Status.ON_HOLD),
         (settling == Advice.PENDING, Status.PENDING),
         (state.settled_qty > 0, Status.PART_SETTLED),
         (matching == Advice.MATCHED, Status.MATCHED),
@@ -110,7 +115,9 @@ def derived(state: Settlement) -> Status:
     return next((status for holds, status in known if holds), Status.SENT)
 
 
-def evolve(state: Settlement, event: SettlementEvent) -> Settlement:
+def evolve(  # noqa: PLR0911 - a table of events
+    state: Settlement, event: SettlementEvent
+) -> Settlement:
     match event:
         case SettlementInstructed():
             return Settlement(
@@ -121,7 +128,10 @@ def evolve(state: Settlement, event: SettlementEvent) -> Settlement:
                 settl_date=event.settl_date,
                 qty=event.qty,
                 amount=event.amount,
+                on_hold=event.on_hold,
             )
+        case SettlementReleased():
+            return replace(state, on_hold=False)
         case SettlementStatusAdvised(status_kind=kind, status=status, reason=reason):
             return replace(
                 state,

@@ -1,6 +1,7 @@
 """The custodian's channel: settlement instructions out, statuses and confirmations in.
 
     settlement.instructed       -> sese.023 ; settlement.cancel_requested -> sese.020
+    settlement.released         -> sese.030
     sese.024 status, sese.025 confirmation, sese.027 answer -> the settlement's reports
 
 A confirmation's business id is the custodian's own reference.
@@ -17,6 +18,7 @@ from adapters.ports import (
     SettlementCancellation,
     SettlementConfirmation,
     SettlementInstruction,
+    SettlementRelease,
     SettlementStatus,
 )
 from domain.envelope import Envelope
@@ -32,12 +34,13 @@ from domain.settlement.events import (
     SettlementCancelRequested,
     SettlementConfirmed,
     SettlementInstructed,
+    SettlementReleased,
     SettlementStatusAdvised,
 )
 from sagas.ports import Deadline, correlation
 from streams.channels.shape import RESEND_FOR, Told, Unknown, conversation
 
-Sent = SettlementInstruction | SettlementCancellation
+Sent = SettlementInstruction | SettlementCancellation | SettlementRelease
 
 
 class Instructed(Struct, frozen=True, kw_only=True):
@@ -50,7 +53,7 @@ class Instructed(Struct, frozen=True, kw_only=True):
 class CustodianChannel:
     """Implements `Channel`."""
 
-    NAME, VERSION = "custodian", 1
+    NAME, VERSION = "custodian", 2
     INITIAL = Instructed()
 
     def __init__(self) -> None:
@@ -65,6 +68,9 @@ class CustodianChannel:
             case SettlementCancelRequested(obligation_id=tx_id):
                 call = SettlementCancellation(tx_id=tx_id, sent_at=at)
                 return replace(state, sent=(*state.sent, call), last_at=at)
+            case SettlementReleased(obligation_id=tx_id):
+                release = SettlementRelease(tx_id=tx_id, sent_at=at)
+                return replace(state, sent=(*state.sent, release), last_at=at)
             case SettlementConfirmed(rest_qty=rest):
                 return replace(state, over=not rest, last_at=at)
             case SettlementCancelled() | SettlementStatusAdvised(status=Advice.REJECTED):
@@ -102,6 +108,7 @@ class CustodianChannel:
 
 _EVENTS = (
     SettlementInstructed,
+    SettlementReleased,
     SettlementCancelRequested,
     SettlementConfirmed,
     SettlementCancelled,
@@ -121,6 +128,7 @@ def _instruction(event: SettlementInstructed, at: datetime) -> SettlementInstruc
         settl_date=event.settl_date,
         country=event.country,
         free=event.free,
+        hold=event.on_hold,
         sent_at=at,
     )
 

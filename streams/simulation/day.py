@@ -61,6 +61,7 @@ class Trading:
     async def run(self, day: date, plans: tuple[Plan, ...], books: Books) -> None:
         """Everything of a day up to, but not including, its controls."""
         self._clock.set(at(day, MORNING))
+        await self._drive.deadlines(at(day, MORNING))
         market = self._history.market(day)
         await self.send(self._intents(plans, market, books))
         await self._drive.drain()

@@ -10,12 +10,18 @@ from domain.account.commands import RecordFailing, SettleObligation
 from domain.account.events import ObligationSettled, TradeBooked, TradeBusted
 from domain.fix import Side
 from domain.saga import DeadlinePassed
-from domain.settlement.commands import CancelSettlement, InstructSettlement, MarkFailing
+from domain.settlement.commands import (
+    CancelSettlement,
+    InstructSettlement,
+    MarkFailing,
+    ReleaseSettlement,
+)
 from domain.settlement.events import (
     SettlementCancelled,
     SettlementConfirmed,
     SettlementFailing,
     SettlementInstructed,
+    SettlementReleased,
 )
 from sagas import settlement
 from tests.unit.saga_scenario import following
@@ -184,6 +190,7 @@ def test_a_bust_after_settlement_is_instructed_the_other_way_round() -> None:
             instrument_id="",
             side=Side.SELL,
             settl_date=date(2024, 3, 8),
+            hold=True,
         )
     )
 
@@ -221,3 +228,41 @@ def test_a_confirmation_on_its_way_when_the_bust_was_booked_is_sent_back_too() -
 def test_a_refused_booking_of_a_trade_that_stands_is_left_as_a_case() -> None:
     story = following(settlement, booked, instructed, confirmed(100, "5000.00", 0))
     story.refused("SettleObligation", "amount_inexact", refused_id="test-1@3#settlement.0").sends()
+
+
+sold = replace(booked, side=Side.SELL)
+held = replace(instructed, side=Side.SELL, on_hold=True)
+release = ReleaseSettlement(obligation_id="T1", account_id="A1")
+NOON = datetime(2024, 3, 6, 12, tzinfo=UTC)
+
+
+def test_a_delivery_is_instructed_on_hold_and_released_at_noon_of_its_date() -> None:
+    story = following(settlement, sold).sends(instruct(side=Side.SELL, hold=True))
+    story.then(held).sends().is_due(NOON, "release")
+    story.time_passes().sends(release)
+    story.then(SettlementReleased(obligation_id="T1", account_id="A1")).sends()
+    story.is_due(CLOSE, "unsettled_at_close")
+
+
+def test_what_is_not_covered_is_asked_again_at_the_next_noon() -> None:
+    story = following(settlement, sold, held).time_passes()
+    story.refused("ReleaseSettlement", "settlement_not_covered")
+    again = settlement.due(story.state)
+    assert again is not None and again.name == "release"
+    assert again.at.time() == NOON.time()
+    story.time_passes().sends(release)
+
+
+def test_a_delivery_that_is_held_at_the_close_fails_by_us_and_is_released_later() -> None:
+    story = following(settlement, sold, held).time_passes()
+    state = replace(story.state, release_at=datetime(2024, 3, 7, 12, tzinfo=UTC))
+    story.state = state
+    story.is_due(CLOSE, "unsettled_at_close").time_passes()
+    (told,) = story.sent
+    assert (told.reason, told.whose) == ("not_covered", "ours")
+    story.is_due(datetime(2024, 3, 7, 12, tzinfo=UTC), "release").time_passes().sends(release)
+
+
+def test_a_busted_sale_waits_for_no_release() -> None:
+    story = following(settlement, sold, held).then(replace(busted(100, 0), side=Side.SELL))
+    story.is_due(None)

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from domain import settlement
+from domain.account.state import Obligation, State
 from domain.fix import Side
+from domain.lots import Lot
 from domain.message import Event, Refused, Seen
 from domain.settlement import (
     CancelSettlement,
@@ -22,6 +24,7 @@ from domain.settlement import (
     RecordSettlementCancel,
     RecordSettlementConfirmation,
     RecordSettlementStatus,
+    ReleaseSettlement,
     SettlementCancelDenied,
     SettlementCancelled,
     SettlementCancelRequested,
@@ -29,6 +32,7 @@ from domain.settlement import (
     SettlementFailing,
     SettlementInstructed,
     SettlementRefusal,
+    SettlementReleased,
     SettlementStatusAdvised,
     StatusKind,
 )
@@ -271,6 +275,7 @@ def test_a_partial_settlement_leaves_the_cancel_of_the_rest_pending() -> None:
 def test_one_event_a_kind_survives_storage() -> None:
     events = (
         INSTRUCTED,
+        SettlementReleased(**IDS),
         advised("matching", "matched"),
         FAILING,
         confirmed(24, 16, partial=Partial.PAIN),
@@ -343,3 +348,61 @@ TestTheCustodianSaysAnything = TheCustodianSaysAnything.TestCase
 TestTheCustodianSaysAnything.settings = settings(
     max_examples=60, stateful_step_count=30, deadline=None
 )
+
+
+HELD = SettlementInstructed(**FACTS | {"on_hold": True})
+RELEASE = ReleaseSettlement(obligation_id="T2", account_id="A1")
+
+
+def owning(settled: str, *sales: tuple[str, str]) -> Seen:
+    """An account with `settled` shares lying at the custodian, and open sales by obligation."""
+    open_sales = {
+        key: Obligation(
+            isin=FACTS["isin"],
+            side=Side.SELL,
+            qty=Decimal(qty),
+            amount=Decimal(1),
+            currency="USD",
+            settl_date=None,
+        )
+        for key, qty in sales
+    }
+    left = Decimal(settled) - sum(o.qty for o in open_sales.values())
+    lot = Lot(
+        lot_id="L1", qty=left, cost=Decimal(1), cost_base=Decimal(1), acquired_on=date(2024, 1, 2)
+    )
+    state = State(status="open", lots={FACTS["isin"]: (lot,)}, obligations=open_sales)
+    return Seen(streams={"account-A1": state})
+
+
+def test_a_held_delivery_goes_when_the_accounts_own_settled_stock_covers_it() -> None:
+    covered = given(settlement, HELD).when(RELEASE, seen=owning("40", ("T2", "40")))
+    covered.then(SettlementReleased(**IDS))
+
+
+def test_one_clients_delivery_never_takes_anothers_stock() -> None:
+    short = given(settlement, HELD).when(RELEASE, seen=owning("39", ("T2", "40")))
+    short.refused(SettlementRefusal.SETTLEMENT_NOT_COVERED, settled="39", needed="40")
+
+
+def test_an_earlier_sale_is_covered_first() -> None:
+    both = owning("60", ("T1", "30"), ("T2", "40"))
+    given(settlement, HELD).when(RELEASE, seen=both).refused(
+        SettlementRefusal.SETTLEMENT_NOT_COVERED
+    )
+    both = owning("60", ("T2", "40"), ("T3", "30"))
+    given(settlement, HELD).when(RELEASE, seen=both).then(SettlementReleased(**IDS))
+
+
+def test_a_release_happens_once_and_only_to_what_is_held() -> None:
+    covered = owning("40", ("T2", "40"))
+    given(settlement, HELD, SettlementReleased(**IDS)).when(RELEASE, seen=covered).then()
+    given(settlement, INSTRUCTED).when(RELEASE, seen=covered).then()
+    given(settlement, HELD, CANCELLED).when(RELEASE, seen=covered).then()
+
+
+def test_a_held_delivery_shows_so_whatever_the_custodian_says_of_it() -> None:
+    matched = given(settlement, HELD, advised("matching", "matched"))
+    assert matched.state.status == "on_hold"
+    released = given(settlement, HELD, advised("matching", "matched"), SettlementReleased(**IDS))
+    assert released.state.status == "matched"
