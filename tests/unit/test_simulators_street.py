@@ -13,6 +13,7 @@ from adapters.ports import (
     SettlementCancellation,
     SettlementConfirmation,
     SettlementInstruction,
+    SettlementRelease,
     SettlementStatus,
 )
 from adapters.simulators.bank import SimulatedBank
@@ -89,6 +90,24 @@ def test_an_instruction_settles_whole_on_its_date() -> None:
 def test_what_is_instructed_after_its_date_settles_at_once() -> None:
     (told,) = custody(instruction(sent_at=moment(FRIDAY, 9)))
     assert (told.at, told.effective_date) == (moment(FRIDAY, 9), FRIDAY)
+
+
+def released(day: date, hour: int = 12) -> SettlementRelease:
+    return SettlementRelease(tx_id="T1", sent_at=moment(day, hour))
+
+
+def test_a_held_delivery_settles_only_after_its_release() -> None:
+    held = instruction(side=Side.SELL, hold=True)
+    assert custody(held) == []
+    (on_time,) = custody(held, released(WEDNESDAY))
+    assert on_time.effective_date == WEDNESDAY
+    (late,) = custody(held, released(FRIDAY))
+    assert (late.effective_date, late.qty) == (FRIDAY, Decimal(101))
+
+
+def test_a_release_told_twice_settles_once() -> None:
+    held = instruction(side=Side.SELL, hold=True)
+    assert len(custody(held, released(WEDNESDAY), released(WEDNESDAY, 13))) == 1
 
 
 def test_what_fails_settles_some_business_days_later() -> None:
