@@ -5,6 +5,7 @@ one batch, so a lone caller waits for one commit and a thousand share one.
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Sequence
 
@@ -15,6 +16,8 @@ from commands.ports import Request
 BATCH_MAX = 1_000
 PENDING_MAX = 10_000
 SNAPSHOTS_MAX = 200
+
+_log = logging.getLogger(__name__)
 
 
 class Overloaded(Exception):
@@ -31,6 +34,7 @@ class Dispatcher:
         self._wake = asyncio.Event()
         self._closing = False
         self._task: asyncio.Task[None] | None = None
+        self.trouble = ""  # why the last batch could not be carried out
         self.batches = 0
         self.commands = 0
 
@@ -92,6 +96,7 @@ class Dispatcher:
         try:
             outcomes = await self.handler.handle([r for r, _ in waiting])
         except Unavailable as e:
+            self._trouble(str(e))
             _fail(waiting, e)
             return
         except Exception as e:
@@ -100,9 +105,16 @@ class Dispatcher:
             else:
                 await self._one_by_one(waiting)
             return
+        self._trouble("")
         for (_, future), outcome in zip(waiting, outcomes, strict=True):
             if not future.done():
                 future.set_result(outcome)
+
+    def _trouble(self, why: str) -> None:
+        """Say once what callers are turned away for, and when it is over."""
+        if why != self.trouble:
+            _log.warning("commands: %s", why or "the event log takes them again")
+        self.trouble = why
 
     async def _one_by_one(self, waiting: list[_Waiting]) -> None:
         """One poisoned stream must not fail its neighbours; message ids make this safe."""

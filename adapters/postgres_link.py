@@ -87,16 +87,18 @@ def is_lost(error: psycopg.Error) -> bool:
 
 def unavailable(error: Exception) -> Unavailable:
     """One line for people, whatever the server had to say."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    said = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+    text = " ".join((said or str(error)).split()) or type(error).__name__
     match error:
         case errors.DiskFull():
-            return Unavailable(f"the event log's disk is full: {text}")
+            summary = "the event log's disk is full"
         case errors.ReadOnlySqlTransaction():
-            return Unavailable(f"the event log's database is read-only: {text}")
+            summary = "the event log's database is read-only"
         case psycopg.Error() if not is_lost(error):
-            return Unavailable(f"the event log's database refused: {text}")
+            summary = "the event log's database refused"
         case _:
-            return Unavailable(f"the event log's database cannot be reached: {text}")
+            summary = "the event log's database cannot be reached"
+    return Unavailable(f"{summary}: {text}", summary=summary)
 
 
 @contextmanager

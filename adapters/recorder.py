@@ -82,7 +82,14 @@ class StreamRead(NamedTuple):
 
 
 class Unavailable(Exception):
-    """The store cannot be reached or cannot write (connection lost, disk full); try later."""
+    """The store cannot be reached or cannot write (connection lost, disk full); try later.
+
+    The text is for operators; `summary` is what anybody may be told.
+    """
+
+    def __init__(self, text: str, *, summary: str = "the log cannot be reached") -> None:
+        super().__init__(text)
+        self.summary = summary
 
 
 class Recorder(Protocol):

@@ -128,7 +128,7 @@ class CommandDoor:
         except Overloaded as error:
             raise problems.unavailable("overloaded", str(error)) from error
         except Unavailable as error:
-            raise problems.unavailable("store_unavailable", "the log cannot be reached") from error
+            raise problems.unavailable("store_unavailable", error.summary) from error
         except Unreadable as error:
             raise Problem(500, "log_unreadable", str(error)) from error
         except Exception as error:  # one command's bug must not answer for its neighbours
