@@ -74,11 +74,15 @@ async def crash_everywhere(
     async for share in sweep:
         found.append(share)
         seen(sum(f.points for f in found), len(numbers))
+    return _answer(whole, found) | {"wall_s": round(time.monotonic() - started, 2)}
+
+
+def _answer(whole: Life, found: Sequence[Found]) -> dict[str, Any]:
     off = [d for share in found for d in share.differences]
     return {
         "appends": sum(w.appends for w in whole.journal),
         "writes": len(whole.journal),
-        "points": len(numbers),
+        "points": sum(share.points for share in found),
         "crashes": sum(share.crashes for share in found),
         "equal": not off,
         "same_root": sum(share.same_root for share in found),
@@ -87,7 +91,6 @@ async def crash_everywhere(
         **whole.counts,
         "trial_balance": {u: f"{a:f}" for u, a in sorted(whole.figures.trial_balance.items())},
         "nav": whole.figures.nav,
-        "wall_s": round(time.monotonic() - started, 2),
     }
 
 
