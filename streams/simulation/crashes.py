@@ -32,7 +32,7 @@ from streams.simulation.killed import (
 )
 from streams.simulation.run import Spec
 
-CHAIN_EVERY = 5  # of the crash points, one whose resumed run is killed twice more
+CHAIN_EVERY = 10  # of the crash points, one whose resumed run is killed twice more
 SHARE = 12  # crash points that a worker takes at a time
 SHOWN_MAX = 20  # differences in the answer
 
