@@ -140,7 +140,7 @@ async def _people(told: Told) -> None:
         c.RejectKyc(client_id="C2", officer="olga", reason="register extract missing"),
         c.SubmitKyc(client_id="C2", documents=(w.PASSPORT,)),
         w.approved("C2", RiskRating.HIGH, date(2025, 2, 28), senior=True),
-        c.OnboardClient(client_id="C3", kind=Kind.INDIVIDUAL, legal_name="Eve", country="US"),
+        c.OnboardClient(client_id="C3", kind=Kind.INDIVIDUAL, legal_name="Eve", country="CA"),
         c.SubmitKyc(client_id="C3", documents=(w.PASSPORT,)),
         w.approved("C3", RiskRating.MEDIUM, date(2024, 3, 12)),
     )

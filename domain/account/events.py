@@ -38,6 +38,7 @@ class AccountOpened(Event, tag="account.opened"):
     lot_method: str
     account_type: str = "cash"
     owners: tuple[Owner, ...] = ()
+    us_taxable: bool = False  # average cost is not for single stocks of US taxpayers
 
 
 class PersonAuthorised(Event, tag="account.person_authorised"):

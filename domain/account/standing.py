@@ -4,8 +4,8 @@
     open | closing_only | dormant -Block-> blocked -Unblock-> what it was
     open | closing_only | dormant | closing, empty -Close-> closed*
 
-Average cost is allowed for any account: whether a holding is a US-taxable single stock depends on
-the client's tax residence and the instrument, and neither is known here (domain.md rule 4).
+Average cost may be any account's method: it is orders in single stocks that are refused where the
+account is US-taxable (domain rule 4), since funds may be averaged.
 """
 
 from collections.abc import Iterator
@@ -61,6 +61,7 @@ def open_account(command: OpenAccount, state: State, seen: Seen) -> Decision:
             lot_method=command.lot_method,
             account_type=command.account_type,
             owners=command.owners,
+            us_taxable=_us_taxable(command, seen),
         ),
     )
 
@@ -73,6 +74,12 @@ def _client(command: OpenAccount, seen: Seen) -> Refused | None:
     if status not in MAY_OPEN:
         return refused(R.CLIENT_NOT_APPROVED, status=status)
     return None
+
+
+def _us_taxable(command: OpenAccount, seen: Seen) -> bool:
+    """A client of the United States, in an account whose gains are taxed as they are made."""
+    client = seen.streams.get(f"client-{command.client_id}")
+    return getattr(client, "country", "") == "US" and command.account_type != "retirement"
 
 
 def _terms(command: OpenAccount) -> Refused | None:
@@ -185,6 +192,7 @@ def opened(state: State, event: AccountOpened) -> State:
         account_type=event.account_type,
         base_currency=event.base_currency,
         lot_method=event.lot_method,
+        us_taxable=event.us_taxable,
         owners=event.owners,
     )
 

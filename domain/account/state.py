@@ -107,6 +107,7 @@ class State(Struct, frozen=True, kw_only=True):
     account_type: str = ""
     base_currency: str = ""
     lot_method: str = ""
+    us_taxable: bool = False
     owners: tuple[Owner, ...] = ()
     powers: dict[str, Power] = {}  # by person
     traded: dict[str, Decimal] = {}  # by currency: -C.CASH

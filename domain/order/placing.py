@@ -33,6 +33,8 @@ class AccountSeen(Protocol):
     base_currency: str
     owners: Any  # client ids are `owner.client_id`
     powers: Any  # person id -> Power
+    lot_method: str
+    us_taxable: bool
 
     def sellable(self, isin: str) -> Decimal: ...
 
@@ -43,6 +45,7 @@ class InstrumentSeen(Protocol):
     status: Any  # "" listed halted delisted
     isin: str
     mic: str
+    asset_class: str
     currency: str
     settlement_currency: str
     country: str
@@ -156,6 +159,14 @@ def _short_sale(desk: Desk) -> Refused | None:
     return None
 
 
+def _average_fault(desk: Desk) -> Refused | None:
+    """A US taxpayer's single stocks have lots, never an average cost (funds may)."""
+    averaged = desk.account.us_taxable and desk.account.lot_method == "AVERAGE"
+    if averaged and desk.instrument.asset_class == "equity":
+        return refused(OrderRefusal.AVERAGE_COST_NOT_PERMITTED, lot_method="AVERAGE")
+    return None
+
+
 def _qty_fault(desk: Desk) -> Refused | None:
     return qty_fault(desk.order.qty, desk.instrument.qty_increment)
 
@@ -236,6 +247,7 @@ _FAULTS: tuple[Callable[[Desk], Refused | None], ...] = (
     _account_fault,
     _instrument_fault,
     _short_sale,
+    _average_fault,
     _qty_fault,
     _limit_fault,
     _stop_fault,

@@ -25,6 +25,7 @@ class OrderRefusal(Refusal):
     EXPIRE_AT_MISSING = "expire_at_missing"
     EXPIRE_AT_PAST = "expire_at_past"
     PRICE_UNKNOWN = "price_unknown"
+    AVERAGE_COST_NOT_PERMITTED = "average_cost_not_permitted"
     SHORT_SALE_NOT_PERMITTED = "short_sale_not_permitted"
     POWER_MISSING = "power_missing"
     CANCEL_PENDING = "cancel_pending"

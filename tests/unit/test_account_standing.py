@@ -215,3 +215,17 @@ def test_the_decider_names_its_streams() -> None:
     assert account.reads(fill("T1", "1", "1")) == ("fx-ecb",)
     assert account.reads(CLOSE) == ()
     assert account.home(account.INITIAL, "account-A1") == A1
+
+
+@pytest.mark.parametrize(
+    ("country", "kind", "taxable"),
+    [("US", "cash", True), ("US", "retirement", False), ("DE", "cash", False)],
+)
+def test_an_account_remembers_whether_its_gains_are_taxed_in_the_us(
+    country: str, kind: str, taxable: bool
+) -> None:
+    client = SimpleNamespace(status="approved", country=country)
+    command = c.OpenAccount(account_id="A9", client_id="K1", base_currency="USD", account_type=kind)
+    story = given(account).when(command, seen=at(**{"client-K1": client}))
+    assert story.decision[0].us_taxable is taxable
+    assert account.evolve(account.INITIAL, story.decision[0]).us_taxable is taxable

@@ -16,7 +16,7 @@ from domain.instrument.events import (
     InstrumentHalted,
     PriceType,
 )
-from domain.message import Seen
+from domain.message import Refused, Seen
 from domain.order import OrderRefusal as R
 from domain.order.commands import PlaceOrder
 from domain.order.events import OrderPlaced
@@ -270,6 +270,17 @@ def test_short_sales_are_refused_explicitly() -> None:
 def test_selling_more_than_is_owned_and_free_is_a_short_sale() -> None:
     sale = place(side=Side.SELL, qty=D(101))
     refused(sale, desk(account=owning(100)), R.SHORT_SALE_NOT_PERMITTED, sellable="100", qty="101")
+
+
+def test_a_us_taxpayers_single_stocks_are_never_averaged() -> None:
+    averaging = replace(owning(100), lot_method="AVERAGE", us_taxable=True)
+    for side in (Side.BUY, Side.SELL):
+        refused(place(side=side), desk(account=averaging), R.AVERAGE_COST_NOT_PERMITTED)
+    for allowed in (
+        replace(averaging, us_taxable=False),
+        replace(averaging, lot_method="FIFO"),
+    ):
+        assert not isinstance(order.decide(place(), order.INITIAL, desk(account=allowed)), Refused)
 
 
 class TestPowers:
