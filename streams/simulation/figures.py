@@ -11,7 +11,9 @@ Compared, all exactly:
 
 Not compared, because a restart may change them without anybody owning more or less: positions in
 the log and what is computed at one (the controls' positions), when a repeat was recorded, what a
-counterparty told twice, statuses that only inform, and the streams of sagas and gateways.
+counterparty told twice, statuses that only inform, and the streams of sagas and gateways. In what
+order things of one moment stand in the log may change where an append was torn; whole appends
+leave the same log, event for event, and the crash mode counts how many did (`same_root`).
 """
 
 from collections.abc import Mapping
