@@ -2,7 +2,18 @@
 
 from typing import Any
 
-from domain import account, checkpoint, client, fx, house, instrument, order, price, saga, settlement
+from domain import (
+    account,
+    checkpoint,
+    client,
+    fx,
+    house,
+    instrument,
+    order,
+    price,
+    saga,
+    settlement,
+)
 from domain.message import Command, Event
 
 AGGREGATES: tuple[Any, ...] = (

@@ -29,6 +29,7 @@ from streams.gateways import Counterparty, Gateway
 from streams.sagas import Send
 from streams.street import Booking, Street
 
+
 class Faults(NamedTuple):
     venue: VenueFaults
     custodian: CustodianFaults

@@ -77,9 +77,7 @@ def test_personal_data_is_nowhere_in_the_stored_bytes(codec: Codec) -> None:
     assert codec.decode(name, schema, payload) == onboarded()
 
 
-def test_without_its_key_personal_data_reads_as_erased(
-    codec: Codec, keys: MemoryKeyStore
-) -> None:
+def test_without_its_key_personal_data_reads_as_erased(codec: Codec, keys: MemoryKeyStore) -> None:
     name, schema, payload = codec.encode(onboarded(), label="x")
     keys.destroy("c1")
     read = codec.decode(name, schema, payload)
@@ -90,9 +88,7 @@ def test_without_its_key_personal_data_reads_as_erased(
         codec.encode(onboarded(), label="y")
 
 
-def test_sealed_bytes_cannot_be_moved_to_another_client(
-    codec: Codec, keys: MemoryKeyStore
-) -> None:
+def test_sealed_bytes_cannot_be_moved_to_another_client(codec: Codec, keys: MemoryKeyStore) -> None:
     name, schema, payload = codec.encode(onboarded(), label="x")
     keys.data_key("c2")
     moved = payload.replace(b'"c1"', b'"c2"')
