@@ -80,6 +80,7 @@ async def verify(log: RecorderLog, verifier: Verifier | None = None) -> dict[str
             heads[stored.stream] = (stored.version, stored.hash)
             committed = stored.committed_at
         position = page[-1].position
+    faults += await _end_missing(log, position)
     faults += [_checkpoint_fault(f) for f in audit.finish()[: FAULTS_MAX - len(faults)]]
     return {
         "events": events,
@@ -91,6 +92,15 @@ async def verify(log: RecorderLog, verifier: Verifier | None = None) -> dict[str
         "ok": not faults,
         "faults": faults,
     }
+
+
+async def _end_missing(log: RecorderLog, position: int) -> list[dict[str, Any]]:
+    """Whether the store counted further than there are events, and nobody is appending just now."""
+    head, _ = await log.recorder.last()
+    if head <= position or await log.recorder.after(position, limit=1):
+        return []
+    fault = f"its last event is at {position}: what followed is missing"
+    return [{"stream": "log", "version": head, "position": head, "fault": fault}]
 
 
 async def _checkpoints(log: RecorderLog) -> list[Placed]:

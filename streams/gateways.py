@@ -148,8 +148,9 @@ class Gateway:
                 if not moved:
                     await asyncio.sleep(POLL_S)
             except Exception as e:
-                self.fault = f"{type(e).__name__}: {e}"
-                _log.warning("gateway %s: %s: %s", self._channel.NAME, type(e).__name__, e)
+                if (fault := f"{type(e).__name__}: {e}") != self.fault:
+                    _log.warning("gateway %s: %s", self._channel.NAME, fault)
+                self.fault = fault
                 self._position = None
                 await asyncio.sleep(RETRY_S)
 

@@ -1,15 +1,19 @@
 """A platform driven live: simulated counterparties on the system clock, around the last marks."""
 
+import logging
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 from adapters.simulators.statement import PostgresStatement
 from adapters.wiring import Platform
+from commands.ports import Unreadable
 from projections import marks
 from projections.ports import Change
 from streams.counterparties import live_street
 from streams.drive import Drive
+
+_log = logging.getLogger(__name__)
 
 
 async def live_drive(platform: Platform) -> Drive:
@@ -22,7 +26,10 @@ async def live_drive(platform: Platform) -> Drive:
             p.log, p.saga_store, send, clock=p.clock, statement=statement, marks=prices
         ),
     )
-    await drive.views.catch_up()
+    try:
+        await drive.views.catch_up()
+    except Unreadable as e:  # commands go on; the views stand before it, and health says so
+        _log.error("views stand still: %s", e)
     async with platform.sink.snapshot() as connection:
         async for page in platform.sink.scan(connection, marks):
             known: list[Any] = list(page)

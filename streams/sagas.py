@@ -25,6 +25,7 @@ from sagas.runner import advance, command, commands_of, keys
 PAGE_MAX = 1_000
 BATCH_MAX = 1_000
 RETRY_S = 1.0
+STUCK_RETRY_S = 5.0
 _log = logging.getLogger(__name__)
 
 Send = Callable[[Sequence[Request]], Awaitable[Sequence[Outcome]]]
@@ -50,7 +51,9 @@ class SagaRunner:
         self._caught_up = False
         self._owes = True  # may the outbox hold anything? only our own steps fill it
         self.fault = ""  # why nothing moves, as `run` last saw it
-        self.stuck: dict[str, str] = {}  # message id -> why it cannot be sent until a restart
+        self.stuck: dict[str, str] = {}  # message id -> why it could not be sent
+        self._held: set[str] = set()  # of those: not to be tried now
+        self._again_at = 0.0
 
     @property
     def position(self) -> int:
@@ -119,13 +122,15 @@ class SagaRunner:
         """Drain again and again until `stop`; `idle(position)` waits for the log to move on."""
         while not stop.is_set():
             try:
+                self._try_again()
                 await self.drain()
                 self.fault = ""
                 await idle(self.position)
             except Exception as e:
-                self.fault = f"{type(e).__name__}: {e}"
                 level = logging.INFO if isinstance(e, Expelled) else logging.WARNING
-                _log.log(level, "sagas at %s: %s: %s", self.position, type(e).__name__, e)
+                if (fault := f"{type(e).__name__}: {e}") != self.fault:
+                    _log.log(level, "sagas at %s: %s", self.position, fault)
+                self.fault = fault
                 await asyncio.sleep(RETRY_S)
 
     async def rebuild(self) -> int:
@@ -144,8 +149,15 @@ class SagaRunner:
         self._caught_up, self._owes = False, True
 
     async def _batch(self) -> list[Owed]:
-        owed = await self._store.owed(limit=BATCH_MAX + len(self.stuck))
-        return [o for o in owed if o.message_id not in self.stuck][:BATCH_MAX]
+        owed = await self._store.owed(limit=BATCH_MAX + len(self._held))
+        return [o for o in owed if o.message_id not in self._held][:BATCH_MAX]
+
+    def _try_again(self) -> None:
+        """Now and then what was stuck is sent once more: its stream may have been mended."""
+        now = asyncio.get_running_loop().time()
+        if self._held and now >= self._again_at:
+            self._held.clear()
+            self._owes, self._again_at = True, now + STUCK_RETRY_S
 
     async def _deliver(self, batch: Sequence[Owed]) -> list[str]:
         """Send a batch; record the refusals; return the message ids that are answered."""
@@ -159,6 +171,8 @@ class SagaRunner:
     async def _outcomes(self, batch: Sequence[Owed]) -> Sequence[Outcome | None]:
         """One outcome each; None for what cannot be sent because its stream is unreadable."""
         requests = [request(o, self._commands) for o in batch]
+        if any(o.message_id in self.stuck for o in batch):
+            return [await self._alone(r) for r in requests]
         try:
             return await self._send(requests)
         except Unreadable:
@@ -166,11 +180,15 @@ class SagaRunner:
 
     async def _alone(self, one: Request) -> Outcome | None:
         try:
-            return (await self._send([one]))[0]
+            outcome = (await self._send([one]))[0]
         except Unreadable as e:
+            if self.stuck.get(one.message_id) != str(e):
+                _log.error("cannot send %s: %s", one.message_id, e)
             self.stuck[one.message_id] = str(e)
-            _log.error("cannot send %s: %s", one.message_id, e)
+            self._held.add(one.message_id)
             return None
+        self.stuck.pop(one.message_id, None)
+        return outcome
 
 
 def request(owed: Owed, known: Mapping[str, type[Command]]) -> Request:

@@ -37,7 +37,8 @@ async def _tail(args: argparse.Namespace) -> None:
         if args.stream:
             found = await p.recorder.select(args.stream)
             chosen = [s for s in found if s.position > (args.after or 0)]
-            for stored in chosen[-args.n :] if args.after is None else chosen[: args.n]:
+            first = max(len(chosen) - args.n, 0) if args.after is None else 0
+            for stored in chosen[first : first + args.n]:
                 _print(p.log, stored, args)
             return
         at, left = args.after, args.n

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from adapters.embedded_postgres import EmbeddedPostgres
+from tests.contract.processes import SIMULATE, Simulated, folder, tidemark
 
 _numbers = itertools.count(1)
 
@@ -37,3 +38,12 @@ def database_url(postgres_url: str) -> Iterator[str]:
     yield urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+def simulated() -> Iterator[Simulated]:
+    """A small simulated history, made once; copy it (`processes.copied`) to change it."""
+    with folder() as made:
+        ran = tidemark("simulate", *SIMULATE, "--json", data_dir=made / "d")
+        assert ran.code == 0, ran.err
+        yield Simulated(made / "d", ran.json)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import psycopg
@@ -57,6 +57,13 @@ def tidemark(
         text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
     return Ran(done)
+
+
+class Simulated(NamedTuple):
+    """A data directory that `tidemark simulate` has made, and what it said at the end."""
+
+    data_dir: Path
+    answer: dict[str, Any]
 
 
 class Served:

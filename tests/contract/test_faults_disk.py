@@ -1,4 +1,4 @@
-"""The disk is full: one clear error, everything acknowledged is there, and it goes on afterwards."""
+"""The disk is full: one clear error, everything acknowledged is there, and on it goes after."""
 
 import os
 import subprocess
