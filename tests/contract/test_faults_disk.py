@@ -1,4 +1,4 @@
-"""The disk is full: one clear error, everything acknowledged is there, and on it goes after."""
+"""The disk is full: one clear error, all acknowledged is there, and it goes on afterwards."""
 
 import os
 import subprocess
