@@ -19,7 +19,17 @@ import msgspec
 from adapters.codec import Codec, UnknownEvent, plain_json
 from adapters.domain_hash import DOMAIN_HASH
 from adapters.log_tail import LogTail
-from adapters.recorder import Known, Recorder, Sealed, SnapshotRow, Stored, Write, Written
+from adapters.recorder import (
+    Known,
+    Recorder,
+    Sealed,
+    SnapshotRow,
+    Stored,
+    StreamRead,
+    Write,
+    Written,
+)
+from adapters.unpacking import unpack
 from commands.ports import (
     EMPTY,
     Appended,
@@ -48,6 +58,7 @@ class _Frame(msgspec.Struct):
 _frame_decoder = msgspec.json.Decoder(_Frame)
 _states = {name: msgspec.msgpack.Decoder(type(d.INITIAL)) for name, d in CATEGORIES.items()}
 _encode_state = msgspec.msgpack.Encoder().encode
+_NOTHING = Loaded(EMPTY, None, ())
 
 
 def chain(previous: bytes, payload: bytes, metadata: bytes) -> bytes:
@@ -84,13 +95,19 @@ class RecorderLog:
         out: dict[str, Loaded] = {}
         for stream in streams:
             read = found.get(stream)
-            snap = self._open_snapshot(read.snapshot) if read and read.snapshot else None
-            events = [self.open(s) for s in read.events] if read else []
-            head = snap[0] if snap else EMPTY
-            if events:
-                head = Head(events[-1].version, events[-1].hash)
-            out[stream] = Loaded(head, snap[1] if snap else None, events)
+            out[stream] = await self._loaded(stream, read) if read else _NOTHING
         return out
+
+    async def _loaded(self, stream: str, read: StreamRead) -> Loaded:
+        snapshot = read.snapshot and self._open_snapshot(read.snapshot)
+        try:
+            events = unpack(state_category(stream), read.states, self._codec)
+        except (UnknownEvent, msgspec.MsgspecError, KeyError, ValueError):
+            after = read.snapshot.version if read.snapshot else 0
+            limit = read.version - after
+            found = await self.select(stream, after_version=after, limit=limit)  # says which
+            events = [e.event for e in found]
+        return Loaded(Head(read.version, read.hash.hex()), snapshot, events)
 
     async def append(
         self, batch: Sequence[Proposal], /, *, now: datetime
@@ -207,9 +224,8 @@ class RecorderLog:
             hash=stored.hash.hex(),
         )
 
-    def _open_snapshot(self, row: SnapshotRow) -> tuple[Head, Any]:
-        state = _states[state_category(row.stream)].decode(row.state)
-        return Head(row.version, row.hash.hex()), state
+    def _open_snapshot(self, row: SnapshotRow) -> Any:
+        return _states[state_category(row.stream)].decode(row.state)
 
     def _request_hash(self, request: Request) -> bytes:
         at = request.effective_at.isoformat() if request.effective_at else ""

@@ -62,8 +62,10 @@ class MemoryRecorder:
         for stream in streams:
             snapshot = self._snapshots.get((stream, domain_hash))
             events = await self.select(stream, after_version=snapshot.version if snapshot else 0)
-            if snapshot or events:
-                found[stream] = StreamRead(snapshot, events)
+            head = events[-1] if events else snapshot
+            if head is not None:
+                states = b"[%b]" % b",".join([e.state for e in events])
+                found[stream] = StreamRead(snapshot, head.version, head.hash, states)
         return found
 
     async def after(

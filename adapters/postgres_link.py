@@ -28,10 +28,11 @@ CONNECT_S = 5
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 # Every query here goes by an index. The planner must not fall for a sequential scan because a
-# table was small, or empty, when the statement was prepared.
+# table was small, or empty, when the statement was prepared; nor collect a stream's rows into a
+# bitmap and sort them, when the index has them in order.
 SETTINGS = (
     "-c timezone=UTC -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
-    " -c jit=off -c default_transaction_isolation=read\\ committed"
+    " -c random_page_cost=1 -c jit=off -c default_transaction_isolation=read\\ committed"
     " -c idle_in_transaction_session_timeout=10s"
 )
 _MARK = "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = 'log'"

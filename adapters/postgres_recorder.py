@@ -7,6 +7,8 @@ of their own and never queue behind them; waiting has a listening connection (po
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from psycopg import AsyncConnection, Error
@@ -27,6 +29,8 @@ PRUNE_MAX = 50_000  # messages forgotten in one transaction
 POSITION_MAX = 2**63 - 1
 VERSION_MAX = 2**31 - 1
 
+_nth, _version = itemgetter(0), itemgetter(1)
+
 AFTER = """
     select position, stream, version, name, state, hash, committed_at from log.events
     where position > %s and position <= %s order by position limit %s
@@ -36,16 +40,16 @@ SELECT = """
     where stream = %s and version > %s order by version limit %s
 """
 READ = """
-    with kept as materialized (
-        select s.stream, s.version, s.hash, s.state
-        from unnest(%s) as asked(stream) join log.snapshots s
-        on s.stream = asked.stream and s.domain_hash = %s)
-    select null::bigint, stream, version, null, state, hash, null::timestamptz from kept
+    select -asked.nth, s.version, s.hash, s.state
+    from unnest(%s) with ordinality as asked(stream, nth) join log.snapshots s
+        on s.stream = asked.stream and s.domain_hash = %s
     union all
-    select e.* from unnest(%s) as asked(stream) cross join lateral (
-        select position, stream, version, name, state, hash, committed_at from log.events
-        where events.stream = asked.stream and events.version > coalesce(
-            (select kept.version from kept where kept.stream = asked.stream), 0)
+    select asked.nth, e.* from unnest(%s) with ordinality as asked(stream, nth)
+    cross join lateral (
+        select version, hash, state from log.events
+        where events.stream = asked.stream and events.version > coalesce((
+            select s.version from log.snapshots s
+            where s.stream = asked.stream and s.domain_hash = %s), 0)
         order by version) as e
 """
 PRUNE = """
@@ -106,19 +110,19 @@ class PostgresRecorder:
     async def read(
         self, streams: Sequence[str], /, *, domain_hash: str = ""
     ) -> Mapping[str, StreamRead]:
-        wanted = Texts.of(list(dict.fromkeys(streams)))
-        snapshots: dict[str, SnapshotRow] = {}
-        events: dict[str, list[Stored]] = {}
-        for row in await self._rows(READ, wanted, domain_hash, wanted):
-            if row[0] is None:
-                snapshots[row[1]] = SnapshotRow(row[1], row[2], row[5], domain_hash, row[4])
-            else:
-                events.setdefault(row[1], []).append(Stored._make(row))
+        unique = list(dict.fromkeys(streams))
+        wanted = Texts.of(unique)
+        rows = await self._rows(READ, wanted, domain_hash, wanted, domain_hash)
+        rows.sort(key=_version)  # they come in order, but no SQL promises it
+        rows.sort(key=_nth)
+        of_stream = {nth: list(found) for nth, found in groupby(rows, _nth)}
         found: dict[str, StreamRead] = {}
-        for stream in snapshots.keys() | events.keys():
-            rest = sorted(events.get(stream, ()), key=_version)
-            found[stream] = StreamRead(snapshots.get(stream), rest)
-        self._appender.reached({s: r.events[-1].version for s, r in found.items() if r.events})
+        for nth, stream in enumerate(unique, 1):
+            events, kept = of_stream.get(nth), of_stream.get(-nth)
+            snapshot = _snapshot(stream, kept[0], domain_hash) if kept else None
+            if events or snapshot:
+                found[stream] = _stream_read(snapshot, events or [])
+        self._appender.reached({s: r.version for s, r in found.items()})
         return found
 
     async def after(
@@ -221,5 +225,15 @@ async def _configure(connection: AsyncConnection[Row]) -> None:
     postgres_arrays.register(connection)
 
 
-def _version(stored: Stored) -> int:
-    return stored.version
+def _stream_read(snapshot: SnapshotRow | None, events: list[Row]) -> StreamRead:
+    if snapshot and not events:
+        return StreamRead(snapshot, snapshot.version, snapshot.hash, b"[]")
+    states = [row[3] for row in events]
+    states[0] = b"[" + states[0]
+    states[-1] += b"]"
+    return StreamRead(snapshot, events[-1][1], events[-1][2], b",".join(states))
+
+
+def _snapshot(stream: str, row: Row, domain_hash: str) -> SnapshotRow:
+    _, version, hash_, state = row
+    return SnapshotRow(stream, version, hash_, domain_hash, state)

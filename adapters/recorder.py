@@ -77,8 +77,12 @@ class SnapshotRow(NamedTuple):
 
 
 class StreamRead(NamedTuple):
+    """A stream in one piece: what a cold command waits for."""
+
     snapshot: SnapshotRow | None  # the newest one with the asked domain hash
-    events: Sequence[Stored]  # after the snapshot, in version order
+    version: int  # of the newest event
+    hash: bytes
+    states: bytes  # of the events after the snapshot, in version order: one JSON list
 
 
 class Unavailable(Exception):

@@ -14,6 +14,7 @@ from typing import Self
 
 import psycopg
 
+from adapters import collector
 from adapters.checkpoints import Signer
 from adapters.clock import SystemClock
 from adapters.codec import Codec
@@ -117,6 +118,7 @@ async def open_platform(
     except BaseException:
         await platform.close()
         raise
+    collector.settle()
     return platform
 
 

@@ -32,4 +32,4 @@ async def _order_settled(log: EventLog, stream: str, /, *, timeout_s: float) -> 
 async def _status(log: EventLog, stream: str) -> OrdStatus:
     loaded = (await log.load([stream]))[stream]
     state = order.INITIAL if loaded.snapshot is None else loaded.snapshot
-    return ord_status(reduce(order.evolve, (e.event for e in loaded.events), state))
+    return ord_status(reduce(order.evolve, loaded.events, state))

@@ -172,7 +172,7 @@ class Handler:
             decider = self._decider_of(stream)
             state = decider.INITIAL if loaded.snapshot is None else loaded.snapshot
             for e in loaded.events:
-                state = decider.evolve(state, e.event)
+                state = decider.evolve(state, e)
             self.cache[stream] = (state, loaded.head)
             if len(loaded.events) >= SNAPSHOT_EVERY:
                 self._snapshots[stream] = (loaded.head, state)

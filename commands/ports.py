@@ -6,7 +6,6 @@ from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
 
-from domain.envelope import Envelope
 from domain.message import Command, Decision, Event
 
 
@@ -67,7 +66,7 @@ class Loaded(Struct, frozen=True):
 
     head: Head
     snapshot: Any
-    events: Sequence[Envelope]
+    events: Sequence[Event]
 
 
 class EventLog(Protocol):

@@ -7,7 +7,7 @@ from msgspec import Struct
 from domain.message import Event
 
 
-class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Stored beside the payload and under the hash; the position is not part of it."""
 
     stream: str  # "order-<order_id>"
@@ -27,7 +27,7 @@ class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True):
     read: dict[str, int] = {}  # versions of the other streams the decision looked at
 
 
-class Envelope(Struct, frozen=True, kw_only=True):
+class Envelope(Struct, frozen=True, kw_only=True, gc=False):
     position: int  # place in the whole log: strictly increasing, not dense
     committed_at: datetime  # the log's own clock, monotone in position
     meta: Metadata

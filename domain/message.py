@@ -1,5 +1,8 @@
 """What travels: commands ask, events tell, refusals decline. All frozen, all known by name.
 
+Frozen values form no cycles: commands and events are left out of garbage collection (`gc=False`),
+which otherwise walks all that a process holds while its callers wait.
+
 Events carry no clock, stream, version or cause: those are the `Envelope`'s. Dates and times in
 an event are business facts (a trade date, a venue's transact time), never 'now'.
 """
@@ -23,7 +26,9 @@ PersonalText = Annotated[str | Erased, PERSONAL]
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+class Command(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
+):
     """A request by its imperative class name; the message id travels beside it, not in it."""
 
     INTERNAL: ClassVar[bool] = False
@@ -31,7 +36,7 @@ class Command(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omi
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-class Event(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True):
+class Event(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True, gc=False):
     """A fact by its past-tense tag; never edited, never deleted, only upcast."""
 
     VERSION: ClassVar[int] = 1

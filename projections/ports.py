@@ -8,7 +8,7 @@ from msgspec import Struct
 from domain.envelope import Envelope
 
 
-class Row(Struct, frozen=True, kw_only=True):
+class Row(Struct, frozen=True, kw_only=True, gc=False):
     """One row of a view's table: its fields are the columns, `KEY` names the primary key.
 
     Column types follow the annotations: str text, int bigint, Decimal numeric, bool boolean,

@@ -8,13 +8,20 @@ starts again, or a second one with the same key, makes the same statements, and 
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol, cast
 
 from adapters.checkpoints import Signer
 from adapters.merkle import Tree
 from commands.handler import Done
 from commands.ports import Loaded, Request
-from domain.checkpoint import INITIAL, STREAM, Checkpoints, SignCheckpoint, evolve
+from domain.checkpoint import (
+    INITIAL,
+    STREAM,
+    Checkpoints,
+    CheckpointSigned,
+    SignCheckpoint,
+    evolve,
+)
 from domain.house import DayClosed
 from projections.ports import Log
 from streams.sagas import Send
@@ -93,9 +100,8 @@ class CheckpointSigner:
         """The last statement in the log; reading goes on behind what it covers."""
         loaded = (await self._log.load([STREAM]))[STREAM]
         state: Checkpoints = INITIAL if loaded.snapshot is None else loaded.snapshot
-        for arrived in loaded.events:
-            event: Any = arrived.event
-            state = evolve(state, event)
+        for said in loaded.events:
+            state = evolve(state, cast(CheckpointSigned, said))
         self._last, self._tree, self._position = state, Tree(), state.last_position
         return state
 

@@ -54,6 +54,8 @@ def return_deposit(command: ReturnDeposit, state: State, seen: Seen) -> Decision
 
 def deposited(state: State, event: CashDeposited) -> State:
     """Uncollected ones are pruned by the value dates of later ones: nothing here knows today."""
+    if event.available_on is None and not state.uncollected_deposits:
+        return add_cash(state, event.currency, event.amount)
     kept = tuple(d for d in state.uncollected_deposits if d.available_on > event.value_date)
     if event.available_on is not None:
         kept += (

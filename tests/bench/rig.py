@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 import psycopg
 import uvloop
 
+from adapters import collector
 from adapters.clock import SystemClock
 from adapters.codec import Codec
 from adapters.dispatcher import Dispatcher
@@ -87,6 +88,7 @@ class WriteSide:
         self.log = RecorderLog(recorder, self.codec, request_key=self.keys.request_key)
         self.handler = Handler(self.log, DECIDERS, clock=self.clock)
         self.dispatcher = Dispatcher(self.handler)
+        collector.settle()
 
     @classmethod
     async def open(cls, server: Server, *, url: str = "") -> "WriteSide":
