@@ -105,13 +105,15 @@ class Codec:
     ) -> bytes:
         raw = _decode_raw(payload)
         subject = raw[event.SUBJECT]
+        given = [field for field in fields if raw.get(field) is not None]
+        if not given:
+            return _encode(raw)  # and no key is made, or missed, for nothing
         cipher = AESGCM(self._keys.data_key(subject))
-        for field in fields:
-            if raw.get(field) is not None:
-                nonce = self._entropy.draw(_NONCE_BYTES, f"nonce:{label}:{field}")
-                aad = f"{subject}|{name}|{field}".encode()
-                sealed = nonce + cipher.encrypt(nonce, _encode(raw[field]), aad)
-                raw[field] = _SEALED + base64.b64encode(sealed).decode()
+        for field in given:
+            nonce = self._entropy.draw(_NONCE_BYTES, f"nonce:{label}:{field}")
+            aad = f"{subject}|{name}|{field}".encode()
+            sealed = nonce + cipher.encrypt(nonce, _encode(raw[field]), aad)
+            raw[field] = _SEALED + base64.b64encode(sealed).decode()
         return _encode(raw)
 
     def _open(self, raw: dict[str, Any], name: str, seals: Seals) -> None:

@@ -10,10 +10,11 @@ import hmac
 from pathlib import Path
 from typing import Protocol
 
-from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
 from adapters.entropy import Entropy
 from adapters.postgres_steady import Steady, make_schema
+from commands.ports import KeyDestroyed as KeyDestroyed  # noqa: PLC0414 - its callers find it here
 
 _SCHEMA = """
 create schema if not exists keys;
@@ -43,8 +44,8 @@ class KeyStore(Protocol):
         ...
 
 
-class KeyDestroyed(Exception):
-    """The client's personal data was erased for good."""
+class WrongMasterKey(Exception):
+    """The master key file was lost or replaced; the right one is in a backup, or nowhere."""
 
 
 class MemoryKeyStore:
@@ -76,10 +77,14 @@ class PostgresKeyStore:
         self._db = Steady(url, "the clients' keys")
         make_schema(self._db, _SCHEMA, "keys.schema")
         self._keys: dict[str, bytes] = {}
-        for client_id, wrapped in self._db.execute(
-            "select client_id, wrapped from keys.data_keys where not destroyed"
-        ):
-            self._keys[client_id] = aes_key_unwrap(self._master, bytes(wrapped))
+        try:
+            for client_id, wrapped in self._db.execute(
+                "select client_id, wrapped from keys.data_keys where not destroyed"
+            ):
+                self._keys[client_id] = aes_key_unwrap(self._master, bytes(wrapped))
+        except InvalidUnwrap as e:
+            self.close()
+            raise WrongMasterKey(f"{master_file} is not the key of this log's personal data") from e
 
     def data_key(self, client_id: str, /) -> bytes:
         key = self._keys.get(client_id)

@@ -23,7 +23,7 @@ from adapters.dispatcher import Dispatcher
 from adapters.embedded_postgres import EmbeddedPostgres, PostgresFailed
 from adapters.entropy import Entropy, SystemEntropy
 from adapters.event_log import RecorderLog
-from adapters.keystore import PostgresKeyStore
+from adapters.keystore import PostgresKeyStore, WrongMasterKey
 from adapters.ledger_balances import from_postgres
 from adapters.postgres_recorder import PostgresRecorder
 from adapters.postgres_sink import PostgresSink
@@ -168,7 +168,10 @@ async def _open(platform: Platform, *, sole_writer: bool) -> None:
     platform.database_url = views_url
     platform.recorder = await PostgresRecorder.connect(log_url)
     master = settings.data_dir / "keys" / "master.key"
-    platform.keys = PostgresKeyStore(log_url, master, platform.entropy)
+    try:
+        platform.keys = PostgresKeyStore(log_url, master, platform.entropy)
+    except WrongMasterKey as e:
+        raise SettingsError(f"TIDEMARK_DATA_DIR: {e}") from e
     platform.signer = Signer.open(master.parent, platform.entropy)
     codec = Codec(platform.keys, platform.entropy)
     platform.log = RecorderLog(

@@ -23,7 +23,7 @@ from api.models import command_from
 from api.ports import Dispatch, Overloaded, Unavailable
 from api.problems import Problem
 from commands.handler import Declined, Done, Outcome, Raced
-from commands.ports import KeyReused, Request, Unreadable
+from commands.ports import KeyDestroyed, KeyReused, Request, Unreadable
 from domain.catalogue import COMMANDS
 from domain.message import Command
 
@@ -129,6 +129,8 @@ class CommandDoor:
             raise problems.unavailable("overloaded", str(error)) from error
         except Unavailable as error:
             raise problems.unavailable("store_unavailable", error.summary) from error
+        except KeyDestroyed as error:
+            raise Problem(422, "client_erased", "nothing personal may be stored of them") from error
         except Unreadable as error:
             raise Problem(500, "log_unreadable", str(error)) from error
         except Exception as error:  # one command's bug must not answer for its neighbours

@@ -105,6 +105,10 @@ class Unreadable(Exception):
     """The log holds bytes that this build cannot read; reading stops there and says so."""
 
 
+class KeyDestroyed(Exception):
+    """The client's personal data was erased for good: none may be stored any more."""
+
+
 class Decider(Protocol):
     """The shape of an aggregate: the module `domain.order` itself is a Decider."""
 
