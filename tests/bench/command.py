@@ -27,32 +27,38 @@ from tests.bench.rig import (
 )
 
 CALLERS = 64
-ROUNDS, ROUND_S = 3, 3.0
-ACCOUNTS = 24_000  # one command each a round: nothing is asked for twice while it is cached
-PEER_ACCOUNTS = 2_000  # the library caches nothing unless told to
+ROUNDS, ROUND_S = 5, 2.0
+EACH_ROUND = 8_000  # accounts, opened and never used before: one command each
+PEER_ACCOUNTS = 3_000  # the library caches nothing unless told to
 
 
 class Commands:
-    def __init__(self, side: WriteSide, accounts: int) -> None:
-        self._side, self._accounts, self._rounds = side, accounts, 0
+    def __init__(self, side: WriteSide, rounds: int) -> None:
+        self._side, self._accounts, self._rounds = side, rounds * EACH_ROUND, 0
 
     async def open(self) -> None:
         opened = [account(f"A{i}") for i in range(self._accounts)]
         await self._side.seed([*client("C1"), *opened], "open")
 
-    async def measure(self, *, cold: bool = True) -> Run:
+    async def cold(self) -> Run:
+        self._side.handler.cache.clear()
         self._rounds += 1
-        submit, prefix = self._side.dispatcher.submit, f"d{self._rounds}"
-        if cold:
-            self._side.handler.cache.clear()
+        return await self.measure(f"cold{self._rounds}", (self._rounds - 1) * EACH_ROUND)
+
+    async def cached(self) -> Run:
+        """The last cold round's accounts once more."""
+        return await self.measure(f"cached{self._rounds}", (self._rounds - 1) * EACH_ROUND)
+
+    async def measure(self, prefix: str, first: int) -> Run:
+        submit = self._side.dispatcher.submit
 
         async def call(_: int, nth: int) -> None:
-            one = deposit(f"A{nth}", nth)
+            one = deposit(f"A{first + nth}", nth)
             done = await submit(Request(command=one, message_id=f"{prefix}-{nth}", actor="bench"))
             if not isinstance(done, Done):
                 raise RuntimeError(f"command: {done}")
 
-        return await callers(CALLERS, call, seconds=ROUND_S, most=self._accounts)
+        return await callers(CALLERS, call, most=EACH_ROUND)
 
 
 class Peer:
@@ -94,21 +100,21 @@ async def _in_process(server: Server) -> list[Row]:
     plain = Peer(url, CALLERS, {})
     alone = Peer(url, 1, {})
     try:
-        ours = Commands(side, ACCOUNTS)
+        ours = Commands(side, ROUNDS + 1)
         say("opening accounts")
         await ours.open()
         best.open()
         plain.ids = alone.ids = best.ids
-        for warm in (ours, best, plain):
-            await warm.measure()
+        await ours.cold()
+        await best.measure()
         found = await in_turn(
             ROUNDS,
             {
-                "ours": ours.measure,
+                "ours": ours.cold,
                 "default": plain.measure,
                 "one caller": alone.measure,
                 "best": best.measure,
-                "cached": lambda: ours.measure(cold=False),
+                "cached": ours.cached,
             },
             say,
         )
