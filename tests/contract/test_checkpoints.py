@@ -187,7 +187,8 @@ async def test_an_event_taken_out_of_a_recomputed_chain_is_found(
 
 async def test_a_whole_stream_taken_out_is_found(platform: Platform, forger: Forger) -> None:
     forger.execute("delete from log.events where stream = 'fx-ecb'")
-    assert set(told(await platform.verify())) == {f"{STREAM}@{v}" for v in (1, 2, 3)}
+    behind = {"log@27"}  # the stream's last event was the log's: its head says so
+    assert set(told(await platform.verify())) == {f"{STREAM}@{v}" for v in (1, 2, 3)} | behind
 
 
 async def test_an_event_slipped_in_is_found(platform: Platform, forger: Forger) -> None:
@@ -257,6 +258,8 @@ async def test_only_what_no_checkpoint_covers_yet_can_be_rewritten(
 ) -> None:
     """The limit, said aloud: `sealed_to` is how far the proof goes, and the next one moves it."""
     forger.execute("delete from log.events where position > 25")
+    assert told(await platform.verify())  # a forger in a hurry: the log's head knows of more
+    forger.execute("update log.head set position = 25")
     found = await platform.verify()
     assert (found["ok"], found["position"], found["sealed_to"]) == (True, 25, 24)
 
