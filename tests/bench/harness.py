@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+AT_MOST = "itself, at most"
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -54,7 +55,7 @@ def row(
 
 def bound(what: str, value: float, *, unit: str, goal: float | None) -> Row:
     """A figure that is itself the ratio, and at most `goal`."""
-    return Row(what, value, None, "itself", unit, value, goal, at_most=True)
+    return Row(what, value, None, AT_MOST, unit, value, goal, at_most=True)
 
 
 async def in_turn(
@@ -116,7 +117,7 @@ def markdown(reports: Sequence[dict[str, Any]], day: str) -> str:
         "# Benchmarks",
         "",
         f"{day}, commit {reports[0]['commit']}, {reports[0]['machine']}. Medians of the rounds;",
-        "ratios against the peer in the same run, more is better unless marked (at most).",
+        "ratios against the peer in the same run; more is better, except where a goal is a most.",
         "`make bench` writes this page.",
         "",
     ]
@@ -130,7 +131,8 @@ def markdown(reports: Sequence[dict[str, Any]], day: str) -> str:
             peer = "" if r["peer"] is None else f"{r['peer']:g} ({r['peer_name']})"
             met = {True: "yes", False: "**no**", None: ""}[r["met"]]
             ratio = "" if r["ratio"] is None else f"{r['ratio']:g}"
-            goal = "" if r["goal"] is None else f"{r['goal']:g}"
+            bounded = "at most " if r["peer_name"] == AT_MOST else ""
+            goal = "" if r["goal"] is None else f"{bounded}{r['goal']:g}"
             lines.append(
                 f"| {r['what']} | {r['ours']:g} | {peer} | {r['unit']} | {ratio} | {goal} | {met} |"
             )
