@@ -168,6 +168,8 @@ async def trace(log: RecorderLog, asked: str) -> dict[str, Any] | None:
     top = wanted
     while cause := await _at_source(log, top.meta.causation_id):
         top = cause
+    if top.meta.correlation_id:  # a report: what it reports on began the conversation
+        top = await _beginning(log, top)
     conversation = top.meta.correlation_id or top.meta.message_id
     depth, family, position = {top.source: 0}, [top], top.position
     while (page := await log.after(position, limit=PAGE)) and len(family) < TRACE_MAX:
@@ -178,6 +180,17 @@ async def trace(log: RecorderLog, asked: str) -> dict[str, Any] | None:
                 family.append(e)
         position = page[-1].position
     return {"asked": wanted.source, "events": [_step(e, depth[e.source]) for e in family]}
+
+
+async def _beginning(log: RecorderLog, later: Envelope) -> Envelope:
+    """The first event of a conversation, which goes by the message id that began it."""
+    position = 0
+    while page := await log.after(position, limit=PAGE, until=later.position):
+        for e in page:
+            if (e.meta.correlation_id or e.meta.message_id) == later.meta.correlation_id:
+                return e
+        position = page[-1].position
+    return later
 
 
 async def _find(log: RecorderLog, asked: str) -> Envelope | None:

@@ -213,8 +213,8 @@ def _answer(
 
 
 def _said(error: DatabaseError) -> str:
-    """What the engine said, without the transport's words around it."""
-    text = re.sub(r"\s*\(for url [^)]*\)\s*$", "", str(error))
+    """What the engine said, on one line, without the transport's words around it."""
+    text = re.sub(r"\s*\(for url [^)]*\)\s*$", "", " ".join(str(error).split()))
     return re.sub(r"^.*?Code: \d+\. (?:DB::Exception: )*", "", text, flags=re.DOTALL)
 
 

@@ -1,5 +1,6 @@
 """The real thing from outside: `tidemark` as processes over data directories of their own."""
 
+import io
 import json
 import os
 import shutil
@@ -9,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ import httpx
 import psycopg
 
 from adapters.embedded_postgres import EmbeddedPostgres
+from api.cli import main
 
 ROOT = Path(__file__).parents[2]
 TIDEMARK = [sys.executable, "-c", "import sys; from api.cli import main; sys.exit(main())"]
@@ -25,10 +27,10 @@ SIMULATE = ("--from", "2022-01-03", "--to", "2022-01-14", "--accounts", "4", "--
 
 
 class Ran:
-    """A verb that has ended."""
+    """A verb that has ended: exit code, stdout, stderr."""
 
-    def __init__(self, done: "subprocess.CompletedProcess[str]") -> None:
-        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+    def __init__(self, code: int, out: str, err: str) -> None:
+        self.code, self.out, self.err = code, out, err
 
     @property
     def json(self) -> Any:
@@ -56,7 +58,18 @@ def tidemark(
         [*TIDEMARK, *words, *where], cwd=ROOT, env=_environment(env), capture_output=True,
         text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
-    return Ran(done)
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+def verb(*words: str, data_dir: Path) -> Ran:
+    """The same in this process: without the second that an interpreter takes to start."""
+    out, err = io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            code = main([*words, "--data-dir", str(data_dir)])
+        except SystemExit as e:  # argparse's
+            code = int(e.code or 0)
+    return Ran(code, out.getvalue(), err.getvalue())
 
 
 class Simulated(NamedTuple):

@@ -23,6 +23,7 @@ from tests.contract.processes import (
     sql,
     tidemark,
     until,
+    verb,
 )
 
 pytestmark = pytest.mark.slow
@@ -156,7 +157,7 @@ def test_tail_shows_what_stands_before_it_and_names_it(own: Own) -> None:
     place = own.deposit()
     with own.damaged(place.position, DAMAGES["an unknown event"][0]):
         after = str(place.position - 4)
-        ran = tidemark("log", "tail", "--json", "--after", after, "-n", "10", data_dir=own.data_dir)
+        ran = verb("log", "tail", "--json", "--after", after, "-n", "10", data_dir=own.data_dir)
         assert ran.code == 1
         assert len(ran.lines) == 3
         assert place.source in ran.complaint and "cash.conjured" in ran.complaint
@@ -167,16 +168,16 @@ def test_tail_shows_what_stands_before_it_and_names_it(own: Own) -> None:
         assert place.source in stream.complaint
 
 
-@pytest.mark.parametrize("verb", [("replay",), ("rebuild", "cash")])
-def test_nothing_is_rebuilt_over_it(own: Own, verb: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("words", [("replay",), ("rebuild", "cash")])
+def test_nothing_is_rebuilt_over_it(own: Own, words: tuple[str, ...]) -> None:
     place = own.deposit()
     before = own.rows("select * from views.cash order by 1, 2")
     with own.damaged(place.position, DAMAGES["an unknown event"][0]):
-        ran = tidemark(*verb, data_dir=own.data_dir)
+        ran = verb(*words, data_dir=own.data_dir)
         assert ran.code == 1
         assert place.source in ran.complaint
     assert own.rows("select * from views.cash order by 1, 2") == before
-    assert tidemark(*verb, data_dir=own.data_dir).code == 0
+    assert verb(*words, data_dir=own.data_dir).code == 0
 
 
 def test_serving_goes_on_around_it(simulated: Simulated) -> None:
