@@ -70,7 +70,8 @@ def file_of(name: str, version: int) -> Path:
 
 def sample(kind: type[Event]) -> Event:
     """An event with every field set, optional ones too, and the same one whenever it is asked."""
-    return _struct(kind)
+    made: Event = _struct(kind)
+    return made
 
 
 def stored(kind: type[Event]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
+from adapters.checkpoints import Signer, Verifier  # noqa: E402
 from adapters.codec import Codec  # noqa: E402
 from adapters.entropy import SeededEntropy  # noqa: E402
 from adapters.event_log import RecorderLog, unframe  # noqa: E402
@@ -88,6 +89,11 @@ def codec(without: str = "") -> Codec:
     return Codec(keys, entropy)
 
 
+def verifier() -> Verifier:
+    """Knows the story's signatures."""
+    return Signer(SeededEntropy(SEED).draw(32, "checkpoint-key")).verifier
+
+
 async def folded(log: RecorderLog, *, limit: int = 1_000) -> dict[str, dict[str, Any]]:
     """Version, rows and hash of every view over the whole log."""
     sink = MemorySink()
@@ -124,7 +130,7 @@ async def balances(log: RecorderLog) -> dict[Line, Decimal]:
 
 async def expected(log: RecorderLog) -> dict[str, Any]:
     """What views.json holds: the log's end and root, and every view."""
-    found = await verify(log)
+    found = await verify(log, verifier())
     return {
         "events": found["events"],
         "position": found["position"],

@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT))
 
 import golden_words as w  # noqa: E402
 
+from adapters.checkpoints import Signer  # noqa: E402
 from adapters.clock import SimulatedClock  # noqa: E402
 from adapters.codec import Codec  # noqa: E402
 from adapters.entropy import SeededEntropy  # noqa: E402
@@ -42,6 +43,7 @@ from domain.instrument import commands as i  # noqa: E402
 from domain.message import Command  # noqa: E402
 from domain.order import commands as o  # noqa: E402
 from domain.settlement import commands as s  # noqa: E402
+from streams.checkpoints import CheckpointSigner  # noqa: E402
 from streams.sagas import SagaRunner  # noqa: E402
 from streams.timer import Timer  # noqa: E402
 
@@ -63,6 +65,8 @@ class Told:
         store = MemorySagaStore()
         self.sagas = SagaRunner(self.log, store, self.handler.handle)
         self.timer = Timer(store, self.handler.handle)
+        signer = Signer(entropy.draw(32, "checkpoint-key"))
+        self.checkpoints = CheckpointSigner(self.log, signer, self.handler.handle)
         self._n = 0
 
     async def do(self, *commands: Command, by: str = "clerk") -> None:
@@ -292,6 +296,7 @@ async def _settling(told: Told) -> None:
     await told.at(w.THU, 9)
     await _custodian(told, w.settled("O1.t1", "S6", "20", "998.00", day=w.THU))
     await _custodian(told, w.settled("O1.t3", "S7", "40", "1992.00", day=w.THU))
+    await told.at(w.THU, 12, 1)  # a delivery is held until noon, then released if covered
     await _custodian(told, w.settled("O6.t1", "S8", "30", "1567.50", day=w.THU))
     deny = s.RecordSettlementCancel(obligation_id="O5.t1", accepted=False, reason="matched")
     await told.do(s.CancelSettlement(obligation_id="O5.t1", reason="by mistake"))
@@ -336,6 +341,7 @@ async def _moving(told: Told) -> None:
     position, _ = await told.recorder.last()
     control = Control(name="C.DUE + H.DUE", ok=True, expected=D(0), actual=D(0), unit="USD")
     await told.do(CloseDay(day=w.FRI, position=position, controls=(control,)))
+    assert await told.checkpoints.catch_up() == 1  # a day that closes is signed
 
 
 async def _ending(told: Told) -> None:
