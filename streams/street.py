@@ -99,7 +99,8 @@ class Street:
         """Let the bank see what happened on its accounts outside the gateways."""
         while page := await self._log.after(self.statement.position, limit=PAGE_MAX):
             entries = [e for arrived in page for e in _booked(arrived)]
-            self.statement.book(entries, position=page[-1].position)
+            # Off the loop: its database may stand still, and health must be able to say so.
+            await asyncio.to_thread(self.statement.book, entries, position=page[-1].position)
 
 
 def _booked(arrived: Envelope) -> Iterator[Entry]:
