@@ -22,6 +22,7 @@ from tests.bench.rig import (
     client,
     complete,
     deposit,
+    flush_ms,
     say,
     server,
 )
@@ -83,13 +84,16 @@ class Peer:
 def run() -> dict[str, Any]:
     with server() as one:
         rows = complete(_in_process(one))
+        disk = flush_ms(one.folder)
     say("over HTTP")
     rows.append(_over_http())
     return report(
         "command", ROUNDS, rows,
         notes="One deposit a command, each on another account, with none of them in the state "
-        f"cache. Best settings of the library: {BEST_WORDS}. Over HTTP: `tidemark serve`, which "
-        "folds its views and runs its sagas in the same process while it is asked.",
+        f"cache. Best settings of the library: {BEST_WORDS}. The disk takes "
+        f"{disk:.2g} ms to make 8 kB durable, which the library waits for once a command. "
+        "Over HTTP: `tidemark serve`, which folds its views and runs its sagas in the same process "
+        "while it is asked.",
     )  # fmt: skip
 
 

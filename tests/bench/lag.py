@@ -27,10 +27,11 @@ from tests.bench.rig import Run, Server, WriteSide, callers, complete, say, serv
 from tests.bench.trading import Trading
 
 CALLERS = 64
-ROUNDS, PEAK_S, PACED_S = 3, 2.0, 4.0
+ROUNDS, PEAK_S, PACED_S = 3, 2.0, 3.0
 TICK_S = 0.002
 DRAIN_S = 30.0
-PEER_HOLDERS, PEER_STEPS = 100, 40  # 4,100 events
+PEER_HOLDERS, PEER_STEPS = 60, 40  # 2,460 events
+CATCH_UP = 20_000  # events
 
 
 class Appends:
@@ -111,12 +112,12 @@ class Lagging:
                 await asyncio.sleep(TICK_S)
         return last
 
-    async def catch_up(self, schema: str) -> Run:
-        """The positions view from nothing over the whole log."""
+    async def catch_up(self, views: Sequence[View], schema: str) -> Run:
+        """Views from nothing over the log's first events, most of them trades."""
         sink = await PostgresSink.connect(self._side.url, schema=schema)
-        runner = InlineRunner(self._side.log, sink, [positions])
+        runner = InlineRunner(self._side.log, sink, views)
         start = time.perf_counter()
-        events = await runner.catch_up()
+        events = await runner.catch_up(until=CATCH_UP)
         took = time.perf_counter() - start
         await sink.close()
         return Run(events, took, [])
@@ -185,7 +186,8 @@ def _sides(lagging: Lagging, env: dict[str, str], last: int) -> dict[str, Callab
         "peak": peak,
         "positions": lambda: lagging.paced([positions], "one", peaks[-1].rate / 2),
         "all views": lambda: lagging.paced(VIEWS, "all_views", peaks[-1].rate / 2),
-        "catch up": lambda: lagging.catch_up(f"round{next(rounds)}"),
+        "catch up": lambda: lagging.catch_up([positions], f"round{next(rounds)}"),
+        "catch up, all": lambda: lagging.catch_up(VIEWS, f"round{next(rounds)}"),
         "library": library,
     }
 
@@ -214,6 +216,7 @@ def _rows(found: dict[str, list[Any]]) -> list[Row]:
             peer_name="append p99 of the same rounds", unit="ms"),
         row("catch-up of one view", _rates(found["catch up"]), _rates(found["library"]),
             peer_name="eventsourcing, ProjectionRunner", goal=10.0),
+        row("catch-up of all views together", _rates(found["catch up, all"])),
     ]  # fmt: skip
 
 

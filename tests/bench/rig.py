@@ -5,6 +5,8 @@ connections, for peers that need one a client. Ours and the peer's tables are in
 """
 
 import asyncio
+import os
+import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
@@ -37,6 +39,7 @@ from domain.message import Command
 
 CONNECTIONS = 200
 SEED_BATCH = 1_000
+FLUSHES = 100
 
 T = TypeVar("T")
 
@@ -65,6 +68,18 @@ def server() -> Iterator[Server]:
         settings = {"max_connections": str(CONNECTIONS)}
         with EmbeddedPostgres(Path(folder) / "postgres", settings=settings) as postgres:
             yield Server(postgres.uri, Path(folder))
+
+
+def flush_ms(folder: Path) -> float:
+    """How long this disk takes to make 8 kB durable: what one commit costs at least."""
+    times = []
+    with (folder / "flush").open("wb") as file:
+        for _ in range(FLUSHES):
+            start = time.perf_counter()
+            os.pwrite(file.fileno(), b"x" * 8192, 0)
+            os.fdatasync(file.fileno())
+            times.append(time.perf_counter() - start)
+    return statistics.median(times) * 1e3
 
 
 def complete(work: Coroutine[Any, Any, T]) -> T:
