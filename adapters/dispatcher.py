@@ -1,39 +1,41 @@
 """The dispatcher: concurrent callers in, batches through the one handler, one outcome each.
 
-Group commit: callers await futures; one task takes whatever is pending (no timer) and runs it as
-one batch, so a lone caller waits for one commit and a thousand share one.
+submit -> group commit -> handler.handle(batch) -> outcomes
+              `-- while one batch is committed, the next is loaded and decided
 """
 
 import asyncio
 import logging
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from typing import TypeVar
 
+from adapters.group_commit import Closed, Full, GroupCommit
 from adapters.recorder import Unavailable
 from commands.handler import Handler, Outcome
 from commands.ports import Request
 
-BATCH_MAX = 1_000
-PENDING_MAX = 10_000
-SNAPSHOTS_MAX = 200
+SNAPSHOTS_MAX = 200  # that may wait for a moment with nothing to do
+IDLE_S = 0.01  # how often such a moment is looked for
 
 _log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
 
 
 class Overloaded(Exception):
     """More commands are waiting than can be promised; try again later."""
 
 
-_Waiting = tuple[Request, "asyncio.Future[Outcome]"]
-
-
 class Dispatcher:
     def __init__(self, handler: Handler) -> None:
         self.handler = handler
-        self._pending: deque[_Waiting] = deque()
-        self._wake = asyncio.Event()
-        self._closing = False
-        self._task: asyncio.Task[None] | None = None
+        self._commit: GroupCommit[Request, Outcome] = GroupCommit(
+            self._handle,
+            stream=lambda request: handler.stream_of(request.command),
+            reads=lambda request: handler.reads_of(request.command),
+            name="dispatcher",
+        )
+        self._snapshotting: asyncio.Task[None] | None = None
         self.trouble = ""  # why the last batch could not be carried out
         self.batches = 0
         self.commands = 0
@@ -45,70 +47,58 @@ class Dispatcher:
             Overloaded: too many are waiting; nothing was done.
             Unavailable: the log cannot be reached; safe to send again under the same key.
         """
-        return await self._enqueue(request)
+        try:
+            answer = self._commit.submit(request)
+        except (Closed, Full) as e:
+            raise Overloaded(str(e)) from None
+        return await _known(answer)
 
     async def submit_many(self, requests: Sequence[Request]) -> list[Outcome]:
-        """Run commands in order; they are decided in this order, as one batch where they fit."""
-        if len(self._pending) + len(requests) > PENDING_MAX:
-            raise Overloaded(f"{len(self._pending)} commands are waiting")
-        futures = [self._enqueue(r) for r in requests]
-        return list(await asyncio.gather(*futures))
+        """Run commands in order; they are decided in this order, as one batch where they fit.
+
+        Raises:
+            Overloaded, Unavailable: as `submit`.
+        """
+        try:
+            answers = self._commit.submit_in_order(requests)
+        except (Closed, Full) as e:
+            raise Overloaded(str(e)) from None
+        return list(await _known(asyncio.gather(*answers)))
 
     @property
     def waiting(self) -> int:
-        return len(self._pending)
+        return self._commit.waiting
 
     async def close(self) -> None:
         """Finish what is pending, then stop."""
-        self._closing = True
-        self._wake.set()
-        if self._task:
-            await self._task
+        await self._commit.close()
+        if self._snapshotting:
+            await self._snapshotting
         await self.handler.flush_snapshots()
 
-    def _enqueue(self, request: Request) -> "asyncio.Future[Outcome]":
-        if self._closing or len(self._pending) >= PENDING_MAX:
-            raise Overloaded(f"{len(self._pending)} commands are waiting")
-        if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="dispatcher")
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._pending.append((request, future))
-        self._wake.set()
-        return future
-
-    async def _run(self) -> None:
-        while True:
-            if not self._pending:
-                if self._closing:
-                    return
-                self._wake.clear()
-                await self._snapshots(0)
-                if not self._pending:
-                    await self._wake.wait()
-                continue
-            count = min(BATCH_MAX, len(self._pending))
-            await self._batch([self._pending.popleft() for _ in range(count)])
-            await self._snapshots(SNAPSHOTS_MAX)
-
-    async def _batch(self, waiting: list[_Waiting]) -> None:
+    async def _handle(self, requests: Sequence[Request]) -> Sequence[Outcome | Exception]:
         self.batches += 1
-        self.commands += len(waiting)
+        self.commands += len(requests)
+        answers = await self._outcomes(requests)
+        if self.handler.snapshots_due > SNAPSHOTS_MAX:
+            await self._snapshots()
+        elif self.handler.snapshots_due and not self._snapshotting:
+            self._snapshotting = asyncio.create_task(self._when_idle(), name="dispatcher")
+        return answers
+
+    async def _outcomes(self, requests: Sequence[Request]) -> Sequence[Outcome | Exception]:
+        """One poisoned stream must not fail its neighbours; message ids make a retry safe."""
         try:
-            outcomes = await self.handler.handle([r for r, _ in waiting])
+            outcomes = await self.handler.handle(requests)
         except Unavailable as e:
             self._trouble(str(e))
-            _fail(waiting, e)
-            return
+            return [e] * len(requests)
         except Exception as e:
-            if len(waiting) == 1:
-                _fail(waiting, e)
-            else:
-                await self._one_by_one(waiting)
-            return
+            if len(requests) == 1:
+                return [e]
+            return [(await self._outcomes([one]))[0] for one in requests]
         self._trouble("")
-        for (_, future), outcome in zip(waiting, outcomes, strict=True):
-            if not future.done():
-                future.set_result(outcome)
+        return outcomes
 
     def _trouble(self, why: str) -> None:
         """Say once what callers are turned away for, and when it is over."""
@@ -116,20 +106,22 @@ class Dispatcher:
             _log.warning("commands: %s", why or "the event log takes them again")
         self.trouble = why
 
-    async def _one_by_one(self, waiting: list[_Waiting]) -> None:
-        """One poisoned stream must not fail its neighbours; message ids make this safe."""
-        for pair in waiting:
-            await self._batch([pair])
+    async def _when_idle(self) -> None:
+        """Snapshots wait until there is nothing better to do."""
+        while not self._commit.idle:
+            await asyncio.sleep(IDLE_S)
+        self._snapshotting = None
+        await self._snapshots()
 
-    async def _snapshots(self, least: int) -> None:
-        if self.handler.snapshots_due > least:
-            try:
-                await self.handler.flush_snapshots()
-            except Exception:  # a lost snapshot costs only time
-                self.handler.cache.clear()
+    async def _snapshots(self) -> None:
+        try:
+            await self.handler.flush_snapshots()
+        except Exception as e:  # a lost snapshot costs only time
+            _log.info("snapshots: %s", e)
 
 
-def _fail(waiting: list[_Waiting], error: Exception) -> None:
-    for _, future in waiting:
-        if not future.done():
-            future.set_exception(error)
+async def _known(answer: Awaitable[Answer]) -> Answer:
+    try:
+        return await answer
+    except Closed as e:  # too late to say that nothing was done
+        raise Unavailable(f"the command was cut off: {e}") from None

@@ -43,6 +43,7 @@ from commands.ports import (
 )
 from domain.catalogue import CATEGORIES
 from domain.envelope import Envelope, Metadata, category
+from domain.message import Event
 
 _NAMESPACE = UUID("7a1c3d0e-52b1-5d0a-9a53-74696465006d").bytes
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
@@ -84,8 +85,9 @@ class RecorderLog:
     ) -> None:
         self.recorder = recorder
         self._sole_writer = sole_writer
-        self._tip: int | None = None  # of a sole writer: the last position, where it is known
+        self._tip: int | None = None  # of a sole writer: the last position, once it was asked
         self._appends = 0
+        self._flying = 0  # of these: not answered yet
         self._tail = LogTail()
         self._codec = codec
         self._hmac = hmac.new(request_key, digestmod="sha256")  # keyed once, copied per request
@@ -114,18 +116,18 @@ class RecorderLog:
     ) -> Sequence[Appended | Conflict | KeyReused]:
         tips: dict[str, str] = {}
         writes = [self._seal(p, now, tips) for p in batch]
-        tip, self._tip = self._tip, None  # not known while it may move
         self._appends += 1
+        self._flying += 1
         try:
             results = await self.recorder.append(writes, clock=now)
         except BaseException:
             self._sole_writer = False  # it may yet be committed: from now on, ask
             raise
         finally:
-            self._appends += 1  # odd: one is on its way
-        if tip is not None:
+            self._flying -= 1
+        if self._tip is not None:
             written = (r.position for r in results if isinstance(r, Written))
-            self._tip = max(tip, *written, 0)
+            self._tip = max(self._tip, *written, 0)
         return [_outcome(w, r) for w, r in zip(writes, results, strict=True)]
 
     async def remembered(
@@ -173,7 +175,7 @@ class RecorderLog:
 
         A sole writer knows where the log ends, and asks nobody whether there is more.
         """
-        if self._sole_writer:
+        if self._sole_writer and not self._flying:
             tip = self._tip if self._tip is not None else await self._learn_tip()
             if position >= tip:
                 return ()
@@ -183,7 +185,7 @@ class RecorderLog:
         """Ask where the log ends; kept only if nothing was appended meanwhile."""
         appends = self._appends
         tip = await self.last()
-        if appends == self._appends and not appends % 2:
+        if appends == self._appends:
             self._tip = tip
         return tip
 
@@ -236,22 +238,18 @@ class RecorderLog:
 
     def _seal(self, proposal: Proposal, now: datetime, tips: dict[str, str]) -> Write:
         """`tips` holds the running head hash of each stream that this batch extends."""
-        request = proposal.request
+        request, stream = proposal.request, proposal.stream
         digest = self._request_hash(request)
-        previous = tips.get(proposal.stream, proposal.expected.hash)
+        tip = tips.get(stream, proposal.expected.hash)
+        about = digest.hex(), dict(proposal.read)
         events: list[Sealed] = []
         for i, event in enumerate(proposal.events):
-            label = f"{proposal.stream}@{proposal.expected.version + 1 + i}:{request.message_id}"
-            name, schema, payload = self._codec.encode(event, label=label)
-            common = {"name": name, "schema": schema, "recorded_at": now, "previous": previous}
-            metadata = _encode(_metadata(proposal, i, common, digest))
-            tip = chain(bytes.fromhex(previous), payload, metadata)
-            state = b'{"metadata":' + metadata + b',"payload":' + payload + b"}"
-            events.append(Sealed(name, state, tip))
-            previous = tip.hex()
-        tips[proposal.stream] = previous
+            sealed = self._sealed(proposal, i, event, now=now, previous=tip, about=about)
+            events.append(sealed)
+            tip = sealed.hash.hex()
+        tips[stream] = tip
         return Write(
-            stream=proposal.stream,
+            stream=stream,
             expected=proposal.expected.version,
             events=events,
             message_id=request.message_id,
@@ -259,23 +257,41 @@ class RecorderLog:
             keep=request.keep,
         )
 
-
-def _metadata(proposal: Proposal, index: int, common: Mapping[str, Any], digest: bytes) -> Metadata:
-    request = proposal.request
-    return Metadata(
-        stream=proposal.stream,
-        version=proposal.expected.version + 1 + index,
-        event_id=event_id(proposal.stream, request.message_id, index),
-        effective_at=proposal.effective_at,
-        actor=request.actor,
-        message_id=request.message_id,
-        request_hash=digest.hex(),
-        causation_id=request.causation_id,
-        correlation_id=request.correlation_id,
-        home=proposal.home,
-        read=dict(proposal.read),
-        **common,
-    )
+    def _sealed(
+        self,
+        proposal: Proposal,
+        index: int,
+        event: Event,
+        *,
+        now: datetime,
+        previous: str,
+        about: tuple[str, dict[str, int]],
+    ) -> Sealed:
+        """One event as it is stored; `about` is (request hash in hex, versions read)."""
+        request, stream = proposal.request, proposal.stream
+        version, message_id = proposal.expected.version + 1 + index, request.message_id
+        name, schema, payload = self._codec.encode(event, label=f"{stream}@{version}:{message_id}")
+        metadata = _encode(
+            Metadata(
+                stream=stream,
+                version=version,
+                name=name,
+                schema=schema,
+                event_id=event_id(stream, message_id, index),
+                recorded_at=now,
+                actor=request.actor,
+                message_id=message_id,
+                request_hash=about[0],
+                home=proposal.home,
+                previous=previous,
+                effective_at=proposal.effective_at,
+                causation_id=request.causation_id,
+                correlation_id=request.correlation_id,
+                read=about[1],
+            )
+        )
+        state = b'{"metadata":%b,"payload":%b}' % (metadata, payload)
+        return Sealed(name, state, chain(bytes.fromhex(previous), payload, metadata))
 
 
 def event_id(stream: str, message_id: str, index: int) -> str:

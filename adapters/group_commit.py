@@ -1,144 +1,196 @@
 """Group commit: many callers, few commits.
 
-Each caller awaits its own result. Whatever is waiting goes as one batch, and while that is on its
+Each caller awaits its own answer. Whatever is waiting goes as one batch, and while that is on its
 way the next gathers; there is no timer, so a lone caller waits for nobody, and under load the
 batches grow by themselves. With `SPLIT_MIN` callers or more, two batches of half the size are
-under way by turns: the one is packed while the database commits the other.
+under way by turns: the one is decided and packed while the database commits the other.
+
+Two batches under way share no stream that either writes, so neither can see the other half done:
+what does not fit waits, and whatever names its stream waits behind it.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-from adapters.append_plan import check
-from adapters.recorder import BATCH_MAX, Recorder, Result, Unavailable, Write
-
-PENDING_MAX = 10_000  # writes in memory before callers are turned away
-SPLIT_MIN = 128  # fewer callers share one commit: half of them would not pay for theirs
+BATCH_MAX = 1_000
+PENDING_MAX = 10_000  # in memory, before callers are turned away
+SPLIT_MIN = 32  # fewer callers share one commit: half of them would not pay for theirs
 LANES = 2
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+class Closed(Exception):
+    """Nothing new is taken any more."""
+
+
+class Full(Exception):
+    """More is waiting than can be promised."""
 
 
 class _Call(Struct, frozen=True, eq=False):
-    write: Write
-    clock: datetime
-    answer: asyncio.Future[Result]
+    item: object
+    stream: str
+    reads: Collection[str]
+    in_order: bool
+    answer: "asyncio.Future[object]"
 
 
-class GroupCommit:
-    """Appends through a recorder; writes of one stream in the order of the calls.
+class _Batch(Struct, eq=False):
+    calls: list[_Call]
+    writes: set[str]
+    reads: set[str]
 
-    A write that was decided on another's outcome is to be sent after that other was answered:
-    only within one `append` of the recorder does a failed write stop those behind it.
+
+class GroupCommit(Generic[Item, Answer]):
+    """Gives items to `flush` in batches; those of one stream in the order of the calls.
+
+    An item that was decided on another's outcome is to be given after that other was answered.
+
+    Args:
+        flush: one answer an item, in order; an exception as an answer is raised at its caller.
+            What it raises itself reaches every caller of the batch.
+        stream: the stream that an item writes.
+        reads: other streams that it looks at.
+        name: of the tasks.
     """
 
-    def __init__(self, recorder: Recorder, *, pending_max: int = PENDING_MAX) -> None:
-        self._recorder = recorder
-        self._pending_max = pending_max
+    def __init__(
+        self,
+        flush: Callable[[Sequence[Item]], Awaitable[Sequence[Answer | Exception]]],
+        *,
+        stream: Callable[[Item], str],
+        reads: Callable[[Item], Collection[str]] = lambda _: (),
+        pending_max: int = PENDING_MAX,
+        name: str = "group-commit",
+    ) -> None:
+        self._flush, self._stream, self._reads = flush, stream, reads
+        self._pending_max, self._name = pending_max, name
         self._pending: deque[_Call] = deque()
-        self._flying: set[asyncio.Task[None] | None] = set()
-        self._calls_flying = 0
-        self._streams_flying: set[str] = set()
+        self._flying: dict[asyncio.Task[None], _Batch] = {}
         self._waker: asyncio.Handle | None = None
         self._closed = False
 
-    async def append(self, write: Write, clock: datetime) -> Result:
-        """Append with whatever else is waiting; the batch is stamped with its latest clock.
+    @property
+    def waiting(self) -> int:
+        """How many are not under way yet."""
+        return len(self._pending)
+
+    @property
+    def idle(self) -> bool:
+        return not self._pending and not self._flying
+
+    def submit(self, item: Item) -> "asyncio.Future[Answer]":
+        """The answer to come of an item that goes with whatever else is waiting.
 
         Raises:
-            Unavailable: too much is waiting already, the recorder gave up, or this is closed.
-            ValueError: no store could keep this write.
+            Full, Closed: it was not taken.
         """
-        if self._closed:
-            raise Unavailable("the event log is closing")
-        if len(self._pending) >= self._pending_max:
-            raise Unavailable("too many writes are waiting for the event log")
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Result] = loop.create_future()
-        self._pending.append(_Call(write, clock, answer))
-        if self._waker is None and len(self._flying) < LANES:
-            self._waker = loop.call_soon(self._launch)  # after those who call in this turn
-        return await answer
+        self._room(1)
+        return self._enqueue(item, in_order=False)
+
+    def submit_in_order(self, items: Sequence[Item]) -> "list[asyncio.Future[Answer]]":
+        """Items that are to be done in this order, across streams too: no batch runs beside theirs.
+
+        Raises:
+            Full, Closed: none was taken.
+        """
+        self._room(len(items))
+        return [self._enqueue(item, in_order=True) for item in items]
 
     async def close(self) -> None:
-        """Turn new writes away and wait for those that are in; the recorder stays open."""
+        """Turn new items away and wait for those that are in."""
         self._closed = True
-        while self._pending or self._flying:
+        while not self.idle:
             self._launch()
-            await asyncio.gather(*[task for task in self._flying if task is not None])
+            await asyncio.gather(*self._flying)
+
+    def _room(self, wanted: int) -> None:
+        if self._closed:
+            raise Closed("closing")
+        if len(self._pending) + wanted > self._pending_max:
+            raise Full(f"{len(self._pending)} are waiting")
+
+    def _enqueue(self, item: Item, *, in_order: bool) -> "asyncio.Future[Answer]":
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[object] = loop.create_future()
+        call = _Call(item, self._stream(item), self._reads(item), in_order, answer)
+        self._pending.append(call)
+        if self._waker is None and len(self._flying) < LANES:
+            self._waker = loop.call_soon(self._launch)  # after those who call in this turn
+        return answer  # type: ignore[return-value]
 
     def _launch(self) -> None:
-        """Send what is waiting, as far as there is room and no stream of it is under way."""
+        """Send what is waiting, as far as there is room and it touches nothing under way."""
         self._waker = None
         while self._pending and len(self._flying) < LANES:
-            outstanding = len(self._pending) + self._calls_flying
+            outstanding = len(self._pending) + sum(len(b.calls) for b in self._flying.values())
             size = min(BATCH_MAX, outstanding if outstanding < SPLIT_MIN else -(-outstanding // 2))
             if self._flying and len(self._pending) < min(size, SPLIT_MIN // 2):
                 return
-            batch = self._take(size)
-            if not batch:
+            calls = self._take_in_order() if self._pending[0].in_order else self._take(size)
+            if not calls:
                 return
-            self._calls_flying += len(batch)
-            self._streams_flying.update(call.write.stream for call in batch)
-            task = asyncio.create_task(self._flush(batch), name="group-commit")
-            self._flying.add(task)
+            batch = _Batch(calls, {c.stream for c in calls}, {s for c in calls for s in c.reads})
+            task = asyncio.create_task(self._run(batch), name=self._name)
+            self._flying[task] = batch
+
+    def _take_in_order(self) -> list[_Call]:
+        if self._flying:
+            return []
+        return [self._pending.popleft() for _ in range(min(BATCH_MAX, len(self._pending)))]
 
     def _take(self, size: int) -> list[_Call]:
+        """Those that may go now; the others stay in front, in their order."""
+        if any(call.in_order for batch in self._flying.values() for call in batch.calls[:1]):
+            return []
+        writes, reads = set[str](), set[str]()
+        for batch in self._flying.values():
+            writes |= batch.writes
+            reads |= batch.reads
         taken: list[_Call] = []
         held: list[_Call] = []
-        while self._pending and len(taken) < size:
+        while self._pending and len(taken) < size and not self._pending[0].in_order:
             call = self._pending.popleft()
-            (held if call.write.stream in self._streams_flying else taken).append(call)
+            if call.stream in writes or call.stream in reads or not writes.isdisjoint(call.reads):
+                held.append(call)
+                writes.add(call.stream)  # whoever comes later and names it waits behind it
+            else:
+                taken.append(call)
         self._pending.extendleft(reversed(held))
         return taken
 
-    async def _flush(self, batch: list[_Call]) -> None:
+    async def _run(self, batch: _Batch) -> None:
         """Whatever happens, every caller gets an answer and the lane is free again."""
-        unanswered = batch
+        calls = batch.calls
         try:
-            results = await self._recorder.append(
-                [call.write for call in batch], clock=max([call.clock for call in batch])
-            )
-            for call, result in zip(batch, results, strict=True):
-                if not call.answer.done():
-                    call.answer.set_result(result)
-        except ValueError as e:
-            unanswered = self._without_storable(batch)
-            _fail(unanswered, e)
+            answers = await self._flush([call.item for call in calls])  # type: ignore[misc]
+            for call, answer in zip(calls, answers, strict=True):
+                _answer(call, answer)
         except Exception as e:
-            _fail(batch, e)
+            _fail(calls, e)
         finally:
-            _fail(unanswered, Unavailable("the event log's writer was cancelled"))
-            self._landed(batch)
-
-    def _without_storable(self, batch: list[_Call]) -> list[_Call]:
-        """Nothing was written because of some: send the others again, first of all."""
-        refused = [call for call in batch if not _is_storable(call.write)]
-        if not refused:
-            return batch
-        again = [call for call in batch if call not in refused]
-        self._pending.extendleft(reversed(again))
-        return refused
-
-    def _landed(self, batch: list[_Call]) -> None:
-        self._calls_flying -= len(batch)
-        self._streams_flying.difference_update([call.write.stream for call in batch])
-        self._flying.discard(asyncio.current_task())
-        if self._waker is None:  # after those who were just answered and call again at once
-            self._waker = asyncio.get_running_loop().call_soon(self._launch)
+            _fail(calls, Closed("cancelled while it was under way"))
+            self._flying.pop(asyncio.current_task(), None)  # type: ignore[arg-type]
+            if self._waker is None:  # after those who were just answered and call again at once
+                self._waker = asyncio.get_running_loop().call_soon(self._launch)
 
 
-def _is_storable(write: Write) -> bool:
-    try:
-        check(write)
-    except ValueError:
-        return False
-    return True
+def _answer(call: _Call, answer: object) -> None:
+    if call.answer.done():
+        return
+    if isinstance(answer, Exception):
+        call.answer.set_exception(answer)
+    else:
+        call.answer.set_result(answer)
 
 
-def _fail(calls: Sequence[_Call], error: Exception) -> None:
+def _fail(calls: Iterable[_Call], error: Exception) -> None:
     for call in calls:
         if not call.answer.done():
             call.answer.set_exception(error)

@@ -71,10 +71,16 @@ class _Job(Struct):
     attempts: int = 0
 
 
-class _Round(Struct):
-    """What one round has decided and not yet committed."""
+_Entry = tuple[Any, Head]
+"""A stream's state, and where it stands."""
 
-    working: dict[str, tuple[Any, Head]] = {}
+
+class _Round(Struct):
+    """What one round has decided and not yet committed, on what it found."""
+
+    found: "dict[str, _Entry]"
+    fresh: set[str]  # of these: read from the log for this round
+    working: dict[str, _Entry] = {}
     proposals: list[tuple[_Job, Proposal, Any]] = []
     settled: list[tuple[_Job, Outcome | None]] = []  # refusals, no-ops, dry runs to confirm
     deferred: list[_Job] = []
@@ -83,7 +89,11 @@ class _Round(Struct):
 
 
 class Handler:
-    """Runs commands against the log. One instance per process; not re-entrant (see dispatcher)."""
+    """Runs commands against the log; one instance per process.
+
+    Calls may overlap as long as none writes a stream that another writes or reads
+    (`adapters.group_commit`).
+    """
 
     def __init__(
         self,
@@ -113,8 +123,8 @@ class Handler:
         for _ in range(ROUNDS_MAX):
             if not todo:
                 break
-            fresh = await self._ensure(todo)
-            todo = await self._round(todo, now, fresh, out=out)
+            step = await self._begin(todo)
+            todo = await self._round(todo, now, step, out=out)
         return [o if o is not None else Raced(jobs[i].stream) for i, o in enumerate(out)]
 
     async def flush_snapshots(self) -> None:
@@ -132,10 +142,16 @@ class Handler:
         named = getattr(decider, "stream", None)  # saga streams name their own category
         return named(command) if named else f"{decider.CATEGORY}-{decider.key(command)}"
 
+    def reads_of(self, command: Command) -> tuple[str, ...]:
+        """The other streams that a command looks at."""
+        return tuple(self._deciders[type(command)].reads(command))
+
     async def state(self, stream: str) -> tuple[Any, int]:
         """The current state and version of a stream, as a command on it would see it."""
-        await self._load([stream])
-        state, head = self.cache[stream]
+        if stream in self.cache:
+            state, head = self.cache[stream]
+        else:
+            state, head = (await self._load([stream]))[stream]
         return state, head.version
 
     def _job(self, at: int, request: Request) -> _Job:
@@ -155,39 +171,38 @@ class Handler:
         out[job.at] = Declined(why)
         return True
 
-    async def _ensure(self, jobs: Sequence[_Job]) -> set[str]:
-        """Load what the cache lacks; return the streams that are certainly fresh."""
+    async def _begin(self, jobs: Sequence[_Job]) -> _Round:
+        """A round with the state of every stream that the jobs name: cached, or loaded now."""
         wanted = {j.stream: None for j in jobs} | {s: None for j in jobs for s in j.reads}
-        self.cache.reserve(len(wanted))
-        missing = [s for s in wanted if s not in self.cache]
+        found = {s: self.cache[s] for s in wanted if s in self.cache}
+        missing = [s for s in wanted if s not in found]
         if missing:
-            await self._load(missing)
-        return set(missing)
+            found |= await self._load(missing)
+        return _Round(found, set(missing))
 
-    async def _load(self, streams: Sequence[str]) -> None:
-        missing = [s for s in streams if s not in self.cache]
-        if not missing:
-            return
-        for stream, loaded in (await self._log.load(missing)).items():
+    async def _load(self, streams: Sequence[str]) -> dict[str, _Entry]:
+        entries: dict[str, _Entry] = {}
+        for stream, loaded in (await self._log.load(streams)).items():
             decider = self._decider_of(stream)
             state = decider.INITIAL if loaded.snapshot is None else loaded.snapshot
             for e in loaded.events:
                 state = decider.evolve(state, e)
-            self.cache[stream] = (state, loaded.head)
+            entries[stream] = (state, loaded.head)
             if len(loaded.events) >= SNAPSHOT_EVERY:
                 self._snapshots[stream] = (loaded.head, state)
+        self.cache.take(entries)
+        return entries
 
     def _decider_of(self, stream: str) -> Decider:
         name = stream.split("-", 1)[0]
         return self._by_category["saga" if name.startswith("saga_") else name]
 
     async def _round(
-        self, jobs: Sequence[_Job], now: datetime, fresh: set[str], *, out: list[Outcome | None]
+        self, jobs: Sequence[_Job], now: datetime, step: _Round, *, out: list[Outcome | None]
     ) -> list[_Job]:
-        step = _Round()
         for job in jobs:
             self._decide(job, now, step)
-        again = await self._confirm(step, fresh, out)
+        again = await self._confirm(step, out)
         again += await self._append(step, now, out)
         ordered = sorted(again + step.deferred, key=lambda j: j.at)
         return [j for j in ordered if j.attempts <= ATTEMPTS_MAX]
@@ -201,8 +216,8 @@ class Handler:
         ):
             self._defer(job, step)
             return
-        state, head = step.working.get(job.stream) or self.cache[job.stream]
-        match job.decider.decide(job.request.command, state, self._seen(job, now)):
+        state, head = step.working.get(job.stream) or step.found[job.stream]
+        match job.decider.decide(job.request.command, state, _seen(job, now, step.found)):
             case Refused() as why:
                 self._settle(job, step, Declined(why))
             case () if job.request.dry_run:
@@ -215,11 +230,6 @@ class Handler:
             case events:
                 self._propose(job, tuple(events), state, head, step=step)
                 step.messages.add(message)
-
-    def _seen(self, job: _Job, now: datetime) -> Seen:
-        streams = {s: self.cache[s][0] for s in job.reads}
-        at = job.request.effective_at or now
-        return Seen(now=now, effective_at=at, actor=job.request.actor, streams=streams)
 
     def _defer(self, job: _Job, step: _Round) -> None:
         step.deferred.append(job)
@@ -245,23 +255,21 @@ class Handler:
             home=job.decider.home(state, job.stream),
             request=request,
             effective_at=request.effective_at,
-            read={s: self.cache[s][1].version for s in job.reads},
+            read={s: step.found[s][1].version for s in job.reads},
         )
         if events:
             step.working[job.stream] = (state, Head(head.version + len(events)))
         step.proposals.append((job, proposal, state))
 
-    async def _confirm(
-        self, step: _Round, fresh: set[str], out: list[Outcome | None]
-    ) -> list[_Job]:
+    async def _confirm(self, step: _Round, out: list[Outcome | None]) -> list[_Job]:
         """Check that refusals stand on current states, and are not repeats of what was done."""
         if not step.settled:
             return []
         again: list[_Job] = []
         known = await self._log.remembered([(j.stream, j.request) for j, _ in step.settled])
-        names = {s for j, _ in step.settled for s in (j.stream, *j.reads)} - fresh
+        names = {s for j, _ in step.settled for s in (j.stream, *j.reads)} - step.fresh
         heads = await self._log.heads(sorted(names)) if names else {}
-        stale = {s for s in names if heads.get(s, EMPTY).version != self.cache[s][1].version}
+        stale = {s for s in names if heads.get(s, EMPTY).version != step.found[s][1].version}
         for s in stale:
             self.cache.drop(s)
         for job, outcome in step.settled:
@@ -305,10 +313,16 @@ class Handler:
 
     def _keep(self, proposal: Proposal, state: Any, head: Head) -> None:
         if proposal.events:
-            self.cache[proposal.stream] = (state, head)
+            self.cache.put(proposal.stream, (state, head))
         before = proposal.expected.version
         if head.version // SNAPSHOT_EVERY > before // SNAPSHOT_EVERY:
             self._snapshots[proposal.stream] = (head, state)
+
+
+def _seen(job: _Job, now: datetime, found: Mapping[str, _Entry]) -> Seen:
+    streams = {s: found[s][0] for s in job.reads}
+    at = job.request.effective_at or now
+    return Seen(now=now, effective_at=at, actor=job.request.actor, streams=streams)
 
 
 def _once_more(job: _Job) -> _Job:

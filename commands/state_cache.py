@@ -5,6 +5,7 @@ version (an append) or by a look at the heads (a refusal).
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 
 from commands.ports import Head
@@ -24,20 +25,22 @@ class StateCache:
         self._entries.move_to_end(stream)
         return self._entries[stream]
 
-    def __setitem__(self, stream: str, entry: tuple[Any, Head]) -> None:
-        self._entries[stream] = entry
-        self._entries.move_to_end(stream)
+    def put(self, stream: str, entry: tuple[Any, Head]) -> None:
+        self.take({stream: entry})
+
+    def take(self, entries: Mapping[str, tuple[Any, Head]]) -> None:
+        """Put entries in as the youngest; the oldest leave when it is full."""
+        for stream in entries:
+            self._entries.pop(stream, None)
+        self._entries.update(entries)
+        while len(self._entries) > self._max:
+            self._entries.popitem(last=False)
 
     def drop(self, stream: str) -> None:
         self._entries.pop(stream, None)
 
     def clear(self) -> None:
         self._entries.clear()
-
-    def reserve(self, wanted: int) -> None:
-        """Make room, oldest first, so that one batch's streams fit together."""
-        while self._entries and len(self._entries) + wanted > self._max:
-            self._entries.popitem(last=False)
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -14,10 +14,8 @@ from decimal import Decimal
 from typing import Any
 
 from adapters.group_commit import GroupCommit
-from adapters.postgres_recorder import PostgresRecorder
-from adapters.recorder import Result, Write
 from adapters.server_account import binaries
-from commands.ports import EMPTY, Appended, Head, Proposal, Request
+from commands.ports import EMPTY, Appended, Conflict, Head, KeyReused, Proposal, Request
 from domain.account.events import CashDeposited
 from tests.bench.harness import Row, in_turn, quantile, report, row
 from tests.bench.rig import (
@@ -54,41 +52,15 @@ values ('account-{round}-' || :client_id, :version, '{name}', '\\x{state}', '\\x
 """
 
 
-class Grouped(PostgresRecorder):
-    """The Postgres recorder, appending through the group commit."""
-
-    commit: GroupCommit
-
-    async def append(self, batch: Sequence[Write], /, *, clock: datetime) -> Sequence[Result]:
-        return [await self.commit.append(write, clock) for write in batch]
-
-
-class _Ungrouped:
-    """What the group commit writes through."""
-
-    def __init__(self, recorder: PostgresRecorder) -> None:
-        self._recorder = recorder
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._recorder, name)
-
-    async def append(self, batch: Sequence[Write], /, *, clock: datetime) -> Sequence[Result]:
-        return await PostgresRecorder.append(self._recorder, batch, clock=clock)
-
-
-async def open_grouped(server: Server, url: str) -> WriteSide:
-    recorder = await Grouped.connect(url)
-    assert isinstance(recorder, Grouped)
-    recorder.commit = GroupCommit(_Ungrouped(recorder))
-    return WriteSide(url, recorder, server.folder)
-
-
 class Appends:
     """Callers that append to a stream each, one event after the other."""
 
     def __init__(self, side: WriteSide, name: str) -> None:
-        self._log, self._name = side.log, name
-        self._rounds = 0
+        async def flush(batch: Sequence[Proposal]) -> Sequence[Appended | Conflict | KeyReused]:
+            return await side.log.append(batch, now=datetime.now(UTC))
+
+        self._commit = GroupCommit(flush, stream=lambda proposal: proposal.stream)
+        self._name, self._rounds = name, 0
 
     async def measure(self, number: int, seconds: float = ROUND_S) -> Run:
         self._rounds += 1
@@ -106,7 +78,7 @@ class Appends:
                 home=names[caller],
                 request=Request(command=commands[caller], message_id=f"m{nth}", actor="bench"),
             )
-            (result,) = await self._log.append([one], now=datetime.now(UTC))
+            result = await self._commit.submit(one)
             if not isinstance(result, Appended):
                 raise RuntimeError(f"append: {result}")
             heads[caller] = result.head
@@ -169,8 +141,8 @@ def run() -> dict[str, Any]:
 
 
 async def _run(server: Server) -> dict[str, Any]:
-    side = await open_grouped(server, server.uri)
-    lax = await open_grouped(server, server.uri + "&options=-c%20synchronous_commit%3Doff")
+    side = await WriteSide.open(server)
+    lax = await WriteSide.open(server, url=server.uri + "&options=-c%20synchronous_commit%3Doff")
     try:
         ours, relaxed = Appends(side, "durable"), Appends(lax, "relaxed")
         await ours.measure(CALLERS, 1)

@@ -8,19 +8,21 @@ they also race for its next version, with other processes too.
 
 import asyncio
 import sys
-from datetime import UTC, datetime
 from hashlib import sha256
 
 from adapters.group_commit import GroupCommit
 from adapters.postgres_recorder import PostgresRecorder
-from adapters.recorder import Sealed, Write, Written, WrongVersion
+from adapters.recorder import Result, Sealed, Write, Written, WrongVersion
+from tests.contract.commit import over
 
 CALLERS = 8
+
+Commit = GroupCommit[Write, Result]
 
 
 async def main(url: str, name: str, events: int, shared: str) -> None:
     recorder = await PostgresRecorder.connect(url)
-    commit = GroupCommit(recorder)
+    commit = over(recorder)
     await asyncio.gather(*[_caller(commit, f"{name}-{n}", events) for n in range(CALLERS)])
     if shared:
         await _racer(recorder, commit, shared, name)
@@ -28,19 +30,19 @@ async def main(url: str, name: str, events: int, shared: str) -> None:
     await recorder.close()
 
 
-async def _caller(commit: GroupCommit, stream: str, events: int) -> None:
+async def _caller(commit: Commit, stream: str, events: int) -> None:
     for version in range(events):
-        result = await commit.append(_write(stream, version), datetime.now(UTC))
+        result = await commit.submit(_write(stream, version))
         if not isinstance(result, Written):
             raise AssertionError(f"{stream}@{version}: {result}")
         print(stream, version + 1, result.position, flush=True)
 
 
-async def _racer(recorder: PostgresRecorder, commit: GroupCommit, stream: str, name: str) -> None:
+async def _racer(recorder: PostgresRecorder, commit: Commit, stream: str, name: str) -> None:
     won = 0
     while won < 20:
         version = (await recorder.heads([stream])).get(stream, (0, b""))[0]
-        result = await commit.append(_write(stream, version, name), datetime.now(UTC))
+        result = await commit.submit(_write(stream, version, name))
         if isinstance(result, Written):
             won += 1
             print(stream, version + 1, result.position, flush=True)

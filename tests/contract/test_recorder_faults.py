@@ -16,9 +16,9 @@ import pytest
 
 from adapters import postgres_tail
 from adapters.embedded_postgres import EmbeddedPostgres
-from adapters.group_commit import GroupCommit
 from adapters.postgres_recorder import PostgresRecorder
 from adapters.recorder import Known, Stored, Unavailable, Write, Written, WrongVersion
+from tests.contract.commit import over
 from tests.contract.recorder_suite import T0, append, labels, sealed, whole, write
 from tests.contract.wire import Wire
 
@@ -249,12 +249,12 @@ async def test_a_killed_server_loses_and_doubles_nothing(
 ) -> None:
     server, folder = own_server
     recorder = await PostgresRecorder.connect(server.uri, retry_s=60)
-    commit = GroupCommit(recorder)
+    commit = over(recorder, T0)
     acknowledged: dict[tuple[str, int], int] = {}
 
     async def caller(n: int) -> None:
         for version in range(150):
-            result = await commit.append(write(f"s-{n}", version, f"{n}v{version}"), T0)
+            result = await commit.submit(write(f"s-{n}", version, f"{n}v{version}"))
             assert isinstance(result, Written), result
             acknowledged[f"s-{n}", version + 1] = result.position
 
