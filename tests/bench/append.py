@@ -6,16 +6,23 @@ Postgres's own load generator, which knows no Python: one prepared insert per co
 row into a table of the same columns and indexes, as many connections as callers.
 """
 
+import asyncio
 import os
 import subprocess
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
+from adapters.append_plan import plan
 from adapters.group_commit import GroupCommit
+from adapters.postgres_append import APPEND, _columns
+from adapters.postgres_link import open_connection
 from adapters.server_account import binaries
 from commands.ports import EMPTY, Appended, Conflict, Head, KeyReused, Proposal, Request
+from domain.account.commands import DepositCash
 from domain.account.events import CashDeposited
 from tests.bench.harness import Row, in_turn, quantile, report, row
 from tests.bench.rig import (
@@ -32,6 +39,7 @@ from tests.bench.rig import (
 
 CALLERS, MANY = 64, 256
 ROUNDS, ROUND_S = 5, 4.0
+PACKED_RATE = 4_000  # batches a second that are packed beforehand: more than can be sent
 THREADS = 2  # of pgbench: one a core
 
 TABLE = """
@@ -65,25 +73,33 @@ class Appends:
     async def measure(self, number: int, seconds: float = ROUND_S) -> Run:
         self._rounds += 1
         names = [f"{self._name}{self._rounds}-{i}" for i in range(number)]
-        events = [deposited(name) for name in names]
-        commands = [deposit(name, 1) for name in names]
         heads: list[Head] = [EMPTY] * number
 
         async def call(caller: int, nth: int) -> None:
-            head = heads[caller]
-            one = Proposal(
-                stream=f"account-{names[caller]}",
-                expected=head,
-                events=(events[caller],),
-                home=names[caller],
-                request=Request(command=commands[caller], message_id=f"m{nth}", actor="bench"),
-            )
+            one = proposal(names[caller], heads[caller], nth)
             result = await self._commit.submit(one)
             if not isinstance(result, Appended):
                 raise RuntimeError(f"append: {result}")
             heads[caller] = result.head
 
         return await callers(number, call, seconds=seconds)
+
+
+@lru_cache(maxsize=4 * MANY)
+def _words(name: str) -> tuple[CashDeposited, DepositCash]:
+    """What a caller says is made once: it is not what is measured."""
+    return deposited(name), deposit(name, 1)
+
+
+def proposal(name: str, expected: Head, nth: int) -> Proposal:
+    event, command = _words(name)
+    return Proposal(
+        stream=f"account-{name}",
+        expected=expected,
+        events=(event,),
+        home=name,
+        request=Request(command=command, message_id=f"m{nth}", actor="bench"),
+    )
 
 
 def deposited(account_id: str) -> CashDeposited:
@@ -94,6 +110,42 @@ def deposited(account_id: str) -> CashDeposited:
         reference="receipt-00000001",
         value_date=date(2026, 1, 5),
     )
+
+
+class Packed:
+    """What the server alone allows: batches of our rows, packed beforehand, two under way.
+
+    No caller, no hash, no plan: one thread that sends bytes and waits.
+    """
+
+    def __init__(self, side: WriteSide) -> None:
+        self._side, self._rounds = side, 0
+
+    async def measure(self, seconds: float = ROUND_S) -> float:
+        """Events a second."""
+        self._rounds += 1
+        lanes = [await open_connection(self._side.url) for _ in range(2)]
+        batches = iter([self._columns(n) for n in range(round(seconds * PACKED_RATE))])
+        start = time.perf_counter()
+        counts = await asyncio.gather(*[self._send(lane, batches, seconds) for lane in lanes])
+        took = time.perf_counter() - start
+        for lane in lanes:
+            await lane.close()
+        return sum(counts) * CALLERS / 2 / took
+
+    async def _send(self, lane: Any, batches: Iterator[Any], seconds: float) -> int:
+        end = time.perf_counter() + seconds
+        for sent, columns in enumerate(batches):
+            await lane.cursor(binary=True).execute(APPEND, columns)
+            if time.perf_counter() > end:
+                return sent + 1
+        raise RuntimeError("too few batches were packed")
+
+    def _columns(self, number: int) -> tuple[Any, ...]:
+        now = datetime.now(UTC)
+        names = [f"packed{self._rounds}-{number}-{i}" for i in range(CALLERS // 2)]
+        writes = [self._side.log._seal(proposal(n, EMPTY, 1), now, {}) for n in names]
+        return _columns(writes, plan(writes, {}, frozenset()), {}, now)
 
 
 class Pgbench:
@@ -148,6 +200,7 @@ async def _run(server: Server) -> dict[str, Any]:
         await ours.measure(CALLERS, 1)
         await relaxed.measure(MANY, 1)
         sample = (await side.recorder.after(0, limit=1))[0]
+        packed = Packed(side)
         peer = Pgbench(server, (sample.name, sample.state, sample.hash))
         peer.measure(CALLERS, 1)
 
@@ -159,6 +212,7 @@ async def _run(server: Server) -> dict[str, Any]:
             {
                 "ours": lambda: ours.measure(CALLERS),
                 "pgbench": pgbench,
+                "packed": packed.measure,
                 "durable": lambda: ours.measure(MANY),
                 "relaxed": lambda: relaxed.measure(MANY),
             },
@@ -181,6 +235,7 @@ async def _run(server: Server) -> dict[str, Any]:
 
 def _rows(found: dict[str, list[Any]]) -> list[Row]:
     ours, durable, relaxed = found["ours"], found["durable"], found["relaxed"]
+    packed = found["packed"]
     theirs = found["pgbench"]
     return [
         row(
@@ -197,6 +252,18 @@ def _rows(found: dict[str, list[Any]]) -> list[Row]:
             peer_name=f"pgbench, {CALLERS} clients",
             unit="ms",
             goal=1.0,
+        ),
+        row(
+            f"append, {CALLERS} callers",
+            [r.rate for r in ours],
+            packed,
+            peer_name="the limit: the same rows packed beforehand, two batches under way",
+        ),
+        row(
+            "the limit",
+            packed,
+            [rate for rate, _ in theirs],
+            peer_name=f"pgbench, {CALLERS} clients",
         ),
         row(
             f"append, {MANY} callers",
