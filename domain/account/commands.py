@@ -199,6 +199,22 @@ class SettleObligation(Internal):
     confirmation_id: str
 
 
+class SettleAfterBust(Internal):
+    """A report: a part or all of a busted trade has settled all the same. Never refused."""
+
+    account_id: str
+    obligation_id: str
+    reverse_id: str  # of the obligation that takes it back
+    isin: str
+    side: Side  # of what has settled
+    qty: Decimal
+    amount: Decimal
+    currency: str
+    trade_date: date
+    value_date: date
+    confirmation_id: str
+
+
 class RecordFailing(Internal):
     account_id: str
     obligation_id: str

@@ -131,6 +131,11 @@ class World:
         ]
         self.started = False
 
+    def misbehave(self, *, venue: VenueFaults, custodian: CustodianFaults) -> None:
+        """From now on, and with what was sent in the last seven days: it is sent again."""
+        self._faults = (venue, custodian, self._faults[2])
+        self.restart()
+
     def settl_date(self, country: str, trade_date: date) -> date:
         return next_weekday(country, trade_date, self.settle_days)
 
