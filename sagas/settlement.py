@@ -237,6 +237,7 @@ def _instruct(trade: TradeBooked) -> InstructSettlement:
         currency=trade.currency,
         trade_date=trade.trade_date,
         settl_date=trade.settl_date,
+        country=trade.market_country or "US",
         hold=trade.side is Side.SELL,
     )
 

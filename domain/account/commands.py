@@ -152,6 +152,7 @@ class BookTrade(Internal):
     settl_date: date
     country: str = "US"  # place of the charges' schedule (taxes and levies)
     accrued_interest: Decimal = Decimal(0)  # of a bond: paid on top, kept out of cost
+    market_country: str = ""  # whose calendar it settles on
 
 
 class Booked(Command):

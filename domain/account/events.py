@@ -199,6 +199,7 @@ class TradeBooked(Event, tag="trade.booked", kw_only=True):
     oversold: Decimal = Decimal(0)  # sold beyond the lots: a case, never a refusal
     unreserved: Decimal = Decimal(0)  # quantity beyond the hold (over-fill, late fill): a case
     free_riding: bool = False  # sells what was bought on unsettled proceeds: a case
+    market_country: str = ""  # whose calendar it settles on; "": US, of older trades
 
 
 class TradeBusted(Event, tag="trade.busted", kw_only=True):

@@ -76,6 +76,7 @@ def _booking(command: BookTrade, state: State, *, rate: Decimal) -> TradeBooked:
         oversold=-sum((m.qty for m in lots if m.lot_id == command.trade_id and m.qty < 0), ZERO),
         unreserved=plain(max(command.qty - order.qty, ZERO)),
         free_riding=command.side is not Side.BUY and _unpaid(state, lots, command.currency),
+        market_country=command.market_country,
     )
 
 

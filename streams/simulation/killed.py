@@ -40,7 +40,7 @@ ROUGH = Faults(
         late=0.1,
         out_of_order=0.1,
     ),
-    CustodianFaults(fail=0.2, partial=0.2, duplicate=0.2, deny_cancel=0.2),
+    CustodianFaults(fail=0.2, partial=0.2, duplicate=0.2, deny_cancel=0.1),
     BankFaults(reject=0.2, give_back=0.2, duplicate=0.2),
 )
 """Frequent enough that a small run has each of them on its way."""

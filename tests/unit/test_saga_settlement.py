@@ -146,6 +146,19 @@ def test_a_booked_trade_is_instructed_at_once_for_gross_and_accrued_interest() -
     following(settlement, booked).sends(instruct()).is_due(CLOSE, "unsettled_at_close")
 
 
+def test_the_market_of_the_trade_is_the_custodians_and_of_what_goes_back() -> None:
+    german = replace(booked, market_country="DE")
+    story = following(settlement, german).sends(instruct(country="DE"))
+    story.then(replace(instructed, country="DE"), confirmed(40, "2000.00", 60))
+    story.then(settled(40, "2000.00", 60), busted(60, 40))
+    assert [c.country for c in story.sent if isinstance(c, InstructSettlement)] == ["DE"]
+    story.then(confirmed(60, "3000.00", 0, n=2))
+    (told,) = story.sent
+    assert isinstance(told, SettleAfterBust)
+    story.then(came(told))
+    assert [c.country for c in story.sent if isinstance(c, InstructSettlement)] == ["DE"]
+
+
 def test_what_is_confirmed_is_booked_on_the_account() -> None:
     story = following(settlement, booked, instructed, confirmed(100, "5000.00", 0))
     story.sends(settle(100, "5000.00")).is_due(None).has_ended(False)
