@@ -9,6 +9,11 @@ class Side(StrEnum):
     SELL_SHORT = "SELL_SHORT"
 
 
+def other(side: Side) -> Side:
+    """The side that undoes it."""
+    return Side.SELL if side is Side.BUY else Side.BUY
+
+
 class OrdType(StrEnum):
     MARKET = "MARKET"
     LIMIT = "LIMIT"

@@ -37,9 +37,10 @@ CYCLES: dict[Market, tuple[tuple[date, int], ...]] = {
 """Market -> (first trade date, settlement days after it), in order of date. Before 2014 the EU
 had no common rule: 3 was the custom of most of its markets."""
 
-_EU = "AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK"
-MARKETS = {"US": Market.US, "GB": Market.UK} | dict.fromkeys(_EU.split(), Market.EU)
-"""Country of an instrument (ISO 3166) -> where it settles."""
+_EURO = "AT BE CY DE EE ES FI FR GR HR IE IT LT LU LV MT NL PT SI SK"
+MARKETS = {"US": Market.US, "GB": Market.UK} | dict.fromkeys(_EURO.split(), Market.EU)
+"""Country of a market (ISO 3166) -> where it settles. Other members of the EU pay in currencies
+and keep holidays of their own: no calendar of ours is theirs."""
 
 
 class OutsideCalendar(Exception):
@@ -114,5 +115,5 @@ def value_date(first: SettlementDays, second: SettlementDays, trade_date: date, 
 
 
 def market_of(country: str) -> Market | None:
-    """The market that a country's securities settle in; None where we have no calendar."""
+    """Where trades on a country's exchanges settle; None where we have no calendar."""
     return MARKETS.get(country)

@@ -8,17 +8,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
-from domain.account.events import ObligationSettled, TradeBooked, TransferUndone
+from domain.account.events import ObligationSettled, SettledAfterBust, TradeBooked, TransferUndone
 from domain.envelope import Envelope
 from domain.message import Event
 from domain.order.events import OrderFilled, ReportParked
 from domain.saga import CommandRefused
-from domain.settlement.events import SettlementConfirmed
+from domain.settlement.events import SettlementCancelDenied, SettlementConfirmed
 from projections.ports import Key, Row
 from projections.words import clean
 
 NAME = "cases"
-VERSION = 1
+VERSION = 2
 
 
 class Case(Row, frozen=True, kw_only=True):
@@ -109,6 +109,14 @@ def _settled(e: ObligationSettled) -> Flags:
         yield "settled_amount_differs", f"{e.difference} {e.currency} of {e.obligation_id}"
 
 
+def _settled_after_bust(e: SettledAfterBust) -> Flags:
+    yield "settled_after_bust", f"{e.qty} of {e.obligation_id}, owed back as {e.reverse_id}"
+
+
+def _denied(e: SettlementCancelDenied) -> Flags:
+    yield "cancel_denied", f"{e.obligation_id}: {e.reason}"
+
+
 def _confirmed(e: SettlementConfirmed) -> Flags:
     if e.excess_qty:
         yield "confirmed_beyond_instructed", f"{e.excess_qty} of {e.confirmation_id}"
@@ -126,6 +134,8 @@ _TOLD: Mapping[type[Event], Callable[[Any], Flags]] = {
     OrderFilled: _filled,
     TradeBooked: _booked,
     ObligationSettled: _settled,
+    SettledAfterBust: _settled_after_bust,
+    SettlementCancelDenied: _denied,
     SettlementConfirmed: _confirmed,
     TransferUndone: _undone,
 }

@@ -16,7 +16,13 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.account.events import FxBooked, ObligationFailing, TradeBooked, TradeBusted
+from domain.account.events import (
+    FxBooked,
+    ObligationFailing,
+    SettledAfterBust,
+    TradeBooked,
+    TradeBusted,
+)
 from domain.envelope import Envelope
 from domain.fix import Side
 from domain.ledger import Posting
@@ -127,6 +133,9 @@ def _opened(arrived: Envelope) -> list[tuple[Key, Fact]]:
         case TradeBusted() as e if e.reverse_id:
             opened = _trade("reversal", e, e.side is not Side.BUY, e.settl_date)
             return [((e.account_id, e.reverse_id), opened)]
+        case SettledAfterBust() as e:
+            opened = _trade("reversal", e, e.side is not Side.BUY, e.value_date)
+            return [((e.account_id, e.reverse_id), opened)]
         case FxBooked() as e:
             opened = Opened("fx", e.buy_currency, e.sell_currency, e.trade_date, e.value_date)
             return [((e.account_id, e.fx_id), opened)]
@@ -135,7 +144,10 @@ def _opened(arrived: Envelope) -> list[tuple[Key, Fact]]:
 
 
 def _trade(
-    kind: str, event: TradeBooked | TradeBusted, receives_stock: bool, settl_date: date | None
+    kind: str,
+    event: TradeBooked | TradeBusted | SettledAfterBust,
+    receives_stock: bool,
+    settl_date: date | None,
 ) -> Opened:
     units = (event.isin, event.currency)
     receive, deliver = units if receives_stock else units[::-1]

@@ -111,7 +111,7 @@ def _answer(  # noqa: PLR0911 - a table of events
         case OrderPlaced():
             return (_reserve(now, now.terms),)
         case OrderFilled() if event.trade_id not in before.trades:
-            return (_book(event),)
+            return (_book(now, event),)
         case TradeCanceled() | TradeBooked():
             return (*_bust(before, now, event.trade_id), *_proceed(before, now))
         case CommandRefused() if now.phase == Phase.REJECTING != before.phase:
@@ -171,7 +171,7 @@ def _reserve(state: Order, terms: Terms) -> ReserveForOrder:
     )
 
 
-def _book(fill: OrderFilled) -> BookTrade:
+def _book(order: Order, fill: OrderFilled) -> BookTrade:
     return BookTrade(
         account_id=fill.account_id,
         trade_id=fill.trade_id,
@@ -187,6 +187,7 @@ def _book(fill: OrderFilled) -> BookTrade:
         trade_date=fill.trade_date,
         settl_date=fill.settl_date,
         country=fill.country,
+        market_country=order.market_country,
     )
 
 

@@ -69,6 +69,7 @@ class Order(Struct, frozen=True, kw_only=True):
     side: Side = Side.BUY
     isin: str = ""
     currency: str = ""
+    market_country: str = ""
     terms: Terms = Terms()
     asked: Terms | None = None  # of a pending replace
     replacing: Phase = Phase.NONE  # of a pending replace: waiting (NONE), RESERVING, RELEASING
@@ -90,6 +91,7 @@ def evolve(state: Order, arrived: Envelope) -> Order:  # noqa: PLR0911 - a table
                 side=e.side,
                 isin=e.isin,
                 currency=e.settl_currency,
+                market_country=e.market_country,
                 terms=Terms(e.qty, e.hold_amount),
             )
         case OrderReleased():

@@ -6,27 +6,29 @@
                         `-confirmed in part-> (the rest goes on)
                         `-23:00 UTC of the settlement date-> failing -> settled* | cancelled*
     trade.busted -> what is open: cancel -> cancelled* ; what has settled: a reverse obligation
+      `-confirmed all the same-> settled after the bust: a reverse obligation
 
 One saga per obligation: a reverse one starts with its own instruction. The custodian is told at
 once and acts on the settlement date; a delivery goes only when the account's own settled stock
 covers it, so that no client's stock delivers another's sale. Charges are no part of it: the
 street is owed gross and accrued interest. The compensation of an instruction is its cancellation,
 of a settled one its reverse. Where a busted trade settles all the same (the cancellation came too
-late, or was denied) the account has no obligation left to book it on and refuses: what came is
-sent back.
+late, or was denied), the account books what came as owed back, and that goes back under an
+instruction of its own; of what settles in parts, part by part. A held delivery whose cancellation
+is denied is never released: its trade did not happen.
 """
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.account.commands import RecordFailing, SettleObligation
-from domain.account.events import ObligationSettled, TradeBooked, TradeBusted
+from domain.account.commands import RecordFailing, SettleAfterBust, SettleObligation
+from domain.account.events import ObligationSettled, SettledAfterBust, TradeBooked, TradeBusted
 from domain.envelope import Envelope
-from domain.fix import Side
+from domain.fix import Side, other
 from domain.message import Command
 from domain.saga import CommandRefused, DeadlinePassed
 from domain.settlement.commands import (
@@ -44,7 +46,7 @@ from domain.settlement.events import (
 )
 from sagas.ports import Deadline, correlation, message_id, within
 
-NAME, VERSION = "settlement", 2
+NAME, VERSION = "settlement", 3
 CLOSE = time(23, 0, tzinfo=UTC)  # after the last settlement cycle of any market we trade
 NOON = time(12, 0, tzinfo=UTC)  # before the settlement cycles, when the day's receipts are known
 RELEASE, UNSETTLED = "release", "unsettled_at_close"
@@ -52,6 +54,7 @@ COMMANDS: tuple[type[Command], ...] = (
     InstructSettlement,
     ReleaseSettlement,
     SettleObligation,
+    SettleAfterBust,
     MarkFailing,
     RecordFailing,
     CancelSettlement,
@@ -72,7 +75,7 @@ class Obligation(Struct, frozen=True, kw_only=True):
     rest_qty: Decimal = Decimal(0)
     busted: bool = False  # its trade did not happen: cancelled, or reversed, and not chased
     booking: dict[str, SettleObligation] = {}  # confirmed and not booked yet, by message id
-    returned: int = 0  # parts sent back so far
+    returned: int = 0  # parts owed back so far
     release_at: datetime | None = None  # a held delivery: when to ask for its release
     on_hold: bool = False
 
@@ -85,6 +88,7 @@ correlate = correlation(
         TradeBooked: "trade_id",
         TradeBusted: "trade_id",
         ObligationSettled: "obligation_id",
+        SettledAfterBust: "obligation_id",
         SettlementInstructed: "obligation_id",
         SettlementConfirmed: "obligation_id",
         SettlementFailing: "obligation_id",
@@ -108,8 +112,9 @@ def evolve(  # noqa: PLR0911 - a table of events
         case SettlementConfirmed(rest_qty=rest) as told:
             step = state.step if rest else Step.SETTLED
             booking = state.booking | {message_id(arrived, NAME, 0): _settle(told)}
+            state = replace(state, returned=state.returned + state.busted)
             return replace(state, step=step, rest_qty=rest, booking=booking)
-        case ObligationSettled(confirmation_id=booked):
+        case ObligationSettled(confirmation_id=booked) | SettledAfterBust(confirmation_id=booked):
             return replace(state, booking=_without(state.booking, booked))
         case SettlementFailing() | DeadlinePassed() if state.step == Step.OPEN:
             return replace(state, step=Step.FAILING)
@@ -118,8 +123,7 @@ def evolve(  # noqa: PLR0911 - a table of events
         case TradeBusted():
             return replace(state, busted=True)
         case CommandRefused(refused_id=refused_id) if part := state.booking.get(refused_id):
-            booking = _without(state.booking, part.confirmation_id)
-            return replace(state, booking=booking, returned=state.returned + state.busted)
+            return _not_booked(state, arrived, part)
         case _:
             return state
 
@@ -131,9 +135,10 @@ def react(  # noqa: PLR0911 - a table of events
         case TradeBooked() as trade:
             return (_instruct(trade),)
         case TradeBusted() as bust:
-            return _undo(bust)
+            return _undo(state, bust)
         case SettlementConfirmed() as told:
-            return (_settle(told),)
+            part = _settle(told)
+            return (_after_bust(state, part) if state.busted else part,)
         case DeadlinePassed(name=name, due_at=at) if name == RELEASE:
             return _release(state) if due(state) == Deadline(at, name) else ()
         case SettlementFailing() as told:
@@ -149,9 +154,10 @@ def react(  # noqa: PLR0911 - a table of events
             if due(state) != Deadline(at, name):
                 return ()
             return (_failing(state, obligation_id, at),)
-        case CommandRefused(refused_id=refused_id) if state.busted:
-            part = state.booking.get(refused_id)
-            return (_send_back(state, part),) if part else ()
+        case SettledAfterBust() as came:
+            return (_send_back(state, came),)
+        case CommandRefused(refused_id=refused_id) as no if _was_busted(state, no):
+            return (_after_bust(state, state.booking[refused_id]),)
         case _:
             return ()
 
@@ -231,6 +237,7 @@ def _instruct(trade: TradeBooked) -> InstructSettlement:
         currency=trade.currency,
         trade_date=trade.trade_date,
         settl_date=trade.settl_date,
+        country=trade.market_country or "US",
         hold=trade.side is Side.SELL,
     )
 
@@ -246,45 +253,81 @@ def _settle(told: SettlementConfirmed) -> SettleObligation:
     )
 
 
-def _undo(bust: TradeBusted) -> tuple[Command, ...]:
+def _was_busted(state: Obligation, no: CommandRefused) -> bool:
+    """A confirmation and the bust crossed: the account had undone the trade when it was told."""
+    told = no.command == SettleObligation.__name__ and no.refused_id in state.booking
+    return told and state.busted
+
+
+def _not_booked(state: Obligation, arrived: Envelope, part: SettleObligation) -> Obligation:
+    """A case, or booked the other way under another message id."""
+    booking = _without(state.booking, part.confirmation_id)
+    if isinstance(arrived.event, CommandRefused) and _was_busted(state, arrived.event):
+        booking |= {message_id(arrived, NAME, 0): part}
+        return replace(state, booking=booking, returned=state.returned + 1)
+    return replace(state, booking=booking)
+
+
+def _after_bust(state: Obligation, part: SettleObligation) -> SettleAfterBust:
+    was = _instructed(state)
+    name = f"{was.obligation_id}.back{state.returned + 1}"
+    return SettleAfterBust(
+        account_id=was.account_id,
+        obligation_id=was.obligation_id,
+        reverse_id=within(was.obligation_id, name),
+        isin=was.isin,
+        side=was.side,
+        qty=part.qty,
+        amount=part.amount,
+        currency=was.currency,
+        trade_date=was.trade_date,
+        value_date=part.value_date,
+        confirmation_id=part.confirmation_id,
+    )
+
+
+def _undo(state: Obligation, bust: TradeBusted) -> tuple[Command, ...]:
     """Call back what is open, and have what has settled brought back."""
     out: tuple[Command, ...] = ()
     if bust.open_qty:
         out = (CancelSettlement(obligation_id=bust.trade_id, reason="trade_busted"),)
     if not bust.reverse_qty:
         return out
-    reverse = InstructSettlement(
-        obligation_id=bust.reverse_id,
-        account_id=bust.account_id,
-        isin=bust.isin,
-        side=_other(bust.side),
+    reverse = _reversed(
+        state,
+        bust.reverse_id,
         qty=bust.reverse_qty,
         amount=bust.reverse_amount,
-        currency=bust.currency,
-        trade_date=bust.trade_date,
         settl_date=bust.settl_date or bust.trade_date,
-        hold=bust.side is Side.BUY,
     )
     return (*out, reverse)
 
 
-def _send_back(state: Obligation, part: SettleObligation) -> InstructSettlement:
-    """A part of a busted trade that settled: the same, the other way round, on the same day."""
-    was = state.instructed
-    assert was is not None  # nothing settles that was not instructed
-    return InstructSettlement(
-        obligation_id=within(was.obligation_id, f"{was.obligation_id}.back{state.returned + 1}"),
-        account_id=was.account_id,
-        instrument_id=was.instrument_id,
-        isin=was.isin,
-        side=_other(was.side),
-        qty=part.qty,
-        amount=part.amount,
-        currency=was.currency,
-        trade_date=was.trade_date,
-        settl_date=part.value_date,
-        country=was.country,
+def _send_back(state: Obligation, came: SettledAfterBust) -> InstructSettlement:
+    """On the day it came: it was never owed."""
+    qty, amount, day = came.qty, came.amount, came.value_date
+    return _reversed(state, came.reverse_id, qty=qty, amount=amount, settl_date=day)
+
+
+def _reversed(
+    state: Obligation, reverse_id: str, *, qty: Decimal, amount: Decimal, settl_date: date
+) -> InstructSettlement:
+    """The same the other way round; a delivery waits until the account's own stock covers it."""
+    was = _instructed(state)
+    return replace(
+        was,
+        obligation_id=reverse_id,
+        side=other(was.side),
+        qty=qty,
+        amount=amount,
+        settl_date=settl_date,
+        hold=was.side is Side.BUY,
     )
+
+
+def _instructed(state: Obligation) -> InstructSettlement:
+    assert state.instructed is not None  # a trade is booked before it is busted or settles
+    return state.instructed
 
 
 def _without(
@@ -307,7 +350,3 @@ def _as_instructed(event: SettlementInstructed) -> InstructSettlement:
         settl_date=event.settl_date,
         country=event.country,
     )
-
-
-def _other(side: Side) -> Side:
-    return Side.SELL if side == Side.BUY else Side.BUY

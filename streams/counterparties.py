@@ -18,7 +18,12 @@ from adapters.simulators.market import BridgedMarket
 from adapters.simulators.misbehaviour import BankFaults, CustodianFaults, VenueFaults
 from adapters.simulators.statement import Statement
 from adapters.simulators.venue import SimulatedVenue
-from domain.settlement_dates import market_of, settlement_date
+from domain.settlement_dates import (
+    OutsideCalendar,
+    SettlementDays,
+    market_of,
+    settlement_date,
+)
 from projections.ports import Log
 from sagas.ports import SagaStore
 from streams.channels.bank import BankChannel
@@ -111,16 +116,26 @@ def live_street(
 
 
 class NextDay:
-    """Settlement days of any country's market, up to `until`."""
+    """Settlement days of any country's market, up to `until`.
+
+    Raises:
+        OutsideCalendar: the country's market has no calendar, or it does not reach that far.
+    """
 
     def __init__(self, until: date) -> None:
         self._until = until
 
     def after(self, country: str, day: date, n: int) -> date:
-        return settlement_days(market_of(country), self._until).after(day, n)
+        return self._days(country).after(day, n)
 
     def settl_date(self, country: str, trade_date: date) -> date:
-        return settlement_date(settlement_days(market_of(country), self._until), trade_date)
+        return settlement_date(self._days(country), trade_date)
+
+    def _days(self, country: str) -> SettlementDays:
+        market = market_of(country)
+        if market is None:
+            raise OutsideCalendar(f"no settlement calendar for country {country!r}")
+        return settlement_days(market, self._until)
 
 
 class Parties(NamedTuple):

@@ -152,6 +152,7 @@ class BookTrade(Internal):
     settl_date: date
     country: str = "US"  # place of the charges' schedule (taxes and levies)
     accrued_interest: Decimal = Decimal(0)  # of a bond: paid on top, kept out of cost
+    market_country: str = ""  # whose calendar it settles on
 
 
 class Booked(Command):
@@ -195,6 +196,22 @@ class SettleObligation(Internal):
     obligation_id: str
     qty: Decimal
     amount: Decimal
+    value_date: date
+    confirmation_id: str
+
+
+class SettleAfterBust(Internal):
+    """A report: a part or all of a busted trade has settled all the same. Never refused."""
+
+    account_id: str
+    obligation_id: str
+    reverse_id: str  # of the obligation that takes it back
+    isin: str
+    side: Side  # of what has settled
+    qty: Decimal
+    amount: Decimal
+    currency: str
+    trade_date: date
     value_date: date
     confirmation_id: str
 

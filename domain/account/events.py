@@ -9,6 +9,9 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from domain.account.obligation_events import ObligationFailing as ObligationFailing  # noqa: PLC0414
+from domain.account.obligation_events import ObligationSettled as ObligationSettled  # noqa: PLC0414
+from domain.account.obligation_events import SettledAfterBust as SettledAfterBust  # noqa: PLC0414
 from domain.charges import Charge as Charge  # noqa: PLC0414
 from domain.fix import Side
 from domain.lots import LotMove as LotMove  # noqa: PLC0414
@@ -196,6 +199,7 @@ class TradeBooked(Event, tag="trade.booked", kw_only=True):
     oversold: Decimal = Decimal(0)  # sold beyond the lots: a case, never a refusal
     unreserved: Decimal = Decimal(0)  # quantity beyond the hold (over-fill, late fill): a case
     free_riding: bool = False  # sells what was bought on unsettled proceeds: a case
+    market_country: str = ""  # whose calendar it settles on; "": US, of older trades
 
 
 class TradeBusted(Event, tag="trade.busted", kw_only=True):
@@ -232,33 +236,6 @@ class LotsSelected(Event, tag="lots.selected", kw_only=True):
     order_id: str = ""  # whose saga must bust what is booked now
     isin: str
     lots: tuple[LotMove, ...]  # signed: restores the old picks and takes the new
-
-
-class ObligationSettled(Event, tag="obligation.settled"):
-    """J6, J8: the custodian confirmed (sese.025) a part or all of an obligation."""
-
-    account_id: str
-    obligation_id: str
-    isin: str
-    side: Side  # BUY: stock in, cash out
-    qty: Decimal
-    amount: Decimal
-    currency: str
-    value_date: date
-    rest_qty: Decimal  # still open afterwards; 0 on the last part
-    confirmation_id: str
-    excess_qty: Decimal = Decimal(0)  # confirmed beyond what was open: a break
-    difference: Decimal = Decimal(0)  # confirmed cash less what was booked: a break
-
-
-class ObligationFailing(Event, tag="obligation.failing"):
-    """J8: unsettled at close of its settlement date. Posts nothing."""
-
-    account_id: str
-    obligation_id: str
-    rest_qty: Decimal
-    reason: str
-    whose: str = "counterparty"
 
 
 class FxBooked(Event, tag="fx.booked"):

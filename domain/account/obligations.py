@@ -1,7 +1,8 @@
 """What the custodian says of unsettled trades: settled in parts or whole (J6, J8), failing.
 
 The last part takes what is left of the booked amount, so that C.STREET ends at zero; where the
-custodian's cash differs, the event says by how much and the break shows against the bank.
+custodian's cash differs, the event says by how much and the break shows against the bank. What a
+busted trade settles all the same is booked as it came, and is an obligation the other way (J18).
 """
 
 from decimal import Decimal
@@ -9,10 +10,11 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from domain.account.changes import drop_obligation, with_item
-from domain.account.commands import RecordFailing, SettleObligation
-from domain.account.events import ObligationFailing, ObligationSettled
+from domain.account.commands import RecordFailing, SettleAfterBust, SettleObligation
+from domain.account.events import ObligationFailing, ObligationSettled, SettledAfterBust
 from domain.account.refusals import R, bad_amount, bad_qty, first
 from domain.account.state import Obligation, State
+from domain.fix import other
 from domain.message import Decision, Refused, Seen, refused
 from domain.money import ZERO, money, plain
 
@@ -24,7 +26,7 @@ def settle(command: SettleObligation, state: State, seen: Seen) -> Decision:
         return refused(R.OBLIGATION_UNKNOWN, obligation_id=command.obligation_id)
     if command.confirmation_id in open_.confirmations:
         return ()
-    if wrong := first(bad_qty(command.qty), _amount(command.amount, open_)):
+    if wrong := first(bad_qty(command.qty), _amount(command.amount, open_.currency)):
         return wrong
     amount = open_.amount if command.qty >= open_.qty else min(command.amount, open_.amount)
     settled = min(command.qty, open_.qty)
@@ -46,8 +48,36 @@ def settle(command: SettleObligation, state: State, seen: Seen) -> Decision:
     )
 
 
-def _amount(amount: Decimal, open_: Obligation) -> Refused | None:
-    wrong = bad_amount(amount, open_.currency)
+def settle_after_bust(command: SettleAfterBust, state: State, seen: Seen) -> Decision:
+    """A report; once per reverse obligation while that is open, then by its message id.
+
+    Refused only for an account that was never opened, or figures that cannot be stored.
+    """
+    if not state.exists:
+        return refused(R.ACCOUNT_UNKNOWN, account_id=command.account_id)
+    if command.reverse_id in state.obligations:
+        return ()
+    if wrong := first(bad_qty(command.qty), _amount(command.amount, command.currency)):
+        return wrong
+    return (
+        SettledAfterBust(
+            account_id=command.account_id,
+            obligation_id=command.obligation_id,
+            reverse_id=command.reverse_id,
+            isin=command.isin,
+            side=command.side,
+            qty=plain(command.qty),
+            amount=money(command.amount, command.currency),
+            currency=command.currency,
+            trade_date=command.trade_date,
+            value_date=command.value_date,
+            confirmation_id=command.confirmation_id,
+        ),
+    )
+
+
+def _amount(amount: Decimal, currency: str) -> Refused | None:
+    wrong = bad_amount(amount, currency)
     if wrong is None and amount < ZERO:
         return refused(R.AMOUNT_NOT_POSITIVE, amount=amount)
     return wrong
@@ -85,3 +115,15 @@ def settled(state: State, event: ObligationSettled) -> State:
 def failing(state: State, event: ObligationFailing) -> State:
     late = replace(state.obligations[event.obligation_id], failing=True)
     return replace(state, obligations=with_item(state.obligations, event.obligation_id, late))
+
+
+def settled_after_bust(state: State, event: SettledAfterBust) -> State:
+    reverse = Obligation(
+        isin=event.isin,
+        side=other(event.side),
+        qty=event.qty,
+        amount=event.amount,
+        currency=event.currency,
+        settl_date=event.value_date,
+    )
+    return replace(state, obligations=with_item(state.obligations, event.reverse_id, reverse))

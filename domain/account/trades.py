@@ -24,7 +24,7 @@ from domain.account.holds import NO_ORDER, released_by_fill
 from domain.account.refusals import R, bad_amount, bad_qty, first
 from domain.account.state import Obligation, State
 from domain.charges import COMMISSION, Charge, charges
-from domain.fix import Side
+from domain.fix import Side, other
 from domain.lots import Value, acquire, dispose, mirror
 from domain.message import Decision, Refused, Seen, refused
 from domain.money import EXACT, MINOR_UNITS, ZERO, money, plain, round_money
@@ -76,6 +76,7 @@ def _booking(command: BookTrade, state: State, *, rate: Decimal) -> TradeBooked:
         oversold=-sum((m.qty for m in lots if m.lot_id == command.trade_id and m.qty < 0), ZERO),
         unreserved=plain(max(command.qty - order.qty, ZERO)),
         free_riding=command.side is not Side.BUY and _unpaid(state, lots, command.currency),
+        market_country=command.market_country,
     )
 
 
@@ -255,7 +256,7 @@ def busted(state: State, event: TradeBusted) -> State:
         return state
     reverse = Obligation(
         isin=event.isin,
-        side=Side.SELL if event.side is Side.BUY else Side.BUY,
+        side=other(event.side),
         qty=event.reverse_qty,
         amount=event.reverse_amount,
         currency=event.currency,

@@ -8,8 +8,8 @@ from domain.message import Command
 
 
 class ListInstrument(Command):
-    """Defaults: settlement currency and price factor follow the quote currency, the country the
-    ISIN's prefix."""
+    """Defaults: settlement currency and price factor follow the quote currency, the country (whose
+    charges apply) the ISIN's prefix, the market's country (whose calendar applies) the MIC."""
 
     instrument_id: str
     symbol: str
@@ -28,6 +28,7 @@ class ListInstrument(Command):
     price_factor: Decimal | None = None
     qty_increment: Decimal = Decimal(1)
     place_of_settlement: str = ""
+    market_country: str | None = None
 
 
 class AmendInstrument(Command):
@@ -46,6 +47,7 @@ class AmendInstrument(Command):
     lot_size: Decimal | None = None
     qty_increment: Decimal | None = None
     place_of_settlement: str | None = None
+    market_country: str | None = None
 
 
 class HaltInstrument(Command):

@@ -23,6 +23,7 @@ from domain.instrument.events import (
     InstrumentResumed,
 )
 from domain.instrument.state import TERMS, Instrument, Status, applied
+from domain.markets import country_of
 from domain.message import Decision, Refusal, Refused, Seen, refused
 from domain.money import PRICE_DECIMALS, is_currency, is_exact, plain
 
@@ -46,6 +47,7 @@ class InstrumentRefusal(Refusal):
     INSTRUMENT_NOT_HALTED = "instrument_not_halted"
     ISIN_INVALID = "isin_invalid"
     MIC_INVALID = "mic_invalid"
+    MARKET_COUNTRY_INVALID = "market_country_invalid"
     CURRENCY_UNKNOWN = "currency_unknown"
     SIZE_NOT_POSITIVE = "size_not_positive"
 
@@ -104,8 +106,9 @@ def _list(command: ListInstrument, now: Instrument) -> Decision:
         price_factor=factor if command.price_factor is None else command.price_factor,
         qty_increment=command.qty_increment,
         place_of_settlement=command.place_of_settlement,
+        market_country=command.market_country or "",
     )
-    fault = _fault(listed)
+    fault = _fault(listed) or _market_fault(command.mic, command.market_country)
     return fault if fault is not None else (_plain(listed),)
 
 
@@ -116,7 +119,7 @@ def _amend(command: AmendInstrument, now: Instrument, today: date) -> Decision:
         decided_on=today,
         **{f: getattr(command, f) for f in TERMS},
     )
-    fault = _fault(amended)
+    fault = _fault(amended) or _market_fault(command.mic or now.mic, command.market_country)
     if fault is not None:
         return fault
     changes = applied(now, amended) != now
@@ -151,6 +154,13 @@ def _fault(terms: InstrumentListed | InstrumentAmended) -> Refused | None:
         if value is not None and not no_ticks and not _is_size(value):
             return refused(InstrumentRefusal.SIZE_NOT_POSITIVE, **{size: value})
     return None
+
+
+def _market_fault(mic: str, country: str | None) -> Refused | None:
+    """A market lies in one country: the one of its exchange, where that is known."""
+    if country is None or (is_country(country) and country_of(mic) in ("", country)):
+        return None
+    return refused(InstrumentRefusal.MARKET_COUNTRY_INVALID, mic=mic, market_country=country)
 
 
 def _is_size(value: Decimal) -> bool:

@@ -35,6 +35,7 @@ class InstrumentListed(Event, tag="instrument.listed"):
     price_factor: Decimal = Decimal(1)  # settlement currency per unit of quote currency
     qty_increment: Decimal = Decimal(1)  # smallest step of a quantity
     place_of_settlement: str = ""  # BIC of the central securities depository
+    market_country: str = ""  # ISO 3166; whose calendar applies; "": that of the MIC
 
 
 class InstrumentAmended(Event, tag="instrument.amended"):
@@ -54,6 +55,7 @@ class InstrumentAmended(Event, tag="instrument.amended"):
     lot_size: Decimal | None = None
     qty_increment: Decimal | None = None
     place_of_settlement: str | None = None
+    market_country: str | None = None
 
 
 class InstrumentHalted(Event, tag="instrument.halted"):

@@ -23,6 +23,7 @@ from domain.instrument.events import (
     InstrumentResumed,
     PriceType,
 )
+from domain.markets import country_of
 
 TERMS = tuple(
     f
@@ -59,7 +60,13 @@ class Instrument(Struct, frozen=True, kw_only=True):
     lot_size: Decimal = Decimal(1)
     qty_increment: Decimal = Decimal(1)
     place_of_settlement: str = ""
+    market_country: str = ""  # as told; "": that of the MIC
     pending: tuple[Change, ...] = ()  # decided, not yet effective; by effective_from
+
+    @property
+    def market(self) -> str:
+        """The country whose calendar its trades settle on; "" where nobody knows."""
+        return self.market_country or country_of(self.mic)
 
     def terms(self, on: date) -> "Instrument":
         """The instrument as it is on a day: every pending change up to that day applied."""
@@ -93,6 +100,8 @@ def applied(state: Instrument, change: Change) -> Instrument:
     if isinstance(change, InstrumentDelisted):
         return replace(state, status=Status.DELISTED)
     new = {f: value for f in TERMS if (value := getattr(change, f)) is not None}
+    if change.mic is not None and change.market_country is None:
+        new["market_country"] = ""  # what was told was of the old market
     return replace(state, **new)
 
 

@@ -108,6 +108,16 @@ def _obligation_settled(x: e.ObligationSettled) -> tuple[Entry, ...]:
     )
 
 
+def _settled_after_bust(x: e.SettledAfterBust) -> tuple[Entry, ...]:
+    reverse, signed = street_of(x.account_id, x.reverse_id), 1 if x.side is Side.BUY else -1
+    dates = {"trade_date": x.trade_date, "value_date": x.value_date}
+    stock, paid = signed * x.qty, signed * x.amount
+    return (
+        *move("J18 stock all the same", DEPOT, reverse, x.isin, amount=stock, **dates),
+        *move("J18 cash all the same", reverse, NOSTRO, x.currency, amount=paid, **dates),
+    )
+
+
 def _fx_booked(x: e.FxBooked) -> tuple[Entry, ...]:
     cash, street = cash_of(x.account_id), street_of(x.account_id, x.fx_id)
     sell, buy = x.sell_currency, x.buy_currency
@@ -133,6 +143,7 @@ ENTRIES: Mapping[type[Event], Callable[[Any], tuple[Entry, ...]]] = {
     e.TradeBusted: _trade_busted,
     e.LotsSelected: _lots_selected,
     e.ObligationSettled: _obligation_settled,
+    e.SettledAfterBust: _settled_after_bust,
     e.FxBooked: _fx_booked,
     e.FxSettled: _fx_settled,
 }

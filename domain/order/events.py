@@ -55,6 +55,7 @@ class OrderPlaced(Event, tag="order.placed", kw_only=True):
     settl_type: str = "0"
     handl_inst: str = "1"
     ex_destination: str = ""
+    market_country: str = ""  # whose calendar it settles on; "": as `country`, of older orders
 
 
 class OrderReleased(Event, tag="order.released"):

@@ -18,6 +18,7 @@ from domain.order.events import OrderPlaced
 from domain.order.figures import collared, hold_amount, px_fault, qty_fault
 from domain.order.refusals import OrderRefusal
 from domain.order.state import Order
+from domain.settlement_dates import market_of
 
 BRANCH_COUNTRY = "US"  # of the firm's one branch, where every order is taken
 LIMITED = frozenset({OrdType.LIMIT, OrdType.STOP_LIMIT})
@@ -54,6 +55,9 @@ class InstrumentSeen(Protocol):
     multiplier: Decimal
     tick_size: Decimal
     qty_increment: Decimal
+
+    @property
+    def market(self) -> str: ...
 
 
 class MarkSeen(Protocol):
@@ -117,6 +121,12 @@ class Desk:
             return self.order.decision_maker
         return self.actor if self.actor in self.account.powers else ""
 
+    @property
+    def investment_decision(self) -> str:
+        """Under a mandate, whoever acts decides on the investment."""
+        mandate = self.order.advice is Advice.DISCRETIONARY
+        return self.order.investment_decision or (self.actor if mandate else "")
+
 
 def place(command: PlaceOrder, order: Order, seen: Seen) -> Decision:
     """Accept the order as Pending New with its facts frozen, or say why not."""
@@ -151,6 +161,14 @@ def _instrument_fault(desk: Desk) -> Refused | None:
             return refused(OrderRefusal.INSTRUMENT_UNKNOWN, instrument_id=desk.order.instrument_id)
         case status:
             return refused(OrderRefusal.INSTRUMENT_NOT_TRADABLE, status=status)
+
+
+def _market_fault(desk: Desk) -> Refused | None:
+    """A trade needs a date to settle on: no calendar, no order."""
+    mic, country = desk.instrument.mic, desk.instrument.market
+    if market_of(country) is not None:
+        return None
+    return refused(OrderRefusal.MARKET_NOT_SUPPORTED, mic=mic, market_country=country)
 
 
 def _short_sale(desk: Desk) -> Refused | None:
@@ -246,6 +264,7 @@ def _within(desk: Desk, limit: Decimal) -> bool:
 _FAULTS: tuple[Callable[[Desk], Refused | None], ...] = (
     _account_fault,
     _instrument_fault,
+    _market_fault,
     _short_sale,
     _average_fault,
     _qty_fault,
@@ -261,7 +280,6 @@ _FAULTS: tuple[Callable[[Desk], Refused | None], ...] = (
 def _placed(desk: Desk) -> OrderPlaced:
     order, account, instrument = desk.order, desk.account, desk.instrument
     sale = order.side is not Side.BUY
-    discretionary = order.advice is Advice.DISCRETIONARY
     return OrderPlaced(
         order_id=order.order_id,
         account_id=order.account_id,
@@ -288,7 +306,7 @@ def _placed(desk: Desk) -> OrderPlaced:
         capacity=order.capacity,
         client_id_code=account.client_id,
         decision_maker=desk.decision_maker,
-        investment_decision=order.investment_decision or (desk.actor if discretionary else ""),
+        investment_decision=desk.investment_decision,
         execution_decision=order.execution_decision or desk.actor,
         branch_country=BRANCH_COUNTRY,
         short_sale="SELL" if sale else "",
@@ -297,6 +315,7 @@ def _placed(desk: Desk) -> OrderPlaced:
         advice=order.advice,
         channel=order.channel,
         ex_destination=instrument.mic,
+        market_country=instrument.market,
     )
 
 

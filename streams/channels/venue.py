@@ -69,7 +69,7 @@ class Routed(Struct, frozen=True, kw_only=True):
     """One order as the venue knows it."""
 
     draft: NewOrderSingle | None = None  # the order as placed, before it may leave
-    country: str = "US"
+    country: str = "US"  # of the market
     asked: dict[str, OrderCancelReplaceRequest] = {}  # replaces that have not left
     sent: tuple[Request, ...] = ()
     qty: Decimal = ZERO
@@ -237,7 +237,7 @@ def _placed(order: OrderPlaced, correlation_id: str, at: datetime) -> Routed:
     )
     return Routed(
         draft=draft,
-        country=order.country,
+        country=order.market_country or order.country,
         qty=order.qty,
         last_at=at,
         correlation_id=correlation_id,

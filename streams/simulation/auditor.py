@@ -18,6 +18,7 @@ from domain.account.events import (
     CashDeposited,
     ObligationFailing,
     ObligationSettled,
+    SettledAfterBust,
     WithdrawalCompleted,
 )
 from domain.envelope import Envelope
@@ -71,6 +72,8 @@ class Auditor:
                 self.counts["busts"] += 1
             case ObligationSettled(rest_qty=rest) if not rest:
                 self.counts["settled"] += 1
+            case SettledAfterBust():
+                self.counts["after_bust"] += 1
             case ObligationFailing(obligation_id=failing):
                 self.failed.add(failing)
 

@@ -5,7 +5,7 @@ Compared, all exactly:
 - every ledger balance, line by line (account, owner, ref, unit), and the trial balance by unit;
 - each order's status and cumulative quantity;
 - each trade booked or busted, by order and execution, with quantity and price;
-- each part of an obligation that settled, and each that failed;
+- each part of an obligation that settled, of a busted trade too, and each that failed;
 - each payment's end, and what each account was charged;
 - the days closed, and each account's NAV at the last close.
 
@@ -102,6 +102,9 @@ def _fact(  # noqa: PLR0911 - a table of events
         case on_account.ObligationSettled() as e:
             part = (e.confirmation_id, f"{e.qty:f}", f"{e.amount:f}", f"{e.rest_qty:f}")
             return ("settled", e.account_id, e.obligation_id, *part, str(e.value_date))
+        case on_account.SettledAfterBust() as e:
+            part = (e.confirmation_id, f"{e.qty:f}", f"{e.amount:f}", e.reverse_id)
+            return ("after_bust", e.account_id, e.obligation_id, *part, str(e.value_date))
         case on_account.ObligationFailing() as e:
             return ("failing", e.account_id, e.obligation_id, f"{e.rest_qty:f}")
         case (

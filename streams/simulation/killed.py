@@ -40,7 +40,7 @@ ROUGH = Faults(
         late=0.1,
         out_of_order=0.1,
     ),
-    CustodianFaults(fail=0.2, partial=0.2, duplicate=0.2),
+    CustodianFaults(fail=0.2, partial=0.2, duplicate=0.2, deny_cancel=0.1),
     BankFaults(reject=0.2, give_back=0.2, duplicate=0.2),
 )
 """Frequent enough that a small run has each of them on its way."""
@@ -155,5 +155,6 @@ def _batch(write: Write) -> Sequence[Any]:
 
 def _counts(outcome: Outcome) -> dict[str, int]:
     """What happened on the way, so that one sees how much was put to the test."""
-    counts, names = outcome.auditor.counts, ("events", "orders", "fills", "busts", "settled")
+    counts = outcome.auditor.counts
+    names = ("events", "orders", "fills", "busts", "settled", "after_bust")
     return {n: counts[n] for n in names} | {"failed": len(outcome.auditor.failed)}

@@ -98,6 +98,22 @@ def confirm(obligation: str, qty: str, amount: str, confirmation: str = "C1") ->
     )
 
 
+def after_bust(booked: e.TradeBooked, qty: str, amount: str, *, reverse: str) -> c.SettleAfterBust:
+    return c.SettleAfterBust(
+        account_id=A1,
+        obligation_id=booked.trade_id,
+        reverse_id=reverse,
+        isin=booked.isin,
+        side=booked.side,
+        qty=D(qty),
+        amount=D(amount),
+        currency=booked.currency,
+        trade_date=booked.trade_date,
+        value_date=NEXT,
+        confirmation_id=f"C-{reverse}",
+    )
+
+
 def bust(booked: e.TradeBooked) -> c.BustTrade:
     return c.BustTrade(
         account_id=A1,

@@ -5,7 +5,7 @@ chosen call, before or after its effect, as a killed process or a lost connectio
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -98,9 +98,10 @@ class World:
         bank: BankFaults | None = None,
         trouble: Trouble | None = None,
         settle_days: int = 2,
+        settl_date: Callable[[str, date], date] | None = None,
         store: Any = None,
     ) -> None:
-        self.settle_days = settle_days
+        self.settl_date = settl_date or (lambda c, day: next_weekday(c, day, settle_days))
         self.seed, self._faults = seed, (venue, custodian, bank)
         self.trouble = trouble or Trouble()
         self.side = WriteSide()
@@ -131,8 +132,10 @@ class World:
         ]
         self.started = False
 
-    def settl_date(self, country: str, trade_date: date) -> date:
-        return next_weekday(country, trade_date, self.settle_days)
+    def misbehave(self, *, venue: VenueFaults, custodian: CustodianFaults) -> None:
+        """From now on, and with what was sent in the last seven days: it is sent again."""
+        self._faults = (venue, custodian, self._faults[2])
+        self.restart()
 
     async def send(self, requests: Sequence[Request]) -> Sequence[Outcome]:
         self.trouble.before()
@@ -149,7 +152,9 @@ class World:
             out += await self.side.handler.handle([request])
         return out
 
-    async def open(self, cash: str = "100000.00", accounts: Sequence[str] = ("A1",)) -> None:
+    async def open(
+        self, cash: str = "100000.00", accounts: Sequence[str] = ("A1",), mic: str = "XNAS"
+    ) -> None:
         """A client, accounts with cash, one listed stock with a mark."""
         passport = Document(kind="passport", reference="P1")
         self.clock.set(datetime.combine(MONDAY, time(12), UTC))
@@ -168,9 +173,7 @@ class World:
                 for a in accounts
                 if Decimal(cash)
             ),
-            ListInstrument(
-                instrument_id=SYMBOL, symbol=SYMBOL, isin=ISIN, currency="USD", mic="XNAS"
-            ),
+            ListInstrument(instrument_id=SYMBOL, symbol=SYMBOL, isin=ISIN, currency="USD", mic=mic),
             MarkPrice(
                 instrument_id=SYMBOL,
                 isin=ISIN,

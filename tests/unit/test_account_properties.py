@@ -45,7 +45,7 @@ class World(RuleBasedStateMachine):
         self.state, self.history = account.INITIAL, list[Event]()
         self.ledger = Counter[tuple[str, str, str, str]]()
         self.today, self.number = START, 0
-        self.booked = dict[str, c.Booked]()
+        self.booked, self.busted = dict[str, c.Booked](), dict[str, c.Booked]()
         self.accepted = False
 
     # what the platform does around a decider
@@ -98,7 +98,7 @@ class World(RuleBasedStateMachine):
                 lots = merged((*was.lots, *event.lots))
                 self.booked[event.trade_id] = replace(was, lots=lots)
             case e.TradeBusted():
-                del self.booked[event.trade_id]
+                self.busted[event.trade_id] = self.booked.pop(event.trade_id)
 
     def mint(self, prefix: str) -> str:
         self.number += 1
@@ -287,6 +287,34 @@ class World(RuleBasedStateMachine):
         assert self.accepted is (open_ is not None)
         repeated = open_ is not None and f"{obligation}{confirmation}" in open_.confirmations
         assert bool(events) is (open_ is not None and not repeated)
+
+    @precondition(lambda self: self.busted)
+    @rule(n=few, share=st.integers(1, 12), amount=cents)
+    def a_busted_trade_settles_all_the_same(self, n: int, share: int, amount: Decimal) -> None:
+        """Part or all of it, or more: none of it is the client's, all of it is owed back."""
+        trade = self.pick(self.busted, n)
+        was, before = self.busted[trade], self.state
+        reverse = self.mint("B")
+        qty = (was.qty * share / 10).quantize(D("0.00000001")) or D("0.00000001")
+        told = c.SettleAfterBust(
+            account_id=A1,
+            obligation_id=trade,
+            reverse_id=reverse,
+            isin=was.isin,
+            side=was.side,
+            qty=qty,
+            amount=amount,
+            currency="USD",
+            trade_date=self.today,
+            value_date=self.today,
+            confirmation_id="x",
+        )
+        assert len(self.send(told)) == 1
+        assert not self.send(told)
+        signed = 1 if was.side is Side.BUY else -1
+        assert self.state.settled_qty(was.isin) == before.settled_qty(was.isin) + signed * qty
+        assert self.state.cash("USD").settled == before.cash("USD").settled - signed * amount
+        assert (self.state.lots, self.state.traded) == (before.lots, before.traded)
 
     @rule(n=few)
     def obligation_fails(self, n: int) -> None:

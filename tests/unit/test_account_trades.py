@@ -330,6 +330,10 @@ def test_a_confirmation_of_nonsense_is_refused(qty: str, amount: str, refusal: R
     assert book.send(confirm("T1", qty, amount)).refusal is refusal
 
 
+def test_a_booking_keeps_the_country_of_its_market() -> None:
+    assert rich().send(fill("T1", "10", "10.00", market_country="GB")).market_country == "GB"
+
+
 # busts
 
 

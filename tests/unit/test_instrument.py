@@ -86,6 +86,9 @@ def test_an_international_bond_has_no_country_unless_it_is_given() -> None:
         ({"isin": "US0378331006"}, InstrumentRefusal.ISIN_INVALID),
         ({"isin": ""}, InstrumentRefusal.ISIN_INVALID),
         ({"mic": "nyse"}, InstrumentRefusal.MIC_INVALID),
+        ({"market_country": "UK"}, InstrumentRefusal.MARKET_COUNTRY_INVALID),
+        ({"market_country": ""}, InstrumentRefusal.MARKET_COUNTRY_INVALID),
+        ({"market_country": "DE"}, InstrumentRefusal.MARKET_COUNTRY_INVALID),
         ({"currency": "XYZ"}, InstrumentRefusal.CURRENCY_UNKNOWN),
         ({"settlement_currency": "GBX"}, InstrumentRefusal.CURRENCY_UNKNOWN),
         ({"tick_size": Decimal("-0.01")}, InstrumentRefusal.SIZE_NOT_POSITIVE),
@@ -155,6 +158,27 @@ def test_an_amendment_that_changes_nothing_is_not_recorded() -> None:
     ).then()
 
 
+def test_the_market_of_a_listing_is_that_of_its_exchange_unless_it_is_told() -> None:
+    def market(**changes: Any) -> str:
+        return given(instrument).when(listing(**changes), seen=TODAY).after().market
+
+    assert [market(mic=m) for m in ("XNAS", "XLON", "XETR", "XTKS")] == ["US", "GB", "DE", ""]
+    assert market(mic="CEUX", market_country="NL") == "NL"
+    assert market(mic="XETR", market_country="DE") == "DE"
+
+
+def test_a_market_is_told_later_and_forgotten_when_the_listing_moves() -> None:
+    state = given(instrument, LISTED, amended(JUNE_3, mic="CEUX")).state
+    assert state.market == ""
+    told = AmendInstrument(instrument_id="I1", market_country="NL")
+    past = (LISTED, amended(JUNE_3, mic="CEUX"), amended(JUNE_3, market_country="NL"))
+    assert given(instrument, *past[:2]).when(told, seen=TODAY).then(past[2]).market == "NL"
+    state = given(instrument, *past, amended(JUNE_10, mic="XLON")).state
+    assert [state.terms(day).market for day in (JUNE_3, JUNE_10)] == ["NL", "GB"]
+    state = given(instrument, *past, amended(JUNE_10, mic="XTKS")).state
+    assert state.terms(JUNE_10).market == ""
+
+
 def test_an_amendment_is_checked_like_a_listing() -> None:
     def amend(**terms: Any) -> given:
         return given(instrument, LISTED).when(
@@ -165,6 +189,9 @@ def test_an_amendment_is_checked_like_a_listing() -> None:
     amend(currency="X").refused(InstrumentRefusal.CURRENCY_UNKNOWN)
     amend(tick_size=Decimal(-1)).refused(InstrumentRefusal.SIZE_NOT_POSITIVE)
     amend(mic="x").refused(InstrumentRefusal.MIC_INVALID)
+    amend(market_country="GB").refused(
+        InstrumentRefusal.MARKET_COUNTRY_INVALID, mic="XNAS", market_country="GB"
+    )
 
 
 def test_a_halt_stops_trading_until_it_is_lifted() -> None:

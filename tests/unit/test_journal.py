@@ -93,6 +93,24 @@ def settled(
     )
 
 
+def after_bust(
+    obligation: str, reverse: str, side: Side, qty: str, amount: str
+) -> e.SettledAfterBust:
+    return e.SettledAfterBust(
+        account_id=A1,
+        obligation_id=obligation,
+        reverse_id=reverse,
+        isin=X,
+        side=side,
+        qty=D(qty),
+        amount=D(amount),
+        currency="USD",
+        trade_date=DAY,
+        value_date=LATER,
+        confirmation_id=f"C-{reverse}",
+    )
+
+
 def bust(booked: e.TradeBooked, *, reverse: str = "") -> e.TradeBusted:
     mirrored = tuple(lot(m.lot_id, str(-m.qty), str(-m.cost)) for m in booked.lots)
     return e.TradeBusted(
@@ -125,6 +143,7 @@ def cash(kind: type[Event], **fields: object) -> Event:
 T3 = trade(
     "T3", Side.BUY, "10", "50.00", lots=(lot("L3", "10", "501.00"),), charges=(commission("1.00"),)
 )
+T8 = trade("T8", Side.BUY, "10", "50.00", lots=(lot("L8", "10", "500.00"),))
 T4 = trade("T4", Side.BUY, "10", "50.00", lots=(lot("L4", "10", "500.00"),))
 
 JOURNAL: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
@@ -394,6 +413,32 @@ JOURNAL: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
         (f"C.STREET[A1,T4R] / C.DEPOT {X} 10", "C.NOSTRO / C.STREET[A1,T4R] USD 500.00"),
     ),
     (
+        "J18* booked",
+        T8,
+        (
+            f"C.STREET[A1,T8] / C.SEC[A1,L8] {X} 10",
+            "C.CASH[A1] / C.STREET[A1,T8] USD 500.00",
+        ),
+    ),
+    (
+        "J18* T8 is busted before settlement",
+        bust(T8),
+        (
+            f"C.SEC[A1,L8] / C.STREET[A1,T8] {X} 10",
+            "C.STREET[A1,T8] / C.CASH[A1] USD 500.00",
+        ),
+    ),
+    (
+        "J18* and settles all the same: owed back",
+        after_bust("T8", "T8B", Side.BUY, "10", "500.00"),
+        (f"C.DEPOT / C.STREET[A1,T8B] {X} 10", "C.STREET[A1,T8B] / C.NOSTRO USD 500.00"),
+    ),
+    (
+        "J18* it goes back",
+        settled("T8B", Side.SELL, "10", "500.00"),
+        (f"C.STREET[A1,T8B] / C.DEPOT {X} 10", "C.NOSTRO / C.STREET[A1,T8B] USD 500.00"),
+    ),
+    (
         "J20 bank pays interest",
         house.InterestReceived(currency="USD", amount=D("3.00"), value_date=DAY),
         ("C.NOSTRO / C.DUE USD 3.00", "H.DUE / H.INT USD 3.00"),
@@ -411,6 +456,16 @@ JOURNAL: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
 )
 
 ALTERNATIVES: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
+    (
+        "J18* a busted sale is delivered all the same, in part",
+        after_bust("T2", "T2B", Side.SELL, "24", "1440.00"),
+        (f"C.STREET[A1,T2B] / C.DEPOT {X} 24", "C.NOSTRO / C.STREET[A1,T2B] USD 1440.00"),
+    ),
+    (
+        "J18* and comes back",
+        settled("T2B", Side.BUY, "24", "1440.00"),
+        (f"C.DEPOT / C.STREET[A1,T2B] {X} 24", "C.STREET[A1,T2B] / C.NOSTRO USD 1440.00"),
+    ),
     (
         "J2* pain.002 RJCT",
         cash(e.WithdrawalRejected, payment_id="W1", amount=D("1000.00"), reason="AC04"),

@@ -70,6 +70,7 @@ def test_an_order_freezes_its_facts() -> None:
         branch_country="US",
         open_close="O",
         ex_destination="XNAS",
+        market_country="US",
     )
 
 
@@ -133,6 +134,23 @@ def test_pence_settle_in_pounds_with_stamp_duty() -> None:
         "GBP",
     )
     assert bought.hold_amount == D("202.00")  # 200.00, commission 1.00, stamp duty 1.00
+
+
+def test_an_order_freezes_the_country_of_its_market() -> None:
+    frankfurt = replace(listed, mic="XETR")
+    told = placed(place(), desk(listing=(frankfurt,)))
+    assert (told.market_country, told.country) == ("DE", "US")
+    elsewhere = replace(listed, mic="CEUX", market_country="NL")
+    assert placed(place(), desk(listing=(elsewhere,))).market_country == "NL"
+
+
+@pytest.mark.parametrize("side", [Side.BUY, Side.SELL])
+@pytest.mark.parametrize(("mic", "country"), [("XTKS", ""), ("XTKS", "JP"), ("XSTO", "SE")])
+def test_a_market_that_no_calendar_is_known_of_takes_no_order(
+    side: Side, mic: str, country: str
+) -> None:
+    far = desk(account=owning(100), listing=(replace(listed, mic=mic, market_country=country),))
+    refused(place(side=side), far, R.MARKET_NOT_SUPPORTED, mic=mic, market_country=country)
 
 
 def test_a_bond_is_quoted_in_percent_of_par() -> None:

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from msgspec.structs import replace
 
-from adapters.simulators.misbehaviour import VenueFaults
+from adapters.simulators.misbehaviour import CustodianFaults, VenueFaults
 from domain.account.commands import (
     BlockAccount,
     CloseAccount,
@@ -201,6 +201,55 @@ async def test_a_busted_trade_that_has_settled_is_delivered_back() -> None:
     assert reverse and all(e.obligation_id.endswith("R") for e in reverse)
     for account in ("C.STREET", "C.SEC", "C.DEPOT", "M.HOLD"):
         assert await world.of(account) == {}, account
+
+
+CLIENTS = ("C.CASH", "C.SEC", "C.DEPOT", "C.NOSTRO", "C.STREET", "M.HOLD")
+
+
+@pytest.mark.parametrize("side", [Side.BUY, Side.SELL])
+@pytest.mark.parametrize(
+    ("settle_days", "partial", "part_came_before"),
+    [(1, 0.0, False), (1, 1.0, False), (0, 1.0, True)],  # the bust comes at 17:00 of the next day
+)
+async def test_a_busted_trade_whose_cancellation_is_denied_settles_and_goes_back(
+    side: Side, settle_days: int, partial: float, part_came_before: bool
+) -> None:
+    world = World(settle_days=settle_days)
+    await world.open()
+    await world.do(order("O0", qty=Decimal(50)))
+    await world.until(date(2024, 3, 18), time(13))
+    before = {account: await world.of(account) for account in CLIENTS}
+    assert before["C.STREET"] == {} and sum(before["C.DEPOT"].values()) == 50
+    custodian = CustodianFaults(deny_cancel=1.0, partial=partial, duplicate=1.0)
+    world.misbehave(venue=VenueFaults(bust=1.0), custodian=custodian)
+    await world.do(order(side=side))
+    await world.until(date(2024, 3, 29))
+    busts = await world.named("trade.busted")
+    came = await world.named("obligation.settled_after_bust")
+    assert sum(b.qty for b in busts) == 30
+    assert bool(sum(b.reverse_qty for b in busts)) is part_came_before
+    assert sum(c.qty for c in came) + sum(b.reverse_qty for b in busts) == 30
+    assert {c.side for c in came} == {side}
+    assert len({c.reverse_id for c in came}) == len(came)
+    back = [e for e in await world.named("settlement.instructed") if "back" in e.obligation_id]
+    assert len(back) == len(came)
+    assert all(e.on_hold is (side is Side.BUY) and e.side is not side for e in back)
+    assert {account: await world.of(account) for account in CLIENTS} == before
+
+
+async def test_a_held_delivery_whose_cancellation_is_denied_is_never_released() -> None:
+    world = World()
+    await world.open()
+    await world.do(order("O0"))
+    await world.until(date(2024, 3, 18), time(13))
+    before = {account: await world.of(account) for account in CLIENTS}
+    custodian = CustodianFaults(deny_cancel=1.0)
+    world.misbehave(venue=VenueFaults(bust=1.0), custodian=custodian)
+    await world.do(order(side=Side.SELL))  # settles on Wednesday, busted on Tuesday
+    await world.until(date(2024, 3, 29))
+    assert await world.named("settlement.cancel_denied")
+    assert not await world.named("obligation.settled_after_bust")
+    assert {account: await world.of(account) for account in CLIENTS} == before
 
 
 async def test_a_silent_venue_becomes_a_case() -> None:

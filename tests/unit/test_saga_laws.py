@@ -104,6 +104,7 @@ async def check(world: World) -> None:
     for account in ("M.HOLD", "C.STREET", "C.PAYOUT", "C.XFER"):
         assert await world.of(account) == {}, account
     await check_executions(world)
+    await check_custody(world)
     assert await world.store.owed(limit=1) == []
 
 
@@ -118,6 +119,14 @@ async def check_executions(world: World) -> None:
         state: Any = (await world.side.handler.state(f"order-{order_id}"))[0]
         counting |= {fill.trade_id for fill in state.fills}
     assert set(booked) - set(undone) == counting
+
+
+async def check_custody(world: World) -> None:
+    """Whatever the custodian confirmed is in the depot, once: of busted trades too."""
+    sides = {e.obligation_id: e.side for e in await world.named("settlement.instructed")}
+    confirmed = {e.confirmation_id: e for e in await world.named("settlement.confirmed")}
+    there = sum(e.qty if sides[e.obligation_id] is Side.BUY else -e.qty for e in confirmed.values())
+    assert sum((await world.of("C.DEPOT")).values()) == there
 
 
 async def ended_orders(world: World) -> set[str]:

@@ -297,6 +297,14 @@ def test_a_fill_is_booked_with_the_order_s_facts() -> None:
     )
 
 
+def test_a_booking_carries_the_market_that_the_order_was_placed_on() -> None:
+    german = replace(placed, market_country="DE")
+    story = following(order, german, *working[1:], filled(1, 40))
+    (booking,) = story.sent
+    assert isinstance(booking, BookTrade)
+    assert (booking.market_country, booking.country) == ("DE", "US")
+
+
 def test_a_fill_after_the_end_is_booked_all_the_same() -> None:
     story = following(order, *working, expired, freed("5005.00"), filled(1, 40))
     assert [type(c) for c in story.sent] == [BookTrade]

@@ -6,8 +6,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from domain.account.commands import RecordFailing, SettleObligation
-from domain.account.events import ObligationSettled, TradeBooked, TradeBusted
+from domain.account.commands import RecordFailing, SettleAfterBust, SettleObligation
+from domain.account.events import ObligationSettled, SettledAfterBust, TradeBooked, TradeBusted
 from domain.fix import Side
 from domain.saga import DeadlinePassed
 from domain.settlement.commands import (
@@ -146,6 +146,19 @@ def test_a_booked_trade_is_instructed_at_once_for_gross_and_accrued_interest() -
     following(settlement, booked).sends(instruct()).is_due(CLOSE, "unsettled_at_close")
 
 
+def test_the_market_of_the_trade_is_the_custodians_and_of_what_goes_back() -> None:
+    german = replace(booked, market_country="DE")
+    story = following(settlement, german).sends(instruct(country="DE"))
+    story.then(replace(instructed, country="DE"), confirmed(40, "2000.00", 60))
+    story.then(settled(40, "2000.00", 60), busted(60, 40))
+    assert [c.country for c in story.sent if isinstance(c, InstructSettlement)] == ["DE"]
+    story.then(confirmed(60, "3000.00", 0, n=2))
+    (told,) = story.sent
+    assert isinstance(told, SettleAfterBust)
+    story.then(came(told))
+    assert [c.country for c in story.sent if isinstance(c, InstructSettlement)] == ["DE"]
+
+
 def test_what_is_confirmed_is_booked_on_the_account() -> None:
     story = following(settlement, booked, instructed, confirmed(100, "5000.00", 0))
     story.sends(settle(100, "5000.00")).is_due(None).has_ended(False)
@@ -187,7 +200,6 @@ def test_a_bust_after_settlement_is_instructed_the_other_way_round() -> None:
     story.sends(
         instruct(
             obligation_id="T1R",
-            instrument_id="",
             side=Side.SELL,
             settl_date=date(2024, 3, 8),
             hold=True,
@@ -208,21 +220,78 @@ def test_a_reverse_obligation_is_followed_from_its_own_instruction() -> None:
     story.then(told).sends(replace(settle(100, "5000.00"), obligation_id="T1R"))
 
 
-def test_a_busted_trade_that_settles_all_the_same_is_sent_back() -> None:
+def after_bust(part: SettleObligation, reverse_id: str, **changes: Any) -> SettleAfterBust:
+    return SettleAfterBust(
+        **{
+            "account_id": "A1",
+            "obligation_id": "T1",
+            "reverse_id": reverse_id,
+            "isin": ISIN,
+            "side": Side.BUY,
+            "qty": part.qty,
+            "amount": part.amount,
+            "currency": "USD",
+            "trade_date": TODAY,
+            "value_date": SETTLES,
+            "confirmation_id": part.confirmation_id,
+        }
+        | changes
+    )
+
+
+def came(told: SettleAfterBust) -> SettledAfterBust:
+    return SettledAfterBust(**{f: getattr(told, f) for f in SettledAfterBust.__struct_fields__})
+
+
+def test_a_busted_trade_that_settles_all_the_same_is_booked_and_sent_back() -> None:
     story = following(settlement, booked, instructed, busted(100, 0), confirmed(100, "5000.00", 0))
-    story.sends(settle(100, "5000.00"))
-    story.refused("SettleObligation", "obligation_unknown", refused_id="test-1@4#settlement.0")
-    (back,) = story.sent
-    assert isinstance(back, InstructSettlement)
-    same = instruct(obligation_id=back.obligation_id, side=Side.SELL, settl_date=SETTLES)
-    assert back == same and back.obligation_id != "T1"
-    story.has_ended()
+    (told,) = story.sent
+    assert told == after_bust(settle(100, "5000.00"), told.reverse_id)
+    assert told.reverse_id.startswith("T1.back1_")
+    story.is_due(None).has_ended(False)
+    back = instruct(obligation_id=told.reverse_id, side=Side.SELL, hold=True)
+    story.then(came(told)).sends(back).has_ended()
 
 
-def test_a_confirmation_on_its_way_when_the_bust_was_booked_is_sent_back_too() -> None:
+def test_a_busted_sale_that_was_delivered_all_the_same_is_received_back_without_a_hold() -> None:
+    story = following(settlement, sold, held, replace(busted(100, 0), side=Side.SELL))
+    story.then(confirmed(100, "5000.00", 0))
+    (told,) = story.sent
+    assert told == after_bust(settle(100, "5000.00"), told.reverse_id, side=Side.SELL)
+    story.then(came(told)).sends(instruct(obligation_id=told.reverse_id, side=Side.BUY))
+
+
+def test_each_part_that_comes_after_the_bust_goes_back_under_an_id_of_its_own() -> None:
+    story = following(settlement, booked, instructed, confirmed(40, "2000.00", 60))
+    story.then(settled(40, "2000.00", 60), busted(60, 40), confirmed(30, "1500.00", 30, n=2))
+    (second,) = story.sent
+    story.then(confirmed(30, "1500.00", 0, n=3)).has_ended(False)
+    (third,) = story.sent
+    assert (second.confirmation_id, third.confirmation_id) == ("T1.2", "T1.3")
+    assert len({second.reverse_id, third.reverse_id, "T1R"}) == 3
+    story.then(came(second)).has_ended(False).then(came(third)).has_ended()
+
+
+def test_a_confirmation_that_crossed_the_bust_is_booked_once_the_account_has_refused_it() -> None:
     story = following(settlement, booked, instructed, confirmed(100, "5000.00", 0), busted(100, 0))
     story.refused("SettleObligation", "obligation_unknown", refused_id="test-1@3#settlement.0")
+    (told,) = story.sent
+    assert told == after_bust(settle(100, "5000.00"), told.reverse_id)
+    story.has_ended(False).then(came(told)).has_ended()
     assert [type(c) for c in story.sent] == [InstructSettlement]
+
+
+def test_what_the_account_cannot_book_after_a_bust_is_left_as_a_case() -> None:
+    story = following(settlement, booked, instructed, busted(100, 0), confirmed(100, "5000.00", 0))
+    story.refused("SettleAfterBust", "account_unknown", refused_id="test-1@4#settlement.0")
+    story.sends().has_ended()
+
+
+def test_a_cancellation_that_crossed_the_settlement_sends_back_what_came() -> None:
+    story = following(settlement, booked, instructed, busted(100, 0), cancelled)
+    story.has_ended().then(confirmed(100, "5000.00", 0))
+    assert [type(c) for c in story.sent] == [SettleAfterBust]
+    story.has_ended(False)
 
 
 def test_a_refused_booking_of_a_trade_that_stands_is_left_as_a_case() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from adapters.entropy import SeededEntropy
 from adapters.memory_disk import Disk, Write
+from adapters.simulators.misbehaviour import CustodianFaults, VenueFaults
 from commands.handler import Declined, Done
 from domain.house import FundHouse
 from streams.counterparties import YEAR
@@ -15,6 +16,7 @@ from streams.simulation.auditor import ControlsFailed
 from streams.simulation.crashes import crash_everywhere
 from streams.simulation.figures import differences
 from streams.simulation.killed import (
+    ROUGH,
     Life,
     Point,
     crash_points,
@@ -63,11 +65,28 @@ async def test_a_small_run_killed_before_within_and_after_every_write_has_the_sa
     assert heard[-1] == (found["points"], found["points"])
 
 
+@pytest.mark.parametrize("seed", range(1, 6))
+async def test_every_day_closes_although_busted_trades_settle_all_the_same(seed: int) -> None:
+    """In parts, late, before and after the bust; sales, purchases, corrections."""
+    venue = VenueFaults(bust=0.4, correct=0.2, late=0.1, duplicate=0.2)
+    custodian = CustodianFaults(fail=0.4, partial=0.5, duplicate=0.2, deny_cancel=0.7)
+    faults = ROUGH._replace(venue=venue, custodian=custodian)
+    spec = Spec(first=date(2016, 2, 8), last=date(2016, 3, 15), accounts=5, seed=seed)
+    life = await live(spec, faults=faults)
+    assert len(life.figures.days) == 26  # each on its controls
+    assert life.counts["after_bust"] > 30 and life.counts["failed"] > 50
+    owed_back = {fact[6] for fact in life.figures.facts if fact[0] == "after_bust"}
+    gone_back = {fact[2] for fact in life.figures.facts if fact[0] == "settled" and fact[6] == "0"}
+    open_ = {line.ref for line in life.figures.balances if line.account == "C.STREET"}
+    assert owed_back - gone_back == owed_back & open_
+    assert len(owed_back & gone_back) > 20
+
+
 @pytest.mark.slow
 async def test_a_fortnight_killed_thrice_has_the_same_figures() -> None:
     whole = await live(FORTNIGHT)
     kinds = {fact[0] for fact in whole.figures.facts}
-    assert kinds >= {"booked", "busted", "settled", "failing", "charged", "FxSettled"}
+    assert kinds >= {"booked", "busted", "settled", "after_bust", "failing", "charged", "FxSettled"}
     points = crash_points(whole.journal)
     for point in points[11::36]:
         life = await survivor(FORTNIGHT, whole.journal, point, times=3)

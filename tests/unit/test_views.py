@@ -305,6 +305,39 @@ async def test_a_bust_after_settlement_opens_the_reverse_obligation(world: World
     assert (row.receive_unit, row.receive_open) == ("USD", 5000)
 
 
+async def test_a_busted_trade_that_settles_all_the_same_is_open_the_other_way_and_a_case(
+    world: World,
+) -> None:
+    event = bought(world)
+    world.done(bust(event))
+    assert await folded(obligations, world.log) == {}
+    told = a.SettleAfterBust(
+        account_id="A1",
+        obligation_id="T1",
+        reverse_id="T1B",
+        isin=ISIN,
+        side=Side.BUY,
+        qty=D(60),
+        amount=D("3000.00"),
+        currency="USD",
+        trade_date=TODAY,
+        value_date=SETTLES,
+        confirmation_id="S1",
+    )
+    world.done(told)
+    ((key, row),) = (await folded(obligations, world.log)).items()
+    assert (key, row.kind, row.settl_date) == (("A1", "T1B"), "reversal", SETTLES)
+    assert (row.deliver_unit, row.deliver_open) == (ISIN, 60)
+    assert (row.receive_unit, row.receive_open) == ("USD", 3000)
+    position = (await folded(positions, world.log))["A1", ISIN]
+    assert (position.traded, position.settled) == (0, 60)
+    found = {kind: row for (_, kind), row in (await folded(cases, world.log)).items()}
+    assert found["settled_after_bust"].detail == "60 of T1, owed back as T1B"
+    world.done(settle("A1", "T1B", "60", "3000.00", "S2"))
+    assert await folded(obligations, world.log) == {}
+    assert (await folded(positions, world.log))["A1", ISIN].settled == 0
+
+
 async def test_a_currency_exchange_is_open_in_both_currencies_until_its_value_date(
     world: World,
 ) -> None:
