@@ -11,6 +11,7 @@ _SCHEMES = {
     "database": ("postgresql",),
     "warehouse": ("chdb", "clickhouse", "clickhouses"),
     "bus": ("inline",),
+    "cache": ("memory", "redis", "rediss"),
 }
 
 
@@ -26,10 +27,15 @@ class Settings(BaseSettings):
     database: str = ""  # read models; "" is the same server as the log
     warehouse: str = ""  # "" is chdb in the data directory
     bus: str = "inline:"
+    cache: str = "memory:"  # cached answers and callers' allowances
+    rate_commands: float = Field(default=500.0, ge=0, le=1e6)  # a second and caller; 0: no limit
+    rate_queries: float = Field(default=100.0, ge=0, le=1e6)  # GraphQL operations
+    rate_burst_s: float = Field(default=5.0, gt=0, le=3_600)  # how many seconds' worth at once
+    rate_loopback: bool = False  # limit callers on this machine too
     port: int = Field(default=8080, ge=0, le=65_535)
     host: str = "127.0.0.1"
 
-    @field_validator("log", "database", "warehouse", "bus")
+    @field_validator("log", "database", "warehouse", "bus", "cache")
     @classmethod
     def _known_scheme(cls, value: str, info: object) -> str:
         name = str(getattr(info, "field_name", ""))
