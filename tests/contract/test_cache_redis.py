@@ -7,11 +7,13 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from adapters.cache import Cache
+from adapters.cache_opening import open_cache
 from adapters.cache_store import CacheStore, Rate, StoreGone
 from adapters.entropy import SystemEntropy
 from adapters.guarded_store import GuardedStore
 from adapters.rate_limit import Limiter
 from adapters.redis_cache import RedisCache, RedisRefused
+from adapters.settings import Settings, SettingsError
 from tests.contract.cache_suite import *  # noqa: F403
 from tests.contract.redis_server import RedisServer, redis_server
 
@@ -153,3 +155,25 @@ async def test_a_wrong_password_is_told_apart_from_a_server_that_is_away() -> No
             await right.ping()
         assert not isinstance(gone.value, RedisRefused)
         await right.close()
+
+
+async def test_at_the_start_a_wrong_password_is_one_line_that_does_not_say_it() -> None:
+    with redis_server(password="right") as server:
+        wrong = Settings(cache=server.url.replace("right", "wrong-secret"))
+        with pytest.raises(SettingsError) as refused:
+            await open_cache(wrong, b"secret", SystemEntropy())
+    line = str(refused.value)
+    assert line.startswith(f"TIDEMARK_CACHE: Redis at 127.0.0.1:{server.port}: ")
+    assert "wrong-secret" not in line and "\n" not in line
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:notaport/0", "redis://[::1/0"])
+async def test_at_the_start_a_url_that_is_none_is_one_line(url: str) -> None:
+    with pytest.raises(SettingsError, match=r"^TIDEMARK_CACHE: [^\n]+$"):
+        await open_cache(Settings(cache=url), b"secret", SystemEntropy())
+
+
+def test_a_scheme_that_nobody_knows_is_named() -> None:
+    with pytest.raises(SettingsError) as refused:
+        Settings.read(cache="memcached://x")
+    assert str(refused.value) == ("TIDEMARK_CACHE: its scheme must be one of memory, redis, rediss")
