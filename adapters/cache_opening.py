@@ -25,7 +25,8 @@ async def open_cache(
     Raises:
         SettingsError: the URL is no such URL, or the server does not take our password.
     """
-    store = await _store(settings.cache)
+    # Who may not have the log's keys can neither name nor open what others have kept.
+    store = await _store(settings.cache if request_key else "memory:")
     secret = f"{settings.log.split(':', 1)[0]}|".encode() + request_key
     rates = {
         door: Rate(per_s, max(1, round(per_s * settings.rate_burst_s)))
