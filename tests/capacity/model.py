@@ -35,6 +35,7 @@ MEASURED: dict[str, Input] = {
     "view_bytes": Input(286, "bytes an event", f"{YEAR}: 18 views"),
     "saga_bytes": Input(305, "bytes an event", f"{YEAR}: states and outbox, before vacuum"),
     "fact_bytes": Input(287, "bytes an event", f"{YEAR}: ClickHouse on disk, compressed"),
+    "whole_rate": Input(699, "events/s", f"{YEAR} itself: all of it in one process, and controls"),
     "command_rate": Input(
         3_470, "commands/s", "one `serve`, 64 connections, views and sagas in it"
     ),
