@@ -6,8 +6,9 @@
 /healthz /readyz /metrics /openapi.json
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -46,13 +47,6 @@ def create_app(
     warehouse = WarehouseDoor(platform.warehouse)
     graphql = GraphQLDoor(platform, hub, metrics)
 
-    @asynccontextmanager
-    async def listening(_: Starlette) -> AsyncIterator[None]:
-        undo = views.listen(hub.publish) if views else None
-        yield
-        if undo:
-            undo()
-
     return Starlette(
         routes=[
             Route("/commands", commands.many, methods=["POST"]),
@@ -68,8 +62,19 @@ def create_app(
         ],
         middleware=[Middleware(Throttle, limiter=platform.limiter, metrics=metrics)],
         exception_handlers={Problem: on_problem, HTTPException: on_http, Exception: on_bug},
-        lifespan=listening,
+        lifespan=_listening(views, hub),
     )
+
+
+def _listening(views: Views | None, hub: Hub) -> Callable[[Starlette], Any]:
+    @asynccontextmanager
+    async def listening(_: Starlette) -> AsyncIterator[None]:
+        undo = views.listen(hub.publish) if views else None
+        yield
+        if undo:
+            undo()
+
+    return listening
 
 
 async def _openapi(_: Request) -> Response:
