@@ -12,15 +12,10 @@ from typing import Protocol
 
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
+from adapters import schema_versions
 from adapters.entropy import Entropy
-from adapters.postgres_steady import Steady, make_schema
+from adapters.postgres_steady import Steady
 from commands.ports import KeyDestroyed as KeyDestroyed  # noqa: PLC0414 - its callers find it here
-
-_SCHEMA = """
-create schema if not exists keys;
-create table if not exists keys.data_keys (
-    client_id text collate "C" primary key, wrapped bytea, destroyed boolean not null default false
-)"""
 
 
 class KeyStore(Protocol):
@@ -75,7 +70,7 @@ class PostgresKeyStore:
         self._master = secret_file(master_file, entropy, label="master-key")
         self.request_key = hmac.digest(self._master, b"request-hash", "sha256")
         self._db = Steady(url, "the clients' keys")
-        make_schema(self._db, _SCHEMA, "keys.schema")
+        schema_versions.ready(url, "log")
         self._keys: dict[str, bytes] = {}
         try:
             for client_id, wrapped in self._db.execute(

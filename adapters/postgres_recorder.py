@@ -1,4 +1,4 @@
-"""The event log on Postgres: the recorder port over the schema `log` (log_schema.sql).
+"""The event log on Postgres: the recorder port over the schema `log` (migrations/log).
 
 Appends go over one connection in the order they come (postgres_append); reads have a small pool
 of their own and never queue behind them; waiting has a listening connection (postgres_tail).
@@ -52,12 +52,7 @@ READ = """
             where s.stream = asked.stream and s.domain_hash = %s), 0)
         order by version) as e
 """
-PRUNE = """
-    with old as (
-        select stream, message_id from log.messages where not keep and bound_at < %s limit %s)
-    delete from log.messages m using old
-    where m.stream = old.stream and m.message_id = old.message_id
-"""
+PRUNE = "select log.forget_messages(%s, %s)"
 SAVE = """
     insert into log.snapshots (stream, domain_hash, version, hash, state)
     select * from unnest(%s, %s, %s, %s, %s)
@@ -162,8 +157,8 @@ class PostgresRecorder:
     async def prune(self, before: datetime, /) -> int:
         total = 0
         while True:
-            forgotten = await self._changed(PRUNE, before, PRUNE_MAX)
-            total += forgotten
+            [(forgotten,)] = await self._rows(PRUNE, before, PRUNE_MAX)
+            total += int(forgotten)
             if forgotten < PRUNE_MAX:
                 return total
 
