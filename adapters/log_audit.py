@@ -55,13 +55,16 @@ async def stats(recorder: Recorder) -> dict[str, Any]:
     }
 
 
-async def verify(log: RecorderLog, verifier: Verifier | None = None) -> dict[str, Any]:
+async def verify(
+    log: RecorderLog, verifier: Verifier | None = None, *, reaches: int = 0
+) -> dict[str, Any]:
     """Every event: readable, next in its stream, and its hash the chain's.
 
     Every checkpoint: signed by `verifier`'s key, next to the one before it, and its Merkle root
     that of the events in its range. Without a verifier a log that has checkpoints is not ok.
     `sealed_to` is the last position that a checkpoint speaks for: behind it, and behind it alone,
-    whoever can write to the store can still make the log end earlier or otherwise.
+    whoever can write to the store can still make the log end earlier or otherwise. `reaches` is a
+    position that the log is known to have had: a log put back to before it ends too early.
     """
     placed = await _checkpoints(log)
     audit = Audit(placed, verifier)
@@ -81,6 +84,10 @@ async def verify(log: RecorderLog, verifier: Verifier | None = None) -> dict[str
             committed = stored.committed_at
         position = page[-1].position
     faults += await _end_missing(log, position)
+    if position < reaches:
+        fault = f"it ends at {position}, before position {reaches}: it was cut, or is older"
+        where = {"stream": "log", "version": position, "position": position}
+        faults.append(where | {"fault": fault})
     faults += [_checkpoint_fault(f) for f in audit.finish()[: FAULTS_MAX - len(faults)]]
     return {
         "events": events,

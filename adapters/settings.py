@@ -9,7 +9,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 _SCHEMES = {
     "log": ("postgresql",),
     "database": ("postgresql",),
+    "read_database": ("postgresql",),
     "warehouse": ("chdb", "clickhouse", "clickhouses"),
+    "read_warehouse": ("clickhouse", "clickhouses"),
     "bus": ("inline",),
 }
 
@@ -23,13 +25,17 @@ class Settings(BaseSettings):
 
     data_dir: Path = Path(".tidemark")
     log: str = "postgresql:"  # ":" alone is the embedded server of the data directory
+    log_connections: int = Field(default=4, ge=1, le=1_000)  # of readers; writers have three more
     database: str = ""  # read models; "" is the same server as the log
+    read_database: str = ""  # read models as GraphQL reads them; "" is `database`
+    read_connections: int = Field(default=8, ge=1, le=1_000)
     warehouse: str = ""  # "" is chdb in the data directory
+    read_warehouse: str = ""  # the warehouse as analysts reach it; "" is `warehouse`
     bus: str = "inline:"
     port: int = Field(default=8080, ge=0, le=65_535)
     host: str = "127.0.0.1"
 
-    @field_validator("log", "database", "warehouse", "bus")
+    @field_validator("log", "database", "read_database", "warehouse", "read_warehouse", "bus")
     @classmethod
     def _known_scheme(cls, value: str, info: object) -> str:
         name = str(getattr(info, "field_name", ""))
@@ -48,6 +54,10 @@ class Settings(BaseSettings):
     @property
     def warehouse_url(self) -> str:
         return self.warehouse or f"chdb://{self.data_dir.resolve()}/warehouse"
+
+    @property
+    def read_warehouse_url(self) -> str:
+        return self.read_warehouse or self.warehouse_url
 
     @classmethod
     def read(cls, **overrides: object) -> Self:

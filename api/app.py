@@ -40,7 +40,7 @@ def create_app(
     metrics, hub = Metrics(), Hub()
     commands = CommandDoor(platform.dispatcher, metrics, order_settled(platform.log))
     health = Health(platform, views, hub, metrics, troubles=troubles)
-    warehouse = WarehouseDoor(platform.warehouse)
+    warehouse = WarehouseDoor(platform.read_warehouse)
     graphql = GraphQLDoor(platform, hub, metrics)
 
     @asynccontextmanager

@@ -24,7 +24,7 @@ class Failing:
     def __init__(self, outcome: Outcome | Exception) -> None:
         self.outcome = outcome
         self.dispatcher = self.log = self.read_models = self
-        self.warehouse = None
+        self.read_warehouse = None
         self.batches = self.commands = self.waiting = self.statements = 0
 
     def clock(self) -> datetime:
