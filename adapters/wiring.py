@@ -81,16 +81,8 @@ class Platform:
         self._closing.set()
         if self._keeping is not None:
             await self._keeping
-        for name in (
-            "dispatcher",
-            "read_warehouse",
-            "warehouse",
-            "read_models",
-            "saga_store",
-            "sink",
-            "recorder",
-        ):
-            part = getattr(self, name, None)
+        parts = [getattr(self, name, None) for name in CLOSED_IN_ORDER]
+        for part in dict.fromkeys(parts):  # analysts may share the loader's warehouse
             if part is not None:
                 await part.close()
         if hasattr(self, "keys"):

