@@ -83,9 +83,13 @@ class Loader:
         before = await checksums(self._warehouse, position)
         async with self._loading:
             await drop(self._warehouse)
-            self._position = None
+            self.forget()
         await self.load_until(position)
         return before, await checksums(self._warehouse, position)
+
+    def forget(self) -> None:
+        """Look anew what the warehouse has: somebody else has emptied it."""
+        self._position = None
 
     async def run(self) -> None:
         """Tail the log for ever; an unavailable warehouse is tried again, the log waits."""

@@ -186,14 +186,20 @@ def _postings(arrived: Envelope) -> Iterator[PostingFact]:
     entries = ledger.entries(arrived.event)
     if not entries:
         return
-    common = _common(arrived)
-    effective, booked = arrived.effective_at.date(), arrived.meta.recorded_at.date()
-    lines = ((entry.rule, posting) for entry in entries for posting in entry.postings)
+    position, home, name = arrived.position, arrived.home, arrived.meta.name
+    recorded_at, effective_at = arrived.meta.recorded_at, arrived.effective_at
+    effective, booked = effective_at.date(), recorded_at.date()
+    lines = [(entry.rule, posting) for entry in entries for posting in entry.postings]
     for leg, (rule, posting) in enumerate(lines):
         traded = posting.trade_date or effective
-        yield PostingFact(
-            **common,
+        yield PostingFact(  # named one by one: half the time of a mapping's for most of all rows
+            position=position,
             leg=leg,
+            name=name,
+            home=home,
+            recorded_at=recorded_at,
+            effective_at=effective_at,
+            committed_at=arrived.committed_at,
             rule=rule,
             book=posting.book,
             account=posting.account,

@@ -11,6 +11,7 @@ import pytest
 from adapters import schema_versions
 from adapters.postgres_recorder import PostgresRecorder
 from adapters.schema_versions import PARTS, Part, SchemaMismatch, migrate, migrations, outstanding
+from tests.contract.processes import folder, verb
 
 
 def run(url: str, sql: str) -> list[tuple[Any, ...]]:
@@ -129,3 +130,19 @@ def test_a_hole_in_the_numbers_is_a_mistake(next_one: Any) -> None:
     (schema_versions.FOLDER / "log" / "0002_keys.sql").unlink()
     with pytest.raises(ValueError, match="hole"):
         migrations("log")
+
+
+def test_the_verb_brings_the_embedded_server_up_and_grants_as_often_as_asked() -> None:
+    with folder() as made:
+        first = verb("migrate", "--dry-run", data_dir=made / "d")
+        assert first.lines[0] == (
+            "log      at 0000, to apply: " + ", ".join(m.name for m in migrations("log"))
+        )
+        for applied_now in (True, False):
+            done = verb("migrate", "--roles", data_dir=made / "d")
+            assert done.code == 0, done.err
+            names = ", ".join(m.name for m in migrations("views")) if applied_now else "nothing"
+            last = len(migrations("views"))
+            assert done.lines[1] == f"views    at {last:04}, applied: {names}, rights granted"
+        unclear = verb("migrate", "--roles", "--dry-run", data_dir=made / "d")
+        assert (unclear.code, len(unclear.err.splitlines())) == (2, 1)
