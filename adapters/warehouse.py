@@ -83,7 +83,7 @@ class Warehouse:
             raise ValueError("expected chdb:///directory or clickhouse://user:password@host/db")
         if self._url.scheme == "chdb" and not self._url.path.strip("/"):
             raise ValueError(f"{url!r} names no directory")
-        self._tls = dict(parse_qsl(self._url.query))
+        self._tls: dict[str, Any] = dict(parse_qsl(self._url.query))
         if unknown := sorted(self._tls.keys() - OPTIONS):
             raise ValueError(f"{unknown[0]!r} is no option of a warehouse URL: {sorted(OPTIONS)}")
         self._idle_s = idle_s

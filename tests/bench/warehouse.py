@@ -7,8 +7,10 @@ table, in the same engine into tables of the same columns: no row leaves the ser
 """
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
+from adapters.recorder import Stored
 from adapters.warehouse import Warehouse
 from adapters.warehouse_loader import EVENTS_MAX, Loader
 from adapters.warehouse_tables import drop, prepare
@@ -20,6 +22,12 @@ from tests.bench.trading import Trading
 ACCOUNTS, STEPS = 2_000, 12
 BATCH = 1_000
 ROUNDS = 5
+PEER = "INSERT SELECT of the same rows"
+ALONE = {
+    "opened": "events read and opened",
+    "folded": "events opened, columns made",
+    "inserted": "columns inserted",
+}
 TABLES = tuple(fact.TABLE for fact in FACTS)
 
 
@@ -37,12 +45,15 @@ async def _run(server: Server) -> dict[str, Any]:
         await prepare(warehouse)
         loader = _Timed(Loader(side.log, warehouse), warehouse)
         await loader.load(last)
+        pages = await _pages(side, last)
         found = await in_turn(
             ROUNDS,
             {
                 "ours": lambda: loader.load(last),
                 "server": lambda: _copy(warehouse),
                 "opened": lambda: _opened(side, last),
+                "folded": lambda: loader.fold(pages),
+                "inserted": lambda: loader.insert(pages),
             },
             say,
         )
@@ -75,6 +86,24 @@ class _Timed:
         await self._loader.load_until(last)
         return time.perf_counter() - start
 
+    async def fold(self, pages: Sequence[Sequence[Stored]]) -> float:
+        """Seconds to open all events and make columns of them: Python, one core."""
+        start = time.perf_counter()
+        for page in pages:
+            self._loader.tables(page)
+        return time.perf_counter() - start
+
+    async def insert(self, pages: Sequence[Sequence[Stored]]) -> float:
+        """Seconds to insert the same columns, made before, table by table."""
+        made = [self._loader.tables(page) for page in pages]
+        await drop(self._warehouse)
+        await prepare(self._warehouse)
+        start = time.perf_counter()
+        for n, tables in enumerate(made):
+            for name, rows in tables.items():
+                await self._warehouse.insert_arrow(f"{name}_raw", rows, token=f"{name}-{n}")
+        return time.perf_counter() - start
+
 
 async def _copy(warehouse: Warehouse) -> float:
     """Seconds to copy all raw tables, into empty tables like them."""
@@ -92,13 +121,21 @@ async def _copy(warehouse: Warehouse) -> float:
 
 async def _opened(side: WriteSide, last: int) -> float:
     """Seconds to read all events and open them, and no more: what any loader in Python pays."""
-    start, position = time.perf_counter(), 0
-    while position < last:
-        page = await side.log.stored(position, limit=EVENTS_MAX)
+    start = time.perf_counter()
+    for page in await _pages(side, last):
         for stored in page:
             side.log.open(stored)
-        position = page[-1].position
     return time.perf_counter() - start
+
+
+async def _pages(side: WriteSide, last: int) -> list[Sequence[Stored]]:
+    """The ranges that the loader cuts."""
+    out: list[Sequence[Stored]] = []
+    position = 0
+    while position < last:
+        out.append(await side.log.stored(position, limit=EVENTS_MAX))
+        position = out[-1][-1].position
+    return out
 
 
 async def _count(warehouse: Warehouse, table: str) -> int:
@@ -106,18 +143,27 @@ async def _count(warehouse: Warehouse, table: str) -> int:
 
 
 def _rows(found: dict[str, list[float]], rows: int, events: int) -> list[Row]:
-    ours, theirs = found["ours"], found["server"]
+    ours, theirs_rate = found["ours"], [rows / s for s in found["server"]]
     return [
         row(
             "load from the log",
             [rows / s for s in ours],
-            [rows / s for s in theirs],
-            peer_name="INSERT SELECT of the same rows",
+            theirs_rate,
+            peer_name=PEER,
             unit="rows/s",
             goal=0.35,
         ),
         row("the same in events", [events / s for s in ours]),
-        row("of it: events read and opened", [events / s for s in found["opened"]]),
+        *(
+            row(
+                f"alone: {what}",
+                [rows / s for s in found[name]],
+                theirs_rate,
+                peer_name=PEER,
+                unit="rows/s",
+            )
+            for name, what in ALONE.items()
+        ),
     ]
 
 
