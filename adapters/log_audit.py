@@ -63,8 +63,8 @@ async def verify(
     Every checkpoint: signed by `verifier`'s key, next to the one before it, and its Merkle root
     that of the events in its range. Without a verifier a log that has checkpoints is not ok.
     `sealed_to` is the last position that a checkpoint speaks for: behind it, and behind it alone,
-    whoever can write to the store can still make the log end earlier or otherwise. `reaches` is a
-    position that the log is known to have had: a log put back to before it ends too early.
+    whoever can write to the store can still make the log end earlier or otherwise. It has to go
+    as far as `reaches`, a position that it is known to have had.
     """
     placed = await _checkpoints(log)
     audit = Audit(placed, verifier)
@@ -83,11 +83,7 @@ async def verify(
             heads[stored.stream] = (stored.version, stored.hash)
             committed = stored.committed_at
         position = page[-1].position
-    faults += await _end_missing(log, position)
-    if position < reaches:
-        fault = f"it ends at {position}, before position {reaches}: it was cut, or is older"
-        where = {"stream": "log", "version": position, "position": position}
-        faults.append(where | {"fault": fault})
+    faults += await _end_missing(log, position, reaches)
     faults += [_checkpoint_fault(f) for f in audit.finish()[: FAULTS_MAX - len(faults)]]
     return {
         "events": events,
@@ -101,8 +97,14 @@ async def verify(
     }
 
 
-async def _end_missing(log: RecorderLog, position: int) -> list[dict[str, Any]]:
-    """Whether the store counted further than there are events, and nobody is appending just now."""
+async def _end_missing(log: RecorderLog, position: int, reaches: int) -> list[dict[str, Any]]:
+    """Whether there were events behind the last one: by what is known, and by the store's count.
+
+    Nobody may be appending just now for the second to count.
+    """
+    if position < reaches:
+        fault = f"it ends at {position}, before position {reaches}: it was cut, or is older"
+        return [{"stream": "log", "version": position, "position": position, "fault": fault}]
     head, _ = await log.recorder.last()
     if head <= position or await log.recorder.after(position, limit=1):
         return []

@@ -80,7 +80,7 @@ class Warehouse:
         """
         self._url = urlsplit(url)
         if self._url.scheme not in ("chdb", "clickhouse", "clickhouses"):
-            raise ValueError("expected chdb:///directory or clickhouse://user:password@host/db")
+            raise ValueError(f"{self._url.scheme}: expected chdb:///directory or clickhouse://...")
         if self._url.scheme == "chdb" and not self._url.path.strip("/"):
             raise ValueError(f"{url!r} names no directory")
         self._tls: dict[str, Any] = dict(parse_qsl(self._url.query))

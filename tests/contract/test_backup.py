@@ -90,7 +90,7 @@ def test_a_log_put_back_to_before_is_found_by_a_position_it_had(
     )
     checked = verb("log", "verify", "--reaches", str(sealed), "--json", data_dir=data_dir)
     assert checked.code == 1
-    assert f"it ends at {cut}, before position {sealed}" in checked.json["faults"][-1]["fault"]
+    assert f"it ends at {cut}, before position {sealed}" in checked.json["faults"][0]["fault"]
     assert checked.json["sealed_to"] < sealed
 
 
