@@ -170,5 +170,8 @@ def _rows(found: dict[str, list[float]], rows: int, events: int) -> list[Row]:
 def _notes(rows: int, events: int) -> str:
     return (
         f"{events:,} events make {rows:,} rows in {len(TABLES)} tables; ranges of {EVENTS_MAX:,} "
-        "events. Both sides write the same columns with the same codecs into the same engine."
+        "events. Both sides write the same columns with the same codecs into the same engine. The "
+        "lines 'alone' say where the limit is: one Python process opens events, posts them by the "
+        "domain's own rules and makes columns of them on one core, while the copy reads columns "
+        "that are there and uses all cores; what folding reaches alone bounds the whole."
     )
