@@ -10,17 +10,15 @@ import hmac
 from pathlib import Path
 from typing import Protocol
 
+import psycopg
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
+from adapters import schema_versions
 from adapters.entropy import Entropy
-from adapters.postgres_steady import Steady, make_schema
+from adapters.postgres_link import CONNECT_S
+from adapters.postgres_steady import Steady
+from adapters.recorder import Unavailable
 from commands.ports import KeyDestroyed as KeyDestroyed  # noqa: PLC0414 - its callers find it here
-
-_SCHEMA = """
-create schema if not exists keys;
-create table if not exists keys.data_keys (
-    client_id text collate "C" primary key, wrapped bytea, destroyed boolean not null default false
-)"""
 
 
 class KeyStore(Protocol):
@@ -67,6 +65,38 @@ class MemoryKeyStore:
         self._keys[client_id] = None
 
 
+class ClosedKeyStore:
+    """For a process whose role may not read the keys: what is personal reads as erased."""
+
+    request_key = b""  # nothing is appended without keys, so nothing is hashed with it
+
+    def data_key(self, client_id: str, /) -> bytes:
+        raise Unavailable("the clients' keys are closed to this process's database role")
+
+    def find(self, client_id: str, /) -> bytes | None:
+        return None
+
+    def destroy(self, client_id: str, /) -> None:
+        raise Unavailable("the clients' keys are closed to this process's database role")
+
+    def close(self) -> None:
+        """It holds nothing."""
+
+
+def open_keys(url: str, master_file: Path, entropy: Entropy) -> "PostgresKeyStore | ClosedKeyStore":
+    """The keys of a log; closed where the role that `url` connects as has no right to them.
+
+    Raises:
+        WrongMasterKey, Unavailable
+    """
+    with psycopg.connect(url, connect_timeout=CONNECT_S) as connection:
+        schema_versions.ready(url, "log")
+        may = "select has_schema_privilege('keys', 'usage')"
+        if connection.execute(may).fetchone() != (True,):
+            return ClosedKeyStore()
+    return PostgresKeyStore(url, master_file, entropy)
+
+
 class PostgresKeyStore:
     """Wrapped keys in a table (RFC 3394), read once and kept; new ones cost one insert."""
 
@@ -75,7 +105,7 @@ class PostgresKeyStore:
         self._master = secret_file(master_file, entropy, label="master-key")
         self.request_key = hmac.digest(self._master, b"request-hash", "sha256")
         self._db = Steady(url, "the clients' keys")
-        make_schema(self._db, _SCHEMA, "keys.schema")
+        schema_versions.ready(url, "log")
         self._keys: dict[str, bytes] = {}
         try:
             for client_id, wrapped in self._db.execute(

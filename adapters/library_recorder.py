@@ -26,10 +26,10 @@ from psycopg import Connection
 from psycopg.errors import UniqueViolation
 from psycopg_pool import ConnectionPool
 
-from adapters import postgres_arrays
+from adapters import postgres_arrays, schema_versions
 from adapters.postgres_append import APPEND
 from adapters.postgres_arrays import Bools, Bytes, Ints, Texts
-from adapters.postgres_link import Row, apply_schema, connection_arguments
+from adapters.postgres_link import Row, connection_arguments
 from adapters.postgres_tail import CHANNEL
 
 POOL_MAX = 8
@@ -61,8 +61,7 @@ class PostgresApplicationRecorder(ApplicationRecorder):
             min_size=1, max_size=POOL_MAX, open=True,
         )  # fmt: skip
         try:
-            with self._pool.connection() as connection:
-                apply_schema(connection)
+            schema_versions.ready(url, "log")
         except BaseException:
             self._pool.close()
             raise

@@ -55,13 +55,16 @@ async def stats(recorder: Recorder) -> dict[str, Any]:
     }
 
 
-async def verify(log: RecorderLog, verifier: Verifier | None = None) -> dict[str, Any]:
+async def verify(
+    log: RecorderLog, verifier: Verifier | None = None, *, reaches: int = 0
+) -> dict[str, Any]:
     """Every event: readable, next in its stream, and its hash the chain's.
 
     Every checkpoint: signed by `verifier`'s key, next to the one before it, and its Merkle root
     that of the events in its range. Without a verifier a log that has checkpoints is not ok.
     `sealed_to` is the last position that a checkpoint speaks for: behind it, and behind it alone,
-    whoever can write to the store can still make the log end earlier or otherwise.
+    whoever can write to the store can still make the log end earlier or otherwise. It has to go
+    as far as `reaches`, a position that it is known to have had.
     """
     placed = await _checkpoints(log)
     audit = Audit(placed, verifier)
@@ -80,7 +83,7 @@ async def verify(log: RecorderLog, verifier: Verifier | None = None) -> dict[str
             heads[stored.stream] = (stored.version, stored.hash)
             committed = stored.committed_at
         position = page[-1].position
-    faults += await _end_missing(log, position)
+    faults += await _end_missing(log, position, reaches)
     faults += [_checkpoint_fault(f) for f in audit.finish()[: FAULTS_MAX - len(faults)]]
     return {
         "events": events,
@@ -94,8 +97,14 @@ async def verify(log: RecorderLog, verifier: Verifier | None = None) -> dict[str
     }
 
 
-async def _end_missing(log: RecorderLog, position: int) -> list[dict[str, Any]]:
-    """Whether the store counted further than there are events, and nobody is appending just now."""
+async def _end_missing(log: RecorderLog, position: int, reaches: int) -> list[dict[str, Any]]:
+    """Whether there were events behind the last one: by what is known, and by the store's count.
+
+    Nobody may be appending just now for the second to count.
+    """
+    if position < reaches:
+        fault = f"it ends at {position}, before position {reaches}: it was cut, or is older"
+        return [{"stream": "log", "version": position, "position": position, "fault": fault}]
     head, _ = await log.recorder.last()
     if head <= position or await log.recorder.after(position, limit=1):
         return []

@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from psycopg import AsyncConnection, Error
 
-from adapters.postgres_link import Row, ensure_schema, is_lost, open_connection, unavailable
+from adapters import schema_versions
+from adapters.postgres_link import Row, is_lost, open_connection, unavailable
 
 BACKOFF_S = 0.05
 BACKOFF_MAX_S = 1.0
@@ -61,7 +62,7 @@ class Lane:
             self._on_connect()
             connection = await open_connection(self._url)
             try:
-                await ensure_schema(connection)
+                await schema_versions.ensure(connection, self._url, "log")
             except BaseException:
                 await connection.close()
                 raise

@@ -1,4 +1,4 @@
-"""Connections to the log's Postgres: their settings, its schema, and what their errors mean."""
+"""Connections to the log's Postgres: their settings, and what their errors mean."""
 
 import asyncio
 import logging
@@ -6,21 +6,16 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import AsyncConnection, Connection, errors
+from psycopg import AsyncConnection, errors
 from psycopg.conninfo import conninfo_to_dict
 
 from adapters import postgres_arrays
 from adapters.recorder import Unavailable
 
 Row = tuple[Any, ...]
-SCHEMA = Path(__file__).with_name("log_schema.sql").read_text()
-SCHEMA_MARK = sha256(SCHEMA.encode()).hexdigest()
-SCHEMA_LOCK = 7308332154838212456
 CONNECT_S = 5
 
 # The pool reports every failed attempt; callers get one `Unavailable`. Whoever wants the rest
@@ -35,27 +30,17 @@ SETTINGS = (
     " -c random_page_cost=1 -c jit=off -c default_transaction_isolation=read\\ committed"
     " -c idle_in_transaction_session_timeout=10s"
 )
-_MARK = "select obj_description(oid, 'pg_namespace') from pg_namespace where nspname = 'log'"
-_MIGRATE = f"""
-    begin;
-    select pg_advisory_xact_lock({SCHEMA_LOCK});
-    set local enable_seqscan = on;
-    {SCHEMA}
-    comment on schema log is '{SCHEMA_MARK}';
-    commit;
-"""
 _LOST = {"57P01", "57P02", "57P03", "57P04", "57P05"}  # shut down, crashed, starting, dropped, idle
 
 
 def connection_arguments(url: str) -> dict[str, Any]:
     """What every connection of the log is opened with; the URL's own options come last."""
-    given = str(conninfo_to_dict(url).get("options") or "")
     return {
         "autocommit": True,
         "prepare_threshold": 0,
         "connect_timeout": CONNECT_S,
         "application_name": "tidemark log",
-        "options": f"{SETTINGS} {given}".rstrip(),
+        "options": with_options(url, SETTINGS),
     }
 
 
@@ -65,17 +50,10 @@ async def open_connection(url: str) -> AsyncConnection[Row]:
     return connection
 
 
-async def ensure_schema(connection: AsyncConnection[Row]) -> None:
-    """Make or update the schema `log`; any number of processes may do so at once."""
-    found = await (await connection.execute(_MARK)).fetchone()
-    if found != (SCHEMA_MARK,):
-        await connection.execute(_MIGRATE.encode(), prepare=False)
-
-
-def apply_schema(connection: Connection[Row]) -> None:
-    """The same over a blocking connection."""
-    if connection.execute(_MARK).fetchone() != (SCHEMA_MARK,):
-        connection.execute(_MIGRATE.encode(), prepare=False)
+def with_options(url: str, ours: str) -> str:
+    """Server settings for a connection to `url`: ours, then the URL's own, which win."""
+    given = str(conninfo_to_dict(url).get("options") or "")
+    return f"{ours} {given}".rstrip()
 
 
 def is_lost(error: psycopg.Error) -> bool:

@@ -1,4 +1,4 @@
-"""The event log on Postgres: the recorder port over the schema `log` (log_schema.sql).
+"""The event log on Postgres: the recorder port over the schema `log` (migrations/log).
 
 Appends go over one connection in the order they come (postgres_append); reads have a small pool
 of their own and never queue behind them; waiting has a listening connection (postgres_tail).
@@ -52,12 +52,7 @@ READ = """
             where s.stream = asked.stream and s.domain_hash = %s), 0)
         order by version) as e
 """
-PRUNE = """
-    with old as (
-        select stream, message_id from log.messages where not keep and bound_at < %s limit %s)
-    delete from log.messages m using old
-    where m.stream = old.stream and m.message_id = old.message_id
-"""
+PRUNE = "select log.forget_messages(%s, %s)"
 SAVE = """
     insert into log.snapshots (stream, domain_hash, version, hash, state)
     select * from unnest(%s, %s, %s, %s, %s)
@@ -70,19 +65,26 @@ SAVE = """
 class PostgresRecorder:
     """`adapters.recorder.Recorder` on a Postgres database. Made by `connect`."""
 
-    def __init__(self, url: str, *, reply_s: float, retry_s: float) -> None:
+    def __init__(
+        self, url: str, *, reply_s: float, retry_s: float, readers: int = READERS_MAX
+    ) -> None:
         self._reply_s = reply_s
         self._retry_s = retry_s
         self._appender = Appender(url, reply_s=reply_s, retry_s=retry_s)
         self._tail = Tail(url, self._last_position)
         self._pool = AsyncConnectionPool(
             url, kwargs=connection_arguments(url), configure=_configure, open=False,
-            min_size=1, max_size=READERS_MAX, timeout=retry_s, reconnect_timeout=retry_s,
+            min_size=1, max_size=readers, timeout=retry_s, reconnect_timeout=retry_s,
         )  # fmt: skip
 
     @classmethod
     async def connect(
-        cls, url: str, *, reply_s: float = REPLY_S, retry_s: float = RETRY_S
+        cls,
+        url: str,
+        *,
+        reply_s: float = REPLY_S,
+        retry_s: float = RETRY_S,
+        readers: int = READERS_MAX,
     ) -> "PostgresRecorder":
         """Open the log in this database, making its schema if it is missing.
 
@@ -90,11 +92,13 @@ class PostgresRecorder:
             url: anything psycopg takes.
             reply_s: how long one statement may take before its connection counts as lost.
             retry_s: how long a lost connection is tried again before `Unavailable`.
+            readers: connections at most for reads; appending and waiting have three of their own.
 
         Raises:
+            SchemaMismatch: the schema is of another build than this, or must be made by its owner.
             Unavailable: no such server or database, or not allowed in; one line.
         """
-        made = cls(url, reply_s=reply_s, retry_s=retry_s)
+        made = cls(url, reply_s=reply_s, retry_s=retry_s, readers=readers)
         await made._appender.open()
         await made._pool.open()
         return made
@@ -162,8 +166,8 @@ class PostgresRecorder:
     async def prune(self, before: datetime, /) -> int:
         total = 0
         while True:
-            forgotten = await self._changed(PRUNE, before, PRUNE_MAX)
-            total += forgotten
+            [(forgotten,)] = await self._rows(PRUNE, before, PRUNE_MAX)
+            total += int(forgotten)
             if forgotten < PRUNE_MAX:
                 return total
 

@@ -16,14 +16,18 @@ import psycopg
 from msgspec import json
 from psycopg import AsyncConnection, IsolationLevel
 
+from adapters import schema_versions
+from adapters.postgres_link import with_options
 from adapters.recorder import Unavailable
 from adapters.row_cache import ROWS_MAX, RowCache
+from adapters.row_guard import guard, mark
 from adapters.view_tables import CHECKPOINTS, Table, checkpoint_ddl
 from projections.checksum import Digest, key_of
 from projections.ports import Change, Checksum, Expelled, Key, Row, Unstorable, View
 
 CHUNK = 5_000  # rows a statement
 CONNECT_S = 10
+OPTIONS = "-c synchronous_commit=off -c timezone=UTC -c application_name=views"
 
 _encode = json.Encoder().encode
 
@@ -62,11 +66,12 @@ class PostgresSink:
             return sink
 
     async def prepare(self, views: Sequence[View], /) -> None:
+        async with self._connected() as connection:
+            await schema_versions.ensure(connection, self.url, "views")
         async with self._connected() as connection, connection.transaction():
             # One at a time: two processes that start together must not both make the tables.
             await connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (self.schema,))
-            await connection.execute(f"create schema if not exists {self.schema}")
-            await connection.execute(checkpoint_ddl(self.schema))
+            await self._make_schema(connection)
             for view in views:
                 await self._prepare(connection, view)
         self._cache.clear()
@@ -150,8 +155,7 @@ class PostgresSink:
     async def discard(self, view: View) -> None:
         """Drop the view's table and forget where it stood."""
         async with self._connected() as connection, connection.transaction():
-            await connection.execute(f"create schema if not exists {self.schema}")
-            await connection.execute(checkpoint_ddl(self.schema))
+            await self._make_schema(connection)
             await connection.execute(f"drop table if exists {self.table(view).name}")
             await connection.execute(
                 f"delete from {self.schema}.{CHECKPOINTS} where view = %s", (view.NAME,)
@@ -188,6 +192,7 @@ class PostgresSink:
             await connection.execute(f"drop table if exists {table.name} cascade")
             for statement in table.ddl():
                 await connection.execute(statement)
+        await self._guard(connection, table)
         await connection.execute(
             f"insert into {checkpoints} (view, partition, position, version) "
             "values (%s, %s, 0, %s) on conflict (view, partition) do nothing",
@@ -198,6 +203,27 @@ class PostgresSink:
             "where view = %s and version <> %s",
             (view.VERSION, view.NAME, view.VERSION),
         )
+
+    async def _make_schema(self, connection: AsyncConnection[Any]) -> None:
+        """Asked first: who may not create could not even say `if not exists`."""
+        cursor = await connection.execute(
+            "select exists (select from pg_namespace where nspname = %s), exists ("
+            "select from pg_tables where schemaname = %s and tablename = %s)",
+            (self.schema, self.schema, CHECKPOINTS),
+        )
+        if (found := await cursor.fetchone()) is None or not found[0]:
+            await connection.execute(f"create schema {self.schema}")
+        if found is None or not found[1]:
+            await connection.execute(checkpoint_ddl(self.schema))
+
+    async def _guard(self, connection: AsyncConnection[Any], table: Table) -> None:
+        """Protect a new table, and one that another build has made."""
+        found = await connection.execute(
+            "select obj_description(to_regclass(%s), 'pg_class')", (table.name,)
+        )
+        if await found.fetchone() != (mark(table),):
+            for statement in guard(table):
+                await connection.execute(statement)
 
     async def _move_checkpoints(
         self, connection: AsyncConnection[Any], changes: Sequence[Change]
@@ -261,7 +287,7 @@ class PostgresSink:
             connection = self._connection
             try:
                 yield connection
-            except psycopg.OperationalError as e:
+            except (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege) as e:
                 await connection.close()
                 raise Unavailable(f"read models: {str(e).strip()}") from e
 
@@ -271,7 +297,7 @@ class PostgresSink:
                 self.url,
                 autocommit=True,
                 connect_timeout=CONNECT_S,
-                options="-c synchronous_commit=off -c timezone=UTC -c application_name=views",
+                options=with_options(self.url, OPTIONS),
             )
         except psycopg.OperationalError as e:
             raise Unavailable(f"read models: {str(e).strip()}") from e

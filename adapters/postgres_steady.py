@@ -61,14 +61,3 @@ class Steady:
                 self._url, autocommit=True, connect_timeout=CONNECT_S
             )
         return self._connection
-
-
-def make_schema(steady: Steady, ddl: str, lock: str) -> None:
-    """Run idempotent DDL, one process at a time."""
-
-    def work(connection: Connection[Any]) -> None:
-        with connection.transaction():
-            connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (lock,))
-            connection.execute(ddl.encode())
-
-    steady.run(work)

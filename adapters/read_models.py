@@ -16,6 +16,7 @@ from msgspec import json
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from adapters.postgres_link import with_options
 from adapters.recorder import Unavailable
 from adapters.view_tables import CHECKPOINTS, Table
 from projections import balances
@@ -31,9 +32,25 @@ ROWS_MAX = 100_000
 
 OPTIONS = (
     "-c default_transaction_read_only=on -c timezone=UTC -c application_name=reads "
-    f"-c statement_timeout={STATEMENT_MS}"
+    f"-c statement_timeout={STATEMENT_MS} -c tidemark.role=operations"
+)
+_IDENTIFY = (
+    "select set_config('tidemark.role', %s, true), set_config('tidemark.client_ids', %s, true), "
+    "set_config('tidemark.account_ids', %s, true)"
 )
 _encode = json.Encoder().encode
+
+
+class Identity(NamedTuple):
+    """Who reads, for the database to hold (`adapters.row_guard`); ids as in our streams."""
+
+    role: str
+    client_ids: Sequence[str] = ()
+    account_ids: Sequence[str] = ()
+
+
+OPERATIONS = Identity("operations")
+"""Sees everything: what a connection of the pool is when nobody else is named."""
 
 
 class LedgerLine(NamedTuple):
@@ -177,27 +194,31 @@ class ReadModels(Reader):
 
     statements: int
 
-    def __init__(self, url: str, schema: str = "views") -> None:
+    def __init__(
+        self, url: str, schema: str = "views", *, connections: int = CONNECTIONS_MAX
+    ) -> None:
         super().__init__(schema, self._pooled)
         self.statements = 0
         self._pool = AsyncConnectionPool(
             url,
             min_size=1,
-            max_size=CONNECTIONS_MAX,
+            max_size=connections,
             timeout=PATIENCE_S,
             open=False,
-            kwargs={"autocommit": True, "options": OPTIONS},
+            kwargs={"autocommit": True, "options": with_options(url, OPTIONS)},
             check=AsyncConnectionPool.check_connection,
         )
 
     @classmethod
-    async def connect(cls, url: str, *, schema: str = "views") -> Self:
+    async def connect(
+        cls, url: str, *, schema: str = "views", connections: int = CONNECTIONS_MAX
+    ) -> Self:
         """Open the pool; the views' tables need not exist yet.
 
         Raises:
             Unavailable: the server cannot be reached.
         """
-        models = cls(url, schema)
+        models = cls(url, schema, connections=connections)
         try:
             await models._pool.open(wait=True, timeout=PATIENCE_S)
         except PoolTimeout as error:
@@ -206,14 +227,17 @@ class ReadModels(Reader):
         return models
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[Reader]:
-        """A reader whose statements all see the database at one instant.
+    async def snapshot(self, identity: Identity = OPERATIONS) -> AsyncIterator[Reader]:
+        """A reader whose statements all see the database at one instant, as `identity` may.
 
         Raises:
             Unavailable: no connection within `PATIENCE_S`, or the server went away.
         """
         async with self._connection() as connection:
             await connection.execute("begin isolation level repeatable read read only")
+            if identity is not OPERATIONS:
+                ids = [",".join(found) for found in (identity.client_ids, identity.account_ids)]
+                await connection.execute(_IDENTIFY, (identity.role, *ids))
             turn = asyncio.Lock()
 
             async def fetch(sql: str, values: Sequence[Any]) -> list[Any]:

@@ -2,27 +2,27 @@
 
     sagas.save: checkpoints by compare-and-set; states; answered out, owed in; or nothing of it
 
-One statement a page (`saga_schema.sql`). All of it is derived from the log, so commits do not
-wait for the disk: what a crash of the server loses, the checkpoint loses with it, and the same
-page is read again.
+One statement a page (`migrations/views/0001_sagas.sql`). All of it is derived from the log, so
+commits do not wait for the disk: what a crash of the server loses, the checkpoint loses with it,
+and the same page is read again.
 """
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from pathlib import Path
 from typing import Any, Self
 
 import msgspec
 import psycopg
 from psycopg import AsyncConnection
 
+from adapters import schema_versions
+from adapters.postgres_link import with_options
 from adapters.recorder import Unavailable
 from sagas.ports import Due, Expelled, Kept, Owed, SagaKey, Saved
 
-SCHEMA = Path(__file__).with_name("saga_schema.sql").read_text()
-SCHEMA_LOCK = 7308332154838212457
+RESET_LOCK = 7308332154838212457
 CONNECT_S = 10
 _OPTIONS = "-c synchronous_commit=off -c timezone=UTC -c application_name=sagas -c jit=off"
 
@@ -65,21 +65,20 @@ class PostgresSagaStore:
 
     @classmethod
     async def connect(cls, url: str, *, partition: int = 0) -> Self:
-        """Open the store and make its tables.
+        """Open the store; its tables are made if they are missing.
 
         Raises:
             Unavailable: the server cannot be reached.
         """
         store = cls(url, partition=partition)
-        async with store._connected() as connection, connection.transaction():
-            await connection.execute("select pg_advisory_xact_lock(%s)", (SCHEMA_LOCK,))
-            await connection.execute(SCHEMA.encode(), prepare=False)
+        async with store._connected() as connection:
+            await schema_versions.ensure(connection, url, "views")
         return store
 
     async def positions(self, sagas: Mapping[str, int], /) -> Mapping[str, int]:
         sql = "select saga, position, version from sagas.checkpoint where partition = %s"
         async with self._connected() as connection, connection.transaction():
-            await connection.execute("select pg_advisory_xact_lock(%s)", (SCHEMA_LOCK,))
+            await connection.execute("select pg_advisory_xact_lock(%s)", (RESET_LOCK,))
             cursor = await connection.execute(sql, (self._partition,))
             found = {saga: (at, version) for saga, at, version in await cursor.fetchall()}
             for saga, version in sagas.items():
@@ -176,8 +175,9 @@ class PostgresSagaStore:
     async def _open(self) -> AsyncConnection[Any]:
         try:
             return await AsyncConnection.connect(
-                self._url, autocommit=True, connect_timeout=CONNECT_S, options=_OPTIONS
-            )
+                self._url, autocommit=True, connect_timeout=CONNECT_S,
+                options=with_options(self._url, _OPTIONS),
+            )  # fmt: skip
         except psycopg.OperationalError as e:
             raise Unavailable(f"the sagas' store: {str(e).strip()}") from e
 

@@ -10,7 +10,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 _SCHEMES = {
     "log": ("postgresql",),
     "database": ("postgresql",),
+    "read_database": ("postgresql",),
     "warehouse": ("chdb", "clickhouse", "clickhouses"),
+    "read_warehouse": ("clickhouse", "clickhouses"),
     "bus": ("inline",),
     "cache": ("memory", "redis", "rediss"),
 }
@@ -29,8 +31,12 @@ class Settings(BaseSettings):
 
     data_dir: Path = Path(".tidemark")
     log: str = "postgresql:"  # ":" alone is the embedded server of the data directory
+    log_connections: int = Field(default=4, ge=1, le=1_000)  # of readers; writers have three more
     database: str = ""  # read models; "" is the same server as the log
+    read_database: str = ""  # read models as GraphQL reads them; "" is `database`
+    read_connections: int = Field(default=8, ge=1, le=1_000)
     warehouse: str = ""  # "" is chdb in the data directory
+    read_warehouse: str = ""  # the warehouse as analysts reach it; "" is `warehouse`
     bus: str = "inline:"
     secrets_dir: Path = SECRETS  # a file tidemark_log here is TIDEMARK_LOG, where that is not set
     cache: str = "memory:"  # cached answers and callers' allowances
@@ -41,7 +47,9 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65_535)
     host: str = "127.0.0.1"
 
-    @field_validator("log", "database", "warehouse", "bus", "cache")
+    @field_validator(
+        "log", "database", "read_database", "warehouse", "read_warehouse", "bus", "cache"
+    )
     @classmethod
     def _known_scheme(cls, value: str, info: object) -> str:
         name = str(getattr(info, "field_name", ""))
@@ -60,6 +68,10 @@ class Settings(BaseSettings):
     @property
     def warehouse_url(self) -> str:
         return self.warehouse or f"chdb://{self.data_dir.resolve()}/warehouse"
+
+    @property
+    def read_warehouse_url(self) -> str:
+        return self.read_warehouse or self.warehouse_url
 
     @classmethod
     def read(cls, **overrides: object) -> Self:

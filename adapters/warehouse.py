@@ -2,7 +2,8 @@
 
     chdb:///data/warehouse                     attaches to the process that owns the directory,
                                                starting it where there is none
-    clickhouse://user:password@host:8123/db    a server (`clickhouses://` with TLS)
+    clickhouse://user:password@host:8123/db    a server
+    clickhouses://...:8443/db?ca_cert=FILE     the same with TLS; ca_cert if not of a public CA
 
 A lost connection (the owner crashed, or ended with the process that had started it) is healed
 here: attach or start again, then repeat what is safe to repeat. That is every call: queries
@@ -20,7 +21,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import clickhouse_connect
 import pyarrow as pa
@@ -36,6 +37,9 @@ ANALYST_ATTEMPTS_MAX = 2
 THREADS = 4
 TIMEOUT_S = 300
 AUTHENTICATION_FAILED = 516
+PORTS = {"clickhouse": 8123, "clickhouses": 8443}
+OPTIONS = {"ca_cert", "client_cert", "client_cert_key"}
+"""What a server's URL may say after `?`: files, PEM."""
 SOCKET_OPTIONS = [  # head and body of a request leave in two writes: 40 ms a statement otherwise
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -76,9 +80,12 @@ class Warehouse:
         """
         self._url = urlsplit(url)
         if self._url.scheme not in ("chdb", "clickhouse", "clickhouses"):
-            raise ValueError(f"{url!r}: expected chdb:///directory or clickhouse://host:port/db")
+            raise ValueError(f"{self._url.scheme}: expected chdb:///directory or clickhouse://...")
         if self._url.scheme == "chdb" and not self._url.path.strip("/"):
             raise ValueError(f"{url!r} names no directory")
+        self._tls: dict[str, Any] = dict(parse_qsl(self._url.query))
+        if unknown := sorted(self._tls.keys() - OPTIONS):
+            raise ValueError(f"{unknown[0]!r} is no option of a warehouse URL: {sorted(OPTIONS)}")
         self._idle_s = idle_s
         self._threads = ThreadPoolExecutor(THREADS, "warehouse")
         self._connecting = threading.Lock()
@@ -107,11 +114,11 @@ class Warehouse:
             "max_result_rows": max_rows,
             "result_overflow_mode": "throw",
             "max_execution_time": max(1, round(timeout_s)),
-            "readonly": 1,
         }
         sql = sql.strip().rstrip(";")
         return await self._call(
-            lambda client: _answer(client, sql, None, limits), ANALYST_ATTEMPTS_MAX
+            lambda client: _answer(client, sql, None, _bounds(client, limits)),
+            ANALYST_ATTEMPTS_MAX,
         )
 
     async def command(self, sql: str) -> None:
@@ -148,6 +155,8 @@ class Warehouse:
             except DatabaseError as error:
                 if error.code != AUTHENTICATION_FAILED:
                     raise WarehouseError(_said(error), error.code or 0) from error
+                if self._url.scheme != "chdb":
+                    raise WarehouseUnavailable(self._unknown_user()) from error
                 lost = error  # another owner has taken the port since
             except NotStarted as error:
                 raise WarehouseUnavailable(str(error)) from error
@@ -164,7 +173,9 @@ class Warehouse:
         common: dict[str, Any] = {
             "tz_mode": "aware", "autogenerate_session_id": False, "query_retries": 0,
             "send_receive_timeout": TIMEOUT_S,
-            "pool_mgr": get_pool_manager(maxsize=THREADS, socket_options=SOCKET_OPTIONS),
+            "pool_mgr": get_pool_manager(
+                maxsize=THREADS, socket_options=SOCKET_OPTIONS, **self._tls
+            ),
         }  # fmt: skip
         if self._url.scheme == "chdb":
             owner, child = attach(Path(unquote(self._url.path)), idle_s=self._idle_s)
@@ -175,7 +186,7 @@ class Warehouse:
             )  # fmt: skip
         return clickhouse_connect.get_client(
             host=self._url.hostname,
-            port=self._url.port or 8123,
+            port=self._url.port or PORTS[self._url.scheme],
             username=unquote(self._url.username or "default"),
             password=unquote(self._url.password or ""),
             database=self._url.path.strip("/") or DATABASE,
@@ -197,6 +208,10 @@ class Warehouse:
                 self._child.stop()
                 self._child = None
 
+    def _unknown_user(self) -> str:
+        user = unquote(self._url.username or "default")
+        return f"{self._where()} does not let user {user!r} in: wrong password, or no such user"
+
     def _where(self) -> str:
         port = f":{self._url.port}" if self._url.port else ""
         return f"{self._url.scheme}://{self._url.hostname or ''}{port}{self._url.path}"
@@ -210,6 +225,22 @@ def _answer(
 ) -> Answer:
     result = client.query(sql, parameters=dict(params or {}), settings=dict(settings or {}))
     return Answer(tuple(result.column_names), result.result_rows)
+
+
+def _bounds(client: Any, limits: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What may be set for this user: a read-only profile bounds its user by itself.
+
+    `readonly` of the profile is 0 (we make the statement read-only), 2 (limits may be lowered,
+    nothing else set) or 1 (nothing may be set).
+    """
+    setting = client.server_settings.get("readonly")
+    match str(setting.value) if setting else "0":
+        case "0":
+            return {**limits, "readonly": 1}
+        case "1":
+            return {}
+        case _:
+            return limits
 
 
 def _said(error: DatabaseError) -> str:

@@ -49,11 +49,12 @@ class StatementFailed(Exception):
 
 
 class Engine:
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, database: str = DATABASE) -> None:
+        self._database = database
         directory.mkdir(parents=True, exist_ok=True)
         self._path = str(directory.resolve())
         self._root = chdb.connect(self._path)  # keeps the engine up while no statement runs
-        self._root.query(f"CREATE DATABASE IF NOT EXISTS {DATABASE} ENGINE = Atomic")
+        self._root.query(f"CREATE DATABASE IF NOT EXISTS {database} ENGINE = Atomic")
         listed = self._root.query("SELECT lower(name) FROM system.table_functions", "TSV")
         self._table_functions = frozenset(listed.bytes().decode().split())
 
@@ -98,7 +99,7 @@ class Engine:
     def _handle(self, settings: Mapping[str, object]) -> Iterator[Any]:
         handle = chdb.connect(self._path)
         try:
-            _query(handle, f"USE {DATABASE}", "TSV", {})
+            _query(handle, f"USE {self._database}", "TSV", {})
             for name, value in settings.items():  # `readonly` comes last: SET ends there
                 _query(handle, f"SET {_setting(name)} = {_quoted(str(value))}", "TSV", {})
             yield handle

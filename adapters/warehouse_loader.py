@@ -83,9 +83,29 @@ class Loader:
         before = await checksums(self._warehouse, position)
         async with self._loading:
             await drop(self._warehouse)
-            self._position = None
+            self.forget()
         await self.load_until(position)
         return before, await checksums(self._warehouse, position)
+
+    def forget(self) -> None:
+        """Look anew what the warehouse has: somebody else has emptied it."""
+        self._position = None
+
+    def tables(self, stored: Sequence[Stored]) -> dict[str, pa.Table]:
+        """The columns of every fact that stored events give.
+
+        Raises:
+            Unreadable
+        """
+        rows: dict[type[Fact], list[Fact]] = {fact: [] for fact in FACTS}
+        for event in stored:
+            arrived = self._log.open(event)
+            metadata, payload = unframe(event.state)
+            first = event_fact(arrived, metadata, payload)
+            rows[type(first)].append(first)
+            for fact in facts(arrived):
+                rows[type(fact)].append(fact)
+        return {fact.TABLE: arrow(fact, found) for fact, found in rows.items() if found}
 
     async def run(self) -> None:
         """Tail the log for ever; an unavailable warehouse is tried again, the log waits."""
@@ -144,7 +164,7 @@ class Loader:
         stored = await self._log.stored(after, limit=limit or EVENTS_MAX, until=until)
         if not stored:
             return None
-        tables = await asyncio.to_thread(self._tables, stored)
+        tables = await asyncio.to_thread(self.tables, stored)
         return Range(after, stored[-1].position, len(stored), tables)
 
     async def _cut(self, ready: Range) -> None:
@@ -158,14 +178,3 @@ class Loader:
             for name, rows in ready.tables.items()
         ]
         await asyncio.gather(*inserts)
-
-    def _tables(self, stored: Sequence[Stored]) -> dict[str, pa.Table]:
-        rows: dict[type[Fact], list[Fact]] = {fact: [] for fact in FACTS}
-        for event in stored:
-            arrived = self._log.open(event)
-            metadata, payload = unframe(event.state)
-            first = event_fact(arrived, metadata, payload)
-            rows[type(first)].append(first)
-            for fact in facts(arrived):
-                rows[type(fact)].append(fact)
-        return {fact.TABLE: arrow(fact, found) for fact, found in rows.items() if found}

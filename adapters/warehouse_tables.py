@@ -10,9 +10,12 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import compress
+from operator import attrgetter
 from types import UnionType
 from typing import Annotated, Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
+import numpy as np
 import pyarrow as pa
 from msgspec import Meta
 
@@ -23,6 +26,7 @@ RANGES = "ranges"
 WINDOW = 1_000  # how many tokens a table remembers; beyond it (position, leg) is the guard
 EXACT = pa.decimal128(38, 12)
 MICROS = pa.timestamp("us", "UTC")
+SHARED = frozenset(Fact.__struct_fields__) - {"leg"}
 
 _EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _SIZES = ((16, "UInt16", pa.uint16()), (64, "UInt64", pa.uint64()))
@@ -92,15 +96,32 @@ async def checksums(warehouse: Warehouse, position: int) -> Checksums:
 
 
 def arrow(fact: type[Fact], rows: Sequence[Fact]) -> pa.Table:
-    """The rows of one fact as columns.
+    """The rows of one fact as columns; rows of one event stand together.
+
+    What every fact says about its event is made once an event and repeated for its rows.
 
     Raises:
         pyarrow.ArrowInvalid: a number that the column cannot hold exactly.
     """
-    columns = COLUMNS[fact]
-    return pa.table(
-        {name: column.arrow([getattr(r, name) for r in rows]) for name, column in columns.items()}
-    )
+    first, which = _firsts(rows)
+    out = {}
+    for name, column in COLUMNS[fact].items():
+        get = attrgetter(name)
+        if which is not None and name in SHARED:
+            out[name] = column.arrow(list(map(get, first))).take(which)
+        else:
+            out[name] = column.arrow(list(map(get, rows)))
+    return pa.table(out)
+
+
+def _firsts(rows: Sequence[Fact]) -> tuple[Sequence[Fact], pa.Array | None]:
+    """The first row of each event, and for every row which of them; None: each is the first."""
+    positions = np.fromiter(map(attrgetter("position"), rows), np.uint64, len(rows))
+    starts = np.ones(len(rows), bool)
+    starts[1:] = positions[1:] != positions[:-1]
+    if starts.all():
+        return rows, None
+    return list(compress(rows, starts)), pa.array(np.cumsum(starts) - 1)
 
 
 def _names() -> Iterable[str]:

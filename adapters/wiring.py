@@ -8,7 +8,7 @@ What drives it (views, sagas, timers, gateways) is in `streams/`; what asks of i
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Self
 
@@ -25,13 +25,14 @@ from adapters.dispatcher import Dispatcher
 from adapters.embedded_postgres import EmbeddedPostgres, PostgresFailed
 from adapters.entropy import Entropy, SystemEntropy
 from adapters.event_log import RecorderLog
-from adapters.keystore import PostgresKeyStore, WrongMasterKey
+from adapters.keystore import ClosedKeyStore, PostgresKeyStore, WrongMasterKey, open_keys
 from adapters.ledger_balances import from_postgres
 from adapters.postgres_recorder import PostgresRecorder
 from adapters.postgres_sink import PostgresSink
 from adapters.rate_limit import Limiter
 from adapters.read_models import ReadModels
 from adapters.saga_store import PostgresSagaStore
+from adapters.schema_versions import SchemaMismatch
 from adapters.settings import Settings, SettingsError
 from adapters.warehouse import Warehouse, WarehouseError, WarehouseUnavailable
 from commands.handler import Handler
@@ -39,6 +40,10 @@ from domain.catalogue import DECIDERS
 from projections.controls import Balances
 
 KEEP_S = 0.25
+CLOSED_IN_ORDER = (
+    "dispatcher", "cache", "read_warehouse", "warehouse", "read_models", "saga_store", "sink",
+    "recorder",
+)  # fmt: skip
 _log = logging.getLogger(__name__)
 
 
@@ -48,7 +53,7 @@ class Platform:
     cache: Cache
     dispatcher: Dispatcher
     handler: Handler
-    keys: PostgresKeyStore
+    keys: PostgresKeyStore | ClosedKeyStore
     limiter: Limiter
     log: RecorderLog
     read_models: ReadModels
@@ -57,6 +62,7 @@ class Platform:
     signer: Signer
     sink: PostgresSink
     warehouse: Warehouse
+    read_warehouse: Warehouse  # as analysts reach it
 
     def __init__(self, settings: Settings, clock: Callable[[], datetime], entropy: Entropy) -> None:
         self.settings, self.clock, self.entropy = settings, clock, entropy
@@ -81,16 +87,8 @@ class Platform:
         self._closing.set()
         if self._keeping is not None:
             await self._keeping
-        for name in (
-            "dispatcher",
-            "cache",
-            "warehouse",
-            "read_models",
-            "saga_store",
-            "sink",
-            "recorder",
-        ):
-            part = getattr(self, name, None)
+        parts = [getattr(self, name, None) for name in CLOSED_IN_ORDER]
+        for part in dict.fromkeys(parts):  # analysts may share the loader's warehouse
             if part is not None:
                 await part.close()
         if hasattr(self, "keys"):
@@ -124,7 +122,9 @@ async def open_platform(
         _take(platform, verb, exclusive=exclusive)
         await _open(platform, sole_writer=exclusive and settings.embedded_log)
         if exclusive and not settings.embedded_warehouse:
-            await _reach(platform.warehouse)
+            await _reach("TIDEMARK_WAREHOUSE", platform.warehouse)
+        if exclusive and settings.read_warehouse:
+            await _reach("TIDEMARK_READ_WAREHOUSE", platform.read_warehouse)
         if exclusive and platform._postgres is not None:
             keeping = _keep(platform._postgres, platform._closing)
             platform._keeping = asyncio.create_task(keeping, name="postgres")
@@ -164,12 +164,12 @@ async def _keep(postgres: EmbeddedPostgres, closing: asyncio.Event) -> None:
                 _log.error("%s; trying again", e)
 
 
-async def _reach(warehouse: Warehouse) -> None:
+async def _reach(variable: str, warehouse: Warehouse) -> None:
     """A server must be there at the start; the embedded one comes up when it is first needed."""
     try:
         await warehouse.open()
     except (WarehouseError, WarehouseUnavailable) as e:
-        raise SettingsError(f"TIDEMARK_WAREHOUSE: {e}") from e
+        raise SettingsError(f"{variable}: {e}") from e
 
 
 async def _open(platform: Platform, *, sole_writer: bool) -> None:
@@ -179,10 +179,13 @@ async def _open(platform: Platform, *, sole_writer: bool) -> None:
     if settings.database:
         views_url = _server_url(platform, "TIDEMARK_DATABASE", settings.database)
     platform.database_url = views_url
-    platform.recorder = await PostgresRecorder.connect(log_url)
+    with _named("TIDEMARK_LOG"):
+        platform.recorder = await PostgresRecorder.connect(
+            log_url, readers=settings.log_connections
+        )
     master = settings.data_dir / "keys" / "master.key"
     try:
-        platform.keys = PostgresKeyStore(log_url, master, platform.entropy)
+        platform.keys = open_keys(log_url, master, platform.entropy)
     except WrongMasterKey as e:
         raise SettingsError(f"TIDEMARK_DATA_DIR: {e}") from e
     platform.signer = Signer.open(master.parent, platform.entropy)
@@ -196,15 +199,35 @@ async def _open(platform: Platform, *, sole_writer: bool) -> None:
     platform.handler = Handler(platform.log, DECIDERS, clock=platform.clock)
     platform.dispatcher = Dispatcher(platform.handler)
     platform.sink = await PostgresSink.connect(views_url)
-    platform.saga_store = await PostgresSagaStore.connect(views_url)
-    platform.read_models = await ReadModels.connect(views_url)
+    with _named("TIDEMARK_DATABASE" if settings.database else "TIDEMARK_LOG"):
+        platform.saga_store = await PostgresSagaStore.connect(views_url)
+    read_url = views_url
+    if settings.read_database:
+        read_url = _server_url(platform, "TIDEMARK_READ_DATABASE", settings.read_database)
+    platform.read_models = await ReadModels.connect(read_url, connections=settings.read_connections)
     platform.cache, platform.limiter = await open_cache(
         settings, platform.keys.request_key, platform.entropy
     )
+    platform.warehouse = _warehouse("TIDEMARK_WAREHOUSE", settings.warehouse_url)
+    platform.read_warehouse = platform.warehouse
+    if settings.read_warehouse:
+        platform.read_warehouse = _warehouse("TIDEMARK_READ_WAREHOUSE", settings.read_warehouse)
+
+
+def _warehouse(variable: str, url: str) -> Warehouse:
     try:
-        platform.warehouse = Warehouse(settings.warehouse_url)
+        return Warehouse(url)
     except ValueError as e:
-        raise SettingsError(f"TIDEMARK_WAREHOUSE: {e}") from e
+        raise SettingsError(f"{variable}: {e}") from e
+
+
+@contextlib.contextmanager
+def _named(variable: str) -> Iterator[None]:
+    """A schema that does not fit is said by the variable that leads to it."""
+    try:
+        yield
+    except SchemaMismatch as e:
+        raise SettingsError(f"{variable}: {e}") from e
 
 
 def _server_url(platform: Platform, variable: str, url: str) -> str:

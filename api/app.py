@@ -44,7 +44,7 @@ def create_app(
     settled = order_settled(platform.log)
     commands = CommandDoor(platform.dispatcher, metrics, settled, limiter=platform.limiter)
     health = Health(platform, views, hub, metrics, troubles=troubles)
-    warehouse = WarehouseDoor(platform.warehouse)
+    warehouse = WarehouseDoor(platform.read_warehouse)
     graphql = GraphQLDoor(platform, hub, metrics)
 
     return Starlette(

@@ -12,7 +12,7 @@ Column types follow the annotations (`adapters.warehouse_tables`); a `Repeating`
 distinct values.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar
@@ -33,7 +33,7 @@ Position = Annotated[int, Meta(ge=0)]
 Leg = Annotated[int, Meta(ge=0, lt=1 << 16)]
 
 
-class Fact(Struct, frozen=True, kw_only=True):
+class Fact(Struct, frozen=True, kw_only=True, gc=False):
     """What every fact says about its event."""
 
     TABLE: ClassVar[str]
@@ -155,20 +155,21 @@ def event_fact(arrived: Envelope, metadata: bytes, payload: bytes) -> EventFact:
     )
 
 
-def facts(arrived: Envelope) -> Iterator[Fact]:
+def facts(arrived: Envelope) -> Sequence[Fact]:
     """The other rows of one event, in the order of their legs."""
-    yield from _postings(arrived)
+    rows: list[Fact] = _postings(arrived)
     match arrived.event:
         case OrderFilled():
-            yield _fill(arrived, arrived.event)
+            rows.append(_fill(arrived, arrived.event))
         case TradeCanceled():
-            yield _cancel(arrived, arrived.event)
+            rows.append(_cancel(arrived, arrived.event))
         case PriceMarked():
-            yield _price(arrived, arrived.event)
+            rows.append(_price(arrived, arrived.event))
         case RatesFixed():
-            yield from _rates(arrived, arrived.event)
+            rows.extend(_rates(arrived, arrived.event))
         case _:
-            return
+            pass
+    return rows
 
 
 def _common(arrived: Envelope) -> dict[str, Any]:
@@ -182,18 +183,25 @@ def _common(arrived: Envelope) -> dict[str, Any]:
     }
 
 
-def _postings(arrived: Envelope) -> Iterator[PostingFact]:
+def _postings(arrived: Envelope) -> list[Fact]:
+    """Most of all rows: made in one go, and each field named, which costs half of a mapping."""
     entries = ledger.entries(arrived.event)
     if not entries:
-        return
-    common = _common(arrived)
-    effective, booked = arrived.effective_at.date(), arrived.meta.recorded_at.date()
-    lines = ((entry.rule, posting) for entry in entries for posting in entry.postings)
-    for leg, (rule, posting) in enumerate(lines):
-        traded = posting.trade_date or effective
-        yield PostingFact(
-            **common,
+        return []
+    position, home, name = arrived.position, arrived.home, arrived.meta.name
+    recorded_at, effective_at = arrived.meta.recorded_at, arrived.effective_at
+    committed_at = arrived.committed_at
+    effective, booked = effective_at.date(), recorded_at.date()
+    lines = [(entry.rule, posting) for entry in entries for posting in entry.postings]
+    return [
+        PostingFact(
+            position=position,
             leg=leg,
+            name=name,
+            home=home,
+            recorded_at=recorded_at,
+            effective_at=effective_at,
+            committed_at=committed_at,
             rule=rule,
             book=posting.book,
             account=posting.account,
@@ -201,10 +209,12 @@ def _postings(arrived: Envelope) -> Iterator[PostingFact]:
             ref=posting.ref,
             unit=posting.unit,
             amount=posting.amount,
-            trade_date=traded,
+            trade_date=(traded := posting.trade_date or effective),
             value_date=posting.value_date or traded,
             booking_date=booked,
         )
+        for leg, (rule, posting) in enumerate(lines)
+    ]
 
 
 def _fill(arrived: Envelope, event: OrderFilled) -> FillFact:

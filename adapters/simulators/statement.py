@@ -12,14 +12,8 @@ from typing import Any, NamedTuple, Protocol
 
 from psycopg import Connection
 
-from adapters.postgres_steady import Steady, make_schema
-
-_SCHEMA = """
-create schema if not exists street;
-create table if not exists street.entries (
-    id text collate "C" primary key, kind text not null, unit text not null, amount numeric not null
-);
-create table if not exists street.read (one boolean primary key default true, position bigint)"""
+from adapters import schema_versions
+from adapters.postgres_steady import Steady
 
 
 class Entry(NamedTuple):
@@ -66,7 +60,7 @@ class MemoryStatement:
 class PostgresStatement:
     def __init__(self, url: str) -> None:
         self._db = Steady(url, "the street's statement")
-        make_schema(self._db, _SCHEMA, "street.schema")
+        schema_versions.ready(url, "views")
         found = self._db.execute("select position from street.read")
         self.position: int = found[0][0] if found else 0
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import uvloop
 
+from adapters.backup import BackupFailed
 from adapters.data_dir import DataDirHeld
 from adapters.embedded_postgres import PostgresFailed
 from adapters.recorder import Unavailable
@@ -22,6 +23,7 @@ from adapters.warehouse import WarehouseError, WarehouseUnavailable
 from commands.ports import Unreadable
 
 EXPECTED = (
+    BackupFailed,
     DataDirHeld,
     PostgresFailed,
     SettingsError,
@@ -53,14 +55,24 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    from api.cli import bench, books, conformance, log, serve, simulate, sql  # noqa: PLC0415
+    from api.cli import (  # noqa: PLC0415
+        backup,
+        bench,
+        books,
+        conformance,
+        log,
+        migrate,
+        serve,
+        simulate,
+        sql,
+    )
 
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--data-dir", type=Path, default=argparse.SUPPRESS, metavar="DIR")
     shared.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
     top = argparse.ArgumentParser(prog="tidemark", description=__doc__, parents=[shared])
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for module in (serve, simulate, log, books, sql, bench, conformance):
+    for module in (serve, simulate, log, books, sql, migrate, backup, bench, conformance):
         module.add(verbs, shared)
     return top
 

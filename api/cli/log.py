@@ -25,7 +25,11 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
     tail.add_argument("-f", "--follow", action="store_true", help="go on with what comes")
     tail.set_defaults(run=_tail)
     log.add_parser("stats", parents=[shared]).set_defaults(run=_stats)
-    log.add_parser("verify", parents=[shared], help="check every hash").set_defaults(run=_verify)
+    check = log.add_parser("verify", parents=[shared], help="check every hash")
+    check.add_argument(
+        "--reaches", type=int, default=0, metavar="POSITION", help="and that it ends no earlier"
+    )
+    check.set_defaults(run=_verify)
     trace = log.add_parser("trace", parents=[shared], help="what led to an event, what followed")
     trace.add_argument("event", help="stream@version, an event id, or a position")
     trace.set_defaults(run=_trace)
@@ -92,7 +96,7 @@ async def _stats(args: argparse.Namespace) -> None:
 
 async def _verify(args: argparse.Namespace) -> int:
     async with await open_platform(settings(args), verb="log verify", exclusive=False) as p:
-        found = await log_audit.verify(p.log, p.signer.verifier)
+        found = await log_audit.verify(p.log, p.signer.verifier, reaches=args.reaches)
     text = f"{found['events']} events in {found['streams']} streams verified"
     text += f", {found['checkpoints']} checkpoints up to position {found['sealed_to']}"
     if found["faults"]:

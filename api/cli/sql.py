@@ -21,7 +21,7 @@ async def _run(args: argparse.Namespace) -> None:
     text = sys.stdin.read() if args.query == "-" else args.query
     if not text.strip():
         raise UsageError("the query is empty")
-    warehouse = Warehouse(settings(args).warehouse_url)
+    warehouse = Warehouse(settings(args).read_warehouse_url)
     try:
         answer = await warehouse.readonly(text, max_rows=ROWS_MAX, timeout_s=TIMEOUT_S)
     finally:

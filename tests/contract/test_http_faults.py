@@ -28,7 +28,7 @@ class Failing:
     def __init__(self, outcome: Outcome | Exception) -> None:
         self.outcome = outcome
         self.dispatcher = self.log = self.read_models = self
-        self.warehouse = None
+        self.read_warehouse = None
         self.cache = Cache(MemoryCache(), b"secret", SystemEntropy())
         self.limiter = Limiter(MemoryCache(), {}, b"secret", loopback=False)
         self.batches = self.commands = self.waiting = self.statements = 0

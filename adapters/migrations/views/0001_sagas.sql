@@ -1,4 +1,5 @@
 -- What the sagas' runner keeps. All of it is derived from the log and may be deleted at any time.
+-- Idempotent: a database from before there were numbered migrations is adopted by it.
 create schema if not exists sagas;
 
 create table if not exists sagas.state (

@@ -1,5 +1,5 @@
 -- The event log: immutable events in streams, one total order, one writer at a time.
--- Applied whole under a lock by adapters.postgres_link.ensure_schema when its text has changed.
+-- Idempotent: a database from before there were numbered migrations is adopted by it.
 -- No GIN, no jsonb, no sequence: states are bytes, positions come from log.head under the lock.
 
 create schema if not exists log;
