@@ -6,11 +6,13 @@ from typing import Self
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from adapters.kafka_url import Bus
+
 _SCHEMES = {
     "log": ("postgresql",),
     "database": ("postgresql",),
     "warehouse": ("chdb", "clickhouse", "clickhouses"),
-    "bus": ("inline",),
+    "bus": ("inline", "kafka"),
 }
 
 
@@ -36,6 +38,18 @@ class Settings(BaseSettings):
         if value and value.split(":", 1)[0] not in _SCHEMES[name]:
             raise ValueError(f"its scheme must be one of {', '.join(_SCHEMES[name])}")
         return value or str(cls.model_fields[name].default)
+
+    @field_validator("bus")
+    @classmethod
+    def _sound_bus(cls, value: str) -> str:
+        if value.startswith("kafka:"):
+            Bus.parse(value)
+        return value
+
+    @property
+    def kafka(self) -> Bus | None:
+        """The Kafka bus; None when folds run inline."""
+        return Bus.parse(self.bus) if self.bus.startswith("kafka:") else None
 
     @property
     def embedded_log(self) -> bool:
