@@ -120,11 +120,11 @@ class Runner:
             await self._save(changes)
         except Unstorable as e:
             if len(group) == 1 and len(page) == 1:
-                self._stop(stuck_at(group[0], page[0], e))
+                self.stop(stuck_at(group[0], page[0], e))
                 return 0, []
             return await self._narrow(group, page, before)
         for one in stuck:
-            self._stop(one)
+            self.stop(one)
         return (len(page) if changes else 0), changes
 
     async def _narrow(
@@ -153,9 +153,10 @@ class Runner:
         for change in changes:
             self._at[change.view.NAME] = change.after
 
+    def stop(self, stuck: Stuck) -> None:
+        """Leave a view standing before its event; the others go on."""
+        self.stuck[stuck.view] = stuck
+
     def resume(self, view: str) -> None:
         """Let a stuck view try its event again."""
         self.stuck.pop(view, None)
-
-    def _stop(self, stuck: Stuck) -> None:
-        self.stuck[stuck.view] = stuck
