@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from adapters.embedded_kafka import EmbeddedKafka, KafkaFailed
 from tests.contract.processes import ROOT, folder, is_alive, kill, until
