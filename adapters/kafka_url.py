@@ -111,7 +111,8 @@ class Bus(Struct, frozen=True, kw_only=True):
             password=unquote(password),
             mechanism=_one_of(words, "mechanism", "SCRAM-SHA-512", MECHANISMS),
         )
-        return _sound(bus, words)
+        _check(bus, words)
+        return bus
 
 
 def _brokers(servers: str) -> tuple[str, ...]:
@@ -143,7 +144,7 @@ def _one_of(words: dict[str, str], name: str, default: str, allowed: tuple[str, 
     return text
 
 
-def _sound(bus: Bus, unknown: dict[str, str]) -> Bus:
+def _check(bus: Bus, unknown: dict[str, str]) -> None:
     """The rules between parameters."""
     if unknown:
         raise ValueError(f"unknown parameter {min(unknown)}")
@@ -160,4 +161,3 @@ def _sound(bus: Bus, unknown: dict[str, str]) -> Bus:
         raise ValueError("a user needs a password")
     if bus.embedded and (bus.user or bus.tls):
         raise ValueError("the embedded broker has neither users nor tls: name a broker")
-    return bus

@@ -1,8 +1,6 @@
 """Pages: the log cut by partition and put together again, whatever the batches and the repeats."""
 
-import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -28,15 +26,7 @@ from adapters.kafka_page import (
 )
 from adapters.recorder import Stored
 from projections.shard import SHARDS, shard
-
-START = datetime(2026, 3, 2, 9, 30, 0, 123456, tzinfo=UTC)
-
-
-def event(position: int, home: str, *, padding: int = 0) -> Stored:
-    metadata = {"stream": f"account-{home}", "version": position, "home": home}
-    state = json.dumps({"metadata": metadata, "payload": {"x": "x" * padding}}).encode()
-    moment = START + timedelta(microseconds=position)
-    return Stored(position, f"account-{home}", position, "t.done", state, b"h" * 32, moment)
+from tests.unit.relay_world import event
 
 
 @st.composite
