@@ -7,12 +7,14 @@ import asyncio
 from collections.abc import Collection
 from typing import NamedTuple
 
-from adapters.bus import BusMismatch, BusUnavailable
+from adapters.bus import BusMismatch, BusUnavailable, Outlet
 from adapters.embedded_kafka import EmbeddedKafka, KafkaFailed
 from adapters.faust_pages import FaustPages, Moved, Take
+from adapters.kafka_publisher import Publisher
 from adapters.kafka_topics import ensure_topics
 from adapters.kafka_url import Bus
 from adapters.postgres_sink import PostgresSink
+from adapters.read_models import ReadModels
 from adapters.saga_lease import SagaLease
 from adapters.settings import SettingsError
 from adapters.stuck_views import StuckViews
@@ -86,3 +88,13 @@ def join_views(bus: Bus, group: str, member: str, take: Take, *, moved: Moved) -
 def join_sagas(bus: Bus, take: Take, moved: Moved) -> FaustPages:
     """Whoever leads is the group's one member, under one name: it takes its predecessor's place."""
     return FaustPages(bus, f"{bus.prefix}-sagas-{bus.generation}", take, moved, member="leader")
+
+
+def relay_outlet(bus: Bus, name: str) -> Outlet:
+    """Where a relay of this process sends; `name` is unique among relays."""
+    return Publisher(bus, name)
+
+
+def followed_tables(platform: Platform) -> ReadModels:
+    """Where the views' tables are looked at by those who do not fold them."""
+    return platform.read_models

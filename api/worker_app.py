@@ -57,7 +57,9 @@ class _Figures:
         seen = self._status
         yield _counter("records", "Records taken from the bus", seen.records)
         yield _counter("events", "Events that came with them", seen.events)
-        yield _gauge("partitions", "Partitions of the log topic that are ours", len(seen.partitions))
+        yield _gauge(
+            "partitions", "Partitions of the log topic that are ours", len(seen.partitions)
+        )
         yield _gauge("lag_events", "Positions between our views and the log", seen.lag_events)
         yield _gauge("lag_seconds", "Age of the oldest event not folded", seen.lag_seconds)
         yield _gauge("lag_whole", "0: the money is a least", seen.lag_whole)

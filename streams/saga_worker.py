@@ -12,7 +12,8 @@ clock before the lease can run out, and its writes are fenced besides.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Protocol
 
@@ -40,6 +41,10 @@ class LeaseLost(Exception):
     """Somebody else may be sending by now."""
 
 
+class LeaseHeld(Exception):
+    """Somebody else leads the sagas."""
+
+
 class FencedStore(SagaStore, Protocol):
     fence: int | None
 
@@ -55,6 +60,34 @@ class Lease(Protocol):
     async def renew(self, fence: int, /) -> bool: ...
 
     async def release(self, fence: int, /) -> None: ...
+
+
+@asynccontextmanager
+async def held(lease: Lease, store: FencedStore) -> AsyncIterator[None]:
+    """Hold the lease and keep it, for a process that drives the sagas in its own time.
+
+    Raises:
+        LeaseHeld: it is somebody else's.
+    """
+    fence = await lease.take()
+    if fence is None:
+        raise LeaseHeld("workers lead the sagas here; start them with --views all")
+    store.fence = fence
+    keeping = asyncio.create_task(_keep(lease, fence))
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        store.fence = None
+        await lease.release(fence)
+
+
+async def _keep(lease: Lease, fence: int) -> None:
+    """Should it be lost all the same, the store takes nothing more from under its fence."""
+    while True:
+        await asyncio.sleep(lease.lease_s / RENEW)
+        with contextlib.suppress(Unavailable):
+            await lease.renew(fence)
 
 
 Join = Callable[[Take, Moved], FaustPages]

@@ -1,7 +1,7 @@
 """One worker process: views of the partitions it is given, and the sagas if it gets their lease.
 
-    prepare -> join the groups -> fold, lead ... --stop--> take no more, finish, commit, leave
-                                     `-cannot go on-> raise: the process ends, another begins
+prepare -> join the groups -> fold, lead ... --stop--> take no more, finish, commit, leave
+                                 `-cannot go on-> raise: the process ends, another begins
 """
 
 import asyncio
@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from adapters.event_log import RecorderLog
 from adapters.kafka_url import Bus
+from adapters.wiring import Platform
 from adapters.worker_wiring import (
     join_sagas,
     join_views,
@@ -22,7 +23,6 @@ from adapters.worker_wiring import (
     stuck_views,
     views_group,
 )
-from adapters.wiring import Platform
 from commands.handler import Outcome
 from commands.ports import Request
 from projections.catalogue import VIEWS
@@ -56,12 +56,14 @@ class Status(Struct, frozen=True, kw_only=True):
 
 
 class Worker:
-    """Args:
-    platform: opened beside whoever holds the data directory.
-    bus: reached, its topics there.
-    name: the same after a restart, and no other worker's.
-    views: which to fold; none: none.
-    sagas: whether to stand by for them.
+    """Everything that one process drives.
+
+    Args:
+        platform: opened beside whoever holds the data directory.
+        bus: reached, its topics there.
+        name: the same after a restart, and no other worker's.
+        views: which to fold; none: none.
+        sagas: whether to stand by for them.
     """
 
     def __init__(
@@ -106,8 +108,10 @@ class Worker:
             await self._lease.close()
 
     async def status(self) -> Status:
-        """Raises:
-        Unavailable, Unreadable: of the log.
+        """What there is to say now.
+
+        Raises:
+            Unavailable, Unreadable: of the log.
         """
         stands = self.views.positions() if self.views is not None else {}
         leads = self.sagas is not None and self.sagas.fence is not None
