@@ -19,10 +19,11 @@ from typing import Protocol, TypeVar
 
 from adapters.faust_pages import Record
 from adapters.kafka_page import MalformedPage, encode
+from adapters.partition_log import Broken, StoredLog
 from adapters.recorder import Unavailable
 from projections.ports import Expelled, Relaid, Sink, View
 from projections.runner import Runner, Stuck
-from streams.feed import Broken, PartitionFeed, StoredLog
+from streams.feed import PartitionFeed
 
 PAGE = 4_000  # events a transaction, when that many are there
 PAUSES_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 10.0)
