@@ -23,7 +23,7 @@ class StoredLog(Log, Protocol):
 
 
 class Broken(Unreadable):
-    """An event of the partition that cannot be opened; all before it were handed out."""
+    """An event of the page that cannot be opened; ask again for what is before it."""
 
     def __init__(self, stored: Stored, why: Exception) -> None:
         super().__init__(str(why))
@@ -42,17 +42,14 @@ class PartitionLog:
         """The next `limit` events; fewer only if there are no more up to `until`.
 
         Raises:
-            Broken: the next event cannot be opened.
+            Broken: one of them cannot be opened.
         """
         found: list[Envelope] = []
         while len(found) < limit:
             chunk = await self._log.stored(position, limit=CHUNK, until=until)
             for stored in chunk:
-                if len(found) < limit and self._mine(stored, found):
-                    opened = self._open(stored, found)
-                    if opened is None:
-                        return found
-                    found.append(opened)
+                if len(found) < limit and self._mine(stored):
+                    found.append(self._open(stored))
             if len(chunk) < CHUNK:
                 break
             position = chunk[-1].position
@@ -61,17 +58,14 @@ class PartitionLog:
     async def last(self) -> int:
         return await self._log.last()
 
-    def _mine(self, stored: Stored, found: Sequence[Envelope]) -> bool:
+    def _mine(self, stored: Stored) -> bool:
         try:
             return partition_of(home_of(stored), self._partitions) == self._partition
         except MalformedPage:
             return True  # whose it is cannot be known: everybody stands before it
 
-    def _open(self, stored: Stored, found: Sequence[Envelope]) -> Envelope | None:
-        """None: it cannot be opened, but there is something to hand out first."""
+    def _open(self, stored: Stored) -> Envelope:
         try:
             return self._log.open(stored)
         except Unreadable as e:
-            if found:
-                return None
             raise Broken(stored, e) from e

@@ -76,7 +76,7 @@ class PartitionFeed:
         """The next `limit` events up to `until` (and the end); fewer only if there are no more.
 
         Raises:
-            Broken: the next event cannot be opened.
+            Broken: one of them cannot be opened.
         """
         until = self.end if until is None else min(until, self.end)
         found: list[Envelope] = []

@@ -120,7 +120,7 @@ async def test_merged_partitions_end_where_the_hindmost_was_relayed() -> None:
 
 
 @pytest.mark.parametrize("whole", [True, False])
-async def test_an_event_that_cannot_be_read_is_named_once_all_before_it_was_handed_out(
+async def test_an_event_that_cannot_be_read_is_named_and_what_is_before_it_can_be_had(
     whole: bool,
 ) -> None:
     world = await world_of(12, partitions=1)
@@ -130,11 +130,13 @@ async def test_an_event_that_cannot_be_read_is_named_once_all_before_it_was_hand
         feed.offer(record.span, record.value if whole else None)
     if not whole:
         feed.jump(12)
-    assert [e.position for e in await feed.after(0, limit=100)] == list(range(1, 8))
-    with pytest.raises(Broken) as caught:
-        await feed.after(7, limit=100)
-    assert caught.value.stored.position == 8
-    assert isinstance(caught.value, Unreadable)
+    for position in (0, 7):
+        with pytest.raises(Broken) as caught:
+            await feed.after(position, limit=100)
+        assert caught.value.stored.position == 8
+        assert isinstance(caught.value, Unreadable)
+    before = await feed.after(0, limit=100, until=7)
+    assert [e.position for e in before] == list(range(1, 8))
 
 
 def test_a_value_that_is_no_page_is_refused_and_leaves_the_feed_as_it_was() -> None:
