@@ -152,6 +152,7 @@ def _settings(bus: Bus) -> dict[str, Any]:
         "message.timeout.ms": TRANSACTION_S * 1000,
         "message.max.bytes": MESSAGE_BYTES_MAX,
         "queue.buffering.max.kbytes": BUFFER_KB_MAX,
+        "topic.metadata.propagation.max.ms": 5_000,  # a topic that is gone is noticed
         "linger.ms": 5,
     }
 
