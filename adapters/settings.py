@@ -28,6 +28,8 @@ class Settings(BaseSettings):
     database: str = ""  # read models; "" is the same server as the log
     warehouse: str = ""  # "" is chdb in the data directory
     bus: str = "inline:"
+    workers: int = Field(default=1, ge=0, le=64)  # that serve and simulate keep, on a kafka: bus
+    supervise: bool = True  # False: relay and workers run elsewhere
     port: int = Field(default=8080, ge=0, le=65_535)
     host: str = "127.0.0.1"
 
