@@ -11,6 +11,7 @@ headers: all calls are made on one thread of our own.
 """
 
 import asyncio
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -44,7 +45,8 @@ class Publisher:
     """`adapters.bus.Outlet` on Kafka.
 
     Args:
-        name: of this process among relays, unique: it is how a relay knows that it was replaced.
+        name: of this process, for people; a random word is added, so that a relay knows that it
+            was replaced even by one of its own name.
         schemas: JSON Schemas by name, published when they differ from those published last.
     """
 
@@ -56,7 +58,8 @@ class Publisher:
         schemas: Mapping[str, bytes] | None = None,
         moment: Moment | None = None,
     ) -> None:
-        self._bus, self._name, self._schemas = bus, name, dict(schemas or {})
+        self._bus, self._schemas = bus, dict(schemas or {})
+        self._name = f"{name}-{secrets.token_hex(4)}"
         self._moment: Moment = moment or _nothing
         self._producer: Producer | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-publisher")

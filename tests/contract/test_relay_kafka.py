@@ -77,7 +77,8 @@ async def test_the_position_on_kafka_says_who_relayed_how_far(bus: Bus) -> None:
     await relay(log, bus, "r1").catch_up()
     said = last_relayed(bus)
     assert said is not None
-    assert (said.position, said.relay, said.at) == (300, "r1", log.held[-1].committed_at)
+    assert (said.position, said.at) == (300, log.held[-1].committed_at)
+    assert said.relay.startswith("r1-")
 
 
 async def test_the_position_is_found_behind_any_number_of_aborted_batches(bus: Bus) -> None:
