@@ -138,7 +138,9 @@ class Publisher:
         """
         found = last_relayed(self._bus)
         if found is not None and found.relay != self._name:
-            raise Fenced(f"{found.relay} relays generation {self._bus.generation} now") from error
+            raise Fenced(
+                f"fenced: relay {found.relay} has taken over {self._bus.log_topic}"
+            ) from error
 
     def _drop(self) -> None:
         """Let go of the producer; nothing waits in it, or what does may be lost."""
