@@ -116,6 +116,7 @@ class FollowedViews:
             if at > stands:
                 stands, since = at, loop.time()
             elif loop.time() - since > PATIENCE_S:
+                self.stuck = tuple((await self._marks.all()).values())
                 why = "; ".join(
                     f"{s.view} at {s.stream}@{s.version}: {s.error}" for s in self.stuck
                 )
