@@ -7,13 +7,15 @@ from typing import Self
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from adapters.kafka_url import Bus
+
 _SCHEMES = {
     "log": ("postgresql",),
     "database": ("postgresql",),
     "read_database": ("postgresql",),
     "warehouse": ("chdb", "clickhouse", "clickhouses"),
     "read_warehouse": ("clickhouse", "clickhouses"),
-    "bus": ("inline",),
+    "bus": ("inline", "kafka"),
     "cache": ("memory", "redis", "rediss"),
 }
 
@@ -44,6 +46,8 @@ class Settings(BaseSettings):
     rate_queries: float = Field(default=100.0, ge=0, le=1e6)  # GraphQL operations
     rate_burst_s: float = Field(default=5.0, gt=0, le=3_600)  # how many seconds' worth at once
     rate_loopback: bool = False  # limit callers on this machine too
+    workers: int = Field(default=1, ge=0, le=64)  # that serve and simulate keep, on a kafka: bus
+    supervise: bool = True  # False: relay and workers run elsewhere
     port: int = Field(default=8080, ge=0, le=65_535)
     host: str = "127.0.0.1"
 
@@ -56,6 +60,18 @@ class Settings(BaseSettings):
         if value and value.split(":", 1)[0] not in _SCHEMES[name]:
             raise ValueError(f"its scheme must be one of {', '.join(_SCHEMES[name])}")
         return value or str(cls.model_fields[name].default)
+
+    @field_validator("bus")
+    @classmethod
+    def _sound_bus(cls, value: str) -> str:
+        if value.startswith("kafka:"):
+            Bus.parse(value)
+        return value
+
+    @property
+    def kafka(self) -> Bus | None:
+        """The Kafka bus; None when folds run inline."""
+        return Bus.parse(self.bus) if self.bus.startswith("kafka:") else None
 
     @property
     def embedded_log(self) -> bool:

@@ -69,7 +69,7 @@ def create_app(
 def _listening(views: Views | None, hub: Hub) -> Callable[[Starlette], Any]:
     @asynccontextmanager
     async def listening(_: Starlette) -> AsyncIterator[None]:
-        undo = views.listen(hub.publish) if views else None
+        undo = views.listen(hub.publish, wants=hub.wanted) if views else None
         yield
         if undo:
             undo()

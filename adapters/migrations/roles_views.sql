@@ -15,12 +15,12 @@ end $$;
 grant usage, create on schema views, views_next to tidemark_projector;
 grant usage on schema sagas, street to tidemark_projector;
 grant select, insert, update, delete on all tables in schema sagas, street to tidemark_projector;
-grant select, insert, update, delete on views.checkpoints, views_next.checkpoints
+grant select, insert, update, delete on views.checkpoints, views_next.checkpoints, views.stuck
     to tidemark_projector;
 do $$ declare made record; begin -- what another role has made before there were roles
     for made in
         select format('%I.%I', schemaname, tablename) as name from pg_tables
-        where schemaname in ('views', 'views_next') and tablename <> 'checkpoints'
+        where schemaname in ('views', 'views_next') and tablename not in ('checkpoints', 'stuck')
             and tableowner <> 'tidemark_projector'
     loop
         execute format('alter table %s owner to tidemark_projector', made.name);
@@ -29,4 +29,4 @@ end $$;
 
 -- Who reads: the views' tables, as far as their policies go (adapters.row_guard grants them).
 grant usage on schema views to tidemark_reader, tidemark_analyst;
-grant select on views.checkpoints to tidemark_reader;
+grant select on views.checkpoints, views.stuck to tidemark_reader;

@@ -15,6 +15,7 @@ from typing import Any
 import uvloop
 
 from adapters.backup import BackupFailed
+from adapters.bus import BusMismatch, BusUnavailable, Fenced
 from adapters.data_dir import DataDirHeld
 from adapters.embedded_postgres import PostgresFailed
 from adapters.recorder import Unavailable
@@ -24,7 +25,10 @@ from commands.ports import Unreadable
 
 EXPECTED = (
     BackupFailed,
+    BusMismatch,
+    BusUnavailable,
     DataDirHeld,
+    Fenced,
     PostgresFailed,
     SettingsError,
     Unavailable,
@@ -62,9 +66,11 @@ def parser() -> argparse.ArgumentParser:
         conformance,
         log,
         migrate,
+        relay,
         serve,
         simulate,
         sql,
+        worker,
     )
 
     shared = argparse.ArgumentParser(add_help=False)
@@ -72,7 +78,8 @@ def parser() -> argparse.ArgumentParser:
     shared.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
     top = argparse.ArgumentParser(prog="tidemark", description=__doc__, parents=[shared])
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for module in (serve, simulate, log, books, sql, migrate, backup, bench, conformance):
+    modules = (serve, simulate, log, books, sql, relay, worker, migrate, backup, bench, conformance)
+    for module in modules:
         module.add(verbs, shared)
     return top
 

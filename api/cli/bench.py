@@ -9,7 +9,9 @@ from typing import Any
 
 from api.cli import UsageError, emit, say
 
-NAMES = ("append", "command", "load", "growth", "lag", "cache", "warehouse", "simulate")
+NAMES = (
+    "append", "command", "load", "growth", "lag", "cache", "warehouse", "relay", "worker", "simulate",
+)  # fmt: skip
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:

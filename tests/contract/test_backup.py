@@ -159,7 +159,7 @@ def test_a_data_directory_of_the_last_release_is_migrated_and_is_right(last_rele
             "select relname from pg_class where relnamespace = 'views'::regnamespace "
             "and relkind = 'r' and not relrowsecurity"
         )
-        assert open_ones.fetchall() == [("checkpoints",)]
+        assert open_ones.fetchall() == [("checkpoints",), ("stuck",)]
 
 
 def test_a_data_directory_of_the_last_release_goes_on_trading(last_release: Path) -> None:
