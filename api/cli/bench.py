@@ -10,7 +10,8 @@ from typing import Any
 from api.cli import UsageError, emit, say
 
 NAMES = (
-    "append", "command", "load", "growth", "lag", "cache", "warehouse", "relay", "worker", "simulate",
+    "append", "command", "load", "growth", "lag", "cache", "warehouse", "relay", "worker",
+    "simulate",
 )  # fmt: skip
 
 

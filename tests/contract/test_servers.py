@@ -242,7 +242,8 @@ def test_every_table_of_a_view_is_guarded(installed: Installed) -> None:
     )
     assert open_ones == [("checkpoints",), ("stuck",)]
     tables = installed.server.run(
-        "select tablename from pg_tables where schemaname = 'views' and tablename not in ('checkpoints', 'stuck')",
+        "select tablename from pg_tables where schemaname = 'views' "
+        "and tablename not in ('checkpoints', 'stuck')",
         "views",
     )
     for (table,) in tables:
