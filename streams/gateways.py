@@ -83,6 +83,11 @@ class Gateway:
         """How far the log has been told to the counterparty; 0 before the first step."""
         return self._position or 0
 
+    @property
+    def unrecorded(self) -> int:
+        """Reports that were taken in and are not recorded yet."""
+        return len(self._inbox)
+
     async def start(self, now: datetime) -> int:
         """Tell again what is open, or was lately (`due` at `now` or later); messages sent."""
         name = self._channel.NAME
