@@ -13,12 +13,18 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+TURNS_MAX = 50_000  # of the loop at one moment
+
 TASKS: ContextVar[set[asyncio.Task[Any]]] = ContextVar("tasks")
 """The tasks of the simulated process that is running."""
 
 
 class Deadlock(Exception):
     """Everybody waits for somebody else: nothing can ever happen again."""
+
+
+class Livelock(Exception):
+    """Somebody is busy for ever while no time passes."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -47,11 +53,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 class _Jump(selectors.SelectSelector):
     def __init__(self, loop: VirtualLoop) -> None:
         super().__init__()
-        self._loop = loop
+        self._loop, self._turns = loop, 0
 
     def select(self, timeout: float | None = None) -> list[Any]:
         if timeout is None:
             raise Deadlock
+        self._turns = 0 if timeout > 0 else self._turns + 1
+        if self._turns > TURNS_MAX:
+            raise Livelock(f"at {self._loop.now:g} s")
         self._loop.now += max(timeout, 0.0)
         return []
 
@@ -72,7 +81,7 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     """Run to the end in virtual time; what is left over is cancelled.
 
     Raises:
-        Deadlock: see there.
+        Deadlock, Livelock: see there.
     """
     loop = VirtualLoop()
     try:

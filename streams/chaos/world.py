@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import copy_context
 from typing import Any
 
+from adapters.checkpoints import Signer, Verifier
 from adapters.clock import SimulatedClock
 from adapters.codec import Codec
 from adapters.entropy import SeededEntropy
@@ -83,6 +84,11 @@ class World:
         codec = Codec(keys, self.entropy)
         return RecorderLog(self.disk.recorder, codec, request_key=keys.request_key)
 
+    @property
+    def verifier(self) -> Verifier:
+        """Of the key that every process signs with."""
+        return Signer(self.entropy.draw(32, "checkpoint-key")).verifier
+
     async def crash(self, process: Process, *, lost_tail: Struck | None = None) -> None:
         if lost_tail is not None:
             for name in ("saga_store", "sink"):
@@ -132,7 +138,7 @@ class World:
             lambda p, send: self._street(p, send, process, mounted),
             log,
             moment=lambda: self._moment(process),
-            unrest=self._unrest,
+            unrest=lambda: self._unrest(process),
         )
         self._live[process] = drive
         process.spawn(drive.run(asyncio.Event()))
@@ -164,7 +170,7 @@ class World:
             await asyncio.sleep(BESIDE_MAX_S)
         for other in others:
             await other.bury()
-        await drive.until(self._unrest)
+        await drive.until(lambda: self._unrest(process))
         await drive.views_to((await self.disk.recorder.last())[0])
         await drive.sign()
 
@@ -194,16 +200,17 @@ class World:
                 assert struck is not None
                 step_clock(process, struck, self.fate)
 
-    async def _unrest(self) -> str:
+    async def _unrest(self, process: Process) -> str:
+        """What is still owed for the moment that it is by the process's clock."""
         if self._late:
             return "something is done late"
         told = [
-            (process, gateway)
-            for process, drive in self._live.items()
-            if process.active
+            (up, gateway)
+            for up, drive in self._live.items()
+            if up.active
             for gateway in drive.street.gateways
         ]
-        return await unrest(self.disk, self.wires, told, self.clock())
+        return await unrest(self.disk, self.wires, told, process.clock())
 
     def _make_wires(self, faults: Faults) -> tuple[Wire, ...]:
         def parties() -> Parties:
