@@ -74,6 +74,7 @@ class _Job(Struct):
 class _Round(Struct):
     """What one round has decided and not yet committed."""
 
+    now: datetime
     working: dict[str, tuple[Any, Head]] = {}
     proposals: list[tuple[_Job, Proposal, Any]] = []
     settled: list[tuple[_Job, Outcome | None]] = []  # refusals, no-ops, dry runs to confirm
@@ -144,12 +145,13 @@ class Handler:
         return _Job(at, request, decider, stream, decider.reads(request.command))
 
     def _too_early(self, job: _Job, now: datetime, out: list[Outcome | None]) -> bool:
-        """Nobody acts in the future; but what the log caused may seem to, where clocks differ.
+        """Nobody acts in the future; what happened may seem to have, where clocks differ.
 
-        Such a request is dated as its cause, which has happened: refusing it would lose it.
+        What the log caused is dated as its cause, a report as whoever tells it has it: refusing
+        either would lose it.
         """
-        asked = job.request.effective_at
-        if asked is None or job.request.causation_id or asked <= now + SKEW_MAX:
+        request, asked = job.request, job.request.effective_at
+        if asked is None or request.causation_id or request.keep or asked <= now + SKEW_MAX:
             return False
         why = refused(RequestRefusal.EFFECTIVE_AT_IN_FUTURE, effective_at=asked, now=now)
         out[job.at] = Declined(why)
@@ -184,7 +186,7 @@ class Handler:
     async def _round(
         self, jobs: Sequence[_Job], now: datetime, fresh: set[str], *, out: list[Outcome | None]
     ) -> list[_Job]:
-        step = _Round()
+        step = _Round(now)
         for job in jobs:
             self._decide(job, now, step)
         again = await self._confirm(step, fresh, out)
@@ -218,7 +220,7 @@ class Handler:
 
     def _seen(self, job: _Job, now: datetime) -> Seen:
         streams = {s: self.cache[s][0] for s in job.reads}
-        at = job.request.effective_at or now
+        at = _effective_at(job.request, now) or now
         return Seen(now=now, effective_at=at, actor=job.request.actor, streams=streams)
 
     def _defer(self, job: _Job, step: _Round) -> None:
@@ -244,7 +246,7 @@ class Handler:
             events=events,
             home=job.decider.home(state, job.stream),
             request=request,
-            effective_at=request.effective_at,
+            effective_at=_effective_at(request, step.now),
             read={s: self.cache[s][1].version for s in job.reads},
         )
         if events:
@@ -309,6 +311,14 @@ class Handler:
         before = proposal.expected.version
         if head.version // SNAPSHOT_EVERY > before // SNAPSHOT_EVERY:
             self._snapshots[proposal.stream] = (head, state)
+
+
+def _effective_at(request: Request, now: datetime) -> datetime | None:
+    """A report that is dated ahead is of now; its request hash keeps what it was dated."""
+    asked = request.effective_at
+    if asked is None or request.causation_id or not request.keep:
+        return asked
+    return min(asked, now)
 
 
 def _once_more(job: _Job) -> _Job:

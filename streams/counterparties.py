@@ -74,7 +74,7 @@ def simulated_street(
 
 
 def history_parties(days: "NextDay", *, seed: int, faults: Faults) -> "Parties":
-    """Venue, custodian and bank of a run on real price history, as they are before its first day."""
+    """Venue, custodian and bank on real price history, as they are before the first message."""
     prices = market_history.prices()
 
     def closes(symbol: str, day: date) -> tuple[Decimal, Decimal] | None:

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """One fault. Those in `CHANGES_FIGURES` may change what counterparties do, or when."""
+    """One fault. What it may change is said by `CHANGES_ORDER` and `CHANGES_FIGURES`."""
 
     CRASH_BEFORE = "crash_before"  # the process dies; nothing of the call was done
     CRASH_WITHIN = "crash_within"  # ... the first half of the batch was
@@ -39,9 +39,14 @@ class Kind(StrEnum):
     REPORT_HELD = "report_held"  # until a later moment of the day
 
 
+CHANGES_ORDER = frozenset({Kind.REPORT_LOST, Kind.REPORT_DELAYED, Kind.REPORT_OVERTAKEN})
+"""Reports arrive in another order: trades are numbered otherwise, and charged (in cents, by what an
+order has paid so far) and settled (the custodian's dice go by the number) accordingly. Orders end
+as they do, by the same executions."""
 CHANGES_FIGURES = frozenset(
     {Kind.CLOCK_AHEAD, Kind.CLOCK_BACK, Kind.MESSAGE_OVERTAKEN, Kind.REPORT_HELD}
 )
+"""What counterparties do, or when, may be another thing: every other law holds."""
 
 APPEND, READ, PAGE, FOLDED = "log.append", "log.read", "log.page", "log.folded"
 SAGA_WRITE, SAGA_READ = "sagas.write", "sagas.read"

@@ -6,7 +6,7 @@
     stuck      every saga has ended, or waits for a deadline or for what a counterparty has open
     promises   what a client was told stands in the log, where it was told
     doubled    no event, trade, settlement, payment or charge is there twice
-    clearing   clearing accounts of what has ended are zero
+    misjudged  no report or saga command was refused for a time, an id or a reference that was right
     figures    the business figures are those of the undisturbed run, where the faults allow it
 
 That the controls hold at each close is part of the run itself: a day that fails them is not closed.
@@ -26,13 +26,23 @@ from projections.catalogue import VIEWS
 from projections.runner import Runner
 from sagas.catalogue import SAGAS
 from sagas.ports import Folded, Kept, SagaKey
-from sagas.runner import advance, keep, keys, restore
+from sagas.runner import keep
 from streams.channels.shape import Channel
 from streams.chaos.script import Promise
-from streams.simulation.figures import Figures, differences
+from streams.simulation.figures import Fact, Figures, differences
 
 PAGE = 4_000
 NEVER_ENDS = frozenset({"kyc"})  # a client's standing is watched for as long as there is one
+MISJUDGED = frozenset(
+    {
+        "effective_at_in_future",
+        "business_id_reused",
+        "key_reused",
+        "venue_reference_unknown",
+        "custodian_reference_unknown",
+        "bank_reference_unknown",
+    }
+)
 SHOWN_MAX = 5  # differences of one kind
 
 
@@ -141,8 +151,18 @@ class Seen:
             if last is None or (last.version, last.position) != (told.version, told.position):
                 out.append(f"lost: {told.message_id} on {told.stream}, told {told.version}")
             elif told.events not in (0, len(found)):
-                out.append(f"lost: {told.events} events of {told.message_id}, there are {len(found)}")
+                out.append(
+                    f"lost: {told.events} events of {told.message_id}, there are {len(found)}"
+                )
         return out
+
+    def misjudged(self) -> list[str]:
+        """Refusals of what cannot be refused: it happened, and it was told as it happened."""
+        return [
+            f"misjudged: {' '.join(refusal)}: {n} times"
+            for refusal, n in sorted(self.refusals.items())
+            if refusal[2] in MISJUDGED
+        ]
 
     def doubled(self, figures: Figures) -> list[str]:
         """Event ids that are there twice, messages that were done in two goes, facts twice."""
@@ -156,9 +176,25 @@ class Seen:
 
 
 def figures_equal(ours: Figures, theirs: Figures, seen: Seen, undisturbed: Seen) -> list[str]:
+    """All business figures, and what was refused."""
     out = differences(ours, theirs)
     for refusal in sorted({*seen.refusals, *undisturbed.refusals}):
         mine, other = undisturbed.refusals[refusal], seen.refusals[refusal]
         if mine != other:
             out.append(f"refusals: {' '.join(refusal)}: {other}, not {mine}")
     return out
+
+
+def executions_equal(ours: Figures, theirs: Figures) -> list[str]:
+    """How each order ended, and by which executions, however they are numbered."""
+    mine, other = _executions(ours), _executions(theirs)
+    return differences(
+        Figures(orders=ours.orders, facts=mine), Figures(orders=theirs.orders, facts=other)
+    )
+
+
+def _executions(figures: Figures) -> dict[Fact, int]:
+    numbers = {fact[1]: fact[2:4] for fact in figures.facts if fact[0] == "booked"}
+    booked = {fact[:1] + fact[2:]: n for fact, n in figures.facts.items() if fact[0] == "booked"}
+    busted = [numbers[fact[1]] for fact in figures.facts if fact[0] == "busted"]
+    return booked | dict(Counter(("busted", *execution) for execution in busted))

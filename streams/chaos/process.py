@@ -22,6 +22,7 @@ class Process:
         self.name = name
         self.offset = timedelta(0)
         self.crashed = False  # it died by itself: nobody has stopped it
+        self.frozen_at: datetime | None = None  # by the world's clock, if it stands still
         self.dead = asyncio.Event()
         self.frozen = asyncio.Event()
         self._world_clock = world_clock
@@ -66,10 +67,12 @@ class Process:
             raise ConnectionError("standing still")
 
     def freeze(self) -> None:
+        self.frozen_at = self._world_clock()
         self._running.clear()
         self.frozen.set()
 
     def thaw(self) -> None:
+        self.frozen_at = None
         self.frozen.clear()
         self._running.set()
 

@@ -1,8 +1,8 @@
 """The schedule of a run: which fault strikes at the n-th visit to which site. Follows from a seed.
 
-    sites that an undisturbed run of the same world visits, and how often
-        --seed--> one crash in its place, so that run after run each append and each send has one
-               -> some more faults anywhere
+sites that an undisturbed run of the same world visits, and how often
+    --seed--> one crash in its place, so that run after run each append and each send has one
+           -> some more faults anywhere
 """
 
 from collections import Counter
@@ -13,10 +13,10 @@ from random import Random
 from msgspec import Struct
 
 from adapters.simulators.dice import throw
-from streams.chaos.kinds import APPEND, CHANGES_FIGURES, POSSIBLE, SUBMIT, Kind
+from streams.chaos.kinds import APPEND, CHANGES_FIGURES, CHANGES_ORDER, POSSIBLE, SUBMIT, Kind
 
 FAULTS_MAX = 12  # beside the one in its place
-KEEPING = 0.65  # of all runs: only faults that leave the figures as they are
+KEEPING, ORDERLY = 0.7, 0.6  # of all runs: no fault of CHANGES_FIGURES; of those: of CHANGES_ORDER
 FORGETFUL = 0.5  # of all runs: counterparties forget with us when we crash
 
 Place = tuple[str, int]
@@ -29,8 +29,12 @@ class Schedule(Struct, frozen=True, kw_only=True):
     forgetful: bool = False  # a crash also empties the counterparties, which are told again
 
     @property
-    def keeps_figures(self) -> bool:
+    def keeps_executions(self) -> bool:
         return not CHANGES_FIGURES & set(self.faults.values())
+
+    @property
+    def keeps_figures(self) -> bool:
+        return self.keeps_executions and not CHANGES_ORDER & set(self.faults.values())
 
     def lines(self) -> list[str]:
         """As it is written down: one fault a line."""
@@ -51,6 +55,7 @@ def draw(seed: int, visits: Mapping[str, int], *, turn: int) -> Schedule:
         site, n, kind = places[turn % len(places)]
         faults[site, n] = kind
     excluded = CHANGES_FIGURES if dice.random() < KEEPING else frozenset[Kind]()
+    excluded |= CHANGES_ORDER if excluded and dice.random() < ORDERLY else frozenset[Kind]()
     choices = [
         (kind, site)
         for site, kinds in POSSIBLE.items()
@@ -64,7 +69,9 @@ def draw(seed: int, visits: Mapping[str, int], *, turn: int) -> Schedule:
         kind = dice.choice(sorted(by_kind))
         site = dice.choice(by_kind[kind])
         faults.setdefault((site, dice.randrange(visits[site])), kind)
-    return Schedule(seed=seed, faults=faults, forgetful=dice.random() < FORGETFUL)
+    # Told again in another order than the first time, a forgetful one would do other things.
+    in_order = Kind.MESSAGE_OVERTAKEN not in faults.values()
+    return Schedule(seed=seed, faults=faults, forgetful=in_order and dice.random() < FORGETFUL)
 
 
 def crash_places(visits: Mapping[str, int]) -> Iterator[tuple[str, int, Kind]]:

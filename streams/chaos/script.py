@@ -17,8 +17,8 @@ from adapters.event_log import RecorderLog
 from adapters.recorder import Unavailable
 from commands.handler import Done, Handler, Outcome, Raced
 from commands.ports import Request
-from domain.catalogue import DECIDERS
 from domain.account.commands import TransferCash, TransferSecurities
+from domain.catalogue import DECIDERS
 from domain.fix import OrdType, Side, TimeInForce
 from domain.message import Command
 from domain.money import quantise

@@ -11,7 +11,6 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, Protocol, cast
 
-from adapters.keystore import KeyStore
 from adapters.memory_disk import Disk
 from adapters.recorder import Recorder, Unavailable
 from adapters.simulators.statement import Statement
@@ -64,10 +63,9 @@ class Mounted(Disk):
 
         self.journal, self.rows = world.disk.journal, world.disk.rows
         self.recorder = cast(Recorder, guard("recorder"))
-        self.keys = cast(KeyStore, guard("keys"))
         self.saga_store = cast(SagaStore, guard("saga_store"))
         self.statement = cast(Statement, guard("statement"))
-        self.sink = guard("sink")
+        self.sink, self.keys = guard("sink"), guard("keys")
 
 
 class _Guard:

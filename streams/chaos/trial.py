@@ -19,6 +19,7 @@ from streams.channels.venue import VenueChannel
 from streams.chaos.laws import (
     Seen,
     events,
+    executions_equal,
     figures_equal,
     log_verifies,
     none_stuck,
@@ -107,6 +108,7 @@ async def _tried(world: World, twin: Undisturbed) -> dict[str, Any]:
     seen = await Seen.of(log)
     channels = _channels(world.spec)
     found["lost"] += seen.lost(world.promises)
+    found["other"] += seen.misjudged()
     found["other"] += await log_verifies(log, world.verifier)
     if outcome is not None:
         mine = await figures(log, outcome)
@@ -116,6 +118,8 @@ async def _tried(world: World, twin: Undisturbed) -> dict[str, Any]:
         found["other"] += await none_stuck(world.disk, channels)
         if schedule.keeps_figures:
             found["other"] += figures_equal(twin.figures, mine, seen, twin.seen)
+        elif schedule.keeps_executions:
+            found["other"] += executions_equal(twin.figures, mine)
         if schedule.seed % APART_EVERY == 0:
             found["views"] += await _apart(world)
     return found | {

@@ -7,11 +7,13 @@ that are simulated) in whose context it was made, so that a process can be kille
 
 import asyncio
 import selectors
-from collections.abc import Callable, Coroutine
-from contextvars import ContextVar
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Generator
+from concurrent.futures import Executor
+from contextvars import Context, ContextVar
+from typing import Any, TypeVar, TypeVarTuple, Unpack
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 TURNS_MAX = 50_000  # of the loop at one moment
 
@@ -39,7 +41,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self.now
 
     def run_in_executor(
-        self, executor: Any, func: Callable[..., T], *args: Any
+        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
     ) -> "asyncio.Future[T]":
         """At once and in this thread: threads would run by the machine's clock."""
         done: asyncio.Future[T] = self.create_future()
@@ -66,10 +68,11 @@ class _Jump(selectors.SelectSelector):
 
 
 def _owned(
-    loop: asyncio.AbstractEventLoop, coro: Coroutine[Any, Any, Any], **more: Any
-) -> asyncio.Task[Any]:
-    task = asyncio.Task(coro, loop=loop, **more)
-    context = more.get("context")
+    loop: asyncio.AbstractEventLoop,
+    coro: Coroutine[Any, Any, T] | Generator[Any, None, T],
+    context: Context | None = None,
+) -> asyncio.Task[T]:
+    task = asyncio.Task(coro, loop=loop, context=context)
     owner = TASKS.get(None) if context is None else context.get(TASKS)
     if owner is not None:
         owner.add(task)

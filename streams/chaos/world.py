@@ -1,15 +1,16 @@
 """One run under faults: a world that outlives its processes, from the first day to the last.
 
-    begin a process -> its script trades -> done
-          ^   ^                |-crash--> what it had written stays; another begins
-          |   '----------------'
-          '------ freeze: another begins at once; the frozen one comes back, and finds itself
-                  overtaken
+begin a process -> its script trades -> done
+      ^   ^                |-crash--> what it had written stays; another begins
+      |   '----------------'
+      '------ freeze: another begins at once; the frozen one comes back, and finds itself
+              overtaken
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import copy_context
+from datetime import timedelta
 from typing import Any
 
 from adapters.checkpoints import Signer, Verifier
@@ -18,6 +19,10 @@ from adapters.codec import Codec
 from adapters.entropy import SeededEntropy
 from adapters.event_log import RecorderLog
 from adapters.memory_disk import Disk
+from streams.channels.bank import BankChannel
+from streams.channels.custodian import CustodianChannel
+from streams.channels.shape import Channel
+from streams.channels.venue import VenueChannel
 from streams.chaos import kinds
 from streams.chaos.kinds import Kind
 from streams.chaos.live import CutLog, LiveDrive
@@ -28,10 +33,6 @@ from streams.chaos.script import BusyTrading, Desk, Promise, Script
 from streams.chaos.stores import Mounted, step_clock
 from streams.chaos.wire import Line, Wire
 from streams.counterparties import AHEAD, Faults, NextDay, Parties, history_parties
-from streams.channels.bank import BankChannel
-from streams.channels.custodian import CustodianChannel
-from streams.channels.shape import Channel
-from streams.channels.venue import VenueChannel
 from streams.drive import NeverQuiet
 from streams.gateways import Counterparty, Gateway
 from streams.platform import Platform
@@ -43,6 +44,7 @@ from streams.street import Booking, Street
 
 PROCESSES_MAX = 30
 FROZEN_MAX_S, BESIDE_MAX_S = 20.0, 15.0  # virtual
+FROZEN_MAX = timedelta(days=2)  # simulated
 TAIL_MAX = 8  # writes that a derived store forgets
 
 
@@ -186,7 +188,14 @@ class World:
         await asyncio.wait([script])
         return False
 
+    def _thaw(self) -> None:
+        """Nobody stands still for so long that idempotency keys are forgotten meanwhile."""
+        for process in self._live:
+            if process.frozen_at and self.clock() - process.frozen_at > FROZEN_MAX:
+                process.thaw()
+
     async def _moment(self, process: Process) -> None:
+        self._thaw()
         struck = self.fate.at(kinds.MOMENT, process.name, process.clock())
         match struck and struck.kind:
             case None:
