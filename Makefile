@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench check lint types imports docs clean
+.PHONY: help setup run test test-faults bench check lint types imports docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -15,6 +15,9 @@ run: setup  ## trade a year of real market history for 100 accounts, then serve 
 
 test: setup  ## every test
 	@$(BIN)/pytest -q -m "not bench" --cov --cov-report=term:skip-covered
+
+test-faults: setup  ## two thousand runs of a small platform under faults; some minutes
+	@$(BIN)/tidemark simulate --faults 2000 --json
 
 bench: setup  ## every benchmark against its peer; writes docs/benchmarks.md
 	@$(BIN)/tidemark bench all --write docs/benchmarks.md
