@@ -42,7 +42,10 @@ class Write(NamedTuple):
 
 
 class Disk:
-    """Fresh stores; `journal` grows with every write to them."""
+    """Fresh stores; `journal` grows with every write to them.
+
+    `rows` and `sagas` are the views' and the sagas' stores themselves, for whoever only looks.
+    """
 
     recorder: Recorder
     keys: KeyStore
@@ -51,11 +54,11 @@ class Disk:
 
     def __init__(self, entropy: Entropy) -> None:
         self.journal: list[Write] = []
-        self.rows = MemorySink()
+        self.rows, self.sagas = MemorySink(), MemorySagaStore()
         self.sink = cast(MemorySink, self._noted("sink", self.rows))
+        self.saga_store = cast(SagaStore, self._noted("saga_store", self.sagas))
         self.recorder = cast(Recorder, self._noted("recorder", MemoryRecorder()))
         self.keys = cast(KeyStore, self._noted("keys", MemoryKeyStore(entropy)))
-        self.saga_store = cast(SagaStore, self._noted("saga_store", MemorySagaStore()))
         self.statement = cast(Statement, self._noted("statement", MemoryStatement()))
 
     @classmethod
@@ -67,6 +70,26 @@ class Disk:
             if inspect.isawaitable(done):
                 await done
         return disk
+
+    async def forget(self, name: str, count: int) -> None:
+        """Have a store of what is derived as it was `count` of its writes ago, if it had so many.
+
+        What a server without its last unsynced commits comes back with; the first write stays.
+
+        Args:
+            name: "sink" or "saga_store".
+        """
+        mine = [write for write in self.journal if write.store == name]
+        kept = mine[: max(1, len(mine) - count)]
+        self.journal[:] = [write for write in self.journal if write.store != name]
+        if name == "sink":
+            self.rows = MemorySink()
+            self.sink = cast(MemorySink, self._noted(name, self.rows))
+        else:
+            self.sagas = MemorySagaStore()
+            self.saga_store = cast(SagaStore, self._noted(name, self.sagas))
+        for write in kept:
+            await getattr(getattr(self, name), write.method)(*write.args, **write.more)
 
     def _noted(self, name: str, store: object) -> "_Noted":
         return _Noted(store, WRITES[name], lambda *write: self.journal.append(Write(name, *write)))

@@ -59,6 +59,10 @@ class MemorySagaStore:
             if name == saga and (not row.ended or (row.due_at is not None and row.due_at >= since))
         }
 
+    async def every(self, saga: str) -> Mapping[str, Kept]:
+        """All rows of one saga, by id in order."""
+        return {i: row for (name, i), row in sorted(self._states.items()) if name == saga}
+
     async def reset(self, saga: str, /) -> None:
         self._states = {key: row for key, row in self._states.items() if key[0] != saga}
         self._outbox = {k: owed for k, owed in self._outbox.items() if owed.saga != saga}

@@ -78,6 +78,7 @@ _Entry = tuple[Any, Head]
 class _Round(Struct):
     """What one round has decided and not yet committed, on what it found."""
 
+    now: datetime
     found: "dict[str, _Entry]"
     fresh: set[str]  # of these: read from the log for this round
     working: dict[str, _Entry] = {}
@@ -123,8 +124,8 @@ class Handler:
         for _ in range(ROUNDS_MAX):
             if not todo:
                 break
-            step = await self._begin(todo)
-            todo = await self._round(todo, now, step, out=out)
+            step = await self._begin(todo, now)
+            todo = await self._round(todo, step, out)
         return [o if o is not None else Raced(jobs[i].stream) for i, o in enumerate(out)]
 
     async def flush_snapshots(self) -> None:
@@ -160,25 +161,26 @@ class Handler:
         return _Job(at, request, decider, stream, decider.reads(request.command))
 
     def _too_early(self, job: _Job, now: datetime, out: list[Outcome | None]) -> bool:
-        """Nobody acts in the future; but what the log caused may seem to, where clocks differ.
+        """Nobody acts in the future; what happened may seem to have, where clocks differ.
 
-        Such a request is dated as its cause, which has happened: refusing it would lose it.
+        What the log caused is dated as its cause, a report as whoever tells it has it: refusing
+        either would lose it.
         """
-        asked = job.request.effective_at
-        if asked is None or job.request.causation_id or asked <= now + SKEW_MAX:
+        request, asked = job.request, job.request.effective_at
+        if asked is None or request.causation_id or request.keep or asked <= now + SKEW_MAX:
             return False
         why = refused(RequestRefusal.EFFECTIVE_AT_IN_FUTURE, effective_at=asked, now=now)
         out[job.at] = Declined(why)
         return True
 
-    async def _begin(self, jobs: Sequence[_Job]) -> _Round:
+    async def _begin(self, jobs: Sequence[_Job], now: datetime) -> _Round:
         """A round with the state of every stream that the jobs name: cached, or loaded now."""
         wanted = {j.stream: None for j in jobs} | {s: None for j in jobs for s in j.reads}
         found = {s: self.cache[s] for s in wanted if s in self.cache}
         missing = [s for s in wanted if s not in found]
         if missing:
             found |= await self._load(missing)
-        return _Round(found, set(missing))
+        return _Round(now, found, set(missing))
 
     async def _load(self, streams: Sequence[str]) -> dict[str, _Entry]:
         entries: dict[str, _Entry] = {}
@@ -198,16 +200,16 @@ class Handler:
         return self._by_category["saga" if name.startswith("saga_") else name]
 
     async def _round(
-        self, jobs: Sequence[_Job], now: datetime, step: _Round, *, out: list[Outcome | None]
+        self, jobs: Sequence[_Job], step: _Round, out: list[Outcome | None]
     ) -> list[_Job]:
         for job in jobs:
-            self._decide(job, now, step)
+            self._decide(job, step)
         again = await self._confirm(step, out)
-        again += await self._append(step, now, out)
+        again += await self._append(step, out)
         ordered = sorted(again + step.deferred, key=lambda j: j.at)
         return [j for j in ordered if j.attempts <= ATTEMPTS_MAX]
 
-    def _decide(self, job: _Job, now: datetime, step: _Round) -> None:
+    def _decide(self, job: _Job, step: _Round) -> None:
         message = (job.stream, job.request.message_id)
         if (
             job.stream in step.blocked
@@ -217,7 +219,7 @@ class Handler:
             self._defer(job, step)
             return
         state, head = step.working.get(job.stream) or step.found[job.stream]
-        match job.decider.decide(job.request.command, state, _seen(job, now, step.found)):
+        match job.decider.decide(job.request.command, state, _seen(job, step)):
             case Refused() as why:
                 self._settle(job, step, Declined(why))
             case () if job.request.dry_run:
@@ -254,7 +256,7 @@ class Handler:
             events=events,
             home=job.decider.home(state, job.stream),
             request=request,
-            effective_at=request.effective_at,
+            effective_at=_effective_at(request, step.now),
             read={s: step.found[s][1].version for s in job.reads},
         )
         if events:
@@ -282,12 +284,12 @@ class Handler:
                 out[job.at] = outcome
         return again
 
-    async def _append(self, step: _Round, now: datetime, out: list[Outcome | None]) -> list[_Job]:
+    async def _append(self, step: _Round, out: list[Outcome | None]) -> list[_Job]:
         if not step.proposals:
             return []
         again: list[_Job] = []
         try:
-            results = await self._log.append([p for _, p, _ in step.proposals], now=now)
+            results = await self._log.append([p for _, p, _ in step.proposals], now=step.now)
         except BaseException:
             for _, p, _ in step.proposals:  # what became of them is not known: look again
                 self.cache.drop(p.stream)
@@ -319,10 +321,18 @@ class Handler:
             self._snapshots[proposal.stream] = (head, state)
 
 
-def _seen(job: _Job, now: datetime, found: Mapping[str, _Entry]) -> Seen:
-    streams = {s: found[s][0] for s in job.reads}
-    at = job.request.effective_at or now
-    return Seen(now=now, effective_at=at, actor=job.request.actor, streams=streams)
+def _seen(job: _Job, step: _Round) -> Seen:
+    streams = {s: step.found[s][0] for s in job.reads}
+    at = _effective_at(job.request, step.now) or step.now
+    return Seen(now=step.now, effective_at=at, actor=job.request.actor, streams=streams)
+
+
+def _effective_at(request: Request, now: datetime) -> datetime | None:
+    """A report that is dated ahead is of now; its request hash keeps what it was dated."""
+    asked = request.effective_at
+    if asked is None or request.causation_id or not request.keep:
+        return asked
+    return min(asked, now)
 
 
 def _once_more(job: _Job) -> _Job:

@@ -72,6 +72,14 @@ def simulated_street(
     faults: Faults = YEAR,
 ) -> Street:
     """Counterparties on real price history until `last`, misbehaving as `faults` say."""
+    days = NextDay(last + AHEAD)
+    parties = history_parties(days, seed=seed, faults=faults)
+    gateways = parties.gateways(log, store, send, statement=statement, settl_date=days.settl_date)
+    return Street(log, clock, gateways=gateways, statement=statement)
+
+
+def history_parties(days: "NextDay", *, seed: int, faults: Faults) -> "Parties":
+    """Venue, custodian and bank on real price history, as they are before the first message."""
     prices = market_history.prices()
 
     def closes(symbol: str, day: date) -> tuple[Decimal, Decimal] | None:
@@ -83,14 +91,11 @@ def simulated_street(
         return (before[symbol], today[symbol]) if symbol in today and symbol in before else None
 
     market = BridgedMarket(closes, prices.symbols.__contains__, seed=seed)
-    days = NextDay(last + AHEAD)
-    parties = Parties(
+    return Parties(
         SimulatedVenue(market, seed=seed, faults=faults.venue),
         SimulatedCustodian(seed=seed, faults=faults.custodian, next_day=days.after),
         SimulatedBank(seed=seed, faults=faults.bank),
     )
-    gateways = parties.gateways(log, store, send, statement=statement, settl_date=days.settl_date)
-    return Street(log, clock, gateways=gateways, statement=statement)
 
 
 def live_street(

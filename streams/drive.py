@@ -76,20 +76,27 @@ class Drive:
     async def facts_to(self, position: int) -> None:
         await self.loader.load_until(position)
 
+    async def sign(self) -> None:
+        """Sign the log up to its end; for those who do not `run`."""
+        await self.checkpoints.catch_up()
+
     async def run(self, stop: asyncio.Event) -> None:
         """Drive everything in the background until `stop`; what dies is shown and begun again.
 
         At the end those who bring events in stop first and those who read them last: whoever
         takes commands from outside must have stopped before `stop` is set.
         """
-        phases = (
+        await self._supervisor.run(self.phases(), stop)
+
+    def phases(self) -> tuple[tuple[Part, ...], ...]:
+        """All that runs, in the order in which it is stopped."""
+        return (
             (Part("street", self.street.run),),
             (*self._sagas(), Part("pruning", self.pruner.run)),
             (Part("checkpoints", self.checkpoints.run),),
             (Part("views", self.views.run), *(self.bus.parts() if self.bus is not None else ())),
             (Part("facts", lambda end: until(end, self.loader.run())),),
         )
-        await self._supervisor.run(phases, stop)
 
     def _sagas(self) -> tuple[Part, ...]:
         """The sagas and their timer, unless workers drive them."""

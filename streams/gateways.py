@@ -83,6 +83,11 @@ class Gateway:
         """How far the log has been told to the counterparty; 0 before the first step."""
         return self._position or 0
 
+    @property
+    def unrecorded(self) -> int:
+        """Reports that were taken in and are not recorded yet."""
+        return len(self._inbox)
+
     async def start(self, now: datetime) -> int:
         """Tell again what is open, or was lately (`due` at `now` or later); messages sent."""
         name = self._channel.NAME
@@ -130,7 +135,7 @@ class Gateway:
         taken = 0
         while self._inbox:
             batch = [self._inbox[i] for i in range(min(BATCH_MAX, len(self._inbox)))]
-            if not await self._record(batch, now):
+            if not await self._record(batch):
                 break
             for _ in batch:
                 self._inbox.popleft()
@@ -169,7 +174,7 @@ class Gateway:
                 messages += channel.sent(after)[len(channel.sent(before)) :]
         return {key: keep(channel, state) for key, state in states.items()}, messages
 
-    async def _record(self, batch: Sequence[Any], now: datetime) -> bool:
+    async def _record(self, batch: Sequence[Any]) -> bool:
         """Whether every report of the batch is recorded now, in the log or in suspense."""
         name = self._channel.NAME
         wanted = {(name, about) for r in batch if (about := self._channel.about(r))}
@@ -184,7 +189,7 @@ class Gateway:
                 parked.append((report, self._suspense(report, f"{name}_reference_unknown")))
                 continue
             if meant is not None:
-                told.append((report, request(meant, name, now=now)))
+                told.append((report, request(meant, name)))
         outcomes = await self._send([r for _, r in told])
         for (report, sent), outcome in zip(told, outcomes, strict=True):
             if refusal := _refusal(outcome):

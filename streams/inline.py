@@ -128,7 +128,8 @@ class InlineRunner:
 
     async def _step(self, until: int | None) -> int:
         step = await self._runner.step(limit=self._page, until=until)
-        if step.changes:
+        # Another runner may have moved them: then too, what we wait for has to move on.
+        if step.changes or await self._runner.positions() != self._positions:
             await self._publish(step.changes)
         return step.events
 

@@ -65,14 +65,15 @@ class Timer:
             row = rows.get((due.saga, due.saga_id))
             deadline = saga.due(restore(saga, row)) if row is not None else None
             if deadline is not None and deadline.at == due.at:
-                requests.append(_request(due, deadline))
+                requests.append(passing(due, deadline))
         if not requests:
             return 0
         outcomes = await self._send(requests)
         return sum(isinstance(o, Done) and o.changed and not o.replayed for o in outcomes)
 
 
-def _request(due: Due, deadline: Deadline) -> Request:
+def passing(due: Due, deadline: Deadline) -> Request:
+    """The command that makes a passed deadline a fact, under an id of its own."""
     command = PassDeadline(
         saga=due.saga, saga_id=due.saga_id, name=deadline.name, due_at=deadline.at
     )

@@ -19,7 +19,7 @@ from adapters.entropy import SeededEntropy
 from adapters.simulators.statement import PostgresStatement
 from adapters.wiring import Platform, open_platform
 from adapters.worker_wiring import open_bus, saga_lease
-from api.cli import UsageError, emit, settings, wants_json
+from api.cli import UsageError, emit, settings, simulate_faults, wants_json
 from api.cli.progress import Bar
 from api.cli.summary import figures, table
 from streams.bus_side import BusSide
@@ -53,10 +53,19 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--crash-every", type=int, default=1, metavar="N", help="only at every N-th moment"
     )
+    verb.add_argument(
+        "--faults",
+        type=int,
+        metavar="N",
+        help="N runs of a small platform, each under faults of its own seed, from --seed on",
+    )
+    verb.add_argument("--faults-seed", type=int, metavar="X", help="only the run of this seed")
     verb.set_defaults(run=_run)
 
 
 async def _run(args: argparse.Namespace) -> int:
+    if args.faults is not None or args.faults_seed is not None:
+        return await simulate_faults.run(args)
     spec = spec_of(args)
     if args.crash:
         return await _crash(args, spec)

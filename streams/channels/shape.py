@@ -56,13 +56,16 @@ class Unknown(Exception):
     """A report about something that we never sent; its gateway parks it."""
 
 
-def request(told: Told, actor: str, *, now: datetime) -> Request:
-    """A report's command, remembered for ever; what the counterparty dates ahead is of now."""
+def request(told: Told, actor: str) -> Request:
+    """A report's command, remembered for ever, and the same however often and whenever it is told.
+
+    It is dated as the counterparty dates it, whatever our clock says: the handler sees to the rest.
+    """
     return Request(
         command=told.command,
         message_id=told.message_id,
         actor=actor,
-        effective_at=min(told.effective_at, now),
+        effective_at=told.effective_at,
         correlation_id=told.correlation_id,
         keep=True,
     )

@@ -63,7 +63,7 @@ class Trading:
         self._clock.set(at(day, MORNING))
         await self._drive.deadlines(at(day, MORNING))
         market = self._history.market(day)
-        await self.send(self._intents(plans, market, books))
+        await self.send(self.intents(plans, market, books))
         await self._drive.drain()
         for moment in venue_ticks(day):
             self._clock.set(moment)
@@ -78,6 +78,14 @@ class Trading:
         await books.refresh(plans)
         await self.send(self._fees(day, plans, books))
         await self._drive.drain()
+
+    def intents(
+        self, plans: tuple[Plan, ...], market: Market, books: Books
+    ) -> Iterator[tuple[str, Command]]:
+        """What the clients ask for on a morning, under message ids that follow from it."""
+        for plan in plans:
+            for n, command in enumerate(acts(plan, market, books.holdings(plan))):
+                yield f"sim.{plan.account_id}.{market.day:%Y%m%d}.{n}", command
 
     async def stage(self, wanted: Iterable[tuple[str, Command]]) -> None:
         """The same as `send`, but nothing may be refused.
@@ -125,13 +133,6 @@ class Trading:
         if self._history.has_rates:
             fixed, rates = self._history.fixing(day)
             yield f"fix.{day:%Y%m%d}", FixRates(source="ecb", rate_date=fixed, rates=rates)
-
-    def _intents(
-        self, plans: tuple[Plan, ...], market: Market, books: Books
-    ) -> Iterator[tuple[str, Command]]:
-        for plan in plans:
-            for n, command in enumerate(acts(plan, market, books.holdings(plan))):
-                yield f"sim.{plan.account_id}.{market.day:%Y%m%d}.{n}", command
 
     def _fees(
         self, day: date, plans: tuple[Plan, ...], books: Books

@@ -4,7 +4,7 @@ It has no warehouse. Dropping it is how it is killed: what it leaves is on the d
 """
 
 from adapters.checkpoints import Signer
-from adapters.clock import SimulatedClock
+from adapters.clock import Clock
 from adapters.codec import Codec
 from adapters.dispatcher import Dispatcher
 from adapters.entropy import Entropy
@@ -22,14 +22,27 @@ NOWHERE = "clickhouse://127.0.0.1:9/"
 
 
 class MemoryPlatform:
-    """Implements `streams.platform.Platform`."""
+    """Implements `streams.platform.Platform`.
 
-    def __init__(self, disk: Disk, clock: SimulatedClock, entropy: Entropy) -> None:
+    Args:
+        sole_writer: no other platform works on this disk.
+        log: what reads and writes events; `RecorderLog` itself or a kind of it.
+    """
+
+    def __init__(
+        self,
+        disk: Disk,
+        clock: Clock,
+        entropy: Entropy,
+        *,
+        sole_writer: bool = True,
+        log: type[RecorderLog] = RecorderLog,
+    ) -> None:
         self.clock, self.sink, self.saga_store = clock, disk.sink, disk.saga_store
         self.signer = Signer(entropy.draw(32, "checkpoint-key"))
         codec = Codec(disk.keys, entropy)
-        self.log = RecorderLog(
-            disk.recorder, codec, request_key=disk.keys.request_key, sole_writer=True
+        self.log = log(
+            disk.recorder, codec, request_key=disk.keys.request_key, sole_writer=sole_writer
         )
         self.handler = Handler(self.log, DECIDERS, clock=clock)
         self.dispatcher = Dispatcher(self.handler)

@@ -96,6 +96,7 @@ class Run:
         spec: Spec,
         *,
         warehouse: bool = True,
+        trading: type[Trading] = Trading,
     ) -> None:
         self._platform, self._drive, self._clock = platform, drive, clock
         self._warehouse = warehouse
@@ -104,7 +105,7 @@ class Run:
         self._plans = found if self._history.has_rates else tuple(_in_dollars(p) for p in found)
         self._auditor = Auditor(platform, drive, warehouse=warehouse)
         self._books = Books(platform, self._history)
-        self._trading = Trading(platform, clock, drive, self._history)
+        self._trading = trading(platform, clock, drive, self._history)
 
     async def go(self, seen: Callable[[Progress], None]) -> Outcome:
         """Trade, and say what came of it.
@@ -117,13 +118,13 @@ class Run:
         await self._auditor.catch_up()
         before = self._auditor.counts["events"]
         house: Any = (await self._platform.handler.state("house-main"))[0]
-        self._check_alone(house.last_day)
+        self.check_alone(house.last_day)
         self._clock.set(self._auditor.last_at or at(self._history.eve, MORNING))
         if house.last_day is None:
             await self._trading.stage(stage(self._history, self._plans))
             await self._trading.stage(self._trading.marks(self._history.eve))
         else:  # it may have been killed between a close and its signature
-            await self._drive.checkpoints.catch_up()
+            await self._drive.sign()
         traded, resumed = 0, before > 0
         for i, day in enumerate(self._history.sessions):
             if house.last_day is None or day > house.last_day:
@@ -141,8 +142,12 @@ class Run:
             events_before=before,
         )
 
-    def _check_alone(self, closed: date | None) -> None:
-        """A log that goes on behind the first day to trade was lived in, not only simulated."""
+    def check_alone(self, closed: date | None) -> None:
+        """A log that goes on behind the first day to trade was lived in, not only simulated.
+
+        Raises:
+            OtherRun: it was.
+        """
         days = [day for day in self._history.sessions if closed is None or day > closed]
         last_at = self._auditor.last_at
         if days and last_at is not None and last_at > at(days[0], CONTROLS):
@@ -160,7 +165,7 @@ class Run:
         await self._trading.sweep(day, self._auditor.sweeps())
         self._clock.set(at(day, CONTROLS))
         await self._auditor.close(day, self._plans)
-        await self._drive.checkpoints.catch_up()
+        await self._drive.sign()
 
     async def _reviews(self, day: date) -> None:
         """Once a year has passed, hand in what is due for review, so that trading goes on."""

@@ -1,7 +1,7 @@
 """Gateways: requests out at least once, reports in exactly once, what nobody knows in suspense."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +21,7 @@ from adapters.ports import (
 from domain.account.commands import WithdrawCash
 from domain.fix import CxlRejResponseTo, OrdRejReason, OrdStatus, OrdType, Side, TimeInForce
 from domain.order.commands import CancelOrder, ReplaceOrder
+from domain.order.events import OrderFilled
 from sagas.ports import Expelled
 from streams.channels.venue import VenueChannel
 from streams.gateways import Gateway, NotStarted
@@ -304,3 +305,19 @@ async def test_a_bank_entry_of_nobody_s_payment_goes_to_suspense() -> None:
     (refused,) = await world.named("command.refused")
     assert (refused.saga, refused.saga_id) == ("bank", "nobody")
     assert refused.refusal == "bank_reference_unknown"
+
+
+async def test_a_report_dated_ahead_of_our_clock_is_one_fact_however_often_it_is_told(
+    desk: Desk,
+) -> None:
+    """Our clock stood back, and was put right before the venue told it again."""
+    ahead = NOON + timedelta(minutes=10)
+    await desk.turn(fill(transact_time=ahead))
+    desk.world.clock.set(NOON + timedelta(hours=1))
+    await desk.turn(fill(transact_time=ahead, poss_resend=True))
+    (filled,) = [
+        e for e in await desk.world.side.log.select("order-O1") if isinstance(e.event, OrderFilled)
+    ]
+    assert filled.effective_at == filled.meta.recorded_at == NOON
+    assert not await desk.world.side.log.select("saga_venue-O1")
+    assert not any(isinstance(m, DontKnowTrade) for m in desk.venue.got)

@@ -142,6 +142,18 @@ async def test_a_future_effective_date_is_refused(side: WriteSide) -> None:
     assert late.refused.refusal == "effective_at_in_future"
 
 
+async def test_a_report_dated_ahead_of_our_clock_is_taken_and_is_of_now(side: WriteSide) -> None:
+    """It has happened: a clock that was put back must not lose it."""
+    ahead = NOW + timedelta(minutes=5)
+    told = await side.do(deposit("10.00"), key="bank|1", effective_at=ahead, keep=True)
+    assert isinstance(told, Done)
+    assert (await side.log.select("account-A1"))[-1].effective_at == NOW
+    side.clock.set(NOW + timedelta(hours=1))
+    again = await side.do(deposit("10.00"), key="bank|1", effective_at=ahead, keep=True)
+    assert isinstance(again, Done)
+    assert again.replayed
+
+
 async def test_what_a_decision_read_stands_in_the_metadata() -> None:
     side = WriteSide()
     for command in [*onboarding(), account()]:

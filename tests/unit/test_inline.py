@@ -162,3 +162,23 @@ async def test_a_store_that_was_away_is_tried_again() -> None:
         await until(lambda: runner.fault == "ConnectionError: no server")
         sink.away = False
         assert await runner.wait_for(2 * GAP, timeout_s=PATIENCE_S)
+
+
+async def test_a_runner_that_another_overtook_knows_where_the_views_are_and_does_not_spin() -> None:
+    class Counting(Tail):
+        waits = 0
+
+        async def wait(self, position: int, /, *, timeout_s: float) -> bool:
+            self.waits += 1
+            return await super().wait(position, timeout_s=timeout_s)
+
+    log, sink, view = Counting(said("A:x").envelopes), MemorySink(), Listening()
+    mine, other = InlineRunner(log, sink, [view]), InlineRunner(log, sink, [view])
+    await mine.catch_up()
+    log.envelopes += said("A:x", "A:y").envelopes[1:]
+    await other.catch_up()
+    async with running(mine):
+        assert await mine.wait_for(2 * GAP, timeout_s=PATIENCE_S)
+        log.waits = 0
+        await asyncio.sleep(0.2)
+    assert log.waits < 10

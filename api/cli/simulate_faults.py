@@ -1,0 +1,57 @@
+"""`tidemark simulate --faults N`: a small platform under faults, N times over; needs no engine.
+
+Whatever fails is named by its seed, and `--faults-seed X` runs that one again, and shows it.
+"""
+
+import argparse
+import asyncio
+import os
+
+from api.cli import UsageError, emit, wants_json
+from api.cli.progress import Bar
+
+RUNS_MAX = 1_000_000
+WORKERS_MAX = 16
+
+
+async def run(args: argparse.Namespace) -> int:
+    """Answer with the counts; exit code 1 if any law was broken.
+
+    Raises:
+        UsageError: the runs cannot be had, and why.
+    """
+    _check(args)
+    # Imported here: with numpy, polars and the simulators it takes longer than other verbs.
+    from streams.chaos.campaign import answer, campaign, trace, tried  # noqa: PLC0415
+
+    if args.faults_seed is not None:
+        found = await asyncio.to_thread(tried, [args.faults_seed])
+        said = answer(found) | {"trace": trace(found[0]), "wall_s": round(found[0].wall_s, 2)}
+        emit(args, said, "\n".join(said["trace"]))
+        return 1 if said["failing"] else 0
+    first = 0 if args.seed is None else args.seed
+    workers = min(os.cpu_count() or 1, WORKERS_MAX)
+    with Bar(quiet=wants_json(args), what="runs") as bar:
+        seeds = range(first, first + args.faults)
+        said = await campaign(seeds, seen=bar.count, workers=workers)
+    text = (
+        f"{said['runs']} runs, {said['faults']} faults of {len(said['kinds'])} kinds; "
+        f"{said['commands']} commands answered, {said['lost']} lost, {said['doubled']} doubled; "
+        f"{said['failing']} runs broke a law"
+    )
+    failing = [f"--faults-seed {d['seed']}: {d['broken'][0]}" for d in said["differences"]]
+    emit(args, said, "\n".join([text, *failing]))
+    return 1 if said["failing"] else 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    if args.crash:
+        raise UsageError("--faults and --crash are two kinds of run: give one of them")
+    given = [n for n in ("first", "last", "accounts") if getattr(args, n) is not None]
+    if given:
+        raise UsageError("--faults has small worlds of its own: no --from, --to or --accounts")
+    if args.faults is not None and not 1 <= args.faults <= RUNS_MAX:
+        raise UsageError(f"--faults must be from 1 to {RUNS_MAX}, not {args.faults}")
+    for name in ("seed", "faults_seed"):
+        if (getattr(args, name) or 0) < 0:
+            raise UsageError(f"--{name.replace('_', '-')} must not be negative")

@@ -1,0 +1,98 @@
+"""An event loop without a clock of its own: when all wait, time jumps to whoever wakes first.
+
+So pauses and time-outs cost nothing, and what runs next follows from the program alone: no
+thread, no socket, no reading of the machine's clock. Every task belongs to the process (of those
+that are simulated) in whose context it was made, so that a process can be killed whole.
+"""
+
+import asyncio
+import selectors
+from collections.abc import Callable, Coroutine, Generator
+from concurrent.futures import Executor
+from contextvars import Context, ContextVar
+from typing import Any, TypeVar, TypeVarTuple, Unpack
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
+
+TURNS_MAX = 50_000  # of the loop at one moment
+
+TASKS: ContextVar[set[asyncio.Task[Any]]] = ContextVar("tasks")
+"""The tasks of the simulated process that is running."""
+
+
+class Deadlock(Exception):
+    """Everybody waits for somebody else: nothing can ever happen again."""
+
+
+class Livelock(Exception):
+    """Somebody is busy for ever while no time passes."""
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """`time` starts at 0 and moves in jumps, seconds."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        super().__init__(_Jump(self))
+        self.set_task_factory(_owned)
+
+    def time(self) -> float:
+        return self.now
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
+    ) -> "asyncio.Future[T]":
+        """At once and in this thread: threads would run by the machine's clock."""
+        done: asyncio.Future[T] = self.create_future()
+        try:
+            done.set_result(func(*args))
+        except BaseException as e:
+            done.set_exception(e)
+        return done
+
+
+class _Jump(selectors.SelectSelector):
+    def __init__(self, loop: VirtualLoop) -> None:
+        super().__init__()
+        self._loop, self._turns = loop, 0
+
+    def select(self, timeout: float | None = None) -> list[Any]:
+        if timeout is None:
+            raise Deadlock
+        self._turns = 0 if timeout > 0 else self._turns + 1
+        if self._turns > TURNS_MAX:
+            raise Livelock(f"at {self._loop.now:g} s")
+        self._loop.now += max(timeout, 0.0)
+        return []
+
+
+def _owned(
+    loop: asyncio.AbstractEventLoop,
+    coro: Coroutine[Any, Any, T] | Generator[Any, None, T],
+    context: Context | None = None,
+) -> asyncio.Task[T]:
+    task = asyncio.Task(coro, loop=loop, context=context)
+    owner = TASKS.get(None) if context is None else context.get(TASKS)
+    if owner is not None:
+        owner.add(task)
+        task.add_done_callback(owner.discard)
+    return task
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run to the end in virtual time; what is left over is cancelled.
+
+    Raises:
+        Deadlock, Livelock: see there.
+    """
+    loop = VirtualLoop()
+    try:
+        return loop.run_until_complete(main)
+    finally:
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        if left:
+            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        loop.close()
