@@ -7,11 +7,12 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 _SCHEMES = {
-    "log": ("postgresql",),
+    "log": ("postgresql", "esdb", "esdb+discover"),
     "database": ("postgresql",),
     "warehouse": ("chdb", "clickhouse", "clickhouses"),
     "bus": ("inline",),
 }
+EMBEDDED = ("postgresql:", "postgresql://")
 
 
 class SettingsError(Exception):
@@ -23,7 +24,9 @@ class Settings(BaseSettings):
 
     data_dir: Path = Path(".tidemark")
     log: str = "postgresql:"  # ":" alone is the embedded server of the data directory
-    database: str = ""  # read models; "" is the same server as the log
+    database: str = (
+        ""  # read models; "" is the log's server, or embedded where that is EventStoreDB
+    )
     warehouse: str = ""  # "" is chdb in the data directory
     bus: str = "inline:"
     port: int = Field(default=8080, ge=0, le=65_535)
@@ -39,7 +42,20 @@ class Settings(BaseSettings):
 
     @property
     def embedded_log(self) -> bool:
-        return self.log in ("postgresql:", "postgresql://")
+        return self.log in EMBEDDED
+
+    @property
+    def embedded_server(self) -> bool:
+        return self.log_server in EMBEDDED
+
+    @property
+    def esdb_log(self) -> bool:
+        return self.log.startswith("esdb")
+
+    @property
+    def log_server(self) -> str:
+        """The Postgres of the log; with EventStoreDB that of its keys and snapshots."""
+        return (self.database or "postgresql:") if self.esdb_log else self.log
 
     @property
     def embedded_warehouse(self) -> bool:

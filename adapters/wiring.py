@@ -22,12 +22,14 @@ from adapters.data_dir import DataDir
 from adapters.dispatcher import Dispatcher
 from adapters.embedded_postgres import EmbeddedPostgres, PostgresFailed
 from adapters.entropy import Entropy, SystemEntropy
+from adapters.esdb_recorder import EsdbRecorder
 from adapters.event_log import RecorderLog
 from adapters.keystore import PostgresKeyStore, WrongMasterKey
 from adapters.ledger_balances import from_postgres
 from adapters.postgres_recorder import PostgresRecorder
 from adapters.postgres_sink import PostgresSink
 from adapters.read_models import ReadModels
+from adapters.recorder import Recorder, Unavailable
 from adapters.saga_store import PostgresSagaStore
 from adapters.settings import Settings, SettingsError
 from adapters.warehouse import Warehouse, WarehouseError, WarehouseUnavailable
@@ -47,7 +49,7 @@ class Platform:
     keys: PostgresKeyStore
     log: RecorderLog
     read_models: ReadModels
-    recorder: PostgresRecorder
+    recorder: Recorder
     saga_store: PostgresSagaStore
     signer: Signer
     sink: PostgresSink
@@ -130,7 +132,7 @@ def _take(platform: Platform, verb: str, *, exclusive: bool) -> None:
             platform.data_dir.hold(verb)
         except OSError as e:
             raise SettingsError(f"TIDEMARK_DATA_DIR: {settings.data_dir}: {e.strerror}") from e
-    elif settings.embedded_log and not (settings.data_dir / "postgres").exists():
+    elif settings.embedded_server and not (settings.data_dir / "postgres").exists():
         where = settings.data_dir
         raise SettingsError(f"TIDEMARK_DATA_DIR: no log in {where} (serve or simulate begins one)")
 
@@ -161,12 +163,15 @@ async def _reach(warehouse: Warehouse) -> None:
 
 async def _open(platform: Platform, *, sole_writer: bool) -> None:
     settings = platform.settings
-    log_url = _server_url(platform, "TIDEMARK_LOG", settings.log)
+    variable = "TIDEMARK_DATABASE" if settings.esdb_log else "TIDEMARK_LOG"
+    log_url = _server_url(platform, variable, settings.log_server)
     views_url = log_url
     if settings.database:
         views_url = _server_url(platform, "TIDEMARK_DATABASE", settings.database)
     platform.database_url = views_url
     platform.recorder = await PostgresRecorder.connect(log_url)
+    if settings.esdb_log:
+        platform.recorder = await _esdb(settings.log, platform.recorder)
     master = settings.data_dir / "keys" / "master.key"
     try:
         platform.keys = PostgresKeyStore(log_url, master, platform.entropy)
@@ -189,6 +194,14 @@ async def _open(platform: Platform, *, sole_writer: bool) -> None:
         platform.warehouse = Warehouse(settings.warehouse_url)
     except ValueError as e:
         raise SettingsError(f"TIDEMARK_WAREHOUSE: {e}") from e
+
+
+async def _esdb(url: str, beside: Recorder) -> Recorder:
+    """The log on EventStoreDB, which keeps `beside` it what can be drawn from it again."""
+    try:
+        return await EsdbRecorder.connect(url, beside)
+    except Unavailable as e:
+        raise SettingsError(f"TIDEMARK_LOG: {e}") from e
 
 
 def _server_url(platform: Platform, variable: str, url: str) -> str:
