@@ -2,8 +2,10 @@
 
     batch --cover--> every message up to the expected versions --plan--> send | rejected
                                                                           |
-            consecutive writes of one stream are one append, whole or not at all (a write was
-            decided on what the one before it leaves); streams go beside each other
+            neighbours of one stream are one append, whole or not at all (a write was decided on
+            what the one before it leaves); all go in the batch's order, many under way at once,
+            and who follows on a stream waits for its answer: so logs are alike that had alike
+            batches
 
 A lost race is final, for streams only grow: then the stream is read on, to say Known or not.
 """
@@ -53,12 +55,7 @@ class Batches:
             heads = {stream: self.keys[stream].version for stream in first}
             made = plan(part, heads, broken, known=known)
             results: dict[int, Result] = {}
-            await asyncio.gather(
-                *[
-                    self._append_stream(part, own, now, results)
-                    for own in _by_stream(part, made.send)
-                ]
-            )
+            await self._append_all(part, made.send, now, results=results)
             await self._explain(part, results)
             self.keys.trim(self._queued)
             return [results[i] for i in range(len(part))]
@@ -111,38 +108,64 @@ class Batches:
             self.keys.restore(await self._restore([stream]))
         self.keys.learn(stream, await self._read(stream, self.keys[stream].version, None))
 
-    async def _append_stream(
-        self, part: Sequence[Write], own: Sequence[int], now: datetime, results: dict[int, Result]
+    async def _append_all(
+        self,
+        part: Sequence[Write],
+        send: Sequence[int],
+        now: datetime,
+        *,
+        results: dict[int, Result],
     ) -> None:
-        """One stream's writes, in order; after one that fails, none. What failed has no result."""
-        keys = self.keys[part[own[0]].stream]
-        for group in _groups(part, own):
-            writes = [part[i] for i in group if part[i].events]
-            if not writes:
-                for i in group:
-                    results[i] = self._bind_nothing(part[i], now)
-                continue
-            position = await self._append_group(writes, now)
-            if position is None:
-                return
-            positions = await self._positions(writes, position)
-            for i in group:
-                write = part[i]
-                if write.events:
-                    version = write.expected
-                    for event in write.events[:-1]:
-                        keys.add(version := version + 1, event.hash)
-                    keys.add(version + 1, write.events[-1].hash, write.message_id)
-                    results[i] = Written(positions.pop(0))
-                else:
-                    results[i] = self._bind_nothing(write, now)
+        """Everything that may go. What fails, and what follows it on its stream, has no result."""
+        flying: dict[str, asyncio.Task[bool]] = {}
+        try:
+            for group in _groups(part, send):
+                stream = part[group[0]].stream
+                if stream in flying and not await flying[stream]:
+                    continue
+                sending = self._append_group(part, group, now, results=results)
+                flying[stream] = asyncio.create_task(sending, name="esdb-append")
+        finally:
+            ended = await asyncio.gather(*flying.values(), return_exceptions=True)
+        for error in ended:
+            if isinstance(error, BaseException):
+                raise error
 
-    async def _append_group(self, writes: Sequence[Write], now: datetime) -> int | None:
-        messages = [
-            proposed(event, version, now, write=write if event is write.events[-1] else None)
-            for write in writes
-            for version, event in enumerate(write.events, write.expected + 1)
-        ]
+    async def _append_group(
+        self,
+        part: Sequence[Write],
+        group: Sequence[int],
+        now: datetime,
+        *,
+        results: dict[int, Result],
+    ) -> bool:
+        """One append, and what it leaves in the keys; whether it was written."""
+        eventful = [part[i] for i in group if part[i].events]
+        positions: list[int] = []
+        if eventful:
+            position = await self._send(eventful, now)
+            if position is None:
+                return False
+            positions = await self._positions(eventful, position)
+        for i in group:
+            write = part[i]
+            if not write.events:
+                results[i] = self._bind_nothing(write, now)
+                continue
+            for version, event in enumerate(write.events, write.expected + 1):
+                last = version == write.expected + len(write.events)
+                bound = write.message_id if last else ""
+                self.keys[write.stream].add(version, event.hash, bound)
+            results[i] = Written(positions.pop(0))
+        return True
+
+    async def _send(self, writes: Sequence[Write], now: datetime) -> int | None:
+        messages = []
+        for write in writes:
+            end = write.expected + len(write.events)
+            for version, event in enumerate(write.events, write.expected + 1):
+                binds = write if version == end else None
+                messages.append(proposed(event, version, now, write=binds))
         return await self._appender.append(writes[0].stream, writes[0].expected, messages)
 
     async def _positions(self, writes: Sequence[Write], last: int) -> list[int]:
@@ -178,22 +201,15 @@ class Batches:
             results[i] = Known(message) if message is not None else WrongVersion()
 
 
-def _by_stream(part: Sequence[Write], send: Sequence[int]) -> list[list[int]]:
-    streams: dict[str, list[int]] = {}
-    for i in send:
-        streams.setdefault(part[i].stream, []).append(i)
-    return list(streams.values())
-
-
-def _groups(part: Sequence[Write], own: Sequence[int]) -> list[list[int]]:
-    """Consecutive writes that go as one append, of a bounded size."""
+def _groups(part: Sequence[Write], send: Sequence[int]) -> list[list[int]]:
+    """Neighbours on one stream, as far as they go into one append."""
     groups: list[list[int]] = []
     events = size = 0
-    for i in own:
+    for i in send:
         more = len(part[i].events)
         bytes_more = sum(len(event.state) for event in part[i].events)
         full = events + more > GROUP_EVENTS_MAX or size + bytes_more > GROUP_BYTES_MAX
-        if not groups or (full and events):
+        if not groups or part[groups[-1][-1]].stream != part[i].stream or (full and events):
             groups.append([])
             events = size = 0
         groups[-1].append(i)
