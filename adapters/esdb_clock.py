@@ -62,11 +62,14 @@ class LogClock:
         )
         return max([START, *marks, *recent])
 
-    def reached(self, place: Place) -> None:
-        """Remember a place that was read up to."""
+    def passed(self, place: Place) -> None:
+        """Mark a place on the way, where the last mark is far behind."""
         if place.position >= self._marks[-1].position + MARK_BYTES:
             self._marks.append(place)
-        elif self.before(place.position) != place:
+
+    def reached(self, place: Place) -> None:
+        """Remember a place that was read up to."""
+        if self.before(place.position) != place:
             insort(self._recent, place)
             if len(self._recent) > RECENT_MAX:
                 del self._recent[: RECENT_MAX // 2]

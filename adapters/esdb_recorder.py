@@ -116,6 +116,7 @@ class EsdbRecorder:
             page = await self._page(place.position, asked, until)
             for event in page:
                 place = Place(event.position, max(place.clock, event.at))
+                self._clock.passed(place)
                 if event.position > position and len(found) < limit:
                     found.append(event.stored(place.clock))
             if page:
