@@ -17,12 +17,13 @@ from typing import NamedTuple
 from uuid import uuid4
 
 import msgspec
-from esdbclient.events import RecordedEvent
+from esdbclient.events import ContentType, RecordedEvent
 from esdbclient.protos.Grpc import shared_pb2, streams_pb2
 
 from adapters.recorder import Sealed, Stored, Write
 
-JSON, BYTES = "application/json", "application/octet-stream"
+JSON: ContentType = "application/json"
+BYTES: ContentType = "application/octet-stream"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
@@ -72,18 +73,26 @@ def proposed(
     event: Sealed, version: int, at: datetime, *, write: Write | None = None
 ) -> "streams_pb2.BatchAppendReq.ProposedMessage":
     """The message that appends an event; `write` is given with the last event of it."""
+    content_type, data, metadata = content(event, at, write=write)
+    return streams_pb2.BatchAppendReq.ProposedMessage(
+        id=shared_pb2.UUID(string=event_id(event.hash, version)),
+        metadata={"type": event.name, "content-type": content_type},
+        custom_metadata=metadata,
+        data=data,
+    )
+
+
+def content(
+    event: Sealed, at: datetime, *, write: Write | None = None
+) -> tuple[ContentType, bytes, bytes]:
+    """(content type, data, metadata) of an event."""
     metadata, data = _split(event.state)
     stamp = _Stamp(event.hash.hex(), at)
     if metadata:
         stamp.metadata = msgspec.Raw(metadata)
     if write is not None and write.message_id:
         stamp.message = Bound(write.message_id, write.request_hash.hex(), write.keep)
-    return streams_pb2.BatchAppendReq.ProposedMessage(
-        id=shared_pb2.UUID(string=event_id(event.hash, version)),
-        metadata={"type": event.name, "content-type": JSON if metadata else BYTES},
-        custom_metadata=_encode(stamp),
-        data=data,
-    )
+    return JSON if metadata else BYTES, data, _encode(stamp)
 
 
 def event_id(chained: bytes, version: int) -> str:
