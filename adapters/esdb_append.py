@@ -46,7 +46,8 @@ class Appender:
         async def attempt(streams: AsyncStreamsService, retried: bool) -> int:
             request = _request(stream, expected, events, self._link.reply_s)
             pipe = self._piped(streams)
-            response = await asyncio.wait_for(pipe.send(request), self._link.reply_s)
+            async with asyncio.timeout(self._link.reply_s):
+                response = await pipe.send(request)
             return streams._convert_batch_append_resp(response, stream, expected - 1)
 
         try:

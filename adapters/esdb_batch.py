@@ -48,9 +48,9 @@ class Batches:
     async def append(self, part: Sequence[Write], now: datetime, broken: Set[str]) -> list[Result]:
         async with self._turn({write.stream for write in part}):
             first = {w.stream: w for w in reversed(part)}
-            await asyncio.gather(
-                *[self._cover(w.stream, w.expected, ahead=not w.events) for w in first.values()]
-            )
+            short = [w for w in first.values() if self._lacks(w.stream, w.expected, not w.events)]
+            if short:
+                await asyncio.gather(*[self._cover(w.stream) for w in short])
             known = await self.messages([(w.stream, w.message_id) for w in part])
             heads = {stream: self.keys[stream].version for stream in first}
             made = plan(part, heads, broken, known=known)
@@ -65,6 +65,8 @@ class Batches:
         at = {key: self.keys[key[0]].find(key[1]) for key in asked}
         found = {key: self._nothings[key][0] for key in asked if key in self._nothings}
         hits = [(key, version) for key, version in at.items() if version is not None]
+        if not hits:
+            return found
         events = await asyncio.gather(*[self._read(k[0], v - 1, 1) for k, v in hits])
         for (key, _), [event] in zip(hits, events, strict=True):
             if event.bound is not None and event.bound.message_id == key[1]:
@@ -74,7 +76,7 @@ class Batches:
 
     async def refresh(self, streams: Sequence[str]) -> None:
         """Read streams on to their ends."""
-        await asyncio.gather(*[self._cover(stream, 0, ahead=True) for stream in streams])
+        await asyncio.gather(*[self._cover(stream) for stream in streams])
 
     def prune(self, before: datetime) -> int:
         old = [k for k, (_, keep, at) in self._nothings.items() if not keep and at < before]
@@ -100,10 +102,11 @@ class Batches:
                 if self._queued[stream] is done:
                     del self._queued[stream]
 
-    async def _cover(self, stream: str, version: int, *, ahead: bool) -> None:
-        """Know a stream up to a version at least; `ahead`: to its end."""
-        if self.keys[stream].version >= version and not ahead:
-            return
+    def _lacks(self, stream: str, version: int, to_the_end: bool) -> bool:
+        return to_the_end or self.keys[stream].version < version
+
+    async def _cover(self, stream: str) -> None:
+        """Know a stream to its end."""
         if not self.keys[stream].version:
             self.keys.restore(await self._restore([stream]))
         self.keys.learn(stream, await self._read(stream, self.keys[stream].version, None))
@@ -117,9 +120,13 @@ class Batches:
         results: dict[int, Result],
     ) -> None:
         """Everything that may go. What fails, and what follows it on its stream, has no result."""
+        groups = _groups(part, send)
+        if len(groups) == 1:
+            await self._append_group(part, groups[0], now, results=results)
+            return
         flying: dict[str, asyncio.Task[bool]] = {}
         try:
-            for group in _groups(part, send):
+            for group in groups:
                 stream = part[group[0]].stream
                 if stream in flying and not await flying[stream]:
                     continue

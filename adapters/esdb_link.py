@@ -64,6 +64,8 @@ class Link:
             self._client = AsyncEventStoreDBClient(url)
         except (ValueError, OSError) as e:
             raise Unavailable(f"the event log: {self._line(e)}") from e
+        # By default a new channel inherits the old one's back-off to the same address.
+        self._client.grpc_options += (("grpc.use_local_subchannel_pool", 1),)
         self._connected = False
         self._connecting = asyncio.Lock()
         self.generation = 0
@@ -99,7 +101,8 @@ class Link:
         failed = -1
         while True:
             try:
-                await self._connect(failed, target)
+                if not self._connected or failed == self.generation:
+                    await self._connect(failed, target)
                 failed = self.generation  # should it come to that
                 return await attempt(self.streams, retried)
             except _LOST as e:

@@ -106,7 +106,7 @@ def test_a_wrong_url_is_one_line_that_names_the_variable(
 ) -> None:
     env = {"TIDEMARK_LOG": url}
     ran = tidemark("log", "stats", data_dir=on_esdb.data_dir, env=env)
-    assert ran.code == 1 or ran.code == 2
+    assert ran.code in {1, 2}
     assert ran.complaint.startswith("tidemark: TIDEMARK_LOG: ")
     assert words in ran.complaint
 
