@@ -17,7 +17,7 @@ from msgspec import Struct
 from adapters.esdb_event import Arrived
 from adapters.recorder import SnapshotRow
 
-KEYS_MAX = 500_000  # digests in memory over all streams: about 80 MB
+KEYS_MAX = 500_000  # digests, and streams, in memory: about 80 MB
 TRIM_EVERY = 1_000  # looks between two counts of what is held
 SNAPSHOT_EVERY = 1_000  # events of a stream between two snapshots of its keys
 SNAPSHOT_NAME = "message ids"  # in the place of a snapshot's domain hash
@@ -91,12 +91,12 @@ class KeyRing:
         self._looks += 1
         if self._looks % TRIM_EVERY:
             return
-        held = sum(len(keys.writes) for keys in self._streams.values())
+        held = sum(1 + len(keys.writes) for keys in self._streams.values())
         for stream in list(self._streams):
             if held <= KEYS_MAX:
                 break
             if stream not in busy:
-                held -= len(self._streams.pop(stream).writes)
+                held -= 1 + len(self._streams.pop(stream).writes)
 
 
 def digest(message_id: str) -> bytes:

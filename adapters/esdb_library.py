@@ -174,7 +174,7 @@ def _notification(event: RecordedEvent) -> Notification:
     )  # fmt: skip
 
 
-def _wanted(topics: Sequence[str]) -> dict[str, Sequence[str]]:
+def _wanted(topics: Sequence[str]) -> dict[str, Any]:
     if not topics:
         return {"filter_exclude": DEFAULT_EXCLUDE_FILTER}
     return {"filter_include": [f"({'|'.join(map(re.escape, topics))})"]}
