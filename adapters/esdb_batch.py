@@ -68,10 +68,11 @@ class Batches:
         if not hits:
             return found
         events = await asyncio.gather(*[self._read(k[0], v - 1, 1) for k, v in hits])
-        for (key, _), [event] in zip(hits, events, strict=True):
-            if event.bound is not None and event.bound.message_id == key[1]:
-                request_hash = bytes.fromhex(event.bound.request_hash)
-                found[key] = Message(request_hash, event.version, event.position, event.hash)
+        for (key, _), read in zip(hits, events, strict=True):
+            for event in read:
+                if event.bound is not None and event.bound.message_id == key[1]:
+                    request_hash = bytes.fromhex(event.bound.request_hash)
+                    found[key] = Message(request_hash, event.version, event.position, event.hash)
         return found
 
     async def refresh(self, streams: Sequence[str]) -> None:

@@ -166,7 +166,7 @@ class Link:
 
     def unavailable(self, error: Exception) -> Unavailable:
         """One line for people, without the URL's password."""
-        refused = is_refusal(error)
+        refused = is_refusal(error) or not isinstance(error, _LOST)
         summary = "the event log's server " + ("refused" if refused else "cannot be reached")
         return Unavailable(f"{summary}: {self._line(error)}", summary=summary)
 

@@ -93,7 +93,8 @@ class EsdbRecorder:
         written = [r.position for r in results if isinstance(r, Written)]
         self._tail.advance(max(written, default=0))
         if not self._identified and any(written):
-            self._identified = await identify(self._link, self._beside)
+            with contextlib.suppress(Unavailable):  # it is written; this can wait
+                self._identified = await identify(self._link, self._beside)
         return results
 
     async def read(
@@ -184,14 +185,20 @@ class EsdbRecorder:
         Raises:
             Unreadable: the server has cut events off its beginning.
         """
-        asked = {} if limit is None else {"limit": limit}
-        async with self._reading:
-            events = await self._link.events(
-                stream_name=stream, stream_position=after_version, **asked
-            )
-        if events and events[0].stream_position != after_version:
-            raise Unreadable(f"{stream}@{after_version + 1}: the server has cut it off")
-        return [arrived(event) for event in events]
+        found: list[Arrived] = []
+        while limit is None or len(found) < limit:
+            behind = after_version + len(found)
+            asked = PAGE if limit is None else min(PAGE, limit - len(found))
+            async with self._reading:
+                events = await self._link.events(
+                    stream_name=stream, stream_position=behind, limit=asked
+                )
+            if events and events[0].stream_position != behind:
+                raise Unreadable(f"{stream}@{behind + 1}: the server has cut it off")
+            found += [arrived(event) for event in events]
+            if len(events) < asked:
+                break
+        return found
 
     async def _read(self, stream: str, snapshot: SnapshotRow | None) -> StreamRead | None:
         after = snapshot.version if snapshot else 0

@@ -254,7 +254,7 @@ async def test_a_wrong_url_is_one_clear_line(url: str, words: str) -> None:
 async def test_a_write_that_the_server_finds_too_large_says_so(recorder: EsdbRecorder) -> None:
     large = Sealed("thing.done", b'"' + b"x" * (1 << 20) + b'"', sealed("large").hash)
     one = Write(stream="a-1", expected=0, events=[large], message_id="m", request_hash=b"")
-    with pytest.raises(Unavailable, match="Max size"):
+    with pytest.raises(Unavailable, match="refused: Max size"):
         await append(recorder, one)
     assert await whole(recorder) == []
 
