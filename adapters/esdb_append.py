@@ -24,7 +24,7 @@ from esdbclient.protos.Grpc import shared_pb2, streams_pb2
 from esdbclient.streams import AsyncStreamsService
 from google.protobuf import duration_pb2, empty_pb2
 
-from adapters.esdb_link import Link
+from adapters.esdb_link import Link, is_being_cancelled
 
 Messages = Sequence["streams_pb2.BatchAppendReq.ProposedMessage"]
 
@@ -99,7 +99,9 @@ class _Pipe:
                 if self.ended is None:
                     try:
                         await self._call.write(request)
-                    except (grpc.RpcError, asyncio.InvalidStateError):
+                    except (grpc.RpcError, asyncio.InvalidStateError, asyncio.CancelledError):
+                        if is_being_cancelled():
+                            raise
                         await asyncio.wait([self._reader])  # it has the reason
             if self.ended is not None and not answer.done():
                 raise self.ended

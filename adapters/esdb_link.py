@@ -26,6 +26,7 @@ from esdbclient.exceptions import (
     GrpcError,
     NodeIsNotLeader,
     NotFound,
+    ServiceUnavailable,
     SSLError,
     UnknownError,
 )
@@ -156,6 +157,10 @@ class Link:
                     yield event
         except grpc.RpcError as e:
             raise reader._handle_stream_read_rpc_error(e) from e
+        except asyncio.CancelledError as e:
+            if is_being_cancelled():
+                raise
+            raise ServiceUnavailable("the connection was replaced") from e
         finally:
             call.cancel()
 
@@ -188,6 +193,12 @@ class Link:
         said = details() if callable(details) else str(error)
         said = said.replace(f": {self._url}", "").replace(self._url, "its URL")
         return " ".join(said.split()) or type(error).__name__
+
+
+def is_being_cancelled() -> bool:
+    """Whether this task is; a call whose connection is closed under it raises the same error."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def is_refusal(error: Exception) -> bool:

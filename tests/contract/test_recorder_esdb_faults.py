@@ -166,6 +166,31 @@ async def test_a_waiter_is_told_at_once_of_what_others_write(
     await other.close()
 
 
+async def test_a_connection_that_is_replaced_disturbs_nobody_who_was_using_it(node: Node) -> None:
+    """One lost answer closes the connection under every other call."""
+    recorder = await EsdbRecorder.connect(node.url, MemoryRecorder(), reply_s=20, retry_s=40)
+    await append(recorder, *[write(f"a-{n}", 0, "x" * 500) for n in range(200)])
+    everything = await whole(recorder)
+    done = asyncio.Event()
+
+    async def reader() -> int:
+        reads = 0
+        while not done.is_set():
+            assert (await whole(recorder))[: len(everything)] == everything
+            reads += 1
+        return reads
+
+    reading = [asyncio.create_task(reader()) for _ in range(3)]
+    for n in range(6):
+        node.faults.arm("lose reply", containing=b"b-1")
+        [result] = await append(recorder, write("b-1", n, f"n{n}"))
+        assert isinstance(result, Written)
+    done.set()
+    assert min(await asyncio.gather(*reading)) >= 1
+    assert node.faults.sprung == 6
+    await recorder.close()
+
+
 async def test_another_leader_is_followed_and_nothing_is_written_twice() -> None:
     nodes = cluster(3)
     for each in nodes:

@@ -76,7 +76,7 @@ def subscription(
             fresh = store.log[at:]
             at += len(fresh)
         for record in fresh:
-            yield from told.passed(record, caught_up=caught_up)
+            yield from told.passed(record)
         if not fresh and not caught_up:
             caught_up = True
             yield streams_pb2.ReadResp(caught_up=streams_pb2.ReadResp.CaughtUp())
@@ -94,7 +94,7 @@ class _Checkpoints:
             self._every = options.filter.max * options.filter.checkpointIntervalMultiplier
         self._searched = 0
 
-    def passed(self, record: Record, *, caught_up: bool) -> Iterator[streams_pb2.ReadResp]:
+    def passed(self, record: Record) -> Iterator[streams_pb2.ReadResp]:
         if self._matches(record):
             yield wire.recorded(record)
         self._searched += 1
