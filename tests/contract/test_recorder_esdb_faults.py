@@ -169,7 +169,7 @@ async def test_a_waiter_is_told_at_once_of_what_others_write(
 async def test_a_connection_that_is_replaced_disturbs_nobody_who_was_using_it(node: Node) -> None:
     """One lost answer closes the connection under every other call."""
     recorder = await EsdbRecorder.connect(node.url, MemoryRecorder(), reply_s=20, retry_s=40)
-    await append(recorder, *[write(f"a-{n}", 0, "x" * 500) for n in range(200)])
+    await append(recorder, *[write(f"a-{n}", 0, *"xyz") for n in range(200)])
     everything = await whole(recorder)
     done = asyncio.Event()
 
