@@ -159,9 +159,25 @@ def _fault(log: RecorderLog, stored: Stored, before: tuple[int, bytes]) -> str |
 
 
 async def position_before(recorder: Recorder, count: int) -> int:
-    """A position with about `count` events behind it (exactly, where positions are dense)."""
+    """The position with the last `count` events behind it; positions may have gaps."""
     last, _ = await recorder.last()
-    return max(last - count, 0)
+    span = count
+    while True:
+        start = max(last - span, 0)
+        found = await _positions(recorder, start, last)
+        if len(found) > count:
+            return found[-count - 1]
+        if len(found) == count or start == 0:
+            return start
+        span *= 8
+
+
+async def _positions(recorder: Recorder, start: int, last: int) -> list[int]:
+    found: list[int] = []
+    while page := await recorder.after(start, limit=PAGE, until=last):
+        found += [stored.position for stored in page]
+        start = found[-1]
+    return found
 
 
 async def trace(log: RecorderLog, asked: str) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """The recorder port: bytes of events in streams with one total order, and nothing about meaning.
 
 `adapters.event_log.RecorderLog` seals and opens events over it. One contract suite
-(`tests/contract/recorder_suite.py`) runs over every implementation: memory, Postgres.
+(`tests/contract/recorder_suite.py`) runs over every implementation: memory, Postgres, EventStoreDB.
 """
 
 from collections.abc import Mapping, Sequence

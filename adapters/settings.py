@@ -10,7 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from adapters.kafka_url import Bus
 
 _SCHEMES = {
-    "log": ("postgresql",),
+    "log": ("postgresql", "esdb", "esdb+discover"),
     "database": ("postgresql",),
     "read_database": ("postgresql",),
     "warehouse": ("chdb", "clickhouse", "clickhouses"),
@@ -18,6 +18,7 @@ _SCHEMES = {
     "bus": ("inline", "kafka"),
     "cache": ("memory", "redis", "rediss"),
 }
+EMBEDDED = ("postgresql:", "postgresql://")
 
 
 SECRETS = Path("/run/secrets")
@@ -34,7 +35,7 @@ class Settings(BaseSettings):
     data_dir: Path = Path(".tidemark")
     log: str = "postgresql:"  # ":" alone is the embedded server of the data directory
     log_connections: int = Field(default=4, ge=1, le=1_000)  # of readers; writers have three more
-    database: str = ""  # read models; "" is the same server as the log
+    database: str = ""  # read models; "": the log's server, or embedded where that is EventStoreDB
     read_database: str = ""  # read models as GraphQL reads them; "" is `database`
     read_connections: int = Field(default=8, ge=1, le=1_000)
     warehouse: str = ""  # "" is chdb in the data directory
@@ -75,7 +76,20 @@ class Settings(BaseSettings):
 
     @property
     def embedded_log(self) -> bool:
-        return self.log in ("postgresql:", "postgresql://")
+        return self.log in EMBEDDED
+
+    @property
+    def embedded_server(self) -> bool:
+        return self.log_server in EMBEDDED
+
+    @property
+    def esdb_log(self) -> bool:
+        return self.log.startswith("esdb")
+
+    @property
+    def log_server(self) -> str:
+        """The Postgres of the log; with EventStoreDB that of its keys and snapshots."""
+        return (self.database or "postgresql:") if self.esdb_log else self.log
 
     @property
     def embedded_warehouse(self) -> bool:

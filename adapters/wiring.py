@@ -24,6 +24,7 @@ from adapters.data_dir import DataDir
 from adapters.dispatcher import Dispatcher
 from adapters.embedded_postgres import EmbeddedPostgres, PostgresFailed
 from adapters.entropy import Entropy, SystemEntropy
+from adapters.esdb_recorder import EsdbRecorder
 from adapters.event_log import RecorderLog
 from adapters.keystore import ClosedKeyStore, PostgresKeyStore, WrongMasterKey, open_keys
 from adapters.ledger_balances import from_postgres
@@ -31,6 +32,7 @@ from adapters.postgres_recorder import PostgresRecorder
 from adapters.postgres_sink import PostgresSink
 from adapters.rate_limit import Limiter
 from adapters.read_models import ReadModels
+from adapters.recorder import Recorder, Unavailable
 from adapters.saga_store import PostgresSagaStore
 from adapters.schema_versions import SchemaMismatch
 from adapters.settings import Settings, SettingsError
@@ -57,7 +59,7 @@ class Platform:
     limiter: Limiter
     log: RecorderLog
     read_models: ReadModels
-    recorder: PostgresRecorder
+    recorder: Recorder
     saga_store: PostgresSagaStore
     signer: Signer
     sink: PostgresSink
@@ -144,7 +146,7 @@ def _take(platform: Platform, verb: str, *, exclusive: bool) -> None:
             platform.data_dir.hold(verb)
         except OSError as e:
             raise SettingsError(f"TIDEMARK_DATA_DIR: {settings.data_dir}: {e.strerror}") from e
-    elif settings.embedded_log and not (settings.data_dir / "postgres").exists():
+    elif settings.embedded_server and not (settings.data_dir / "postgres").exists():
         where = settings.data_dir
         raise SettingsError(f"TIDEMARK_DATA_DIR: no log in {where} (serve or simulate begins one)")
 
@@ -174,46 +176,52 @@ async def _reach(variable: str, warehouse: Warehouse) -> None:
 
 
 async def _open(platform: Platform, *, sole_writer: bool) -> None:
-    settings = platform.settings
-    log_url = _server_url(platform, "TIDEMARK_LOG", settings.log)
-    views_url = log_url
-    if settings.database:
-        views_url = _server_url(platform, "TIDEMARK_DATABASE", settings.database)
-    platform.database_url = views_url
-    with _named("TIDEMARK_LOG"):
-        platform.recorder = await PostgresRecorder.connect(
-            log_url, readers=settings.log_connections
-        )
-    master = settings.data_dir / "keys" / "master.key"
-    try:
-        platform.keys = open_keys(log_url, master, platform.entropy)
-    except WrongMasterKey as e:
-        raise SettingsError(f"TIDEMARK_DATA_DIR: {e}") from e
-    platform.signer = Signer.open(master.parent, platform.entropy)
-    codec = Codec(platform.keys, platform.entropy)
-    platform.log = RecorderLog(
-        platform.recorder,
-        codec,
-        request_key=platform.keys.request_key,
-        sole_writer=sole_writer,
-    )
+    log_url = await _open_log(platform, sole_writer=sole_writer)
     platform.handler = Handler(platform.log, DECIDERS, clock=platform.clock)
     platform.dispatcher = Dispatcher(platform.handler)
-    partitions = settings.kafka.partitions if settings.kafka is not None else 1
-    platform.sink = await PostgresSink.connect(views_url, partitions=partitions)
-    with _named("TIDEMARK_DATABASE" if settings.database else "TIDEMARK_LOG"):
-        platform.saga_store = await PostgresSagaStore.connect(views_url)
-    read_url = views_url
-    if settings.read_database:
-        read_url = _server_url(platform, "TIDEMARK_READ_DATABASE", settings.read_database)
-    platform.read_models = await ReadModels.connect(read_url, connections=settings.read_connections)
-    platform.cache, platform.limiter = await open_cache(
-        settings, platform.keys.request_key, platform.entropy
-    )
+    await _open_views(platform, log_url)
+    settings, key = platform.settings, platform.keys.request_key
+    platform.cache, platform.limiter = await open_cache(settings, key, platform.entropy)
     platform.warehouse = _warehouse("TIDEMARK_WAREHOUSE", settings.warehouse_url)
     platform.read_warehouse = platform.warehouse
     if settings.read_warehouse:
         platform.read_warehouse = _warehouse("TIDEMARK_READ_WAREHOUSE", settings.read_warehouse)
+
+
+async def _open_log(platform: Platform, *, sole_writer: bool) -> str:
+    """Log, keys and signer; the URL of the Postgres that they are in, or lie beside."""
+    settings = platform.settings
+    variable = "TIDEMARK_DATABASE" if settings.esdb_log else "TIDEMARK_LOG"
+    url = _server_url(platform, variable, settings.log_server)
+    with _named(variable):
+        platform.recorder = await PostgresRecorder.connect(url, readers=settings.log_connections)
+    if settings.esdb_log:
+        platform.recorder = await _esdb(settings.log, platform.recorder)
+    master = settings.data_dir / "keys" / "master.key"
+    try:
+        platform.keys = open_keys(url, master, platform.entropy)
+    except WrongMasterKey as e:
+        raise SettingsError(f"TIDEMARK_DATA_DIR: {e}") from e
+    platform.signer = Signer.open(master.parent, platform.entropy)
+    codec, key = Codec(platform.keys, platform.entropy), platform.keys.request_key
+    platform.log = RecorderLog(platform.recorder, codec, request_key=key, sole_writer=sole_writer)
+    return url
+
+
+async def _open_views(platform: Platform, log_url: str) -> None:
+    """Read models and sagas: what is written to and, where it is another, what is read from."""
+    settings, url = platform.settings, log_url
+    variable = "TIDEMARK_DATABASE" if settings.database else "TIDEMARK_LOG"
+    if settings.database:
+        url = _server_url(platform, variable, settings.database)
+    platform.database_url = url
+    partitions = settings.kafka.partitions if settings.kafka is not None else 1
+    platform.sink = await PostgresSink.connect(url, partitions=partitions)
+    with _named(variable):
+        platform.saga_store = await PostgresSagaStore.connect(url)
+    if settings.read_database:
+        url = _server_url(platform, "TIDEMARK_READ_DATABASE", settings.read_database)
+    platform.read_models = await ReadModels.connect(url, connections=settings.read_connections)
 
 
 def _warehouse(variable: str, url: str) -> Warehouse:
@@ -230,6 +238,14 @@ def _named(variable: str) -> Iterator[None]:
         yield
     except SchemaMismatch as e:
         raise SettingsError(f"{variable}: {e}") from e
+
+
+async def _esdb(url: str, beside: Recorder) -> Recorder:
+    """The log on EventStoreDB, which keeps `beside` it what can be drawn from it again."""
+    try:
+        return await EsdbRecorder.connect(url, beside)
+    except Unavailable as e:
+        raise SettingsError(f"TIDEMARK_LOG: {e}") from e
 
 
 def _server_url(platform: Platform, variable: str, url: str) -> str:

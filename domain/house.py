@@ -69,10 +69,14 @@ class ReceiveInterest(Command):
 
 
 class CloseDay(Command):
-    """End a day: the controls were computed at `position`, and none may have failed."""
+    """End a day: the controls were computed at `position`, and none may have failed.
+
+    `position` is how many events of the log they were computed over: in a log without gaps its
+    position, in one with gaps the same number for the same events.
+    """
 
     day: date
-    position: int  # of the log, up to which they were computed
+    position: int
     controls: tuple[Control, ...]
 
 
@@ -101,7 +105,7 @@ class InterestReceived(Event, tag="house.interest_received"):
 
 
 class DayClosed(Event, tag="house.day_closed"):
-    """The day's controls held, with these figures, on the log up to `position`."""
+    """The day's controls held, with these figures, over the log's first `position` events."""
 
     day: date
     position: int

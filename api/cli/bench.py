@@ -10,7 +10,7 @@ from typing import Any
 from api.cli import UsageError, emit, say
 
 NAMES = (
-    "append", "command", "load", "growth", "lag", "cache", "warehouse", "relay", "worker",
+    "append", "command", "load", "growth", "lag", "cache", "warehouse", "esdb", "relay", "worker",
     "simulate",
 )  # fmt: skip
 

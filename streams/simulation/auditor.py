@@ -100,7 +100,7 @@ class Auditor:
         await self.catch_up()
         sources = await self._sources()
         controls = (*self._agreement(sources), *await self._checks(plans))
-        command = CloseDay(day=day, position=self.position, controls=controls)
+        command = CloseDay(day=day, position=self.counts["events"], controls=controls)
         request = Request(command=command, message_id=f"close.{day:%Y%m%d}", actor="simulator")
         outcome = await self._platform.dispatcher.submit(request)
         if isinstance(outcome, Declined):
