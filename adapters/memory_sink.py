@@ -3,38 +3,47 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from projections.checksum import Digest
-from projections.ports import Change, Checksum, Expelled, Key, Row, View
+from projections.ports import Change, Checksum, Expelled, Key, Relaid, Row, View
+
+
+class _Kept:
+    """What all partitions of a memory share."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, dict[Key, Row]] = {}
+        self.positions: dict[str, list[int]] = {}  # by partition
+        self.versions: dict[str, int] = {}
 
 
 class MemorySink:
     """Implements `projections.ports.Sink`."""
 
-    def __init__(self) -> None:
-        self._tables: dict[str, dict[Key, Row]] = {}
-        self._positions: dict[str, int] = {}
-        self._versions: dict[str, int] = {}
+    def __init__(self, *, partition: int = 0, partitions: int = 1, of: _Kept | None = None) -> None:
+        self._partition, self.partitions = partition, partitions
+        self._kept = _Kept() if of is None else of
+
+    def part(self, partition: int, partitions: int) -> "MemorySink":
+        """The same tables as another partition sees them."""
+        return MemorySink(partition=partition, partitions=partitions, of=self._kept)
 
     async def prepare(self, views: Sequence[View], /) -> None:
         for view in views:
-            if self._versions.get(view.NAME) != view.VERSION:
-                self._tables[view.NAME] = {}
-                self._positions[view.NAME] = 0
-                self._versions[view.NAME] = view.VERSION
+            self._lay_out(view)
 
     async def positions(self, views: Collection[str], /) -> Mapping[str, int]:
-        return {name: self._positions[name] for name in views}
+        return {name: self._standing(name)[self._partition] for name in views}
 
     async def load(self, view: View, keys: Collection[Key], /) -> Mapping[Key, Row]:
-        table = self._tables[view.NAME]
+        table = self._kept.tables[view.NAME]
         return {key: table[key] for key in keys if key in table}
 
     async def save(self, changes: Sequence[Change], /) -> None:
         for change in changes:
-            if self._positions[change.view.NAME] != change.before:
+            if self._standing(change.view.NAME)[self._partition] != change.before:
                 raise Expelled(change.view.NAME)
         for change in changes:
-            self._positions[change.view.NAME] = change.after
-            table = self._tables[change.view.NAME]
+            self._standing(change.view.NAME)[self._partition] = change.after
+            table = self._kept.tables[change.view.NAME]
             for key, row in change.rows.items():
                 if row is None:
                     table.pop(key, None)
@@ -44,9 +53,27 @@ class MemorySink:
     async def checksum(self, view: View, /) -> Checksum:
         digest = Digest()
         digest.add(self.rows(view))
-        position = self._positions[view.NAME]
+        position = min(self._kept.positions[view.NAME])
         return Checksum(view=view.NAME, rows=digest.rows, hash=digest.hash, position=position)
 
     def rows(self, view: View) -> list[Row]:
         """All rows in key order."""
-        return [row for _, row in sorted(self._tables[view.NAME].items(), key=lambda kv: kv[0])]
+        table = self._kept.tables[view.NAME]
+        return [row for _, row in sorted(table.items(), key=lambda kv: kv[0])]
+
+    def _lay_out(self, view: View) -> None:
+        kept, name = self._kept, view.NAME
+        stands = kept.positions.get(name, [])
+        if kept.versions.get(name) == view.VERSION and len(stands) == self.partitions:
+            return
+        one = kept.versions.get(name) == view.VERSION and len(set(stands)) == 1
+        position = stands[0] if one else 0
+        kept.tables[name] = kept.tables[name] if position else {}
+        kept.positions[name] = [position] * self.partitions
+        kept.versions[name] = view.VERSION
+
+    def _standing(self, view: str) -> list[int]:
+        stands = self._kept.positions[view]
+        if len(stands) != self.partitions:
+            raise Relaid(f"{view}: kept in {len(stands)} partition(s), not {self.partitions}")
+        return stands

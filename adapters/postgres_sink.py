@@ -18,9 +18,10 @@ from psycopg import AsyncConnection, IsolationLevel
 
 from adapters.recorder import Unavailable
 from adapters.row_cache import ROWS_MAX, RowCache
-from adapters.view_tables import CHECKPOINTS, Table, checkpoint_ddl
+from adapters.view_layout import lay_out, make_checkpoints
+from adapters.view_tables import CHECKPOINTS, Table
 from projections.checksum import Digest, key_of
-from projections.ports import Change, Checksum, Expelled, Key, Row, Unstorable, View
+from projections.ports import Change, Checksum, Expelled, Key, Relaid, Row, Unstorable, View
 
 CHUNK = 5_000  # rows a statement
 CONNECT_S = 10
@@ -34,15 +35,23 @@ class PostgresSink:
     Args:
         url: `postgresql://...`.
         schema: where the tables are; `rebuild` fills `views_next` beside `views`.
-        partition: of the checkpoints; the inline runner drives the whole log as partition 0.
+        partition, partitions: of the checkpoints; the inline runner drives the whole log as
+            partition 0 of 1.
         cache_rows: rows kept in memory between batches.
     """
 
     def __init__(
-        self, url: str, *, schema: str = "views", partition: int = 0, cache_rows: int = ROWS_MAX
+        self,
+        url: str,
+        *,
+        schema: str = "views",
+        partition: int = 0,
+        partitions: int = 1,
+        cache_rows: int = ROWS_MAX,
     ) -> None:
         self.schema = schema
         self.url = url
+        self.partitions = partitions
         self._partition = partition
         self._tables: dict[str, Table] = {}
         self._generations: dict[str, int] = {}
@@ -51,13 +60,15 @@ class PostgresSink:
         self._lock = asyncio.Lock()
 
     @classmethod
-    async def connect(cls, url: str, *, schema: str = "views", partition: int = 0) -> Self:
+    async def connect(
+        cls, url: str, *, schema: str = "views", partition: int = 0, partitions: int = 1
+    ) -> Self:
         """A sink whose server answers.
 
         Raises:
             Unavailable: it does not.
         """
-        sink = cls(url, schema=schema, partition=partition)
+        sink = cls(url, schema=schema, partition=partition, partitions=partitions)
         async with sink._connected():
             return sink
 
@@ -65,21 +76,27 @@ class PostgresSink:
         async with self._connected() as connection, connection.transaction():
             # One at a time: two processes that start together must not both make the tables.
             await connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (self.schema,))
-            await connection.execute(f"create schema if not exists {self.schema}")
-            await connection.execute(checkpoint_ddl(self.schema))
+            await make_checkpoints(connection, self.schema)
             for view in views:
-                await self._prepare(connection, view)
+                table = self.table(view)
+                await lay_out(connection, table, view, partitions=self.partitions)
         self._cache.clear()
 
     async def positions(self, views: Collection[str], /) -> Mapping[str, int]:
         self._cache.clear()  # whoever asks is not sure where it stands
         sql = (
             f"select view, position, generation from {self.schema}.{CHECKPOINTS} "
-            "where partition = %s and view = any(%s)"
+            "where partition = %s and partitions = %s and view = any(%s)"
         )
+        mine = (self._partition, self.partitions, list(views))
         async with self._connected() as connection:
-            cursor = await connection.execute(sql, (self._partition, list(views)))
+            cursor = await connection.execute(sql, mine)
             found = {view: (at, generation) for view, at, generation in await cursor.fetchall()}
+        if gone := [view for view in views if view not in found]:
+            raise Relaid(
+                f"{', '.join(gone)}: not kept in {self.partitions} partition(s) any more; "
+                "another process has taken them over"
+            )
         self._generations |= {view: generation for view, (_, generation) in found.items()}
         return {view: found[view][0] for view in views}
 
@@ -150,8 +167,7 @@ class PostgresSink:
     async def discard(self, view: View) -> None:
         """Drop the view's table and forget where it stood."""
         async with self._connected() as connection, connection.transaction():
-            await connection.execute(f"create schema if not exists {self.schema}")
-            await connection.execute(checkpoint_ddl(self.schema))
+            await make_checkpoints(connection, self.schema)
             await connection.execute(f"drop table if exists {self.table(view).name}")
             await connection.execute(
                 f"delete from {self.schema}.{CHECKPOINTS} where view = %s", (view.NAME,)
@@ -176,29 +192,6 @@ class PostgresSink:
             await self._connection.close()
             self._connection = None
 
-    async def _prepare(self, connection: AsyncConnection[Any], view: View) -> None:
-        table = self.table(view)
-        checkpoints = f"{self.schema}.{CHECKPOINTS}"
-        cursor = await connection.execute(
-            f"select bool_and(version = %s) from {checkpoints} where view = %s",
-            (view.VERSION, view.NAME),
-        )
-        found = await cursor.fetchone()
-        if found is None or not found[0]:
-            await connection.execute(f"drop table if exists {table.name} cascade")
-            for statement in table.ddl():
-                await connection.execute(statement)
-        await connection.execute(
-            f"insert into {checkpoints} (view, partition, position, version) "
-            "values (%s, %s, 0, %s) on conflict (view, partition) do nothing",
-            (view.NAME, self._partition, view.VERSION),
-        )
-        await connection.execute(
-            f"update {checkpoints} set position = 0, version = %s, generation = generation + 1 "
-            "where view = %s and version <> %s",
-            (view.VERSION, view.NAME, view.VERSION),
-        )
-
     async def _move_checkpoints(
         self, connection: AsyncConnection[Any], changes: Sequence[Change]
     ) -> None:
@@ -215,8 +208,9 @@ class PostgresSink:
             f"update {self.schema}.{CHECKPOINTS} c set position = m.after from "
             'json_to_recordset(%s::json) as m (view text collate "C", before bigint, '
             "after bigint, generation bigint) where c.view = m.view and c.partition = %s "
+            "and c.partitions = %s "
             "and c.position = m.before and c.generation = m.generation",
-            (_text(moves), self._partition),
+            (_text(moves), self._partition, self.partitions),
             prepare=True,
         )
         if cursor.rowcount != len(changes):

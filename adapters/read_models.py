@@ -75,6 +75,33 @@ class Reader:
         sql = f"select view, min(position) from {self._schema}.{CHECKPOINTS} group by view"
         return {view: int(at) for view, at in await self._fetch(sql, ())}
 
+    async def checkpoints(self) -> Mapping[str, Mapping[int, int]]:
+        """Where each partition of each view stands."""
+        sql = f"select view, partition, position from {self._schema}.{CHECKPOINTS}"
+        out: dict[str, dict[int, int]] = {}
+        for view, partition, at in await self._fetch(sql, ()):
+            out.setdefault(view, {})[partition] = int(at)
+        return out
+
+    async def changed(
+        self, view: View, since: int, *, column: str = "", values: Collection[str] = ()
+    ) -> list[Row]:
+        """Rows last touched behind a position, those with one of the values in a column if named.
+
+        Raises:
+            TooManyRows: more than `ROWS_MAX`.
+        """
+        table = Table(self._schema, view)
+        only = f"and {_column(table, column)} = any(%s) " if column else ""
+        sql = (
+            f"select {_list(table)} from {table.name} where position > %s {only}"
+            f"limit {ROWS_MAX + 1}"
+        )
+        found = await self._fetch(sql, (since, list(values)) if column else (since,))
+        if len(found) > ROWS_MAX:
+            raise TooManyRows(f"{view.NAME}: more than {ROWS_MAX} rows")
+        return _rows(table, found)
+
     async def rows(self, view: View, keys: Collection[Key]) -> Mapping[Key, Row]:
         """Those of the keys' rows that exist."""
         table = Table(self._schema, view)

@@ -33,6 +33,7 @@ _LOAD = """
     join json_to_recordset(%s::json) as k (saga text collate "C", id text collate "C")
         on s.saga = k.saga and s.id = k.id
 """
+_CHECK = "select sagas.check_fence(%s, %s)"
 _ACKNOWLEDGE = "delete from sagas.outbox where message_id = any(%s)"
 _OWED = """
     select message_id, saga, saga_id, position, index, command, body, causation_id,
@@ -53,6 +54,8 @@ _UNFINISHED = """
 class PostgresSagaStore:
     """Implements `sagas.ports.SagaStore`; one runner at a time, others are expelled.
 
+    Under a lease (`fence`), whatever comes after somebody else has taken it is expelled too.
+
     Args:
         url: `postgresql://...`.
         partition: of the checkpoints; the inline runner drives the whole log as partition 0.
@@ -60,6 +63,7 @@ class PostgresSagaStore:
 
     def __init__(self, url: str, *, partition: int = 0) -> None:
         self._url, self._partition = url, partition
+        self.fence: int | None = None  # of the lease that is held; None: there is no lease
         self._connection: AsyncConnection[Any] | None = None
         self._lock = asyncio.Lock()
 
@@ -104,7 +108,7 @@ class PostgresSagaStore:
         states, owed = _rows(page.states), _json(page.owed)
         arguments = (self._partition, _json(moves), states, owed, list(page.answered))
         try:
-            async with self._connected() as connection:
+            async with self._fenced() as connection:
                 await connection.execute(_SAVE, arguments, prepare=True)
         except psycopg.Error as e:
             if e.sqlstate == _EXPELLED:
@@ -118,8 +122,13 @@ class PostgresSagaStore:
 
     async def acknowledge(self, message_ids: Collection[str], /) -> None:
         if message_ids:
-            async with self._connected() as connection:
-                await connection.execute(_ACKNOWLEDGE, (list(message_ids),), prepare=True)
+            try:
+                async with self._fenced() as connection:
+                    await connection.execute(_ACKNOWLEDGE, (list(message_ids),), prepare=True)
+            except psycopg.Error as e:
+                if e.sqlstate == _EXPELLED:
+                    raise Expelled("the lease is another's") from e
+                raise
 
     async def due(
         self, sagas: Collection[str], now: datetime, *, limit: int, after: Due | None = None
@@ -155,6 +164,17 @@ class PostgresSagaStore:
             "do update set position = 0, version = coalesce(%s, c.version)",
             (saga, self._partition, version, version),
         )
+
+    @asynccontextmanager
+    async def _fenced(self) -> AsyncIterator[AsyncConnection[Any]]:
+        """The connection; under a fence, in a transaction that holds the lease where it is."""
+        async with self._connected() as connection:
+            if self.fence is None:
+                yield connection
+                return
+            async with connection.transaction():
+                await connection.execute(_CHECK, (self._partition, self.fence), prepare=True)
+                yield connection
 
     @asynccontextmanager
     async def _connected(self) -> AsyncIterator[AsyncConnection[Any]]:

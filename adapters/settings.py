@@ -6,11 +6,13 @@ from typing import Self
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from adapters.kafka_url import Bus
+
 _SCHEMES = {
     "log": ("postgresql",),
     "database": ("postgresql",),
     "warehouse": ("chdb", "clickhouse", "clickhouses"),
-    "bus": ("inline",),
+    "bus": ("inline", "kafka"),
 }
 
 
@@ -26,6 +28,8 @@ class Settings(BaseSettings):
     database: str = ""  # read models; "" is the same server as the log
     warehouse: str = ""  # "" is chdb in the data directory
     bus: str = "inline:"
+    workers: int = Field(default=1, ge=0, le=64)  # that serve and simulate keep, on a kafka: bus
+    supervise: bool = True  # False: relay and workers run elsewhere
     port: int = Field(default=8080, ge=0, le=65_535)
     host: str = "127.0.0.1"
 
@@ -36,6 +40,18 @@ class Settings(BaseSettings):
         if value and value.split(":", 1)[0] not in _SCHEMES[name]:
             raise ValueError(f"its scheme must be one of {', '.join(_SCHEMES[name])}")
         return value or str(cls.model_fields[name].default)
+
+    @field_validator("bus")
+    @classmethod
+    def _sound_bus(cls, value: str) -> str:
+        if value.startswith("kafka:"):
+            Bus.parse(value)
+        return value
+
+    @property
+    def kafka(self) -> Bus | None:
+        """The Kafka bus; None when folds run inline."""
+        return Bus.parse(self.bus) if self.bus.startswith("kafka:") else None
 
     @property
     def embedded_log(self) -> bool:

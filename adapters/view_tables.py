@@ -80,12 +80,15 @@ class Table:
 
 
 def checkpoint_ddl(schema: str) -> str:
-    """`generation` changes when a table is replaced under its runner's feet (`rebuild`)."""
+    """`generation` changes when a table is replaced under its runner's feet (`rebuild`).
+
+    `partitions` is how many there are of the view: its rows are all there or none.
+    """
     return (
         f"create table if not exists {schema}.{CHECKPOINTS} ("
         'view text collate "C" not null, partition integer not null, position bigint not null, '
         "version integer not null, generation bigint not null default 0, "
-        "primary key (view, partition))"
+        "partitions integer not null default 1, primary key (view, partition))"
     )
 
 

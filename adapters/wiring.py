@@ -109,7 +109,8 @@ async def open_platform(
     platform = Platform(settings, clock or SystemClock(), entropy or SystemEntropy())
     try:
         _take(platform, verb, exclusive=exclusive)
-        await _open(platform, sole_writer=exclusive and settings.embedded_log)
+        alone = exclusive and settings.embedded_log and settings.kafka is None
+        await _open(platform, sole_writer=alone)
         if exclusive and not settings.embedded_warehouse:
             await _reach(platform.warehouse)
         if exclusive and platform._postgres is not None:
@@ -182,7 +183,8 @@ async def _open(platform: Platform, *, sole_writer: bool) -> None:
     )
     platform.handler = Handler(platform.log, DECIDERS, clock=platform.clock)
     platform.dispatcher = Dispatcher(platform.handler)
-    platform.sink = await PostgresSink.connect(views_url)
+    partitions = settings.kafka.partitions if settings.kafka is not None else 1
+    platform.sink = await PostgresSink.connect(views_url, partitions=partitions)
     platform.saga_store = await PostgresSagaStore.connect(views_url)
     platform.read_models = await ReadModels.connect(views_url)
     try:

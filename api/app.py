@@ -45,7 +45,7 @@ def create_app(
 
     @asynccontextmanager
     async def listening(_: Starlette) -> AsyncIterator[None]:
-        undo = views.listen(hub.publish) if views else None
+        undo = views.listen(hub.publish, wants=hub.wanted) if views else None
         yield
         if undo:
             undo()

@@ -125,8 +125,16 @@ class Views(Protocol):
     @property
     def stuck(self) -> Collection[Stuck]: ...
 
-    def listen(self, listener: Callable[[Sequence[Change]], None]) -> Callable[[], None]:
-        """Call `listener` after each commit; returns the undoing."""
+    def listen(
+        self,
+        listener: Callable[[Sequence[Change]], None],
+        *,
+        wants: Callable[[], Mapping[str, Mapping[str, Collection[str]]]] = dict,
+    ) -> Callable[[], None]:
+        """Call `listener` after each commit; returns the undoing.
+
+        `wants`: view -> column -> values of the rows that it cares for, now.
+        """
         ...
 
 

@@ -28,8 +28,10 @@ class Stuck(Struct, frozen=True, kw_only=True):
 class Batch:
     """One page on its way through the views of a group."""
 
-    def __init__(self, sink: Sink, page: Sequence[Envelope], before: int) -> None:
-        self._sink, self._page, self._before = sink, page, before
+    def __init__(
+        self, sink: Sink, page: Sequence[Envelope], before: int, *, end: int | None = None
+    ) -> None:
+        self._sink, self._page, self._before, self._end = sink, page, before, end
         self._touched: dict[str, list[Touch]] = defaultdict(list)
         self._stuck: dict[str, tuple[int, Stuck]] = {}  # with the index of the event
 
@@ -112,7 +114,7 @@ class Batch:
 
     def _after(self, view: View) -> int:
         if view.NAME not in self._stuck:
-            return self._page[-1].position
+            return self._page[-1].position if self._end is None else self._end
         index = self._stuck[view.NAME][0]
         return self._page[index - 1].position if index else self._before
 

@@ -57,16 +57,30 @@ class Log(Protocol):
 
 
 class Sink(Protocol):
-    """The tables of a set of views and the position each stands at.
+    """The tables of a set of views and the position each stands at, as one partition sees them.
+
+    Partitions share the tables and move apart: a row is fed from one partition only (its keys come
+    from one home, or carry `projections.shard`), and a view as a whole stands where the hindmost
+    of them does.
 
     One contract suite (`tests/contract/sink_suite.py`) runs over memory and Postgres.
     """
 
     async def prepare(self, views: Sequence[View], /) -> None:
-        """Make what is missing; empty a view that was written by another `VERSION` of it."""
+        """Make what is missing; empty a view that was written by another `VERSION` of it.
+
+        A view that was kept in another number of partitions is taken over where it stands, if all
+        of them stand there; otherwise it is emptied too. Whoever kept it so is expelled.
+        """
         ...
 
-    async def positions(self, views: Collection[str], /) -> Mapping[str, int]: ...
+    async def positions(self, views: Collection[str], /) -> Mapping[str, int]:
+        """Where each view stands in the sink's own partition.
+
+        Raises:
+            Relaid: somebody has prepared them for another number of partitions since.
+        """
+        ...
 
     async def load(self, view: View, keys: Collection[Key], /) -> Mapping[Key, Row]:
         """Those of the rows that exist."""
@@ -108,6 +122,10 @@ Pause = Callable[[], Awaitable[None]]
 
 class Expelled(Exception):
     """Another runner moved this view's checkpoint; load again before going on."""
+
+
+class Relaid(Exception):
+    """The views are kept in another number of partitions now: this runner's time is over."""
 
 
 class Unstorable(Exception):

@@ -41,6 +41,7 @@ class Runner:
         self.stuck: dict[str, Stuck] = {}
         self._log, self._sink, self._pause = log, sink, pause
         self._at: dict[str, int] = {}  # by view; empty when unknown
+        self._complete = False
 
     async def positions(self) -> Mapping[str, int]:
         """Where each view stands, stuck ones included."""
@@ -48,10 +49,20 @@ class Runner:
             self._at = dict(await self._sink.positions([v.NAME for v in self.views]))
         return self._at
 
-    async def step(self, *, limit: int = PAGE, until: int | None = None) -> Step:
-        """Advance every group of views by one page, the one furthest ahead first."""
+    async def step(
+        self, *, limit: int = PAGE, until: int | None = None, complete: bool = False
+    ) -> Step:
+        """Advance every group of views by one page, the one furthest ahead first.
+
+        Args:
+            limit: events a page.
+            until: fold nothing behind it.
+            complete: the log holds everything up to `until`, and may hold no event right there
+                (one partition of it): views that have folded all there is move to `until`.
+        """
         events, changes, ahead = 0, [], until
         page_max = limit
+        self._complete = complete
         for group in await self._groups():
             count, moved = await self._advance(group, limit=page_max, until=ahead)
             events += count
@@ -74,10 +85,11 @@ class Runner:
         for _ in range(ATTEMPTS_MAX):
             before = (await self.positions())[group[0].NAME]
             page = await self._log.after(before, limit=limit, until=until)
+            end = until if self._complete and len(page) < limit else None
             if page and page[0].position <= before:  # delivered again
                 page = [arrived for arrived in page if arrived.position > before]
             try:
-                return await self._fold_and_save(group, page, before)
+                return await self._fold_and_save(group, page, before, end=end)
             except Expelled:
                 self._at = {}
                 standing = await self.positions()
@@ -86,26 +98,33 @@ class Runner:
         raise Expelled(", ".join(v.NAME for v in group))
 
     async def _fold_and_save(
-        self, group: Sequence[View], page: Sequence[Envelope], before: int
+        self,
+        group: Sequence[View],
+        page: Sequence[Envelope],
+        before: int,
+        *,
+        end: int | None = None,
     ) -> tuple[int, list[Change]]:
         """Fold a page into the group and save it; what is unstorable is narrowed down.
+
+        With `end`, nothing is between the page and there: views that get through go there.
 
         Raises:
             Expelled: of the sink.
         """
-        if not page:
+        if not page and (end is None or end <= before):
             return 0, []
-        batch = Batch(self._sink, page, before)
+        batch = Batch(self._sink, page, before, end=end)
         changes, stuck = await batch.changes(group, self._pause)
         try:
             await self._save(changes)
         except Unstorable as e:
             if len(group) == 1 and len(page) == 1:
-                self._stop(stuck_at(group[0], page[0], e))
+                self.stop(stuck_at(group[0], page[0], e))
                 return 0, []
             return await self._narrow(group, page, before)
         for one in stuck:
-            self._stop(one)
+            self.stop(one)
         return (len(page) if changes else 0), changes
 
     async def _narrow(
@@ -134,5 +153,10 @@ class Runner:
         for change in changes:
             self._at[change.view.NAME] = change.after
 
-    def _stop(self, stuck: Stuck) -> None:
+    def stop(self, stuck: Stuck) -> None:
+        """Leave a view standing before its event; the others go on."""
         self.stuck[stuck.view] = stuck
+
+    def resume(self, view: str) -> None:
+        """Let a stuck view try its event again."""
+        self.stuck.pop(view, None)

@@ -2,6 +2,9 @@
 
 serve:     run(stop)   one task each, told by the log, kept alive
 simulate:  drain()     in a fixed order, until nothing is owed by anyone
+
+With a bus, views (and for serve the sagas and their timer) are driven by workers; what is left here
+is to keep those alive and to look at where the views stand.
 """
 
 import asyncio
@@ -12,7 +15,9 @@ from adapters.warehouse_loader import Loader
 from commands.handler import Outcome
 from commands.ports import Request
 from projections.catalogue import VIEWS
+from streams.bus_side import BusSide
 from streams.checkpoints import CheckpointSigner
+from streams.followed import FollowedViews
 from streams.inline import InlineRunner
 from streams.platform import Platform
 from streams.pruning import Pruner
@@ -29,9 +34,17 @@ class NeverQuiet(Exception):
 
 
 class Drive:
-    def __init__(self, platform: Platform, street: Callable[[Platform, Send], Street]) -> None:
-        self.platform = platform
-        self.views = InlineRunner(platform.log, platform.sink, VIEWS)
+    def __init__(
+        self,
+        platform: Platform,
+        street: Callable[[Platform, Send], Street],
+        *,
+        bus: BusSide | None = None,
+    ) -> None:
+        self.platform, self.bus = platform, bus
+        self.views: InlineRunner | FollowedViews = (
+            InlineRunner(platform.log, platform.sink, VIEWS) if bus is None else bus.views
+        )
         self.loader = Loader(platform.log, platform.warehouse)
         self.sagas = SagaRunner(platform.log, platform.saga_store, self.send)
         self.timer = Timer(platform.saga_store, self.send)
@@ -71,18 +84,21 @@ class Drive:
         """
         phases = (
             (Part("street", self.street.run),),
-            (
-                Part(
-                    "sagas", lambda end: self.sagas.run(end, lambda at: until(end, self._grown(at)))
-                ),
-                Part("timer", lambda end: self.timer.run(end, self.platform.clock)),
-                Part("pruning", self.pruner.run),
-            ),
+            (*self._sagas(), Part("pruning", self.pruner.run)),
             (Part("checkpoints", self.checkpoints.run),),
-            (Part("views", self.views.run),),
+            (Part("views", self.views.run), *(self.bus.parts() if self.bus is not None else ())),
             (Part("facts", lambda end: until(end, self.loader.run())),),
         )
         await self._supervisor.run(phases, stop)
+
+    def _sagas(self) -> tuple[Part, ...]:
+        """The sagas and their timer, unless workers drive them."""
+        if self.bus is not None:
+            return ()
+        return (
+            Part("sagas", lambda end: self.sagas.run(end, lambda at: until(end, self._grown(at)))),
+            Part("timer", lambda end: self.timer.run(end, self.platform.clock)),
+        )
 
     def troubles(self) -> list[str]:
         """What stands still, and why; the views speak for themselves."""
@@ -90,6 +106,7 @@ class Drive:
         parts += [(f"gateway {g.name}", g.fault) for g in self.street.gateways]
         parts += self._supervisor.faults.items()
         found = [f"{name}: {why}" for name, why in parts if why]
+        found += self.bus.troubles() if self.bus is not None else []
         return found + [f"sagas: cannot send {m}: {why}" for m, why in self.sagas.stuck.items()]
 
     async def _grown(self, position: int) -> bool:

@@ -21,6 +21,8 @@ RETRY_MIN_S, RETRY_MAX_S = 0.05, 5.0
 _log = logging.getLogger(__name__)
 
 Listener = Callable[[Sequence[Change]], None]
+Wants = Callable[[], Mapping[str, Mapping[str, Collection[str]]]]
+"""View -> column -> values: the rows that a listener cares for; no column: all of the view."""
 
 
 class TailedLog(Log, Protocol):
@@ -66,10 +68,11 @@ class InlineRunner:
         """How many positions the hindmost view is behind the log."""
         return max(0, await self._log.last() - self.watermark())
 
-    def listen(self, listener: Listener) -> Callable[[], None]:
+    def listen(self, listener: Listener, *, wants: Wants = dict) -> Callable[[], None]:
         """Call `listener` with the changes of every step that is saved; returns the undoing.
 
-        It is called on the runner's task and must neither block nor raise.
+        It is called on the runner's task and must neither block nor raise. What it `wants` matters
+        to those who have to look for changes; here everything is at hand.
         """
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)

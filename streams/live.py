@@ -10,13 +10,14 @@ from adapters.wiring import Platform
 from commands.ports import Unreadable
 from projections import marks
 from projections.ports import Change
+from streams.bus_side import BusSide
 from streams.counterparties import live_street
 from streams.drive import Drive
 
 _log = logging.getLogger(__name__)
 
 
-async def live_drive(platform: Platform) -> Drive:
+async def live_drive(platform: Platform, bus: BusSide | None = None) -> Drive:
     """What `serve` runs; the street knows the marks that the views have, and follows them."""
     prices: dict[str, Decimal] = {}
     statement = PostgresStatement(platform.database_url)
@@ -25,9 +26,13 @@ async def live_drive(platform: Platform) -> Drive:
         lambda p, send: live_street(
             p.log, p.saga_store, send, clock=p.clock, statement=statement, marks=prices
         ),
+        bus=bus,
     )
     try:
-        await drive.views.catch_up()
+        if bus is None:
+            await drive.views.catch_up()
+        else:
+            await bus.views.prepare()  # the workers fold meanwhile
     except Unreadable as e:  # commands go on; the views stand before it, and health says so
         _log.error("views stand still: %s", e)
     async with platform.sink.snapshot() as connection:
@@ -41,5 +46,5 @@ async def live_drive(platform: Platform) -> Drive:
                 rows: list[Any] = [row for row in change.rows.values() if row is not None]
                 prices.update({row.instrument_id: row.price for row in rows})
 
-    drive.views.listen(follow)
+    drive.views.listen(follow, wants=lambda: {marks.NAME: {}})
     return drive

@@ -40,13 +40,21 @@ class SagaRunner:
         store: where the sagas' rows are.
         send: runs commands; may raise when the log cannot be reached, nothing is lost then.
         sagas: which to run; all of them by default.
+        reach: makes a `log` that trails behind the real one reach its end, for the runner that
+            must know what became of its last try.
     """
 
     def __init__(
-        self, log: Log, store: SagaStore, send: Send, *, sagas: Sequence[Saga] = SAGAS
+        self,
+        log: Log,
+        store: SagaStore,
+        send: Send,
+        *,
+        sagas: Sequence[Saga] = SAGAS,
+        reach: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._log, self._store, self._send, self._sagas = log, store, send, sagas
-        self._commands = commands_of(sagas)
+        self._commands, self._reach = commands_of(sagas), reach
         self._positions: dict[str, int] = {}
         self._caught_up = False
         self._owes = True  # may the outbox hold anything? only our own steps fill it
@@ -70,6 +78,8 @@ class SagaRunner:
             Expelled: another runner handled it; the next step starts from where that one is.
         """
         if not self._positions:
+            if self._reach is not None:
+                await self._reach()
             self._positions = dict(await self._store.positions(_versions(self._sagas)))
         page = await self._log.after(self.position, limit=PAGE_MAX)
         if not page:

@@ -53,14 +53,23 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    from api.cli import bench, books, conformance, log, serve, simulate, sql  # noqa: PLC0415
+    from api.cli import (  # noqa: PLC0415
+        bench,
+        books,
+        conformance,
+        log,
+        serve,
+        simulate,
+        sql,
+        worker,
+    )
 
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--data-dir", type=Path, default=argparse.SUPPRESS, metavar="DIR")
     shared.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
     top = argparse.ArgumentParser(prog="tidemark", description=__doc__, parents=[shared])
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for module in (serve, simulate, log, books, sql, bench, conformance):
+    for module in (serve, simulate, log, books, sql, bench, conformance, worker):
         module.add(verbs, shared)
     return top
 

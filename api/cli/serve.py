@@ -13,7 +13,7 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import uvicorn
@@ -21,9 +21,11 @@ import uvicorn
 from adapters.clock import OffsetClock
 from adapters.settings import Settings, SettingsError
 from adapters.wiring import Platform, open_platform
+from adapters.worker_wiring import open_bus
 from api.cli import say, settings, wants_json
 from api.cli.simulate import simulate, spec_of
 from api.cli.summary import table
+from streams.bus_side import BusSide
 from streams.live import live_drive
 
 WS_FRAME_MAX = 1 << 20  # bytes, as of a body
@@ -51,7 +53,17 @@ async def _run(args: argparse.Namespace) -> int:
     async with await open_platform(config, verb="serve", clock=clock) as platform:
         if args.demo:
             say(f"the demo's clock goes on from {platform.clock():%Y-%m-%d %H:%M} UTC")
-        await _serve(platform, config, demo=args.demo)
+        if config.kafka is None:
+            await _serve(platform, config, demo=args.demo)
+            return 0
+        opened = await open_bus(platform)
+        try:
+            ahead = (platform.clock() - datetime.now(UTC)).total_seconds()
+            words = [f"--clock-ahead={ahead}"] if args.demo else []
+            bus = BusSide(platform, opened, words=words)
+            await _serve(platform, config, demo=args.demo, bus=bus)
+        finally:
+            opened.close()
     return 0
 
 
@@ -65,10 +77,12 @@ async def _demo(args: argparse.Namespace) -> dict[str, Any]:
     return await simulate(wanted, spec_of(wanted))
 
 
-async def _serve(platform: Platform, config: Settings, *, demo: bool) -> None:
+async def _serve(
+    platform: Platform, config: Settings, *, demo: bool, bus: BusSide | None = None
+) -> None:
     from api.app import create_app  # noqa: PLC0415 - a second that other verbs need not wait
 
-    drive = await live_drive(platform)
+    drive = await live_drive(platform, bus)
     stop = asyncio.Event()
     listener = _listen(config)
     server = _Server(

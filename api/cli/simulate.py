@@ -4,7 +4,10 @@ Needs no counterparty and no network; the same seed gives the same log, event fo
 """
 
 import argparse
+import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import date
 from typing import Any
 
@@ -14,14 +17,19 @@ from adapters import market_history
 from adapters.clock import SimulatedClock
 from adapters.entropy import SeededEntropy
 from adapters.simulators.statement import PostgresStatement
-from adapters.wiring import open_platform
+from adapters.wiring import Platform, open_platform
+from adapters.worker_wiring import open_bus, saga_lease
 from api.cli import UsageError, emit, settings, wants_json
 from api.cli.progress import Bar
 from api.cli.summary import figures, table
+from streams.bus_side import BusSide
 from streams.drive import Drive
+from streams.followed import StandStill
+from streams.saga_worker import LeaseHeld, held
 from streams.simulation import run as runs
 from streams.simulation.auditor import ControlsFailed
 from streams.simulation.street import street_of
+from streams.supervise import Supervisor
 
 ACCOUNTS_MAX = 100_000
 YEAR = runs.Spec(first=date(2022, 1, 3), last=date(2022, 12, 28), accounts=100, seed=1)
@@ -91,13 +99,44 @@ async def simulate(
     async with platform:
         try:
             runs.remember(config.data_dir, spec)
-            drive = Drive(platform, street_of(spec, PostgresStatement(platform.database_url)))
-            with Bar(quiet=wants_json(args)) as bar:
-                run = runs.Run(platform, drive, clock, spec, warehouse=warehouse)
-                outcome = await run.go(bar.show)
-        except (runs.OtherRun, ControlsFailed) as e:
+            async with bus_of(platform) as bus:
+                street = street_of(spec, PostgresStatement(platform.database_url))
+                drive = Drive(platform, street, bus=bus)
+                with Bar(quiet=wants_json(args)) as bar:
+                    run = runs.Run(platform, drive, clock, spec, warehouse=warehouse)
+                    outcome = await run.go(bar.show)
+        except (runs.OtherRun, ControlsFailed, LeaseHeld, StandStill) as e:
             raise UsageError(str(e)) from e
         return await figures(platform, outcome)
+
+
+@asynccontextmanager
+async def bus_of(platform: Platform) -> AsyncIterator[BusSide | None]:
+    """The bus of the settings, with relay and workers running; None: views are folded here.
+
+    The sagas are driven here either way: their commands are dated by the simulated clock.
+
+    Raises:
+        LeaseHeld: workers lead the sagas.
+    """
+    if platform.settings.kafka is None:
+        yield None
+        return
+    opened = await open_bus(platform)
+    bus = BusSide(platform, opened, words=("--views", "all"), sagas=False)
+    lease = saga_lease(platform, "simulate")
+    stop = asyncio.Event()
+    try:
+        async with held(lease, platform.saga_store):
+            running = asyncio.create_task(Supervisor().run([bus.parts()], stop))
+            try:
+                yield bus
+            finally:
+                stop.set()
+                await running
+    finally:
+        await lease.close()
+        opened.close()
 
 
 async def _crash(args: argparse.Namespace, spec: runs.Spec) -> int:

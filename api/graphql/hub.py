@@ -47,6 +47,13 @@ class Hub:
                 if row is not None:
                     self._tell(view, columns, row)
 
+    def wanted(self) -> dict[str, dict[str, list[str]]]:
+        """View -> column -> values that somebody subscribes to."""
+        found: dict[str, dict[str, list[str]]] = {}
+        for view, column, value in self._subscribers:
+            found.setdefault(view, {}).setdefault(column, []).append(value)
+        return found
+
     def _tell(self, view: str, columns: Collection[str], row: Row) -> None:
         for column in columns:
             for subscriber in self._subscribers.get((view, column, getattr(row, column)), ()):

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from adapters.embedded_postgres import EmbeddedPostgres
+from tests.contract.kafka_broker import Broker, broker
 from tests.contract.processes import SIMULATE, Simulated, folder, tidemark
 
 _numbers = itertools.count(1)
@@ -38,6 +39,13 @@ def database_url(postgres_url: str) -> Iterator[str]:
     yield urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Broker]:
+    """A broker that lives as long as the test session; take topics of your own (a prefix)."""
+    with broker() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

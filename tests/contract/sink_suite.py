@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.envelope import Envelope
-from projections.ports import Change, Expelled, Key, Row, Sink, View
+from projections.ports import Change, Expelled, Key, Relaid, Row, Sink, View
 
 
 class Kinds(Row, frozen=True, kw_only=True):
@@ -55,9 +55,15 @@ def change(view: View, *rows: Row, before: int, after: int, gone: Iterable[Key] 
 
 
 class SinkSuite:
-    """Mixed into a class with a `sink` fixture; `again(sink)` opens the same store anew."""
+    """Mixed into a class with a `sink` fixture; `again(sink)` opens the same store anew.
+
+    `part(sink, n, of)` opens it as one of several partitions.
+    """
 
     def again(self, sink: Sink) -> Sink:
+        raise NotImplementedError
+
+    def part(self, sink: Sink, partition: int, partitions: int) -> Sink:
         raise NotImplementedError
 
     async def test_a_new_view_stands_at_zero_and_holds_nothing(self, sink: Sink) -> None:
@@ -148,3 +154,51 @@ class SinkSuite:
         await sink.save([change(A, ROW, before=0, after=4)])
         found = await sink.checksum(A)
         assert (found.view, found.rows, found.position) == ("view_a", 1, 4)
+
+    async def test_partitions_share_the_rows_and_move_apart(self, sink: Sink) -> None:
+        first, second = self.part(sink, 0, 2), self.part(sink, 1, 2)
+        await first.prepare([A])
+        await second.prepare([A])
+        await second.save([change(A, replace(ROW, number=2), before=0, after=50)])
+        await first.save([change(A, ROW, before=0, after=40)])
+        assert await first.positions(["view_a"]) == {"view_a": 40}
+        assert await second.positions(["view_a"]) == {"view_a": 50}
+        assert len(await first.load(A, [("n", 1), ("n", 2)])) == 2
+        found = await first.checksum(A)
+        assert (found.rows, found.position) == (2, 40)
+
+    async def test_a_view_whose_partitions_stand_together_is_taken_over_as_it_is(
+        self, sink: Sink
+    ) -> None:
+        await sink.prepare([A])
+        await sink.save([change(A, ROW, before=0, after=7)])
+        for partitions in (4, 1, 2):
+            parts = [self.part(sink, p, partitions) for p in range(partitions)]
+            await parts[0].prepare([A])
+            assert [dict(await part.positions(["view_a"])) for part in parts] == (
+                [{"view_a": 7}] * partitions
+            )
+            assert await parts[-1].load(A, [("n", 1)]) == {("n", 1): ROW}
+
+    async def test_a_view_whose_partitions_stand_apart_starts_over_in_another_number(
+        self, sink: Sink
+    ) -> None:
+        first, second = self.part(sink, 0, 2), self.part(sink, 1, 2)
+        await first.prepare([A])
+        await second.save([change(A, ROW, before=0, after=50)])
+        whole = self.part(sink, 0, 1)
+        await whole.prepare([A])
+        assert await whole.positions(["view_a"]) == {"view_a": 0}
+        assert await whole.load(A, [("n", 1)]) == {}
+
+    async def test_whoever_kept_the_view_in_another_number_of_partitions_is_told(
+        self, sink: Sink
+    ) -> None:
+        await sink.prepare([A])
+        await sink.save([change(A, ROW, before=0, after=7)])
+        await self.part(sink, 0, 2).prepare([A])
+        with pytest.raises((Expelled, Relaid)):
+            await sink.save([change(A, ROW, before=7, after=8)])
+        with pytest.raises(Relaid):
+            await sink.positions(["view_a"])
+        assert (await self.part(sink, 1, 2).checksum(A)).position == 7

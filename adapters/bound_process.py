@@ -1,0 +1,66 @@
+"""A child process that does not outlive us: the kernel signals it when we die, however we die.
+
+The death signal comes when the *thread* that spawned the child ends, so a thread of its own
+spawns it and stays as long as it lives: an executor's worker would take it down on retiring.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from pathlib import Path
+
+PR_SET_PDEATHSIG = 1
+
+_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+def spawn(
+    words: Sequence[str | Path],
+    log: Path,
+    *,
+    at_our_end: signal.Signals = signal.SIGTERM,
+    env: Mapping[str, str] | None = None,
+) -> "subprocess.Popen[bytes]":
+    """Start a program in a session of its own; what it says is added to `log`.
+
+    Raises:
+        OSError: it cannot be started.
+    """
+    ask = _ask_for(at_our_end, os.getpid())
+    spawned: Future[subprocess.Popen[bytes]] = Future()
+
+    def keep() -> None:
+        try:
+            with log.open("ab") as said:
+                child = subprocess.Popen(
+                    list(words), stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=env,
+                    start_new_session=True,
+                    preexec_fn=ask,  # noqa: PLW1509 (there is no other way to prctl)
+                )  # fmt: skip
+        except BaseException as e:
+            spawned.set_exception(e)
+            return
+        spawned.set_result(child)
+        child.wait()
+
+    threading.Thread(target=keep, name=f"keeper of {words[0]}", daemon=True).start()
+    return spawned.result()
+
+
+def _ask_for(signalled: signal.Signals, parent: int) -> Callable[[], None] | None:
+    """What the child does between fork and exec; no import, no lock, no allocation to speak of."""
+    if _LIBC is None:
+        return None
+    prctl = _LIBC.prctl
+
+    def ask() -> None:
+        prctl(PR_SET_PDEATHSIG, signalled)
+        if os.getppid() != parent:  # it died before we asked
+            os._exit(1)
+
+    return ask

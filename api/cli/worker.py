@@ -1,0 +1,151 @@
+"""`tidemark worker`: fold views and run sagas from the bus, beside whoever serves or simulates.
+
+Any number of processes share the partitions; one at a time leads the sagas. SIGTERM: take no more,
+finish what was taken, commit, leave. What cannot go on ends with exit code 1.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import uvicorn
+
+from adapters.clock import OffsetClock
+from adapters.settings import Settings
+from adapters.wiring import Platform, open_platform
+from adapters.worker_wiring import open_bus, stuck_views
+from api.cli import UsageError, say, settings, wants_json
+from projections.catalogue import BY_NAME, VIEWS
+from projections.ports import View
+from streams.working import Worker, line
+
+STATUS_S = 10.0
+LEAVE_S = 30.0  # beyond it the process ends where it stands
+LOOPBACK = "127.0.0.1"
+
+
+def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
+    verb = verbs.add_parser("worker", parents=[shared], help="fold views and run sagas from Kafka")
+    verb.add_argument(
+        "--views", default=None, metavar="V", help="all (default), or some: positions,orders"
+    )
+    verb.add_argument("--sagas", action="store_true", help="stand by for the sagas")
+    verb.add_argument("--name", default=None, help="kept by a restart; default HOST.PID")
+    verb.add_argument("--port", type=int, default=0, help="of /status and /metrics; default: free")
+    verb.add_argument(
+        "--requeue", metavar="VIEW", help="all or a view: try the event again that it is stuck at"
+    )
+    verb.add_argument("--clock-ahead", type=float, default=0.0, help=argparse.SUPPRESS)
+    verb.set_defaults(run=_run)
+
+
+async def _run(args: argparse.Namespace) -> int:
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s"
+    )
+    config = settings(args)
+    ahead = timedelta(seconds=args.clock_ahead)  # of a demo, which goes on from its own past
+    clock = OffsetClock(datetime.now(UTC) + ahead) if ahead else None
+    async with await open_platform(config, verb="worker", clock=clock, exclusive=False) as platform:
+        if args.requeue:
+            return await _requeue(platform, args.requeue)
+        opened = await open_bus(platform)
+        try:
+            views, sagas = _asked(args)
+            name = args.name or f"{socket.gethostname()}.{os.getpid()}"
+            worker = Worker(platform, opened.bus, name=name, views=views, sagas=sagas)
+            return await _work(worker, args, config)
+        finally:
+            opened.close()
+
+
+def _asked(args: argparse.Namespace) -> tuple[Sequence[View], bool]:
+    """Without a wish: everything. Only views or only sagas when only that is named.
+
+    Raises:
+        UsageError: there is no such view.
+    """
+    if args.views is None:
+        return ((), True) if args.sagas else (VIEWS, True)
+    return _views(args.views), args.sagas
+
+
+def _views(text: str) -> tuple[View, ...]:
+    if text == "all":
+        return VIEWS
+    names = set(filter(None, text.split(",")))
+    if unknown := names - set(BY_NAME):
+        raise UsageError(f"no view {min(unknown)!r}; there are {', '.join(BY_NAME)}")
+    return tuple(view for view in VIEWS if view.NAME in names)
+
+
+async def _work(worker: Worker, args: argparse.Namespace, config: Settings) -> int:
+    from api.worker_app import create_worker_app  # noqa: PLC0415 - only now a door is needed
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    listener = socket.create_server((LOOPBACK, args.port))
+    door = _Door(uvicorn.Config(create_worker_app(worker), log_level="warning"))
+    answering = asyncio.create_task(door.serve(sockets=[listener]))
+    telling = asyncio.create_task(_tell(worker, args))
+    say(f"worker {worker.name} on http://{LOOPBACK}:{listener.getsockname()[1]}")
+    working = asyncio.create_task(worker.run(stop))
+    try:
+        await _until_over(working, stop)
+    except Exception as e:
+        say(f"tidemark: worker {worker.name} cannot go on: {type(e).__name__}: {e}")
+        return 1
+    finally:
+        telling.cancel()
+        door.should_exit = True
+        await asyncio.gather(answering, telling, return_exceptions=True)
+    return 0
+
+
+async def _until_over(working: "asyncio.Task[None]", stop: asyncio.Event) -> None:
+    """The work's end; a work that does not end in time when told to is left by the process."""
+    told = asyncio.create_task(stop.wait())
+    await asyncio.wait([working, told], return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    done, _ = await asyncio.wait([working], timeout=LEAVE_S)
+    if not done:
+        say(f"tidemark: the worker did not end within {LEAVE_S:g} s")
+        os._exit(1)  # a library's thread may hold up an ordinary end for ever
+    await working
+
+
+async def _tell(worker: Worker, args: argparse.Namespace) -> None:
+    """One line of JSON now and then, for whoever reads stdout."""
+    while wants_json(args):
+        await asyncio.sleep(STATUS_S)
+        with contextlib.suppress(Exception):  # the log is away: health says so
+            print(line(await worker.status()), flush=True)
+
+
+async def _requeue(platform: Platform, view: str) -> int:
+    names = None if view == "all" else [v.NAME for v in _views(view)]
+    marks = stuck_views(platform)
+    try:
+        found = await marks.requeue(names)
+    finally:
+        await marks.close()
+    for name, partition in found:
+        say(f"view {name}, partition {partition}: to be tried again")
+    return 0
+
+
+class _Door(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        """Signals are the worker's."""
+        yield

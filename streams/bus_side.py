@@ -1,0 +1,164 @@
+"""What of the bus this process keeps alive: the relay, and workers as children.
+
+    serve, simulate --> relay (a task) --> Kafka --> worker 1 ... n (child processes)
+
+With `TIDEMARK_SUPERVISE=no` all of that runs elsewhere, and only what can be seen of it is told:
+where the views stand, and whether anybody leads the sagas. A child ends with us, however we end,
+and is begun again under its name when it has ended by itself.
+"""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from adapters.bound_process import spawn
+from adapters.bus import BusMismatch, Fenced
+from adapters.wiring import Platform
+from adapters.worker_wiring import OpenBus, followed_tables, relay_outlet, saga_lease, stuck_views
+from projections.catalogue import VIEWS
+from streams.followed import FollowedViews
+from streams.relay import Relay
+from streams.supervise import Part
+
+POLL_S = 0.1
+LEAVE_S = 9.0  # for a worker to finish what it took
+LOOK_S = 2.0
+LEADERLESS_S = 30.0  # without anybody who leads the sagas: a trouble
+MAIN = "import sys; from api.cli import main; sys.exit(main())"
+
+
+class WorkerEnded(Exception):
+    """A worker has ended though nobody told it to."""
+
+
+class BusSide:
+    """Made once; `parts` are run by a supervisor.
+
+    Args:
+        workers: how many children to keep.
+        words: options of `tidemark worker` for each of them.
+        sagas: whether workers are to lead the sagas.
+    """
+
+    def __init__(
+        self, platform: Platform, opened: OpenBus, *, words: Sequence[str] = (), sagas: bool = True
+    ) -> None:
+        self.views = FollowedViews(
+            platform.log,
+            platform.sink,
+            VIEWS,
+            tables=followed_tables(platform),
+            marks=stuck_views(platform),
+        )
+        self._platform, self._words, self._sagas = platform, words, sagas
+        self._lease = saga_lease(platform, "")
+        self._led_at: float | None = None
+        self._leaderless = ""
+        self._relay_fault = ""
+        settings = platform.settings
+        self._workers = settings.workers if settings.supervise else 0
+        self.relay: Relay | None = None
+        if settings.supervise:
+            name = f"{socket.gethostname()}.{os.getpid()}"
+            outlet = relay_outlet(opened.bus, name)
+            self.relay = Relay(platform.log, outlet, partitions=opened.bus.partitions)
+
+    def parts(self) -> tuple[Part, ...]:
+        found = [Part(f"worker {n}", self._worker(n).run) for n in range(1, self._workers + 1)]
+        if self.relay is not None:
+            found.append(Part("relay", self._relay))
+        if self._sagas:
+            found.append(Part("sagas' lease", self._watch))
+        return tuple(found)
+
+    def troubles(self) -> list[str]:
+        """What stands still; the views speak for themselves."""
+        fault = self._relay_fault or (self.relay.fault if self.relay is not None else "")
+        return [f"relay: {fault}"] * bool(fault) + [self._leaderless] * bool(self._leaderless)
+
+    def _worker(self, number: int) -> "Child":
+        name = f"{socket.gethostname()}.worker-{number}"
+        settings = self._platform.settings
+        folder = settings.data_dir / "workers"
+        words = [*self._words, "--name", name, "--data-dir", str(settings.data_dir.resolve())]
+        return Child(["worker", *words], folder / f"{number}.log")
+
+    async def _relay(self, stop: asyncio.Event) -> None:
+        """The relay; a relay that must not go on is a trouble and no more."""
+        assert self.relay is not None
+        try:
+            await self.relay.run(stop)
+        except (Fenced, BusMismatch) as e:
+            self._relay_fault = f"{type(e).__name__}: {e}"
+            await stop.wait()
+
+    async def _watch(self, stop: asyncio.Event) -> None:
+        """Does anybody lead the sagas?"""
+        loop = asyncio.get_running_loop()
+        self._led_at = self._led_at or loop.time()
+        try:
+            while not stop.is_set():
+                if await self._lease.held() is not None:
+                    self._led_at = loop.time()
+                since = loop.time() - self._led_at
+                lost = f"sagas: no worker has led them for {since:.0f} s"
+                self._leaderless = lost if since > LEADERLESS_S else ""
+                await _pause(stop, LOOK_S)
+        finally:
+            await self._lease.close()
+
+
+class Child:
+    """One `tidemark` process of ours; what it says is in its log file."""
+
+    def __init__(self, words: Sequence[str], log: Path) -> None:
+        self._words, self._log = words, log
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Start it, and end it when `stop` is set.
+
+        Raises:
+            WorkerEnded: it ended before that.
+        """
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        said = self._log.stat().st_size if self._log.exists() else 0
+        process = spawn([sys.executable, "-c", MAIN, *self._words], self._log)
+        try:
+            while process.poll() is None and not stop.is_set():
+                await _pause(stop, POLL_S)
+            if process.poll() is not None:
+                raise WorkerEnded(f"exit code {process.returncode}: {self._last_line(said)}")
+        finally:
+            await _end(process)
+
+    def _last_line(self, since: int) -> str:
+        with self._log.open("rb") as log:
+            log.seek(since)
+            lines = log.read().decode(errors="replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+
+
+async def _end(process: "subprocess.Popen[bytes]") -> None:
+    """SIGTERM; and if that does not help in time, SIGKILL."""
+    if process.poll() is not None:
+        return
+    process.send_signal(signal.SIGTERM)
+    deadline = asyncio.get_running_loop().time() + LEAVE_S
+    try:
+        while process.poll() is None and asyncio.get_running_loop().time() < deadline:
+            await asyncio.sleep(POLL_S)
+    finally:
+        if process.poll() is None:
+            process.kill()
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return

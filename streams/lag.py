@@ -1,0 +1,54 @@
+"""How far folding is behind the log: in events, in seconds, and in money.
+
+Events: positions between where the views stand and where the log ends (at most so many events).
+Seconds: how long the oldest event that is not folded has been in the log, by the worker's clock.
+Money: the client cash that moves in the events that are not folded: the sum of the absolute
+postings to C.CASH, by currency. It is counted from the log for up to `EVENTS_MAX` events behind;
+beyond that it is a least (`whole` is False).
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from domain import ledger
+from projections.ports import Log
+
+EVENTS_MAX = 5_000
+PAGE = 1_000
+
+
+class Lag(NamedTuple):
+    events: int = 0
+    seconds: float = 0.0
+    money: Mapping[str, Decimal] = {}
+    whole: bool = True
+
+
+async def measure(log: Log, position: int, clock: Callable[[], datetime]) -> Lag:
+    """The lag of what stands at `position`.
+
+    Raises:
+        Unavailable, Unreadable: of the log.
+    """
+    last = await log.last()
+    if last <= position:
+        return Lag()
+    money: dict[str, Decimal] = defaultdict(Decimal)
+    oldest: datetime | None = None
+    at, counted = position, 0
+    while counted < EVENTS_MAX:
+        page = await log.after(at, limit=PAGE, until=last)
+        for arrived in page:
+            oldest = oldest or arrived.committed_at
+            for entry in ledger.entries(arrived.event):
+                for posting in entry.postings:
+                    if posting.account == "C.CASH":
+                        money[posting.unit] += abs(posting.amount)
+        if len(page) < PAGE:
+            break
+        at, counted = page[-1].position, counted + len(page)
+    seconds = max(0.0, (clock() - oldest).total_seconds()) if oldest else 0.0
+    return Lag(last - position, seconds, dict(money), counted < EVENTS_MAX)

@@ -1,0 +1,321 @@
+"""The worker: folds the pages of the partitions that it was given, by the runner of all views.
+
+    records --offer--> feed --step--> rows and checkpoint, one transaction --> acknowledged
+
+One runner and one connection a partition; its checkpoints move by compare-and-set, so a worker
+that was expelled from the group and does not know it yet writes nothing. A failure is tried again
+with growing pauses; beyond that `GaveUp` ends the process, with nothing acknowledged.
+
+A view that cannot fold an event stays before it: marked in the read models, a dead letter sent,
+while the others go on; it is tried again when its mark is taken away, or by the next owner of the
+partition. When the bus says nothing for a while although the log has grown, the log is read.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+from adapters.faust_pages import Record
+from adapters.kafka_page import MalformedPage, encode
+from adapters.recorder import Unavailable
+from projections.ports import Expelled, Relaid, Sink, View
+from projections.runner import Runner, Stuck
+from streams.feed import Broken, PartitionFeed, StoredLog
+
+PAGE = 4_000  # events a transaction, when that many are there
+PAUSES_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 10.0)
+TICK_S = 1.0
+SILENCE_S = 5.0  # of the bus, beyond which the log itself is asked
+
+_log = logging.getLogger(__name__)
+
+
+class GaveUp(Exception):
+    """This process cannot go on; whoever supervises it starts another."""
+
+
+class Marks(Protocol):
+    """`adapters.stuck_views.StuckViews`."""
+
+    async def mark(self, partition: int, stuck: Stuck, /) -> bool: ...
+
+    async def clear(self, partition: int, view: str, /) -> None: ...
+
+    async def all(self) -> Mapping[tuple[str, int], Stuck]: ...
+
+
+class PartSink(Sink, Protocol):
+    async def close(self) -> None: ...
+
+
+T = TypeVar("T")
+Bury = Callable[[bytes, dict[str, str]], Awaitable[None]]
+OpenSink = Callable[[int], PartSink]
+
+
+class ViewWorker:
+    """All partitions of one process.
+
+    Args:
+        log: the events, for what the bus has not brought.
+        open_sink: the views' tables as one partition sees them; prepared.
+        views: which to fold.
+        partitions: how many there are.
+        marks: where stuck views are told.
+        bury: publishes a dead letter.
+    """
+
+    def __init__(
+        self,
+        log: StoredLog,
+        open_sink: OpenSink,
+        views: Sequence[View],
+        *,
+        partitions: int,
+        marks: Marks,
+        bury: Bury,
+    ) -> None:
+        self.parts: dict[int, Part] = {}
+        self.records = self.events = 0
+        self._log, self._open_sink, self._views = log, open_sink, tuple(views)
+        self._partitions, self._marks, self._bury = partitions, marks, bury
+        self._kicked = asyncio.Event()
+        self._leaving: set[asyncio.Task[None]] = set()  # partitions that finish what they do
+
+    @property
+    def stuck(self) -> dict[int, list[Stuck]]:
+        return {p: list(part.runner.stuck.values()) for p, part in self.parts.items()}
+
+    async def take(self, records: Sequence[Record]) -> None:
+        """Fold what came, and return when it is committed.
+
+        Raises:
+            GaveUp, Relaid: nothing more can be done here.
+        """
+        by_part: dict[int, list[Record]] = defaultdict(list)
+        for record in records:
+            by_part[record.partition].append(record)
+        self.records += len(records)
+        moved = [self._part(p).take(found) for p, found in by_part.items()]
+        self.events += sum(await asyncio.gather(*moved))
+
+    async def moved(self, partitions: Collection[int]) -> None:
+        """The group has been balanced anew: these are ours now."""
+        for partition in set(self.parts) - set(partitions):
+            self._leaving.add(leaving := asyncio.create_task(self.parts.pop(partition).close()))
+            leaving.add_done_callback(self._leaving.discard)
+        for partition in sorted(partitions):
+            self._part(partition)
+        self._kicked.set()
+
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Now and then: views that lag, views that may try again, a bus that is silent.
+
+        Raises:
+            GaveUp, Relaid: as `take`.
+        """
+        while not stop.is_set():
+            for part in list(self.parts.values()):
+                if self.parts.get(part.partition) is part:
+                    await part.look()
+            try:
+                await asyncio.wait_for(self._kicked.wait(), TICK_S)
+            except TimeoutError:
+                continue
+            finally:
+                self._kicked.clear()
+
+    def positions(self) -> dict[str, int]:
+        """Where each view stands in the partitions of this process; nothing without any."""
+        found: dict[str, int] = {}
+        for part in self.parts.values():
+            for view, position in part.positions.items():
+                found[view] = min(position, found.get(view, position))
+        return found
+
+    async def close(self) -> None:
+        await self.moved(())
+        await asyncio.gather(*self._leaving)
+
+    def _part(self, partition: int) -> "Part":
+        if partition not in self.parts:
+            self.parts[partition] = Part(
+                PartitionFeed(self._log, partition, self._partitions),
+                self._open_sink(partition),
+                self._views,
+                partition=partition,
+                log=self._log,
+                marks=self._marks,
+                bury=self._bury,
+            )
+        return self.parts[partition]
+
+
+class Part:
+    """One partition under this worker's hands."""
+
+    def __init__(
+        self,
+        feed: PartitionFeed,
+        sink: PartSink,
+        views: Sequence[View],
+        *,
+        partition: int,
+        log: StoredLog,
+        marks: Marks,
+        bury: Bury,
+    ) -> None:
+        self.partition, self.feed = partition, feed
+        self.positions: Mapping[str, int] = {}
+        self._sink, self._views, self._log = sink, tuple(views), log
+        self._marks, self._bury = marks, bury
+        self.runner = Runner(feed, sink, views, pause=_breathe)
+        self._told: dict[str, Stuck] = {}  # what the marks say of this partition, as we know it
+        self.fault = ""  # why nothing moves at the moment
+        self._begun = False
+        self._busy = asyncio.Lock()
+        self._heard_at = asyncio.get_running_loop().time()
+
+    async def take(self, records: Sequence[Record]) -> int:
+        """Fold the records; how many of their events were new."""
+        async with self._busy:
+            await self._insist(self._begin)
+            new = 0
+            for record in records:
+                try:
+                    new += self.feed.offer(record.span, record.value)
+                except MalformedPage as e:  # the next record shows the gap, and the log fills it
+                    _log.error("partition %s: %s", self.partition, e)
+            self._heard_at = asyncio.get_running_loop().time()
+            await self._insist(self._fold)
+            return new
+
+    async def look(self) -> None:
+        """Catch up what lags, without being told to."""
+        async with self._busy:
+            await self._insist(self._begin)
+            await self._insist(self._again)
+            now = asyncio.get_running_loop().time()
+            if now - self._heard_at > SILENCE_S:
+                last = await self._insist(self._log.last)
+                if last > self.feed.end:
+                    self.feed.jump(last)
+            await self._insist(self._fold)
+
+    async def close(self) -> None:
+        async with self._busy:
+            await self._sink.close()
+
+    async def _begin(self) -> None:
+        """Where do the views stand? All up to the foremost is in the log for those behind."""
+        if self._begun:
+            return
+        self.positions = dict(await self.runner.positions())
+        self.feed.jump(max(self.positions.values(), default=0))
+        marks = await self._marks.all()
+        names = {view.NAME for view in self._views}
+        self._told = {v: s for (v, p), s in marks.items() if p == self.partition and v in names}
+        self._begun = True
+
+    async def _fold(self) -> None:
+        """Until every view that can move stands where the feed ends."""
+        while True:
+            stuck = len(self.runner.stuck)
+            try:
+                step = await self.runner.step(limit=PAGE, until=self.feed.end, complete=True)
+                idle = not step.changes
+            except Broken as e:
+                await self._stop_before(e)
+                idle = False
+            self.positions = dict(await self.runner.positions())
+            moving = [at for v, at in self.positions.items() if v not in self.runner.stuck]
+            if not moving or min(moving) >= self.feed.end:
+                break
+            if idle and len(self.runner.stuck) == stuck:
+                raise RuntimeError(f"partition {self.partition}: no view moves, and none says why")
+        self.feed.release(max(moving, default=self.feed.end))
+        await self._tell()
+
+    async def _stop_before(self, broken: Broken) -> None:
+        """The views that are furthest stand right before it; those behind have yet to get there."""
+        positions = await self.runner.positions()
+        moving = {v: at for v, at in positions.items() if v not in self.runner.stuck}
+        event = broken.stored
+        for view, at in moving.items():
+            if at == max(moving.values()):
+                self.runner.stop(
+                    Stuck(
+                        view=view,
+                        stream=event.stream,
+                        version=event.version,
+                        position=event.position,
+                        error=f"Unreadable: {broken}",
+                    )
+                )
+
+    async def _tell(self) -> None:
+        """Keep the marks true: what got stuck, and what got past it."""
+        for view, stuck in self.runner.stuck.items():
+            if self._told.get(view) != stuck:
+                if await self._marks.mark(self.partition, stuck):
+                    await self._mourn(stuck)
+                self._told[view] = stuck
+        for view in [v for v in self._told if v not in self.runner.stuck]:
+            if self.positions[view] >= self._told[view].position:
+                await self._marks.clear(self.partition, view)
+                del self._told[view]
+
+    async def _mourn(self, stuck: Stuck) -> None:
+        _log.error(
+            "view %s is stuck at %s@%s (position %s): %s",
+            stuck.view, stuck.stream, stuck.version, stuck.position, stuck.error,
+        )  # fmt: skip
+        event = await self._log.stored(stuck.position - 1, limit=1)
+        headers = {
+            "view": stuck.view,
+            "partition": str(self.partition),
+            "position": str(stuck.position),
+            "error": stuck.error[:1_000],
+        }
+        await self._bury(encode(event), headers)
+
+    async def _again(self) -> None:
+        """Views whose mark was taken away may try once more."""
+        if not self.runner.stuck:
+            return
+        marks = await self._marks.all()
+        for view in list(self.runner.stuck):
+            if (view, self.partition) not in marks:
+                self.runner.resume(view)
+                self._told.pop(view, None)
+
+    async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Try again with growing pauses what failed for the world's sake.
+
+        Raises:
+            GaveUp: it went on for too long.
+            Relaid: the views are kept in other partitions now.
+        """
+        for pause_s in PAUSES_S:
+            try:
+                done = await work()
+                self.fault = ""
+                return done
+            except Relaid:
+                raise
+            except (Unavailable, Expelled, OSError) as e:
+                fault: Exception = e
+            except Exception as e:
+                _log.exception("partition %s", self.partition)
+                fault = e
+            if str(fault) != self.fault:
+                _log.warning("partition %s waits: %s", self.partition, fault)
+            self.fault = str(fault) or type(fault).__name__
+            await asyncio.sleep(pause_s)
+        raise GaveUp(f"partition {self.partition}: {self.fault}")
+
+
+async def _breathe() -> None:
+    await asyncio.sleep(0)
