@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench check lint types imports docs clean
+.PHONY: help setup run test bench check lint lint-deploy types imports docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -19,10 +19,13 @@ test: setup  ## every test
 bench: setup  ## every benchmark against its peer; writes docs/benchmarks.md
 	@$(BIN)/tidemark bench all --write docs/benchmarks.md
 
-check: lint types imports test  ## what CI runs
+check: lint lint-deploy types imports test  ## what CI runs
 
 lint: setup  ## ruff
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
+
+lint-deploy: setup  ## compose file and image file, without Docker
+	@scripts/lint_deploy.sh
 
 types: setup  ## mypy, strict
 	@$(BIN)/mypy
@@ -35,6 +38,7 @@ docs: setup  ## regenerate docs/events and docs/schema.graphql
 
 lock: setup  ## resolve the dependencies anew into requirements.lock
 	@$$(command -v uv || echo .uv/bin/uv) pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --no-annotate --upgrade -q -o requirements.lock
+	@$$(command -v uv || echo .uv/bin/uv) pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate -q -c requirements.lock -o deploy/requirements.lock
 
 clean:  ## remove the demo's data (not the environment)
 	@rm -rf .tidemark

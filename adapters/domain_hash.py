@@ -1,9 +1,13 @@
-"""One hash of all of `domain/`: what snapshots are keyed by, so that no rule outlives its code."""
+"""Hashes of the code that a kept result follows from, so that no rule outlives its code.
+
+Snapshots are keyed by that of `domain/`, cached folds by that of `domain/` and `projections/`.
+"""
 
 import hashlib
 from pathlib import Path
 
 import domain
+import projections
 
 
 def _hash_of(folder: Path) -> str:
@@ -14,3 +18,4 @@ def _hash_of(folder: Path) -> str:
 
 
 DOMAIN_HASH = _hash_of(Path(str(domain.__file__)).parent)
+FOLD_HASH = DOMAIN_HASH + _hash_of(Path(str(projections.__file__)).parent)

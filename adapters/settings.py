@@ -1,5 +1,6 @@
 """Settings: every `TIDEMARK_*` variable, read once. A wrong one is named in one clear line."""
 
+import os
 from pathlib import Path
 from typing import Self
 
@@ -13,7 +14,12 @@ _SCHEMES = {
     "database": ("postgresql",),
     "warehouse": ("chdb", "clickhouse", "clickhouses"),
     "bus": ("inline", "kafka"),
+    "cache": ("memory", "redis", "rediss"),
 }
+
+
+SECRETS = Path("/run/secrets")
+"""Where container engines put secret files."""
 
 
 class SettingsError(Exception):
@@ -30,10 +36,16 @@ class Settings(BaseSettings):
     bus: str = "inline:"
     workers: int = Field(default=1, ge=0, le=64)  # that serve and simulate keep, on a kafka: bus
     supervise: bool = True  # False: relay and workers run elsewhere
+    secrets_dir: Path = SECRETS  # a file tidemark_log here is TIDEMARK_LOG, where that is not set
+    cache: str = "memory:"  # cached answers and callers' allowances
+    rate_commands: float = Field(default=500.0, ge=0, le=1e6)  # a second and caller; 0: no limit
+    rate_queries: float = Field(default=100.0, ge=0, le=1e6)  # GraphQL operations
+    rate_burst_s: float = Field(default=5.0, gt=0, le=3_600)  # how many seconds' worth at once
+    rate_loopback: bool = False  # limit callers on this machine too
     port: int = Field(default=8080, ge=0, le=65_535)
     host: str = "127.0.0.1"
 
-    @field_validator("log", "database", "warehouse", "bus")
+    @field_validator("log", "database", "warehouse", "bus", "cache")
     @classmethod
     def _known_scheme(cls, value: str, info: object) -> str:
         name = str(getattr(info, "field_name", ""))
@@ -73,6 +85,12 @@ class Settings(BaseSettings):
             SettingsError: naming the variable and the rule it broke.
         """
         given = {k: v for k, v in overrides.items() if v is not None}
+        named = os.environ.get("TIDEMARK_SECRETS_DIR")
+        if named and not Path(named).is_dir():
+            raise SettingsError(f"TIDEMARK_SECRETS_DIR: there is no directory {named}")
+        secrets = Path(named) if named else SECRETS
+        if secrets.is_dir():
+            given["_secrets_dir"] = secrets
         try:
             return cls(**given)  # type: ignore[arg-type]
         except ValidationError as e:

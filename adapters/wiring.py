@@ -15,6 +15,8 @@ from typing import Self
 import psycopg
 
 from adapters import collector
+from adapters.cache import Cache
+from adapters.cache_opening import open_cache
 from adapters.checkpoints import Signer
 from adapters.clock import SystemClock
 from adapters.codec import Codec
@@ -27,6 +29,7 @@ from adapters.keystore import PostgresKeyStore, WrongMasterKey
 from adapters.ledger_balances import from_postgres
 from adapters.postgres_recorder import PostgresRecorder
 from adapters.postgres_sink import PostgresSink
+from adapters.rate_limit import Limiter
 from adapters.read_models import ReadModels
 from adapters.saga_store import PostgresSagaStore
 from adapters.settings import Settings, SettingsError
@@ -42,9 +45,11 @@ _log = logging.getLogger(__name__)
 class Platform:
     """Everything that holds state, opened in order and closed in reverse."""
 
+    cache: Cache
     dispatcher: Dispatcher
     handler: Handler
     keys: PostgresKeyStore
+    limiter: Limiter
     log: RecorderLog
     read_models: ReadModels
     recorder: PostgresRecorder
@@ -76,7 +81,15 @@ class Platform:
         self._closing.set()
         if self._keeping is not None:
             await self._keeping
-        for name in ("dispatcher", "warehouse", "read_models", "saga_store", "sink", "recorder"):
+        for name in (
+            "dispatcher",
+            "cache",
+            "warehouse",
+            "read_models",
+            "saga_store",
+            "sink",
+            "recorder",
+        ):
             part = getattr(self, name, None)
             if part is not None:
                 await part.close()
@@ -187,6 +200,9 @@ async def _open(platform: Platform, *, sole_writer: bool) -> None:
     platform.sink = await PostgresSink.connect(views_url, partitions=partitions)
     platform.saga_store = await PostgresSagaStore.connect(views_url)
     platform.read_models = await ReadModels.connect(views_url)
+    platform.cache, platform.limiter = await open_cache(
+        settings, platform.keys.request_key, platform.entropy
+    )
     try:
         platform.warehouse = Warehouse(settings.warehouse_url)
     except ValueError as e:

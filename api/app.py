@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
@@ -23,6 +24,7 @@ from api.health import Health, Troubles
 from api.metrics import Metrics
 from api.ports import Platform, Views
 from api.problems import Problem, on_bug, on_http, on_problem
+from api.throttle import Throttle
 from api.waiting import order_settled
 from api.warehouse import WarehouseDoor
 
@@ -38,7 +40,9 @@ def create_app(
         troubles: what everything else that runs in this process has to say there.
     """
     metrics, hub = Metrics(), Hub()
-    commands = CommandDoor(platform.dispatcher, metrics, order_settled(platform.log))
+    commands = CommandDoor(
+        platform.dispatcher, metrics, order_settled(platform.log), limiter=platform.limiter
+    )
     health = Health(platform, views, hub, metrics, troubles=troubles)
     warehouse = WarehouseDoor(platform.warehouse)
     graphql = GraphQLDoor(platform, hub, metrics)
@@ -63,6 +67,7 @@ def create_app(
             Route("/metrics", health.metrics),
             Route("/openapi.json", _openapi),
         ],
+        middleware=[Middleware(Throttle, limiter=platform.limiter, metrics=metrics)],
         exception_handlers={Problem: on_problem, HTTPException: on_http, Exception: on_bug},
         lifespan=listening,
     )

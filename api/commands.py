@@ -20,8 +20,9 @@ from starlette.responses import Response
 from api import bodies, problems, wire
 from api.metrics import Metrics
 from api.models import command_from
-from api.ports import Dispatch, Overloaded, Unavailable
+from api.ports import Dispatch, Limiter, Overloaded, Unavailable
 from api.problems import Problem
+from api.throttle import address_of
 from commands.handler import Declined, Done, Outcome, Raced
 from commands.ports import KeyDestroyed, KeyReused, Request, Unreadable
 from domain.catalogue import COMMANDS
@@ -63,8 +64,11 @@ class Settled(Protocol):
 class CommandDoor:
     """`POST /commands/{name}` and `POST /commands`."""
 
-    def __init__(self, dispatcher: Dispatch, metrics: Metrics, settled: Settled) -> None:
+    def __init__(
+        self, dispatcher: Dispatch, metrics: Metrics, settled: Settled, *, limiter: Limiter
+    ) -> None:
         self._dispatcher, self._metrics, self._settled = dispatcher, metrics, settled
+        self._limiter = limiter
 
     async def one(self, http: HttpRequest) -> Response:
         """One command: its outcome as the response's status and body."""
@@ -88,6 +92,9 @@ class CommandDoor:
         if not isinstance(items, list) or len(items) > BULK_ITEMS_MAX:
             detail = f"send a list of at most {BULK_ITEMS_MAX} of {{name, key, body}}"
             raise Problem(400, "invalid_input", detail)
+        # The door has charged for one; the caller's next request waits for the rest.
+        more = len(items) - 1
+        await self._limiter.admit("commands", address_of(http.scope), cost=more, forced=True)
         out: list[dict[str, Any]] = []
         for at in range(0, len(items), SLICE):
             runs = [self._item(i, actor=actor, dry_run=dry_run) for i in items[at : at + SLICE]]

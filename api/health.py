@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from msgspec import structs
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -35,6 +36,7 @@ class Health:
     ) -> None:
         self._platform, self._views, self._hub = platform, views, hub
         self._metrics, self._others = metrics, troubles
+        self._cache_fault: str | None = None
 
     async def alive(self, _: Request) -> Response:
         return JSONResponse({"status": "up"})
@@ -48,9 +50,11 @@ class Health:
             f"view {v} is {lag} positions behind" for v, lag in lags.items() if lag > LAG_MAX
         ]
         reasons += [*self._troubles(), *self._others()]
+        degraded = [] if seen.cache_up else [f"cache: {self._cache_fault}"]
         body = {
-            "status": "not ready" if reasons else "ready",
+            "status": "not ready" if reasons else "degraded" if degraded else "ready",
             "reasons": reasons,
+            "degraded": degraded,
             "log": {"position": seen.position},
             "views": {view: {"position": at[view], "lag": lags[view]} for view in sorted(at)},
         }
@@ -63,9 +67,11 @@ class Health:
 
     async def _look(self, reasons: list[str]) -> Figures:
         dispatcher, models = self._platform.dispatcher, self._platform.read_models
-        position, views = await asyncio.gather(
+        cache = self._platform.cache
+        position, views, self._cache_fault = await asyncio.gather(
             _asked("log", self._platform.log.last(), reasons),
             _asked("read models", models.positions(), reasons),
+            cache.trouble(),
         )
         return Figures(
             position=position,
@@ -76,6 +82,8 @@ class Health:
             waiting=dispatcher.waiting,
             subscribers=self._hub.count,
             statements=models.statements,
+            cache=structs.asdict(cache.counts),
+            cache_up=self._cache_fault is None,
         )
 
     def _troubles(self) -> list[str]:

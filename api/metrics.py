@@ -27,6 +27,8 @@ class Figures(NamedTuple):
     waiting: int = 0  # commands not yet in a batch
     subscribers: int = 0
     statements: int = 0  # of reads, since the start
+    cache: Mapping[str, int] | None = None  # what became of a question, since the start
+    cache_up: bool = True
 
 
 class Metrics:
@@ -51,6 +53,12 @@ class Metrics:
             ("outcome",),
             registry=registry,
         )
+        self.limited = Counter(
+            "tidemark_rate_limited",
+            "Requests over their caller's own limit, by door",
+            ("door",),
+            registry=registry,
+        )
         self.figures = Figures()
         self._registry = registry
         registry.register(self)
@@ -67,6 +75,8 @@ class Metrics:
             yield _gauge("log_position", "Position of the newest event", seen.position)
         if seen.views is not None:
             yield from _views(seen.views, seen)
+        if seen.cache is not None:
+            yield from _cache(seen.cache, up=seen.cache_up)
 
     def text(self) -> bytes:
         return generate_latest(self._registry)
@@ -82,6 +92,14 @@ def _views(views: Mapping[str, int], seen: Figures) -> Iterator[Metric]:
         if seen.position is not None:
             lag.add_metric([view], max(0, seen.position - at))
     yield from (position, lag, stuck)
+
+
+def _cache(counts: Mapping[str, int], *, up: bool) -> Iterator[Metric]:
+    asked = CounterMetricFamily("tidemark_cache_lookups", "What became of them", labels=["outcome"])
+    for outcome, times in counts.items():
+        asked.add_metric([outcome], times)
+    yield asked
+    yield _gauge("cache_up", "0: its store does not answer", up)
 
 
 def _counter(name: str, says: str, value: float) -> Metric:

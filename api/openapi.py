@@ -72,6 +72,7 @@ PROBLEMS = {
     "413": "The body is over the limit.",
     "415": "The body is not declared as JSON in UTF-8.",
     "500": "Unexpected, or the log holds something that cannot be read.",
+    "429": "More than this caller may; see Retry-After.",
     "503": "Overloaded, or the store cannot be reached; see Retry-After.",
 }
 

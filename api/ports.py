@@ -1,33 +1,39 @@
 """What the edge needs of the platform: the shape of what `adapters.wiring` builds."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
+from adapters.cache import Counts
+from adapters.cache_store import Rate, Verdict
 from adapters.dispatcher import Overloaded
 from adapters.read_models import LedgerLine, TooManyRows, Totals, Unfit
 from adapters.recorder import Unavailable
 from adapters.warehouse import WarehouseError, WarehouseUnavailable
 from commands.handler import Outcome
-from commands.ports import Loaded, Request
+from commands.ports import Head, Loaded, Request
 from domain.envelope import Envelope
 from projections.client_money import Standing
 from projections.ports import Change, Key, Row, View
 from projections.runner import Stuck
 
 __all__ = [
+    "Cache",
     "Dispatch",
     "EventLog",
     "LedgerLine",
+    "Limiter",
     "Overloaded",
     "Platform",
+    "Rate",
     "ReadModels",
     "Reader",
     "TooManyRows",
     "Totals",
     "Unavailable",
     "Unfit",
+    "Verdict",
     "Views",
     "Warehouse",
     "WarehouseError",
@@ -62,11 +68,37 @@ class EventLog(Protocol):
         self, stream: str, /, *, after_version: int = 0, limit: int | None = None
     ) -> Sequence[Envelope]: ...
 
+    async def heads(self, streams: Sequence[str], /) -> Mapping[str, Head]: ...
+
     async def last(self) -> int: ...
 
     async def position_at(self, known_at: datetime, /) -> int: ...
 
     async def wait(self, position: int, /, *, timeout_s: float) -> bool: ...
+
+
+class Cache(Protocol):
+    """Answers by what they follow from; see `adapters.cache.Cache`."""
+
+    @property
+    def counts(self) -> Counts: ...
+
+    async def fetch(
+        self, parts: Sequence[str], make: Callable[[], Awaitable[tuple[bytes, bool]]], /
+    ) -> bytes: ...
+
+    async def trouble(self) -> str | None: ...
+
+
+class Limiter(Protocol):
+    """Callers' allowances; see `adapters.rate_limit.Limiter`."""
+
+    @property
+    def rates(self) -> Mapping[str, Rate]: ...
+
+    async def admit(
+        self, door: str, address: str, /, *, cost: int = 1, forced: bool = False
+    ) -> Verdict | None: ...
 
 
 class Warehouse(Protocol):
@@ -142,7 +174,13 @@ class Platform(Protocol):
     """What `create_app` needs of `adapters.wiring.Platform`."""
 
     @property
+    def cache(self) -> Cache: ...
+
+    @property
     def dispatcher(self) -> Dispatch: ...
+
+    @property
+    def limiter(self) -> Limiter: ...
 
     @property
     def log(self) -> EventLog: ...

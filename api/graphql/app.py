@@ -29,8 +29,7 @@ class GraphQLDoor(GraphQL[None, None]):
 
     def __init__(self, platform: Platform, hub: Hub, metrics: Metrics) -> None:
         def operations() -> Operations:
-            session = Session(platform.read_models, platform.log, hub, platform.clock)
-            return Operations(session, metrics)
+            return Operations(Session(platform, hub), metrics)
 
         super().__init__(
             schema(operations),

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from api.graphql.faults import BAD_ARGUMENT, NOT_YET, fault
+from api.graphql.folds import Folds, Moment
 from api.graphql.session import PATIENCE_S, Session
-from api.graphql.sources import Current, Moment, Past, Source, unsupported
+from api.graphql.sources import Current, Past, Source, unsupported
 
 
 class When(NamedTuple):
@@ -40,7 +41,8 @@ async def source_at(session: Session, when: When) -> Source:
         return await _current(session, position)
     if any(at is not None and at.tzinfo is None for at in (when.as_of, when.known_at)):
         raise fault(BAD_ARGUMENT, "asOf and knownAt need a zone: 2020-01-31T00:00:00Z")
-    return Past(session.log, await _moment(session, when, position))
+    moment = await _moment(session, when, position)
+    return Past(Folds(session.log, session.cache, moment), moment)
 
 
 async def now_only(session: Session, what: str, when: When) -> Current:
@@ -78,7 +80,8 @@ async def _moment(session: Session, when: When, at_least: int) -> Moment:
     if when.known_at is not None:
         position = await session.log.position_at(when.known_at)
     shown = min(t for t in (when.as_of, when.known_at, session.clock()) if t is not None)
-    return Moment(position, when.as_of, shown.astimezone(UTC).date())
+    cut = when.known_at is not None
+    return Moment(position, when.as_of, shown.astimezone(UTC).date(), cut)
 
 
 def _position(text: str | None) -> int:

@@ -8,9 +8,8 @@ the views have passed the greatest of these positions.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from datetime import datetime
 
 from strawberry.extensions import SchemaExtension
 from strawberry.types.execution import StreamExecutionResult
@@ -19,7 +18,7 @@ from api.graphql.faults import NOT_YET, fault
 from api.graphql.hub import Hub
 from api.graphql.sources import Current
 from api.metrics import Metrics
-from api.ports import EventLog, Reader, ReadModels
+from api.ports import Platform, Reader
 
 PATIENCE_S = 5.0
 POLL_S = (0.005, 0.01, 0.02, 0.05)
@@ -28,11 +27,10 @@ POLL_S = (0.005, 0.01, 0.02, 0.05)
 class Session:
     """What resolvers find in `info.context`; one per operation."""
 
-    def __init__(
-        self, read_models: ReadModels, log: EventLog, hub: Hub, clock: Callable[[], datetime]
-    ) -> None:
-        self.read_models, self.log, self.hub, self.clock = read_models, log, hub, clock
-        self.current = Current(self.reader, clock().date())
+    def __init__(self, platform: Platform, hub: Hub) -> None:
+        self.read_models, self.log, self.cache = platform.read_models, platform.log, platform.cache
+        self.hub, self.clock = hub, platform.clock
+        self.current = Current(self.reader, self.clock().date())
         self._needs = 0
         self._reached = 0
         self._opening: asyncio.Task[Reader] | None = None

@@ -10,16 +10,15 @@ source on to what hangs under it: everything in one answer is as of one moment.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import date, datetime
-from typing import Any, NamedTuple, Protocol
+from datetime import date
+from typing import Any, Protocol
 
-from msgspec import structs
 from strawberry.dataloader import DataLoader
 
 from api.graphql.cursors import Page
-from api.graphql.faults import AS_OF_UNSUPPORTED, TOO_MANY, fault
-from api.ports import EventLog, Reader
-from domain.envelope import Envelope
+from api.graphql.faults import AS_OF_UNSUPPORTED, fault
+from api.graphql.folds import Folds, Moment
+from api.ports import Reader
 from projections.ports import Key, Row, View
 
 STREAMS: Mapping[str, tuple[str, str]] = {
@@ -36,10 +35,6 @@ STREAMS: Mapping[str, tuple[str, str]] = {
     "rates": ("source", "fx"),
 }
 """View -> the column that names the one stream its rows are folded from, and its category."""
-
-EVENTS_MAX = 200_000  # of one stream, for one answer
-CHUNK = 1_000  # events a read
-SLICE = 100  # events folded at a stretch
 
 
 class Source(Protocol):
@@ -111,21 +106,12 @@ class Current:
         return self._loaders[name]
 
 
-class Moment(NamedTuple):
-    """Events up to a position, effective up to a time (None: whenever); the day to show it by."""
-
-    position: int
-    effective_at: datetime | None
-    today: date
-
-
 class Past:
-    """Folds of single streams at a moment; each stream is read once for all views."""
+    """Folds of single streams at a moment, each made once for an answer."""
 
-    def __init__(self, log: EventLog, moment: Moment) -> None:
-        self._log, self.moment, self.today = log, moment, moment.today
-        self._reading: dict[str, asyncio.Task[list[Envelope]]] = {}
-        self._folded: dict[tuple[str, str], Mapping[Key, Row]] = {}
+    def __init__(self, folds: Folds, moment: Moment) -> None:
+        self._folds, self.moment, self.today = folds, moment, moment.today
+        self._known: dict[tuple[str, str], asyncio.Task[Mapping[Key, Row]]] = {}
 
     async def row(self, view: View, *key: str) -> Row | None:
         column = view.ROW.KEY[0]
@@ -146,57 +132,15 @@ class Past:
         raise unsupported(view.NAME)
 
     async def _rows(self, view: View, value: str) -> Mapping[Key, Row]:
+        if (view.NAME, value) not in self._known:
+            task = asyncio.create_task(self._fold(view, value))
+            self._known[view.NAME, value] = task
+        return await asyncio.shield(self._known[view.NAME, value])
+
+    async def _fold(self, view: View, value: str) -> Mapping[Key, Row]:
         column, category = STREAMS[view.NAME]
-        stream = f"{category}-{value}"
-        if (view.NAME, stream) not in self._folded:
-            if stream not in self._reading:
-                self._reading[stream] = asyncio.create_task(self._events(stream))
-            events = await self._reading[stream]
-            rows = await folded(view, events)
-            kept = {k: r for k, r in rows.items() if getattr(r, column) == value}
-            self._folded[view.NAME, stream] = kept
-        return self._folded[view.NAME, stream]
-
-    async def _events(self, stream: str) -> list[Envelope]:
-        """The stream's events of the moment, in effective order."""
-        found: list[Envelope] = []
-        version, more = 0, True
-        while more:
-            chunk = await self._log.select(stream, after_version=version, limit=CHUNK)
-            known = [e for e in chunk if e.position <= self.moment.position]
-            found += known
-            version += len(chunk)
-            more = len(known) == CHUNK
-            if version > EVENTS_MAX:
-                raise fault(TOO_MANY, f"{stream} is too long to fold for one answer")
-        return in_effective_order(found, self.moment.effective_at)
-
-
-def in_effective_order(events: Sequence[Envelope], until: datetime | None) -> list[Envelope]:
-    """A stream's events effective by a time, by (effective_at, position).
-
-    Nothing in a stream can be so before the stream begins: an event back-dated beyond the first
-    one counts from the first one's time.
-    """
-    if not events:
-        return []
-    start = events[0].effective_at
-    timed = [(max(e.effective_at, start), e.position, e) for e in events]
-    return [e for at, _, e in sorted(timed, key=lambda t: t[:2]) if until is None or at <= until]
-
-
-async def folded(view: View, events: Sequence[Envelope]) -> Mapping[Key, Row]:
-    """The rows that a view's own fold makes of these events."""
-    rows: dict[Key, Row | None] = {}
-    last: dict[Key, int] = {}
-    for count, arrived in enumerate(events, 1):
-        for key, fact in view.facts(arrived):
-            rows[key] = view.fold(rows.get(key), key, fact)
-            last[key] = arrived.position
-        if count % SLICE == 0:
-            await asyncio.sleep(0)  # a long fold must not hold up everybody else
-    left = {key: row for key, row in rows.items() if row is not None}
-    return {key: structs.replace(row, position=last[key]) for key, row in left.items()}
+        rows = await self._folds.rows(view, f"{category}-{value}")
+        return {k: r for k, r in rows.items() if getattr(r, column) == value}
 
 
 def unsupported(what: str) -> Exception:

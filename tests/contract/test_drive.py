@@ -16,8 +16,10 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from adapters.cache import Cache
 from adapters.clock import SimulatedClock
 from adapters.entropy import SeededEntropy
+from adapters.memory_cache import MemoryCache
 from adapters.memory_disk import Disk
 from adapters.recorder import Sealed, Unavailable, Write
 from adapters.simulators.statement import MemoryStatement
@@ -113,7 +115,10 @@ class World:
     async def ready(self) -> httpx.Response:
         models = SimpleNamespace(positions=_none, statements=0)
         platform: Any = SimpleNamespace(
-            log=self.platform.log, read_models=models, dispatcher=self.platform.dispatcher
+            log=self.platform.log,
+            read_models=models,
+            dispatcher=self.platform.dispatcher,
+            cache=Cache(MemoryCache(), b"secret", SeededEntropy(1)),
         )
         health = Health(platform, self.drive.views, Hub(), Metrics(), troubles=self.drive.troubles)
         app = Starlette(routes=[Route("/readyz", health.ready)])

@@ -8,7 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
+from adapters.cache import Cache
 from adapters.dispatcher import Overloaded
+from adapters.entropy import SystemEntropy
+from adapters.memory_cache import MemoryCache
+from adapters.rate_limit import Limiter
 from adapters.recorder import Unavailable
 from api.app import create_app
 from commands.handler import Outcome, Raced
@@ -25,6 +29,8 @@ class Failing:
         self.outcome = outcome
         self.dispatcher = self.log = self.read_models = self
         self.warehouse = None
+        self.cache = Cache(MemoryCache(), b"secret", SystemEntropy())
+        self.limiter = Limiter(MemoryCache(), {}, b"secret", loopback=False)
         self.batches = self.commands = self.waiting = self.statements = 0
 
     def clock(self) -> datetime:

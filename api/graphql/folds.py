@@ -1,0 +1,135 @@
+"""Folds of single streams at a moment, kept where they were expensive.
+
+    stream's head --names--> kept rows, or: read events --cut, order, fold--> rows
+
+What is kept is named by the hash of the stream's head (which names every byte before it), the
+time it is effective by, and the position it is cut at, if `knownAt` asked for a cut. It carries
+the position of its last event: rows that go beyond the moment are not used.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from functools import cache
+from typing import Any, NamedTuple
+
+from msgspec import msgpack, structs
+from strawberry.dataloader import DataLoader
+
+from api.graphql.faults import TOO_MANY, fault
+from api.ports import Cache, EventLog
+from commands.ports import Head
+from domain.envelope import Envelope
+from projections.ports import Key, Row, View
+
+EVENTS_MAX = 200_000  # of one stream, for one answer
+CHUNK = 1_000  # events a read
+SLICE = 100  # events folded at a stretch
+KEEP_MIN = 32  # events; a shorter stream is folded sooner than it is looked up
+FORM = "1"  # of what is kept; raised when its encoding or the cutting below changes
+
+_encode = msgpack.Encoder().encode
+Rows = Mapping[Key, Row]
+
+
+class Moment(NamedTuple):
+    """Events up to a position, effective up to a time (None: whenever); the day to show it by."""
+
+    position: int
+    effective_at: datetime | None
+    today: date
+    cut: bool = False  # the position is of the past (knownAt), not the log's end
+
+
+class Folds:
+    """Rows of views over single streams, all at one moment; a stream is read once for all views."""
+
+    def __init__(self, log: EventLog, cache: Cache, moment: Moment) -> None:
+        self._log, self._cache, self._moment = log, cache, moment
+        self._heads: DataLoader[str, Head | None] = DataLoader(load_fn=self._load_heads)
+        self._reading: dict[str, asyncio.Task[list[Envelope]]] = {}
+
+    async def rows(self, view: View, stream: str) -> Rows:
+        """What the view's fold makes of the stream's events of the moment."""
+        head = await self._heads.load(stream)
+        if head is None:
+            return {}
+        if head.version < KEEP_MIN:
+            return (await self._folded(view, stream))[1]
+
+        async def make() -> tuple[bytes, bool]:
+            last, rows = await self._folded(view, stream)
+            whole = last is not None and last.hash == head.hash
+            position = last.position if last else 0
+            return _encode((position, list(rows.values()))), whole or self._moment.cut
+
+        kept = await self._cache.fetch(self._name(view, stream, head), make)
+        position, rows = _decoder(view.ROW).decode(kept)
+        if position > self._moment.position:  # the stream grew since the moment was taken
+            return (await self._folded(view, stream))[1]
+        return {tuple(getattr(row, k) for k in view.ROW.KEY): row for row in rows}
+
+    def _name(self, view: View, stream: str, head: Head) -> list[str]:
+        at, cut = self._moment.effective_at, self._moment.cut
+        until = at.astimezone(UTC).isoformat() if at else ""
+        cut_at = str(self._moment.position) if cut else ""
+        return [FORM, view.NAME, str(view.VERSION), stream, head.hash, until, cut_at]
+
+    async def _load_heads(self, streams: list[str]) -> list[Head | None]:
+        found = await self._log.heads(streams)
+        return [found.get(stream) for stream in streams]
+
+    async def _folded(self, view: View, stream: str) -> tuple[Envelope | None, Rows]:
+        """(the last event known at the moment, the rows)."""
+        if stream not in self._reading:
+            self._reading[stream] = asyncio.create_task(self._events(stream))
+        known = await asyncio.shield(self._reading[stream])
+        events = in_effective_order(known, self._moment.effective_at)
+        return (known[-1] if known else None), await folded(view, events)
+
+    async def _events(self, stream: str) -> list[Envelope]:
+        """The stream's events up to the moment's position."""
+        found: list[Envelope] = []
+        version, more = 0, True
+        while more:
+            chunk = await self._log.select(stream, after_version=version, limit=CHUNK)
+            known = [e for e in chunk if e.position <= self._moment.position]
+            found += known
+            version += len(chunk)
+            more = len(known) == CHUNK
+            if version > EVENTS_MAX:
+                raise fault(TOO_MANY, f"{stream} is too long to fold for one answer")
+        return found
+
+
+@cache
+def _decoder(row: type[Row]) -> msgpack.Decoder[tuple[int, list[Any]]]:
+    kept: Any = tuple[int, list[row]]  # type: ignore[valid-type]
+    return msgpack.Decoder(kept)
+
+
+def in_effective_order(events: Sequence[Envelope], until: datetime | None) -> list[Envelope]:
+    """A stream's events effective by a time, by (effective_at, position).
+
+    Nothing in a stream can be so before the stream begins: an event back-dated beyond the first
+    one counts from the first one's time.
+    """
+    if not events:
+        return []
+    start = events[0].effective_at
+    timed = [(max(e.effective_at, start), e.position, e) for e in events]
+    return [e for at, _, e in sorted(timed, key=lambda t: t[:2]) if until is None or at <= until]
+
+
+async def folded(view: View, events: Sequence[Envelope]) -> Rows:
+    """The rows that a view's own fold makes of these events."""
+    rows: dict[Key, Row | None] = {}
+    last: dict[Key, int] = {}
+    for count, arrived in enumerate(events, 1):
+        for key, fact in view.facts(arrived):
+            rows[key] = view.fold(rows.get(key), key, fact)
+            last[key] = arrived.position
+        if count % SLICE == 0:
+            await asyncio.sleep(0)  # a long fold must not hold up everybody else
+    left = {key: row for key, row in rows.items() if row is not None}
+    return {key: structs.replace(row, position=last[key]) for key, row in left.items()}
