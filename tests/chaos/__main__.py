@@ -1,0 +1,150 @@
+"""`python -m tests.chaos`: a platform of real processes under load and under fire.
+
+Progress on stderr; the last line on stdout is one JSON object:
+{"faults", "kinds", "commands", "lost", "doubled", "views_equal", "seconds"}. Exit code 1 when
+anything that must hold does not; what it is stands on stderr, and the world's files are kept.
+"""
+
+import argparse
+import json
+import random
+import shutil
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tests.chaos.faults import Blow, Missed, deal, schedule
+from tests.chaos.parts import until
+from tests.chaos.verify import Findings, verify
+from tests.chaos.world import World
+
+FAULTS = 24
+WARM_UP = 60  # commands before the first blow
+AFTER = 20  # commands that must get through before the next one
+RECOVERED_S = 120.0
+QUIET_S, QUIET_WITHIN_S = 4.0, 180.0
+EXPECTED_CODES = {0}
+
+
+class Run:
+    """One run; what it finds is in `wrong`."""
+
+    def __init__(self, seed: int, faults: int, bus: str) -> None:
+        self.seed, self.faults, self.bus = seed, faults, bus
+        self.kinds: Counter[str] = Counter()
+        self.wrong: list[str] = []
+        self.findings: Findings | None = None
+        self.kept: Path | None = None
+        self._began = time.monotonic()
+
+    def run(self) -> dict[str, Any]:
+        try:
+            with World(bus=self.bus, seed=self.seed, say=self.say) as world:
+                try:
+                    self._run(world)
+                finally:
+                    if self.wrong or self.findings is None:
+                        self._keep(world)
+        except Exception as e:
+            self.wrong.append(f"the run ended: {type(e).__name__}: {e}")
+        return self._answer()
+
+    def say(self, line: str) -> None:
+        print(f"{time.monotonic() - self._began:6.1f} {line}", file=sys.stderr, flush=True)
+
+    def _run(self, world: World) -> None:
+        self.say(f"up: seed {self.seed}, bus {self.bus}, {', '.join(world.parts)}")
+        world.call_in()
+        self._through(world, WARM_UP, "the first commands")
+        dice = random.Random(self.seed)
+        names = list(world.parts)
+        for blows in schedule(names, disk=world.small_disk, count=self.faults, seed=self.seed):
+            self._blow(world, blows, dice)
+            if self.wrong:
+                return
+        self.say(f"callers finish: {world.progress()}")
+        if code := world.send_away():
+            self.wrong.append(f"callers ended with {code}: {world.progress()['wrong']}")
+        self._quiet(world)
+        codes = world.stop()
+        self.wrong += [f"{n} ended with {code}" for n, code in codes.items() if code]
+        self.say(f"at rest; begun again: {dict(world.restarts)}")
+        self.findings = verify(world)
+        self.wrong += self.findings.all
+
+    def _blow(self, world: World, blows: list[Blow], dice: random.Random) -> None:
+        self.say(" + ".join(blow.kind for blow in blows))
+        try:
+            for blow in deal(world, blows, dice):
+                self.kinds[blow.kind] += 1
+        except Missed as e:
+            self.wrong.append(f"{blows}: {e}")
+            return
+        began = time.monotonic()
+        self._through(world, AFTER, " + ".join(blow.kind for blow in blows))
+        self.say(f"    well again after {time.monotonic() - began:.1f} s")
+
+    def _through(self, world: World, commands: int, what: str) -> None:
+        """Commands are answered and the platform says that it is well, within bounds."""
+        before = world.progress()["done"]
+
+        def well() -> bool:
+            return world.progress()["done"] >= before + commands and not world.troubles()
+
+        if not until(well, RECOVERED_S):
+            done = world.progress()["done"] - before
+            self.wrong.append(
+                f"not well within {RECOVERED_S:g} s of {what}: {done} commands answered, "
+                f"{'; '.join(world.troubles())}"
+            )
+        if wrong := world.progress()["wrong"]:
+            self.wrong += [f"a caller was told: {one}" for one in wrong]
+
+    def _quiet(self, world: World) -> None:
+        """Nothing is owed any more and every view is at the end of the log."""
+        if not until(lambda: world.resting(QUIET_S), QUIET_WITHIN_S):
+            self.wrong.append(f"no rest within {QUIET_WITHIN_S:g} s: {world.troubles()}")
+
+    def _keep(self, world: World) -> None:
+        """The processes' words and the journal, for whoever looks into it."""
+        self.kept = Path(f"{world.folder}.kept")
+        self.kept.mkdir()
+        for file in [*world.folder.glob("*.log"), *world.folder.glob("*.json*")]:
+            shutil.copy(file, self.kept)
+        log = world.disk / "pg/server.log"
+        if log.exists():
+            shutil.copy(log, self.kept / "postgres.log")
+
+    def _answer(self) -> dict[str, Any]:
+        found = self.findings
+        return {
+            "faults": self.kinds.total(),
+            "kinds": dict(sorted(self.kinds.items())),
+            "commands": found.commands if found else 0,
+            "lost": len(found.lost) if found else None,
+            "doubled": len(found.doubled) if found else None,
+            "views_equal": not found.views if found else None,
+            "seconds": round(time.monotonic() - self._began, 1),
+        }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, default=int(time.time()), help="default: the time")
+    parser.add_argument("--faults", type=int, default=FAULTS, help="how many, every kind at least")
+    parser.add_argument("--bus", choices=("kafka", "inline"), default="kafka")
+    options = parser.parse_args()
+    run = Run(options.seed, options.faults, options.bus)
+    answer = run.run()
+    for line in run.wrong:
+        run.say(f"WRONG {line}")
+    if run.kept:
+        run.say(f"kept: {run.kept}")
+    print(json.dumps(answer), flush=True)
+    return 1 if run.wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
