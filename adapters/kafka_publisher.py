@@ -11,6 +11,7 @@ headers: all calls are made on one thread of our own.
 """
 
 import asyncio
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -44,7 +45,8 @@ class Publisher:
     """`adapters.bus.Outlet` on Kafka.
 
     Args:
-        name: of this process among relays, unique: it is how a relay knows that it was replaced.
+        name: of this process, for people; a random word is added, so that a relay knows that it
+            was replaced even by one of its own name.
         schemas: JSON Schemas by name, published when they differ from those published last.
     """
 
@@ -56,7 +58,8 @@ class Publisher:
         schemas: Mapping[str, bytes] | None = None,
         moment: Moment | None = None,
     ) -> None:
-        self._bus, self._name, self._schemas = bus, name, dict(schemas or {})
+        self._bus, self._schemas = bus, dict(schemas or {})
+        self._name = f"{name}-{secrets.token_hex(4)}"
         self._moment: Moment = moment or _nothing
         self._producer: Producer | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="kafka-publisher")
@@ -135,7 +138,9 @@ class Publisher:
         """
         found = last_relayed(self._bus)
         if found is not None and found.relay != self._name:
-            raise Fenced(f"{found.relay} relays generation {self._bus.generation} now") from error
+            raise Fenced(
+                f"fenced: relay {found.relay} has taken over {self._bus.log_topic}"
+            ) from error
 
     def _drop(self) -> None:
         """Let go of the producer; nothing waits in it, or what does may be lost."""
@@ -152,6 +157,7 @@ def _settings(bus: Bus) -> dict[str, Any]:
         "message.timeout.ms": TRANSACTION_S * 1000,
         "message.max.bytes": MESSAGE_BYTES_MAX,
         "queue.buffering.max.kbytes": BUFFER_KB_MAX,
+        "topic.metadata.propagation.max.ms": 5_000,  # a topic that is gone is noticed
         "linger.ms": 5,
     }
 

@@ -2,7 +2,7 @@
 
     {prefix}.log.{generation}     pages, `partitions` of them, a week
     {prefix}.relay.{generation}   the relay's position; 1, compacted
-    {prefix}.dead.{generation}    dead letters; 1, compacted
+    {prefix}.dead.{generation}    dead letters; 1, kept for ever
     {prefix}.schemas              JSON Schemas; 1, compacted
 
 The partition count decides where a home's events are, so it never changes within a generation.
@@ -21,6 +21,7 @@ from adapters.kafka_url import Bus
 RETENTION_MS = 7 * 24 * 3600 * 1000
 MESSAGE_BYTES_MAX = 16 << 20  # one event may be as large as a bulk body
 _COMPACTED = {"cleanup.policy": "compact"}
+_KEPT = {"cleanup.policy": "delete", "retention.ms": "-1"}
 
 
 def ensure_topics(bus: Bus, *, timeout_s: float = REPLY_S) -> None:
@@ -58,7 +59,7 @@ def _wanted(bus: Bus) -> list[NewTopic]:
     return [
         NewTopic(bus.log_topic, bus.partitions, bus.replication, config=log),
         NewTopic(bus.position_topic, 1, bus.replication, config=_COMPACTED),
-        NewTopic(bus.dead_topic, 1, bus.replication, config=_COMPACTED | large),
+        NewTopic(bus.dead_topic, 1, bus.replication, config=_KEPT | large),
         NewTopic(bus.schemas_topic, 1, bus.replication, config=_COMPACTED),
     ]
 

@@ -18,7 +18,7 @@ from psycopg import AsyncConnection, IsolationLevel
 
 from adapters.recorder import Unavailable
 from adapters.row_cache import ROWS_MAX, RowCache
-from adapters.view_layout import lay_out, make_checkpoints
+from adapters.view_layout import lay_out, make_checkpoints, standing
 from adapters.view_tables import CHECKPOINTS, Table
 from projections.checksum import Digest, key_of
 from projections.ports import Change, Checksum, Expelled, Key, Relaid, Row, Unstorable, View
@@ -72,14 +72,15 @@ class PostgresSink:
         async with sink._connected():
             return sink
 
-    async def prepare(self, views: Sequence[View], /) -> None:
+    async def prepare(self, views: Sequence[View], /, *, take: bool = True) -> None:
+        """As the port has it; who only reads does not `take` over what others keep."""
         async with self._connected() as connection, connection.transaction():
             # One at a time: two processes that start together must not both make the tables.
             await connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (self.schema,))
             await make_checkpoints(connection, self.schema)
             for view in views:
                 table = self.table(view)
-                await lay_out(connection, table, view, partitions=self.partitions)
+                await lay_out(connection, table, view, partitions=self.partitions, take=take)
         self._cache.clear()
 
     async def positions(self, views: Collection[str], /) -> Mapping[str, int]:
@@ -137,8 +138,15 @@ class PostgresSink:
 
     async def checksums(self, views: Sequence[View], /) -> list[Checksum]:
         """Of several views at one instant."""
+        return [found for found, _ in await self.served(views)]
+
+    async def served(self, views: Sequence[View], /) -> list[tuple[Checksum, list[int]]]:
+        """The same, each with where its partitions stand."""
         async with self.snapshot() as connection:
-            return [await self._checksum(connection, view) for view in views]
+            return [
+                (await self._checksum(connection, v), await standing(connection, self.table(v)))
+                for v in views
+            ]
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[AsyncConnection[Any]]:

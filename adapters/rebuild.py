@@ -4,8 +4,9 @@
     replay    log --fold--> memory --hash--> = the hash of every live view
 
 A rebuild folds beside the running view until it has all but caught up. Then it holds the view's
-checkpoint, which stops the view's runner between two batches, folds the rest, compares, and puts
-the new table in the old one's place. The runner finds itself expelled and goes on from there.
+checkpoints, which stops its runners between two batches, folds the rest, compares, and puts the new
+table in the old one's place. The runners find themselves expelled and go on from there. Where the
+view's partitions stand apart, each is folded from the hindmost one's place to its own.
 """
 
 from collections.abc import Sequence
@@ -16,9 +17,10 @@ from msgspec.structs import replace
 from psycopg import AsyncConnection
 
 from adapters.memory_sink import MemorySink
+from adapters.partition_log import PartitionLog, StoredLog
 from adapters.postgres_sink import PostgresSink
 from adapters.view_tables import CHECKPOINTS, Table
-from projections.ports import Checksum, Log, Pause, View
+from projections.ports import Checksum, Pause, View
 from projections.runner import LAGGARDS_PAGE, Runner
 
 DIFFERENCES_MAX = 10
@@ -58,12 +60,12 @@ class RebuildFailed(Exception):
 
 
 async def rebuild(
-    log: Log, live: PostgresSink, view: View, *, swap: bool = True, pause: Pause | None = None
+    log: StoredLog, live: PostgresSink, view: View, *, swap: bool = True, pause: Pause | None = None
 ) -> Rebuilt:
     """Fold `view` anew beside the live table, compare, and (unless told not to) swap.
 
     Raises:
-        RebuildFailed: the view is stuck on an event, or its partitions stand apart.
+        RebuildFailed: the view is stuck on an event, or there is none.
     """
     beside = PostgresSink(live.url, schema=f"{live.schema}_next")
     try:
@@ -72,9 +74,11 @@ async def rebuild(
         runner = Runner(log, beside, [view], pause=pause)
         await _nearly(runner, live, view)
         async with live.transaction() as connection:
-            position = await _hold(connection, live, view)
-            await _fold(runner, view, position)
-            report = await _compare(connection, live.table(view), beside.table(view), position)
+            stands = await _hold(connection, live, view)
+            await _fold(runner, view, min(stands))
+            if len(set(stands)) > 1:
+                await _fold_apart(log, beside, view, stands)
+            report = await _compare(connection, live.table(view), beside.table(view), min(stands))
             if swap:
                 await _swap(connection, live, beside, view)
         if not swap:
@@ -85,22 +89,60 @@ async def rebuild(
 
 
 async def replay(
-    log: Log, live: PostgresSink, views: Sequence[View], *, pause: Pause | None = None
+    log: StoredLog, live: PostgresSink, views: Sequence[View], *, pause: Pause | None = None
 ) -> list[Replayed]:
     """Fold the log in memory up to where each live view stands, and compare hashes."""
-    served = {c.view: c for c in await live.checksums(views)}
+    served = {found.view: (found, stands) for found, stands in await live.served(views)}
     memory = MemorySink()
     await memory.prepare(views)
     runner = Runner(log, memory, views, pause=pause)
     out: dict[str, Replayed] = {}
-    for position in sorted({c.position for c in served.values()}):
+    for position in sorted({found.position for found, _ in served.values()}):
         while (await runner.step(limit=LAGGARDS_PAGE, until=position)).events:
             pass
         for view in views:
-            if served[view.NAME].position == position:
-                folded = await memory.checksum(view)
-                out[view.NAME] = Replayed(live=served[view.NAME], folded=folded)
+            found, stands = served[view.NAME]
+            if found.position == position and len(set(stands)) == 1:
+                out[view.NAME] = Replayed(live=found, folded=await memory.checksum(view))
+    for view in views:
+        found, stands = served[view.NAME]
+        if view.NAME not in out:
+            folded = await _replayed_apart(log, view, stands)
+            out[view.NAME] = Replayed(live=found, folded=folded)
     return [out[view.NAME] for view in views]
+
+
+async def _replayed_apart(log: StoredLog, view: View, stands: Sequence[int]) -> Checksum:
+    memory = MemorySink(partitions=len(stands))
+    await memory.prepare([view])
+    for partition, position in enumerate(stands):
+        part = memory.part(partition, len(stands))
+        await _fold_part(log, part, view, partition=partition, until=position)
+    return await memory.checksum(view)
+
+
+async def _fold_apart(
+    log: StoredLog, beside: PostgresSink, view: View, stands: Sequence[int]
+) -> None:
+    """From one position, where the new table stands, to each partition's own."""
+    for partition, position in enumerate(stands):
+        part = PostgresSink(
+            beside.url, schema=beside.schema, partition=partition, partitions=len(stands)
+        )
+        try:
+            await part.prepare([view])
+            await _fold_part(log, part, view, partition=partition, until=position)
+        finally:
+            await part.close()
+
+
+async def _fold_part(
+    log: StoredLog, part: PostgresSink | MemorySink, view: View, *, partition: int, until: int
+) -> None:
+    runner = Runner(PartitionLog(log, partition, part.partitions), part, [view])
+    while (await runner.positions())[view.NAME] < until:
+        await runner.step(limit=LAGGARDS_PAGE, until=until, complete=True)
+        _refuse_stuck(runner, view)
 
 
 async def _nearly(runner: Runner, live: PostgresSink, view: View) -> None:
@@ -115,23 +157,26 @@ async def _fold(runner: Runner, view: View, until: int) -> int:
     events = 0
     while step := (await runner.step(limit=LAGGARDS_PAGE, until=until)).events:
         events += step
-    if stuck := runner.stuck.get(view.NAME):
-        raise RebuildFailed(f"{view.NAME}: {stuck.stream}@{stuck.version}: {stuck.error}")
+    _refuse_stuck(runner, view)
     return events
 
 
-async def _hold(connection: AsyncConnection[Any], live: PostgresSink, view: View) -> int:
-    """Lock the live view's checkpoints; where they stand."""
+def _refuse_stuck(runner: Runner, view: View) -> None:
+    if stuck := runner.stuck.get(view.NAME):
+        raise RebuildFailed(f"{view.NAME}: {stuck.stream}@{stuck.version}: {stuck.error}")
+
+
+async def _hold(connection: AsyncConnection[Any], live: PostgresSink, view: View) -> list[int]:
+    """Lock the live view's checkpoints; where they stand, by partition."""
     cursor = await connection.execute(
-        f"select position from {live.schema}.{CHECKPOINTS} where view = %s for update",
+        f"select position from {live.schema}.{CHECKPOINTS} where view = %s "
+        "order by partition for update",
         (view.NAME,),
     )
-    positions = {position for (position,) in await cursor.fetchall()}
-    if not positions:
+    stands = [int(position) for (position,) in await cursor.fetchall()]
+    if not stands:
         raise RebuildFailed(f"{view.NAME}: there is none yet in {live.schema}")
-    if len(positions) > 1:
-        raise RebuildFailed(f"{view.NAME}: its partitions stand at {sorted(positions)}")
-    return int(positions.pop())
+    return stands
 
 
 async def _compare(

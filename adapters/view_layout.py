@@ -44,10 +44,15 @@ async def make_checkpoints(connection: AsyncConnection[Any], schema: str) -> Non
 
 
 async def lay_out(
-    connection: AsyncConnection[Any], table: Table, view: View, *, partitions: int
+    connection: AsyncConnection[Any], table: Table, view: View, *, partitions: int, take: bool
 ) -> None:
-    """Bring table and checkpoints of a view to its `VERSION` and this number of partitions."""
+    """Bring table and checkpoints of a view to its `VERSION` and this number of partitions.
+
+    Unless `take`, a view that is kept in another number stays so.
+    """
     held = await _held(connection, table)
+    if held and not take:
+        partitions = held[0].partitions
     if not held or any(h.version != view.VERSION for h in held):
         await connection.execute(f"drop table if exists {table.name} cascade".encode())
         for statement in table.ddl():
@@ -59,6 +64,13 @@ async def lay_out(
         if not position:
             await connection.execute(f"truncate {table.name}".encode())
         await _set(connection, table, view, held=held, partitions=partitions, position=position)
+
+
+async def standing(connection: AsyncConnection[Any], table: Table) -> list[int]:
+    """Where the view's partitions stand, in their order."""
+    sql = f"select position from {table.schema}.{CHECKPOINTS} where view = %s order by partition"
+    cursor = await connection.execute(sql.encode(), (table.view,))
+    return [int(position) for (position,) in await cursor.fetchall()]
 
 
 async def _held(connection: AsyncConnection[Any], table: Table) -> list[Held]:

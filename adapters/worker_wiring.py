@@ -8,8 +8,10 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from adapters.bus import BusMismatch, BusUnavailable, Outlet
+from adapters.bus_schemas import schemas
 from adapters.embedded_kafka import EmbeddedKafka, KafkaFailed
 from adapters.faust_pages import FaustPages, Moved, Take
+from adapters.kafka_dead_letters import DeadLetters
 from adapters.kafka_publisher import Publisher
 from adapters.kafka_topics import ensure_topics
 from adapters.kafka_url import Bus
@@ -91,8 +93,12 @@ def join_sagas(bus: Bus, take: Take, moved: Moved) -> FaustPages:
 
 
 def relay_outlet(bus: Bus, name: str) -> Outlet:
-    """Where a relay of this process sends; `name` is unique among relays."""
-    return Publisher(bus, name)
+    """Where a relay of this process sends."""
+    return Publisher(bus, name, schemas=schemas())
+
+
+def dead_letters(bus: Bus) -> DeadLetters:
+    return DeadLetters(bus)
 
 
 def followed_tables(platform: Platform) -> ReadModels:

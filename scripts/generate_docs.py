@@ -1,4 +1,4 @@
-"""Generates docs/events/ and docs/schema.graphql from the code; `--check` only compares.
+"""Generates docs/events/, docs/bus/ and docs/schema.graphql from the code; `--check` only compares.
 
 The event pages follow from the structs: name, version, meaning (the docstring), fields with
 their types, which of them are stored encrypted, and the JSON Schema of the payload.
@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from adapters import bus_schemas
 from adapters.codec import PERSONAL_FIELDS
 from api.graphql.schema import sdl
 from domain.catalogue import AGGREGATES
@@ -22,6 +23,8 @@ DOCS = Path(__file__).parent.parent / "docs"
 def pages() -> dict[Path, str]:
     """Every generated file and what it should hold."""
     out = {DOCS / "events" / "README.md": _index(), DOCS / "schema.graphql": sdl()}
+    for part in (bus_schemas.page, bus_schemas.headers, bus_schemas.state):
+        out[DOCS / "bus" / f"{part.__name__}.schema.json"] = json.dumps(part(), indent=1) + "\n"
     for aggregate in AGGREGATES:
         for event in aggregate.EVENTS:
             out[DOCS / "events" / f"{_name(event)}.md"] = _page(aggregate.CATEGORY, event)
@@ -32,7 +35,8 @@ def stale() -> list[Path]:
     """Generated files that are missing, differ, or belong to no event any more."""
     wanted = pages()
     off = [p for p, text in wanted.items() if not p.exists() or p.read_text() != text]
-    return off + [p for p in (DOCS / "events").glob("*.md") if p not in wanted]
+    found = [*(DOCS / "events").glob("*.md"), *(DOCS / "bus").glob("*.json")]
+    return off + [p for p in found if p not in wanted]
 
 
 def _name(event: type[Event]) -> str:
@@ -91,7 +95,8 @@ def main() -> int:
         for path in off:
             print(f"not current: {path.name} (make docs)")
         return 1 if off else 0
-    (DOCS / "events").mkdir(exist_ok=True)
+    for folder in ("bus", "events"):
+        (DOCS / folder).mkdir(exist_ok=True)
     for path, text in pages().items():
         path.write_text(text)
     for path in stale():

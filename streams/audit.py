@@ -14,7 +14,7 @@ async def checksums(platform: Platform) -> dict[str, Any]:
 
     The warehouse is loaded up to that position first (its loader resumes where it was).
     """
-    await platform.sink.prepare(VIEWS)
+    await platform.sink.prepare(VIEWS, take=False)
     views = await platform.sink.checksums(VIEWS)
     position = min(v.position for v in views)
     counted = await stats(platform.recorder)

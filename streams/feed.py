@@ -12,82 +12,14 @@ import heapq
 from bisect import bisect_right
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import Protocol
 
-from adapters.kafka_page import MalformedPage, Span, behind, decode, home_of, partition_of
+from adapters.kafka_page import Span, behind, decode
+from adapters.partition_log import PartitionLog, StoredLog
 from adapters.recorder import Stored
 from commands.ports import Unreadable
 from domain.envelope import Envelope
-from projections.ports import Log
-
-CHUNK = 2_000  # events that are read from the log at once
 
 _position = attrgetter("position")
-
-
-class StoredLog(Log, Protocol):
-    """The log, opened or as it is stored."""
-
-    async def stored(
-        self, position: int, /, *, limit: int, until: int | None = None
-    ) -> Sequence[Stored]: ...
-
-    def open(self, stored: Stored, /) -> Envelope: ...
-
-
-class Broken(Unreadable):
-    """An event of the partition that cannot be opened; all before it were handed out."""
-
-    def __init__(self, stored: Stored, why: Exception) -> None:
-        super().__init__(str(why))
-        self.stored = stored
-
-
-class PartitionLog:
-    """One partition's events, picked out of the log. Implements `projections.ports.Log`."""
-
-    def __init__(self, log: StoredLog, partition: int, partitions: int) -> None:
-        self._log, self._partition, self._partitions = log, partition, partitions
-
-    async def after(
-        self, position: int, /, *, limit: int, until: int | None = None
-    ) -> Sequence[Envelope]:
-        """The next `limit` events; fewer only if there are no more up to `until`.
-
-        Raises:
-            Broken: the next event cannot be opened.
-        """
-        found: list[Envelope] = []
-        while len(found) < limit:
-            chunk = await self._log.stored(position, limit=CHUNK, until=until)
-            for stored in chunk:
-                if len(found) < limit and self._mine(stored, found):
-                    opened = self._open(stored, found)
-                    if opened is None:
-                        return found
-                    found.append(opened)
-            if len(chunk) < CHUNK:
-                break
-            position = chunk[-1].position
-        return found
-
-    async def last(self) -> int:
-        return await self._log.last()
-
-    def _mine(self, stored: Stored, found: Sequence[Envelope]) -> bool:
-        try:
-            return partition_of(home_of(stored), self._partitions) == self._partition
-        except MalformedPage:
-            return True  # whose it is cannot be known: everybody stands before it
-
-    def _open(self, stored: Stored, found: Sequence[Envelope]) -> Envelope | None:
-        """None: it cannot be opened, but there is something to hand out first."""
-        try:
-            return self._log.open(stored)
-        except Unreadable as e:
-            if found:
-                return None
-            raise Broken(stored, e) from e
 
 
 class PartitionFeed:
@@ -144,7 +76,7 @@ class PartitionFeed:
         """The next `limit` events up to `until` (and the end); fewer only if there are no more.
 
         Raises:
-            Broken: the next event cannot be opened.
+            Broken: one of them cannot be opened.
         """
         until = self.end if until is None else min(until, self.end)
         found: list[Envelope] = []

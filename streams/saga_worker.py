@@ -19,11 +19,12 @@ from typing import Protocol
 
 from adapters.faust_pages import FaustPages, Moved, Record, Take
 from adapters.kafka_page import MalformedPage
+from adapters.partition_log import StoredLog
 from adapters.recorder import Unavailable
 from commands.handler import Outcome
 from commands.ports import Request
 from sagas.ports import SagaStore
-from streams.feed import MergedFeed, StoredLog
+from streams.feed import MergedFeed
 from streams.sagas import SagaRunner, Send
 from streams.supervise import until
 from streams.timer import Timer

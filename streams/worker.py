@@ -19,10 +19,11 @@ from typing import Protocol, TypeVar
 
 from adapters.faust_pages import Record
 from adapters.kafka_page import MalformedPage, encode
+from adapters.partition_log import Broken, StoredLog
 from adapters.recorder import Unavailable
 from projections.ports import Expelled, Relaid, Sink, View
 from projections.runner import Runner, Stuck
-from streams.feed import Broken, PartitionFeed, StoredLog
+from streams.feed import PartitionFeed
 
 PAGE = 4_000  # events a transaction, when that many are there
 PAUSES_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 10.0)
@@ -174,6 +175,7 @@ class Part:
         self.runner = Runner(feed, sink, views, pause=_breathe)
         self._told: dict[str, Stuck] = {}  # what the marks say of this partition, as we know it
         self.fault = ""  # why nothing moves at the moment
+        self._broken: Broken | None = None
         self._begun = False
         self._busy = asyncio.Lock()
         self._heard_at = asyncio.get_running_loop().time()
@@ -222,38 +224,40 @@ class Part:
     async def _fold(self) -> None:
         """Until every view that can move stands where the feed ends."""
         while True:
-            stuck = len(self.runner.stuck)
+            stuck, until = len(self.runner.stuck), self._until()
             try:
-                step = await self.runner.step(limit=PAGE, until=self.feed.end, complete=True)
-                idle = not step.changes
+                step = await self.runner.step(limit=PAGE, until=until, complete=True)
             except Broken as e:
-                await self._stop_before(e)
-                idle = False
+                self._broken = e
+                continue
             self.positions = dict(await self.runner.positions())
             moving = [at for v, at in self.positions.items() if v not in self.runner.stuck]
-            if not moving or min(moving) >= self.feed.end:
+            if not moving or min(moving) >= until:
                 break
-            if idle and len(self.runner.stuck) == stuck:
+            if not step.changes and len(self.runner.stuck) == stuck:
                 raise RuntimeError(f"partition {self.partition}: no view moves, and none says why")
+        if until < self.feed.end and self._broken is not None:
+            self._stop_before(self._broken)
         self.feed.release(max(moving, default=self.feed.end))
         await self._tell()
 
-    async def _stop_before(self, broken: Broken) -> None:
-        """The views that are furthest stand right before it; those behind have yet to get there."""
-        positions = await self.runner.positions()
-        moving = {v: at for v, at in positions.items() if v not in self.runner.stuck}
+    def _until(self) -> int:
+        """Where the feed ends, or right before an event that nobody can read."""
+        end = self.feed.end
+        return end if self._broken is None else min(end, self._broken.stored.position - 1)
+
+    def _stop_before(self, broken: Broken) -> None:
         event = broken.stored
-        for view, at in moving.items():
-            if at == max(moving.values()):
-                self.runner.stop(
-                    Stuck(
-                        view=view,
-                        stream=event.stream,
-                        version=event.version,
-                        position=event.position,
-                        error=f"Unreadable: {broken}",
-                    )
+        for view in [v for v in self.positions if v not in self.runner.stuck]:
+            self.runner.stop(
+                Stuck(
+                    view=view,
+                    stream=event.stream,
+                    version=event.version,
+                    position=event.position,
+                    error=f"Unreadable: {broken}",
                 )
+            )
 
     async def _tell(self) -> None:
         """Keep the marks true: what got stuck, and what got past it."""
@@ -290,6 +294,7 @@ class Part:
             if (view, self.partition) not in marks:
                 self.runner.resume(view)
                 self._told.pop(view, None)
+                self._broken = None
 
     async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
         """Try again with growing pauses what failed for the world's sake.

@@ -14,6 +14,7 @@ from typing import Any
 
 import uvloop
 
+from adapters.bus import BusMismatch, BusUnavailable, Fenced
 from adapters.data_dir import DataDirHeld
 from adapters.embedded_postgres import PostgresFailed
 from adapters.recorder import Unavailable
@@ -22,7 +23,10 @@ from adapters.warehouse import WarehouseError, WarehouseUnavailable
 from commands.ports import Unreadable
 
 EXPECTED = (
+    BusMismatch,
+    BusUnavailable,
     DataDirHeld,
+    Fenced,
     PostgresFailed,
     SettingsError,
     Unavailable,
@@ -58,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
         books,
         conformance,
         log,
+        relay,
         serve,
         simulate,
         sql,
@@ -69,7 +74,7 @@ def parser() -> argparse.ArgumentParser:
     shared.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
     top = argparse.ArgumentParser(prog="tidemark", description=__doc__, parents=[shared])
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
-    for module in (serve, simulate, log, books, sql, bench, conformance, worker):
+    for module in (serve, simulate, log, books, sql, bench, conformance, relay, worker):
         module.add(verbs, shared)
     return top
 

@@ -26,7 +26,7 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
 
 async def _replay(args: argparse.Namespace) -> int:
     async with await open_platform(settings(args), verb="replay", exclusive=False) as p:
-        await p.sink.prepare(VIEWS)
+        await p.sink.prepare(VIEWS, take=False)
         found = await replay(p.log, p.sink, VIEWS)
     rows: list[dict[str, Any]] = [
         {
@@ -55,7 +55,7 @@ async def _rebuild(args: argparse.Namespace) -> int:
     chosen = VIEWS if args.view == "all" else (BY_NAME[args.view],)
     reports: list[dict[str, Any]] = []
     async with await open_platform(settings(args), verb="rebuild", exclusive=False) as p:
-        await p.sink.prepare(VIEWS)
+        await p.sink.prepare(VIEWS, take=False)
         for view in chosen:
             report = await rebuild(p.log, p.sink, view, swap=not args.no_swap)
             reports.append({**msgspec.to_builtins(report), "equal": report.equal})

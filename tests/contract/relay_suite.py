@@ -1,16 +1,19 @@
 """The relay's contract, over every outlet: each event on the bus once, in order, whatever dies."""
 
 import asyncio
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from adapters.bus import BusMismatch, Fenced, Outlet
+from adapters.recorder import Stored
 from streams.relay import Relay
 from tests.unit.relay_world import MOMENTS, HeldLog, Reader, Record, events
 
 PARTITIONS = 4
+SETTLED_S = 10.0
 
 
 class Killed(BaseException):
@@ -30,6 +33,21 @@ def dies(at: str, nth: int) -> Callable[[str], None]:
     return moment
 
 
+async def settled(
+    records: Callable[[], list[Record]], log: Sequence[Stored], partitions: int
+) -> Reader:
+    """A reader that has the log; or, after a while, what it has.
+
+    Kafka lets committed records be seen a moment after the commit was acknowledged.
+    """
+    deadline = time.monotonic() + SETTLED_S
+    while True:
+        reader = Reader(partitions, log).take(records())
+        if reader.has(log) or time.monotonic() > deadline:
+            return reader
+        await asyncio.sleep(0.05)
+
+
 class RelaySuite:
     """Subclasses give `outlet` and `records`, both over one bus per test."""
 
@@ -43,8 +61,8 @@ class RelaySuite:
     def relay(self, log: HeldLog, name: str = "r1", **more: Any) -> Relay:
         return Relay(log, self.outlet(name, **more), partitions=PARTITIONS)
 
-    def reader(self) -> Reader:
-        return Reader(PARTITIONS).take(self.records())
+    async def found(self, log: Sequence[Stored]) -> Reader:
+        return await settled(self.records, log, PARTITIONS)
 
     async def test_what_the_log_holds_is_on_the_bus_once_in_order(self) -> None:
         log = HeldLog(events(1_000))
@@ -52,7 +70,7 @@ class RelaySuite:
         assert await relay.catch_up() == 1_000
         assert relay.position == log.held[-1].position
         assert relay.lag(await log.last(), log.held[-1].committed_at) == (0, 0.0)
-        found = self.reader()
+        found = await self.found(log.held)
         assert found.has(log.held) and found.gaps == found.repeated == 0
 
     async def test_an_empty_log_relays_nothing(self) -> None:
@@ -68,7 +86,7 @@ class RelaySuite:
         log.add(events(200, after=log.held[-1].position))
         second = self.relay(log, "r2")
         assert await second.catch_up() == 200
-        found = self.reader()
+        found = await self.found(log.held)
         assert found.has(log.held) and found.gaps == found.repeated == 0
 
     @pytest.mark.parametrize("nth", [1, 2, 4])
@@ -79,11 +97,11 @@ class RelaySuite:
         log = HeldLog(events(1_000))
         with pytest.raises(Killed):
             await self.relay(log, moment=dies(at, nth)).catch_up()
-        left = self.reader()
+        left = Reader(PARTITIONS).take(self.records())
         assert left.gaps == left.repeated == 0  # what is visible is whole batches
         second = self.relay(log, "r2")
         await second.catch_up()
-        found = self.reader()
+        found = await self.found(log.held)
         assert found.has(log.held) and found.gaps == found.repeated == 0
 
     async def test_killed_again_and_again_it_still_gets_through(self) -> None:
@@ -92,7 +110,7 @@ class RelaySuite:
             with pytest.raises(Killed):
                 await self.relay(log, f"r{n}", moment=dies(MOMENTS[n % 4], 2)).catch_up()
         await self.relay(log, "last").catch_up()
-        found = self.reader()
+        found = await self.found(log.held)
         assert found.has(log.held) and found.gaps == found.repeated == 0
 
     async def test_a_batch_that_was_not_committed_is_seen_by_nobody(self) -> None:
@@ -101,6 +119,7 @@ class RelaySuite:
             await self.relay(log, moment=dies("committing", 1)).catch_up()
         assert self.records() == []
         await self.relay(log, "r2").catch_up()
+        assert (await self.found(log.held)).has(log.held)
         assert sum(r.value is not None for r in self.records()) == PARTITIONS
 
     async def test_a_second_relay_fences_the_first_which_ends(self) -> None:
@@ -113,7 +132,7 @@ class RelaySuite:
         with pytest.raises(Fenced):
             await first.catch_up()
         assert await second.catch_up() == 100
-        found = self.reader()
+        found = await self.found(log.held)
         assert found.has(log.held) and found.gaps == found.repeated == 0
 
     async def test_a_fenced_relay_that_runs_ends_and_says_so(self) -> None:
@@ -137,9 +156,9 @@ class RelaySuite:
         stop.set()
         await running
         end = log.held[-1].position
+        assert (await self.found(log.held)).has(log.held)
         last = {r.partition: r.span for r in self.records()}
         assert {(s.prev, s.end, s.watermark) for s in last.values()} == {(end, end, True)}
-        assert self.reader().has(log.held)
 
     async def test_told_to_stop_it_finishes_its_batch_and_leaves(self) -> None:
         log = HeldLog(events(20_000, homes=50))
@@ -152,7 +171,7 @@ class RelaySuite:
         await asyncio.wait_for(running, 30)
         assert 0 < relay.position < log.held[-1].position
         done = [e for e in log.held if e.position <= relay.position]
-        found = self.reader()
+        found = await self.found(done)
         assert found.has(done) and found.gaps == found.repeated == 0
 
     async def test_a_bus_that_was_fed_from_another_log_is_refused(self) -> None:

@@ -1,0 +1,156 @@
+"""`tidemark relay`: feed the log to Kafka; and `relay dead`: letters about events that views left.
+
+SIGTERM: finish the batch, leave. A second relay of the same generation takes over, and the first
+ends with exit code 1. For a `serve` with TIDEMARK_SUPERVISE=no, which else relays by itself.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+import msgspec
+import uvicorn
+
+from adapters.wiring import Platform, open_platform
+from adapters.worker_wiring import dead_letters, open_bus, relay_outlet, stuck_views
+from api.cli import UsageError, emit, say, settings, wants_json
+from projections.catalogue import BY_NAME
+from streams.relay import Relay
+from streams.relaying import Status, line, status
+
+STATUS_S = 10.0
+LOOPBACK = "127.0.0.1"
+
+
+def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
+    verb = verbs.add_parser("relay", parents=[shared], help="feed the log to Kafka")
+    verb.add_argument("--once", action="store_true", help="only what the log holds now")
+    verb.add_argument("--name", default=None, help="for people; default HOST.PID")
+    verb.add_argument("--port", type=int, default=0, help="of /status and /metrics; default: free")
+    verb.set_defaults(run=_run)
+    dead = verb.add_subparsers(dest="what", metavar="dead").add_parser(
+        "dead", help="letters about events that a view could not fold"
+    )
+    words = dead.add_subparsers(dest="letters", required=True)
+    words.add_parser("list", parents=[shared], help="those that wait").set_defaults(run=_list)
+    again = words.add_parser("requeue", parents=[shared], help="have their views try again")
+    again.add_argument("view", help="a view, or all")
+    again.set_defaults(run=_requeue)
+
+
+async def _run(args: argparse.Namespace) -> int:
+    logging.basicConfig(
+        level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s"
+    )
+    name = args.name or f"{socket.gethostname()}.{os.getpid()}"
+    async with await open_platform(settings(args), verb="relay", exclusive=False) as platform:
+        opened = await open_bus(platform)
+        try:
+            outlet = relay_outlet(opened.bus, name)
+            relay = Relay(platform.log, outlet, partitions=opened.bus.partitions)
+
+            async def ask() -> Status:
+                return await status(relay, platform.recorder, opened.bus, name=name)
+
+            if args.once:
+                try:
+                    await relay.catch_up()
+                finally:
+                    await outlet.close()
+            else:
+                await _follow(relay, ask, args)
+            said = await ask()
+            emit(args, msgspec.to_builtins(said), f"relayed to {said.position}, {said.topic}")
+        finally:
+            opened.close()
+    return 0
+
+
+async def _follow(relay: Relay, ask: Any, args: argparse.Namespace) -> None:
+    from api.relay_app import create_relay_app  # noqa: PLC0415 - only now a door is needed
+
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    listener = socket.create_server((LOOPBACK, args.port))
+    door = _Door(uvicorn.Config(create_relay_app(ask), log_level="warning"))
+    answering = asyncio.create_task(door.serve(sockets=[listener]))
+    telling = asyncio.create_task(_tell(ask, args))
+    say(f"relay on http://{LOOPBACK}:{listener.getsockname()[1]}")
+    try:
+        await relay.run(stop)
+    finally:
+        telling.cancel()
+        door.should_exit = True
+        await asyncio.gather(answering, telling, return_exceptions=True)
+
+
+async def _tell(ask: Any, args: argparse.Namespace) -> None:
+    """One line of JSON now and then, for whoever reads stdout."""
+    while wants_json(args):
+        await asyncio.sleep(STATUS_S)
+        with contextlib.suppress(Exception):  # the log is away: health says so
+            print(line(await ask()), flush=True)
+
+
+async def _list(args: argparse.Namespace) -> None:
+    async with await open_platform(settings(args), verb="relay dead", exclusive=False) as platform:
+        opened = await open_bus(platform)
+        try:
+            letters = await asyncio.to_thread(dead_letters(opened.bus).open)
+            stuck = await _stuck(platform)
+        finally:
+            opened.close()
+    found = [
+        msgspec.to_builtins(f) | {"stuck": (f.view, f.partition, f.position) in stuck}
+        for f in letters
+    ]
+    lines = [f"{f['view']}, partition {f['partition']}: {_what(f)}" for f in found]
+    emit(args, {"letters": found}, "\n".join(lines) or "no letter waits")
+
+
+async def _requeue(args: argparse.Namespace) -> None:
+    views = None if args.view == "all" else [args.view]
+    if views and args.view not in BY_NAME:
+        raise UsageError(f"no view {args.view!r}; there are {', '.join(BY_NAME)}")
+    async with await open_platform(settings(args), verb="relay dead", exclusive=False) as platform:
+        opened = await open_bus(platform)
+        marks = stuck_views(platform)
+        try:
+            answered = await asyncio.to_thread(dead_letters(opened.bus).requeue, views)
+            again = await marks.requeue(views)
+        finally:
+            await marks.close()
+            opened.close()
+    told = [{"view": view, "partition": partition} for view, partition in again]
+    lines = [f"view {v}, partition {p}: to be tried again" for v, p in again]
+    answer = {"answered": msgspec.to_builtins(answered), "again": told}
+    emit(args, answer, "\n".join(lines) or "no view stands before an event")
+
+
+async def _stuck(platform: Platform) -> set[tuple[str, int, int]]:
+    """What views stand before at this moment, by view, partition and position."""
+    marks = stuck_views(platform)
+    try:
+        return {(v, p, s.position) for (v, p), s in (await marks.all()).items()}
+    finally:
+        await marks.close()
+
+
+def _what(letter: dict[str, Any]) -> str:
+    where = f"{', '.join(letter['events'])} (position {letter['position']})"
+    return f"{where}: {letter['error']}{'' if letter['stuck'] else ' [past it]'}"
+
+
+class _Door(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Any:
+        """Signals are the relay's."""
+        yield
