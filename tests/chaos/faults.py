@@ -55,12 +55,16 @@ class Missed(Exception):
     """A blow could not be dealt, or nobody felt it."""
 
 
-def schedule(parts: Sequence[str], *, disk: bool, count: int, seed: int) -> list[list[Blow]]:
-    """Groups of blows that come together, `count` blows in all (or as many as there are kinds)."""
-    dice = random.Random(seed)
+def kinds(parts: Sequence[str], *, disk: bool) -> list[Blow]:
+    """One blow of every kind that these parts can be dealt."""
     every = [Blow("kill", name) for name in parts]
     every += [Blow("pause", name, PAUSE_S[name]) for name in parts]
-    every += [Blow("disk full")] * disk + [Blow("connections cut")]
+    return every + [Blow("disk full")] * disk + [Blow("connections cut")]
+
+
+def schedule(every: Sequence[Blow], *, count: int, seed: int) -> list[list[Blow]]:
+    """Groups of blows that come together, `count` blows in all (or as many as there are kinds)."""
+    dice = random.Random(seed)
     blows = dice.sample(every, len(every))
     blows += [dice.choice(every) for _ in range(count - len(every))]
     groups: list[list[Blow]] = []

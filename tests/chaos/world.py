@@ -28,7 +28,6 @@ DISK = "1g"  # of the database; a run needs a third of it
 RESTART_S, LOOK_S = 0.5, 0.1
 READY_S = 120.0
 PARTITIONS = 4
-LAG_MAX = 2_000  # positions that views may be behind while callers are busy
 WORKERS = ("worker-1", "worker-2")
 
 
@@ -92,16 +91,30 @@ class World:
             return {"done": 0, "answers": {}, "tries": {}, "wrong": []}
         return found
 
-    def troubles(self) -> list[str]:
-        """Why the platform is not ready; nothing: it is, and its views are at the log's end."""
+    def ready(self) -> Mapping[str, Any]:
+        """What the platform says of itself."""
+        found: dict[str, Any] = self.http.get("/readyz").json()
+        return found
+
+    def troubles(self, at_least: int = 0) -> list[str]:
+        """Why the platform is not ready, or some view not at a position; nothing: it is well."""
         try:
-            told = self.http.get("/readyz")
-            said = told.json()
+            said = self.ready()
         except (httpx.TransportError, ValueError) as e:
             return [f"api: {type(e).__name__}"]
-        lags = [v["lag"] for v in said["views"].values()]
-        late = [f"views are {max(lags)} behind"] if max(lags, default=0) > LAG_MAX else []
+        late = [
+            f"{name} stands at {view['position']}, not at {at_least}"
+            for name, view in said["views"].items()
+            if view["position"] < at_least
+        ]
         return [*said["reasons"], *late]
+
+    def position(self) -> int:
+        """Where the log ends, asked of the database itself."""
+        with self.database() as connection:
+            found = connection.execute("select max(position) from log.events").fetchone()
+        assert found is not None
+        return int(found[0])
 
     def resting(self, seconds: float) -> bool:
         """For so long nothing has come into the log, nothing is owed, and all views are there."""
@@ -118,6 +131,7 @@ class World:
     def stop(self) -> dict[str, int]:
         """End the platform in order, the engines stay; exit codes by name."""
         self._ending.set()
+        (self.folder / "stopping").touch()
         for keeper in self._keepers:
             keeper.join()
         return {name: self.parts[name].stop() for name in self._platform()}
@@ -188,7 +202,7 @@ class World:
 
     def _stands(self) -> int | None:
         """Where the log ends; None while something is still under way."""
-        said = self.http.get("/readyz").json()
+        said = self.ready()
         if said["reasons"] or any(view["lag"] for view in said["views"].values()):
             return None
         with self.database() as connection:
