@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup run test bench check lint lint-deploy types imports docs clean
+.PHONY: help setup run test test-engines test-chaos bench check lint lint-deploy types imports docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -15,6 +15,12 @@ run: setup  ## trade a year of real market history for 100 accounts, then serve 
 
 test: setup  ## every test
 	@$(BIN)/pytest -q -m "not bench" --cov --cov-report=term:skip-covered
+
+test-engines: setup  ## the suites again on engines that come from elsewhere; says what it could not get
+	@scripts/engines/test.sh
+
+test-chaos: setup  ## real processes killed, paused and starved under load (about 10 minutes)
+	@$(PY) -m tests.chaos
 
 bench: setup  ## every benchmark against its peer; writes docs/benchmarks.md
 	@$(BIN)/tidemark bench all --write docs/benchmarks.md

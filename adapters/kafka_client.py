@@ -1,13 +1,22 @@
 """What every librdkafka client of the bus shares: how to reach it, and what its errors mean."""
 
+import time
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from adapters.kafka_url import Bus
 
 REPLY_S = 30.0  # one request, all its retries included
 
+UNSETTLED_S = 0.1  # between two looks at a topic that has no leader yet
+_UNSETTLED = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_PARTITION,
+    KafkaError._UNKNOWN_TOPIC,
+}
 _FENCED = {
     KafkaError._FENCED,
     KafkaError.PRODUCER_FENCED,
@@ -50,6 +59,22 @@ def fenced(error: KafkaException) -> bool:
 def reason(error: KafkaException) -> str:
     """One line for operators."""
     return str(error.args[0].str()).strip().splitlines()[0]
+
+
+def ends(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
+    """First offset, and the one behind the last, of a topic that may have been made just now.
+
+    Raises:
+        KafkaException: it has no leader within the time of one request.
+    """
+    deadline = time.monotonic() + REPLY_S
+    while True:
+        try:
+            return consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=REPLY_S)
+        except KafkaException as e:
+            if e.args[0].code() not in _UNSETTLED or time.monotonic() > deadline:
+                raise
+        time.sleep(UNSETTLED_S)
 
 
 def _protocol(bus: Bus) -> str:

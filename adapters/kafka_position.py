@@ -7,7 +7,7 @@ import msgspec
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from adapters.bus import BusUnavailable, Relayed
-from adapters.kafka_client import REPLY_S, client, reason
+from adapters.kafka_client import REPLY_S, client, ends, reason
 from adapters.kafka_url import Bus
 
 BACK = 64  # offsets before the end that are looked at first: records and their commit markers
@@ -33,7 +33,7 @@ def last_relayed(bus: Bus) -> Relayed | None:
     consumer = Consumer(settings)
     try:
         topic = TopicPartition(bus.position_topic, 0)
-        low, high = consumer.get_watermark_offsets(topic, timeout=REPLY_S)
+        low, high = ends(consumer, bus.position_topic, 0)
         return _read(consumer, topic, max(low, high - BACK)) or _read(consumer, topic, low)
     except KafkaException as e:
         raise BusUnavailable(f"{bus.servers}: {reason(e)}") from e

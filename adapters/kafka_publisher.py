@@ -81,7 +81,7 @@ class Publisher:
     def _open(self) -> Relayed:
         self._drop()
         ensure_topics(self._bus)
-        producer = Producer(_settings(self._bus))
+        producer = Producer(producer_settings(self._bus))
         self._moment("fencing")
         try:
             producer.init_transactions(REPLY_S)
@@ -150,7 +150,8 @@ class Publisher:
             producer.flush(0)
 
 
-def _settings(bus: Bus) -> dict[str, Any]:
+def producer_settings(bus: Bus) -> dict[str, Any]:
+    """Of the relay's transactional producer."""
     return client(bus) | {
         "transactional.id": bus.transactional_id,
         "transaction.timeout.ms": TRANSACTION_S * 1000,

@@ -10,12 +10,12 @@ The partition count decides where a home's events are, so it never changes withi
 
 import time
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from adapters.bus import BusMismatch, BusUnavailable
-from adapters.kafka_client import REPLY_S, client, reason
+from adapters.kafka_client import REPLY_S, client, ends, reason
 from adapters.kafka_url import Bus
 
 RETENTION_MS = 7 * 24 * 3600 * 1000
@@ -37,7 +37,7 @@ def ensure_topics(bus: Bus, *, timeout_s: float = REPLY_S) -> None:
     admin = AdminClient(client(bus))
     try:
         found = _partitions(admin, timeout_s)
-        if _another_count(bus, found) and _is_empty(bus, found[bus.log_topic], timeout_s):
+        if _another_count(bus, found) and _is_empty(bus, found[bus.log_topic]):
             _delete(admin, bus.log_topic, timeout_s)
             del found[bus.log_topic]
         missing = [topic for topic in _wanted(bus) if topic.topic not in found]
@@ -93,14 +93,10 @@ def _another_count(bus: Bus, found: dict[str, int]) -> bool:
     return found.get(bus.log_topic, bus.partitions) != bus.partitions
 
 
-def _is_empty(bus: Bus, partitions: int, timeout_s: float) -> bool:
+def _is_empty(bus: Bus, partitions: int) -> bool:
     """Whether no record was ever written to the log topic, committed or not."""
     consumer = Consumer(client(bus) | {"group.id": bus.transactional_id})
     try:
-        ends = [
-            consumer.get_watermark_offsets(TopicPartition(bus.log_topic, n), timeout=timeout_s)
-            for n in range(partitions)
-        ]
-        return all(high == 0 for _, high in ends)
+        return all(ends(consumer, bus.log_topic, n)[1] == 0 for n in range(partitions))
     finally:
         consumer.close()

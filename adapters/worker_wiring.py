@@ -45,7 +45,9 @@ async def open_bus(platform: Platform) -> OpenBus:
     """
     bus, broker = platform.settings.kafka, None
     if bus is None:
-        raise SettingsError("TIDEMARK_BUS: workers need a kafka: bus; inline folds by itself")
+        raise SettingsError(
+            "TIDEMARK_BUS: relay and workers need a kafka: bus; inline folds by itself"
+        )
     try:
         if bus.embedded:
             broker = EmbeddedKafka(platform.settings.data_dir / "kafka")

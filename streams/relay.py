@@ -78,6 +78,21 @@ class Relay:
         self._open = False
         self._sent_at = 0.0  # by the monotonic clock
 
+    async def prepare(self) -> None:
+        """Open the bus if it is not open, and learn where it stands; raises as `catch_up` does."""
+        if self._open:
+            return
+        found = await self._outlet.open()
+        self.openings += 1
+        last = await self._log.last()
+        if found.position > last:
+            raise BusMismatch(
+                f"the bus was fed up to position {found.position}, and the log ends at {last}: "
+                "it is another log's, or the log was restored: a new generation is needed"
+            )
+        self.position, self.at = found.position, found.at
+        self._open, self._sent_at = True, time.monotonic()
+
     async def catch_up(self, stop: asyncio.Event | None = None) -> int:
         """Relay what the log holds now, until `stop` at most; how many events.
 
@@ -88,7 +103,7 @@ class Relay:
             Unreadable: an event's home cannot be read; all before it was sent.
         """
         before = self.events
-        await self._prepare()
+        await self.prepare()
         ready = await self._read(self.position)
         while ready is not None:
             ahead = asyncio.create_task(self._read(ready.relayed))
@@ -136,20 +151,6 @@ class Relay:
         elif not stop.is_set():
             marks = cut((), self._partitions, relayed=self.position)
             await self._send(Batch(marks, 0, self.position, self.at))
-
-    async def _prepare(self) -> None:
-        if self._open:
-            return
-        found = await self._outlet.open()
-        self.openings += 1
-        last = await self._log.last()
-        if found.position > last:
-            raise BusMismatch(
-                f"the bus was fed up to position {found.position}, and the log ends at {last}: "
-                "it is another log's, or the log was restored: a new generation is needed"
-            )
-        self.position, self.at = found.position, found.at
-        self._open, self._sent_at = True, time.monotonic()
 
     async def _read(self, position: int) -> Batch | None:
         """The batch behind a position; None: the log ends there."""

@@ -9,7 +9,7 @@ from typing import Any
 
 from api.cli import UsageError, emit, say
 
-NAMES = ("append", "command", "load", "growth", "lag", "cache", "simulate")
+NAMES = ("append", "command", "load", "growth", "lag", "cache", "relay", "worker", "simulate")
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:

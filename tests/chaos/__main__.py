@@ -21,7 +21,7 @@ from tests.chaos.parts import until
 from tests.chaos.verify import Findings, verify
 from tests.chaos.world import World
 
-FAULTS = 24
+FAULTS = 21
 WARM_UP = 60  # commands before the first blow
 AFTER = 20  # commands that must get through before the next one
 RECOVERED_S = 120.0

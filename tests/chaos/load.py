@@ -26,7 +26,7 @@ from tests.chaos.desk import Ask, Desk, listings
 from tests.chaos.journal import Journal
 
 DESKS = 8
-PACE_S = 0.2  # between two commands of a desk
+PACE_S = 0.4  # between two commands of a desk
 ANSWER_S = 20.0  # beyond which silence is no answer
 PAUSE_S = 0.25  # before the next try
 INSIST_S = 180.0  # for one command

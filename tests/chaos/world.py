@@ -21,6 +21,7 @@ from typing import Any, Self
 import httpx
 import psycopg
 
+from sagas.catalogue import SAGAS
 from tests.chaos import parts
 from tests.chaos.parts import Part, Program
 
@@ -97,16 +98,17 @@ class World:
         return found
 
     def troubles(self, at_least: int = 0) -> list[str]:
-        """Why the platform is not ready, or some view not at a position; nothing: it is well."""
+        """Why the platform is not ready, or who has not read up to a position; nothing: all is well."""
         try:
-            said = self.ready()
-        except (httpx.TransportError, ValueError) as e:
-            return [f"api: {type(e).__name__}"]
+            said, sagas = self.ready(), self._sagas_at() if at_least else 0
+        except (httpx.TransportError, psycopg.Error, ValueError) as e:
+            return [f"{type(e).__name__}: {e}"]
         late = [
             f"{name} stands at {view['position']}, not at {at_least}"
             for name, view in said["views"].items()
             if view["position"] < at_least
         ]
+        late += [f"the sagas stand at {sagas}, not at {at_least}"] * (sagas < at_least)
         return [*said["reasons"], *late]
 
     def position(self) -> int:
@@ -207,7 +209,16 @@ class World:
             return None
         with self.database() as connection:
             owed = connection.execute("select count(*) from sagas.outbox").fetchone()
-        return int(said["log"]["position"]) if owed == (0,) else None
+        read = self._sagas_at() >= said["log"]["position"]
+        return int(said["log"]["position"]) if read and owed == (0,) else None
+
+    def _sagas_at(self) -> int:
+        """How far the hindmost saga has read the log."""
+        names = [saga.NAME for saga in SAGAS]
+        query = "select min(position) from sagas.checkpoint where saga = any(%s)"
+        with self.database() as connection:
+            found = connection.execute(query, (names,)).fetchone()
+        return int(found[0] or 0) if found else 0
 
     def _platform(self) -> list[str]:
         return [n for n in ("api", "relay", *WORKERS) if n in self.parts]

@@ -50,13 +50,16 @@ class Ran:
 
 
 def tidemark(
-    *words: str, data_dir: Path | None = None, env: Mapping[str, str] | None = None
+    *words: str,
+    data_dir: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    seconds: float = PATIENCE_S,
 ) -> Ran:
     """Run a verb to its end; `data_dir` is given after the verb's words."""
     where = ["--data-dir", str(data_dir)] if data_dir is not None else []
     done = subprocess.run(
         [*TIDEMARK, *words, *where], cwd=ROOT, env=_environment(env), capture_output=True,
-        text=True, timeout=PATIENCE_S, check=False,
+        text=True, timeout=seconds, check=False,
     )  # fmt: skip
     return Ran(done.returncode, done.stdout, done.stderr)
 
