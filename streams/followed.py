@@ -19,8 +19,9 @@ from projections.ports import Change, Key, Row, Sink, View
 from projections.runner import Stuck
 from streams.inline import Listener, Wants
 
-POLL_S, IDLE_S = 0.02, 0.5  # while somebody waits or listens; else
+POLL_S, IDLE_S = 0.02, 0.5  # while somebody waits, or watches single rows; else
 STUCK_S = 1.0
+STILL_S = 30.0  # behind the log without moving: a fault
 PATIENCE_S = 120.0  # for views that do not move at all
 TOLD_MAX = 50_000  # rows of which it is remembered that they were told
 
@@ -72,6 +73,7 @@ class FollowedViews:
         self._told: OrderedDict[tuple[str, Key], int] = OrderedDict()
         self._moved = asyncio.Condition()
         self._waiting = 0
+        self._still = (-1, _now())  # where the views stand, and since when
         self._prepared = False
 
     @property
@@ -110,12 +112,12 @@ class FollowedViews:
         """
         position = await self._log.last() if until is None else until
         await self.prepare()
-        loop = asyncio.get_running_loop()
-        stands, since = -1, loop.time()
+        stands, since = -1, _now()
         while (at := await self._look_once()) < position:
             if at > stands:
-                stands, since = at, loop.time()
-            elif loop.time() - since > PATIENCE_S:
+                stands, since = at, _now()
+            elif _now() - since > PATIENCE_S:
+                self.stuck = tuple((await self._marks.all()).values())
                 why = "; ".join(
                     f"{s.view} at {s.stream}@{s.version}: {s.error}" for s in self.stuck
                 )
@@ -128,20 +130,37 @@ class FollowedViews:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow until `stop`; what fails is shown and tried again."""
-        looked_at = 0.0
-        loop = asyncio.get_running_loop()
+        looked_at = -STUCK_S
         while not stop.is_set():
             try:
                 await self.prepare()
                 await self._look_once()
-                if loop.time() - looked_at > STUCK_S:
-                    self.stuck, looked_at = tuple((await self._marks.all()).values()), loop.time()
-                self.fault = None
+                if _now() - looked_at > STUCK_S:
+                    self.stuck, looked_at = tuple((await self._marks.all()).values()), _now()
+                    self._show(await self._standing_still())
             except Exception as e:  # whatever it is: show it, and try again
-                if (fault := f"{type(e).__name__}: {e}") != self.fault:
-                    _log.error("views cannot be followed: %s", fault)
-                self.fault = fault
-            await _pause(stop, POLL_S if self._listeners or self._waiting else IDLE_S)
+                self._show(f"{type(e).__name__}: {e}")
+            await _pause(stop, POLL_S if self._watched() else IDLE_S)
+
+    async def _standing_still(self) -> str | None:
+        """Whether all is behind the log and nothing has moved for long; why is not known here."""
+        at, last = self.watermark(), await self._log.last()
+        if at >= last or at != self._still[0]:
+            self._still = at, _now()
+        for_s = _now() - self._still[1]
+        if for_s < STILL_S or self.stuck:
+            return None
+        return f"at {at} of {last} for {for_s:.0f} s: do a relay and a worker run?"
+
+    def _show(self, fault: str | None) -> None:
+        if fault is not None and self.fault is None:
+            _log.error("views are not followed: %s", fault)
+        self.fault = fault
+
+    def _watched(self) -> bool:
+        """Does somebody wait, or want to see single rows change?"""
+        wanted = [columns for wants in self._listeners.values() for columns in wants().values()]
+        return bool(self._waiting) or any(wanted)
 
     async def wait_for(
         self, position: int, *, timeout_s: float, views: Collection[str] | None = None
@@ -210,6 +229,10 @@ def _since(before: Mapping[int, int] | None, after: Mapping[int, int]) -> int | 
         return None  # the first look: what is there is not news
     moved = [before[p] for p, at in after.items() if at > before[p]]
     return min(moved, default=None)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -106,6 +107,7 @@ async def _work(worker: Worker, args: argparse.Namespace, config: Settings) -> i
         say(f"tidemark: worker {worker.name} cannot go on: {type(e).__name__}: {e}")
         return 1
     finally:
+        _end_in_time()
         telling.cancel()
         door.should_exit = True
         await asyncio.gather(answering, telling, return_exceptions=True)
@@ -122,6 +124,13 @@ async def _until_over(working: "asyncio.Task[None]", stop: asyncio.Event) -> Non
         say(f"tidemark: the worker did not end within {LEAVE_S:g} s")
         os._exit(1)  # a library's thread may hold up an ordinary end for ever
     await working
+
+
+def _end_in_time() -> None:
+    """A library's thread that does not end must not keep a process that has nothing more to do."""
+    over = threading.Timer(LEAVE_S, os._exit, (1,))
+    over.daemon = True
+    over.start()
 
 
 async def _tell(worker: Worker, args: argparse.Namespace) -> None:

@@ -36,8 +36,8 @@ from tests.bench.harness import Row, in_turn, quantile, report, row
 from tests.bench.rig import Run, Server, WriteSide, complete, say, server
 from tests.bench.trading import Trading
 
-ROUNDS = 3
-EVENTS = 20_000
+ROUNDS = 2
+EVENTS = 12_000
 BATCH = 500  # commands at once while the log is filled
 PACE, PACED_S = 200, 4.0  # commands a second, for how long
 WORKER = "import sys; from api.cli import main; sys.exit(main())"

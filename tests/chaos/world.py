@@ -98,7 +98,7 @@ class World:
         return found
 
     def troubles(self, at_least: int = 0) -> list[str]:
-        """Why the platform is not ready, or who has not read up to a position; nothing: all is well."""
+        """Why the platform is not ready, or who has not read up to a position; nothing: well."""
         try:
             said, sagas = self.ready(), self._sagas_at() if at_least else 0
         except (httpx.TransportError, psycopg.Error, ValueError) as e:

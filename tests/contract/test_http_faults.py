@@ -61,7 +61,7 @@ class Views:
         Stuck(view="cash", stream="account-A1", version=3, position=17, error="KeyError: x"),
     )
 
-    def listen(self, listener: object) -> Any:
+    def listen(self, listener: object, *, wants: object = dict) -> Any:
         return lambda: None
 
 
