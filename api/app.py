@@ -40,9 +40,8 @@ def create_app(
         troubles: what everything else that runs in this process has to say there.
     """
     metrics, hub = Metrics(), Hub()
-    commands = CommandDoor(
-        platform.dispatcher, metrics, order_settled(platform.log), limiter=platform.limiter
-    )
+    settled = order_settled(platform.log)
+    commands = CommandDoor(platform.dispatcher, metrics, settled, limiter=platform.limiter)
     health = Health(platform, views, hub, metrics, troubles=troubles)
     warehouse = WarehouseDoor(platform.warehouse)
     graphql = GraphQLDoor(platform, hub, metrics)
