@@ -46,13 +46,6 @@ def create_app(
     warehouse = WarehouseDoor(platform.warehouse)
     graphql = GraphQLDoor(platform, hub, metrics)
 
-    @asynccontextmanager
-    async def listening(_: Starlette) -> AsyncIterator[None]:
-        undo = views.listen(hub.publish, wants=hub.wanted) if views else None
-        yield
-        if undo:
-            undo()
-
     return Starlette(
         routes=[
             Route("/commands", commands.many, methods=["POST"]),
@@ -68,8 +61,16 @@ def create_app(
         ],
         middleware=[Middleware(Throttle, limiter=platform.limiter, metrics=metrics)],
         exception_handlers={Problem: on_problem, HTTPException: on_http, Exception: on_bug},
-        lifespan=listening,
+        lifespan=lambda _: _listening(views, hub),
     )
+
+
+@asynccontextmanager
+async def _listening(views: Views | None, hub: Hub) -> AsyncIterator[None]:
+    undo = views.listen(hub.publish, wants=hub.wanted) if views else None
+    yield
+    if undo:
+        undo()
 
 
 async def _openapi(_: Request) -> Response:
