@@ -88,9 +88,15 @@ class Run:
     def _through(self, world: World, commands: int, what: str) -> None:
         """Within bounds commands are answered, their events seen in every view, all is well."""
         began, before, position = time.monotonic(), world.progress()["done"], 0
-        if until(lambda: world.progress()["done"] >= before + commands, RECOVERED_S):
-            position = world.position()
-        if position and until(lambda: not world.troubles(position), RECOVERED_S):
+
+        def answered() -> bool:
+            nonlocal position
+            position = world.position() or 0
+            return position > 0 and world.progress()["done"] >= before + commands
+
+        if until(answered, RECOVERED_S) and until(
+            lambda: not world.troubles(position), RECOVERED_S
+        ):
             self.say(f"    well again after {time.monotonic() - began:.1f} s")
         else:
             done = world.progress()["done"] - before

@@ -77,12 +77,12 @@ class Program:
         assert self._process is not None
         self._process.send_signal(number)
 
-    def stop(self) -> int:
+    def stop(self, seconds: float = STOP_S) -> int:
         if self._process is None:
             return 0
         self._process.terminate()
         try:
-            return self._process.wait(STOP_S)
+            return self._process.wait(seconds)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait(STOP_S)

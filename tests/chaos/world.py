@@ -23,7 +23,8 @@ import psycopg
 
 from sagas.catalogue import SAGAS
 from tests.chaos import parts
-from tests.chaos.parts import Part, Program
+from tests.chaos.load import INSIST_S
+from tests.chaos.parts import STOP_S, Part, Program
 
 DISK = "1g"  # of the database; a run needs a third of it
 RESTART_S, LOOK_S = 0.5, 0.1
@@ -82,7 +83,7 @@ class World:
     def send_away(self) -> int:
         """Tell the callers to finish; 0: every one of them got all its answers."""
         assert self.load is not None
-        return self.load.stop()
+        return self.load.stop(INSIST_S + STOP_S)
 
     def progress(self) -> Mapping[str, Any]:
         """What the callers say of themselves."""
@@ -111,12 +112,14 @@ class World:
         late += [f"the sagas stand at {sagas}, not at {at_least}"] * (sagas < at_least)
         return [*said["reasons"], *late]
 
-    def position(self) -> int:
-        """Where the log ends, asked of the database itself."""
-        with self.database() as connection:
-            found = connection.execute("select max(position) from log.events").fetchone()
-        assert found is not None
-        return int(found[0])
+    def position(self) -> int | None:
+        """Where the log ends, asked of the database itself; None: it does not say."""
+        try:
+            with self.database() as connection:
+                found = connection.execute("select max(position) from log.events").fetchone()
+        except psycopg.Error:
+            return None
+        return int(found[0]) if found is not None and found[0] is not None else None
 
     def resting(self, seconds: float) -> bool:
         """For so long nothing has come into the log, nothing is owed, and all views are there."""
@@ -124,7 +127,7 @@ class World:
             before = self._stands()
             time.sleep(seconds)
             return before is not None and before == self._stands()
-        except psycopg.Error:
+        except (httpx.TransportError, psycopg.Error):
             return False
 
     def database(self) -> "psycopg.Connection[Any]":
@@ -133,17 +136,34 @@ class World:
     def stop(self) -> dict[str, int]:
         """End the platform in order, the engines stay; exit codes by name."""
         self._ending.set()
-        (self.folder / "stopping").touch()
         for keeper in self._keepers:
             keeper.join()
         return {name: self.parts[name].stop() for name in self._platform()}
 
     def _begin(self) -> None:
+        self._engines()
+        self._add(
+            parts.tidemark("api", ["serve", "--port", str(self._port)], self.folder, self.env)
+        )
+        if self.bus == "kafka":
+            self._ready_within(READY_S, self._answers)  # it makes the schemas
+            self._add(parts.tidemark("relay", ["relay"], self.folder, self.env))
+            for name in WORKERS:
+                self._add(parts.tidemark(name, ["worker", "--name", name], self.folder, self.env))
+        warehouse = parts.Warehouse(self.data / "warehouse")
+        self.parts["warehouse"] = warehouse
+        self._ready_within(READY_S, lambda: bool(warehouse.pids()) and not self.troubles())
+        for part in self.parts.values():
+            keeper = threading.Thread(target=self._keep, args=(part,), daemon=True)
+            self._keepers.append(keeper)
+            keeper.start()
+
+    def _engines(self) -> None:
+        """Postgres, Redis and Kafka, and the settings that name them."""
         self.disk.mkdir()
         self.small_disk = self._mount()
         self.postgres = parts.Postgres(self.disk / "pg")
-        self.postgres.start()
-        self.parts = {"postgres": self.postgres}
+        self._add(self.postgres)
         redis_port = free_port()
         self._add(parts.redis(self.folder / "redis", redis_port))
         self.env = {
@@ -156,22 +176,6 @@ class World:
             self._add(kafka)
             self.env["TIDEMARK_BUS"] = f"kafka://{kafka.address}?partitions={PARTITIONS}"
             self.env["TIDEMARK_SUPERVISE"] = "no"
-        self._add(
-            parts.tidemark("api", ["serve", "--port", str(self._port)], self.folder, self.env)
-        )
-        if self.bus == "kafka":
-            self._ready_within(READY_S, lambda: bool(self._answers()))
-            self._add(parts.tidemark("relay", ["relay"], self.folder, self.env))
-            for name in WORKERS:
-                words = ["worker", "--name", name]
-                self._add(parts.tidemark(name, words, self.folder, self.env))
-        self.parts["warehouse"] = parts.Warehouse(self.data / "warehouse")
-        self._ready_within(READY_S, lambda: not self.troubles())
-        self._ready_within(READY_S, lambda: bool(self.parts["warehouse"].pids()))
-        for part in self.parts.values():
-            keeper = threading.Thread(target=self._keep, args=(part,), daemon=True)
-            self._keepers.append(keeper)
-            keeper.start()
 
     def _add(self, part: Part) -> None:
         part.start()
@@ -235,7 +239,7 @@ class World:
     def _end(self) -> None:
         self._ending.set()
         for keeper in self._keepers:
-            keeper.join(parts.STOP_S)
+            keeper.join(STOP_S)
         if self.load is not None:
             self.load.stop()
         for name in [*self._platform(), *[n for n in self.parts if n not in self._platform()]]:
