@@ -192,7 +192,7 @@ class Part:
                     _log.error("partition %s: %s", self.partition, e)
             if self.feed.end > end:  # what is only repeated is no news, however long it lasts
                 self._heard_at = asyncio.get_running_loop().time()
-                await self._insist(self._fold)
+            await self._insist(self._fold)
             return new
 
     async def look(self) -> None:
