@@ -143,15 +143,15 @@ class MergedFeed:
     async def after(
         self, position: int, /, *, limit: int, until: int | None = None
     ) -> Sequence[Envelope]:
+        """The next events, up to `limit`; none only where all partitions were relayed to."""
         end = self.end if until is None else min(until, self.end)
         start = min(max(part.start for part in self._parts), end)
-        found: list[Envelope] = []
-        if position < start:
-            found += await self._log.after(position, limit=limit, until=start)
-        if len(found) < limit:
-            runs = [part.held(max(position, start), end) for part in self._parts]
-            found += list(heapq.merge(*runs, key=_position))[: limit - len(found)]
-        return found
+        if position < start:  # the log may hand out a short page before its end: nothing is added
+            found = await self._log.after(position, limit=limit, until=start)
+            if found:
+                return found
+        runs = [part.held(max(position, start), end) for part in self._parts]
+        return list(heapq.merge(*runs, key=_position))[:limit]
 
     async def last(self) -> int:
         return self.end

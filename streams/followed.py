@@ -5,6 +5,8 @@
 It has the outside of `streams.inline.InlineRunner`, for whoever serves beside the workers. The
 checkpoints are polled: a notification from the workers' transactions would take a lock of the
 whole server at every commit, and could be lost. While nobody listens, only positions are read.
+Where one partition moves that stood far behind the others, rows that had changed before may be told
+once more; none is left out.
 """
 
 import asyncio

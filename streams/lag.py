@@ -47,7 +47,7 @@ async def measure(log: Log, position: int, clock: Callable[[], datetime]) -> Lag
                 for posting in entry.postings:
                     if posting.account == "C.CASH":
                         money[posting.unit] += abs(posting.amount)
-        if len(page) < PAGE:
+        if not page:
             break
         at, counted = page[-1].position, counted + len(page)
     seconds = max(0.0, (clock() - oldest).total_seconds()) if oldest else 0.0

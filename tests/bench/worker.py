@@ -154,10 +154,12 @@ async def _faust(side: WriteSide, bus: Bus, group: str, last: int) -> Run:
 
     pages = FaustPages(bus, group, take, moved)
     await pages.start()
-    async with asyncio.timeout(PATIENCE_S):
-        await over.wait()
-    took = time.perf_counter() - start
-    await pages.stop()
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await over.wait()
+        took = time.perf_counter() - start
+    finally:
+        await pages.stop()
     return Run(count, took, [])
 
 
@@ -185,13 +187,15 @@ async def _folded(side: WriteSide, bus: Bus, views: Sequence[View], schema: str,
 
     pages = FaustPages(bus, schema, take, worker.moved)
     await pages.start()
-    async with asyncio.timeout(PATIENCE_S):
-        while len(worker.parts) < bus.partitions or min(worker.positions().values()) < last:
-            await asyncio.sleep(0.002)
-    took = time.perf_counter() - start
-    await pages.stop()
-    await worker.close()
-    await marks.close()
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while worker.events < last:  # counted when they are committed
+                await asyncio.sleep(0.002)
+        took = time.perf_counter() - start
+    finally:
+        await pages.stop()
+        await worker.close()
+        await marks.close()
     return Run(last, took, [])
 
 

@@ -14,13 +14,13 @@ from typing import Any
 
 import httpx
 import pytest
-from confluent_kafka import Consumer, TopicPartition
 from websockets.sync.client import connect
 
 from adapters.kafka_url import Bus
 from adapters.stuck_views import StuckViews
 from projections.catalogue import VIEWS
 from tests.contract.kafka_broker import Broker, EmbeddedBroker
+from tests.contract.kafka_reader import records
 from tests.contract.processes import (
     Served,
     client,
@@ -299,20 +299,9 @@ def _last(served: Served) -> int:
 def _relayed(kafka: Broker, prefix: str) -> int:
     """The least that any partition of the log topic says was relayed."""
     found = Bus.parse(bus(kafka, prefix)["TIDEMARK_BUS"])
-    settings = {
-        "bootstrap.servers": found.servers, "group.id": f"look-{time.monotonic()}",
-        "enable.auto.commit": False, "isolation.level": "read_committed",
-    }  # fmt: skip
-    consumer = Consumer(settings)
     relayed = dict.fromkeys(range(found.partitions), 0)
-    try:
-        consumer.assign([TopicPartition(found.log_topic, p, 0) for p in relayed])
-        while (message := consumer.poll(1.0)) is not None:
-            headers = dict(message.headers() or [])
-            if not message.error() and "relayed" in headers:
-                relayed[message.partition()] = int(headers["relayed"])
-    finally:
-        consumer.close()
+    for record in records(found):
+        relayed[record.partition] = record.span.end
     return min(relayed.values())
 
 

@@ -103,7 +103,8 @@ async def inline(log: RecorderLog, views: Sequence[View]) -> list[Checksum]:
     """What one fold of the whole log gives."""
     sink = MemorySink()
     await sink.prepare(views)
-    runner = Runner(ListLog(await log.after(0, limit=100_000)), sink, views)
+    events = [log.open(stored) for stored in await log.stored(0, limit=100_000)]
+    runner = Runner(ListLog(events), sink, views)
     while (await runner.step()).events:
         continue
     assert not runner.stuck

@@ -27,8 +27,6 @@ async def read(log: Log, *, limit: int, until: int | None = None) -> list[int]:
     found: list[int] = []
     while page := await log.after(found[-1] if found else 0, limit=limit, until=until):
         found += [e.position for e in page]
-        if len(page) < limit:
-            break
     return found
 
 
@@ -94,6 +92,19 @@ async def test_records_lost_doubled_and_reordered_change_nothing(
         at for at in await mine(world, partition) if at <= feed.end
     ]
     assert await read(merged, limit=limit) == list(range(1, merged.end + 1))
+
+
+async def test_a_log_that_hands_out_a_short_page_before_its_end_loses_nothing() -> None:
+    """As a log does that has some of it opened in memory."""
+    world = await world_of(10)
+    await world.relay()
+    await world.grow(10)
+    await world.log.after(0, limit=4)  # all that it has in memory now
+    merged = MergedFeed(world.log, 4)
+    for record in await world.relay():
+        merged.offer(record.partition, record.span, record.value)
+    assert len(await merged.after(0, limit=100)) == 4
+    assert await read(merged, limit=100) == list(range(1, 21))
 
 
 async def test_what_was_released_is_read_from_the_log_again() -> None:

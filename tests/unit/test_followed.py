@@ -89,6 +89,7 @@ async def running(views: FollowedViews) -> AsyncIterator[None]:
 async def test_rows_that_are_wanted_are_told_once_and_no_others(world: Any) -> None:
     one = world()
     one.tables.fold(0, 5, "old")
+    one.tables.fold(1, 5)
     one.views.listen(one.hear, wants=lambda: {"cash": {"account_id": ["A", "old"]}})
     async with running(one.views):
         one.tables.fold(0, 10, "A", "B")
