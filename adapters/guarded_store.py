@@ -22,12 +22,6 @@ class GuardedStore:
         self._store, self._name = store, name
         self._breaker = breaker or Breaker()
         self._why = ""
-        self.errors = 0
-
-    @property
-    def fault(self) -> str | None:
-        """Why it is not asked at present."""
-        return None if self._breaker.closed else f"{self._name}: {self._why}"
 
     async def get(self, keys: Sequence[str], /) -> Sequence[bytes | None]:
         return await self._ask(lambda: self._store.get(keys))
@@ -63,7 +57,6 @@ class GuardedStore:
         return answer
 
     def _failed(self, why: str) -> None:
-        self.errors += 1
         self._why = why
         if self._breaker.failed():
             _log.error(

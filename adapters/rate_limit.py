@@ -28,9 +28,7 @@ class Limiter:
         self._store, self._loopback = store, loopback
         self.rates = dict(rates)
         self._secret = hmac.digest(secret, b"rate-keys", "sha256")
-        self._own = MemoryCache()
-        self.alone = 0
-        """How often the store was away and this process counted for itself."""
+        self._own = MemoryCache()  # while the store is away
 
     async def admit(
         self, door: str, address: str, /, *, cost: int = 1, forced: bool = False
@@ -48,7 +46,6 @@ class Limiter:
         try:
             return await self._store.admit(key, rate, cost=cost, forced=forced)
         except StoreGone:
-            self.alone += 1
             return await self._own.admit(key, rate, cost=cost, forced=forced)
 
 

@@ -107,11 +107,11 @@ async def _run(folder: Path, redis: RedisServer) -> list[Row]:
         memory = Side(platform, Cache(MemoryCache(), secret, entropy))
         shared = Side(platform, Cache(store, secret, entropy))
         limited = Side(platform, Nothing(), Limiter(store, rates, secret, loopback=True))
-        at, fresh = f'(asOf: "{LAST}T23:59:59Z")', itertools.count()
+        at, fresh = f', asOf: "{LAST}T23:59:59Z"', itertools.count()
 
         def first() -> Awaitable[float]:
             """A moment that nobody has asked for."""
-            return shared.ask(NAV % f'(asOf: "{LAST}T22:00:00.{next(fresh):06}Z")')
+            return shared.ask(NAV % f', asOf: "{LAST}T22:00:00.{next(fresh):06}Z"')
 
         found = await in_turn(
             ROUNDS,
