@@ -105,8 +105,17 @@ def deal(world: World, blows: Sequence[Blow], dice: random.Random) -> Iterator[B
 
 
 def _kill(world: World, blow: Blow) -> None:
-    pids = _found(world.parts[blow.target])
-    _signal(pids[:1], signal.SIGKILL)
+    part = world.parts[blow.target]
+
+    def hit() -> bool:
+        try:
+            os.kill(_found(part)[0], signal.SIGKILL)
+        except ProcessLookupError:  # a file still names its predecessor
+            return False
+        return True
+
+    if not until(hit, FOUND_S):
+        raise Missed(f"{part.name} was not there for {FOUND_S:g} s")
 
 
 def _stop(part: Part) -> Sequence[int]:
