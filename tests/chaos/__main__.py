@@ -19,12 +19,13 @@ from typing import Any
 from tests.chaos.faults import Blow, Missed, deal, kinds, schedule
 from tests.chaos.parts import until
 from tests.chaos.verify import Findings, verify
-from tests.chaos.world import World
+from tests.chaos.world import WORKERS, World
 
 FAULTS = 21
 WARM_UP = 60  # commands before the first blow
 AFTER = 20  # commands that must get through before the next one
 RECOVERED_S = 120.0
+REGROUP_S = 45.0  # for a killed worker's partitions to have an owner again
 QUIET_S, QUIET_WITHIN_S = 4.0, 180.0
 
 
@@ -83,9 +84,10 @@ class Run:
         except Missed as e:
             self.wrong.append(f"{blows}: {e}")
             return
-        self._through(world, AFTER, " + ".join(blow.kind for blow in blows))
+        killed = any(b.what == "kill" and b.target in WORKERS for b in blows)
+        self._through(world, AFTER, " + ".join(blow.kind for blow in blows), regroup=killed)
 
-    def _through(self, world: World, commands: int, what: str) -> None:
+    def _through(self, world: World, commands: int, what: str, *, regroup: bool = False) -> None:
         """Within bounds commands are answered, their events seen in every view, all is well."""
         began, before, position = time.monotonic(), world.progress()["done"], 0
 
@@ -107,6 +109,13 @@ class Run:
         if wrong := world.progress()["wrong"]:
             self.wrong += [f"a caller was told: {one}" for one in wrong]
 
+    def _regroup(self, world: World) -> None:
+        """The development broker may keep a killed worker in its group for ever, where Kafka's
+        session time-out would end it: begun again, it knows the living alone. A blow that counts."""
+        self.say("    the broker still waits for the dead worker: kill kafka")
+        (blow,) = deal(world, [Blow("kill", "kafka")], random.Random(self.seed))
+        self.kinds[blow.kind] += 1
+
     def _quiet(self, world: World) -> None:
         """Nothing is owed any more and every view is at the end of the log."""
         if not until(lambda: world.resting(QUIET_S), QUIET_WITHIN_S):
@@ -118,9 +127,10 @@ class Run:
         self.kept.mkdir()
         for file in [*world.folder.glob("*.log"), *world.folder.glob("*.json*")]:
             shutil.copy(file, self.kept)
-        log = world.disk / "pg/server.log"
-        if log.exists():
-            shutil.copy(log, self.kept / "postgres.log")
+        for log, name in ((world.disk / "pg/server.log", "postgres.log"),
+                          (world.folder / "kafka/broker.log", "kafka.log")):  # fmt: skip
+            if log.exists():
+                shutil.copy(log, self.kept / name)
 
     def _answer(self) -> dict[str, Any]:
         found = self.findings
