@@ -110,8 +110,8 @@ class Run:
             self.wrong += [f"a caller was told: {one}" for one in wrong]
 
     def _regroup(self, world: World) -> None:
-        """The development broker may keep a killed worker in its group for ever, where Kafka's
-        session time-out would end it: begun again, it knows the living alone. A blow that counts."""
+        """The development broker may keep a killed worker in its group for ever, where Kafka ends
+        its session: begun again, it knows the living alone. A blow that counts."""
         self.say("    the broker still waits for the dead worker: kill kafka")
         (blow,) = deal(world, [Blow("kill", "kafka")], random.Random(self.seed))
         self.kinds[blow.kind] += 1

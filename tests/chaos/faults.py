@@ -21,19 +21,19 @@ from tests.chaos.parts import Part, until
 from tests.chaos.world import World
 
 PAUSE_S: Mapping[str, float] = {
-    "api": 25.0,  # callers give up after 20
-    "relay": 32.0,  # the broker gives its transaction up after 30
-    "worker-1": 14.0,  # session and saga lease end after 10
-    "worker-2": 14.0,
-    "kafka": 14.0,
-    "postgres": 34.0,  # a statement is given 30
-    "redis": 6.0,  # an answer is given a fraction of a second
-    "warehouse": 10.0,
+    "api": 22.0,  # callers give up after 20
+    "relay": 31.0,  # the broker gives its transaction up after 30
+    "worker-1": 12.0,  # session and saga lease end after 10
+    "worker-2": 12.0,
+    "kafka": 12.0,
+    "postgres": 31.0,  # a statement is given 30
+    "redis": 4.0,  # an answer is given a fraction of a second
+    "warehouse": 6.0,
 }
 DISK_S = 60.0  # for callers to find out that the disk is full
 REFUSED_MIN = 3
 BETWEEN_S = 2.0  # at most, before the next blow
-PAIRED = 0.2  # of the blows that come together with another
+PAIRED = 0.4  # of the blows that come together with another
 FOUND_S = 30.0  # for a process to be there to be hit
 CUT = (
     "select pg_terminate_backend(pid) from pg_stat_activity"
