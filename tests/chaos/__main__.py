@@ -104,7 +104,7 @@ class Run:
             done = world.progress()["done"] - before
             self.wrong.append(
                 f"not well within {RECOVERED_S:g} s of {what}: {done} commands answered, "
-                f"{'; '.join(world.troubles(position))}"
+                f"{'; '.join([*world.troubles(position), *world.workers()])}"
             )
         if wrong := world.progress()["wrong"]:
             self.wrong += [f"a caller was told: {one}" for one in wrong]
@@ -112,7 +112,8 @@ class Run:
     def _regroup(self, world: World) -> None:
         """The development broker may keep a killed worker in its group for ever, where Kafka ends
         its session: begun again, it knows the living alone. A blow that counts."""
-        self.say("    the broker still waits for the dead worker: kill kafka")
+        self.say(f"    the broker still waits for the dead worker: {world.workers()}")
+        self.say("    kill kafka")
         (blow,) = deal(world, [Blow("kill", "kafka")], random.Random(self.seed))
         self.kinds[blow.kind] += 1
 

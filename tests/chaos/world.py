@@ -6,6 +6,7 @@ keeper: whoever has ended is begun again half a second later
 """
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -31,6 +32,7 @@ RESTART_S, LOOK_S = 0.5, 0.1
 READY_S = 120.0
 PARTITIONS = 4
 WORKERS = ("worker-1", "worker-2")
+_DOOR = re.compile(r"on (http://127\.0\.0\.1:\d+)")
 
 
 class World:
@@ -111,6 +113,20 @@ class World:
         ]
         late += [f"the sagas stand at {sagas}, not at {at_least}"] * (sagas < at_least)
         return [*said["reasons"], *late]
+
+    def workers(self) -> list[str]:
+        """What each worker says of itself, for whoever asks why views stand still."""
+        said = []
+        for name in WORKERS:
+            part = self.parts.get(name)
+            found = _DOOR.findall(part.last_words(1_000)) if isinstance(part, Program) else []
+            try:
+                said += [
+                    f"{name}: {httpx.get(f'{url}/status', timeout=5).text}" for url in found[-1:]
+                ]
+            except httpx.TransportError as e:
+                said.append(f"{name}: {type(e).__name__}: {e}")
+        return said
 
     def position(self) -> int | None:
         """Where the log ends, asked of the database itself; None: it does not say."""
