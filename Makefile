@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-engines test-faults bench check lint lint-deploy types imports docs clean
+.PHONY: help setup run test test-engines test-faults test-chaos bench check lint lint-deploy types imports docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -21,6 +21,9 @@ test-engines: setup  ## the suites again on engines that come from elsewhere; sa
 
 test-faults: setup  ## two thousand runs of a small platform under faults; some minutes
 	@$(BIN)/tidemark simulate --faults 2000 --json
+
+test-chaos: setup  ## real processes killed, paused and starved under load (about 10 minutes)
+	@$(PY) -m tests.chaos
 
 bench: setup  ## every benchmark against its peer; writes docs/benchmarks.md
 	@$(BIN)/tidemark bench all --write docs/benchmarks.md

@@ -6,9 +6,8 @@
 /healthz /readyz /metrics /openapi.json
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -62,7 +61,7 @@ def create_app(
         ],
         middleware=[Middleware(Throttle, limiter=platform.limiter, metrics=metrics)],
         exception_handlers={Problem: on_problem, HTTPException: on_http, Exception: on_bug},
-        lifespan=_listening(views, hub),
+        lifespan=lambda _: _listening(views, hub),
     )
 
 

@@ -238,12 +238,14 @@ class _Lead:
 
     async def _take(self, records: Sequence[Record]) -> None:
         """Hand over; the runner's checkpoint, not the offset, says what was handled."""
-        self._heard_at = _now()
+        end = self._feed.end
         for record in records:
             try:
                 self._feed.offer(record.partition, record.span, record.value)
             except MalformedPage as e:  # the next record shows the gap, and the log fills it
                 _log.error("sagas, partition %s: %s", record.partition, e)
+        if self._feed.end > end:  # what is only repeated is no news, however long it lasts
+            self._heard_at = _now()
         self._grown.set()
         while self._feed.waiting > HELD_MAX:
             self._room.clear()

@@ -184,13 +184,14 @@ class Part:
         """Fold the records; how many of their events were new."""
         async with self._busy:
             await self._insist(self._begin)
-            new = 0
+            new, end = 0, self.feed.end
             for record in records:
                 try:
                     new += self.feed.offer(record.span, record.value)
                 except MalformedPage as e:  # the next record shows the gap, and the log fills it
                     _log.error("partition %s: %s", self.partition, e)
-            self._heard_at = asyncio.get_running_loop().time()
+            if self.feed.end > end:  # what is only repeated is no news, however long it lasts
+                self._heard_at = asyncio.get_running_loop().time()
             await self._insist(self._fold)
             return new
 

@@ -182,6 +182,33 @@ async def test_a_record_that_is_no_page_is_left_out_and_the_gap_is_read_from_the
     assert await workers.sums() == await inline(world.log, VIEWS)
 
 
+async def test_a_bus_that_only_repeats_itself_does_not_hold_up_the_views(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Offsets that were lost in a rebalance bring thousands of old records back."""
+    monkeypatch.setattr(module, "SILENCE_S", 0.1)
+    monkeypatch.setattr(module, "TICK_S", 0.02)
+    world = BusWorld()
+    await world.grow(10)
+    workers = Workers(world)
+    worker = await workers.one()
+    await worker.take(records := await world.relay())
+    await world.grow(15)
+    watching = asyncio.create_task(worker.watch(stop := asyncio.Event()))
+
+    async def repeat() -> None:
+        while not stop.is_set():
+            await worker.take(records)
+            await asyncio.sleep(0.005)
+
+    repeating = asyncio.create_task(repeat())
+    await _eventually(lambda: worker.positions().get("cases") == 25)
+    stop.set()
+    await worker.moved(range(4))
+    await asyncio.gather(repeating, watching)
+    assert await workers.sums() == await inline(world.log, VIEWS)
+
+
 async def test_a_bus_that_is_silent_does_not_hold_up_the_views(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -1,0 +1,1 @@
+"""Real processes under load and under fire: `make test-chaos` (see docs/reliability.md)."""

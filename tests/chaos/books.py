@@ -1,0 +1,125 @@
+"""The books of a world that has come to rest: every copy of them against a fold of the log.
+
+log verify           every hash, version and checkpoint
+replay               every view in Postgres, row by row
+log checksum         the warehouse's tables against a second warehouse, loaded from nothing
+controls             domain.md's controls at a close, over three copies of the balances
+"""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from adapters.ledger_balances import from_warehouse
+from adapters.simulators.statement import PostgresStatement
+from adapters.wiring import Platform
+from domain import ledger
+from domain.account.events import AccountOpened
+from domain.envelope import Envelope
+from projections.controls import Balances, Line, add, check
+from tests.chaos.parts import PYTHON
+from tests.contract.processes import ROOT
+
+VERB_S = 600.0
+
+
+class Ledger:
+    """The balances by this fold of the log."""
+
+    def __init__(self) -> None:
+        self.balances: dict[Line, Any] = {}
+        self.accounts: set[str] = set()
+
+    def note(self, arrived: Envelope) -> None:
+        for entry in ledger.entries(arrived.event):
+            add(self.balances, entry.postings)
+        if isinstance(arrived.event, AccountOpened):
+            self.accounts.add(arrived.event.account_id)
+
+
+async def controls(platform: Platform, folded: Ledger) -> list[str]:
+    """Every control that does not hold, and every copy of the balances that is another."""
+    copies: Mapping[str, Balances] = {
+        "read models": await platform.served_balances(),
+        "ClickHouse": await from_warehouse(platform.warehouse),
+    }
+    out = [
+        f"{name}: {line} is {copy.get(line)}, folded {folded.balances.get(line)}"
+        for name, copy in copies.items()
+        for line in sorted({*copy, *folded.balances})
+        if copy.get(line) != folded.balances.get(line)
+    ]
+    statement = PostgresStatement(platform.database_url)
+    try:
+        found = check(
+            folded.balances,
+            bank=statement.cash(),
+            custody=statement.stock(),
+            open_refs=await _open(platform, folded.accounts),
+        )
+    finally:
+        statement.close()
+    return out + [f"{c.name} {c.unit}: {c.actual}, not {c.expected}" for c in found if not c.ok]
+
+
+async def _open(platform: Platform, accounts: set[str]) -> dict[str, frozenset[str]]:
+    """What each clearing account may still hold something for."""
+    street: set[str] = set()
+    payout: set[str] = set()
+    transfers: set[str] = set()
+    for account in accounts:
+        state: Any = (await platform.handler.state(f"account-{account}"))[0]
+        street.update(state.obligations, state.fx)
+        payout.update(k for k, w in state.withdrawals.items() if w.sent)
+        transfers.update(state.transfers)
+    return {
+        "C.STREET": frozenset(street),
+        "C.PAYOUT": frozenset(payout),
+        "C.XFER": frozenset(transfers),
+        "C.UNALLOC": frozenset(),
+        "C.CA": frozenset(),
+    }
+
+
+def log_verifies(env: Mapping[str, str]) -> list[str]:
+    said, code = _verb(env, "log", "verify")
+    faults = [f"{f['stream']}@{f['version']}: {f['fault']}" for f in said["faults"]]
+    return faults or ([f"exit code {code}"] if code else [])
+
+
+def views_equal(env: Mapping[str, str], last: int) -> list[str]:
+    """By `replay`, at the log's end."""
+    said, code = _verb(env, "replay")
+    out = [f"{v['view']} differs: {v}" for v in said["views"] if not v["equal"]]
+    out += [f"{v['view']} stands at {v['position']}, the log ends at {last}"
+            for v in said["views"] if v["position"] != last]  # fmt: skip
+    return out or ([f"exit code {code}"] if code else [])
+
+
+def warehouse_equal(env: Mapping[str, str], fresh: Path) -> list[str]:
+    """By `log checksum`, against facts that are loaded anew."""
+    live, _ = _verb(env, "log", "checksum")
+    again, _ = _verb({**env, "TIDEMARK_WAREHOUSE": f"chdb://{fresh}"}, "log", "checksum")
+    return [
+        f"{table} is {rows}, loaded anew {again['clickhouse'].get(table)}"
+        for table, rows in live["clickhouse"].items()
+        if rows != again["clickhouse"].get(table)
+    ]
+
+
+def _verb(env: Mapping[str, str], *words: str) -> tuple[Any, int]:
+    """What a verb says as JSON, and its exit code.
+
+    Raises:
+        RuntimeError: it said none.
+    """
+    done = subprocess.run(
+        [*PYTHON, *words, "--json"], cwd=ROOT, env=dict(env), capture_output=True, text=True,
+        timeout=VERB_S, check=False,
+    )  # fmt: skip
+    try:
+        return json.loads(done.stdout), done.returncode
+    except ValueError:
+        raise RuntimeError(f"{' '.join(words)}: {done.stderr.strip()[-500:]}") from None

@@ -1,0 +1,66 @@
+"""What callers asked and what they were told, one JSON line each, on disk before they go on.
+
+    {"asked": KEY, "name": "DepositCash"}                               before the first try
+    {"key": KEY, "status": 201, "stream": ..., "version": ..., "position": ...}   the answer
+
+It belongs to the callers, not to the platform: whatever is killed, it says what was promised.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+DONE = (200, 201)
+
+
+class Promise(NamedTuple):
+    """A command whose answer a caller has in hand."""
+
+    key: str
+    name: str
+    status: int
+    stream: str  # "" for a refusal
+    version: int
+    position: int
+
+    @property
+    def done(self) -> bool:
+        return self.status in DONE
+
+
+class Journal:
+    """Appended to by the threads of one process."""
+
+    def __init__(self, path: Path) -> None:
+        self._out = path.open("ab", buffering=0)
+        self._lock = threading.Lock()
+
+    def asked(self, key: str, name: str) -> None:
+        self._write({"asked": key, "name": name})
+
+    def told(self, key: str, status: int, body: Mapping[str, Any]) -> None:
+        said = {name: body[name] for name in ("stream", "version", "position") if name in body}
+        refusal = {"refusal": body["type"]} if "type" in body else {}
+        self._write({"key": key, "status": status, **said, **refusal})
+
+    def _write(self, line: Mapping[str, Any]) -> None:
+        with self._lock:
+            self._out.write(json.dumps(line).encode() + b"\n")
+            os.fsync(self._out.fileno())
+
+
+def read(path: Path) -> tuple[list[Promise], dict[str, str]]:
+    """(the answers that were given, the names of all commands that were asked for by key)."""
+    asked: dict[str, str] = {}
+    told: list[Promise] = []
+    for line in path.read_bytes().splitlines():
+        said = json.loads(line)
+        if "asked" in said:
+            asked[said["asked"]] = said["name"]
+        else:
+            where = (said.get("stream", ""), said.get("version", 0), said.get("position", 0))
+            told.append(Promise(said["key"], asked[said["key"]], said["status"], *where))
+    return told, asked

@@ -1,0 +1,58 @@
+"""All that must hold when a world has come to rest; everything that does not, by what it breaks."""
+
+import asyncio
+from typing import NamedTuple
+
+from adapters.settings import Settings
+from adapters.wiring import open_platform
+from tests.chaos import books
+from tests.chaos.conversations import Conversations
+from tests.chaos.journal import read
+from tests.chaos.parts import environment
+from tests.chaos.promises import Seen, envelopes, shown
+from tests.chaos.world import World
+
+
+class Findings(NamedTuple):
+    commands: int  # that callers were told the end of
+    events: int
+    lost: list[str]
+    doubled: list[str]
+    views: list[str]
+    other: list[str]
+
+    @property
+    def all(self) -> list[str]:
+        return [
+            *shown("lost", self.lost),
+            *shown("doubled", self.doubled),
+            *shown("views", self.views),
+            *self.other,
+        ]
+
+
+def verify(world: World) -> Findings:
+    """The callers have gone, the platform has ended; the database still runs."""
+    return asyncio.run(_verify(world))
+
+
+async def _verify(world: World) -> Findings:
+    told, _ = read(world.folder / "journal.jsonl")
+    seen, ledger, conversations = Seen(), books.Ledger(), Conversations()
+    env = environment(world.env)
+    settings = Settings(**{k.removeprefix("TIDEMARK_").lower(): v for k, v in world.env.items()})
+    async with await open_platform(settings, verb="chaos", exclusive=False) as platform:
+        async for arrived in envelopes(platform.log):
+            for fold in (seen, ledger, conversations):
+                fold.note(arrived)
+        last = await platform.log.last()
+        views = await asyncio.to_thread(books.views_equal, env, last)
+        fresh = world.folder / "fresh"
+        views += await asyncio.to_thread(books.warehouse_equal, env, fresh)
+        other = shown("controls", await books.controls(platform, ledger))
+    other += shown("log", await asyncio.to_thread(books.log_verifies, env))
+    with world.database() as connection:
+        other += shown("sagas", conversations.wrong(connection))
+    other += shown("stuck", conversations.stuck())
+    lost, doubled = seen.lost(told), seen.doubled(told)
+    return Findings(len(told), seen.events, lost, doubled, views, other)
