@@ -14,7 +14,7 @@ run: setup  ## trade a year of real market history for 100 accounts, then serve 
 	@$(BIN)/tidemark serve --demo
 
 test: setup  ## every test
-	@$(BIN)/pytest -q -m "not bench" --cov --cov-report=term:skip-covered
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not bench"
 
 test-engines: setup  ## the suites again on engines that come from elsewhere; says what it could not get
 	@scripts/engines/test.sh

@@ -65,15 +65,12 @@ def create_app(
     )
 
 
-def _listening(views: Views | None, hub: Hub) -> Callable[[Starlette], Any]:
-    @asynccontextmanager
-    async def listening(_: Starlette) -> AsyncIterator[None]:
-        undo = views.listen(hub.publish, wants=hub.wanted) if views else None
-        yield
-        if undo:
-            undo()
-
-    return listening
+@asynccontextmanager
+async def _listening(views: Views | None, hub: Hub) -> AsyncIterator[None]:
+    undo = views.listen(hub.publish, wants=hub.wanted) if views else None
+    yield
+    if undo:
+        undo()
 
 
 async def _openapi(_: Request) -> Response:
