@@ -23,7 +23,6 @@ from hypothesis import strategies as st
 from adapters import esdb_clock, esdb_keys
 from adapters.esdb_event import event_id
 from adapters.esdb_recorder import EsdbRecorder
-from adapters.group_commit import GroupCommit
 from adapters.memory_recorder import MemoryRecorder
 from adapters.recorder import (
     Known,
@@ -36,6 +35,7 @@ from adapters.recorder import (
     WrongVersion,
 )
 from commands.ports import Unreadable
+from tests.contract.commit import over
 from tests.contract.recorder_suite import T0, append, labels, positions, sealed, whole, write
 from tests.contract.test_recorder_laws import built, histories, plain, told
 from tests.esdb_double.server import Node, cluster
@@ -425,12 +425,12 @@ class Process:
 async def test_a_killed_server_loses_and_doubles_nothing(tmp_path: Path) -> None:
     server = Process(tmp_path / "log")
     recorder = await EsdbRecorder.connect(server.url, MemoryRecorder(), reply_s=5, retry_s=60)
-    commit = GroupCommit(recorder)
+    commit = over(recorder, T0)
     acknowledged: dict[tuple[str, int], int] = {}
 
     async def caller(n: int) -> None:
         for version in range(40):
-            result = await commit.append(write(f"s-{n}", version, f"{n}v{version}"), T0)
+            result = await commit.submit(write(f"s-{n}", version, f"{n}v{version}"))
             assert isinstance(result, Written), result
             acknowledged[f"s-{n}", version + 1] = result.position
 
