@@ -2,6 +2,8 @@
 
 import asyncio
 import multiprocessing
+import os
+import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -56,10 +58,23 @@ def answer(found: Sequence[Trial]) -> dict[str, Any]:
 async def _shares(seeds: Sequence[int], workers: int) -> AsyncIterator[list[Trial]]:
     """In the order of the seeds. In processes of their own: their loops keep no real time."""
     loop = asyncio.get_running_loop()
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, spawn, initializer=_end_with_parent) as pool:
         shares = [seeds[i : i + SHARE] for i in range(0, len(seeds), SHARE)]
         for one in [loop.run_in_executor(pool, tried, share) for share in shares]:
             yield await one
+
+
+def _end_with_parent() -> None:
+    """A worker of a campaign that was killed would wait for its next seeds for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, name="watches the campaign", daemon=True).start()
 
 
 def tried(seeds: Sequence[int]) -> list[Trial]:

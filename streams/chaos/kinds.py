@@ -14,7 +14,7 @@ class Kind(StrEnum):
     CRASH_BEFORE = "crash_before"  # the process dies; nothing of the call was done
     CRASH_WITHIN = "crash_within"  # ... the first half of the batch was
     CRASH_AFTER = "crash_after"  # ... all of it was, and nobody was told
-    LOST_TAIL = "lost_tail"  # dies, and what is derived forgets its last writes
+    LOST_TAIL = "lost_tail"  # every process dies, and what is derived forgets its last writes
     UNAVAILABLE = "unavailable"  # an error, nothing was done
     HALF_DONE = "half_done"  # an error, the first half of the batch was done
     UNANSWERED = "unanswered"  # an error, all of it was done
@@ -47,6 +47,18 @@ CHANGES_FIGURES = frozenset(
     {Kind.CLOCK_AHEAD, Kind.CLOCK_BACK, Kind.MESSAGE_OVERTAKEN, Kind.REPORT_HELD}
 )
 """What counterparties do, or when, may be another thing: every other law holds."""
+
+TOLD_OTHERWISE = frozenset(
+    {
+        Kind.CLOCK_AHEAD,
+        Kind.CLOCK_BACK,
+        Kind.MESSAGE_OVERTAKEN,
+        Kind.MESSAGE_DELAYED,
+        Kind.MESSAGE_SILENTLY_LOST,
+    }
+)
+"""A counterparty that has forgotten, and is told again in another order or at another time than it
+was at first, would do other things than it has done: no real one takes back what it reported."""
 
 APPEND, READ, PAGE, FOLDED = "log.append", "log.read", "log.page", "log.folded"
 SAGA_WRITE, SAGA_READ = "sagas.write", "sagas.read"

@@ -172,6 +172,9 @@ class Seen:
             if versions != list(range(versions[0], versions[0] + len(versions))):
                 out.append(f"doubled: {message_id} on {stream} at {versions}")
         out += [f"doubled: {' '.join(fact)}" for fact, n in figures.facts.items() if n > 1]
+        out += [
+            f"doubled: {' '.join(fact)}" for fact, n in _executions(figures).items() if n > 1
+        ]  # under two trade ids
         return out
 
 
@@ -195,6 +198,9 @@ def executions_equal(ours: Figures, theirs: Figures) -> list[str]:
 
 def _executions(figures: Figures) -> dict[Fact, int]:
     numbers = {fact[1]: fact[2:4] for fact in figures.facts if fact[0] == "booked"}
-    booked = {fact[:1] + fact[2:]: n for fact, n in figures.facts.items() if fact[0] == "booked"}
+    booked: Counter[Fact] = Counter()
+    for fact, n in figures.facts.items():
+        if fact[0] == "booked":
+            booked[fact[:1] + fact[2:]] += n
     busted = [numbers[fact[1]] for fact in figures.facts if fact[0] == "busted"]
     return booked | dict(Counter(("busted", *execution) for execution in busted))

@@ -13,7 +13,15 @@ from random import Random
 from msgspec import Struct
 
 from adapters.simulators.dice import throw
-from streams.chaos.kinds import APPEND, CHANGES_FIGURES, CHANGES_ORDER, POSSIBLE, SUBMIT, Kind
+from streams.chaos.kinds import (
+    APPEND,
+    CHANGES_FIGURES,
+    CHANGES_ORDER,
+    POSSIBLE,
+    SUBMIT,
+    TOLD_OTHERWISE,
+    Kind,
+)
 
 FAULTS_MAX = 12  # beside the one in its place
 KEEPING, ORDERLY = 0.7, 0.6  # of all runs: no fault of CHANGES_FIGURES; of those: of CHANGES_ORDER
@@ -69,9 +77,8 @@ def draw(seed: int, visits: Mapping[str, int], *, turn: int) -> Schedule:
         kind = dice.choice(sorted(by_kind))
         site = dice.choice(by_kind[kind])
         faults.setdefault((site, dice.randrange(visits[site])), kind)
-    # Told again in another order than the first time, a forgetful one would do other things.
-    in_order = Kind.MESSAGE_OVERTAKEN not in faults.values()
-    return Schedule(seed=seed, faults=faults, forgetful=in_order and dice.random() < FORGETFUL)
+    forgetful = dice.random() < FORGETFUL and not TOLD_OTHERWISE & set(faults.values())
+    return Schedule(seed=seed, faults=faults, forgetful=forgetful)
 
 
 def crash_places(visits: Mapping[str, int]) -> Iterator[tuple[str, int, Kind]]:

@@ -17,7 +17,7 @@ from adapters.event_log import RecorderLog
 from adapters.recorder import Unavailable
 from commands.handler import Done, Handler, Outcome, Raced
 from commands.ports import Request
-from domain.account.commands import TransferCash, TransferSecurities
+from domain.account.commands import TransferCash, TransferSecurities, WithdrawCash
 from domain.catalogue import DECIDERS
 from domain.fix import OrdType, Side, TimeInForce
 from domain.message import Command
@@ -32,6 +32,8 @@ from streams.simulation.strategies import TRADED, Market
 
 RETRY_S = 0.5
 TRIES_MAX = 100
+PAYOUT = Decimal(20)
+PAYOUT_SESSIONS = (1, 2, 3)
 
 
 class Promise(Struct, frozen=True):
@@ -111,7 +113,7 @@ class Desk:
 
 
 class BusyTrading(Trading):
-    """Beside their strategies, clients move cash and shares and change their minds."""
+    """Beside their strategies, clients move and withdraw cash, move shares, change their minds."""
 
     def intents(
         self, plans: tuple[Plan, ...], market: Market, books: Books
@@ -123,6 +125,9 @@ class BusyTrading(Trading):
             yield f"move.{market.day:%Y%m%d}.{n}", command
         for n, command in enumerate(_bids(giver, market)):
             yield f"bid.{market.day:%Y%m%d}.{n}", command
+        for plan in (giver, taker):
+            for n, command in enumerate(_payouts(plan, market, books)):
+                yield f"payout.{plan.account_id}.{market.day:%Y%m%d}.{n}", command
 
 
 class Script(Run):
@@ -162,6 +167,18 @@ def _moves(
             instrument_id=shares[0],
             isin=isin(shares[0]),
             qty=Decimal(1),
+        )
+
+
+def _payouts(plan: Plan, market: Market, books: Books) -> Iterator[Command]:
+    """A little money out, early enough in the run that it may still be returned."""
+    spare = books.holdings(plan).withdrawable.get(plan.base_currency, Decimal(0))
+    if market.session in PAYOUT_SESSIONS and spare > 2 * PAYOUT:
+        yield WithdrawCash(
+            account_id=plan.account_id,
+            amount=PAYOUT,
+            currency=plan.base_currency,
+            reference=f"payout.{market.day:%Y%m%d}",
         )
 
 

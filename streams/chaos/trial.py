@@ -28,7 +28,7 @@ from streams.chaos.laws import (
 )
 from streams.chaos.partitions import COUNTS, partitions_equal
 from streams.chaos.schedule import Schedule, Struck, draw
-from streams.chaos.virtual_time import run
+from streams.chaos.virtual_time import Deadlock, Livelock, run
 from streams.chaos.world import World
 from streams.counterparties import AHEAD, NextDay
 from streams.simulation.figures import Figures, figures
@@ -71,19 +71,32 @@ class Trial(Struct, frozen=True):
 
 def trial(seed: int) -> Trial:
     """Try one seed. Deterministic: everything but `wall_s` follows from it."""
+    return tried(WORLDS[seed % len(WORLDS)], schedule_of(seed))
+
+
+def schedule_of(seed: int) -> Schedule:
+    visits = undisturbed(WORLDS[seed % len(WORLDS)]).visits
+    return draw(seed, visits, turn=seed // len(WORLDS))
+
+
+def tried(spec: Spec, schedule: Schedule) -> Trial:
+    """One world under one schedule, every law held against it."""
     started = time.monotonic()
+    twin, world = undisturbed(spec), World(spec, schedule)
     with _silence():
-        spec = WORLDS[seed % len(WORLDS)]
-        twin = undisturbed(spec)
-        schedule = draw(seed, twin.visits, turn=seed // len(WORLDS))
-        found = run(_tried(World(spec, schedule), twin))
-    return Trial(seed=seed, wall_s=time.monotonic() - started, **found)
+        try:
+            found = run(_tried(world, twin))
+        except (Deadlock, Livelock) as e:
+            found = _nothing() | {"other": [f"{type(e).__name__}: {e}"]}
+    said = {"schedule": schedule.lines(), "struck": world.fate.struck}
+    return Trial(seed=schedule.seed, wall_s=time.monotonic() - started, **said, **found)
 
 
 @cache
 def undisturbed(spec: Spec) -> Undisturbed:
     """The same world when nothing goes wrong: what the figures must be."""
-    return run(_undisturbed(World(spec, Schedule(seed=spec.seed, faults={}))))
+    with _silence():
+        return run(_undisturbed(World(spec, Schedule(seed=spec.seed, faults={}))))
 
 
 async def _undisturbed(world: World) -> Undisturbed:
@@ -98,7 +111,7 @@ async def _undisturbed(world: World) -> Undisturbed:
 
 
 async def _tried(world: World, twin: Undisturbed) -> dict[str, Any]:
-    found: dict[str, Any] = {"lost": [], "doubled": [], "views": [], "other": []}
+    found = _nothing()
     try:
         outcome = await world.run()
     except Exception as e:  # whatever it is, it is the finding
@@ -123,11 +136,13 @@ async def _tried(world: World, twin: Undisturbed) -> dict[str, Any]:
         if schedule.seed % APART_EVERY == 0:
             found["views"] += await _apart(world)
     return found | {
-        "schedule": schedule.lines(),
-        "struck": world.fate.struck,
         "commands": len({(p.stream, p.message_id) for p in world.promises}),
         "root": (await stats(world.disk.recorder))["root"],
     }
+
+
+def _nothing() -> dict[str, Any]:
+    return {"lost": [], "doubled": [], "views": [], "other": [], "commands": 0, "root": ""}
 
 
 async def _apart(world: World) -> list[str]:

@@ -6,6 +6,7 @@ that are simulated) in whose context it was made, so that a process can be kille
 """
 
 import asyncio
+import contextlib
 import selectors
 from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Executor
@@ -34,11 +35,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self.now = 0.0
+        self.turns = 0  # at this moment
+        self.made = 0  # tasks and futures
         super().__init__(_Jump(self))
         self.set_task_factory(_owned)
 
     def time(self) -> float:
         return self.now
+
+    def create_future(self) -> asyncio.Future[Any]:
+        return _Future(loop=self)
+
+    def number(self) -> int:
+        self.made += 1
+        return self.made
 
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
@@ -52,18 +62,41 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return done
 
 
+class _Future(asyncio.Future[Any]):
+    """Sets of these are walked in an order that follows from the program, not from addresses."""
+
+    def __init__(self, *, loop: VirtualLoop) -> None:
+        self._number = loop.number()
+        super().__init__(loop=loop)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
+class _Task(asyncio.Task[Any]):
+    def __init__(
+        self, coro: Any, *, loop: VirtualLoop, context: Context | None, name: str | None = None
+    ) -> None:
+        self._number = loop.number()
+        super().__init__(coro, loop=loop, context=context, name=name)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
 class _Jump(selectors.SelectSelector):
     def __init__(self, loop: VirtualLoop) -> None:
         super().__init__()
-        self._loop, self._turns = loop, 0
+        self._loop = loop
 
     def select(self, timeout: float | None = None) -> list[Any]:
         if timeout is None:
             raise Deadlock
-        self._turns = 0 if timeout > 0 else self._turns + 1
-        if self._turns > TURNS_MAX:
-            raise Livelock(f"at {self._loop.now:g} s")
-        self._loop.now += max(timeout, 0.0)
+        loop = self._loop
+        loop.turns = 0 if timeout > 0 else loop.turns + 1
+        if loop.turns > TURNS_MAX:
+            raise Livelock(f"at {loop.now:g} s")
+        loop.now += max(timeout, 0.0)
         return []
 
 
@@ -72,7 +105,8 @@ def _owned(
     coro: Coroutine[Any, Any, T] | Generator[Any, None, T],
     context: Context | None = None,
 ) -> asyncio.Task[T]:
-    task = asyncio.Task(coro, loop=loop, context=context)
+    assert isinstance(loop, VirtualLoop)
+    task = _Task(coro, loop=loop, context=context)
     owner = TASKS.get(None) if context is None else context.get(TASKS)
     if owner is not None:
         owner.add(task)
@@ -93,6 +127,8 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         left = asyncio.all_tasks(loop)
         for task in left:
             task.cancel()
+        loop.turns = 0
         if left:
-            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+            with contextlib.suppress(Deadlock, Livelock):  # who does not end now never will
+                loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()
