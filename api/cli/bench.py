@@ -10,8 +10,8 @@ from typing import Any
 from api.cli import UsageError, emit, say
 
 NAMES = (
-    "append", "command", "load", "growth", "lag", "cache", "warehouse", "esdb", "relay", "worker",
-    "simulate",
+    "append", "command", "load", "growth", "lag", "simulate", "cache", "warehouse", "esdb", "relay",
+    "worker",
 )  # fmt: skip
 
 
@@ -28,10 +28,9 @@ async def _run(args: argparse.Namespace) -> None:
         say(f"bench {name} ...")
         reports.append(await asyncio.to_thread(_module(name).run))
         say(_text(reports[-1]))
-    if args.write:
-        from tests.bench.harness import markdown  # noqa: PLC0415
-
-        args.write.write_text(markdown(reports, f"{datetime.now(UTC):%Y-%m-%d}"))
+        if args.write:  # after each: what was measured stays, whatever becomes of the rest
+            page = _module("harness").markdown(reports, f"{datetime.now(UTC):%Y-%m-%d}")
+            args.write.write_text(page)
     emit(args, reports[0] if len(reports) == 1 else {"reports": reports}, "")
 
 
