@@ -88,8 +88,13 @@ def tried(spec: Spec, schedule: Schedule) -> Trial:
             found = run(_tried(world, twin))
         except (Deadlock, Livelock) as e:
             found = _nothing() | {"other": [f"{type(e).__name__}: {e}"]}
-    said = {"schedule": schedule.lines(), "struck": world.fate.struck}
-    return Trial(seed=schedule.seed, wall_s=time.monotonic() - started, **said, **found)
+    return Trial(
+        seed=schedule.seed,
+        schedule=schedule.lines(),
+        struck=world.fate.struck,
+        wall_s=time.monotonic() - started,
+        **found,
+    )
 
 
 @cache
