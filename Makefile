@@ -2,7 +2,7 @@
 PY := .venv/bin/python
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-engines test-faults test-chaos bench check lint lint-deploy types imports docs clean
+.PHONY: help setup run test test-engines test-faults test-chaos coverage bench check lint lint-deploy types imports docs clean
 
 help:  ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -24,6 +24,9 @@ test-faults: setup  ## two thousand runs of a small platform under faults; some 
 
 test-chaos: setup  ## real processes killed, paused and starved under load (about 10 minutes)
 	@$(PY) -m tests.chaos
+
+coverage: setup  ## every test, with what it runs through shown
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not bench" --cov --cov-report=term:skip-covered
 
 bench: setup  ## every benchmark against its peer; writes docs/benchmarks.md
 	@$(BIN)/tidemark bench all --write docs/benchmarks.md
