@@ -122,6 +122,7 @@ def test_two_months_over_kafka_with_two_workers_give_the_log_and_the_views_of_in
     assert {row[1:] for row in checkpoints} == {(4, 4)}
 
 
+@pytest.mark.broker_faults
 def test_a_day_with_a_worker_killed_and_kafka_wiped_ends_with_the_views_of_one_fold(
     home: Path,
 ) -> None:
