@@ -37,7 +37,6 @@ from tests.contract.processes import (
 pytestmark = pytest.mark.slow
 
 MONTHS = ("--from", "2022-01-03", "--to", "2022-02-28", "--accounts", "3", "--seed", "5")
-GHOST_S = 45.0  # well beyond a session's time-out
 WARM_S = 90.0
 
 
@@ -137,7 +136,7 @@ def test_a_day_with_a_worker_killed_and_kafka_wiped_ends_with_the_views_of_one_f
 
             killed = _kill_a_worker(served)
             _transfer(served, "K0", "K1", "10.00", "X1")
-            _succeeded(served, own)
+            until(lambda: shared(served), seconds=WARM_S, what="its successor takes its place")
             assert not is_alive(killed)
             until(lambda: behind(served) == 0, what="the views follow after the kill")
 
@@ -254,16 +253,6 @@ async def test_a_view_that_is_stuck_is_marked_for_everybody_until_it_is_requeued
         assert await marks.all() == {}
     finally:
         await marks.close()
-
-
-def _succeeded(served: Served, own: EmbeddedBroker) -> None:
-    """A killed worker's successor takes its place. The development broker may go on waiting for
-    the dead one, whom it never evicts: then it is begun again, which is what clears that."""
-    try:
-        until(lambda: shared(served), seconds=GHOST_S)
-    except AssertionError:
-        own.restart()
-        until(lambda: shared(served), seconds=WARM_S, what="its successor takes its place")
 
 
 def _kill_a_worker(served: Served) -> int:
