@@ -9,7 +9,7 @@ from msgspec import Struct, structs
 from domain.envelope import Envelope
 from projections.ports import Change, Key, Pause, Row, Sink, View
 
-SLICE, FACTS_SLICE = 32, 256  # events, and facts of one view, between two pauses
+CALLS, FACTS_SLICE = 256, 1_024  # events times views, and facts of one view, between two pauses
 
 Touch = tuple[int, Key, Any]
 """(index of the event in the page, row key, fact)."""
@@ -50,8 +50,9 @@ class Batch:
 
     async def _collect(self, group: Sequence[View], pause: Pause | None) -> None:
         """Events outside, views inside: what views share about an event is worked out once."""
+        between = max(1, CALLS // len(group))
         for i, arrived in enumerate(self._page):
-            if pause is not None and i % SLICE == SLICE - 1:
+            if pause is not None and i % between == between - 1:
                 await pause()
             for view in group:
                 if view.NAME in self._stuck:

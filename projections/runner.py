@@ -16,9 +16,9 @@ from domain.envelope import Envelope
 from projections.batch import Batch, Stuck, stuck_at
 from projections.ports import Change, Expelled, Log, Pause, Sink, Unstorable, View
 
-__all__ = ["LAGGARDS_PAGE", "PAGE", "Runner", "Step", "Stuck"]
+__all__ = ["LAGGARDS_PAGE", "NEAR_PAGE", "PAGE", "Runner", "Step", "Stuck"]
 
-PAGE, LAGGARDS_PAGE = 1_000, 4_000
+NEAR_PAGE, PAGE, LAGGARDS_PAGE = 256, 1_000, 4_000
 ATTEMPTS_MAX = 5
 
 
@@ -68,7 +68,7 @@ class Runner:
             events += count
             changes += moved
             ahead = max(self._at[v.NAME] for v in group) if self._at else ahead
-            page_max = max(limit, LAGGARDS_PAGE) if limit >= PAGE else limit
+            page_max = max(limit, LAGGARDS_PAGE) if limit >= NEAR_PAGE else limit
         return Step(events, changes)
 
     async def _groups(self) -> list[list[View]]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
 from projections.ports import Change, Log, Sink, View
-from projections.runner import PAGE, Runner, Stuck
+from projections.runner import NEAR_PAGE, PAGE, Runner, Stuck
 
 WAIT_S = 1.0  # the log tells; this bounds what is lost when it does not
 RETRY_MIN_S, RETRY_MAX_S = 0.05, 5.0
@@ -47,7 +47,7 @@ class InlineRunner:
         self._moved = asyncio.Condition()
         self._listeners: list[Listener] = []
         self._positions: dict[str, int] = {}
-        self._page = PAGE
+        self._page = NEAR_PAGE
 
     @property
     def stuck(self) -> Collection[Stuck]:
@@ -117,7 +117,7 @@ class InlineRunner:
                 await _first(stop.wait(), timeout_s=retry_s)
                 retry_s = min(2 * retry_s, RETRY_MAX_S)
                 continue
-            self.fault, self._page, retry_s = None, PAGE, RETRY_MIN_S
+            self.fault, self._page, retry_s = None, NEAR_PAGE, RETRY_MIN_S
             await self._wait(stop)
 
     async def _prepare(self) -> None:
@@ -131,6 +131,8 @@ class InlineRunner:
         # Another runner may have moved them: then too, what we wait for has to move on.
         if step.changes or await self._runner.positions() != self._positions:
             await self._publish(step.changes)
+        # Near the end short pages are seen sooner; a full one says that more is waiting.
+        self._page = min(2 * self._page, PAGE) if step.events >= self._page else NEAR_PAGE
         return step.events
 
     async def _publish(self, changes: Sequence[Change]) -> None:

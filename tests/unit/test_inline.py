@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from adapters.memory_sink import MemorySink
 from domain.envelope import Envelope
 from projections.ports import Change
+from projections.runner import NEAR_PAGE, PAGE
 from streams.inline import InlineRunner
 from tests.unit.listening import Listening, said
 from tests.unit.view_log import GAP, ListLog
@@ -101,6 +102,27 @@ async def test_listeners_are_told_of_saved_changes_until_they_leave() -> None:
     log.append(every[1])
     await runner.catch_up()
     assert len(told) == 1
+
+
+async def test_pages_are_short_near_the_end_and_grow_with_what_waits() -> None:
+    events = said(*["A:x"] * 2_001).envelopes
+    log, asked = Tail(events[:-1]), list[int]()
+    read = log.after
+
+    async def after(
+        position: int, /, *, limit: int, until: int | None = None
+    ) -> Sequence[Envelope]:
+        asked.append(limit)
+        return await read(position, limit=limit, until=until)
+
+    log.after = after  # type: ignore[method-assign]
+    runner = InlineRunner(log, MemorySink(), [Listening()])
+    await runner.catch_up()
+    assert asked[:3] == [NEAR_PAGE, 2 * NEAR_PAGE, PAGE]
+    asked.clear()
+    log.append(events[-1])
+    await runner.catch_up()
+    assert asked == [NEAR_PAGE, NEAR_PAGE]
 
 
 async def test_an_unreadable_event_stops_the_views_right_before_it_and_is_shown() -> None:

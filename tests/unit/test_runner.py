@@ -215,13 +215,15 @@ async def test_a_commit_whose_answer_was_lost_is_not_folded_again() -> None:
     assert rows(sink, view)["A"].words == " one one! two two!"
 
 
-async def test_others_are_let_run_between_slices_of_a_long_fold() -> None:
-    view, log, pauses = Listening(), said(*["A:x"] * 500), 0
-    sink = await ready([view])
+@pytest.mark.parametrize("views", [1, 8])
+async def test_others_are_let_run_the_more_often_the_more_views_fold(views: int) -> None:
+    """What lies between two pauses is work, not events: they wait equally long for any set."""
+    folded = [Listening(f"heard{n}") for n in range(views)]
+    pauses = 0
 
     async def pause() -> None:
         nonlocal pauses
         pauses += 1
 
-    await run(Runner(log, sink, [view], pause=pause))
-    assert pauses >= 500 // 32
+    await run(Runner(said(*["A:x"] * 768), await ready(folded), folded, pause=pause))
+    assert 3 * views <= pauses <= 6 * views
