@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import faust
 from faust.transport.drivers import aiokafka as driver
 
+from adapters.bus import BusUnavailable
 from adapters.kafka_page import MalformedPage, Span, span_of
 from adapters.kafka_url import Bus
 
@@ -73,11 +74,12 @@ class FaustPages:
         await self.app.start()
 
     async def failed(self) -> BaseException:
-        """Waits for what ends the app: `take` gave up, or the app itself crashed."""
+        """Waits for what ends the app: what `take` raised, or BusUnavailable of the app itself."""
         while not self._failed.done():
             if self.app.crashed or self.app.should_stop:
-                reason: BaseException | None = self.app.crash_reason
-                return reason or RuntimeError("the Faust app has ended by itself")
+                why = self.app.crash_reason
+                said = f"{type(why).__name__}: {why}" if why else "the app has ended by itself"
+                return BusUnavailable(said)
             await asyncio.wait([self._failed], timeout=LOOK_S)
         return self._failed.result()
 

@@ -12,12 +12,12 @@ clock before the lease can run out, and its writes are fenced besides.
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Protocol
 
-from adapters.faust_pages import FaustPages, Moved, Record, Take
+from adapters.faust_pages import Moved, Record, Take
 from adapters.kafka_page import MalformedPage
 from adapters.partition_log import StoredLog
 from adapters.recorder import Unavailable
@@ -25,6 +25,7 @@ from commands.handler import Outcome
 from commands.ports import Request
 from sagas.ports import SagaStore
 from streams.feed import MergedFeed
+from streams.membership import Member, Membership
 from streams.sagas import SagaRunner, Send
 from streams.supervise import until
 from streams.timer import Timer
@@ -91,7 +92,7 @@ async def _keep(lease: Lease, fence: int) -> None:
             await lease.renew(fence)
 
 
-Join = Callable[[Take, Moved], FaustPages]
+Join = Callable[[Take, Moved], Member]
 """A member of the sagas' group, not started."""
 
 
@@ -209,32 +210,31 @@ class _Lead:
         self._feed = MergedFeed(worker._log, worker._partitions)
         self._runner = SagaRunner(self._feed, worker._store, worker.send, reach=self._feed.reach)
         worker.runner = self._runner
-        self._pages = worker._join(self._take, self._moved)
+        self._membership = Membership("sagas", lambda: worker._join(self._take, self._moved))
         self._grown, self._room = asyncio.Event(), asyncio.Event()
         self._heard_at = _now()
 
     async def run(self, ending: asyncio.Event) -> None:
-        await self._pages.start()
         timer = Timer(self._worker._store, self._worker.send)
-        work: list[Awaitable[None]] = [
-            self._runner.run(ending, lambda at: self._idle(at, ending)),
-            timer.run(ending, self._worker._clock),
+        leaving = asyncio.Event()
+        tasks = [
+            asyncio.create_task(self._runner.run(ending, lambda at: self._idle(at, ending))),
+            asyncio.create_task(timer.run(ending, self._worker._clock)),
         ]
-        tasks = [asyncio.ensure_future(one) for one in work]
-        failed = asyncio.create_task(self._pages.failed())
+        member = asyncio.create_task(self._membership.run(leaving))
         over = asyncio.create_task(ending.wait())
         try:
-            await asyncio.wait([failed, over], return_when=asyncio.FIRST_COMPLETED)
-            if failed.done():
-                raise failed.result()
+            await asyncio.wait([member, over], return_when=asyncio.FIRST_COMPLETED)
+            if member.done():
+                member.result()
         finally:
             ending.set()
             self._grown.set()
             self._room.set()
-            for one in (failed, over):
-                one.cancel()
+            over.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._pages.stop()
+            leaving.set()
+            await asyncio.gather(member, return_exceptions=True)
 
     async def _take(self, records: Sequence[Record]) -> None:
         """Hand over; the runner's checkpoint, not the offset, says what was handled."""

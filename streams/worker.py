@@ -8,7 +8,8 @@ with growing pauses; beyond that `GaveUp` ends the process, with nothing acknowl
 
 A view that cannot fold an event stays before it: marked in the read models, a dead letter sent,
 while the others go on; it is tried again when its mark is taken away, or by the next owner of the
-partition. When the bus says nothing for a while although the log has grown, the log is read.
+partition. When the bus says nothing for a while although the log has grown, the log is read; so it
+is for partitions that the bus has given to nobody who folds them (`streams.orphans`).
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Protocol, TypeVar
 
+from adapters.bus import BusUnavailable
 from adapters.faust_pages import Record
 from adapters.kafka_page import MalformedPage, encode
 from adapters.partition_log import Broken, StoredLog
@@ -24,6 +26,7 @@ from adapters.recorder import Unavailable
 from projections.ports import Expelled, Relaid, Sink, View
 from projections.runner import Runner, Stuck
 from streams.feed import PartitionFeed
+from streams.orphans import Orphans, Standing
 
 PAGE = 4_000  # events a transaction, when that many are there
 PAUSES_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 10.0)
@@ -64,6 +67,7 @@ class ViewWorker:
         open_sink: the views' tables as one partition sees them; prepared.
         views: which to fold.
         partitions: how many there are.
+        tables: where every partition stands, whoever folds it.
         marks: where stuck views are told.
         bury: publishes a dead letter.
     """
@@ -75,10 +79,12 @@ class ViewWorker:
         views: Sequence[View],
         *,
         partitions: int,
+        tables: Standing,
         marks: Marks,
         bury: Bury,
     ) -> None:
         self.parts: dict[int, Part] = {}
+        self.orphans = Orphans(tables, log, views, self._made)
         self.records = self.events = 0
         self._log, self._open_sink, self._views = log, open_sink, tuple(views)
         self._partitions, self._marks, self._bury = partitions, marks, bury
@@ -87,7 +93,7 @@ class ViewWorker:
 
     @property
     def stuck(self) -> dict[int, list[Stuck]]:
-        return {p: list(part.runner.stuck.values()) for p, part in self.parts.items()}
+        return {p: list(part.runner.stuck.values()) for p, part in self._all().items()}
 
     async def take(self, records: Sequence[Record]) -> None:
         """Fold what came, and return when it is committed.
@@ -121,6 +127,7 @@ class ViewWorker:
             for part in list(self.parts.values()):
                 if self.parts.get(part.partition) is part:
                     await part.look()
+            await self.orphans.look(self.parts)
             try:
                 await asyncio.wait_for(self._kicked.wait(), TICK_S)
             except TimeoutError:
@@ -131,7 +138,7 @@ class ViewWorker:
     def positions(self) -> dict[str, int]:
         """Where each view stands in the partitions of this process; nothing without any."""
         found: dict[str, int] = {}
-        for part in self.parts.values():
+        for part in self._all().values():
             for view, position in part.positions.items():
                 found[view] = min(position, found.get(view, position))
         return found
@@ -139,19 +146,32 @@ class ViewWorker:
     async def close(self) -> None:
         await self.moved(())
         await asyncio.gather(*self._leaving)
+        await self.orphans.close()
+
+    def faults(self) -> list[str]:
+        """Why partitions do not move."""
+        found = sorted(self._all().items())
+        return [f"partition {p}: {part.fault}" for p, part in found if part.fault]
+
+    def _all(self) -> dict[int, "Part"]:
+        return self.orphans.parts | self.parts
 
     def _part(self, partition: int) -> "Part":
         if partition not in self.parts:
-            self.parts[partition] = Part(
-                PartitionFeed(self._log, partition, self._partitions),
-                self._open_sink(partition),
-                self._views,
-                partition=partition,
-                log=self._log,
-                marks=self._marks,
-                bury=self._bury,
-            )
+            adopted = self.orphans.claim(partition)
+            self.parts[partition] = adopted or self._made(partition)
         return self.parts[partition]
+
+    def _made(self, partition: int) -> "Part":
+        return Part(
+            PartitionFeed(self._log, partition, self._partitions),
+            self._open_sink(partition),
+            self._views,
+            partition=partition,
+            log=self._log,
+            marks=self._marks,
+            bury=self._bury,
+        )
 
 
 class Part:
@@ -174,6 +194,7 @@ class Part:
         self._marks, self._bury = marks, bury
         self.runner = Runner(feed, sink, views, pause=_breathe)
         self._told: dict[str, Stuck] = {}  # what the marks say of this partition, as we know it
+        self._letters: list[Stuck] = []  # that wait for the bus
         self.fault = ""  # why nothing moves at the moment
         self._broken: Broken | None = None
         self._begun = False
@@ -195,13 +216,13 @@ class Part:
             await self._insist(self._fold)
             return new
 
-    async def look(self) -> None:
-        """Catch up what lags, without being told to."""
+    async def look(self, *, now: bool = False) -> None:
+        """Catch up what lags, without being told to; `now`: from the log, if it has grown."""
         async with self._busy:
             await self._insist(self._begin)
             await self._insist(self._again)
-            now = asyncio.get_running_loop().time()
-            if now - self._heard_at > SILENCE_S:
+            silent_s = asyncio.get_running_loop().time() - self._heard_at
+            if now or silent_s > SILENCE_S:
                 last = await self._insist(self._log.last)
                 if last > self.feed.end:
                     self.feed.jump(last)
@@ -265,26 +286,38 @@ class Part:
         for view, stuck in self.runner.stuck.items():
             if self._told.get(view) != stuck:
                 if await self._marks.mark(self.partition, stuck):
-                    await self._mourn(stuck)
+                    self._mourn(stuck)
                 self._told[view] = stuck
+        await self._post()
         for view in [v for v in self._told if v not in self.runner.stuck]:
             if self.positions[view] >= self._told[view].position:
                 await self._marks.clear(self.partition, view)
                 del self._told[view]
 
-    async def _mourn(self, stuck: Stuck) -> None:
+    def _mourn(self, stuck: Stuck) -> None:
         _log.error(
             "view %s is stuck at %s@%s (position %s): %s",
             stuck.view, stuck.stream, stuck.version, stuck.position, stuck.error,
         )  # fmt: skip
-        event = await self._log.stored(stuck.position - 1, limit=1)
-        headers = {
-            "view": stuck.view,
-            "partition": str(self.partition),
-            "position": str(stuck.position),
-            "error": stuck.error[:1_000],
-        }
-        await self._bury(encode(event), headers)
+        self._letters.append(stuck)
+
+    async def _post(self) -> None:
+        """Send the dead letters; a bus that is away is tried again with the next fold."""
+        while self._letters:
+            stuck = self._letters[0]
+            event = await self._log.stored(stuck.position - 1, limit=1)
+            headers = {
+                "view": stuck.view,
+                "partition": str(self.partition),
+                "position": str(stuck.position),
+                "error": stuck.error[:1_000],
+            }
+            try:
+                await self._bury(encode(event), headers)
+            except BusUnavailable as e:
+                _log.warning("partition %s: a dead letter waits: %s", self.partition, e)
+                return
+            self._letters.pop(0)
 
     async def _again(self) -> None:
         """Views whose mark was taken away may try once more."""

@@ -16,6 +16,7 @@ from adapters.event_log import RecorderLog
 from adapters.kafka_url import Bus
 from adapters.wiring import Platform
 from adapters.worker_wiring import (
+    followed_tables,
     join_sagas,
     join_views,
     part_sink,
@@ -28,6 +29,7 @@ from commands.ports import Request
 from projections.catalogue import VIEWS
 from projections.ports import View
 from streams.lag import Lag, measure
+from streams.membership import Member, Membership
 from streams.saga_worker import SagaWorker
 from streams.worker import ViewWorker
 
@@ -41,7 +43,8 @@ class Status(Struct, frozen=True, kw_only=True):
 
     name: str
     log_position: int
-    partitions: Sequence[int]
+    partitions: Sequence[int]  # that the group has given to it
+    adopted: Sequence[int]  # that nobody seems to have, and that it folds from the log
     views: dict[str, int]  # where each stands in these partitions
     records: int  # taken since the start
     events: int
@@ -122,6 +125,7 @@ class Worker:
             name=self.name,
             log_position=await self._platform.log.last(),
             partitions=sorted(self.views.parts) if self.views is not None else (),
+            adopted=sorted(self.views.orphans.parts) if self.views is not None else (),
             views=stands,
             records=self.views.records if self.views is not None else 0,
             events=self.views.events if self.views is not None else 0,
@@ -141,16 +145,20 @@ class Worker:
             lambda partition: part_sink(self._platform, self._bus, partition),
             views,
             partitions=self._bus.partitions,
+            tables=followed_tables(self._platform),
             marks=self._marks,
             bury=self._bury,
         )
-        self._pages = join_views(
-            self._bus,
-            views_group(self._bus, views, VIEWS),
-            self.name,
-            self.views.take,
-            moved=self.views.moved,
-        )
+        self._membership = Membership("views", self._join, left=self._left)
+
+    def _join(self) -> Member:
+        assert self.views is not None
+        group = views_group(self._bus, self._view_names, VIEWS)
+        return join_views(self._bus, group, self.name, self.views.take, moved=self.views.moved)
+
+    async def _left(self) -> None:
+        assert self.views is not None
+        await self.views.moved(())
 
     def _work(self, stop: asyncio.Event) -> list[Any]:
         work: list[Any] = []
@@ -167,22 +175,20 @@ class Worker:
             await sink.prepare(self._view_names)
         finally:
             await sink.close()
-        ending = asyncio.Event()
-        await self._pages.start()
+        ending, leaving = asyncio.Event(), asyncio.Event()
         watching = asyncio.create_task(views.watch(ending))
-        failed = asyncio.create_task(self._pages.failed())
+        member = asyncio.create_task(self._membership.run(leaving))
         told = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait([watching, failed, told], return_when=asyncio.FIRST_COMPLETED)
-            if watching.done():
-                watching.result()
-            if failed.done():
-                raise failed.result()
+            await asyncio.wait([watching, member, told], return_when=asyncio.FIRST_COMPLETED)
+            for one in (watching, member):
+                if one.done():
+                    one.result()
         finally:
+            told.cancel()
+            leaving.set()
+            await asyncio.gather(member, return_exceptions=True)
             ending.set()
-            for one in (failed, told):
-                one.cancel()
-            await self._pages.stop()
             await asyncio.gather(watching, return_exceptions=True)
             await views.close()
 
@@ -190,7 +196,7 @@ class Worker:
         return await self._platform.dispatcher.submit_many(requests)
 
     async def _bury(self, value: bytes, headers: dict[str, str]) -> None:
-        await self._pages.bury(value, headers)
+        await self._membership.bury(value, headers)
 
     async def _lag(self, position: int | None) -> Lag:
         if position is None:
@@ -212,8 +218,9 @@ class Worker:
         ]
 
     def _faults(self) -> list[str]:
-        parts = self.views.parts.values() if self.views is not None else ()
-        found = [f"partition {part.partition}: {part.fault}" for part in parts if part.fault]
+        found = self.views.faults() if self.views is not None else []
+        if self.views is not None and self._membership.fault:
+            found.append(f"bus: {self._membership.fault}")
         if self.sagas is not None and self.sagas.fault:
             found.append(f"sagas: {self.sagas.fault}")
         return found

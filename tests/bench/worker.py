@@ -24,6 +24,7 @@ from adapters.kafka_page import decode
 from adapters.kafka_publisher import Publisher
 from adapters.kafka_url import Bus
 from adapters.postgres_sink import PostgresSink
+from adapters.read_models import ReadModels
 from adapters.stuck_views import StuckViews
 from commands.handler import Done
 from projections import positions
@@ -176,8 +177,11 @@ async def _folded(side: WriteSide, bus: Bus, views: Sequence[View], schema: str,
     first = sink(0)
     await first.prepare(views)
     await first.close()
-    marks = StuckViews(side.url)
-    worker = ViewWorker(side.log, sink, views, partitions=bus.partitions, marks=marks, bury=_never)
+    marks, tables = StuckViews(side.url), await ReadModels.connect(side.url, schema=schema)
+    worker = ViewWorker(
+        side.log, sink, views,
+        partitions=bus.partitions, tables=tables, marks=marks, bury=_never,
+    )  # fmt: skip
     start = 0.0
 
     async def take(records: Sequence[Record]) -> None:
@@ -195,6 +199,7 @@ async def _folded(side: WriteSide, bus: Bus, views: Sequence[View], schema: str,
     finally:
         await pages.stop()
         await worker.close()
+        await tables.close()
         await marks.close()
     return Run(last, took, [])
 

@@ -88,6 +88,18 @@ class MemoryMarks:
         return dict(self.rows)
 
 
+class MemoryTables:
+    """Where the partitions of a memory sink's views stand."""
+
+    def __init__(self, whole: MemorySink, views: Sequence[View]) -> None:
+        self._whole, self._views = whole, [view.NAME for view in views]
+
+    async def checkpoints(self) -> Mapping[str, Mapping[int, int]]:
+        of = self._whole.partitions
+        at = [await self._whole.part(p, of).positions(self._views) for p in range(of)]
+        return {view: {p: stands[view] for p, stands in enumerate(at)} for view in self._views}
+
+
 class ClosableSink(MemorySink):
     """A memory sink that a worker may close."""
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.bus import BusUnavailable
 from adapters.faust_pages import Record
 from adapters.kafka_page import Span, decode
 from adapters.memory_sink import MemorySink
@@ -16,9 +17,10 @@ from domain.client.events import ClientOnboarded
 from domain.envelope import Envelope
 from projections import cases, clients
 from projections.ports import Change, Key, Relaid, Row, View
+from streams import orphans
 from streams import worker as module
 from streams.worker import GaveUp, ViewWorker
-from tests.unit.bus_world import BusWorld, ClosableSink, MemoryMarks, inline
+from tests.unit.bus_world import BusWorld, ClosableSink, MemoryMarks, MemoryTables, inline
 
 VIEWS: tuple[View, ...] = (clients, cases)
 
@@ -49,6 +51,7 @@ class Workers:
         self.whole = MemorySink(partitions=world.partitions)
         self.marks = MemoryMarks()
         self.letters: list[tuple[bytes, dict[str, str]]] = []
+        self.away = False  # the bus
 
     async def one(self, sink: type[ClosableSink] = ClosableSink) -> ViewWorker:
         await self.whole.prepare(self.views)
@@ -57,6 +60,7 @@ class Workers:
             lambda p: sink.of(self.whole, p, self.world.partitions),
             self.views,
             partitions=self.world.partitions,
+            tables=MemoryTables(self.whole, self.views),
             marks=self.marks,
             bury=self._bury,
         )
@@ -65,6 +69,8 @@ class Workers:
         return [await self.whole.checksum(view) for view in self.views]
 
     async def _bury(self, value: bytes, headers: dict[str, str]) -> None:
+        if self.away:
+            raise BusUnavailable("nobody there")
         self.letters.append((value, headers))
 
 
@@ -224,6 +230,88 @@ async def test_a_bus_that_is_silent_does_not_hold_up_the_views(
     await worker.moved(range(4))
     await watching
     assert await workers.sums() == await inline(world.log, VIEWS)
+
+
+async def test_partitions_that_nobody_folds_are_adopted_until_somebody_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The group has given nothing to anybody, as one that waits for a dead member does."""
+    _hasten(monkeypatch)
+    world = BusWorld()
+    await world.grow(20)
+    workers = Workers(world)
+    worker, rightful = await workers.one(), await workers.one()
+    await worker.moved((0,))
+    watching = asyncio.create_task(worker.watch(stop := asyncio.Event()))
+    await _eventually(lambda: worker.positions() == {"clients": 20, "cases": 20})
+    assert set(worker.parts) == {0} and set(worker.orphans.parts) == {1, 2, 3}
+
+    await world.grow(20)
+    await rightful.take(await world.relay())
+    await _eventually(lambda: not worker.orphans.parts)
+    await worker.moved((0, 1))
+    assert set(worker.parts) == {0, 1}
+    stop.set()
+    await worker.moved((0, 1))
+    await watching
+    assert await workers.sums() == await inline(world.log, VIEWS)
+
+
+async def test_an_adopted_partition_that_the_group_gives_after_all_goes_on_where_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _hasten(monkeypatch)
+    world = BusWorld(partitions=1)
+    await world.grow(5)
+    workers = Workers(world)
+    worker = await workers.one()
+    watching = asyncio.create_task(worker.watch(stop := asyncio.Event()))
+    await _eventually(lambda: worker.positions().get("cases") == 5)
+    adopted = worker.orphans.parts[0]
+    await worker.moved((0,))
+    assert worker.parts[0] is adopted and not worker.orphans.parts
+    stop.set()
+    await worker.moved((0,))
+    await watching
+
+
+async def test_partitions_that_move_are_nobodys_business(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind the log, but on its way: its owner is at work."""
+    _hasten(monkeypatch, still_s=0.5)
+    world = BusWorld(partitions=1)
+    await world.grow(120)
+    workers = Workers(world)
+    idle, busy = await workers.one(), await workers.one()
+    watching = asyncio.create_task(idle.watch(stop := asyncio.Event()))
+    for until in range(1, 100):
+        await busy.take(await world.relay(until=until))
+        await asyncio.sleep(0.01)
+        assert not idle.orphans.parts
+    stop.set()
+    await idle.moved(())
+    await watching
+
+
+def _hasten(monkeypatch: pytest.MonkeyPatch, still_s: float = 0.05) -> None:
+    monkeypatch.setattr(module, "SILENCE_S", 0.0)
+    monkeypatch.setattr(module, "TICK_S", 0.01)
+    monkeypatch.setattr(orphans, "LOOK_S", 0.01)
+    monkeypatch.setattr(orphans, "STILL_S", still_s)
+
+
+async def test_a_dead_letter_waits_for_a_bus_that_is_away() -> None:
+    world = BusWorld()
+    await world.grow(30)
+    workers = Workers(world, (clients, Sick("C11")))
+    workers.away = True
+    worker = await workers.one()
+    await worker.take(await world.relay())
+    assert len(workers.marks.rows) == 1 and not workers.letters
+    workers.away = False
+    await world.grow(30)
+    await worker.take(await world.relay())
+    ((_, headers),) = workers.letters
+    assert headers["view"] == "sick"
 
 
 class Flaky(ClosableSink):
