@@ -153,6 +153,10 @@ class Runner:
         for change in changes:
             self._at[change.view.NAME] = change.after
 
+    def doubt(self) -> None:
+        """Ask the sink anew where the views stand: a store that crashed may have gone back."""
+        self._at = {}
+
     def stop(self, stuck: Stuck) -> None:
         """Leave a view standing before its event; the others go on."""
         self.stuck[stuck.view] = stuck

@@ -36,6 +36,7 @@ PAGE_MAX = 1_000
 BATCH_MAX = 1_000
 UNSAVED_MAX = 10_000  # positions of no concern that a restart may have to read again
 POLL_S, RETRY_S = 0.05, 1.0
+TRUST_S = 5.0  # the checkpoint is asked for again: the store may have lost its last commits
 _log = logging.getLogger(__name__)
 
 
@@ -73,6 +74,7 @@ class Gateway:
         self._position: int | None = None
         self._saved = 0  # the checkpoint: behind the position while nothing was worth saving
         self._inbox: deque[Any] = deque()
+        self._asked_at = 0.0
 
     @property
     def name(self) -> str:
@@ -146,7 +148,7 @@ class Gateway:
         """Step and deliver again and again until `stop`."""
         while not stop.is_set():
             try:
-                if self._position is None:
+                if self._position is None or await self._lost():
                     await self.start(clock())
                 moved = await self.step() + await self.deliver(clock())
                 self.fault = ""
@@ -158,6 +160,15 @@ class Gateway:
                 self.fault = fault
                 self._position = None
                 await asyncio.sleep(RETRY_S)
+
+    async def _lost(self) -> bool:
+        """Now and then: whether the checkpoint is not where we have left it."""
+        now = asyncio.get_running_loop().time()
+        if now - self._asked_at <= TRUST_S:
+            return False
+        self._asked_at = now
+        name = self._channel.NAME
+        return (await self._store.positions({name: self._channel.VERSION}))[name] != self._saved
 
     async def _fold(
         self, page: Sequence[Envelope], position: int

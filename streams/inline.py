@@ -17,6 +17,7 @@ from projections.runner import NEAR_PAGE, PAGE, Runner, Stuck
 
 WAIT_S = 1.0  # the log tells; this bounds what is lost when it does not
 RETRY_MIN_S, RETRY_MAX_S = 0.05, 5.0
+TRUST_S = 5.0  # where the views stand is asked for again: their store may have lost commits
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class InlineRunner:
         self._listeners: list[Listener] = []
         self._positions: dict[str, int] = {}
         self._page = NEAR_PAGE
+        self._asked_at = 0.0
 
     @property
     def stuck(self) -> Collection[Stuck]:
@@ -111,6 +113,7 @@ class InlineRunner:
         retry_s = RETRY_MIN_S
         while not stop.is_set():
             try:
+                self._distrust()
                 await self.catch_up()
             except Exception as e:  # whatever it is: show it, and try again
                 self._failed(e)
@@ -150,6 +153,12 @@ class InlineRunner:
         grown = [self._log.wait(max(moving), timeout_s=WAIT_S)] if moving else []
         await _first(*grown, self._woken.wait(), stop.wait(), timeout_s=WAIT_S)
         self._woken.clear()
+
+    def _distrust(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._asked_at > TRUST_S:
+            self._runner.doubt()
+            self._asked_at = now
 
     def _failed(self, error: Exception) -> None:
         fault = f"{type(error).__name__}: {error}"

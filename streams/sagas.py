@@ -26,6 +26,7 @@ PAGE_MAX = 1_000
 BATCH_MAX = 1_000
 RETRY_S = 1.0
 STUCK_RETRY_S = 5.0
+TRUST_S = 5.0  # where we stand is asked for again: the store may have lost its last commits
 _log = logging.getLogger(__name__)
 
 Send = Callable[[Sequence[Request]], Awaitable[Sequence[Outcome]]]
@@ -61,7 +62,7 @@ class SagaRunner:
         self.fault = ""  # why nothing moves, as `run` last saw it
         self.stuck: dict[str, str] = {}  # message id -> why it could not be sent
         self._held: set[str] = set()  # of those: not to be tried now
-        self._again_at = 0.0
+        self._again_at = self._asked_at = 0.0
 
     @property
     def position(self) -> int:
@@ -133,6 +134,7 @@ class SagaRunner:
         while not stop.is_set():
             try:
                 self._try_again()
+                self._distrust()
                 await self.drain()
                 self.fault = ""
                 await idle(self.position)
@@ -157,6 +159,12 @@ class SagaRunner:
         """What became of the last try is not known: ask the store, and read to the log's end."""
         self._positions = {}
         self._caught_up, self._owes = False, True
+
+    def _distrust(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._asked_at > TRUST_S:
+            self._doubt()
+            self._asked_at = now
 
     async def _batch(self) -> list[Owed]:
         owed = await self._store.owed(limit=BATCH_MAX + len(self._held))

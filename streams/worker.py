@@ -32,6 +32,7 @@ PAGE = 4_000  # events a transaction, when that many are there
 PAUSES_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 10.0)
 TICK_S = 1.0
 SILENCE_S = 5.0  # of the bus, beyond which the log itself is asked
+TRUST_S = 5.0  # where the views stand is asked for again: their store may have lost commits
 
 _log = logging.getLogger(__name__)
 
@@ -199,7 +200,7 @@ class Part:
         self._broken: Broken | None = None
         self._begun = False
         self._busy = asyncio.Lock()
-        self._heard_at = asyncio.get_running_loop().time()
+        self._heard_at = self._asked_at = asyncio.get_running_loop().time()
 
     async def take(self, records: Sequence[Record]) -> int:
         """Fold the records; how many of their events were new."""
@@ -221,8 +222,11 @@ class Part:
         async with self._busy:
             await self._insist(self._begin)
             await self._insist(self._again)
-            silent_s = asyncio.get_running_loop().time() - self._heard_at
-            if now or silent_s > SILENCE_S:
+            clock = asyncio.get_running_loop().time()
+            if clock - self._asked_at > TRUST_S:
+                self.runner.doubt()
+                self._asked_at = clock
+            if now or clock - self._heard_at > SILENCE_S:
                 last = await self._insist(self._log.last)
                 if last > self.feed.end:
                     self.feed.jump(last)

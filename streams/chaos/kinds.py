@@ -14,7 +14,7 @@ class Kind(StrEnum):
     CRASH_BEFORE = "crash_before"  # the process dies; nothing of the call was done
     CRASH_WITHIN = "crash_within"  # ... the first half of the batch was
     CRASH_AFTER = "crash_after"  # ... all of it was, and nobody was told
-    LOST_TAIL = "lost_tail"  # every process dies, and what is derived forgets its last writes
+    LOST_TAIL = "lost_tail"  # a process dies, and what is derived forgets its last writes
     UNAVAILABLE = "unavailable"  # an error, nothing was done
     HALF_DONE = "half_done"  # an error, the first half of the batch was done
     UNANSWERED = "unanswered"  # an error, all of it was done

@@ -96,8 +96,6 @@ class World:
             for name in ("saga_store", "sink"):
                 count = int(self.fate.throw(lost_tail, name) * TAIL_MAX)
                 await self.disk.forget(name, count)
-            for beside in self._live:  # the machine has lost its power
-                beside.crash()
         process.crash()
         await asyncio.Event().wait()
 

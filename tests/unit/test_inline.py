@@ -3,11 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from copy import deepcopy
+
+import pytest
 
 from adapters.memory_sink import MemorySink
 from domain.envelope import Envelope
-from projections.ports import Change
+from projections.ports import Change, Checksum
 from projections.runner import NEAR_PAGE, PAGE
+from streams import inline
 from streams.inline import InlineRunner
 from tests.unit.listening import Listening, said
 from tests.unit.view_log import GAP, ListLog
@@ -184,6 +188,31 @@ async def test_a_store_that_was_away_is_tried_again() -> None:
         await until(lambda: runner.fault == "ConnectionError: no server")
         sink.away = False
         assert await runner.wait_for(2 * GAP, timeout_s=PATIENCE_S)
+
+
+async def test_a_store_that_lost_its_last_commits_while_nobody_used_it_is_folded_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(inline, "TRUST_S", 0.05)
+    monkeypatch.setattr(inline, "WAIT_S", 0.05)
+    view, sink, events = Listening(), MemorySink(), said("A:x", "A:y", "B:z").envelopes
+    log = Tail(events[:1])
+    runner = InlineRunner(log, sink, [view])
+    async with running(runner):
+        await runner.wait_for(GAP, timeout_s=PATIENCE_S)
+        before = deepcopy(sink._kept)
+        log.append(*events[1:])
+        await runner.wait_for(3 * GAP, timeout_s=PATIENCE_S)
+        whole = await sink.checksum(view)
+        sink._kept.tables, sink._kept.positions = before.tables, before.positions
+        assert await sink.checksum(view) != whole
+        await eventually(sink, view, whole)
+
+
+async def eventually(sink: MemorySink, view: Listening, sum_: Checksum) -> None:
+    async with asyncio.timeout(PATIENCE_S):
+        while await sink.checksum(view) != sum_:
+            await asyncio.sleep(0.01)
 
 
 async def test_a_runner_that_another_overtook_knows_where_the_views_are_and_does_not_spin() -> None:
