@@ -19,13 +19,12 @@ from typing import Any
 from tests.chaos.faults import Blow, Missed, deal, kinds, schedule
 from tests.chaos.parts import until
 from tests.chaos.verify import Findings, verify
-from tests.chaos.world import WORKERS, World
+from tests.chaos.world import World
 
 FAULTS = 21
 WARM_UP = 60  # commands before the first blow
 AFTER = 20  # commands that must get through before the next one
 RECOVERED_S = 120.0
-REGROUP_S = 45.0  # for a killed worker's partitions to have an owner again
 QUIET_S, QUIET_WITHIN_S = 4.0, 180.0
 
 
@@ -84,10 +83,9 @@ class Run:
         except Missed as e:
             self.wrong.append(f"{blows}: {e}")
             return
-        killed = any(b.what == "kill" and b.target in WORKERS for b in blows)
-        self._through(world, AFTER, " + ".join(blow.kind for blow in blows), regroup=killed)
+        self._through(world, AFTER, " + ".join(blow.kind for blow in blows))
 
-    def _through(self, world: World, commands: int, what: str, *, regroup: bool = False) -> None:
+    def _through(self, world: World, commands: int, what: str) -> None:
         """Within bounds commands are answered, their events seen in every view, all is well."""
         began, before, position = time.monotonic(), world.progress()["done"], 0
 
@@ -108,14 +106,6 @@ class Run:
             )
         if wrong := world.progress()["wrong"]:
             self.wrong += [f"a caller was told: {one}" for one in wrong]
-
-    def _regroup(self, world: World) -> None:
-        """The development broker may keep a killed worker in its group for ever, where Kafka ends
-        its session: begun again, it knows the living alone. A blow that counts."""
-        self.say(f"    the broker still waits for the dead worker: {world.workers()}")
-        self.say("    kill kafka")
-        (blow,) = deal(world, [Blow("kill", "kafka")], random.Random(self.seed))
-        self.kinds[blow.kind] += 1
 
     def _quiet(self, world: World) -> None:
         """Nothing is owed any more and every view is at the end of the log."""
