@@ -19,6 +19,7 @@ from adapters.postgres_append import HEADS, MESSAGES, Appender
 from adapters.postgres_arrays import Bytes, Ints, Texts
 from adapters.postgres_lane import BACKOFF_MAX_S, BACKOFF_S
 from adapters.postgres_link import Row, connection_arguments, is_lost, reply_within, unavailable
+from adapters.postgres_stream import StreamingConnection
 from adapters.postgres_tail import Tail
 from adapters.recorder import Message, Result, SnapshotRow, Stored, StreamRead, Write, Written
 
@@ -73,7 +74,8 @@ class PostgresRecorder:
         self._appender = Appender(url, reply_s=reply_s, retry_s=retry_s)
         self._tail = Tail(url, self._last_position)
         self._pool = AsyncConnectionPool(
-            url, kwargs=connection_arguments(url), configure=_configure, open=False,
+            url, connection_class=StreamingConnection, kwargs=connection_arguments(url),
+            configure=_configure, open=False,
             min_size=1, max_size=readers, timeout=retry_s, reconnect_timeout=retry_s,
         )  # fmt: skip
 

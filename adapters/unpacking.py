@@ -6,6 +6,7 @@ have stored it (an older version, personal data, an unknown name) is read one by
 """
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, NamedTuple, Union
 
 import msgspec
@@ -41,17 +42,20 @@ def _tag(event: type[Event]) -> str:
 
 class _Category(NamedTuple):
     decoder: "msgspec.json.Decoder[list[Any]] | None"
-    plain: frozenset[tuple[str, int, type[Event]]]  # what needs nothing but decoding
+    plain: frozenset[tuple[tuple[str, int], type[Event]]]  # what needs nothing but decoding
 
 
 _CATEGORIES = {
     name: _Category(
         _decoder(decider.EVENTS),
-        frozenset((_tag(e), e.VERSION, e) for e in decider.EVENTS if not PERSONAL_FIELDS[_tag(e)]),
+        frozenset(
+            ((_tag(e), e.VERSION), e) for e in decider.EVENTS if not PERSONAL_FIELDS[_tag(e)]
+        ),
     )
     for name, decider in CATEGORIES.items()
 }
 _raw = msgspec.json.Decoder(list[_Raw])
+_payload, _named = attrgetter("payload"), attrgetter("metadata.name", "metadata.schema")
 
 
 def unpack(category: str, states: bytes, codec: Codec) -> list[Event]:
@@ -75,6 +79,7 @@ def _at_once(category: str, states: bytes) -> list[Event] | None:
         found = decoder.decode(states)
     except msgspec.MsgspecError:
         return None
-    if {(s.metadata.name, s.metadata.schema, type(s.payload)) for s in found} <= plain:
-        return [stored.payload for stored in found]
+    events = list(map(_payload, found))
+    if plain.issuperset(zip(map(_named, found), map(type, events), strict=True)):
+        return events
     return None

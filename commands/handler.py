@@ -187,8 +187,9 @@ class Handler:
         for stream, loaded in (await self._log.load(streams)).items():
             decider = self._decider_of(stream)
             state = decider.INITIAL if loaded.snapshot is None else loaded.snapshot
+            evolve = decider.evolve
             for e in loaded.events:
-                state = decider.evolve(state, e)
+                state = evolve(state, e)
             entries[stream] = (state, loaded.head)
             if len(loaded.events) >= SNAPSHOT_EVERY:
                 self._snapshots[stream] = (loaded.head, state)

@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
@@ -14,6 +15,8 @@ NAMES = (
     "worker",
 )  # fmt: skip
 
+_log = logging.getLogger(__name__)
+
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
     verb = verbs.add_parser("bench", parents=[shared], help="measure against a named peer")
@@ -23,15 +26,30 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
 
 
 async def _run(args: argparse.Namespace) -> None:
-    reports = []
+    reports, failed = [], []
     for name in NAMES if args.name == "all" else (args.name,):
         say(f"bench {name} ...")
-        reports.append(await asyncio.to_thread(_module(name).run))
+        try:
+            reports.append(await asyncio.to_thread(_module(name).run))
+        except UsageError:
+            raise
+        except Exception:  # the others are measured all the same
+            _log.exception("bench %s", name)
+            failed.append(name)
+            continue
         say(_text(reports[-1]))
         if args.write:  # after each: what was measured stays, whatever becomes of the rest
-            page = _module("harness").markdown(reports, f"{datetime.now(UTC):%Y-%m-%d}")
-            args.write.write_text(page)
+            _write(args.write, reports[-1])
     emit(args, reports[0] if len(reports) == 1 else {"reports": reports}, "")
+    if failed:
+        raise UsageError(f"not measured: {', '.join(failed)}")
+
+
+def _write(page: Path, report: dict[str, Any]) -> None:
+    """Its section of the page; the others stay."""
+    before = page.read_text() if page.exists() else ""
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    page.write_text(_module("harness").markdown([report], today, before=before, order=NAMES))
 
 
 def _module(name: str) -> Any:

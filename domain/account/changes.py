@@ -25,10 +25,10 @@ def with_item(items: Mapping[str, V], key: str, value: V | None) -> dict[str, V]
 
 def add_cash(state: State, currency: str, amount: Decimal) -> State:
     """Move the client's traded cash: the mirror of every C.CASH posting."""
-    if not amount:
-        return state
-    after = state.traded.get(currency, ZERO) + amount
-    return replace(state, traded=with_item(state.traded, currency, after or None))
+    traded = state.traded
+    if after := traded.get(currency, ZERO) + amount:
+        return replace(state, traded={**traded, currency: after})
+    return replace(state, traded=with_item(traded, currency, None))
 
 
 def move_lots(state: State, isin: str, moves: Iterable[LotMove], *, currency: str) -> State:

@@ -56,7 +56,7 @@ class Side:
 
     def __init__(self, platform: Platform, cache: Any, limiter: Limiter | None = None) -> None:
         free = Limiter(MemoryCache(), {}, b"", loopback=False)
-        names = ("dispatcher", "log", "read_models", "warehouse", "clock")
+        names = ("dispatcher", "log", "read_models", "read_warehouse", "clock")
         parts = {name: getattr(platform, name) for name in names}
         over: Any = SimpleNamespace(**parts, cache=cache, limiter=limiter or free)
         wire = httpx.ASGITransport(create_app(over), client=("192.0.2.1", 1))

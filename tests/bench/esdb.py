@@ -18,11 +18,11 @@ from esdbclient import AsyncEventStoreDBClient, NewEvent, StreamState
 
 from adapters.esdb_event import content
 from adapters.esdb_recorder import EsdbRecorder
-from adapters.group_commit import GroupCommit
 from adapters.memory_recorder import MemoryRecorder
 from adapters.recorder import Sealed, Write, Written
 from tests.bench.harness import ROOT, Row, in_turn, quantile, report, row
 from tests.bench.rig import Run, callers, complete, say
+from tests.contract.commit import over
 
 CALLERS = (1, 16, 64)
 ROUNDS, ROUND_S = 5, 2.0
@@ -57,7 +57,7 @@ def _double() -> Iterator[str]:
 
 class Ours:
     def __init__(self, recorder: EsdbRecorder) -> None:
-        self._commit = GroupCommit(recorder)
+        self._commit = over(recorder)
         self._rounds = 0
 
     async def measure(self, number: int, seconds: float = ROUND_S) -> Run:
@@ -72,7 +72,7 @@ class Ours:
                 stream=stream, expected=version, events=[Sealed("cash.deposited", STATE, digest)],
                 message_id=f"m{nth}", request_hash=digest,
             )  # fmt: skip
-            result = await self._commit.append(one, datetime.now(UTC))
+            result = await self._commit.submit(one)
             if not isinstance(result, Written):
                 raise RuntimeError(f"append: {result}")
             versions[caller] = version + 1

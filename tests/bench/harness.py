@@ -14,6 +14,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 AT_MOST = "itself, at most"
+HEAD = """# Benchmarks
+
+Each against a named peer or a limit in the same run: medians of the rounds, and ratios, of which
+more is better, except where a goal is a most. `make bench` writes this page; `tidemark bench NAME
+--write docs/benchmarks.md` writes one section of it anew.
+"""
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -111,32 +117,45 @@ def _commit() -> str:
     return found.stdout.strip() or "unknown"
 
 
-def markdown(reports: Sequence[dict[str, Any]], day: str) -> str:
-    """docs/benchmarks.md from the reports of one run."""
+def markdown(
+    reports: Sequence[dict[str, Any]], day: str, *, before: str = "", order: Sequence[str] = ()
+) -> str:
+    """docs/benchmarks.md with the sections of these reports in it.
+
+    Args:
+        before: the page as it is; its other sections stay.
+        order: of the sections by name; what is not named comes last.
+    """
+    sections = _sections(before) | {one["name"]: _section(one, day) for one in reports}
+    ranks = {name: rank for rank, name in enumerate(order)}
+    names = sorted(sections, key=lambda name: ranks.get(name, len(ranks)))
+    return "\n".join([HEAD, *(sections[name] for name in names)])
+
+
+def _sections(page: str) -> dict[str, str]:
+    """By name, as they stand in the page."""
+    parts = page.split("\n## ")[1:]
+    return {part.split(" ", 1)[0]: f"## {part.rstrip()}\n" for part in parts}
+
+
+def _section(one: Mapping[str, Any], day: str) -> str:
     lines = [
-        "# Benchmarks",
+        f"## {one['name']} ({one['rounds']} rounds)",
         "",
-        f"{day}, commit {reports[0]['commit']}, {reports[0]['machine']}. Medians of the rounds;",
-        "ratios against the peer in the same run; more is better, except where a goal is a most.",
-        "`make bench` writes this page.",
+        f"{day}, commit {one['commit']}, {one['machine']}.",
         "",
+        "| what | ours | peer | unit | ratio | goal | met |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for one in reports:
-        lines += [f"## {one['name']} ({one['rounds']} rounds)", ""]
-        lines += [
-            "| what | ours | peer | unit | ratio | goal | met |",
-            "|---|---|---|---|---|---|---|",
-        ]
-        for r in one["rows"]:
-            peer = "" if r["peer"] is None else f"{r['peer']:g} ({r['peer_name']})"
-            met = {True: "yes", False: "**no**", None: ""}[r["met"]]
-            ratio = "" if r["ratio"] is None else f"{r['ratio']:g}"
-            bounded = "at most " if r["peer_name"] == AT_MOST else ""
-            goal = "" if r["goal"] is None else f"{bounded}{r['goal']:g}"
-            lines.append(
-                f"| {r['what']} | {r['ours']:g} | {peer} | {r['unit']} | {ratio} | {goal} | {met} |"
-            )
-        if one.get("notes"):
-            lines += ["", one["notes"]]
-        lines.append("")
-    return "\n".join(lines)
+    for r in one["rows"]:
+        peer = "" if r["peer"] is None else f"{r['peer']:g} ({r['peer_name']})"
+        met = {True: "yes", False: "**no**", None: ""}[r["met"]]
+        ratio = "" if r["ratio"] is None else f"{r['ratio']:g}"
+        bounded = "at most " if r["peer_name"] == AT_MOST else ""
+        goal = "" if r["goal"] is None else f"{bounded}{r['goal']:g}"
+        lines.append(
+            f"| {r['what']} | {r['ours']:g} | {peer} | {r['unit']} | {ratio} | {goal} | {met} |"
+        )
+    if one.get("notes"):
+        lines += ["", one["notes"].rstrip()]
+    return "\n".join([*lines, ""])

@@ -102,3 +102,20 @@ def test_the_page_shows_every_row_and_marks_what_is_missed() -> None:
     assert "| alone | 3 |  | events/s |  |  |  |" in lines
     assert "On grass." in lines
     assert "2026-01-02" in page
+
+
+def test_a_page_keeps_the_sections_that_were_not_measured_again() -> None:
+    def measured(name: str, ours: float) -> list[dict[str, object]]:
+        return [report(name, 1, [row("x", [ours])], notes=f"note of {name}")]
+
+    page = ""
+    for name in ("load", "append"):
+        page = markdown(measured(name, 1.0), "2026-01-02", before=page, order=("append", "load"))
+    again = markdown(measured("load", 2.0), "2026-01-03", before=page, order=("append", "load"))
+    assert again.count("# Benchmarks") == 1
+    assert [line for line in again.splitlines() if line.startswith("## ")] == [
+        "## append (1 rounds)",
+        "## load (1 rounds)",
+    ]
+    assert again.split("## load")[0] == page.split("## load")[0]
+    assert "2026-01-03" in again and "| x | 2 |" in again and "note of append" in again
