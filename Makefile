@@ -14,7 +14,7 @@ run: setup  ## trade a year of real market history for 100 accounts, then serve 
 	@$(BIN)/tidemark serve --demo
 
 test: setup  ## every test
-	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not bench and not broker_faults"
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not bench"
 
 test-engines: setup  ## the suites again on engines that come from elsewhere; says what it could not get
 	@scripts/engines/test.sh
@@ -26,7 +26,7 @@ test-chaos: setup  ## real processes killed, paused and starved under load (abou
 	@$(PY) -m tests.chaos
 
 coverage: setup  ## every test, with what it runs through shown
-	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not bench and not broker_faults" --cov --cov-report=term:skip-covered
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not bench" --cov --cov-report=term:skip-covered
 
 bench: setup  ## every benchmark against its peer; writes docs/benchmarks.md
 	@$(BIN)/tidemark bench all --write docs/benchmarks.md
