@@ -1,6 +1,6 @@
 -- The analysts' user on a ClickHouse server: reads the views, nothing else, within bounds.
--- As an administrator, once the loader has made its tables; the password comes as a parameter:
---   clickhouse-client --param_password="$PASSWORD" --queries-file analyst.sql
+-- As an administrator; the loader need not have made its tables yet. The password comes as the
+-- parameter `password`, from a file by analyst.sh. May be repeated; the password is set again.
 -- readonly = 2: a client may lower its limits (tidemark does), and set or write nothing else.
 CREATE SETTINGS PROFILE IF NOT EXISTS tidemark_analyst SETTINGS
     readonly = 2,
@@ -19,6 +19,7 @@ CREATE QUOTA IF NOT EXISTS tidemark_analyst
 CREATE USER IF NOT EXISTS tidemark_analyst
     IDENTIFIED WITH sha256_password BY {password:String}
     SETTINGS PROFILE 'tidemark_analyst';
+ALTER USER tidemark_analyst IDENTIFIED WITH sha256_password BY {password:String};
 
 ALTER QUOTA tidemark_analyst TO tidemark_analyst;
 
