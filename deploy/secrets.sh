@@ -50,6 +50,13 @@ maxmemory 384mb
 maxmemory-policy allkeys-lru
 CONF
 
+hash=$(tr -d '\n' < analyst_password | openssl dgst -sha256 -r | cut -d' ' -f1)
+put clickhouse_analyst.xml <<XML
+<clickhouse><users><tidemark_analyst>
+  <password_sha256_hex>$hash</password_sha256_hex>
+</tidemark_analyst></users></clickhouse>
+XML
+
 esdb="esdb://admin:$(cat eventstore_password)@eventstore:2113?Tls=true&TlsCaFile=/run/secrets/esdb_ca.pem"
 printf '%s' "$esdb" | put tidemark_log
 printf 'postgresql://tidemark:%s@postgres:5432/tidemark' "$(cat postgres_password)" | put tidemark_database

@@ -10,7 +10,7 @@ from pathlib import Path
 DEPLOY = Path(__file__).parents[2] / "deploy"
 COMPOSE = (DEPLOY / "compose.yaml").read_text()
 PROCESSES = frozenset({"api", "relay", "worker"})
-ONCE = frozenset({"migrate", "logins", "analyst"})
+ONCE = frozenset({"migrate", "logins"})
 ENGINES = frozenset({"eventstore", "kafka", "postgres", "clickhouse", "redis"})
 SECRETS = "/run/secrets/"
 
@@ -53,7 +53,7 @@ def environment(service: str) -> dict[str, str]:
 
 def command(service: str) -> list[str]:
     """The words after the image's own entry point."""
-    found = re.search(r"^    (?:command|entrypoint): \[(.*)\]$", services()[service], re.MULTILINE)
+    found = re.search(r"^    command: \[(.*)\]$", services()[service], re.MULTILINE)
     return [word.strip(' "') for word in found[1].split(",")] if found else []
 
 

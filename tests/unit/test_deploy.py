@@ -6,8 +6,10 @@ import ssl
 import subprocess
 import time
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from urllib.parse import urlsplit
+from xml.etree import ElementTree
 
 import pytest
 import redis
@@ -41,7 +43,7 @@ OWNERS = {"tidemark_database", "postgres_password", "clickhouse_password"}
 NEWER = (
     *("api_password", "worker_password", "relay_password", "reader_password", "analyst_password"),
     *("api_database", "worker_database", "relay_database"),
-    *("tidemark_read_database", "tidemark_read_warehouse"),
+    *("tidemark_read_database", "tidemark_read_warehouse", "clickhouse_analyst.xml"),
 )
 """What a directory that 0.1.0 has made does not hold."""
 _PIN = re.compile(r"^[a-z0-9./-]+:\d+\.\d+(\.\d+)*(-[a-z]+)*$")
@@ -80,7 +82,7 @@ def test_every_process_is_a_verb() -> None:
 def test_every_image_is_pinned_by_its_whole_version() -> None:
     images = re.findall(r"^    image: (\S+)$", COMPOSE, re.MULTILINE)
     images += [word for word in re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)]
-    assert len(images) == 9
+    assert len(images) == 8
     for image in images:
         assert _PIN.match(image) and image.count(".") >= 1, image
     pins = {image.partition(":")[0]: image for image in images}
@@ -106,10 +108,9 @@ def test_processes_begin_when_what_they_need_is_done() -> None:
     done, healthy = "completed_successfully", "healthy"
     grounds = {"eventstore": healthy, "kafka": healthy, "logins": done}
     assert waits_for("relay") == waits_for("worker") == grounds
-    assert waits_for("api") == {**grounds, "analyst": done, "redis": "started"}
+    assert waits_for("api") == {**grounds, "clickhouse": healthy, "redis": "started"}
     assert waits_for("logins") == {"migrate": done}
     assert waits_for("migrate") == {"postgres": healthy}
-    assert waits_for("analyst") == {"clickhouse": healthy}
 
 
 def test_the_owners_word_is_given_to_what_runs_once_alone() -> None:
@@ -120,7 +121,7 @@ def test_the_owners_word_is_given_to_what_runs_once_alone() -> None:
     assert holders == {
         "tidemark_database": {"migrate"},
         "postgres_password": {"postgres", "logins"},
-        "clickhouse_password": {"clickhouse", "analyst"},
+        "clickhouse_password": {"clickhouse"},
     }
     for name in services():
         assert "TIDEMARK_DATABASE" not in environment(name), name
@@ -170,8 +171,37 @@ def test_the_logins_are_those_that_are_made(secrets: Path) -> None:
         assert re.search(
             rf"^alter role tidemark_{login} with login password :'{login}'", text, re.M
         )
-    analyst = (DEPLOY / "clickhouse" / "analyst.sql").read_text()
-    assert "CREATE USER IF NOT EXISTS tidemark_analyst\n" in analyst
+
+
+def test_the_analyst_of_the_files_is_the_analyst_of_the_sql(secrets: Path) -> None:
+    """ClickHouse has its user from `analyst.xml` here, from `analyst.sql` elsewhere."""
+    found = ElementTree.parse(DEPLOY / "clickhouse" / "analyst.xml").getroot()
+    profile, user = found[0][0], found[2][0]
+    sql = (DEPLOY / "clickhouse" / "analyst.sql").read_text()
+    settings = {s.tag: s.text for s in profile if s.tag != "constraints"}
+    bounds = {
+        s.tag: " ".join(word for b in s for word in (b.tag, b.text) if word)
+        for s in profile.iterfind("constraints/*")
+    }
+    block = sql.split("tidemark_analyst SETTINGS", 1)[1].split(";", 1)[0]
+    said = [re.match(r"\s*(\w+) = '?(\w+)'? ?(.*)", line) for line in block.split(",\n")]
+    assert settings == {m[1]: m[2] for m in said if m}
+    assert bounds == {m[1]: m[3].lower() for m in said if m and m[3]}
+    quota = {limit.tag: limit.text for limit in found[1][0][0]}
+    assert quota == {"duration": "3600", "queries": "5000", "execution_time": "3600"}
+    assert "FOR INTERVAL 1 hour MAX queries = 5000, execution_time = 3600;" in sql
+    granted = [query.text for query in user.iter("query")]
+    assert granted == re.findall(r"^(GRANT .*) TO tidemark_analyst;$", sql, re.MULTILINE)
+    assert {user.tag, profile.tag, user.findtext("profile"), user.findtext("quota")} == {
+        "tidemark_analyst"
+    }
+    made = ElementTree.parse(secrets / "clickhouse_analyst.xml").getroot()
+    password = (secrets / "analyst_password").read_text().strip()
+    hashed = made.findtext("users/tidemark_analyst/password_sha256_hex")
+    assert hashed == sha256(password.encode()).hexdigest()
+    folder = "/etc/clickhouse-server/users.d/"
+    assert mounted("clickhouse")[f"{folder}analyst_password.xml"] == "clickhouse_analyst.xml"
+    assert f"target: {folder}analyst.xml" in services()["clickhouse"]
 
 
 def test_ours_run_as_nobody_in_particular_and_write_nowhere() -> None:
@@ -226,27 +256,6 @@ def test_an_owners_url_without_a_user_lends_none_of_its_words(tmp_path: Path) ->
     subprocess.run([DEPLOY / "secrets.sh", tmp_path], check=True)
     url = urlsplit((tmp_path / "api_database").read_text())
     assert (url.username, url.hostname, url.path) == ("tidemark_api", "db", "/ledger")
-
-
-def test_no_password_stands_on_the_command_line_of_what_makes_the_analyst(
-    secrets: Path, tmp_path: Path
-) -> None:
-    """ClickHouse's client takes the owner's password from its environment, the analyst's as SQL."""
-    client = tmp_path / "clickhouse-client"
-    client.write_text('#!/bin/sh\necho "$@"\necho "$CLICKHOUSE_PASSWORD"\ncat\n')
-    client.chmod(0o755)
-    done = subprocess.run(
-        ["sh", DEPLOY / "clickhouse" / "analyst.sh", secrets],
-        env={**environment("analyst"), "PATH": f"{tmp_path}:/usr/bin:/bin"},
-        check=True, capture_output=True, text=True,
-    )  # fmt: skip
-    owner, analyst = (
-        (secrets / f"{name}_password").read_text().strip() for name in ("clickhouse", "analyst")
-    )
-    words, password, *sql = done.stdout.splitlines()
-    assert (words, password) == ("--host clickhouse --user tidemark", owner)
-    assert sql[0] == f"SET param_password = '{analyst}';"
-    assert "\n".join(sql[1:]) == (DEPLOY / "clickhouse" / "analyst.sql").read_text().strip()
 
 
 def test_the_platform_takes_the_keys_that_were_made(secrets: Path) -> None:
