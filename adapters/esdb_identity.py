@@ -13,7 +13,10 @@ NAME = "log identity"  # in the place of a snapshot's stream and domain hash
 
 
 async def identify(link: Link, beside: Recorder) -> bool:
-    """Write down which log this is, or find it written; False while the log is empty.
+    """Write down which log this is, or find it written; False while it is not.
+
+    An empty log has no identity yet. Who may not write it down (a relay's role) leaves that to
+    those who append.
 
     Raises:
         Unavailable: it is another log than the one that was written down.
@@ -27,5 +30,8 @@ async def identify(link: Link, beside: Recorder) -> bool:
             " empty database, or the log that belongs to it"
         )
     if kept is None and first:
-        await beside.save_snapshots([SnapshotRow(NAME, 1, b"", NAME, first[0].id.bytes)])
+        try:
+            await beside.save_snapshots([SnapshotRow(NAME, 1, b"", NAME, first[0].id.bytes)])
+        except Unavailable:
+            return False
     return bool(first)

@@ -76,9 +76,9 @@ def _guards(connection: Connection[Any]) -> Iterator[str]:
 
 @contextmanager
 def _connected(settings: Settings, part: Part) -> Iterator[Connection[Any]]:
-    variable, url = "TIDEMARK_LOG", settings.log
-    if part == "views" and settings.database:
-        variable, url = "TIDEMARK_DATABASE", settings.database
+    views = part == "views" and bool(settings.database)
+    variable = "TIDEMARK_DATABASE" if views or settings.esdb_log else "TIDEMARK_LOG"
+    url = settings.database if views else settings.log_server
     try:
         with _reached(settings, url) as connection:
             yield connection

@@ -9,6 +9,9 @@ and `tidemark.client_ids` (ids separated by commas). Nothing said, nothing seen.
 rows but those of the confidential tables. The table's owner, who folds, and superusers are not
 bound by it: a process that serves readers connects as `tidemark_reader`.
 
+Whichever login makes a table, `tidemark_projector` owns it: all who fold are members of that role,
+so that each may rebuild what another has made.
+
 Settings are read once a statement (a scalar subquery), not once a row.
 """
 
@@ -25,6 +28,12 @@ OWNED_BY = {
 }
 """Column -> the setting that lists whose rows a session may see."""
 
+_OWN = (
+    "do $$ begin if exists (select from pg_roles where rolname = 'tidemark_projector' "
+    "and pg_has_role(current_user, oid, 'usage') "
+    "and has_schema_privilege(oid, '{schema}', 'create')) then "
+    "alter table {table} owner to tidemark_projector; end if; end $$"
+)
 _GRANT = (
     "do $$ begin if exists (select from pg_roles where rolname = '{role}') then "
     "grant select on {table} to {role}; end if; end $$"
@@ -62,6 +71,7 @@ def _statements(table: Table) -> list[str]:
     if table.view not in CONFIDENTIAL:
         readers.append("tidemark_analyst")
     return [
+        _OWN.format(schema=table.schema, table=table.name),
         f"alter table {table.name} enable row level security",
         f"drop policy if exists readers on {table.name}",
         f"create policy readers on {table.name} for select using ({condition(table)})",

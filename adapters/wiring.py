@@ -10,6 +10,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import cached_property
 from typing import Self
 
 import psycopg
@@ -61,7 +62,6 @@ class Platform:
     read_models: ReadModels
     recorder: Recorder
     saga_store: PostgresSagaStore
-    signer: Signer
     sink: PostgresSink
     warehouse: Warehouse
     read_warehouse: Warehouse  # as analysts reach it
@@ -79,6 +79,11 @@ class Platform:
 
     async def __aexit__(self, *error: object) -> None:
         await self.close()
+
+    @cached_property
+    def signer(self) -> Signer:
+        """Opened when it is first asked for: who neither signs nor checks needs no key."""
+        return Signer.open(self.settings.data_dir / "keys", self.entropy)
 
     async def served_balances(self) -> Balances:
         """The ledger as the read models have it, zero lines left out."""
@@ -189,7 +194,7 @@ async def _open(platform: Platform, *, sole_writer: bool) -> None:
 
 
 async def _open_log(platform: Platform, *, sole_writer: bool) -> str:
-    """Log, keys and signer; the URL of the Postgres that they are in, or lie beside."""
+    """Log and keys; the URL of the Postgres that they are in, or lie beside."""
     settings = platform.settings
     variable = "TIDEMARK_DATABASE" if settings.esdb_log else "TIDEMARK_LOG"
     url = _server_url(platform, variable, settings.log_server)
@@ -202,7 +207,6 @@ async def _open_log(platform: Platform, *, sole_writer: bool) -> str:
         platform.keys = open_keys(url, master, platform.entropy)
     except WrongMasterKey as e:
         raise SettingsError(f"TIDEMARK_DATA_DIR: {e}") from e
-    platform.signer = Signer.open(master.parent, platform.entropy)
     codec, key = Codec(platform.keys, platform.entropy), platform.keys.request_key
     platform.log = RecorderLog(platform.recorder, codec, request_key=key, sole_writer=sole_writer)
     return url

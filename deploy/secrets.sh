@@ -11,8 +11,12 @@ cd "$dir"
 word() { openssl rand -hex 24; }
 put() { if [ ! -e "$1" ]; then cat > "$1.new" && mv "$1.new" "$1"; else cat > /dev/null; fi; }
 
-word | put postgres_password
+# An owner's URL as another login's: as LOGIN FILE
+as() { sed -E "s#^([a-z]+://)([^@/]*@)?#\\1tidemark_$1:$(cat "$1_password")@#" "$2"; }
+
+word | put postgres_password                          # the owners'
 word | put clickhouse_password
+for login in api worker relay reader analyst; do word | put "${login}_password"; done
 word | put redis_password
 word | put eventstore_password
 
@@ -46,11 +50,21 @@ maxmemory 384mb
 maxmemory-policy allkeys-lru
 CONF
 
+hash=$(tr -d '\n' < analyst_password | openssl dgst -sha256 -r | cut -d' ' -f1)
+put clickhouse_analyst.xml <<XML
+<clickhouse><users><tidemark_analyst>
+  <password_sha256_hex>$hash</password_sha256_hex>
+</tidemark_analyst></users></clickhouse>
+XML
+
 esdb="esdb://admin:$(cat eventstore_password)@eventstore:2113?Tls=true&TlsCaFile=/run/secrets/esdb_ca.pem"
 printf '%s' "$esdb" | put tidemark_log
 printf 'postgresql://tidemark:%s@postgres:5432/tidemark' "$(cat postgres_password)" | put tidemark_database
 printf 'clickhouse://tidemark:%s@clickhouse:8123/tidemark' "$(cat clickhouse_password)" | put tidemark_warehouse
 printf 'redis://:%s@redis:6379/0' "$(cat redis_password)" | put tidemark_cache
+for login in api worker relay; do as $login tidemark_database | put "${login}_database"; done
+as reader tidemark_database | put tidemark_read_database
+as analyst tidemark_warehouse | put tidemark_read_warehouse
 
 # Files are mounted as they are: the containers' users must be able to read them. DIR keeps others out.
 chmod 444 -- *

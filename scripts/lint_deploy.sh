@@ -18,6 +18,7 @@ secrets=$(mktemp -d)
 trap 'rm -rf "$secrets"' EXIT
 deploy/secrets.sh "$secrets"
 bash -n deploy/secrets.sh
+for script in deploy/*/*.sh; do sh -n "$script"; done
 SECRETS=$secrets "$bin/docker-compose" -f deploy/compose.yaml config -q
 "$bin/hadolint" deploy/Dockerfile
 "$bin/checkov" --skip-download --quiet --compact -f deploy/Dockerfile --framework dockerfile

@@ -1,9 +1,10 @@
 -- Rights on the log's database; may be repeated. Applied by `tidemark migrate --roles`.
--- The roles have no login of their own: deploy/postgres/logins.sql gives them one.
+-- The roles have no login of their own: deploy/postgres/logins.sql gives logins.
 
 do $$ declare missing text; begin
     foreach missing in array
-        array['tidemark_writer', 'tidemark_projector', 'tidemark_reader', 'tidemark_analyst']
+        array['tidemark_writer', 'tidemark_relay', 'tidemark_projector', 'tidemark_reader',
+            'tidemark_analyst']
     loop
         if not exists (select from pg_roles where rolname = missing) then
             execute format('create role %I nologin', missing);
@@ -25,3 +26,7 @@ grant select, insert, update on keys.data_keys to tidemark_writer;
 -- Who folds: reads events, in which what is personal stays ciphertext.
 grant usage on schema log to tidemark_projector;
 grant select on log.events, log.head, log.snapshots to tidemark_projector;
+
+-- Who publishes: reads events too, and nothing else of ours anywhere.
+grant usage on schema log to tidemark_relay;
+grant select on log.events, log.head, log.snapshots to tidemark_relay;

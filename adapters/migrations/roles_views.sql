@@ -1,9 +1,10 @@
 -- Rights on the read models' database; may be repeated. Applied by `tidemark migrate --roles`.
--- The roles have no login of their own: deploy/postgres/logins.sql gives them one.
+-- The roles have no login of their own: deploy/postgres/logins.sql gives logins.
 
 do $$ declare missing text; begin
     foreach missing in array
-        array['tidemark_writer', 'tidemark_projector', 'tidemark_reader', 'tidemark_analyst']
+        array['tidemark_writer', 'tidemark_relay', 'tidemark_projector', 'tidemark_reader',
+            'tidemark_analyst']
     loop
         if not exists (select from pg_roles where rolname = missing) then
             execute format('create role %I nologin', missing);

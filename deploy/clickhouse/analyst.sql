@@ -1,13 +1,15 @@
 -- The analysts' user on a ClickHouse server: reads the views, nothing else, within bounds.
 -- As an administrator, once the loader has made its tables; the password comes as a parameter:
 --   clickhouse-client --param_password="$PASSWORD" --queries-file analyst.sql
+-- Where the server's files are ours, as in deploy/compose.yaml, analyst.xml says the same.
 -- readonly = 2: a client may lower its limits (tidemark does), and set or write nothing else.
+-- MIN 1: 0 would mean without a bound.
 CREATE SETTINGS PROFILE IF NOT EXISTS tidemark_analyst SETTINGS
     readonly = 2,
-    max_result_rows = 100000 MAX 100000,
-    max_result_bytes = 268435456 MAX 268435456,
-    max_execution_time = 60 MAX 60,
-    max_memory_usage = 2147483648 MAX 2147483648,
+    max_result_rows = 100000 MIN 1 MAX 100000,
+    max_result_bytes = 268435456 MIN 1 MAX 268435456,
+    max_execution_time = 60 MIN 1 MAX 60,
+    max_memory_usage = 2147483648 MIN 1 MAX 2147483648,
     max_threads = 2 MAX 2,
     result_overflow_mode = 'throw' CONST,
     timeout_overflow_mode = 'throw' CONST,

@@ -6,7 +6,10 @@ import ssl
 import subprocess
 import time
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlsplit
+from xml.etree import ElementTree
 
 import pytest
 import redis
@@ -17,22 +20,34 @@ from adapters.entropy import SystemEntropy
 from adapters.keystore import secret_file
 from adapters.settings import Settings
 from api.cli import parser
+from tests.contract.compose_file import (
+    COMPOSE,
+    DEPLOY,
+    ENGINES,
+    ONCE,
+    PROCESSES,
+    SECRETS,
+    command,
+    environment,
+    mounted,
+    services,
+    waits_for,
+)
 from tests.contract.redis_server import BINARY, free_port
 
 ROOT = Path(__file__).parent.parent.parent
-DEPLOY = ROOT / "deploy"
-COMPOSE = (DEPLOY / "compose.yaml").read_text()
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
-OURS = {"api", "relay", "worker"}
+OURS = PROCESSES | {"migrate"}
+OWNERS_URLS = ("tidemark_database", "tidemark_warehouse")
+OWNERS = {"tidemark_database", "postgres_password", "clickhouse_password"}
+NEWER = (
+    *("api_password", "worker_password", "relay_password", "reader_password", "analyst_password"),
+    *("api_database", "worker_database", "relay_database"),
+    *("tidemark_read_database", "tidemark_read_warehouse", "clickhouse_analyst.xml"),
+)
+"""What a directory that 0.1.0 has made does not hold."""
 _PIN = re.compile(r"^[a-z0-9./-]+:\d+\.\d+(\.\d+)*(-[a-z]+)*$")
 _LOCKED = re.compile(r"^([a-z0-9][a-z0-9.-]*)(?:\[[^]]*\])?==\S+", re.MULTILINE)
-
-
-def services() -> dict[str, str]:
-    """Name -> its own lines; each begins two columns in."""
-    body = COMPOSE.split("\nservices:\n", 1)[1].split("\nnetworks:\n", 1)[0]
-    parts = re.split(r"^  ([a-z]+):.*\n", body, flags=re.MULTILINE)[1:]
-    return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
 @pytest.fixture(scope="module")
@@ -45,31 +60,33 @@ def secrets(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def test_all_services_are_there() -> None:
-    engines = {"eventstore", "kafka", "postgres", "clickhouse", "redis"}
-    assert set(services()) == OURS | engines
+    assert set(services()) == PROCESSES | ONCE | ENGINES
 
 
 def test_every_variable_and_secret_of_ours_is_a_setting() -> None:
     named = {n.lower() for n in re.findall(r"\bTIDEMARK_([A-Z_]+):", COMPOSE)}
-    named |= set(re.findall(r"^    - tidemark_([a-z_]+)$", COMPOSE, re.MULTILINE))
-    assert {"log", "bus", "cache", "data_dir"} <= named
+    for name in OURS:
+        named |= set(re.findall(rf"{SECRETS}tidemark_([a-z_]+)", " ".join(mounted(name))))
+    assert {"log", "bus", "cache", "data_dir", "read_database", "read_warehouse"} <= named
     assert named <= set(Settings.model_fields)
 
 
 def test_every_process_is_a_verb() -> None:
     verbs = set(next(a.choices for a in parser()._actions if a.dest == "verb"))  # type: ignore[arg-type]
-    named = {name: re.search(r"^    command: \[(\w+)", services()[name], re.M) for name in OURS}
-    found = {name: match[1] for name, match in named.items() if match}
-    assert found == {"api": "serve", "relay": "relay", "worker": "worker"}
+    found = {name: command(name)[0] for name in OURS}
+    assert found == {"api": "serve", "relay": "relay", "worker": "worker", "migrate": "migrate"}
     assert set(found.values()) <= verbs
+    assert parser().parse_args(command("migrate")).roles
 
 
 def test_every_image_is_pinned_by_its_whole_version() -> None:
     images = re.findall(r"^    image: (\S+)$", COMPOSE, re.MULTILINE)
     images += [word for word in re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)]
-    assert len(images) == 7
+    assert len(images) == 8
     for image in images:
         assert _PIN.match(image) and image.count(".") >= 1, image
+    pins = {image.partition(":")[0]: image for image in images}
+    assert set(images) == set(pins.values())  # what runs once speaks to its own version
 
 
 def test_only_the_api_is_published_and_only_it_is_outside_the_inner_network() -> None:
@@ -82,8 +99,109 @@ def test_only_the_api_is_published_and_only_it_is_outside_the_inner_network() ->
 def test_every_service_has_limits_and_is_watched() -> None:
     for name, lines in services().items():
         assert re.search(r"limits: \{cpus: \"\d+\", memory: \d+[mg], pids: \d+\}", lines), name
-        assert "    healthcheck:" in lines, name
+        assert ("    healthcheck:" in lines) == (name not in ONCE), name
+        assert ('    restart: "no"' in lines) == (name in ONCE), name
         assert "disable: true" not in lines, name
+
+
+def test_processes_begin_when_what_they_need_is_done() -> None:
+    done, healthy = "completed_successfully", "healthy"
+    grounds = {"eventstore": healthy, "kafka": healthy, "logins": done}
+    assert waits_for("relay") == waits_for("worker") == grounds
+    assert waits_for("api") == {**grounds, "clickhouse": healthy, "redis": "started"}
+    assert waits_for("logins") == {"migrate": done}
+    assert waits_for("migrate") == {"postgres": healthy}
+
+
+def test_the_owners_word_is_given_to_what_runs_once_alone() -> None:
+    holders = {
+        secret: {name for name in services() if secret in mounted(name).values()}
+        for secret in OWNERS
+    }
+    assert holders == {
+        "tidemark_database": {"migrate"},
+        "postgres_password": {"postgres", "logins"},
+        "clickhouse_password": {"clickhouse"},
+    }
+    for name in services():
+        assert "TIDEMARK_DATABASE" not in environment(name), name
+
+
+def test_each_process_has_the_secrets_that_it_needs_and_no_other() -> None:
+    log = {"tidemark_log", "esdb-ca.pem"}
+    signing = {"checkpoint.key", "checkpoint.pub"}
+    reading = {"tidemark_read_database", "tidemark_read_warehouse"}
+    loading = {"tidemark_warehouse", "tidemark_cache"}
+    wanted = {
+        "api": log | signing | reading | loading | {"api_database", "master.key"},
+        "worker": log | {"worker_database", "master.key"},
+        "relay": log | {"relay_database"},
+        "migrate": {"tidemark_database"},
+    }
+    assert {name: set(mounted(name).values()) for name in OURS} == wanted
+    for name in PROCESSES:
+        assert mounted(name)[f"{SECRETS}tidemark_database"] == f"{name}_database"
+
+
+def test_each_url_is_of_the_login_that_it_is_meant_for(secrets: Path) -> None:
+    logins = {
+        "api_database": "api", "worker_database": "worker", "relay_database": "relay",
+        "tidemark_read_database": "reader", "tidemark_read_warehouse": "analyst",
+    }  # fmt: skip
+    owners = {name: urlsplit((secrets / name).read_text()) for name in OWNERS_URLS}
+    assert {url.username for url in owners.values()} == {"tidemark"}
+    for file, login in logins.items():
+        url = urlsplit((secrets / file).read_text())
+        owner = owners["tidemark_warehouse" if "warehouse" in file else "tidemark_database"]
+        assert url.username == f"tidemark_{login}", file
+        assert url.password == (secrets / f"{login}_password").read_text().strip(), file
+        assert url.password not in {o.password for o in owners.values()}
+        assert url._replace(netloc="") == owner._replace(netloc="")
+        assert (url.hostname, url.port) == (owner.hostname, owner.port)
+    given = [(secrets / f"{login}_password").read_text() for login in logins.values()]
+    assert len(set(given)) == len(given)
+
+
+def test_the_logins_are_those_that_are_made(secrets: Path) -> None:
+    """`logins.sql` knows a login for each password that its service is given."""
+    text = (DEPLOY / "postgres" / "logins.sql").read_text()
+    given = {f.removesuffix("_password") for f in mounted("logins").values()} - {"postgres"}
+    assert given == PROCESSES | {"reader"}
+    for login in given:
+        assert re.search(
+            rf"^alter role tidemark_{login} with login password :'{login}'", text, re.M
+        )
+
+
+def test_the_analyst_of_the_files_is_the_analyst_of_the_sql(secrets: Path) -> None:
+    """ClickHouse has its user from `analyst.xml` here, from `analyst.sql` elsewhere."""
+    found = ElementTree.parse(DEPLOY / "clickhouse" / "analyst.xml").getroot()
+    profile, user = found[0][0], found[2][0]
+    sql = (DEPLOY / "clickhouse" / "analyst.sql").read_text()
+    settings = {s.tag: s.text for s in profile if s.tag != "constraints"}
+    bounds = {
+        s.tag: " ".join(word for b in s for word in (b.tag, b.text) if word)
+        for s in profile.iterfind("constraints/*")
+    }
+    block = sql.split("tidemark_analyst SETTINGS", 1)[1].split(";", 1)[0]
+    said = [re.match(r"\s*(\w+) = '?(\w+)'? ?(.*)", line) for line in block.split(",\n")]
+    assert settings == {m[1]: m[2] for m in said if m}
+    assert bounds == {m[1]: m[3].lower() for m in said if m and m[3]}
+    quota = {limit.tag: limit.text for limit in found[1][0][0]}
+    assert quota == {"duration": "3600", "queries": "5000", "execution_time": "3600"}
+    assert "FOR INTERVAL 1 hour MAX queries = 5000, execution_time = 3600;" in sql
+    granted = [query.text for query in user.iter("query")]
+    assert granted == re.findall(r"^(GRANT .*) TO tidemark_analyst;$", sql, re.MULTILINE)
+    assert {user.tag, profile.tag, user.findtext("profile"), user.findtext("quota")} == {
+        "tidemark_analyst"
+    }
+    made = ElementTree.parse(secrets / "clickhouse_analyst.xml").getroot()
+    password = (secrets / "analyst_password").read_text().strip()
+    hashed = made.findtext("users/tidemark_analyst/password_sha256_hex")
+    assert hashed == sha256(password.encode()).hexdigest()
+    folder = "/etc/clickhouse-server/users.d/"
+    assert mounted("clickhouse")[f"{folder}analyst_password.xml"] == "clickhouse_analyst.xml"
+    assert f"target: {folder}analyst.xml" in services()["clickhouse"]
 
 
 def test_ours_run_as_nobody_in_particular_and_write_nowhere() -> None:
@@ -111,6 +229,35 @@ def test_making_secrets_again_changes_none(secrets: Path) -> None:
     assert {p.name: p.read_bytes() for p in secrets.iterdir()} == before
 
 
+def test_a_directory_of_the_first_release_gets_what_is_new_and_keeps_what_it_has(
+    secrets: Path, tmp_path: Path
+) -> None:
+    older = tmp_path / "older"
+    shutil.copytree(secrets, older)
+    for name in NEWER:
+        (older / name).unlink()
+    url = "postgresql://boss:a%40b@db.example:6543/ledger?sslmode=verify-full"
+    (older / "tidemark_database").chmod(0o644)
+    (older / "tidemark_database").write_text(url)
+    before = {p.name: p.read_bytes() for p in older.iterdir()}
+    subprocess.run([DEPLOY / "secrets.sh", older], check=True)
+    after = {p.name: p.read_bytes() for p in older.iterdir()}
+    assert set(after) - set(before) == set(NEWER)
+    assert {name: after[name] for name in before} == before
+    password = after["relay_password"].decode().strip()
+    moved = f"postgresql://tidemark_relay:{password}@db.example:6543/ledger?sslmode=verify-full"
+    assert after["relay_database"].decode() == moved
+
+
+def test_an_owners_url_without_a_user_lends_none_of_its_words(tmp_path: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl, which deploy/secrets.sh needs, is not installed")
+    (tmp_path / "tidemark_database").write_text("postgresql://db:5432/ledger")
+    subprocess.run([DEPLOY / "secrets.sh", tmp_path], check=True)
+    url = urlsplit((tmp_path / "api_database").read_text())
+    assert (url.username, url.hostname, url.path) == ("tidemark_api", "db", "/ledger")
+
+
 def test_the_platform_takes_the_keys_that_were_made(secrets: Path) -> None:
     assert len(secret_file(secrets / "master.key", SystemEntropy(), label="x")) == 32
     signer = Signer.open(secrets, SystemEntropy())
@@ -120,13 +267,15 @@ def test_the_platform_takes_the_keys_that_were_made(secrets: Path) -> None:
 def test_the_urls_that_were_made_are_settings(
     secrets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("log", "database", "cache", "warehouse"):
+    for name in ("log", "database", "cache", "warehouse", "read_database", "read_warehouse"):
         monkeypatch.delenv(f"TIDEMARK_{name.upper()}", raising=False)
     monkeypatch.setenv("TIDEMARK_SECRETS_DIR", str(secrets))
     found = Settings.read(log="postgresql:")  # EventStoreDB's scheme comes with its recorder
     assert found.database.startswith("postgresql://tidemark:")
     assert found.cache.startswith("redis://:")
     assert found.warehouse.startswith("clickhouse://tidemark:")
+    assert found.read_database.startswith("postgresql://tidemark_reader:")
+    assert found.read_warehouse.startswith("clickhouse://tidemark_analyst:")
     assert (secrets / "tidemark_log").read_text().startswith("esdb://admin:")
 
 
