@@ -10,16 +10,24 @@ The partition count decides where a home's events are, so it never changes withi
 
 import time
 
-from confluent_kafka import Consumer, KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it exports them unsaid
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+)
+from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from adapters.bus import BusMismatch, BusUnavailable
-from adapters.kafka_client import REPLY_S, client, ends, reason
+from adapters.kafka_client import REPLY_S, client, reason
+from adapters.kafka_position import last_relayed
 from adapters.kafka_url import Bus
 
 RETENTION_MS = 7 * 24 * 3600 * 1000
 MESSAGE_BYTES_MAX = 16 << 20  # one event may be as large as a bulk body
+_LARGE = {"max.message.bytes": str(MESSAGE_BYTES_MAX)}
+_LOG = {"cleanup.policy": "delete", "retention.ms": str(RETENTION_MS)} | _LARGE
 _COMPACTED = {"cleanup.policy": "compact"}
 _KEPT = {"cleanup.policy": "delete", "retention.ms": "-1"}
 
@@ -27,23 +35,29 @@ _KEPT = {"cleanup.policy": "delete", "retention.ms": "-1"}
 def ensure_topics(bus: Bus, *, timeout_s: float = REPLY_S) -> None:
     """Make the topics that are missing, and look at those that are there. Blocks.
 
-    A log topic with another partition count is made anew if nothing was ever in it: many brokers
-    make a topic of their own accord when a client merely asks for it, as after they were wiped.
+    A log topic with another partition count is put right if nothing was ever relayed: many brokers
+    make a topic of their own accord when a client merely asks for it, as after they were wiped, and
+    a relay that has not noticed yet may have begun a batch in it. A topic that is too narrow is
+    widened where it is: one that is deleted would at once be made again by the next who asks.
 
     Raises:
         BusUnavailable: Kafka cannot be reached, or refuses to make one.
-        BusMismatch: the log topic has another partition count, and records.
+        BusMismatch: the log topic has another partition count, and holds some of the log.
     """
     admin = AdminClient(client(bus))
     try:
         found = _partitions(admin, timeout_s)
-        if _another_count(bus, found) and _is_empty(bus, found[bus.log_topic]):
-            _delete(admin, bus.log_topic, timeout_s)
-            del found[bus.log_topic]
+        if _another_count(bus, found) and _unused(bus, found):
+            if found[bus.log_topic] < bus.partitions:
+                _widen(admin, bus, timeout_s)
+                found[bus.log_topic] = bus.partitions
+            else:
+                _delete(admin, bus.log_topic, timeout_s)
+                del found[bus.log_topic]
         missing = [topic for topic in _wanted(bus) if topic.topic not in found]
         if missing:
             _make(admin, missing, timeout_s)
-            found = _partitions(admin, timeout_s)
+        found = _partitions(admin, timeout_s)
     except KafkaException as e:
         raise BusUnavailable(f"{bus.servers}: {reason(e)}") from e
     if _another_count(bus, found):
@@ -54,12 +68,10 @@ def ensure_topics(bus: Bus, *, timeout_s: float = REPLY_S) -> None:
 
 
 def _wanted(bus: Bus) -> list[NewTopic]:
-    large = {"max.message.bytes": str(MESSAGE_BYTES_MAX)}
-    log = {"cleanup.policy": "delete", "retention.ms": str(RETENTION_MS)} | large
     return [
-        NewTopic(bus.log_topic, bus.partitions, bus.replication, config=log),
+        NewTopic(bus.log_topic, bus.partitions, bus.replication, config=_LOG),
         NewTopic(bus.position_topic, 1, bus.replication, config=_COMPACTED),
-        NewTopic(bus.dead_topic, 1, bus.replication, config=_KEPT | large),
+        NewTopic(bus.dead_topic, 1, bus.replication, config=_KEPT | _LARGE),
         NewTopic(bus.schemas_topic, 1, bus.replication, config=_COMPACTED),
     ]
 
@@ -81,6 +93,18 @@ def _make(admin: AdminClient, topics: list[NewTopic], timeout_s: float) -> None:
                 raise
 
 
+def _widen(admin: AdminClient, bus: Bus, timeout_s: float) -> None:
+    """Give a log topic that a broker made by itself our partitions, and then our settings."""
+    wanted = NewPartitions(bus.log_topic, bus.partitions)
+    admin.create_partitions([wanted])[bus.log_topic].result(timeout_s)
+    entries = [
+        ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+        for name, value in _LOG.items()
+    ]
+    topic = ConfigResource(ConfigResource.Type.TOPIC, bus.log_topic, incremental_configs=entries)
+    admin.incremental_alter_configs([topic])[topic].result(timeout_s)
+
+
 def _delete(admin: AdminClient, topic: str, timeout_s: float) -> None:
     """Delete, and wait until it is gone everywhere."""
     admin.delete_topics([topic], operation_timeout=timeout_s)[topic].result(timeout_s)
@@ -93,10 +117,9 @@ def _another_count(bus: Bus, found: dict[str, int]) -> bool:
     return found.get(bus.log_topic, bus.partitions) != bus.partitions
 
 
-def _is_empty(bus: Bus, partitions: int) -> bool:
-    """Whether no record was ever written to the log topic, committed or not."""
-    consumer = Consumer(client(bus) | {"group.id": bus.transactional_id})
-    try:
-        return all(ends(consumer, bus.log_topic, n)[1] == 0 for n in range(partitions))
-    finally:
-        consumer.close()
+def _unused(bus: Bus, found: dict[str, int]) -> bool:
+    """Whether no batch was ever committed: its position would stand beside it."""
+    if bus.position_topic not in found:
+        return True
+    relayed = last_relayed(bus)
+    return relayed is None or relayed.position == 0

@@ -6,7 +6,9 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
 
 from adapters.bus import BusMismatch, BusUnavailable, Fenced, Outlet
 from adapters.kafka_position import last_relayed
@@ -104,6 +106,22 @@ async def test_topics_are_made_with_their_partitions_and_kept(bus: Bus) -> None:
         bus.dead_topic: 1,
         bus.schemas_topic: 1,
     }
+
+
+async def test_a_topic_that_a_wiped_broker_made_by_itself_is_made_anew_with_a_batch_begun_in_it(
+    bus: Bus,
+) -> None:
+    admin = AdminClient({"bootstrap.servers": bus.servers})
+    admin.create_topics([NewTopic(bus.log_topic, 1, 1)])[bus.log_topic].result(10)
+    producer = Producer({"bootstrap.servers": bus.servers, "transactional.id": f"{bus.prefix}-x"})
+    producer.init_transactions(10)
+    producer.begin_transaction()
+    producer.produce(bus.log_topic, b"begun", partition=0)
+    producer.flush(10)
+    producer.abort_transaction(10)
+    log = HeldLog(events(100))
+    await relay(log, bus, "r1").catch_up()
+    assert (await on(bus, log)).has(log.held)
 
 
 async def test_another_partition_count_is_refused_and_a_new_generation_is_taken(bus: Bus) -> None:
