@@ -37,12 +37,13 @@ MEASURED: dict[str, Input] = {
     "fact_bytes": Input(287, "bytes an event", f"{YEAR}: ClickHouse on disk, compressed"),
     "whole_rate": Input(699, "events/s", f"{YEAR} itself: all of it in one process, and controls"),
     "command_rate": Input(
-        3_470, "commands/s", "one `serve`, 64 connections, views and sagas in it"
+        2_800, "commands/s", "`bench command`: one `serve`, 64 connections, views and sagas in it"
     ),
     "fold_rate": Input(13_000, "events/s", "all 18 views, one process, catching up from nothing"),
     "append_rate": Input(
-        18_000, "events/s", "group commit, 256 callers, one event each (64: 8,600 to 13,500)"
+        28_000, "events/s", "`bench append`: 64 callers, one event each (256 callers: 37,000)"
     ),
+    "relay_rate": Input(142_000, "events/s", "`bench relay`, the development broker"),
 }
 ASSUMED: dict[str, Input] = {
     "session_s": Input(23_400, "s", "six and a half hours"),
@@ -52,7 +53,6 @@ ASSUMED: dict[str, Input] = {
         "x the mean",
         f"the busiest partition; {YEAR}: 1.07, 1.11, 1.21, 1.45 of 2, 4, 8, 16, with 100 accounts",
     ),
-    "relay_rate": Input(40_000, "events/s", "until `bench relay` has a figure"),
     "kafka_days": Input(3, "days", "retention; the topic can be filled again from the log"),
     "replicas": Input(3, "copies", "of the log, of Kafka's topics"),
 }

@@ -41,8 +41,8 @@ def test_ten_times_the_fills_is_ten_times_the_load_and_the_bytes() -> None:
 
 
 def test_the_first_tier_to_be_busy_is_the_one_with_the_least() -> None:
-    assert saturation(Deployment(1, 1)) == (pytest.approx(4_511), "api")
+    assert saturation(Deployment(1, 1)) == (pytest.approx(3_640), "api")
     assert saturation(Deployment(8, 1)) == (pytest.approx(13_000), "workers")
-    assert saturation(Deployment(8, 16)) == (pytest.approx(18_000), "log")
-    assert saturation(Deployment(8, 2)) == (pytest.approx(18_000), "log")
+    assert saturation(Deployment(8, 16)) == (pytest.approx(28_000), "log")
+    assert saturation(Deployment(8, 2)) == (pytest.approx(20_800), "workers")
     assert saturation(Deployment(8, 2), skew=2.0) == (pytest.approx(13_000), "workers")
