@@ -83,7 +83,7 @@ class PostgresSink:
             # One at a time: two processes that start together must not both make the tables.
             await connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (self.schema,))
             await make_checkpoints(connection, self.schema)
-            for view in views:
+            for view in sorted(views, key=lambda v: str(v.NAME)):  # as `save` takes their rows
                 table = self.table(view)
                 await lay_out(connection, table, view, partitions=self.partitions, take=take)
         self._cache.clear()

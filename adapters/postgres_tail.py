@@ -49,7 +49,8 @@ class Tail:
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (position, next(self._numbers), waiter))
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(waiter, timeout_s)
+            async with asyncio.timeout(timeout_s):
+                await waiter
         return self._position > position
 
     async def close(self) -> None:

@@ -161,7 +161,8 @@ async def _keep(postgres: EmbeddedPostgres, closing: asyncio.Event) -> None:
     gone = False
     while not closing.is_set():
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(closing.wait(), KEEP_S)
+            async with asyncio.timeout(KEEP_S):
+                await closing.wait()
         gone = gone or postgres.ended
         if gone and not closing.is_set():
             _log.error("the embedded Postgres has ended; starting it again")

@@ -40,6 +40,7 @@ class Pruner:
         while not stop.is_set():
             await self.once()
             try:
-                await asyncio.wait_for(stop.wait(), every_s)
+                async with asyncio.timeout(every_s):
+                    await stop.wait()
             except TimeoutError:
                 continue

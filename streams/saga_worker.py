@@ -260,7 +260,8 @@ class _Lead:
         self._feed.release(position)
         self._room.set()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._grown.wait(), 1.0)
+            async with asyncio.timeout(1.0):
+                await self._grown.wait()
         self._grown.clear()
         if _now() - self._heard_at > SILENCE_S and not ending.is_set():
             await self._feed.reach()

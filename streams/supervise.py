@@ -95,7 +95,8 @@ def _fault(task: asyncio.Future[None]) -> str | None:
 
 async def _first(stop: asyncio.Event, seconds: float) -> None:
     try:
-        await asyncio.wait_for(stop.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await stop.wait()
     except TimeoutError:
         return
 

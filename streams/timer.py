@@ -89,6 +89,7 @@ def passing(due: Due, deadline: Deadline) -> Request:
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:
     """Wait, or be woken by the end."""
     try:
-        await asyncio.wait_for(stop.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await stop.wait()
     except TimeoutError:
         return

@@ -130,7 +130,8 @@ class ViewWorker:
                     await part.look()
             await self.orphans.look(self.parts)
             try:
-                await asyncio.wait_for(self._kicked.wait(), TICK_S)
+                async with asyncio.timeout(TICK_S):
+                    await self._kicked.wait()
             except TimeoutError:
                 continue
             finally:
