@@ -27,7 +27,7 @@ from commands.ports import KeyReused, Request
 from domain.envelope import Envelope
 from domain.saga import RecordRefusal
 from projections.ports import Log
-from sagas.ports import Kept, SagaKey, SagaStore, Saved
+from sagas.ports import Expelled, Kept, SagaKey, SagaStore, Saved
 from sagas.runner import keep, keys, restore
 from streams.channels.shape import Channel, Unknown, request
 from streams.sagas import Send
@@ -93,7 +93,7 @@ class Gateway:
     async def start(self, now: datetime) -> int:
         """Tell again what is open, or was lately (`due` at `now` or later); messages sent."""
         name = self._channel.NAME
-        self._saved = (await self._store.positions({name: self._channel.VERSION}))[name]
+        self._saved = await self._checkpoint()
         self._position = self._saved
         count = 0
         for row in (await self._store.unfinished(name, now)).values():
@@ -167,8 +167,7 @@ class Gateway:
         if now - self._asked_at <= TRUST_S:
             return False
         self._asked_at = now
-        name = self._channel.NAME
-        return (await self._store.positions({name: self._channel.VERSION}))[name] != self._saved
+        return await self._checkpoint() != self._saved
 
     async def _fold(
         self, page: Sequence[Envelope], position: int
@@ -187,26 +186,51 @@ class Gateway:
 
     async def _record(self, batch: Sequence[Any]) -> bool:
         """Whether every report of the batch is recorded now, in the log or in suspense."""
-        name = self._channel.NAME
-        wanted = {(name, about) for r in batch if (about := self._channel.about(r))}
-        rows = await self._store.load(wanted)
-        told: list[tuple[Any, Request]] = []
-        parked: list[tuple[Any, Request]] = []
-        for report in batch:
-            state = restore(self._channel, rows.get((name, self._channel.about(report))))
-            try:
-                meant = self._channel.told(report, state)
-            except Unknown:
-                parked.append((report, self._suspense(report, f"{name}_reference_unknown")))
-                continue
-            if meant is not None:
-                told.append((report, request(meant, name)))
+        told, unknown = await self._meant(batch)
+        if unknown:
+            await self._remember()
+            told, unknown = await self._meant(batch)
+        reason = f"{self._channel.NAME}_reference_unknown"
+        parked = [(report, self._suspense(report, reason)) for report in unknown]
         outcomes = await self._send([r for _, r in told])
         for (report, sent), outcome in zip(told, outcomes, strict=True):
             if refusal := _refusal(outcome):
                 parked.append((report, self._suspense(report, refusal, sent)))
         await self._park(parked)
         return not any(isinstance(outcome, Raced) for outcome in outcomes)
+
+    async def _meant(self, batch: Sequence[Any]) -> tuple[list[tuple[Any, Request]], list[Any]]:
+        """(reports with what is to be done, reports about what is not known here)."""
+        name = self._channel.NAME
+        wanted = {(name, about) for r in batch if (about := self._channel.about(r))}
+        rows = await self._store.load(wanted)
+        told: list[tuple[Any, Request]] = []
+        unknown: list[Any] = []
+        for report in batch:
+            state = restore(self._channel, rows.get((name, self._channel.about(report))))
+            try:
+                meant = self._channel.told(report, state)
+            except Unknown:
+                unknown.append(report)
+                continue
+            if meant is not None:
+                told.append((report, request(meant, name)))
+        return told, unknown
+
+    async def _remember(self) -> None:
+        """Know all that can be known, before a report is taken for nobody's.
+
+        Raises:
+            Expelled: the store is not where we have left it: it has lost its last commits.
+        """
+        if await self._checkpoint() != self._saved:
+            raise Expelled(self._channel.NAME)
+        while await self.step():
+            continue
+
+    async def _checkpoint(self) -> int:
+        name = self._channel.NAME
+        return (await self._store.positions({name: self._channel.VERSION}))[name]
 
     async def _park(self, parked: Iterable[tuple[Any, Request]]) -> None:
         parked = list(parked)

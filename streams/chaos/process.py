@@ -25,6 +25,7 @@ class Process:
         self.frozen_at: datetime | None = None  # by the world's clock, if it stands still
         self.dead = asyncio.Event()
         self.frozen = asyncio.Event()
+        self.cut = set[str]()  # stores that have crashed: the next call finds its connection gone
         self._world_clock = world_clock
         self._running = asyncio.Event()
         self._running.set()

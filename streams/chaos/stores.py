@@ -84,6 +84,9 @@ class _Guard:
     def _async(self, name: str, site: str | None) -> Callable[..., Any]:
         async def call(*args: Any, **more: Any) -> Any:
             await self._process.gate()
+            if self._name in self._process.cut:
+                self._process.cut.remove(self._name)
+                raise Unavailable(f"{self._name}: the connection is lost")
             struck = site and self._world.fate.at(site, self._process.name, self._process.clock())
 
             def go(*these: Any) -> Any:  # the disk may have been another one before a wait

@@ -96,6 +96,8 @@ class World:
             for name in ("saga_store", "sink"):
                 count = int(self.fate.throw(lost_tail, name) * TAIL_MAX)
                 await self.disk.forget(name, count)
+                for beside in self._live:
+                    beside.cut.add(name)
         process.crash()
         await asyncio.Event().wait()
 

@@ -58,6 +58,14 @@ async def test_no_fault_of_some_seeds_breaks_a_law() -> None:
     assert found["commands"] > 100 * SEEDS
 
 
+@pytest.mark.parametrize("seed", [271, 674])
+def test_who_goes_on_beside_a_store_that_lost_its_tail_finds_out_in_time(seed: int) -> None:
+    """Sagas that were idle; a gateway whose orders the store had forgotten when fills came."""
+    found = trial(seed)
+    assert Kind.LOST_TAIL in {struck.kind for struck in found.struck}
+    assert found.broken == []
+
+
 def test_every_kind_of_fault_is_drawn_for_every_place_that_may_have_it() -> None:
     drawn = {
         (site, kind)
