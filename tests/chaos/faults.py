@@ -77,8 +77,10 @@ def schedule(every: Sequence[Blow], *, count: int, seed: int) -> list[list[Blow]
 
 
 def _goes_with(blow: Blow, other: Blow, dice: random.Random) -> bool:
-    """A full disk stands alone: who is away cannot be refused."""
+    """A full disk stands alone: who is away cannot be refused. Nor can connections be cut by a
+    server that stands still or is gone."""
     alone = "disk full" in (blow.what, other.what)
+    alone |= {"connections cut", "postgres"} <= {blow.what, other.what, blow.target, other.target}
     return dice.random() < PAIRED and not alone and blow.target != other.target
 
 
