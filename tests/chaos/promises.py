@@ -46,9 +46,14 @@ async def envelopes(log: RecorderLog) -> AsyncIterator[Envelope]:
 
 
 class Seen:
-    """One walk over the log."""
+    """One walk over the log.
 
-    def __init__(self) -> None:
+    Args:
+        history: where what was traded beforehand ends: its venue overfills now and then.
+    """
+
+    def __init__(self, history: int = 0) -> None:
+        self._history = history
         self.events = 0
         self._ids: Counter[str] = Counter()
         self._facts: Counter[tuple[str, ...]] = Counter()
@@ -69,8 +74,11 @@ class Seen:
             self._facts[type(event).__name__, *(getattr(event, name) for name in fields)] += 1
         match event:
             case on_order.OrderPlaced(order_id=order, qty=qty):
-                self._ordered[order] = qty
-            case on_order.OrderReplaced(order_id=order) if event.qty is not None:
+                if arrived.position > self._history:
+                    self._ordered[order] = qty
+            case on_order.OrderReplaced(order_id=order) if (
+                event.qty is not None and order in self._ordered
+            ):
                 self._ordered[order] = max(self._ordered[order], event.qty)
             case on_order.OrderFilled(order_id=order, last_qty=qty):
                 self._filled[order] += qty  # type: ignore[assignment]
@@ -99,7 +107,7 @@ class Seen:
         out += [
             f"{order}: {filled} executed of {self._ordered[order]}"
             for order, filled in self._filled.items()
-            if filled > self._ordered[order]
+            if filled > self._ordered.get(order, filled)
         ]
         out += [
             f"{one.name} {one.key} was refused and stands on {self._streams_of[one.key]}"

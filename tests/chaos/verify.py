@@ -38,7 +38,7 @@ def verify(world: World) -> Findings:
 
 async def _verify(world: World) -> Findings:
     told, _ = read(world.folder / "journal.jsonl")
-    seen, ledger, conversations = Seen(), books.Ledger(), Conversations()
+    seen, ledger, conversations = Seen(world.history), books.Ledger(), Conversations()
     env = environment(world.env)
     settings = Settings(**{k.removeprefix("TIDEMARK_").lower(): v for k, v in world.env.items()})
     async with await open_platform(settings, verb="chaos", exclusive=False) as platform:

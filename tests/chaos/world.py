@@ -50,6 +50,7 @@ class World:
         self.disk = self.folder / "disk"
         self.data = self.folder / "d"
         self.small_disk = False
+        self.history = 0  # the last position of what was traded beforehand
         self.restarts: Counter[str] = Counter()
         self.parts: dict[str, Part] = {}
         self.env: dict[str, str] = {}
@@ -204,7 +205,8 @@ class World:
         )
         if traded.returncode:
             raise RuntimeError(f"no history: {traded.stderr.strip().splitlines()[-1:]}")
-        self.say(f"a history of {self.position()} events")
+        self.history = self.position() or 0
+        self.say(f"a history of {self.history} events")
 
     def _add(self, part: Part) -> None:
         part.start()
