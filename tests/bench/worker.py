@@ -38,6 +38,7 @@ from tests.bench.rig import Run, Server, WriteSide, complete, say, server
 from tests.bench.trading import Trading
 
 ROUNDS = 2
+FOLLOWS_S = 0.5  # for a row of a worker that has begun
 EVENTS = 12_000
 BATCH = 500  # commands at once while the log is filled
 PACE, PACED_S = 200, 4.0  # commands a second, for how long
@@ -231,6 +232,7 @@ async def _kafka(postgres: Server, side: WriteSide, trading: Trading, bus: Bus) 
     try:
         async with _worker(postgres, bus):
             await _caught_up(side)
+            await _followed(side, trading)
             return await _paced(side, trading)
     finally:
         stop.set()
@@ -255,6 +257,19 @@ async def _caught_up(side: WriteSide) -> None:
     async with _reader(side) as standing, asyncio.timeout(PATIENCE_S):
         while await standing() < await side.log.last():
             await asyncio.sleep(0.05)
+
+
+async def _followed(side: WriteSide, trading: Trading) -> None:
+    """Until the worker is in its group: what it finds in the log at its start says nothing."""
+    async with _reader(side) as standing, asyncio.timeout(PATIENCE_S):
+        took = PATIENCE_S
+        while took > FOLLOWS_S:
+            outcome = await side.dispatcher.submit(trading.take())
+            assert isinstance(outcome, Done)
+            start = time.perf_counter()
+            while await standing() < outcome.position:
+                await asyncio.sleep(0.005)
+            took = time.perf_counter() - start
 
 
 @asynccontextmanager
