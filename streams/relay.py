@@ -25,6 +25,7 @@ from streams.supervise import until
 
 BATCH_EVENTS_MIN, BATCH_EVENTS_MAX = 64, 4_096
 BATCH_BYTES_MAX = 8 << 20  # of states, about: where one is larger the next is smaller
+GATHER_S = 0.02  # after the log has grown
 IDLE_S = 10.0  # without events, watermarks are sent again: a fenced relay and consumers notice
 RETRY_MIN_S, RETRY_MAX_S = 0.1, 10.0
 
@@ -147,10 +148,15 @@ class Relay:
         await self.catch_up(stop)
         left = self._sent_at + self._idle_s - time.monotonic()
         if left > 0:
-            await until(stop, self._log.wait(self.position, timeout_s=left))
+            await until(stop, self._more(left))
         elif not stop.is_set():
             marks = cut((), self._partitions, relayed=self.position)
             await self._send(Batch(marks, 0, self.position, self.at))
+
+    async def _more(self, timeout_s: float) -> None:
+        """Wait for the log, and a little longer: what a transaction costs is paid once for all."""
+        if await self._log.wait(self.position, timeout_s=timeout_s):
+            await asyncio.sleep(GATHER_S)
 
     async def _read(self, position: int) -> Batch | None:
         """The batch behind a position; None: the log ends there."""
