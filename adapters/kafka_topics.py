@@ -9,6 +9,7 @@ The partition count decides where a home's events are, so it never changes withi
 """
 
 import time
+from collections.abc import Callable
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it exports them unsaid
@@ -50,7 +51,6 @@ def ensure_topics(bus: Bus, *, timeout_s: float = REPLY_S) -> None:
         if _another_count(bus, found) and _unused(bus, found):
             if found[bus.log_topic] < bus.partitions:
                 _widen(admin, bus, timeout_s)
-                found[bus.log_topic] = bus.partitions
             else:
                 _delete(admin, bus.log_topic, timeout_s)
                 del found[bus.log_topic]
@@ -96,20 +96,30 @@ def _make(admin: AdminClient, topics: list[NewTopic], timeout_s: float) -> None:
 def _widen(admin: AdminClient, bus: Bus, timeout_s: float) -> None:
     """Give a log topic that a broker made by itself our partitions, and then our settings."""
     wanted = NewPartitions(bus.log_topic, bus.partitions)
-    admin.create_partitions([wanted])[bus.log_topic].result(timeout_s)
+    try:
+        admin.create_partitions([wanted])[bus.log_topic].result(timeout_s)
+    except KafkaException as e:
+        if e.args[0].code() != KafkaError.INVALID_PARTITIONS:  # somebody else was quicker
+            raise
     entries = [
         ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
         for name, value in _LOG.items()
     ]
     topic = ConfigResource(ConfigResource.Type.TOPIC, bus.log_topic, incremental_configs=entries)
     admin.incremental_alter_configs([topic])[topic].result(timeout_s)
+    _until(lambda: not _another_count(bus, _partitions(admin, timeout_s)), timeout_s)
 
 
 def _delete(admin: AdminClient, topic: str, timeout_s: float) -> None:
     """Delete, and wait until it is gone everywhere."""
     admin.delete_topics([topic], operation_timeout=timeout_s)[topic].result(timeout_s)
+    _until(lambda: topic not in _partitions(admin, timeout_s), timeout_s)
+
+
+def _until(holds: Callable[[], bool], timeout_s: float) -> None:
+    """What was done is seen a moment later."""
     deadline = time.monotonic() + timeout_s
-    while topic in _partitions(admin, timeout_s) and time.monotonic() < deadline:
+    while not holds() and time.monotonic() < deadline:
         time.sleep(0.05)
 
 
