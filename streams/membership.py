@@ -59,13 +59,12 @@ class Membership:
         """
         pause_s, failures = RETRY_MIN_S, 0
         while not stop.is_set():
-            began = _now()
-            failure = await self._once(stop)
+            failure, lasted_s = await self._once(stop)
             if failure is None:
                 return
             if not isinstance(failure, BusUnavailable):
                 raise failure
-            if _now() - began > STEADY_S:
+            if lasted_s > STEADY_S:
                 pause_s, failures = RETRY_MIN_S, 0
             failures += 1
             self._failed(failure)
@@ -84,14 +83,14 @@ class Membership:
             raise BusUnavailable(f"{self._name}: not a member of the group")
         await self._member.bury(value, headers)
 
-    async def _once(self, stop: asyncio.Event) -> BaseException | None:
-        """One member from beginning to end; what ended it, or None for `stop`."""
-        member = self._join()
+    async def _once(self, stop: asyncio.Event) -> tuple[BaseException | None, float]:
+        """One member: what ended it (None: `stop`), and after how many seconds, leaving apart."""
+        member, began = self._join(), _now()
         starting = asyncio.create_task(self._started(member))
         failed = asyncio.create_task(member.failed())
         try:
             await _first(self._broken(starting), _finished(failed), stop.wait())
-            return _failure(starting, failed)
+            return _failure(starting, failed), _now() - began
         finally:
             self._member = None
             await _cancelled(starting, failed)
