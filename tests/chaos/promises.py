@@ -49,7 +49,8 @@ class Seen:
     """One walk over the log.
 
     Args:
-        history: where what was traded beforehand ends: its venue overfills now and then.
+        history: where what was traded beforehand ends. Its venue overfills now and then, so an
+            order of it may have been filled beyond itself by then, and by no more ever after.
     """
 
     def __init__(self, history: int = 0) -> None:
@@ -74,14 +75,13 @@ class Seen:
             self._facts[type(event).__name__, *(getattr(event, name) for name in fields)] += 1
         match event:
             case on_order.OrderPlaced(order_id=order, qty=qty):
-                if arrived.position > self._history:
-                    self._ordered[order] = qty
-            case on_order.OrderReplaced(order_id=order) if (
-                event.qty is not None and order in self._ordered
-            ):
+                self._ordered[order] = qty
+            case on_order.OrderReplaced(order_id=order) if event.qty is not None:
                 self._ordered[order] = max(self._ordered[order], event.qty)
             case on_order.OrderFilled(order_id=order, last_qty=qty):
                 self._filled[order] += qty  # type: ignore[assignment]
+                if arrived.position <= self._history:
+                    self._ordered[order] = max(self._ordered[order], Decimal(self._filled[order]))
             case on_order.TradeCanceled(order_id=order, last_qty=qty):
                 self._filled[order] -= qty  # type: ignore[assignment]
 
@@ -107,7 +107,7 @@ class Seen:
         out += [
             f"{order}: {filled} executed of {self._ordered[order]}"
             for order, filled in self._filled.items()
-            if filled > self._ordered.get(order, filled)
+            if filled > self._ordered[order]
         ]
         out += [
             f"{one.name} {one.key} was refused and stands on {self._streams_of[one.key]}"
