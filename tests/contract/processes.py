@@ -128,12 +128,17 @@ class Served:
 
     def close(self) -> None:
         self.http.close()
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(PATIENCE_S)
-            finally:
-                self.process.kill()
+        end(self.process)
+
+
+def end(process: "subprocess.Popen[Any]") -> None:
+    """SIGTERM; and if that does not help in time, SIGKILL."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(PATIENCE_S)
+        finally:
+            process.kill()
 
 
 @contextmanager

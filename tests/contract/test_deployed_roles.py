@@ -23,14 +23,15 @@ from tests.contract import compose_file
 from tests.contract.compose_file import DEPLOY
 from tests.contract.kafka_broker import Broker
 from tests.contract.postgres_server import Server, server
+from tests.contract.privileges import refused
 from tests.contract.processes import (
-    PATIENCE_S,
     ROOT,
     TIDEMARK,
     Ran,
     Served,
     _environment,
     client,
+    end,
     folder,
     serving,
     tidemark,
@@ -100,11 +101,7 @@ class Process:
         return dict(httpx.get(f"{self.url}/status", timeout=10).json())
 
     def end(self) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(PATIENCE_S)
-        finally:
-            self.process.kill()
+        end(self.process)
 
 
 @contextmanager
@@ -160,15 +157,7 @@ class Deployed:
         return self.places[login].secret("tidemark_database")
 
     def refused(self, login: str, sql: str) -> bool:
-        """Whether the login may not do this; anything else that goes wrong is raised."""
-        with psycopg.connect(self.url(login)) as connection:
-            try:
-                connection.execute(sql.encode())
-            except psycopg.errors.InsufficientPrivilege:
-                return True
-            finally:
-                connection.rollback()
-        return False
+        return refused(self.url(login), sql)
 
     def as_owner(self, sql: str) -> list[tuple[Any, ...]]:
         return self.postgres.run(sql, "tidemark")

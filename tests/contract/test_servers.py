@@ -17,6 +17,7 @@ import pytest
 from adapters.schema_versions import migrations
 from tests.contract.certificates import issue
 from tests.contract.postgres_server import Server, server, tls
+from tests.contract.privileges import refused
 from tests.contract.processes import ROOT, Ran, client, folder, serving, tidemark, until
 from tests.contract.processes import verb as run_here
 
@@ -50,15 +51,7 @@ class Installed(NamedTuple):
         }
 
     def refused(self, role: str, database: str, sql: str) -> bool:
-        """Whether the role may not do this; anything else that goes wrong is raised."""
-        with psycopg.connect(self.url(role, database)) as connection:
-            try:
-                connection.execute(sql.encode())
-            except psycopg.errors.InsufficientPrivilege:
-                return True
-            finally:
-                connection.rollback()
-        return False
+        return refused(self.url(role, database), sql)
 
     def seen(self, who: str, sql: str, **settings: str) -> list[Any]:
         """First column of what the role sees in the read models under these settings."""

@@ -8,6 +8,7 @@ import pytest
 
 from adapters.recorder import Unavailable
 from commands.ports import Unreadable
+from streams import relay as module
 from streams.relay import BATCH_BYTES_MAX, Relay
 from tests.contract.relay_suite import PARTITIONS, RelaySuite
 from tests.unit.relay_world import HeldLog, MemoryBus, MemoryOutlet, Reader, Record, event, events
@@ -56,6 +57,26 @@ async def test_it_follows_what_comes(bus: MemoryBus) -> None:
         return one.events == 15
 
     await running(one, grown)
+    assert Reader(PARTITIONS).take(bus.records).has(log.held)
+
+
+async def test_what_comes_together_goes_in_one_batch(
+    bus: MemoryBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "GATHER_S", 0.5)
+    log = HeldLog(events(10))
+    one = relay(log, bus)
+    came = 0
+
+    def grown() -> bool:
+        nonlocal came
+        if one.events == 10 and came < 5:  # one after the other, some ms apart
+            log.add(events(1, after=log.held[-1].position))
+            came += 1
+        return one.events == 15
+
+    await running(one, grown)
+    assert one.batches == 2
     assert Reader(PARTITIONS).take(bus.records).has(log.held)
 
 
