@@ -89,6 +89,7 @@ class Warehouse:
         self._idle_s = idle_s
         self._threads = ThreadPoolExecutor(THREADS, "warehouse")
         self._connecting = threading.Lock()
+        self._closing = threading.Event()
         self._client: Any = None
         self._child: Child | None = None
 
@@ -134,6 +135,7 @@ class Warehouse:
 
     async def close(self) -> None:
         """Disconnect; end the process if we started it to live with us."""
+        self._closing.set()  # who waits for an owner to come up gives up
         await asyncio.get_running_loop().run_in_executor(self._threads, self._close)
         self._threads.shutdown(wait=False)
 
@@ -178,7 +180,9 @@ class Warehouse:
             ),
         }  # fmt: skip
         if self._url.scheme == "chdb":
-            owner, child = attach(Path(unquote(self._url.path)), idle_s=self._idle_s)
+            owner, child = attach(
+                Path(unquote(self._url.path)), idle_s=self._idle_s, closing=self._closing
+            )
             self._child = child or self._child
             return clickhouse_connect.get_client(
                 host="127.0.0.1", port=owner.port, username=DATABASE, password=owner.token,

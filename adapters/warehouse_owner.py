@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from typing import NamedTuple
 from adapters.warehouse_process import GRACE_S, HELD, LOCK
 
 START_S = 60.0
+_ROOM_MIN = 1 << 20
 _ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -51,8 +53,11 @@ class Child:
         return self._process.poll()
 
     def last_words(self) -> str:
-        lines = self._log.read_text(errors="replace").strip().splitlines()
-        return lines[-1] if lines else "no message"
+        if lines := self._log.read_text(errors="replace").strip().splitlines():
+            return lines[-1]
+        room = os.statvfs(self._directory)
+        full = room.f_bavail * room.f_frsize < _ROOM_MIN  # then its words had no room either
+        return "its disk is full" if full else f"exit status {self.status}, without a message"
 
     def stop(self) -> None:
         """End it, if it is ours to end, and wait until it has let go of the directory."""
@@ -81,24 +86,29 @@ def owner_of(directory: Path) -> Owner | None:
     return None  # nobody holds it (closing has released our look at it)
 
 
-def attach(directory: Path, *, idle_s: float = 0.0) -> tuple[Owner, Child | None]:
+def attach(
+    directory: Path, *, idle_s: float = 0.0, closing: threading.Event | None = None
+) -> tuple[Owner, Child | None]:
     """The owner of the directory, and the child if it had to be started.
 
     Raises:
-        NotStarted: it did not come up within START_S, or ended at once.
+        NotStarted: it did not come up within START_S or before `closing`, or ended at once.
     """
     child: Child | None = None
     deadline = time.monotonic() + START_S
-    while time.monotonic() < deadline:
+    closing = closing or threading.Event()
+    while time.monotonic() < deadline and not closing.is_set():
         if owner := owner_of(directory):
             return owner, child
         if child is None or child.status == HELD:  # held by one that is still starting, or ending
             child = Child(directory, idle_s)
         elif child.status is not None:
             raise NotStarted(f"the warehouse of {directory} does not start: {child.last_words()}")
-        time.sleep(0.02)
+        closing.wait(0.02)
     if child:
         child.stop()
+    if closing.is_set():
+        raise NotStarted(f"the warehouse of {directory} is no longer wanted")
     raise NotStarted(f"the warehouse of {directory} is not up after {START_S:.0f} s")
 
 

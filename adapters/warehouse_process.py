@@ -64,7 +64,11 @@ def main() -> int:
     if lock is None:
         print(f"{options.dir} is owned: {(options.dir / LOCK).read_text()}", file=sys.stderr)
         return HELD
-    asyncio.run(_serve(options.dir, lock, with_parent=options.with_parent, idle_s=options.idle))
+    try:
+        asyncio.run(_serve(options.dir, lock, with_parent=options.with_parent, idle_s=options.idle))
+    except Exception as e:  # a disk that is full, say; whoever started us reads the last line
+        print(f"{type(e).__name__}: {e}", file=sys.stderr, flush=True)
+        os._exit(1)  # the engine's threads may not keep the directory either
     return 0
 
 
@@ -103,9 +107,9 @@ async def _serve(directory: Path, lock: TextIO, *, with_parent: bool, idle_s: fl
         asyncio.get_running_loop().add_signal_handler(sign, server.stop)
     if with_parent:
         _end_with_parent(server)
-    _announce(lock, listening.getsockname()[1], token)
     watch = asyncio.create_task(_end_when_idle(server, door, idle_s)) if idle_s else None
     try:
+        _announce(lock, listening.getsockname()[1], token)
         await server.serve(sockets=[listening])
     finally:
         if watch:
@@ -121,7 +125,8 @@ def _announce(lock: TextIO, port: int, token: str) -> None:
 
 def _end_with_parent(server: _Server) -> None:
     def watch() -> None:
-        sys.stdin.buffer.read()  # returns at end of file: the parent is gone or has closed us
+        while os.read(0, 1):  # until end of file: the parent is gone or has closed us
+            pass  # (sys.stdin's lock would be held when the interpreter ends)
         server.stop()
         time.sleep(2 * GRACE_S)
         os._exit(1)  # a native call that does not return may not keep the directory

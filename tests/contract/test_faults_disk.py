@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from adapters.warehouse import Warehouse, WarehouseUnavailable
+from adapters.warehouse_owner import owner_of
 from tests.contract.processes import (
     Served,
     client,
@@ -104,6 +106,21 @@ def test_there_is_no_room_to_begin_with(small_disk: Path) -> None:
     filler.unlink()
     with serving(small_disk / "d") as served:  # what was half made is made anew
         client(served, "A1", cash="1.00")
+
+
+async def test_a_warehouse_that_has_no_room_ends_and_comes_up_when_there_is(
+    small_disk: Path,
+) -> None:
+    warehouse = Warehouse(f"chdb://{small_disk / 'w'}")
+    (small_disk / "w").mkdir()
+    filler = fill(small_disk)
+    with pytest.raises(WarehouseUnavailable, match="its disk is full"):
+        await warehouse.open()
+    assert owner_of(small_disk / "w") is None
+    filler.unlink()
+    await warehouse.open()
+    await warehouse.close()
+    assert owner_of(small_disk / "w") is None
 
 
 def booked(served: Served) -> int:

@@ -1,6 +1,7 @@
 """The embedded warehouse: one owner, attached by everyone, that may be killed at any time."""
 
 import asyncio
+import fcntl
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 from adapters.warehouse import Warehouse, WarehouseError, WarehouseUnavailable
-from adapters.warehouse_owner import Owner, owner_of
+from adapters.warehouse_owner import START_S, Owner, owner_of
 from adapters.warehouse_process import HELD, LOCK
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -195,6 +196,20 @@ async def test_a_detached_owner_ends_when_nobody_uses_it(tmp_path: Path) -> None
     await warehouse.close()
     assert owner_of(tmp_path) is not None
     assert await asyncio.to_thread(eventually, lambda: owner_of(tmp_path) is None)
+
+
+async def test_closing_does_not_wait_for_an_owner_that_does_not_come_up(tmp_path: Path) -> None:
+    with (tmp_path / LOCK).open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)  # as an owner does before it can be spoken to
+        warehouse = Warehouse(f"chdb://{tmp_path}")
+        asked = asyncio.create_task(warehouse.open())
+        await asyncio.sleep(0.5)
+        assert not asked.done()
+        began = time.monotonic()
+        await warehouse.close()
+        assert time.monotonic() - began < START_S / 2
+        with pytest.raises(WarehouseUnavailable, match="no longer wanted"):
+            await asked
 
 
 async def test_a_stranger_without_the_token_is_turned_away(
