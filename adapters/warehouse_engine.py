@@ -53,6 +53,7 @@ class Engine:
         self._database = database
         directory.mkdir(parents=True, exist_ok=True)
         self._path = str(directory.resolve())
+        _forget_unmade(directory)
         self._root = chdb.connect(self._path)  # keeps the engine up while no statement runs
         self._root.query(f"CREATE DATABASE IF NOT EXISTS {database} ENGINE = Atomic")
         listed = self._root.query("SELECT lower(name) FROM system.table_functions", "TSV")
@@ -105,6 +106,13 @@ class Engine:
             yield handle
         finally:
             handle.close()
+
+
+def _forget_unmade(directory: Path) -> None:
+    """A disk that was full as a database was made leaves an empty file, which bars every start."""
+    for made in (directory / "metadata").glob("*.sql"):
+        if made.stat().st_size == 0:
+            made.unlink()
 
 
 def _query(handle: Any, sql: str, form: str, params: Mapping[str, str]) -> bytes:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 RETRY_MIN_S, RETRY_MAX_S = 0.1, 30.0
 STEADY_S = 10.0
 STOP_S = 10.0  # for a phase to end by itself, before it is cancelled
+CANCEL_S = 5.0  # for what is cancelled to put its things away
 
 _log = logging.getLogger(__name__)
 
@@ -109,6 +110,11 @@ async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
 
 
 async def _cancelled(tasks: Sequence[asyncio.Future[Any]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    """Until all have ended. A cancellation may be lost on its way (`wait_for` of Python 3.11 takes
+    one for its own when what it waits for is done): it is then made again."""
+    running = set(tasks)
+    while running:
+        for task in running:
+            task.cancel()
+        _, running = await asyncio.wait(running, timeout=CANCEL_S)
+    await asyncio.gather(*tasks, return_exceptions=True)  # errors count as seen

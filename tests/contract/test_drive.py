@@ -331,6 +331,29 @@ async def test_what_will_not_end_is_cancelled_and_the_next_phase_goes_on(
     assert ended == ["deaf", "polite"]
 
 
+async def test_a_cancellation_that_is_lost_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervise, "STOP_S", 0.02)
+    monkeypatch.setattr(supervise, "CANCEL_S", 0.02)
+    lost = 0
+
+    async def swallowing(stop: asyncio.Event) -> None:
+        nonlocal lost
+        while True:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                if lost == 2:
+                    raise
+                lost += 1
+
+    stop = asyncio.Event()
+    task = asyncio.create_task(Supervisor().run([[Part("swallowing", swallowing)]], stop))
+    await asyncio.sleep(0)
+    stop.set()
+    await asyncio.wait_for(task, 1)
+    assert lost == 2
+
+
 async def test_endless_work_ends_with_stop_and_its_error_is_told() -> None:
     stop = asyncio.Event()
     endless = asyncio.create_task(until(stop, asyncio.Event().wait()))
