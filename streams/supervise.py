@@ -110,11 +110,20 @@ async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
 
 
 async def _cancelled(tasks: Sequence[asyncio.Future[Any]]) -> None:
-    """Until all have ended. A cancellation may be lost on its way (`wait_for` of Python 3.11 takes
-    one for its own when what it waits for is done): it is then made again."""
-    running = set(tasks)
+    """Until all have ended, whoever cancels us meanwhile: nothing is left running behind us.
+
+    A cancellation may be lost on its way (`wait_for` of Python 3.11 takes one for its own when
+    what it waits for is done): it is then made again.
+    """
+    running, told = set(tasks), False
     while running:
         for task in running:
             task.cancel()
-        _, running = await asyncio.wait(running, timeout=CANCEL_S)
+        try:
+            _, running = await asyncio.wait(running, timeout=CANCEL_S)
+        except asyncio.CancelledError:
+            told = True
+            running = {task for task in running if not task.done()}
     await asyncio.gather(*tasks, return_exceptions=True)  # errors count as seen
+    if told:
+        raise asyncio.CancelledError
