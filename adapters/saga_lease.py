@@ -7,18 +7,11 @@ fence (`PostgresSagaStore.fenced`), so a holder that slept beyond its time chang
 database's clock decides when a lease runs out; the holder counts from before it asked.
 """
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
-import psycopg
-from psycopg import AsyncConnection
-
-from adapters.recorder import Unavailable
+from adapters.postgres_single import Single
 
 LEASE_S = 10.0
-CONNECT_S = 10
 _TAKE = """
     insert into sagas.lease as l
     values (%(partition)s, %(holder)s, 1, clock_timestamp() + %(for)s::interval)
@@ -55,9 +48,8 @@ class SagaLease:
 
     def __init__(self, url: str, holder: str, *, partition: int = 0, lease_s: float = LEASE_S):
         self.holder, self.lease_s = holder, lease_s
-        self._url, self._partition = url, partition
-        self._connection: AsyncConnection[Any] | None = None
-        self._lock = asyncio.Lock()
+        self._partition = partition
+        self._single = Single(url, "the sagas' lease", name="lease")
 
     async def take(self) -> int | None:
         """The fence under which it is ours now; None: somebody else has it.
@@ -82,36 +74,14 @@ class SagaLease:
         return Holder(str(found[0]), int(found[1])) if found else None
 
     async def close(self) -> None:
-        if self._connection is not None:
-            await self._connection.close()
-            self._connection = None
+        await self._single.close()
 
     async def _ask(self, sql: str, fence: int = 0) -> Any:
         """The first row; an empty one for an update that found its row."""
         given = {"partition": self._partition, "holder": self.holder, "fence": fence}
         span = f"{self.lease_s} seconds"
-        async with self._connected() as connection:
+        async with self._single.connected() as connection:
             cursor = await connection.execute(sql.encode(), given | {"for": span})
             if cursor.description is None:
                 return () if cursor.rowcount else None
             return await cursor.fetchone()
-
-    @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[AsyncConnection[Any]]:
-        async with self._lock:
-            try:
-                if self._connection is None or self._connection.closed:
-                    self._connection = await self._open()
-                yield self._connection
-            except psycopg.OperationalError as e:
-                if self._connection is not None:
-                    await self._connection.close()
-                raise Unavailable(f"the sagas' lease: {str(e).strip()}") from e
-
-    async def _open(self) -> AsyncConnection[Any]:
-        return await AsyncConnection.connect(
-            self._url,
-            autocommit=True,
-            connect_timeout=CONNECT_S,
-            options="-c application_name=lease",
-        )

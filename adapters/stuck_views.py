@@ -6,19 +6,11 @@ A worker writes a row when a view of its partition gets stuck and takes it away 
 got past the event. Whoever deletes the row (`requeue`) makes the worker try again.
 """
 
-import asyncio
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
-from typing import Any
+from collections.abc import Collection
 
-import psycopg
-from psycopg import AsyncConnection
-
-from adapters import schema_versions
-from adapters.recorder import Unavailable
+from adapters.postgres_single import Single
 from projections.runner import Stuck
 
-CONNECT_S = 10
 _MARK = """
     insert into views.stuck as s (view, partition, position, stream, version, error)
     values (%s, %s, %s, %s, %s, %s) on conflict (view, partition) do update
@@ -34,13 +26,10 @@ _REQUEUE = "delete from views.stuck where %s or view = any(%s) returning view, p
 
 
 class StuckViews:
-    """One connection, opened again if it was lost; one statement at a time."""
+    """Reads and writes the marks, one statement at a time."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        self._connection: AsyncConnection[Any] | None = None
-        self._lock = asyncio.Lock()
-        self._made = False
+        self._single = Single(url, "read models", name="stuck", schema="views")
 
     async def mark(self, partition: int, stuck: Stuck) -> bool:
         """Whether it is news: not marked at this event with this error before.
@@ -50,19 +39,19 @@ class StuckViews:
         """
         s = stuck
         row = (s.view, partition, s.position, s.stream, s.version, _storable(s.error))
-        async with self._connected() as connection:
+        async with self._single.connected() as connection:
             return (await connection.execute(_MARK, row)).rowcount > 0
 
     async def clear(self, partition: int, view: str) -> None:
         """The view of this partition is past its event."""
-        async with self._connected() as connection:
+        async with self._single.connected() as connection:
             await connection.execute(
                 "delete from views.stuck where view = %s and partition = %s", (view, partition)
             )
 
     async def all(self) -> dict[tuple[str, int], Stuck]:
         """By view and partition."""
-        async with self._connected() as connection:
+        async with self._single.connected() as connection:
             found = await (await connection.execute(_ALL)).fetchall()
         return {
             (view, partition): Stuck(
@@ -73,37 +62,12 @@ class StuckViews:
 
     async def requeue(self, views: Collection[str] | None = None) -> list[tuple[str, int]]:
         """Have the named views (None: all) try again; those that were stuck."""
-        async with self._connected() as connection:
+        async with self._single.connected() as connection:
             cursor = await connection.execute(_REQUEUE, (views is None, list(views or ())))
             return [(view, partition) for view, partition in await cursor.fetchall()]
 
     async def close(self) -> None:
-        if self._connection is not None:
-            await self._connection.close()
-            self._connection = None
-
-    @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[AsyncConnection[Any]]:
-        async with self._lock:
-            try:
-                if self._connection is None or self._connection.closed:
-                    self._connection = await self._open()
-                if not self._made:
-                    await schema_versions.ensure(self._connection, self._url, "views")
-                    self._made = True
-                yield self._connection
-            except psycopg.OperationalError as e:
-                if self._connection is not None:
-                    await self._connection.close()
-                raise Unavailable(f"read models: {str(e).strip()}") from e
-
-    async def _open(self) -> AsyncConnection[Any]:
-        return await AsyncConnection.connect(
-            self._url,
-            autocommit=True,
-            connect_timeout=CONNECT_S,
-            options="-c application_name=stuck",
-        )
+        await self._single.close()
 
 
 def _storable(text: str) -> str:

@@ -6,26 +6,24 @@ ends with exit code 1. For a `serve` with TIDEMARK_SUPERVISE=no, which else rela
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import os
-import signal
 import socket
 import sys
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
-import uvicorn
 
 from adapters.wiring import Platform, open_platform
 from adapters.worker_wiring import dead_letters, open_bus, relay_outlet, stuck_views
-from api.cli import UsageError, emit, say, settings, wants_json
+from api.cli import UsageError, emit, settings
+from api.cli.doors import doors
 from projections.catalogue import BY_NAME
 from streams.relay import Relay
 from streams.relaying import Status, line, status
 
-STATUS_S = 10.0
-LOOPBACK = "127.0.0.1"
+Ask = Callable[[], Awaitable[Status]]
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
@@ -72,32 +70,14 @@ async def _run(args: argparse.Namespace) -> int:
     return 0
 
 
-async def _follow(relay: Relay, ask: Any, args: argparse.Namespace) -> None:
+async def _follow(relay: Relay, ask: Ask, args: argparse.Namespace) -> None:
     from api.relay_app import create_relay_app  # noqa: PLC0415 - only now a door is needed
 
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    listener = socket.create_server((LOOPBACK, args.port))
-    door = _Door(uvicorn.Config(create_relay_app(ask), log_level="warning"))
-    answering = asyncio.create_task(door.serve(sockets=[listener]))
-    telling = asyncio.create_task(_tell(ask, args))
-    say(f"relay on http://{LOOPBACK}:{listener.getsockname()[1]}")
-    try:
+    async def told() -> str:
+        return line(await ask())
+
+    async with doors(create_relay_app(ask), told, args, name="relay") as stop:
         await relay.run(stop)
-    finally:
-        telling.cancel()
-        door.should_exit = True
-        await asyncio.gather(answering, telling, return_exceptions=True)
-
-
-async def _tell(ask: Any, args: argparse.Namespace) -> None:
-    """One line of JSON now and then, for whoever reads stdout."""
-    while wants_json(args):
-        await asyncio.sleep(STATUS_S)
-        with contextlib.suppress(Exception):  # the log is away: health says so
-            print(line(await ask()), flush=True)
 
 
 async def _list(args: argparse.Namespace) -> None:
@@ -147,10 +127,3 @@ async def _stuck(platform: Platform) -> set[tuple[str, int, int]]:
 def _what(letter: dict[str, Any]) -> str:
     where = f"{', '.join(letter['events'])} (position {letter['position']})"
     return f"{where}: {letter['error']}{'' if letter['stuck'] else ' [past it]'}"
-
-
-class _Door(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        """Signals are the relay's."""
-        yield

@@ -6,10 +6,8 @@ finish what was taken, commit, leave. What cannot go on ends with exit code 1.
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import os
-import signal
 import socket
 import sys
 import threading
@@ -17,20 +15,16 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import uvicorn
-
 from adapters.clock import OffsetClock
-from adapters.settings import Settings
 from adapters.wiring import Platform, open_platform
 from adapters.worker_wiring import open_bus, stuck_views
-from api.cli import UsageError, say, settings, wants_json
+from api.cli import UsageError, say, settings
+from api.cli.doors import doors
 from projections.catalogue import BY_NAME, VIEWS
 from projections.ports import View
 from streams.working import Worker, line
 
-STATUS_S = 10.0
 LEAVE_S = 30.0  # beyond it the process ends where it stands
-LOOPBACK = "127.0.0.1"
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
@@ -63,7 +57,7 @@ async def _run(args: argparse.Namespace) -> int:
             views, sagas = _asked(args)
             name = args.name or f"{socket.gethostname()}.{os.getpid()}"
             worker = Worker(platform, opened.bus, name=name, views=views, sagas=sagas)
-            return await _work(worker, args, config)
+            return await _work(worker, args)
         finally:
             opened.close()
 
@@ -88,29 +82,21 @@ def _views(text: str) -> tuple[View, ...]:
     return tuple(view for view in VIEWS if view.NAME in names)
 
 
-async def _work(worker: Worker, args: argparse.Namespace, config: Settings) -> int:
+async def _work(worker: Worker, args: argparse.Namespace) -> int:
     from api.worker_app import create_worker_app  # noqa: PLC0415 - only now a door is needed
 
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
-    listener = socket.create_server((LOOPBACK, args.port))
-    door = _Door(uvicorn.Config(create_worker_app(worker), log_level="warning"))
-    answering = asyncio.create_task(door.serve(sockets=[listener]))
-    telling = asyncio.create_task(_tell(worker, args))
-    say(f"worker {worker.name} on http://{LOOPBACK}:{listener.getsockname()[1]}")
-    working = asyncio.create_task(worker.run(stop))
-    try:
-        await _until_over(working, stop)
-    except Exception as e:
-        say(f"tidemark: worker {worker.name} cannot go on: {type(e).__name__}: {e}")
-        return 1
-    finally:
-        _end_in_time()
-        telling.cancel()
-        door.should_exit = True
-        await asyncio.gather(answering, telling, return_exceptions=True)
+    async def told() -> str:
+        return line(await worker.status())
+
+    name = f"worker {worker.name}"
+    async with doors(create_worker_app(worker), told, args, name=name) as stop:
+        try:
+            await _until_over(asyncio.create_task(worker.run(stop)), stop)
+        except Exception as e:
+            say(f"tidemark: {name} cannot go on: {type(e).__name__}: {e}")
+            return 1
+        finally:
+            _end_in_time()
     return 0
 
 
@@ -133,14 +119,6 @@ def _end_in_time() -> None:
     over.start()
 
 
-async def _tell(worker: Worker, args: argparse.Namespace) -> None:
-    """One line of JSON now and then, for whoever reads stdout."""
-    while wants_json(args):
-        await asyncio.sleep(STATUS_S)
-        with contextlib.suppress(Exception):  # the log is away: health says so
-            print(line(await worker.status()), flush=True)
-
-
 async def _requeue(platform: Platform, view: str) -> int:
     names = None if view == "all" else [v.NAME for v in _views(view)]
     marks = stuck_views(platform)
@@ -151,10 +129,3 @@ async def _requeue(platform: Platform, view: str) -> int:
     for name, partition in found:
         say(f"view {name}, partition {partition}: to be tried again")
     return 0
-
-
-class _Door(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        """Signals are the worker's."""
-        yield

@@ -25,7 +25,7 @@ FAULTS = 21
 WARM_UP = 60  # commands before the first blow
 AFTER = 20  # commands that must get through before the next one
 RECOVERED_S = 120.0
-QUIET_S, QUIET_WITHIN_S = 4.0, 180.0
+QUIET_S, QUIET_WITHIN_S = 8.0, 180.0
 
 
 class Run:

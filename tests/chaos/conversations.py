@@ -1,8 +1,11 @@
 """No saga stands still: what has not ended waits for a moment, or for a counterparty's word.
 
-Every row that sagas and gateways keep must also be what the log folds to, and nothing may be owed.
+Every row that sagas and gateways keep must also be what the log folds to, up to where each says
+that it stands (whoever is told to end brings a last event in that others read only after the next
+start), and nothing may be owed.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,14 +25,20 @@ LATE = timedelta(seconds=30)  # for the timer to have seen a moment that is past
 
 
 class Conversations:
-    """Folds the sagas and the gateways' memories beside everyone else."""
+    """Folds the sagas and the gateways' memories beside everyone else.
 
-    def __init__(self) -> None:
+    Args:
+        stands: where each of them stands, by name.
+    """
+
+    def __init__(self, stands: Mapping[str, int]) -> None:
         days = NextDay(datetime.now(UTC).date() + timedelta(days=400))
         self._channels: tuple[Folded, ...] = (
             VenueChannel(days.settl_date), CustodianChannel(), BankChannel()
         )  # fmt: skip
+        self._stands = stands
         self._states: dict[SagaKey, Any] = {}
+        self._kept: dict[SagaKey, Any] = {}  # the same, each up to where it stands
 
     def note(self, arrived: Envelope) -> None:
         for folded in (*SAGAS, *self._channels):
@@ -37,21 +46,26 @@ class Conversations:
                 key = (folded.NAME, saga_id)
                 before = self._states.get(key, folded.INITIAL)
                 self._states[key] = folded.evolve(before, arrived)
+                if arrived.position <= self._stands.get(folded.NAME, 0):
+                    self._kept[key] = self._states[key]
 
-    def wrong(self, connection: Connection[Any]) -> list[str]:
-        """Rows that are not what the log says, and commands that nobody has sent."""
-        kept, folded = _rows(connection), self._rows()
+    def wrong(self, connection: Connection[Any], *, rested: int) -> list[str]:
+        """Rows that are not what the log says, commands that nobody has sent, and sagas that are
+        not even at position `rested`, where they were seen at rest."""
+        kept, folded = _rows(connection), self._rows(self._kept)
         out = [
             f"{saga} {saga_id} is {kept.get((saga, saga_id))}, folded {folded.get((saga, saga_id))}"
             for saga, saga_id in sorted({*kept, *folded})
             if kept.get((saga, saga_id)) != folded.get((saga, saga_id))
         ]
+        stands = {saga.NAME: self._stands.get(saga.NAME, 0) for saga in SAGAS}
+        out += [f"{n} stands at {at}, not at {rested}" for n, at in stands.items() if at < rested]
         owed = connection.execute("select message_id, command from sagas.outbox").fetchall()
         return out + [f"{command} {message} is owed for ever" for message, command in owed]
 
     def stuck(self) -> list[str]:
         """Sagas that wait for nobody; by their own fold, so that the rows need not be believed."""
-        rows, now = self._rows(), datetime.now(UTC)
+        rows, now = self._rows(self._states), datetime.now(UTC)
         told = {channel.NAME for channel in self._channels}
         open_there = {i for (name, i), row in rows.items() if name in told and not row.ended}
         out = []
@@ -64,9 +78,15 @@ class Conversations:
                 out.append(f"{name} {saga_id} waits for nobody: {row.body}")
         return out
 
-    def _rows(self) -> dict[SagaKey, Kept]:
+    def _rows(self, states: Mapping[SagaKey, Any]) -> dict[SagaKey, Kept]:
         folds = {folded.NAME: folded for folded in (*SAGAS, *self._channels)}
-        return {key: keep(folds[key[0]], state) for key, state in self._states.items()}
+        return {key: keep(folds[key[0]], state) for key, state in states.items()}
+
+
+def stands(connection: Connection[Any]) -> dict[str, int]:
+    """Where each saga and gateway stands."""
+    found = connection.execute("select saga, min(position) from sagas.checkpoint group by saga")
+    return {saga: int(position) for saga, position in found.fetchall()}
 
 
 def _rows(connection: Connection[Any]) -> dict[SagaKey, Kept]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from adapters.settings import Settings
 from adapters.wiring import open_platform
 from tests.chaos import books
-from tests.chaos.conversations import Conversations
+from tests.chaos.conversations import Conversations, stands
 from tests.chaos.journal import read
 from tests.chaos.parts import environment
 from tests.chaos.promises import Seen, envelopes, shown
@@ -38,7 +38,9 @@ def verify(world: World) -> Findings:
 
 async def _verify(world: World) -> Findings:
     told, _ = read(world.folder / "journal.jsonl")
-    seen, ledger, conversations = Seen(world.history), books.Ledger(), Conversations()
+    with world.database() as connection:
+        conversations = Conversations(stands(connection))
+    seen, ledger = Seen(world.history), books.Ledger()
     env = environment(world.env)
     settings = Settings(**{k.removeprefix("TIDEMARK_").lower(): v for k, v in world.env.items()})
     async with await open_platform(settings, verb="chaos", exclusive=False) as platform:
@@ -52,7 +54,7 @@ async def _verify(world: World) -> Findings:
         other = shown("controls", await books.controls(platform, ledger))
     other += shown("log", await asyncio.to_thread(books.log_verifies, env))
     with world.database() as connection:
-        other += shown("sagas", conversations.wrong(connection))
+        other += shown("sagas", conversations.wrong(connection, rested=world.rested))
     other += shown("stuck", conversations.stuck())
     lost, doubled = seen.lost(told), seen.doubled(told)
     return Findings(len(told), seen.events, lost, doubled, views, other)

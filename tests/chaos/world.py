@@ -51,6 +51,7 @@ class World:
         self.data = self.folder / "d"
         self.small_disk = False
         self.history = 0  # the last position of what was traded beforehand
+        self.rested = 0  # the last position when it was last seen at rest
         self.restarts: Counter[str] = Counter()
         self.parts: dict[str, Part] = {}
         self.env: dict[str, str] = {}
@@ -144,6 +145,7 @@ class World:
         try:
             before = self._stands()
             time.sleep(seconds)
+            self.rested = before or 0
             return before is not None and before == self._stands()
         except (httpx.TransportError, psycopg.Error):
             return False

@@ -14,6 +14,7 @@ from domain.envelope import Envelope, Metadata
 from domain.fix import Side
 from domain.message import Event
 from domain.order.events import OrderFilled
+from sagas.catalogue import SAGAS
 from tests.chaos.conversations import Conversations
 from tests.chaos.desk import Desk
 from tests.chaos.faults import Blow, kinds, schedule
@@ -138,11 +139,34 @@ def test_what_a_venue_overfilled_in_the_history_may_stay_and_may_not_grow(log: L
 
 
 def test_a_saga_that_waits_for_nobody_is_stuck(log: Log) -> None:
-    conversations = Conversations()
+    conversations = Conversations({})
     log.add("order-O1", "k3", placed())
     for envelope in log.all:
         conversations.note(envelope)
     assert ["order O1 waits for nobody" in line for line in conversations.stuck()] == [True]
+
+
+class NothingKept:
+    """A database without a row."""
+
+    def execute(self, _: str) -> Any:
+        return self
+
+    def fetchall(self) -> list[Any]:
+        return []
+
+
+def test_what_a_saga_keeps_is_what_the_log_says_up_to_where_it_stands(log: Log) -> None:
+    log.add("order-O1", "k3", placed())
+    log.add("order-O1", "fill1", fill(1))
+    for stands, rows in ((0, set[str]()), (len(log.all), {"order"})):
+        conversations = Conversations({"order": stands})
+        for envelope in log.all:
+            conversations.note(envelope)
+        found = conversations.wrong(NothingKept(), rested=0)
+        assert {line.split(" ")[0] for line in found} == rows
+    found = conversations.wrong(NothingKept(), rested=len(log.all) + 1)
+    assert sum("stands at" in line for line in found) == len(SAGAS)
 
 
 def test_what_was_asked_and_told_is_read_back(tmp_path: Path) -> None:

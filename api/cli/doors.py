@@ -1,0 +1,55 @@
+"""What `relay` and `worker` share: signals, the small door, a line of JSON now and then."""
+
+import argparse
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+
+import uvicorn
+from starlette.applications import Starlette
+
+from api.cli import say, wants_json
+
+STATUS_S = 10.0
+LOOPBACK = "127.0.0.1"
+
+Line = Callable[[], Awaitable[str]]
+
+
+@asynccontextmanager
+async def doors(
+    app: Starlette, line: Line, args: argparse.Namespace, *, name: str
+) -> AsyncIterator[asyncio.Event]:
+    """While open, `app` answers on a port of the loopback; gives what SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    listener = socket.create_server((LOOPBACK, args.port))
+    door = _Door(uvicorn.Config(app, log_level="warning"))
+    answering = asyncio.create_task(door.serve(sockets=[listener]))
+    telling = asyncio.create_task(_tell(line, args))
+    say(f"{name} on http://{LOOPBACK}:{listener.getsockname()[1]}")
+    try:
+        yield stop
+    finally:
+        telling.cancel()
+        door.should_exit = True
+        await asyncio.gather(answering, telling, return_exceptions=True)
+
+
+async def _tell(line: Line, args: argparse.Namespace) -> None:
+    """One line of JSON now and then, for whoever reads stdout."""
+    while wants_json(args):
+        await asyncio.sleep(STATUS_S)
+        with suppress(Exception):  # the log is away: health says so
+            print(await line(), flush=True)
+
+
+class _Door(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Signals are ours."""
+        yield
