@@ -10,7 +10,6 @@ and stops it; everyone else attaches. It ends when its owner does.
     DIR/broker/      its topics
 """
 
-import fcntl
 import os
 import signal
 import socket
@@ -20,6 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from adapters.bound_process import spawn
+from adapters.owner_lock import OwnerLock
 
 HOST = "127.0.0.1"
 START_S, STOP_S, POLL_S = 30.0, 10.0, 0.02
@@ -35,12 +35,12 @@ class EmbeddedKafka:
 
     def __init__(self, data_dir: Path) -> None:
         self._dir = data_dir.absolute()
-        self._lock: int | None = None
+        self._lock = OwnerLock(self._dir, KafkaFailed)
         self._broker: subprocess.Popen[bytes] | None = None
 
     @property
     def owner(self) -> bool:
-        return self._lock is not None
+        return self._lock.held
 
     @property
     def pid(self) -> int | None:
@@ -60,13 +60,9 @@ class EmbeddedKafka:
         """
         if self._broker is not None and not self.ended:
             return self._address(self._port())
-        try:
-            self._dir.mkdir(parents=True, exist_ok=True)
-        except OSError as e:
-            raise KafkaFailed(f"cannot make {self._dir}: {e.strerror}") from e
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
-            if self._lock is not None or self._take_lock():
+            if self._lock.take():
                 return self._start_owned()
             if found := self.running():
                 return found
@@ -88,9 +84,7 @@ class EmbeddedKafka:
                 self._broker.kill()
                 self._broker.wait(STOP_S)
         self._broker = None
-        if self._lock is not None:
-            os.close(self._lock)  # and with it the flock
-            self._lock = None
+        self._lock.release()
 
     def __enter__(self) -> "EmbeddedKafka":
         self.start()
@@ -98,19 +92,6 @@ class EmbeddedKafka:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-    def _take_lock(self) -> bool:
-        try:
-            lock = os.open(self._dir / "owner.lock", os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as e:
-            raise KafkaFailed(f"cannot open {self._dir}/owner.lock: {e.strerror}") from e
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            return False
-        self._lock = lock
-        return True
 
     def _start_owned(self) -> str:
         try:

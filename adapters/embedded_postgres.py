@@ -14,7 +14,6 @@ DIR/server is what keeps other users out.
 """
 
 import ctypes
-import fcntl
 import os
 import shutil
 import signal
@@ -30,6 +29,7 @@ from urllib.parse import quote
 
 import psycopg
 
+from adapters.owner_lock import OwnerLock
 from adapters.server_account import Account, account_for
 
 START_S = 300.0  # recovery after a crash may replay up to max_wal_size of log
@@ -63,13 +63,13 @@ class EmbeddedPostgres:
         self._home = self._dir / "server"
         self._log = self._dir / "server.log"
         self._sockets = _socket_dir(self._home)
-        self._lock: int | None = None
+        self._lock = OwnerLock(self._dir, PostgresFailed)
         self._server: subprocess.Popen[bytes] | None = None
         self.uri = f"postgresql://postgres@/postgres?host={quote(str(self._sockets), safe='')}"
 
     @property
     def owner(self) -> bool:
-        return self._lock is not None
+        return self._lock.held
 
     @property
     def ended(self) -> bool:
@@ -87,10 +87,9 @@ class EmbeddedPostgres:
         """
         if self._server is not None and self._server.poll() is None and self._answers():
             return self.uri
-        self._make_dir()
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
-            if self._lock is not None or self._take_lock():
+            if self._lock.take():
                 self._start_owned()
                 return self.uri
             if self._answers():
@@ -107,10 +106,10 @@ class EmbeddedPostgres:
             except subprocess.TimeoutExpired:
                 self._server.send_signal(signal.SIGQUIT)  # the next start recovers from the WAL
                 self._server.wait(STOP_S)
-        if self._lock is not None and self._sockets != self._home:
+        if self._lock.held and self._sockets != self._home:
             shutil.rmtree(self._sockets, ignore_errors=True)
         self._server = None
-        self._release()
+        self._lock.release()
 
     def __enter__(self) -> "EmbeddedPostgres":
         self.start()
@@ -118,30 +117,6 @@ class EmbeddedPostgres:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-    def _make_dir(self) -> None:
-        try:
-            self._dir.mkdir(parents=True, exist_ok=True)
-        except OSError as e:
-            raise PostgresFailed(f"cannot make {self._dir}: {e.strerror}") from e
-
-    def _take_lock(self) -> bool:
-        try:
-            lock = os.open(self._dir / "owner.lock", os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as e:
-            raise PostgresFailed(f"cannot open {self._dir}/owner.lock: {e.strerror}") from e
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(lock)
-            return False
-        self._lock = lock
-        return True
-
-    def _release(self) -> None:
-        if self._lock is not None:
-            os.close(self._lock)  # and with it the flock
-            self._lock = None
 
     def _answers(self) -> bool:
         try:
