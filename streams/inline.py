@@ -98,14 +98,20 @@ class InlineRunner:
     async def catch_up(self, until: int | None = None) -> int:
         """Fold what the log holds now (up to `until`); how many events the views moved over.
 
+        Where they stand is asked of their store: who calls this is about to rely on it.
+
         Raises:
             Unavailable, Unreadable: of the log or the sink; `run` is what retries.
         """
-        events = 0
         async with self._busy:
-            await self._prepare()
-            while moved := await self._step(until):
-                events += moved
+            self._runner.doubt()
+            return await self._fold(until)
+
+    async def _fold(self, until: int | None = None) -> int:
+        events = 0
+        await self._prepare()
+        while moved := await self._step(until):
+            events += moved
         return events
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -113,8 +119,9 @@ class InlineRunner:
         retry_s = RETRY_MIN_S
         while not stop.is_set():
             try:
-                self._distrust()
-                await self.catch_up()
+                async with self._busy:
+                    self._distrust()
+                    await self._fold()
             except Exception as e:  # whatever it is: show it, and try again
                 self._failed(e)
                 await _first(stop.wait(), timeout_s=retry_s)

@@ -58,7 +58,7 @@ async def test_no_fault_of_some_seeds_breaks_a_law() -> None:
     assert found["commands"] > 100 * SEEDS
 
 
-@pytest.mark.parametrize("seed", [271, 674])
+@pytest.mark.parametrize("seed", [271, 674, 1168])
 def test_who_goes_on_beside_a_store_that_lost_its_tail_finds_out_in_time(seed: int) -> None:
     """Sagas that were idle; a gateway whose orders the store had forgotten when fills came."""
     found = trial(seed)
