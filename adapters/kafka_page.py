@@ -99,11 +99,11 @@ class Body(msgspec.Struct, frozen=True):
     events: list[_Row]
 
 
-class _Home(msgspec.Struct):
+class _Home(msgspec.Struct, gc=False):
     home: str
 
 
-class _Frame(msgspec.Struct):
+class _Frame(msgspec.Struct, gc=False):
     metadata: _Home
 
 

@@ -5,8 +5,9 @@ of their own and never queue behind them; waiting has a listening connection (po
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -27,10 +28,12 @@ READERS_MAX = 4
 REPLY_S = 30.0
 RETRY_S = 10.0
 PRUNE_MAX = 50_000  # messages forgotten in one transaction
+PIECE_MAX = 1_024  # rows of one answer: four times as many do not fit in the processor's cache
 POSITION_MAX = 2**63 - 1
 VERSION_MAX = 2**31 - 1
 
 _nth, _version = itemgetter(0), itemgetter(1)
+_stored: Callable[[Row], Stored] = partial(tuple.__new__, Stored)  # `_make`, without Python's part
 
 AFTER = """
     select position, stream, version, name, state, hash, committed_at from log.events
@@ -134,8 +137,16 @@ class PostgresRecorder:
     async def after(
         self, position: int, /, *, limit: int, until: int | None = None
     ) -> Sequence[Stored]:
+        """In pieces: what is committed between them comes behind them."""
         last = POSITION_MAX if until is None else until
-        return [Stored._make(row) for row in await self._rows(AFTER, position, last, limit)]
+        found: list[Stored] = []
+        while (asked := min(limit - len(found), PIECE_MAX)) > 0:
+            piece = await self._rows(AFTER, position, last, asked)
+            found.extend(map(_stored, piece))
+            if len(piece) < asked:
+                break
+            position = found[-1].position
+        return found
 
     async def select(
         self, stream: str, /, *, after_version: int = 0, limit: int | None = None

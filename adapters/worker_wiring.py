@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Collection
 from typing import NamedTuple
 
+from adapters.allocator import keep_freed
 from adapters.bus import BusMismatch, BusUnavailable, Outlet
 from adapters.bus_schemas import schemas
 from adapters.embedded_kafka import EmbeddedKafka, KafkaFailed
@@ -95,7 +96,8 @@ def join_sagas(bus: Bus, take: Take, moved: Moved) -> FaustPages:
 
 
 def relay_outlet(bus: Bus, name: str) -> Outlet:
-    """Where a relay of this process sends."""
+    """Where a relay of this process sends, batch after batch."""
+    keep_freed()
     return Publisher(bus, name, schemas=schemas())
 
 

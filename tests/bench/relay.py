@@ -4,34 +4,46 @@ Ours is the real path: rows are read from Postgres in batches, each event's home
 bytes, pages are cut and encoded, and a batch goes out as one transaction with its watermarks and
 the relay's position. The peer is confluent-kafka alone: the very pages, encoded beforehand and
 held in memory, in as many transactions of the same pages, and nothing else. Both send to the same
-broker (TIDEMARK_TEST_KAFKA says which), each run into topics of its own.
+broker (TIDEMARK_TEST_KAFKA says which), emptied before every run: the development broker writes
+all it holds to disk anew, over and over, until what has come last is there too, so that a run would
+pay for those before it. What bounds the whole is printed too: processor time by process.
 """
 
 import asyncio
+import os
+import statistics
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from confluent_kafka import Producer
 
+from adapters.allocator import keep_freed
 from adapters.kafka_page import Page, cut
 from adapters.kafka_publisher import Publisher, producer_settings
 from adapters.kafka_topics import ensure_topics
 from adapters.kafka_url import Bus
 from streams.relay import BATCH_EVENTS_MAX, Relay
-from tests.bench.harness import in_turn, report, row
+from tests.bench.harness import Row, in_turn, report, row
+from tests.bench.processor import Spent, meter, since
 from tests.bench.rig import WriteSide, account, client, complete, deposit, say, server
-from tests.contract.kafka_broker import broker
+from tests.contract.kafka_broker import Broker, broker
 
 ACCOUNTS, DEPOSITS = 500, 100_000
 ROUNDS = 5
+PEER = "bare confluent-kafka, the same pages"
+
+
+class Run(NamedTuple):
+    rate: float  # events a second
+    spent: Spent  # processor seconds
 
 
 class Side:
-    """A filled log, a broker, and a new generation of topics for every run."""
+    """A filled log, and a broker that is empty before every run."""
 
-    def __init__(self, write: WriteSide, address: str) -> None:
-        self.write, self.address, self.generation = write, address, 0
+    def __init__(self, write: WriteSide, kafka: Broker, spent: Callable[[], Spent]) -> None:
+        self.write, self.kafka, self.spent = write, kafka, spent
         self.batches: list[list[Page]] = []
         self.events = self.bytes = 0
 
@@ -52,45 +64,48 @@ class Side:
         self.bytes = sum(len(p.value or b"") for batch in self.batches for p in batch)
 
     def _bus(self) -> Bus:
-        return Bus.parse(f"kafka://{self.address}?generation={self.generation or 1}")
+        return Bus.parse(f"kafka://{self.kafka.address}")
 
     async def topics(self) -> Bus:
-        self.generation += 1
-        bus = self._bus()
-        await asyncio.to_thread(ensure_topics, bus)
-        return bus
+        await asyncio.to_thread(self.kafka.wipe)
+        await asyncio.to_thread(ensure_topics, self._bus())
+        return self._bus()
 
-    async def ours(self) -> float:
-        """Events a second."""
+    async def ours(self) -> Run:
         bus = await self.topics()
         outlet = Publisher(bus, "bench")
         relay = Relay(self.write.log, outlet, partitions=bus.partitions)
         await relay.prepare()
-        started = time.perf_counter()
-        events = await relay.catch_up()
-        seconds = time.perf_counter() - started
+        done = await self._timed(relay.catch_up)
         await outlet.close()
-        if events != self.events:
-            raise RuntimeError(f"relayed {events} events of {self.events}")
-        return events / seconds
+        if relay.events != self.events:
+            raise RuntimeError(f"relayed {relay.events} events of {self.events}")
+        return done
 
-    async def bare(self) -> float:
+    async def bare(self) -> Run:
         bus = await self.topics()
-        return self.events / await asyncio.to_thread(_send, bus, self.batches)
+        producer = Producer(producer_settings(bus))
+        producer.init_transactions(30)
+        return await self._timed(lambda: asyncio.to_thread(_send, producer, bus, self.batches))
 
-    async def reading(self) -> float:
+    async def reading(self) -> Run:
         """The log read and nothing done with it."""
-        started, position = time.perf_counter(), 0
+        await self.topics()  # a broker that is still busy would take its part of the machine
+        return await self._timed(self._read)
+
+    async def _read(self) -> None:
+        position = 0
         while stored := await self.write.log.stored(position, limit=BATCH_EVENTS_MAX):
             position = stored[-1].position
-        return self.events / (time.perf_counter() - started)
+
+    async def _timed(self, work: Callable[[], Awaitable[object]]) -> Run:
+        before, started = self.spent(), time.perf_counter()
+        await work()
+        seconds = time.perf_counter() - started
+        return Run(self.events / seconds, since(before, self.spent()))
 
 
-def _send(bus: Bus, batches: Sequence[Sequence[Page]]) -> float:
-    """Seconds that the peer takes."""
-    producer = Producer(producer_settings(bus))
-    producer.init_transactions(30)
-    started = time.perf_counter()
+def _send(producer: Producer, bus: Bus, batches: Sequence[Sequence[Page]]) -> None:
     for batch in batches:
         producer.begin_transaction()
         for page in batch:
@@ -98,7 +113,6 @@ def _send(bus: Bus, batches: Sequence[Sequence[Page]]) -> float:
                 bus.log_topic, page.value, partition=page.partition, headers=list(page.headers)
             )
         producer.commit_transaction(30)
-    return time.perf_counter() - started
 
 
 def run() -> dict[str, Any]:
@@ -106,13 +120,15 @@ def run() -> dict[str, Any]:
 
 
 async def _run() -> dict[str, Any]:
+    keep_freed()  # as where the product makes its relay
     with server() as postgres, broker() as kafka:
         write = await WriteSide.open(postgres)
+        spent = meter(postgres.folder / "postgres", lambda: kafka.pid)
         try:
-            side = Side(write, kafka.address)
+            side = Side(write, kafka, spent)
             say(f"filling the log with {DEPOSITS:,} events")
             await side.fill()
-            sides: dict[str, Callable[[], Awaitable[float]]] = {
+            sides: dict[str, Callable[[], Awaitable[Run]]] = {
                 "ours": side.ours,
                 "bare": side.bare,
                 "reading": side.reading,
@@ -120,23 +136,41 @@ async def _run() -> dict[str, Any]:
             found = await in_turn(ROUNDS, sides, say)
         finally:
             await write.close()
-    size = side.bytes / side.events
     return report(
-        "relay",
-        ROUNDS,
-        [
-            row(
-                "relay",
-                found["ours"],
-                found["bare"],
-                peer_name="bare confluent-kafka, the same pages",
-                goal=0.5,
-            ),
-            row("reading the log alone", found["reading"]),
-        ],
-        notes=f"{side.events:,} events of {size:.0f} bytes each, pages of up to 256, "
+        "relay", ROUNDS, _rows(found, side.events), notes=_notes(side, kafka, found["ours"])
+    )
+
+
+def _rows(found: Mapping[str, Sequence[Run]], events: int) -> list[Row]:
+    rates = {name: [one.rate for one in runs] for name, runs in found.items()}
+    times = {
+        name: [Spent(*(1e6 * s / events for s in one.spent)) for one in runs]
+        for name, runs in found.items()
+    }
+    ours, bare = times["ours"], times["bare"]
+    return [
+        row("relay", rates["ours"], rates["bare"], peer_name=PEER, goal=0.5),
+        row("reading the log alone", rates["reading"]),
+        _times("its own process", [t.own for t in ours], [t.own for t in bare]),
+        _times("Postgres", [t.postgres for t in ours]),
+        _times("the broker", [t.broker for t in ours], [t.broker for t in bare]),
+        _times("in all", [t.total for t in ours], [t.total for t in bare]),
+    ]
+
+
+def _times(of: str, ours: Sequence[float], bare: Sequence[float] | None = None) -> Row:
+    return row(f"processor time an event, {of}", ours, bare, peer_name="the same", unit="us")
+
+
+def _notes(side: Side, kafka: Broker, ours: Sequence[Run]) -> str:
+    cores = os.cpu_count() or 1
+    spent = statistics.median(one.spent.total for one in ours)
+    return (
+        f"{side.events:,} events of {side.bytes / side.events:.0f} bytes each, pages of up to 256, "
         f"{len(side.batches)} transactions of up to {BATCH_EVENTS_MAX:,} events, "
-        f"{'Apache Kafka' if kafka.real else 'the development broker (in memory)'}. The peer's "
-        "pages are encoded beforehand and in memory: its rate is that of bytes through a socket, "
-        "where ours also reads rows and cuts pages in one Python thread.",
+        f"{'Apache Kafka' if kafka.real else 'the development broker (in memory)'}, empty before "
+        "every run. The peer's pages are encoded beforehand and in memory: its rate is that of "
+        "bytes through a socket, where ours also reads rows and cuts pages in Python. With the "
+        f"processor time that ours takes, {cores} cores that never wait would relay "
+        f"{cores * side.events / spent:,.0f} events/s."
     )

@@ -47,6 +47,10 @@ class Broker(Protocol):
     address: str
     real: bool  # keeps what it acknowledged when it is killed
 
+    @property
+    def pid(self) -> int:
+        """Of the broker that runs now."""
+
     def restart(self) -> None:
         """Stop it in order, and start it again on the same port."""
 
@@ -71,13 +75,17 @@ class EmbeddedBroker:
         self._kafka = EmbeddedKafka(folder)
         self.address = self._kafka.start()
 
+    @property
+    def pid(self) -> int:
+        assert self._kafka.pid
+        return self._kafka.pid
+
     def restart(self) -> None:
         self._kafka.stop()
         self.start()
 
     def kill(self) -> None:
-        assert self._kafka.pid
-        os.kill(self._kafka.pid, signal.SIGKILL)
+        os.kill(self.pid, signal.SIGKILL)
         wait_for(lambda: self._kafka.ended)
 
     def start(self) -> None:
@@ -108,6 +116,11 @@ class ApacheBroker:
         self._server: subprocess.Popen[bytes] | None = None
         self._format()
         self.start()
+
+    @property
+    def pid(self) -> int:
+        assert self._server
+        return self._server.pid
 
     def start(self) -> None:
         words = (*self._java(), "-Xmx512m", "kafka.Kafka", str(self._settings))

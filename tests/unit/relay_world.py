@@ -53,9 +53,11 @@ class HeldLog:
         return self.held[-1].position if self.held else 0
 
     async def wait(self, position: int, /, *, timeout_s: float) -> bool:
-        self._grown.clear()
         try:
-            await asyncio.wait_for(self._grown.wait(), timeout_s)
+            async with asyncio.timeout(timeout_s):
+                while await self.last() <= position:
+                    self._grown.clear()
+                    await self._grown.wait()
         except TimeoutError:
             return False
         return True
