@@ -51,7 +51,7 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 _meta_decoder = msgspec.json.Decoder(Metadata)
 
 
-class _Frame(msgspec.Struct):
+class _Frame(msgspec.Struct, gc=False):
     metadata: msgspec.Raw
     payload: msgspec.Raw
 
@@ -211,20 +211,25 @@ class RecorderLog:
         Raises:
             Unreadable: corrupt or unknown; it says which, by stream and version.
         """
+        return self.opened(stored)[0]
+
+    def opened(self, stored: Stored) -> tuple[Envelope, bytes, bytes]:
+        """The same, with the exact bytes of its metadata and of its payload."""
         try:
-            frame = _frame_decoder.decode(stored.state)
-            meta = _meta_decoder.decode(frame.metadata)
-            event = self._codec.decode(meta.name, meta.schema, bytes(frame.payload))
+            metadata, payload = unframe(stored.state)
+            meta = _meta_decoder.decode(metadata)
+            event = self._codec.decode(meta.name, meta.schema, payload)
         except (UnknownEvent, msgspec.MsgspecError, KeyError, ValueError) as e:
             where = f"{stored.stream}@{stored.version} (position {stored.position})"
             raise Unreadable(f"{where}: {stored.name}: {e}") from e
-        return Envelope(
+        envelope = Envelope(
             position=stored.position,
             committed_at=stored.committed_at,
             meta=meta,
             event=event,
             hash=stored.hash.hex(),
         )
+        return envelope, metadata, payload
 
     def _open_snapshot(self, row: SnapshotRow) -> Any:
         return _states[state_category(row.stream)].decode(row.state)

@@ -20,23 +20,26 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from msgspec import defstruct
+
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from adapters.checkpoints import Signer, Verifier  # noqa: E402
 from adapters.codec import Codec  # noqa: E402
 from adapters.entropy import SeededEntropy  # noqa: E402
-from adapters.event_log import RecorderLog, unframe  # noqa: E402
+from adapters.event_log import RecorderLog  # noqa: E402
 from adapters.keystore import MemoryKeyStore  # noqa: E402
 from adapters.log_audit import verify  # noqa: E402
 from adapters.memory_recorder import MemoryRecorder  # noqa: E402
 from adapters.memory_sink import MemorySink  # noqa: E402
 from adapters.recorder import Sealed, Stored, Write, Written  # noqa: E402
+from adapters.warehouse_columns import Gathered  # noqa: E402
 from domain.ledger import entries  # noqa: E402
 from projections.catalogue import VIEWS  # noqa: E402
 from projections.checksum import Digest  # noqa: E402
 from projections.controls import Line, add  # noqa: E402
-from projections.facts import FACTS, event_fact, facts  # noqa: E402
+from projections.facts import about, facts  # noqa: E402
 from projections.runner import Runner  # noqa: E402
 
 FOLDER = ROOT / "tests" / "golden"
@@ -110,13 +113,17 @@ async def folded(log: RecorderLog, *, limit: int = 1_000) -> dict[str, dict[str,
 
 
 async def fact_tables(log: RecorderLog) -> dict[str, dict[str, Any]]:
-    """Rows and hash of every fact that the warehouse would be given, by table."""
-    digests = {fact.TABLE: Digest() for fact in FACTS}
+    """Rows and hash of every table of facts, out of the columns that the warehouse is given."""
+    gathered = Gathered()
     for stored in await log.stored(0, limit=1_000_000):
-        arrived = log.open(stored)
-        for fact in (event_fact(arrived, *unframe(stored.state)), *facts(arrived)):
-            digests[fact.TABLE].add([fact])  # type: ignore[list-item]
-    return {table: {"rows": d.rows, "hash": d.hash} for table, d in digests.items()}
+        arrived, metadata, payload = log.opened(stored)
+        gathered.add(about(arrived), facts(arrived, metadata, payload))
+    out = {}
+    for name, table in gathered.tables().items():
+        digest, row = Digest(), defstruct(name, table.column_names)
+        digest.add(row(**values) for values in table.to_pylist())
+        out[name] = {"rows": digest.rows, "hash": digest.hash}
+    return out
 
 
 async def balances(log: RecorderLog) -> dict[Line, Decimal]:

@@ -15,7 +15,7 @@ CUSTODIAN = "main"
 """Key of C.DEPOT: one custody account, so far."""
 
 
-class Posting(Struct, frozen=True, kw_only=True):
+class Posting(Struct, frozen=True, kw_only=True, gc=False):
     """One line. `account` is the chart's name ("C.CASH"); [owner, ref] is its key."""
 
     account: str
@@ -32,7 +32,7 @@ class Posting(Struct, frozen=True, kw_only=True):
         return self.account[0]
 
 
-class Entry(Struct, frozen=True, kw_only=True):
+class Entry(Struct, frozen=True, kw_only=True, gc=False):
     rule: str  # which line of the journal it is, "J4 stock"
     postings: tuple[Posting, ...]
 

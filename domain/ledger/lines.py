@@ -43,23 +43,25 @@ def move(
     """One entry of two lines; a negative amount swaps them, and none is made for zero."""
     if not amount:
         return ()
-    return (
-        Entry(
-            rule=rule,
-            postings=tuple(
-                Posting(
-                    account=account,
-                    owner=owner,
-                    ref=ref,
-                    unit=unit,
-                    amount=signed,
-                    trade_date=trade_date,
-                    value_date=value_date,
-                )
-                for (account, owner, ref), signed in ((debit, amount), (credit, -amount))
-            ),
-        ),
+    debited = Posting(
+        account=debit[0],
+        owner=debit[1],
+        ref=debit[2],
+        unit=unit,
+        amount=amount,
+        trade_date=trade_date,
+        value_date=value_date,
     )
+    credited = Posting(
+        account=credit[0],
+        owner=credit[1],
+        ref=credit[2],
+        unit=unit,
+        amount=-amount,
+        trade_date=trade_date,
+        value_date=value_date,
+    )
+    return (Entry(rule=rule, postings=(debited, credited)),)
 
 
 def shares(

@@ -1,62 +1,70 @@
-"""Processor time of the processes that a benchmark keeps busy: what bounds the whole of them.
+"""What a run costs in processor time, by process: what all cores of the machine did for it.
 
-Linux counts it in steps of 10 ms, from /proc.
+Linux counts it (/proc/PID/stat, in steps of 10 ms); elsewhere it reads as zero.
 """
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-TICKS_S = os.sysconf("SC_CLK_TCK")
+Group = Callable[[], Iterable[int]]
+"""Process ids, looked up anew at every reading."""
 
 
 class Spent(NamedTuple):
-    """Processor seconds of all threads."""
-
-    own: float  # of this process
-    postgres: float  # of the server and its backends
-    broker: float
+    seconds: float
+    cpu: dict[str, float]  # processor seconds of all threads, by group
 
     @property
     def total(self) -> float:
-        return sum(self)
+        return sum(self.cpu.values())
 
 
-def meter(postgres: Path, broker: Callable[[], int]) -> Callable[[], Spent]:
-    """What was spent since the processes began; what one run spends is `since` of two of them.
+class Meter:
+    """Watches named groups of processes."""
 
-    Args:
-        postgres: the embedded server's folder.
-        broker: its process id, which may change.
-    """
-    server = int((postgres / "server/data/postmaster.pid").read_text().split()[0])
-    return lambda: Spent(
-        time.process_time(),
-        sum(_seconds(pid) for pid in _family(server)),
-        _seconds(broker()),
-    )
+    def __init__(self, groups: Mapping[str, Group]) -> None:
+        self._groups = groups
 
+    async def spent(self, work: Callable[[], Awaitable[object]]) -> Spent:
+        """Do the work, and say how long it took and what each group did meanwhile."""
+        before, start = self._read(), time.perf_counter()
+        await work()
+        seconds, after = time.perf_counter() - start, self._read()
+        return Spent(seconds, {name: after[name] - before[name] for name in before})
 
-def since(before: Spent, after: Spent) -> Spent:
-    return Spent(*(b - a for a, b in zip(before, after, strict=True)))
+    def _read(self) -> dict[str, float]:
+        return {name: sum(map(cpu_s, group())) for name, group in self._groups.items()}
 
 
-def _family(parent: int) -> list[int]:
+def ourselves() -> list[int]:
+    return [os.getpid()]
+
+
+def postgres(folder: Path) -> Group:
+    """The embedded server of a folder and its backends."""
+    server = int((folder / "server/data/postmaster.pid").read_text().split()[0])
+    return lambda: family(server)
+
+
+def family(parent: int) -> list[int]:
     """A process and its children."""
     found = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
     return [pid for pid in found if pid == parent or _fields(pid)[1:2] == [str(parent)]]
 
 
-def _seconds(pid: int) -> float:
+def cpu_s(pid: int) -> float:
+    """User and system time of a process and its threads; 0 when there is no such process."""
     fields = _fields(pid)
-    return (int(fields[11]) + int(fields[12])) / TICKS_S if fields else 0.0
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else 0.0
 
 
 def _fields(pid: int) -> list[str]:
     """Of /proc/PID/stat, from the state on; none of a process that is gone."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        told = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return []
+    return told.rpartition(")")[2].split()  # the name before it may hold anything

@@ -12,9 +12,8 @@ pay for those before it. What bounds the whole is printed too: processor time by
 import asyncio
 import os
 import statistics
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from confluent_kafka import Producer
 
@@ -24,26 +23,23 @@ from adapters.kafka_publisher import Publisher, producer_settings
 from adapters.kafka_topics import ensure_topics
 from adapters.kafka_url import Bus
 from streams.relay import BATCH_EVENTS_MAX, Relay
+from tests.bench import processor
 from tests.bench.harness import Row, in_turn, report, row
-from tests.bench.processor import Spent, meter, since
+from tests.bench.processor import Meter, Spent, ourselves
 from tests.bench.rig import WriteSide, account, client, complete, deposit, say, server
 from tests.contract.kafka_broker import Broker, broker
 
 ACCOUNTS, DEPOSITS = 500, 100_000
 ROUNDS = 5
 PEER = "bare confluent-kafka, the same pages"
-
-
-class Run(NamedTuple):
-    rate: float  # events a second
-    spent: Spent  # processor seconds
+OURS, POSTGRES, BROKER = "its own process", "Postgres", "the broker"
 
 
 class Side:
     """A filled log, and a broker that is empty before every run."""
 
-    def __init__(self, write: WriteSide, kafka: Broker, spent: Callable[[], Spent]) -> None:
-        self.write, self.kafka, self.spent = write, kafka, spent
+    def __init__(self, write: WriteSide, kafka: Broker, meter: Meter) -> None:
+        self.write, self.kafka, self._meter = write, kafka, meter
         self.batches: list[list[Page]] = []
         self.events = self.bytes = 0
 
@@ -71,38 +67,34 @@ class Side:
         await asyncio.to_thread(ensure_topics, self._bus())
         return self._bus()
 
-    async def ours(self) -> Run:
+    async def ours(self) -> Spent:
         bus = await self.topics()
         outlet = Publisher(bus, "bench")
         relay = Relay(self.write.log, outlet, partitions=bus.partitions)
         await relay.prepare()
-        done = await self._timed(relay.catch_up)
+        done = await self._meter.spent(relay.catch_up)
         await outlet.close()
         if relay.events != self.events:
             raise RuntimeError(f"relayed {relay.events} events of {self.events}")
         return done
 
-    async def bare(self) -> Run:
+    async def bare(self) -> Spent:
         bus = await self.topics()
         producer = Producer(producer_settings(bus))
         producer.init_transactions(30)
-        return await self._timed(lambda: asyncio.to_thread(_send, producer, bus, self.batches))
+        return await self._meter.spent(
+            lambda: asyncio.to_thread(_send, producer, bus, self.batches)
+        )
 
-    async def reading(self) -> Run:
+    async def reading(self) -> Spent:
         """The log read and nothing done with it."""
         await self.topics()  # a broker that is still busy would take its part of the machine
-        return await self._timed(self._read)
+        return await self._meter.spent(self._read)
 
     async def _read(self) -> None:
         position = 0
         while stored := await self.write.log.stored(position, limit=BATCH_EVENTS_MAX):
             position = stored[-1].position
-
-    async def _timed(self, work: Callable[[], Awaitable[object]]) -> Run:
-        before, started = self.spent(), time.perf_counter()
-        await work()
-        seconds = time.perf_counter() - started
-        return Run(self.events / seconds, since(before, self.spent()))
 
 
 def _send(producer: Producer, bus: Bus, batches: Sequence[Sequence[Page]]) -> None:
@@ -123,12 +115,12 @@ async def _run() -> dict[str, Any]:
     keep_freed()  # as where the product makes its relay
     with server() as postgres, broker() as kafka:
         write = await WriteSide.open(postgres)
-        spent = meter(postgres.folder / "postgres", lambda: kafka.pid)
+        groups = {OURS: ourselves, POSTGRES: processor.postgres(postgres.folder / "postgres")}
         try:
-            side = Side(write, kafka, spent)
+            side = Side(write, kafka, Meter(groups | {BROKER: lambda: [kafka.pid]}))
             say(f"filling the log with {DEPOSITS:,} events")
             await side.fill()
-            sides: dict[str, Callable[[], Awaitable[Run]]] = {
+            sides: dict[str, Callable[[], Awaitable[Spent]]] = {
                 "ours": side.ours,
                 "bare": side.bare,
                 "reading": side.reading,
@@ -141,30 +133,25 @@ async def _run() -> dict[str, Any]:
     )
 
 
-def _rows(found: Mapping[str, Sequence[Run]], events: int) -> list[Row]:
-    rates = {name: [one.rate for one in runs] for name, runs in found.items()}
-    times = {
-        name: [Spent(*(1e6 * s / events for s in one.spent)) for one in runs]
-        for name, runs in found.items()
-    }
-    ours, bare = times["ours"], times["bare"]
+def _rows(found: Mapping[str, Sequence[Spent]], events: int) -> list[Row]:
+    rates = {name: [events / one.seconds for one in runs] for name, runs in found.items()}
+
+    def times(of: str, spent: Callable[[Spent], float]) -> Row:
+        ours, bare = ([1e6 * spent(s) / events for s in found[side]] for side in ("ours", "bare"))
+        what = f"processor time an event, {of}"
+        return row(what, ours, bare if any(bare) else None, peer_name="the same", unit="us")
+
     return [
         row("relay", rates["ours"], rates["bare"], peer_name=PEER, goal=0.5),
         row("reading the log alone", rates["reading"]),
-        _times("its own process", [t.own for t in ours], [t.own for t in bare]),
-        _times("Postgres", [t.postgres for t in ours]),
-        _times("the broker", [t.broker for t in ours], [t.broker for t in bare]),
-        _times("in all", [t.total for t in ours], [t.total for t in bare]),
+        *(times(name, lambda s, n=name: s.cpu[n]) for name in (OURS, POSTGRES, BROKER)),
+        times("in all", lambda spent: spent.total),
     ]
 
 
-def _times(of: str, ours: Sequence[float], bare: Sequence[float] | None = None) -> Row:
-    return row(f"processor time an event, {of}", ours, bare, peer_name="the same", unit="us")
-
-
-def _notes(side: Side, kafka: Broker, ours: Sequence[Run]) -> str:
+def _notes(side: Side, kafka: Broker, ours: Sequence[Spent]) -> str:
     cores = os.cpu_count() or 1
-    spent = statistics.median(one.spent.total for one in ours)
+    spent = statistics.median(one.total for one in ours)
     return (
         f"{side.events:,} events of {side.bytes / side.events:.0f} bytes each, pages of up to 256, "
         f"{len(side.batches)} transactions of up to {BATCH_EVENTS_MAX:,} events, "

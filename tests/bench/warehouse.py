@@ -6,16 +6,19 @@ the process that owns the warehouse. The peer is `INSERT INTO copy SELECT * FROM
 table, in the same engine into tables of the same columns: no row leaves the server.
 """
 
+import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from adapters.recorder import Stored
 from adapters.warehouse import Warehouse
 from adapters.warehouse_loader import EVENTS_MAX, Loader
+from adapters.warehouse_owner import owner_of
 from adapters.warehouse_tables import drop, prepare
 from projections.facts import FACTS
 from tests.bench.harness import Row, in_turn, report, row
+from tests.bench.processor import Meter, Spent, ourselves, postgres
 from tests.bench.rig import Server, WriteSide, complete, say, server
 from tests.bench.trading import Trading
 
@@ -23,6 +26,7 @@ ACCOUNTS, STEPS = 2_000, 12
 BATCH = 1_000
 ROUNDS = 5
 PEER = "INSERT SELECT of the same rows"
+OURS, POSTGRES, WAREHOUSE = "this process", "Postgres", "the warehouse process"
 ALONE = {
     "opened": "events read and opened",
     "folded": "events opened, columns made",
@@ -43,14 +47,15 @@ async def _run(server: Server) -> dict[str, Any]:
         say("filling the log")
         last = await _fill(side)
         await prepare(warehouse)
-        loader = _Timed(Loader(side.log, warehouse), warehouse)
+        meter = _meter(server)
+        loader = _Timed(Loader(side.log, warehouse), warehouse, meter)
         await loader.load(last)
         pages = await _pages(side, last)
         found = await in_turn(
             ROUNDS,
             {
                 "ours": lambda: loader.load(last),
-                "server": lambda: _copy(warehouse),
+                "server": lambda: _copy(warehouse, meter),
                 "opened": lambda: _opened(side, last),
                 "folded": lambda: loader.fold(pages),
                 "inserted": lambda: loader.insert(pages),
@@ -73,18 +78,23 @@ async def _fill(side: WriteSide) -> int:
     return await side.log.last()
 
 
-class _Timed:
-    def __init__(self, loader: Loader, warehouse: Warehouse) -> None:
-        self._loader, self._warehouse = loader, warehouse
+def _meter(server: Server) -> Meter:
+    owner = owner_of(server.folder / "warehouse")
+    assert owner is not None
+    groups = {OURS: ourselves, POSTGRES: postgres(server.folder / "postgres")}
+    return Meter(groups | {WAREHOUSE: lambda: [owner.pid]})
 
-    async def load(self, last: int) -> float:
-        """Seconds to load everything into empty tables."""
+
+class _Timed:
+    def __init__(self, loader: Loader, warehouse: Warehouse, meter: Meter) -> None:
+        self._loader, self._warehouse, self._meter = loader, warehouse, meter
+
+    async def load(self, last: int) -> Spent:
+        """What it takes to load everything into empty tables."""
         await drop(self._warehouse)
         await prepare(self._warehouse)
         self._loader.forget()
-        start = time.perf_counter()
-        await self._loader.load_until(last)
-        return time.perf_counter() - start
+        return await self._meter.spent(lambda: self._loader.load_until(last))
 
     async def fold(self, pages: Sequence[Sequence[Stored]]) -> float:
         """Seconds to open all events and make columns of them: Python, one core."""
@@ -105,15 +115,17 @@ class _Timed:
         return time.perf_counter() - start
 
 
-async def _copy(warehouse: Warehouse) -> float:
-    """Seconds to copy all raw tables, into empty tables like them."""
+async def _copy(warehouse: Warehouse, meter: Meter) -> Spent:
+    """What it takes to copy all raw tables, into empty tables like them."""
     for name in TABLES:
         await warehouse.command(f"DROP TABLE IF EXISTS {name}_copy SYNC")
         await warehouse.command(f"CREATE TABLE IF NOT EXISTS {name}_copy AS {name}_raw")
-    start = time.perf_counter()
-    for name in TABLES:
-        await warehouse.command(f"INSERT INTO {name}_copy SELECT * FROM {name}_raw")
-    took = time.perf_counter() - start
+
+    async def copied() -> None:
+        for name in TABLES:
+            await warehouse.command(f"INSERT INTO {name}_copy SELECT * FROM {name}_raw")
+
+    took = await meter.spent(copied)
     for name in TABLES:
         assert await _count(warehouse, f"{name}_copy") == await _count(warehouse, f"{name}_raw")
     return took
@@ -142,29 +154,43 @@ async def _count(warehouse: Warehouse, table: str) -> int:
     return int((await warehouse.query(f"SELECT count() FROM {table}")).rows[0][0])
 
 
-def _rows(found: dict[str, list[float]], rows: int, events: int) -> list[Row]:
-    ours, theirs_rate = found["ours"], [rows / s for s in found["server"]]
+def _rows(found: dict[str, list[Any]], rows: int, events: int) -> list[Row]:
+    ours, theirs = found["ours"], found["server"]
+    rates = [rows / s.seconds for s in theirs]
     return [
         row(
             "load from the log",
-            [rows / s for s in ours],
-            theirs_rate,
+            [rows / s.seconds for s in ours],
+            rates,
             peer_name=PEER,
             unit="rows/s",
             goal=0.35,
         ),
-        row("the same in events", [events / s for s in ours]),
+        row("the same in events", [events / s.seconds for s in ours]),
         *(
             row(
                 f"alone: {what}",
                 [rows / s for s in found[name]],
-                theirs_rate,
+                rates,
                 peer_name=PEER,
                 unit="rows/s",
             )
             for name, what in ALONE.items()
         ),
+        *_cpu(ours, theirs),
     ]
+
+
+def _cpu(ours: Sequence[Spent], theirs: Sequence[Spent]) -> list[Row]:
+    """CPU seconds of one load and of one copy, in all and where they went."""
+
+    def line(what: str, of: Callable[[Spent], float]) -> Row:
+        mine, peer = [of(s) for s in ours], [of(s) for s in theirs]
+        return row(what, mine, peer if statistics.median(peer) else None, peer_name=PEER, unit="s")
+
+    whole = line("CPU of one load", lambda spent: spent.total)
+    parts = [line(f"of it {name}", lambda spent, n=name: spent.cpu[n]) for name in ours[0].cpu]
+    return [whole, *parts]
 
 
 def _notes(rows: int, events: int) -> str:
@@ -173,5 +199,8 @@ def _notes(rows: int, events: int) -> str:
         "events. Both sides write the same columns with the same codecs into the same engine. The "
         "lines 'alone' say where the limit is: one Python process opens events, posts them by the "
         "domain's own rules and makes columns of them on one core, while the copy reads columns "
-        "that are there and uses all cores; what folding reaches alone bounds the whole."
+        "that are there and uses all cores. The lines of CPU say what bounds the whole: no load "
+        "takes less than its CPU seconds over the number of cores. The copy reads no log, opens no "
+        "event, and writes one part a table where ours writes one a range, which the engine then "
+        "merges."
     )

@@ -5,7 +5,7 @@ The warehouse is filled with a small journal of the chart of accounts (domain ru
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,8 +15,9 @@ import pytest
 
 from adapters.event_log import chain
 from adapters.warehouse import Warehouse
-from adapters.warehouse_tables import arrow, prepare
-from projections.facts import EventFact, Fact, FillFact, PostingFact, PriceFact
+from adapters.warehouse_columns import Gathered
+from adapters.warehouse_tables import prepare
+from projections.facts import About, EventFact, Fact, FillFact, PostingFact, PriceFact
 
 DOCUMENT = Path(__file__).resolve().parents[2] / "docs" / "analysts.md"
 X = "US0378331005"
@@ -29,49 +30,52 @@ def statements() -> dict[str, str]:
     return {title.split(".")[0].split(":")[0].split(",")[0]: sql for title, sql in found}
 
 
-def when(position: int) -> dict[str, Any]:
-    at = datetime(2022, 3, 28, 12, tzinfo=UTC) + timedelta(days=position // 10)
-    return {"position": position, "recorded_at": at, "effective_at": at, "committed_at": at}
-
-
 Line = tuple[str, str, str, str, str]
+Told = tuple[About, Sequence[Fact]]
+"""What an event gives to one table."""
 
 
-def entry(position: int, rule: str, *lines: Line, value_date: date = DAY) -> list[Fact]:
+def about(position: int, name: str = "test", home: str = "A1") -> About:
+    at = datetime(2022, 3, 28, 12, tzinfo=UTC) + timedelta(days=position // 10)
+    return About(
+        position=position, name=name, home=home, recorded_at=at, effective_at=at, committed_at=at
+    )
+
+
+def entry(position: int, rule: str, *lines: Line, value_date: date = DAY) -> Told:
     """Lines are (account, owner, ref, unit, signed amount)."""
-    return [
+    return about(position), [
         PostingFact(
-            **when(position), leg=leg, name="test", home="A1", rule=rule, book=account[0],
-            account=account, owner=owner, ref=ref, unit=unit, amount=Decimal(amount),
-            trade_date=DAY, value_date=value_date, booking_date=DAY,
+            rule=rule, book=account[0], account=account, owner=owner, ref=ref, unit=unit,
+            amount=Decimal(amount), trade_date=DAY, value_date=value_date, booking_date=DAY,
         )
-        for leg, (account, owner, ref, unit, amount) in enumerate(lines)
+        for account, owner, ref, unit, amount in lines
     ]  # fmt: skip
 
 
-def journal() -> list[Fact]:
+def journal() -> list[Told]:
     return [
-        *entry(1, "J0", ("H.NOSTRO", "", "", "USD", "1000"), ("H.CAPITAL", "", "", "USD", "-1000")),
-        *entry(
+        entry(1, "J0", ("H.NOSTRO", "", "", "USD", "1000"), ("H.CAPITAL", "", "", "USD", "-1000")),
+        entry(
             2, "J1", ("C.NOSTRO", "", "bank", "USD", "10000"), ("C.CASH", "A1", "", "USD", "-10000")
         ),
-        *entry(
+        entry(
             11, "J4",
             ("C.STREET", "A1", "T1", X, "100"), ("C.SEC", "A1", "L1", X, "-100"),
             ("C.CASH", "A1", "", "USD", "4990"), ("C.STREET", "A1", "T1", "USD", "-4990"),
             value_date=DAY + timedelta(days=3),
         ),
-        *entry(
+        entry(
             12, "J5",
             ("C.CASH", "A1", "", "USD", "5"), ("C.DUE", "", "", "USD", "-5"),
             ("H.DUE", "", "", "USD", "5"), ("H.COMM", "", "", "USD", "-5"),
         ),
-        *entry(
+        entry(
             31, "J6",
             ("C.DEPOT", "", "cust", X, "100"), ("C.STREET", "A1", "T1", X, "-100"),
             ("C.STREET", "A1", "T1", "USD", "4990"), ("C.NOSTRO", "", "bank", "USD", "-4990"),
         ),
-        *entry(
+        entry(
             32, "J7",
             ("C.SEC", "A1", "L1", X, "40"), ("C.STREET", "A1", "T2", X, "-40"),
             ("C.STREET", "A1", "T2", "USD", "2400"), ("C.CASH", "A1", "", "USD", "-2400"),
@@ -80,7 +84,7 @@ def journal() -> list[Fact]:
     ]  # fmt: skip
 
 
-def execution(position: int, exec_type: str, **over: Any) -> FillFact:
+def execution(position: int, exec_type: str, **over: Any) -> Told:
     told = {
         "order_id": "O1", "account_id": "A1", "exec_id": f"E{position}", "exec_ref_id": "",
         "trade_id": f"T{position}", "venue_order_id": "V", "last_qty": Decimal(100),
@@ -88,11 +92,11 @@ def execution(position: int, exec_type: str, **over: Any) -> FillFact:
         "settl_date": DAY + timedelta(days=3), "instrument_id": "I1", "isin": X, "side": "BUY",
         "currency": "USD", "gross": Decimal("4990.00"), "last_mkt": "XNAS",
     }  # fmt: skip
-    fields = when(position) | told | over
-    return FillFact(**fields, name="order.filled", home="A1", exec_type=exec_type)
+    fact = FillFact(**(told | over), exec_type=exec_type)
+    return about(position, "order.filled"), [fact]
 
 
-def executions() -> list[Fact]:
+def executions() -> list[Told]:
     return [
         execution(11, "fill", trade_id="T1"),
         execution(13, "fill", trade_id="T9", last_px=Decimal("99.00")),
@@ -105,38 +109,39 @@ def executions() -> list[Fact]:
     ]  # fmt: skip
 
 
-def marks() -> list[Fact]:
+def marks() -> list[Told]:
     closes = [("I1", 0, "50"), ("I2", 0, "10"), ("I1", 2, "64"), ("I1", 2, "60"), ("I2", 2, "9")]
-    return [
+    facts = [
         PriceFact(
-            **when(20 + n), name="price.marked", home=f"price-{i}", instrument_id=i, isin=i,
-            date=DAY + timedelta(days=d), price=Decimal(p), currency="USD", source="close",
+            instrument_id=i, isin=i, date=DAY + timedelta(days=d), price=Decimal(p),
+            currency="USD", source="close",
         )
-        for n, (i, d, p) in enumerate(closes)
+        for i, d, p in closes
     ]  # fmt: skip
+    return [
+        (about(20 + n, "price.marked", f"price-{fact.instrument_id}"), [fact])
+        for n, fact in enumerate(facts)
+    ]
 
 
-def events() -> list[Fact]:
+def events() -> list[Told]:
     """A chained stream of account-A1, an order, and what followed from it much later."""
-    out: list[Fact] = []
+    out: list[Told] = []
     previous = b""
     streams = [("account-A1", 1), ("account-A1", 2), ("account-A1", 3), ("order-O1", 1)]
     for position, (stream, version) in enumerate(streams, start=1):
         metadata = f'{{"stream":"{stream}","version":{version}}}'.encode()
         payload = ("é" * 200 * version).encode()
         previous = chain(previous if version > 1 else b"", payload, metadata)
-        out.append(
-            EventFact(
-                **when(position), name="test", home="A1", stream=stream,
-                category=stream.split("-")[0], id=stream.split("-")[1], version=version, schema=1,
-                event_id=str(position), actor="tester", message_id=f"m{position}",
-                causation_id="", correlation_id="c1" if position > 2 else f"m{position}",
-                hash=previous.hex(), metadata=metadata, payload=payload,
-            )
+        fact = EventFact(
+            stream=stream, category=stream.split("-")[0], id=stream.split("-")[1],
+            version=version, schema=1, event_id=str(position), actor="tester",
+            message_id=f"m{position}", causation_id="",
+            correlation_id="c1" if position > 2 else f"m{position}",
+            hash=previous.hex(), metadata=metadata, payload=payload,
         )  # fmt: skip
-    last = out[-1]
-    assert isinstance(last, EventFact)
-    return [*out, EventFact(**{f: getattr(last, f) for f in last.__struct_fields__} | when(80))]
+        out.append((about(position), [fact]))
+    return [*out, (about(80), [fact])]
 
 
 @pytest.fixture(scope="module")
@@ -145,9 +150,11 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
 
     async def fill() -> None:
         await prepare(opened)
-        for rows in (journal(), executions(), marks(), events()):
-            fact = type(rows[0])
-            await opened.insert_arrow(f"{fact.TABLE}_raw", arrow(fact, rows), token=fact.TABLE)
+        gathered = Gathered()
+        for said, facts in (*journal(), *executions(), *marks(), *events()):
+            gathered.add(said, [(type(facts[0]), facts)])
+        for name, rows in gathered.tables().items():
+            await opened.insert_arrow(f"{name}_raw", rows, token=name)
 
     asyncio.run(fill())
     yield opened
