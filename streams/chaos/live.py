@@ -113,10 +113,7 @@ class LiveDrive(Drive):
         async def behind() -> str:
             if (at := self.views.watermark()) < position:
                 return f"views at {at} of {position}"
-            try:
-                await self.views.catch_up(position)  # as whoever closes a day does
-            except (Unavailable, Unreadable) as e:
-                return f"views: {e}"
+            await self.views.catch_up(position)  # as whoever closes a day does
             return ""
 
         await self.until(behind)
@@ -129,7 +126,7 @@ class LiveDrive(Drive):
         await self.until(unread)
 
     async def until(self, unrest: Unrest) -> None:
-        """Wait until there is none.
+        """Wait until there is none; who cannot find out asks again.
 
         Raises:
             NeverQuiet: it does not end; with what is owed, and what stands still.
@@ -138,7 +135,10 @@ class LiveDrive(Drive):
         end = loop.time() + PATIENCE_S
         while loop.time() < end:
             await asyncio.sleep(POLL_S)
-            why = await unrest()
+            try:
+                why = await unrest()
+            except (Unavailable, Unreadable) as e:
+                why = str(e)
             if not why:
                 return
         raise NeverQuiet("; ".join([why, *self.troubles()]))
