@@ -10,6 +10,7 @@ is told so (`retried`) and has to find out by itself.
 
 import asyncio
 import contextlib
+import os
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -33,6 +34,10 @@ from esdbclient.exceptions import (
 from esdbclient.streams import AsyncStreamsService, BaseReadResponse
 
 from adapters.recorder import Unavailable
+
+# gRPC's handlers run in every fork, and a child may hang in them, with our locks, before it gets to
+# be what it was made for. Whatever we start is another program, to which gRPC means nothing.
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 
 BACKOFF_S = 0.05
 BACKOFF_MAX_S = 1.0

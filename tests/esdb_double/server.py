@@ -1,5 +1,6 @@
 """The services on a TCP port, and nodes that share a store."""
 
+import os
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator
@@ -20,6 +21,8 @@ from tests.esdb_double import reads, wire
 from tests.esdb_double.faults import Fault, Faults
 from tests.esdb_double.store import Record, Store, StreamDeleted, TooLarge, WrongVersion
 from tests.esdb_double.subscriptions import Subscriptions
+
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")  # as in adapters.esdb_link
 
 THREADS = 64  # each subscription and each open batch keeps one
 SILENT_S = 30.0
