@@ -200,7 +200,8 @@ def _notes(rows: int, events: int) -> str:
         "lines 'alone' say where the limit is: one Python process opens events, posts them by the "
         "domain's own rules and makes columns of them on one core, while the copy reads columns "
         "that are there and uses all cores. The lines of CPU say what bounds the whole: no load "
-        "takes less than its CPU seconds over the number of cores. The copy reads no log, opens no "
+        "takes less than its CPU seconds over the number of cores, nor less than those of this "
+        "process, which is one interpreter. The copy reads no log, opens no "
         "event, and writes one part a table where ours writes one a range, which the engine then "
         "merges."
     )
