@@ -11,8 +11,10 @@ NAME = "owner.lock"
 
 
 class OwnerLock:
-    """Args:
-    failed: raised, with one line, when there can be no lock file.
+    """The lock of one directory, held by one object at a time.
+
+    Args:
+        failed: raised, with one line, when there can be no lock file.
     """
 
     def __init__(self, directory: Path, failed: type[Exception]) -> None:

@@ -19,10 +19,12 @@ CONNECT_S = 10
 
 
 class Single:
-    """Args:
-    what: it is for, in the words of whoever reads the error.
-    name: of the connection, for whoever looks at the server.
-    schema: to be made, or checked, before the first statement.
+    """Opens when it is first needed.
+
+    Args:
+        what: it is for, in the words of whoever reads the error.
+        name: of the connection, for whoever looks at the server.
+        schema: to be made, or checked, before the first statement.
     """
 
     def __init__(

@@ -12,7 +12,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import Metric
 
+from api.metric_family import Family
+
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+_ALL = Family("tidemark")
 SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
@@ -66,13 +69,13 @@ class Metrics:
     def collect(self) -> Iterator[Metric]:
         """The figures of the last look; prometheus-client calls this for every scrape."""
         seen = self.figures
-        yield _counter("append_batches", "Batches of commands handled", seen.batches)
-        yield _counter("append_commands", "Commands in those batches", seen.batched)
-        yield _counter("read_statements", "SQL statements of reads", seen.statements)
-        yield _gauge("commands_waiting", "Commands not yet in a batch", seen.waiting)
-        yield _gauge("graphql_subscribers", "Open subscriptions", seen.subscribers)
+        yield _ALL.counter("append_batches", "Batches of commands handled", seen.batches)
+        yield _ALL.counter("append_commands", "Commands in those batches", seen.batched)
+        yield _ALL.counter("read_statements", "SQL statements of reads", seen.statements)
+        yield _ALL.gauge("commands_waiting", "Commands not yet in a batch", seen.waiting)
+        yield _ALL.gauge("graphql_subscribers", "Open subscriptions", seen.subscribers)
         if seen.position is not None:
-            yield _gauge("log_position", "Position of the newest event", seen.position)
+            yield _ALL.gauge("log_position", "Position of the newest event", seen.position)
         if seen.views is not None:
             yield from _views(seen.views, seen)
         if seen.cache is not None:
@@ -99,12 +102,4 @@ def _cache(counts: Mapping[str, int], *, up: bool) -> Iterator[Metric]:
     for outcome, times in counts.items():
         asked.add_metric([outcome], times)
     yield asked
-    yield _gauge("cache_up", "0: its store does not answer", up)
-
-
-def _counter(name: str, says: str, value: float) -> Metric:
-    return CounterMetricFamily(f"tidemark_{name}", says, value=value)
-
-
-def _gauge(name: str, says: str, value: float) -> Metric:
-    return GaugeMetricFamily(f"tidemark_{name}", says, value=value)
+    yield _ALL.gauge("cache_up", "0: its store does not answer", up)

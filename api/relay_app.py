@@ -5,7 +5,8 @@ from collections.abc import Awaitable, Callable, Iterator
 from prometheus_client.metrics_core import Metric
 from starlette.applications import Starlette
 
-from api.status_app import Family, Told
+from api.metric_family import Family
+from api.status_app import Told
 from streams.relaying import Status, line
 
 _RELAY = Family("tidemark_relay")

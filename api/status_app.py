@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import Metric
 from starlette.applications import Starlette
@@ -52,26 +51,6 @@ class Told(NamedTuple, Generic[S]):
         registry = CollectorRegistry()
         registry.register(_Collected(self.figures(await self.ask())))
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
-
-
-class Family(NamedTuple):
-    """Makes metrics whose names begin alike."""
-
-    prefix: str
-
-    def counter(self, name: str, says: str, value: float) -> Metric:
-        return CounterMetricFamily(f"{self.prefix}_{name}", says, value=value)
-
-    def gauge(self, name: str, says: str, value: float) -> Metric:
-        return GaugeMetricFamily(f"{self.prefix}_{name}", says, value=value)
-
-    def gauges(
-        self, name: str, says: str, label: str, values: Iterable[tuple[str, float]]
-    ) -> Metric:
-        made = GaugeMetricFamily(f"{self.prefix}_{name}", says, labels=[label])
-        for key, value in values:
-            made.add_metric([key], value)
-        return made
 
 
 class _Collected:

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from prometheus_client.metrics_core import Metric
 from starlette.applications import Starlette
 
-from api.status_app import Family, Told
+from api.metric_family import Family
+from api.status_app import Told
 from streams.working import Status, Worker, line
 
 _WORKER = Family("tidemark_worker")

@@ -28,7 +28,7 @@ async def doors(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     listener = socket.create_server((LOOPBACK, args.port))
-    door = _Door(uvicorn.Config(app, log_level="warning"))
+    door = Door(uvicorn.Config(app, log_level="warning"))
     answering = asyncio.create_task(door.serve(sockets=[listener]))
     telling = asyncio.create_task(_tell(line, args))
     say(f"{name} on http://{LOOPBACK}:{listener.getsockname()[1]}")
@@ -48,8 +48,9 @@ async def _tell(line: Line, args: argparse.Namespace) -> None:
             print(await line(), flush=True)
 
 
-class _Door(uvicorn.Server):
+class Door(uvicorn.Server):
+    """uvicorn without its hands on the signals: what the process does ends with them in order."""
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Signals are ours."""
         yield

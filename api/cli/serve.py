@@ -11,8 +11,6 @@ import logging
 import signal
 import socket
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,6 +21,7 @@ from adapters.settings import Settings, SettingsError
 from adapters.wiring import Platform, open_platform
 from adapters.worker_wiring import open_bus
 from api.cli import say, settings, wants_json
+from api.cli.doors import Door
 from api.cli.simulate import simulate, spec_of
 from api.cli.summary import table
 from streams.bus_side import BusSide
@@ -85,7 +84,7 @@ async def _serve(
     drive = await live_drive(platform, bus)
     stop = asyncio.Event()
     listener = _listen(config)
-    server = _Server(
+    server = Door(
         uvicorn.Config(
             create_app(platform, drive.views, troubles=drive.troubles),
             log_level="warning",
@@ -110,13 +109,6 @@ async def _serve(
     finally:
         stop.set()
         await driving
-
-
-class _Server(uvicorn.Server):
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Signals are ours: the drive stops with the server."""
-        yield
 
 
 def _stopper(server: uvicorn.Server) -> Any:
