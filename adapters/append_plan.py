@@ -53,10 +53,14 @@ def chunks(batch: Sequence[Write]) -> list[Sequence[Write]]:
     Raises:
         ValueError: as `check`.
     """
+    for write in batch:
+        check(write)
+    sizes = [len(event.state) for write in batch for event in write.events]
+    if max(len(batch), len(sizes)) <= BATCH_MAX and sum(sizes) <= BYTES_MAX:
+        return [batch] if batch else []
     cuts = [0]
     events = size = 0
     for i, write in enumerate(batch):
-        check(write)
         more = len(write.events)
         size_more = 0
         for event in write.events:

@@ -23,6 +23,7 @@ from domain.message import ERASED, PERSONAL, Event
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode_raw = msgspec.json.Decoder().decode
 _EXPONENT = re.compile(rb'"-?\d+(\.\d+)?E[+-]?\d+"')
+_E = ord("E")
 _SEALED = "aes-gcm:"
 _NONCE_BYTES = 12
 
@@ -49,8 +50,8 @@ _decoders = {name: msgspec.json.Decoder(cls) for name, cls in EVENTS.items()}
 def plain_json(event: object) -> bytes:
     """JSON of a struct with every Decimal as a plain string."""
     payload = _encode(event)
-    if b"E+" not in payload and b"E-" not in payload:  # Python always writes the sign
-        return payload
+    if _E not in payload or (b"E+" not in payload and b"E-" not in payload):
+        return payload  # Python always writes the sign
     if not _EXPONENT.search(payload):
         return payload
     return _encode(_without_exponents(msgspec.to_builtins(event, builtin_types=(Decimal,))))

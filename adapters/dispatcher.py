@@ -7,11 +7,12 @@ submit -> group commit -> handler.handle(batch) -> outcomes
 import asyncio
 import logging
 from collections.abc import Awaitable, Sequence
+from operator import attrgetter
 from typing import TypeVar
 
 from adapters.group_commit import Closed, Full, GroupCommit
 from adapters.recorder import Unavailable
-from commands.handler import Handler, Outcome
+from commands.handler import Handler, Job, Outcome
 from commands.ports import Request
 
 SNAPSHOTS_MAX = 200  # that may wait for a moment with nothing to do
@@ -29,11 +30,8 @@ class Overloaded(Exception):
 class Dispatcher:
     def __init__(self, handler: Handler) -> None:
         self.handler = handler
-        self._commit: GroupCommit[Request, Outcome] = GroupCommit(
-            self._handle,
-            stream=lambda request: handler.stream_of(request.command),
-            reads=lambda request: handler.reads_of(request.command),
-            name="dispatcher",
+        self._commit: GroupCommit[Job, Outcome] = GroupCommit(
+            self._handle, stream=attrgetter("stream"), reads=attrgetter("reads"), name="dispatcher"
         )
         self._snapshotting: asyncio.Task[None] | None = None
         self.trouble = ""  # why the last batch could not be carried out
@@ -48,7 +46,7 @@ class Dispatcher:
             Unavailable: the log cannot be reached; safe to send again under the same key.
         """
         try:
-            answer = self._commit.submit(request)
+            answer = self._commit.submit(self.handler.job(request))
         except (Closed, Full) as e:
             raise Overloaded(str(e)) from None
         return await _known(answer)
@@ -60,7 +58,7 @@ class Dispatcher:
             Overloaded, Unavailable: as `submit`.
         """
         try:
-            answers = self._commit.submit_in_order(requests)
+            answers = self._commit.submit_in_order(list(map(self.handler.job, requests)))
         except (Closed, Full) as e:
             raise Overloaded(str(e)) from None
         return list(await _known(asyncio.gather(*answers)))
@@ -76,27 +74,27 @@ class Dispatcher:
             await self._snapshotting
         await self.handler.flush_snapshots()
 
-    async def _handle(self, requests: Sequence[Request]) -> Sequence[Outcome | Exception]:
+    async def _handle(self, jobs: Sequence[Job]) -> Sequence[Outcome | Exception]:
         self.batches += 1
-        self.commands += len(requests)
-        answers = await self._outcomes(requests)
+        self.commands += len(jobs)
+        answers = await self._outcomes(jobs)
         if self.handler.snapshots_due > SNAPSHOTS_MAX:
             await self._snapshots()
         elif self.handler.snapshots_due and not self._snapshotting:
             self._snapshotting = asyncio.create_task(self._when_idle(), name="dispatcher")
         return answers
 
-    async def _outcomes(self, requests: Sequence[Request]) -> Sequence[Outcome | Exception]:
+    async def _outcomes(self, jobs: Sequence[Job]) -> Sequence[Outcome | Exception]:
         """One poisoned stream must not fail its neighbours; message ids make a retry safe."""
         try:
-            outcomes = await self.handler.handle(requests)
+            outcomes = await self.handler.run(jobs)
         except Unavailable as e:
             self._trouble(str(e))
-            return [e] * len(requests)
+            return [e] * len(jobs)
         except Exception as e:
-            if len(requests) == 1:
+            if len(jobs) == 1:
                 return [e]
-            return [(await self._outcomes([one]))[0] for one in requests]
+            return [(await self._outcomes([one]))[0] for one in jobs]
         self._trouble("")
         return outcomes
 

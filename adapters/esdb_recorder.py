@@ -21,6 +21,7 @@ from adapters.esdb_identity import identify
 from adapters.esdb_keys import SNAPSHOT_NAME
 from adapters.esdb_link import Link
 from adapters.esdb_tail import EsdbTail
+from adapters.frame import NONE, payloads
 from adapters.recorder import (
     Message,
     Recorder,
@@ -205,9 +206,9 @@ class EsdbRecorder:
         events = await self.stream(stream, after)
         self._batches.keys.learn(stream, events)
         if not events:
-            return StreamRead(snapshot, after, snapshot.hash, b"[]") if snapshot else None
-        states = b"[%b]" % b",".join([e.state for e in events])
-        return StreamRead(snapshot, events[-1].version, events[-1].hash, states)
+            return StreamRead(snapshot, after, snapshot.hash, NONE) if snapshot else None
+        read = payloads([event.state for event in events])
+        return StreamRead(snapshot, events[-1].version, events[-1].hash, read)
 
     async def _head(self, stream: str) -> Arrived | None:
         async with self._reading:

@@ -18,6 +18,7 @@ import msgspec
 
 from adapters.codec import Codec, UnknownEvent, plain_json
 from adapters.domain_hash import DOMAIN_HASH
+from adapters.frame import frame, unframe
 from adapters.log_tail import LogTail
 from adapters.recorder import (
     Known,
@@ -51,12 +52,6 @@ _encode = msgspec.json.Encoder(order="deterministic").encode
 _meta_decoder = msgspec.json.Decoder(Metadata)
 
 
-class _Frame(msgspec.Struct, gc=False):
-    metadata: msgspec.Raw
-    payload: msgspec.Raw
-
-
-_frame_decoder = msgspec.json.Decoder(_Frame)
 _states = {name: msgspec.msgpack.Decoder(type(d.INITIAL)) for name, d in CATEGORIES.items()}
 _encode_state = msgspec.msgpack.Encoder().encode
 _NOTHING = Loaded(EMPTY, None, ())
@@ -65,12 +60,6 @@ _NOTHING = Loaded(EMPTY, None, ())
 def chain(previous: bytes, payload: bytes, metadata: bytes) -> bytes:
     """The hash of an event, given that of its predecessor in the stream (b"" for the first)."""
     return hashlib.sha256(previous + len(payload).to_bytes(4, "big") + payload + metadata).digest()
-
-
-def unframe(state: bytes) -> tuple[bytes, bytes]:
-    """(metadata, payload): the exact bytes of a stored state."""
-    frame = _frame_decoder.decode(state)
-    return bytes(frame.metadata), bytes(frame.payload)
 
 
 class RecorderLog:
@@ -94,22 +83,21 @@ class RecorderLog:
 
     async def load(self, streams: Sequence[str], /) -> Mapping[str, Loaded]:
         found = await self.recorder.read(streams, domain_hash=DOMAIN_HASH)
-        out: dict[str, Loaded] = {}
-        for stream in streams:
-            read = found.get(stream)
-            out[stream] = await self._loaded(stream, read) if read else _NOTHING
+        out = dict.fromkeys(streams, _NOTHING)
+        for stream, read in found.items():
+            try:
+                events = unpack(state_category(stream), read.events, self._codec)
+            except (UnknownEvent, msgspec.MsgspecError, KeyError, ValueError):
+                events = await self._one_by_one(stream, read)
+            snapshot = read.snapshot and self._open_snapshot(read.snapshot)
+            out[stream] = Loaded(Head(read.version, read.hash.hex()), snapshot, events)
         return out
 
-    async def _loaded(self, stream: str, read: StreamRead) -> Loaded:
-        snapshot = read.snapshot and self._open_snapshot(read.snapshot)
-        try:
-            events = unpack(state_category(stream), read.states, self._codec)
-        except (UnknownEvent, msgspec.MsgspecError, KeyError, ValueError):
-            after = read.snapshot.version if read.snapshot else 0
-            limit = read.version - after
-            found = await self.select(stream, after_version=after, limit=limit)  # says which
-            events = [e.event for e in found]
-        return Loaded(Head(read.version, read.hash.hex()), snapshot, events)
+    async def _one_by_one(self, stream: str, read: StreamRead) -> list[Event]:
+        """What cannot be read at once; says which event cannot be read at all."""
+        after = read.snapshot.version if read.snapshot else 0
+        found = await self.select(stream, after_version=after, limit=read.version - after)
+        return [envelope.event for envelope in found]
 
     async def append(
         self, batch: Sequence[Proposal], /, *, now: datetime
@@ -295,8 +283,9 @@ class RecorderLog:
                 read=about[1],
             )
         )
-        state = b'{"metadata":%b,"payload":%b}' % (metadata, payload)
-        return Sealed(name, state, chain(bytes.fromhex(previous), payload, metadata))
+        state, payload_at = frame(metadata, payload)
+        chained = chain(bytes.fromhex(previous), payload, metadata)
+        return Sealed(name, state, chained, schema, payload_at)
 
 
 def event_id(stream: str, message_id: str, index: int) -> str:

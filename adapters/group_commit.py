@@ -33,7 +33,7 @@ class Full(Exception):
     """More is waiting than can be promised."""
 
 
-class _Call(Struct, frozen=True, eq=False):
+class _Call(Struct, frozen=True, eq=False, gc=False):
     item: object
     stream: str
     reads: Collection[str]

@@ -10,7 +10,8 @@ from contextlib import suppress
 from typing import Any
 
 from adapters.checkpoints import Audit, Fault, Placed, Verifier
-from adapters.event_log import RecorderLog, chain, unframe
+from adapters.event_log import RecorderLog, chain
+from adapters.frame import unframe
 from adapters.recorder import Recorder, Stored
 from commands.ports import Unreadable
 from domain import checkpoint

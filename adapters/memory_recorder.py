@@ -16,6 +16,7 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.popo import POPOApplicationRecorder
 
 from adapters.append_plan import chunks
+from adapters.frame import payloads
 from adapters.recorder import (
     Known,
     Message,
@@ -64,8 +65,8 @@ class MemoryRecorder:
             events = await self.select(stream, after_version=snapshot.version if snapshot else 0)
             head = events[-1] if events else snapshot
             if head is not None:
-                states = b"[%b]" % b",".join([e.state for e in events])
-                found[stream] = StreamRead(snapshot, head.version, head.hash, states)
+                read = payloads([event.state for event in events])
+                found[stream] = StreamRead(snapshot, head.version, head.hash, read)
         return found
 
     async def after(

@@ -12,6 +12,7 @@ twice. An answer that was lost is found by the message id and the head hash that
 """
 
 import asyncio
+import itertools
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -29,7 +30,7 @@ from adapters.recorder import Known, Message, Result, Sealed, Write, Written, Wr
 FLOORS_MAX = 100_000  # streams whose version is remembered: about 15 MB
 LANES = 2
 
-APPEND = f"select log.append_batch({', '.join(['%s'] * 17)})"
+APPEND = f"select log.append_batch({', '.join(['%s'] * 19)})"
 HEADS = """
     select asked.stream, head.version, head.hash
     from unnest(%s) as asked(stream) cross join lateral (
@@ -97,8 +98,9 @@ class Appender:
         for stream, version in versions.items():
             known = floors.pop(stream, 0)  # and put back as the youngest
             floors[stream] = version if version > known else known
-        while len(floors) > FLOORS_MAX:
-            del floors[next(iter(floors))]
+        if len(floors) > FLOORS_MAX:  # in one go: each first key lies behind all that were removed
+            for stream in list(itertools.islice(floors, FLOORS_MAX // 4)):
+                del floors[stream]
 
     async def close(self) -> None:
         """Wait for what is under way, then disconnect."""
@@ -241,9 +243,10 @@ def _columns(
             keeps.append(write.keep)
         ids[-1] = write.message_id
         requests[-1] = write.request_hash
-    names, states, hashes = zip(*events, strict=True) if events else ((), (), ())
     return (
-        Texts.of(streams), Ints.of(versions), Texts.of(names), Bytes.of(states), Bytes.of(hashes),
+        Texts.of(streams), Ints.of(versions), Texts.of([e.name for e in events]),
+        Bytes.of([e.state for e in events]), Bytes.of([e.hash for e in events]),
+        Ints.of([e.schema for e in events]), Ints.of([e.payload_at for e in events]),
         Texts.of(ids), Bytes.of(requests), Bools.of(keeps),
         *_without_events(empty), *_checked(part, made.first, floors), clock,
     )  # fmt: skip

@@ -8,14 +8,14 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from itertools import groupby
-from operator import itemgetter
+from struct import unpack
 from typing import Any
 
 from psycopg import AsyncConnection, Error
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from adapters import postgres_arrays
+from adapters.frame import NONE, UNKNOWN, Payloads
 from adapters.postgres_append import HEADS, MESSAGES, Appender
 from adapters.postgres_arrays import Bytes, Ints, Texts
 from adapters.postgres_lane import BACKOFF_MAX_S, BACKOFF_S
@@ -32,7 +32,6 @@ PIECE_MAX = 1_024  # rows of one answer: four times as many do not fit in the pr
 POSITION_MAX = 2**63 - 1
 VERSION_MAX = 2**31 - 1
 
-_nth, _version = itemgetter(0), itemgetter(1)
 _stored: Callable[[Row], Stored] = partial(tuple.__new__, Stored)  # `_make`, without Python's part
 
 AFTER = """
@@ -44,17 +43,23 @@ SELECT = """
     where stream = %s and version > %s order by version limit %s
 """
 READ = """
-    select -asked.nth, s.version, s.hash, s.state
-    from unnest(%s) with ordinality as asked(stream, nth) join log.snapshots s
-        on s.stream = asked.stream and s.domain_hash = %s
-    union all
-    select asked.nth, e.* from unnest(%s) with ordinality as asked(stream, nth)
+    select
+        asked.stream, s.version, s.hash, s.state, e.version,
+        (select hash from log.events h where h.stream = asked.stream and h.version = e.version),
+        e.payloads, e.schemas
+    from unnest(%s) as asked(stream)
+    left join log.snapshots s on s.stream = asked.stream and s.domain_hash = %s
     cross join lateral (
-        select version, hash, state from log.events
-        where events.stream = asked.stream and events.version > coalesce((
-            select s.version from log.snapshots s
-            where s.stream = asked.stream and s.domain_hash = %s), 0)
-        order by version) as e
+        select
+            max(version) as version,
+            string_agg(
+                substring(
+                    state from payload_at + 1 for greatest(octet_length(state) - payload_at - 1, 0)
+                ),
+                ','::bytea order by version) as payloads,
+            string_agg(int2send(schema), ''::bytea order by version) as schemas
+        from log.events
+        where events.stream = asked.stream and events.version > coalesce(s.version, 0)) as e
 """
 PRUNE = "select log.forget_messages(%s, %s)"
 SAVE = """
@@ -119,18 +124,9 @@ class PostgresRecorder:
     async def read(
         self, streams: Sequence[str], /, *, domain_hash: str = ""
     ) -> Mapping[str, StreamRead]:
-        unique = list(dict.fromkeys(streams))
-        wanted = Texts.of(unique)
-        rows = await self._rows(READ, wanted, domain_hash, wanted, domain_hash)
-        rows.sort(key=_version)  # they come in order, but no SQL promises it
-        rows.sort(key=_nth)
-        of_stream = {nth: list(found) for nth, found in groupby(rows, _nth)}
-        found: dict[str, StreamRead] = {}
-        for nth, stream in enumerate(unique, 1):
-            events, kept = of_stream.get(nth), of_stream.get(-nth)
-            snapshot = _snapshot(stream, kept[0], domain_hash) if kept else None
-            if events or snapshot:
-                found[stream] = _stream_read(snapshot, events or [])
+        wanted = Texts.of(list(dict.fromkeys(streams)))
+        rows = await self._rows(READ, wanted, domain_hash)
+        found = {row[0]: read for row in rows if (read := _stream_read(row, domain_hash))}
         self._appender.reached({s: r.version for s, r in found.items()})
         return found
 
@@ -242,15 +238,14 @@ async def _configure(connection: AsyncConnection[Row]) -> None:
     postgres_arrays.register(connection)
 
 
-def _stream_read(snapshot: SnapshotRow | None, events: list[Row]) -> StreamRead:
-    if snapshot and not events:
-        return StreamRead(snapshot, snapshot.version, snapshot.hash, b"[]")
-    states = [row[3] for row in events]
-    states[0] = b"[" + states[0]
-    states[-1] += b"]"
-    return StreamRead(snapshot, events[-1][1], events[-1][2], b",".join(states))
-
-
-def _snapshot(stream: str, row: Row, domain_hash: str) -> SnapshotRow:
-    _, version, hash_, state = row
-    return SnapshotRow(stream, version, hash_, domain_hash, state)
+def _stream_read(row: Row, domain_hash: str) -> StreamRead | None:
+    """What a row of READ says; None when there is no such stream."""
+    stream, kept_version, kept_hash, kept_state, version, head, payloads, schemas = row
+    snapshot = None
+    if kept_version is not None:
+        snapshot = SnapshotRow(stream, kept_version, kept_hash, domain_hash, kept_state)
+    if version is None:
+        return snapshot and StreamRead(snapshot, kept_version, kept_hash, NONE)
+    of_each = unpack(f"!{len(schemas) // 2}h", schemas)
+    events = UNKNOWN if 0 in of_each else Payloads(b"[%b]" % payloads, of_each)
+    return StreamRead(snapshot, version, head, events)

@@ -10,18 +10,22 @@ from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
+from adapters.frame import Payloads
+
 BATCH_MAX = 1_000
 
 
-class Sealed(NamedTuple):
+class Sealed(Struct, frozen=True, gc=False):
     """One event as stored: `state` is the framed {metadata, payload}, `hash` the chain's."""
 
     name: str
     state: bytes
     hash: bytes  # 32 bytes
+    schema: int = 0  # of the payload; 0: the state is no frame
+    payload_at: int = 0  # how many bytes of the state stand before the payload
 
 
-class Write(Struct, frozen=True, kw_only=True):
+class Write(Struct, frozen=True, kw_only=True, gc=False):
     """One command's events for one stream: versions expected + 1 ... expected + len(events)."""
 
     stream: str
@@ -51,7 +55,7 @@ class Message(NamedTuple):
     hash: bytes  # head hash of the stream after it; b"" for an empty stream
 
 
-class Written(NamedTuple):
+class Written(Struct, frozen=True, gc=False):
     position: int  # of the write's last event; 0 when it had none
 
 
@@ -76,13 +80,13 @@ class SnapshotRow(NamedTuple):
     state: bytes
 
 
-class StreamRead(NamedTuple):
+class StreamRead(Struct, frozen=True, gc=False):
     """A stream in one piece: what a cold command waits for."""
 
     snapshot: SnapshotRow | None  # the newest one with the asked domain hash
     version: int  # of the newest event
     hash: bytes
-    states: bytes  # of the events after the snapshot, in version order: one JSON list
+    events: Payloads  # after the snapshot
 
 
 class Unavailable(Exception):

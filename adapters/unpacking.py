@@ -1,39 +1,31 @@
 """Many stored events of one stream at once: what a cold load spends its time on.
 
-A stored state is JSON, so that of a stream is one JSON list, read in one call straight into the
-category's event types: a third of what event by event costs. Whatever is not as this build would
-have stored it (an older version, personal data, an unknown name) is read one by one.
+The payloads of a stream are one JSON list, read in one call straight into the category's event
+types: a third of what event by event costs. Whatever is not as this build would have stored it (an
+older version, personal data, an unknown name) is read one by one.
 """
 
 from collections.abc import Sequence
-from operator import attrgetter
 from typing import Any, NamedTuple, Union
 
 import msgspec
 
 from adapters.codec import PERSONAL_FIELDS, Codec
+from adapters.frame import Payloads
 from domain.catalogue import CATEGORIES
-from domain.envelope import Metadata
 from domain.message import Event
 
 
-class _Named(msgspec.Struct, gc=False):
-    name: str
-    schema: int
+class _Tagged(msgspec.Struct, gc=False):
+    type: str
 
 
-class _Raw(msgspec.Struct, gc=False):
-    metadata: Metadata
-    payload: msgspec.Raw
-
-
-def _decoder(events: Sequence[type[Event]]) -> "msgspec.json.Decoder[list[Any]] | None":
+def _decoder(events: Sequence[type[Event]]) -> "msgspec.json.Decoder[list[Event]] | None":
     """None where hardly anything could be read at once."""
     if 2 * sum(bool(PERSONAL_FIELDS[_tag(e)]) for e in events) > len(events):
         return None
     kinds: Any = Union[tuple(events)]  # noqa: UP007 (made of a tuple)
-    fields = [("metadata", _Named), ("payload", kinds)]
-    return msgspec.json.Decoder(list[msgspec.defstruct("Stored", fields, gc=False)])  # type: ignore[misc]
+    return msgspec.json.Decoder(list[kinds])
 
 
 def _tag(event: type[Event]) -> str:
@@ -41,45 +33,42 @@ def _tag(event: type[Event]) -> str:
 
 
 class _Category(NamedTuple):
-    decoder: "msgspec.json.Decoder[list[Any]] | None"
-    plain: frozenset[tuple[tuple[str, int], type[Event]]]  # what needs nothing but decoding
+    decoder: "msgspec.json.Decoder[list[Event]] | None"
+    plain: frozenset[tuple[type[Event], int]]  # what needs nothing but decoding
 
 
 _CATEGORIES = {
     name: _Category(
         _decoder(decider.EVENTS),
-        frozenset(
-            ((_tag(e), e.VERSION), e) for e in decider.EVENTS if not PERSONAL_FIELDS[_tag(e)]
-        ),
+        frozenset((e, e.VERSION) for e in decider.EVENTS if not PERSONAL_FIELDS[_tag(e)]),
     )
     for name, decider in CATEGORIES.items()
 }
-_raw = msgspec.json.Decoder(list[_Raw])
-_payload, _named = attrgetter("payload"), attrgetter("metadata.name", "metadata.schema")
+_raw = msgspec.json.Decoder(list[msgspec.Raw])
+_tagged = msgspec.json.Decoder(_Tagged)
 
 
-def unpack(category: str, states: bytes, codec: Codec) -> list[Event]:
-    """The events of a JSON list of stored states.
+def unpack(category: str, payloads: Payloads, codec: Codec) -> list[Event]:
+    """The events of a stream.
 
     Raises:
         UnknownEvent, msgspec.MsgspecError, KeyError, ValueError: as `Codec.decode`, for one of
-            them; it does not say which.
+            them; it does not say which. Also where the payloads are not known.
     """
-    return _at_once(category, states) or [
-        codec.decode(one.metadata.name, one.metadata.schema, bytes(one.payload))
-        for one in _raw.decode(states)
+    return _at_once(category, payloads) or [
+        codec.decode(_tagged.decode(raw).type, schema, bytes(raw))
+        for raw, schema in zip(_raw.decode(payloads.json), payloads.schemas, strict=True)
     ]
 
 
-def _at_once(category: str, states: bytes) -> list[Event] | None:
+def _at_once(category: str, payloads: Payloads) -> list[Event] | None:
     decoder, plain = _CATEGORIES[category]
     if decoder is None:
         return None
     try:
-        found = decoder.decode(states)
+        events = decoder.decode(payloads.json)
     except msgspec.MsgspecError:
         return None
-    events = list(map(_payload, found))
-    if plain.issuperset(zip(map(_named, found), map(type, events), strict=True)):
+    if plain.issuperset(zip(map(type, events), payloads.schemas, strict=True)):
         return events
     return None

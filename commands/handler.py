@@ -38,7 +38,7 @@ class RequestRefusal(Refusal):
     EFFECTIVE_AT_IN_FUTURE = "effective_at_in_future"
 
 
-class Done(Struct, frozen=True):
+class Done(Struct, frozen=True, gc=False):
     """The command's events stand in the log (now, or since an earlier time: replayed)."""
 
     stream: str
@@ -62,12 +62,14 @@ class Raced(Struct, frozen=True):
 Outcome = Done | Declined | KeyReused | Raced
 
 
-class _Job(Struct):
-    at: int  # index in the caller's batch
+class Job(Struct, gc=False):
+    """A request with what it takes to run it."""
+
     request: Request
     decider: Any
-    stream: str
-    reads: tuple[str, ...]
+    stream: str  # that it writes
+    reads: tuple[str, ...]  # others that it looks at
+    at: int = 0  # index in its batch
     attempts: int = 0
 
 
@@ -82,9 +84,9 @@ class _Round(Struct):
     found: "dict[str, _Entry]"
     fresh: set[str]  # of these: read from the log for this round
     working: dict[str, _Entry] = {}
-    proposals: list[tuple[_Job, Proposal, Any]] = []
-    settled: list[tuple[_Job, Outcome | None]] = []  # refusals, no-ops, dry runs to confirm
-    deferred: list[_Job] = []
+    proposals: list[tuple[Job, Proposal, Any]] = []
+    settled: list[tuple[Job, Outcome | None]] = []  # refusals, no-ops, dry runs to confirm
+    deferred: list[Job] = []
     blocked: set[str] = set()  # streams whose next command must wait for the next round
     messages: set[tuple[str, str]] = set()
 
@@ -117,9 +119,14 @@ class Handler:
             Any error of the log's adapter (unavailable); then nothing is known to be appended,
             and the same requests may be sent again under the same message ids.
         """
+        return await self.run(list(map(self.job, requests)))
+
+    async def run(self, jobs: Sequence[Job], /) -> list[Outcome]:
+        """The same for requests that were made jobs before."""
         now = self._clock()
-        out: list[Outcome | None] = [None] * len(requests)
-        jobs = [self._job(i, r) for i, r in enumerate(requests)]
+        out: list[Outcome | None] = [None] * len(jobs)
+        for at, job in enumerate(jobs):
+            job.at, job.attempts = at, 0
         todo = [j for j in jobs if not self._too_early(j, now, out)]
         for _ in range(ROUNDS_MAX):
             if not todo:
@@ -138,14 +145,12 @@ class Handler:
     def snapshots_due(self) -> int:
         return len(self._snapshots)
 
-    def stream_of(self, command: Command) -> str:
+    def job(self, request: Request) -> Job:
+        command = request.command
         decider = self._deciders[type(command)]
         named = getattr(decider, "stream", None)  # saga streams name their own category
-        return named(command) if named else f"{decider.CATEGORY}-{decider.key(command)}"
-
-    def reads_of(self, command: Command) -> tuple[str, ...]:
-        """The other streams that a command looks at."""
-        return tuple(self._deciders[type(command)].reads(command))
+        stream = named(command) if named else f"{decider.CATEGORY}-{decider.key(command)}"
+        return Job(request, decider, stream, decider.reads(command))
 
     async def state(self, stream: str) -> tuple[Any, int]:
         """The current state and version of a stream, as a command on it would see it."""
@@ -155,12 +160,7 @@ class Handler:
             state, head = (await self._load([stream]))[stream]
         return state, head.version
 
-    def _job(self, at: int, request: Request) -> _Job:
-        decider = self._deciders[type(request.command)]
-        stream = self.stream_of(request.command)
-        return _Job(at, request, decider, stream, decider.reads(request.command))
-
-    def _too_early(self, job: _Job, now: datetime, out: list[Outcome | None]) -> bool:
+    def _too_early(self, job: Job, now: datetime, out: list[Outcome | None]) -> bool:
         """Nobody acts in the future; what happened may seem to have, where clocks differ.
 
         What the log caused is dated as its cause, a report as whoever tells it has it: refusing
@@ -173,7 +173,7 @@ class Handler:
         out[job.at] = Declined(why)
         return True
 
-    async def _begin(self, jobs: Sequence[_Job], now: datetime) -> _Round:
+    async def _begin(self, jobs: Sequence[Job], now: datetime) -> _Round:
         """A round with the state of every stream that the jobs name: cached, or loaded now."""
         wanted = {j.stream: None for j in jobs} | {s: None for j in jobs for s in j.reads}
         found = {s: self.cache[s] for s in wanted if s in self.cache}
@@ -201,8 +201,8 @@ class Handler:
         return self._by_category["saga" if name.startswith("saga_") else name]
 
     async def _round(
-        self, jobs: Sequence[_Job], step: _Round, out: list[Outcome | None]
-    ) -> list[_Job]:
+        self, jobs: Sequence[Job], step: _Round, out: list[Outcome | None]
+    ) -> list[Job]:
         for job in jobs:
             self._decide(job, step)
         again = await self._confirm(step, out)
@@ -210,7 +210,7 @@ class Handler:
         ordered = sorted(again + step.deferred, key=lambda j: j.at)
         return [j for j in ordered if j.attempts <= ATTEMPTS_MAX]
 
-    def _decide(self, job: _Job, step: _Round) -> None:
+    def _decide(self, job: Job, step: _Round) -> None:
         message = (job.stream, job.request.message_id)
         if (
             job.stream in step.blocked
@@ -234,11 +234,11 @@ class Handler:
                 self._propose(job, tuple(events), state, head, step=step)
                 step.messages.add(message)
 
-    def _defer(self, job: _Job, step: _Round) -> None:
+    def _defer(self, job: Job, step: _Round) -> None:
         step.deferred.append(job)
         step.blocked.add(job.stream)
 
-    def _settle(self, job: _Job, step: _Round, outcome: Outcome) -> None:
+    def _settle(self, job: Job, step: _Round, outcome: Outcome) -> None:
         """An answer without an append must not lean on what is not committed yet."""
         if job.stream in step.working:
             self._defer(job, step)
@@ -246,7 +246,7 @@ class Handler:
             step.settled.append((job, outcome))
 
     def _propose(
-        self, job: _Job, events: tuple[Event, ...], state: Any, head: Head, *, step: _Round
+        self, job: Job, events: tuple[Event, ...], state: Any, head: Head, *, step: _Round
     ) -> None:
         for event in events:
             state = job.decider.evolve(state, event)
@@ -264,11 +264,11 @@ class Handler:
             step.working[job.stream] = (state, Head(head.version + len(events)))
         step.proposals.append((job, proposal, state))
 
-    async def _confirm(self, step: _Round, out: list[Outcome | None]) -> list[_Job]:
+    async def _confirm(self, step: _Round, out: list[Outcome | None]) -> list[Job]:
         """Check that refusals stand on current states, and are not repeats of what was done."""
         if not step.settled:
             return []
-        again: list[_Job] = []
+        again: list[Job] = []
         known = await self._log.remembered([(j.stream, j.request) for j, _ in step.settled])
         names = {s for j, _ in step.settled for s in (j.stream, *j.reads)} - step.fresh
         heads = await self._log.heads(sorted(names)) if names else {}
@@ -285,10 +285,10 @@ class Handler:
                 out[job.at] = outcome
         return again
 
-    async def _append(self, step: _Round, out: list[Outcome | None]) -> list[_Job]:
+    async def _append(self, step: _Round, out: list[Outcome | None]) -> list[Job]:
         if not step.proposals:
             return []
-        again: list[_Job] = []
+        again: list[Job] = []
         try:
             results = await self._log.append([p for _, p, _ in step.proposals], now=step.now)
         except BaseException:
@@ -322,7 +322,7 @@ class Handler:
             self._snapshots[proposal.stream] = (head, state)
 
 
-def _seen(job: _Job, step: _Round) -> Seen:
+def _seen(job: Job, step: _Round) -> Seen:
     streams = {s: step.found[s][0] for s in job.reads}
     at = _effective_at(job.request, step.now) or step.now
     return Seen(now=step.now, effective_at=at, actor=job.request.actor, streams=streams)
@@ -336,12 +336,12 @@ def _effective_at(request: Request, now: datetime) -> datetime | None:
     return min(asked, now)
 
 
-def _once_more(job: _Job) -> _Job:
+def _once_more(job: Job) -> Job:
     job.attempts += 1
     return job
 
 
-def _repeat(job: _Job, before: Appended | KeyReused) -> Outcome:
+def _repeat(job: Job, before: Appended | KeyReused) -> Outcome:
     if isinstance(before, KeyReused):
         return before
     head = before.head

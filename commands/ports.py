@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
 from domain.message import Command, Decision, Event
 
 
-class Head(NamedTuple):
+class Head(Struct, frozen=True, gc=False):
     """Where a stream stands: what an append must find, or it is a conflict."""
 
     version: int = 0
@@ -19,7 +19,7 @@ class Head(NamedTuple):
 EMPTY = Head()
 
 
-class Request(Struct, frozen=True, kw_only=True):
+class Request(Struct, frozen=True, kw_only=True, gc=False):
     """One command on its way in. `message_id` is the idempotency key within the target stream."""
 
     command: Command
@@ -32,7 +32,7 @@ class Request(Struct, frozen=True, kw_only=True):
     dry_run: bool = False
 
 
-class Proposal(Struct, frozen=True, kw_only=True):
+class Proposal(Struct, frozen=True, kw_only=True, gc=False):
     """Events for one stream, to be appended whole and only if the stream stands at `expected`."""
 
     stream: str
@@ -44,7 +44,7 @@ class Proposal(Struct, frozen=True, kw_only=True):
     read: Mapping[str, int] = {}
 
 
-class Appended(Struct, frozen=True):
+class Appended(Struct, frozen=True, gc=False):
     """The append happened now, or (replayed) had happened under the same message id."""
 
     head: Head
@@ -61,7 +61,7 @@ class KeyReused(Struct, frozen=True):
     """The message id was used on this stream with another body."""
 
 
-class Loaded(Struct, frozen=True):
+class Loaded(Struct, frozen=True, gc=False):
     """A stream as stored: a snapshot (or None), and the events after it."""
 
     head: Head

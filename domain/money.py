@@ -44,8 +44,7 @@ def is_exact(amount: Decimal, decimals: int) -> bool:
     """
     if not amount.is_finite() or amount.adjusted() >= DIGITS_MAX:
         return False
-    exponent = amount.normalize(EXACT).as_tuple().exponent
-    return isinstance(exponent, int) and -exponent <= decimals
+    return amount.quantize(_QUANTUM[decimals], context=EXACT) == amount
 
 
 def is_money(amount: Decimal, currency: str) -> bool:

@@ -5,7 +5,8 @@ import json
 from typing import Any
 
 from adapters import log_audit
-from adapters.event_log import RecorderLog, unframe
+from adapters.event_log import RecorderLog
+from adapters.frame import unframe
 from adapters.recorder import Stored
 from adapters.wiring import open_platform
 from api.cli import UsageError, emit, settings, wants_json

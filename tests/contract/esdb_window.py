@@ -41,8 +41,8 @@ class Window:
     ) -> Mapping[str, StreamRead]:
         found = await self._inner.read(self._long(streams), domain_hash=domain_hash)
         return {
-            self._short(s): r._replace(
-                snapshot=r.snapshot and r.snapshot._replace(stream=self._short(s))
+            self._short(s): replace(
+                r, snapshot=r.snapshot and r.snapshot._replace(stream=self._short(s))
             )
             for s, r in found.items()
         }

@@ -10,7 +10,9 @@ from hashlib import sha256
 
 import msgspec
 import pytest
+from msgspec import Raw
 
+from adapters.frame import UNKNOWN, Payloads, frame, unframe
 from adapters.recorder import (
     BATCH_MAX,
     Known,
@@ -29,8 +31,10 @@ from adapters.recorder import (
 T0 = datetime(2024, 1, 2, 9, 30, tzinfo=UTC)
 
 
-def sealed(label: str, name: str = "thing.done") -> Sealed:
-    return Sealed(name, f'{{"label":"{label}"}}'.encode(), sha256(label.encode()).digest())
+def sealed(label: str, name: str = "thing.done", *, schema: int = 1) -> Sealed:
+    metadata = f'{{"schema":{schema},"label":"{label}"}}'.encode()
+    state, payload_at = frame(metadata, f'{{"label":"{label}"}}'.encode())
+    return Sealed(name, state, sha256(label.encode()).digest(), schema, payload_at)
 
 
 def write(
@@ -57,11 +61,15 @@ async def whole(recorder: Recorder) -> Sequence[Stored]:
 
 
 def labels(stored: Sequence[Stored]) -> list[str]:
-    return [event.state.decode().split('"')[3].split("/")[1] for event in stored]
+    return [read_label(unframe(event.state)[1]) for event in stored]
 
 
 def read_labels(read: StreamRead) -> list[str]:
-    return [state["label"].split("/")[1] for state in msgspec.json.decode(read.states)]
+    return [read_label(one) for one in msgspec.json.decode(read.events.json, type=list[Raw])]
+
+
+def read_label(payload: bytes | Raw) -> str:
+    return str(msgspec.json.decode(payload)["label"].split("/")[1])
 
 
 def positions(results: Sequence[Result]) -> list[int]:
@@ -85,7 +93,7 @@ async def test_events_come_back_byte_for_byte(recorder: Recorder) -> None:
     one = Write(stream="a-1", expected=0, events=[event], message_id="m", request_hash=b"\0r")
     [result] = await append(recorder, one)
     [stored] = await recorder.select("a-1")
-    assert stored == Stored(positions([result])[0], "a-1", 1, *event, T0)
+    assert stored == Stored(positions([result])[0], "a-1", 1, event.name, state, event.hash, T0)
     assert await recorder.after(0, limit=9) == [stored]
 
 
@@ -368,6 +376,22 @@ async def test_many_streams_are_read_at_once(recorder: Recorder) -> None:
         "a-1": (3, sealed("a-1/w").hash),
         "b-1": (1, sealed("b-1/z").hash),
     }
+
+
+async def test_payloads_are_read_with_the_schema_versions_they_were_written_with(
+    recorder: Recorder,
+) -> None:
+    odd = Sealed("thing.done", bytes(range(256)), b"h" * 32)
+    twice = [sealed("a-1/x"), sealed("a-1/y", schema=2)]
+    await append(recorder, write("b-1", 0, "z"))
+    for stream, events in (("a-1", twice), ("c-1", [sealed("c-1/x"), odd])):
+        one = Write(stream=stream, expected=0, events=events, message_id="m", request_hash=b"r")
+        await append(recorder, one)
+    found = await recorder.read(["c-1", "b-1", "a-1"])
+    assert found["a-1"].events == Payloads(b'[{"label":"a-1/x"},{"label":"a-1/y"}]', (1, 2))
+    assert found["b-1"].events == Payloads(b'[{"label":"b-1/z"}]', (1,))
+    assert found["c-1"].events == UNKNOWN
+    assert (found["c-1"].version, found["c-1"].hash) == (2, odd.hash)
 
 
 async def test_a_snapshot_stands_for_the_events_before_it(recorder: Recorder) -> None:

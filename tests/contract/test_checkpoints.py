@@ -16,7 +16,8 @@ from adapters.checkpoints import Signer
 from adapters.clock import SimulatedClock
 from adapters.codec import Codec
 from adapters.entropy import SeededEntropy
-from adapters.event_log import RecorderLog, chain, unframe
+from adapters.event_log import RecorderLog, chain
+from adapters.frame import unframe
 from adapters.keystore import MemoryKeyStore
 from adapters.log_audit import verify
 from adapters.memory_disk import Disk

@@ -321,7 +321,7 @@ OWNERS_ALONE = (
     "delete from keys.data_keys",
     "drop table sagas.outbox",
 )
-APPEND = f"select log.append_batch({', '.join(['null'] * 17)})"
+APPEND = f"select log.append_batch({', '.join(['null'] * 19)})"
 
 
 @pytest.mark.parametrize("sql", [*EVENTS_STAY, *OWNERS_ALONE])

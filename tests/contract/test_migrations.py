@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from adapters import schema_versions
+from adapters.frame import UNKNOWN, Payloads, frame
 from adapters.postgres_recorder import PostgresRecorder
 from adapters.schema_versions import PARTS, Part, SchemaMismatch, migrate, migrations, outstanding
 from tests.contract.processes import folder, verb
@@ -81,6 +82,31 @@ def test_a_database_of_the_first_release_is_adopted_with_what_it_holds(database_
     assert applied(database_url) == everything()
     assert run(database_url, "select position, stream from log.events") == [(1, "a-1")]
     assert run(database_url, "select client_id, destroyed from keys.data_keys") == [("c", True)]
+
+
+async def test_what_was_stored_before_payloads_were_told_apart_reads_the_same(
+    database_url: str,
+) -> None:
+    """0004 finds them in the bytes that are there, and leaves alone what is no frame."""
+    for number in (1, 2):
+        run(database_url, migrations("log")[number - 1].sql)
+    metadata = rb'{"schema":7,"message_id":"},\"payload\":,\"schema\":9,\u00e9","read":{"b-1":2}}'
+    sound, _ = frame(metadata, rb'{"text":"},\"payload\":{}","n":1}')
+    states = [sound, b'{"metadata":{},"payload":{}}', b'{"metadata":{"schema":1,"pay', b"\xff", b""]
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        for position, state in enumerate(states, 1):
+            connection.execute(
+                "insert into log.events values (%s, %s, 1, 'n', %s, '', now())",
+                (position, f"a-{position}", state),
+            )
+    recorder = await PostgresRecorder.connect(database_url)
+    try:
+        read = await recorder.read([f"a-{n}" for n in range(1, 6)])
+        assert [stored.state for stored in await recorder.after(0, limit=9)] == states
+    finally:
+        await recorder.close()
+    assert read["a-1"].events == Payloads(rb'[{"text":"},\"payload\":{}","n":1}]', (7,))
+    assert [read[f"a-{n}"].events for n in range(2, 6)] == [UNKNOWN] * 4
 
 
 async def test_a_database_from_the_future_is_refused_in_one_line_and_left_alone(

@@ -176,7 +176,7 @@ def test_the_writer_appends_by_the_function_alone_and_forgets_no_kept_message(
     assert not installed.refused("writer", "log", "select log.forget_messages(now(), 1)")
     for role in ("projector", "reader", "analyst"):
         assert installed.refused(role, "log", "select log.forget_messages(now(), 1)"), role
-        called = "select log.append_batch" + f"({', '.join(['null'] * 17)})"
+        called = "select log.append_batch" + f"({', '.join(['null'] * 19)})"
         assert installed.refused(role, "log", called), role
     with psycopg.connect(installed.url("writer", "log")) as connection:
         kept = "select count(*) from log.messages where keep"

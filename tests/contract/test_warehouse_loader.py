@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from adapters import warehouse_loader, warehouse_tables
-from adapters.event_log import unframe
+from adapters.frame import unframe
 from adapters.recorder import Stored
 from adapters.warehouse import Warehouse, WarehouseUnavailable
 from adapters.warehouse_loader import Loader
