@@ -6,9 +6,8 @@ submit -> group commit -> handler.handle(batch) -> outcomes
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
-from typing import TypeVar
 
 from adapters.group_commit import Closed, Full, GroupCommit
 from adapters.recorder import Unavailable
@@ -19,8 +18,6 @@ SNAPSHOTS_MAX = 200  # that may wait for a moment with nothing to do
 IDLE_S = 0.01  # how often such a moment is looked for
 
 _log = logging.getLogger(__name__)
-
-Answer = TypeVar("Answer")
 
 
 class Overloaded(Exception):
@@ -49,7 +46,10 @@ class Dispatcher:
             answer = self._commit.submit(self.handler.job(request))
         except (Closed, Full) as e:
             raise Overloaded(str(e)) from None
-        return await _known(answer)
+        try:
+            return await answer
+        except Closed as e:
+            raise _cut_off(e) from None
 
     async def submit_many(self, requests: Sequence[Request]) -> list[Outcome]:
         """Run commands in order; they are decided in this order, as one batch where they fit.
@@ -61,7 +61,10 @@ class Dispatcher:
             answers = self._commit.submit_in_order(list(map(self.handler.job, requests)))
         except (Closed, Full) as e:
             raise Overloaded(str(e)) from None
-        return list(await _known(asyncio.gather(*answers)))
+        try:
+            return await asyncio.gather(*answers)
+        except Closed as e:
+            raise _cut_off(e) from None
 
     @property
     def waiting(self) -> int:
@@ -118,8 +121,6 @@ class Dispatcher:
             _log.info("snapshots: %s", e)
 
 
-async def _known(answer: Awaitable[Answer]) -> Answer:
-    try:
-        return await answer
-    except Closed as e:  # too late to say that nothing was done
-        raise Unavailable(f"the command was cut off: {e}") from None
+def _cut_off(e: Closed) -> Unavailable:
+    """It is too late to say that nothing was done."""
+    return Unavailable(f"the command was cut off: {e}")

@@ -215,24 +215,22 @@ class Handler:
         if (
             job.stream in step.blocked
             or message in step.messages
-            or any(s in step.working or s in step.blocked for s in job.reads)
+            or (job.reads and any(s in step.working or s in step.blocked for s in job.reads))
         ):
             self._defer(job, step)
             return
         state, head = step.working.get(job.stream) or step.found[job.stream]
-        match job.decider.decide(job.request.command, state, _seen(job, step)):
-            case Refused() as why:
-                self._settle(job, step, Declined(why))
-            case () if job.request.dry_run:
-                self._settle(job, step, Done(job.stream, head.version, 0, changed=False))
-            case events if job.request.dry_run:
-                done = Done(job.stream, head.version, 0, changed=False, events=tuple(events))
-                self._settle(job, step, done)
-            case () if job.stream in step.working:
-                self._defer(job, step)
-            case events:
-                self._propose(job, tuple(events), state, head, step=step)
-                step.messages.add(message)
+        decision = job.decider.decide(job.request.command, state, _seen(job, step))
+        if isinstance(decision, Refused):
+            self._settle(job, step, Declined(decision))
+        elif job.request.dry_run:
+            done = Done(job.stream, head.version, 0, changed=False, events=tuple(decision))
+            self._settle(job, step, done)
+        elif not decision and job.stream in step.working:
+            self._defer(job, step)
+        else:
+            self._propose(job, tuple(decision), state, head, step=step)
+            step.messages.add(message)
 
     def _defer(self, job: Job, step: _Round) -> None:
         step.deferred.append(job)

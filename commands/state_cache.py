@@ -26,21 +26,26 @@ class StateCache:
         return self._entries[stream]
 
     def put(self, stream: str, entry: tuple[Any, Head]) -> None:
-        self.take({stream: entry})
+        self._entries[stream] = entry
+        self._entries.move_to_end(stream)
+        self._thin()
 
     def take(self, entries: Mapping[str, tuple[Any, Head]]) -> None:
         """Put entries in as the youngest; the oldest leave when it is full."""
         for stream in entries:
             self._entries.pop(stream, None)
         self._entries.update(entries)
-        while len(self._entries) > self._max:
-            self._entries.popitem(last=False)
+        self._thin()
 
     def drop(self, stream: str) -> None:
         self._entries.pop(stream, None)
 
     def clear(self) -> None:
         self._entries.clear()
+
+    def _thin(self) -> None:
+        while len(self._entries) > self._max:
+            self._entries.popitem(last=False)
 
     def __len__(self) -> int:
         return len(self._entries)

@@ -59,7 +59,7 @@ def refused(refusal: Refusal, **state: object) -> Refused:
     return Refused(refusal, {k: str(v) for k, v in state.items()})
 
 
-class Seen(Struct, frozen=True, kw_only=True):
+class Seen(Struct, frozen=True, kw_only=True, gc=False):
     """What a decision may look at besides its own stream; all of it is a value."""
 
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)  # the handler's clock

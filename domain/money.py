@@ -42,14 +42,19 @@ def is_exact(amount: Decimal, decimals: int) -> bool:
 
     Nothing of 10^25 or more is: a product of two figures then fits into `EXACT`.
     """
-    if not amount.is_finite() or amount.adjusted() >= DIGITS_MAX:
-        return False
-    return amount.quantize(_QUANTUM[decimals], context=EXACT) == amount
+    return _exactly(amount, decimals) is not None
 
 
 def is_money(amount: Decimal, currency: str) -> bool:
     """Whether `amount` can be held in `currency` to the minor unit."""
     return is_currency(currency) and is_exact(amount, MINOR_UNITS[currency])
+
+
+def _exactly(amount: Decimal, decimals: int) -> Decimal | None:
+    if not amount.is_finite() or amount.adjusted() >= DIGITS_MAX:
+        return None
+    rounded = amount.quantize(_QUANTUM[decimals], context=EXACT)
+    return rounded if rounded == amount else None
 
 
 def quantise(amount: Decimal, decimals: int, rounding: str = ROUND_HALF_EVEN) -> Decimal:
@@ -67,9 +72,10 @@ def money(amount: Decimal, currency: str) -> Decimal:
     Raises:
         Inexact: the amount has more decimals than the currency.
     """
-    if not is_money(amount, currency):
+    exact = _exactly(amount, MINOR_UNITS[currency]) if is_currency(currency) else None
+    if exact is None:
         raise Inexact(f"{amount} {currency}")
-    return round_money(amount, currency)
+    return exact
 
 
 def qty(amount: Decimal) -> Decimal:

@@ -115,7 +115,14 @@ _EVOLVE: dict[type[Event], Callable[[State, Any], State]] = {
 COMMANDS = tuple(_DECIDE)
 EVENTS = tuple(_EVOLVE)
 
-_NEED_RATES = (commands.BookTrade, commands.ConvertCurrency, commands.ReceiveSecurities)
+_READS: dict[type[Command], Callable[[Any], tuple[str, ...]]] = {
+    commands.OpenAccount: lambda command: (f"client-{command.client_id}",),
+    commands.TransferCash: lambda command: (f"account-{command.to_account_id}",),
+    commands.TransferSecurities: lambda command: (f"account-{command.to_account_id}",),
+    commands.BookTrade: lambda _: (trades.RATES,),
+    commands.ConvertCurrency: lambda _: (trades.RATES,),
+    commands.ReceiveSecurities: lambda _: (trades.RATES,),
+}
 
 
 def key(command: Command) -> str:
@@ -123,15 +130,8 @@ def key(command: Command) -> str:
 
 
 def reads(command: Command) -> tuple[str, ...]:
-    match command:
-        case commands.OpenAccount():
-            return (f"client-{command.client_id}",)
-        case commands.TransferCash() | commands.TransferSecurities():
-            return (f"account-{command.to_account_id}",)
-        case _ if isinstance(command, _NEED_RATES):
-            return (trades.RATES,)
-        case _:
-            return ()
+    named = _READS.get(type(command))
+    return named(command) if named else ()
 
 
 def decide(command: Command, state: State, seen: Seen) -> Decision:

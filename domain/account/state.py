@@ -24,7 +24,7 @@ OPEN, CLOSING_ONLY, BLOCKED, DORMANT = "open", "closing_only", "blocked", "dorma
 CLOSING, CLOSED = "closing", "closed"
 
 
-class Cash(Struct, frozen=True, kw_only=True):
+class Cash(Struct, frozen=True, kw_only=True, gc=False):
     """The figures of one currency that need no date."""
 
     traded: Decimal = ZERO
@@ -32,7 +32,7 @@ class Cash(Struct, frozen=True, kw_only=True):
     reserved: Decimal = ZERO
 
 
-class Deposit(Struct, frozen=True, kw_only=True):
+class Deposit(Struct, frozen=True, kw_only=True, gc=False):
     """A credited receipt that the bank may still take back."""
 
     amount: Decimal
@@ -41,7 +41,7 @@ class Deposit(Struct, frozen=True, kw_only=True):
     available_on: date
 
 
-class OpenOrder(Struct, frozen=True, kw_only=True):
+class OpenOrder(Struct, frozen=True, kw_only=True, gc=False):
     """An order's hold, and what its executions were charged so far (until they have settled)."""
 
     unit: str  # currency of a purchase, ISIN of a sale
@@ -52,7 +52,7 @@ class OpenOrder(Struct, frozen=True, kw_only=True):
     charged: Decimal = ZERO  # commission
 
 
-class Obligation(Struct, frozen=True, kw_only=True):
+class Obligation(Struct, frozen=True, kw_only=True, gc=False):
     """What is unsettled of one trade; C.STREET[obligation, account]."""
 
     isin: str
@@ -67,13 +67,13 @@ class Obligation(Struct, frozen=True, kw_only=True):
     lots: tuple[LotMove, ...] = ()  # of a sale: the picks, which may be chosen again
 
 
-class Withdrawal(Struct, frozen=True, kw_only=True):
+class Withdrawal(Struct, frozen=True, kw_only=True, gc=False):
     amount: Decimal
     currency: str
     sent: bool = False
 
 
-class OpenFx(Struct, frozen=True, kw_only=True):
+class OpenFx(Struct, frozen=True, kw_only=True, gc=False):
     buy_currency: str
     buy_amount: Decimal
     sell_currency: str
@@ -81,7 +81,7 @@ class OpenFx(Struct, frozen=True, kw_only=True):
     value_date: date
 
 
-class Accrual(Struct, frozen=True, kw_only=True):
+class Accrual(Struct, frozen=True, kw_only=True, gc=False):
     """The running fee of one currency since the last charge."""
 
     exact: Decimal = ZERO
@@ -89,7 +89,7 @@ class Accrual(Struct, frozen=True, kw_only=True):
     last_day: date
 
 
-class Transfer(Struct, frozen=True, kw_only=True):
+class Transfer(Struct, frozen=True, kw_only=True, gc=False):
     """Sent and not yet taken by the other account."""
 
     currency: str = ""
@@ -99,7 +99,7 @@ class Transfer(Struct, frozen=True, kw_only=True):
     lots: tuple[LotMove, ...] = ()
 
 
-class State(Struct, frozen=True, kw_only=True):
+class State(Struct, frozen=True, kw_only=True, gc=False):
     account_id: str = ""
     status: str = ""  # "": there is no such account
     prior: str = ""  # the status that a block interrupted

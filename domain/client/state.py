@@ -56,7 +56,7 @@ class Status(StrEnum):
     CLOSED = "closed"
 
 
-class Client(Struct, frozen=True, kw_only=True):
+class Client(Struct, frozen=True, kw_only=True, gc=False):
     status: Status = Status.NONE  # what others see: the standing under its lids
     standing: Status = Status.NONE
     suspended: bool = False

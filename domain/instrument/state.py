@@ -42,7 +42,7 @@ class Status(StrEnum):
     DELISTED = "delisted"
 
 
-class Instrument(Struct, frozen=True, kw_only=True):
+class Instrument(Struct, frozen=True, kw_only=True, gc=False):
     status: Status = Status.NONE
     isin: str = ""
     symbol: str = ""

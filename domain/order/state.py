@@ -25,7 +25,7 @@ def exec_key(venue_order_id: str, exec_id: str, trade_date: date) -> str:
     return f"{trade_date}:{len(exec_id)}:{exec_id}:{venue_order_id}"
 
 
-class Execution(Struct, frozen=True, kw_only=True):
+class Execution(Struct, frozen=True, kw_only=True, gc=False):
     """One report of a chain. `trade_id` "": never counted (it came after a later correction)."""
 
     exec_id: str
@@ -43,7 +43,7 @@ class Execution(Struct, frozen=True, kw_only=True):
         return exec_key(self.venue_order_id, self.exec_id, self.trade_date)
 
 
-class Parked(Struct, frozen=True, kw_only=True):
+class Parked(Struct, frozen=True, kw_only=True, gc=False):
     """A bust (H) or correction (G) that waits for the execution it refers to."""
 
     exec_type: ExecType
@@ -62,7 +62,7 @@ class Parked(Struct, frozen=True, kw_only=True):
         return exec_key(self.venue_order_id, self.exec_ref_id, self.trade_date)
 
 
-class Asked(Struct, frozen=True, kw_only=True):
+class Asked(Struct, frozen=True, kw_only=True, gc=False):
     """A cancel or replace request. Kept when answered: its answer may come twice, or change."""
 
     kind: CxlRejResponseTo
@@ -74,7 +74,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     hold_amount: Decimal = ZERO
 
 
-class Order(Struct, frozen=True, kw_only=True):
+class Order(Struct, frozen=True, kw_only=True, gc=False):
     order_id: str = ""  # "": there is none
     account_id: str = ""
     instrument_id: str = ""

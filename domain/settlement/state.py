@@ -56,7 +56,7 @@ class Status(StrEnum):
 ENDED = frozenset({Status.SETTLED, Status.CANCELLED, Status.REJECTED})
 
 
-class Settlement(Struct, frozen=True, kw_only=True):
+class Settlement(Struct, frozen=True, kw_only=True, gc=False):
     account_id: str = ""  # "" before the instruction
     isin: str = ""
     side: Side = Side.BUY
