@@ -22,15 +22,21 @@ from psycopg.errors import UniqueViolation
 from psycopg.pq import TransactionStatus
 
 from adapters.append_plan import Key, Plan, chunks, plan
-from adapters.postgres_arrays import Bools, Bytes, Ints, Packed, Texts
+from adapters.postgres_arrays import Bools, Bytes, Ints, Moment, Packed, Texts
 from adapters.postgres_lane import Lane
 from adapters.postgres_link import Row, reply_within
+from adapters.postgres_statement import Statement
 from adapters.recorder import Known, Message, Result, Sealed, Write, Written, WrongVersion
 
 FLOORS_MAX = 100_000  # streams whose version is remembered: about 15 MB
 LANES = 2
 
 APPEND = f"select log.append_batch({', '.join(['%s'] * 19)})"
+_APPEND = Statement(
+    APPEND,
+    Texts, Ints, Texts, Bytes, Bytes, Ints, Ints, Texts, Bytes, Bools,
+    Texts, Ints, Texts, Bytes, Bools, Texts, Ints, Bools, Moment,
+)  # fmt: skip
 HEADS = """
     select asked.stream, head.version, head.hash
     from unnest(%s) as asked(stream) cross join lateral (
@@ -155,7 +161,8 @@ class Appender:
         if not made.send:
             return 0
         try:
-            rows = await self._rows(connection, APPEND, _columns(part, made, self._floors, clock))
+            with reply_within(connection, self._reply_s):
+                rows = await _APPEND.rows(connection, *_columns(part, made, self._floors, clock))
         except UniqueViolation:
             if connection.info.transaction_status != TransactionStatus.IDLE:
                 raise
@@ -218,7 +225,7 @@ async def _nothing(_: AsyncConnection[Row], retried: bool) -> None:
 
 def _columns(
     part: Sequence[Write], made: Plan, floors: Mapping[str, int], clock: datetime
-) -> tuple[Any, ...]:
+) -> tuple[Packed, ...]:
     """The arguments of log.append_batch."""
     streams: list[str] = []
     versions: list[int] = []
@@ -248,7 +255,7 @@ def _columns(
         Bytes.of([e.state for e in events]), Bytes.of([e.hash for e in events]),
         Ints.of([e.schema for e in events]), Ints.of([e.payload_at for e in events]),
         Texts.of(ids), Bytes.of(requests), Bools.of(keeps),
-        *_without_events(empty), *_checked(part, made.first, floors), clock,
+        *_without_events(empty), *_checked(part, made.first, floors), Moment.of(clock),
     )  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Columns of a batch as binary Postgres arrays, packed in one go.
+"""Parameters in Postgres's binary form: columns of a batch as arrays, packed in one go.
 
 psycopg's own list dumper asks about every element and lets the values choose the integer type,
 so that one statement is prepared several times. Here the type is fixed, and packing 1,000
@@ -6,6 +6,7 @@ elements is a few calls into C.
 """
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from itertools import repeat
 from struct import Struct
 from typing import ClassVar
@@ -18,23 +19,34 @@ _HEAD = Struct("!iiIii").pack  # dimensions, has nulls, element type, length, lo
 _EMPTY = Struct("!iiI").pack
 _LENGTH = Struct("!i").pack
 _INT4 = Struct("!ii").pack
+_INT8 = Struct("!q").pack
+_EPOCH, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _BOOL = {False: b"\0\0\0\1\0", True: b"\0\0\0\1\1"}
 
 
 class Packed:
-    """A whole array value in Postgres's binary form; a subclass per element type."""
+    """A value in Postgres's binary form; a subclass per type."""
+
+    OID: ClassVar[int]
+    __slots__ = ("value",)
+
+    def __init__(self, value: bytes) -> None:
+        self.value = value
+
+
+class Array(Packed):
+    """A subclass per element type."""
 
     ELEMENT: ClassVar[int]
-    ARRAY: ClassVar[int]
-    __slots__ = ("value",)
+    __slots__ = ()
 
     def __init__(self, length: int, elements: Sequence[bytes]) -> None:
         head = _HEAD(1, 0, self.ELEMENT, length, 1) if length else _EMPTY(0, 0, self.ELEMENT)
-        self.value = b"".join((head, *elements))
+        super().__init__(b"".join((head, *elements)))
 
 
-class Texts(Packed):
-    ELEMENT, ARRAY = 25, 1009
+class Texts(Array):
+    ELEMENT, OID = 25, 1009
     __slots__ = ()
 
     @classmethod
@@ -42,8 +54,8 @@ class Texts(Packed):
         return cls(len(items), _framed([item.encode() for item in items]))
 
 
-class Bytes(Packed):
-    ELEMENT, ARRAY = 17, 1001
+class Bytes(Array):
+    ELEMENT, OID = 17, 1001
     __slots__ = ()
 
     @classmethod
@@ -51,8 +63,8 @@ class Bytes(Packed):
         return cls(len(items), _framed(items))
 
 
-class Ints(Packed):
-    ELEMENT, ARRAY = 23, 1007
+class Ints(Array):
+    ELEMENT, OID = 23, 1007
     __slots__ = ()
 
     @classmethod
@@ -60,8 +72,8 @@ class Ints(Packed):
         return cls(len(items), list(map(_INT4, repeat(4), items)))
 
 
-class Bools(Packed):
-    ELEMENT, ARRAY = 16, 1000
+class Bools(Array):
+    ELEMENT, OID = 16, 1000
     __slots__ = ()
 
     @classmethod
@@ -69,10 +81,30 @@ class Bools(Packed):
         return cls(len(items), list(map(_BOOL.__getitem__, items)))
 
 
+class Text(Packed):
+    OID = 25
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, text: str) -> "Text":
+        return cls(text.encode())
+
+
+class Moment(Packed):
+    """A timestamptz."""
+
+    OID = 1184
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, at: datetime) -> "Moment":
+        return cls(_INT8((at - _EPOCH) // _MICROSECOND))
+
+
 def register(context: AdaptContext) -> None:
     """Teach a connection to send these types."""
-    for kind in (Texts, Bytes, Ints, Bools):
-        dumper = type(f"{kind.__name__}Dumper", (_PackedDumper,), {"oid": kind.ARRAY})
+    for kind in (Texts, Bytes, Ints, Bools, Text, Moment):
+        dumper = type(f"{kind.__name__}Dumper", (_PackedDumper,), {"oid": kind.OID})
         context.adapters.register_dumper(kind, dumper)
 
 

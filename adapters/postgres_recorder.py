@@ -5,11 +5,11 @@ of their own and never queue behind them; waiting has a listening connection (po
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from struct import unpack
-from typing import Any
+from typing import Any, TypeVar
 
 from psycopg import AsyncConnection, Error
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
@@ -17,9 +17,10 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from adapters import postgres_arrays
 from adapters.frame import NONE, UNKNOWN, Payloads
 from adapters.postgres_append import HEADS, MESSAGES, Appender
-from adapters.postgres_arrays import Bytes, Ints, Texts
+from adapters.postgres_arrays import Bytes, Ints, Text, Texts
 from adapters.postgres_lane import BACKOFF_MAX_S, BACKOFF_S
 from adapters.postgres_link import Row, connection_arguments, is_lost, reply_within, unavailable
+from adapters.postgres_statement import Statement
 from adapters.postgres_stream import StreamingConnection
 from adapters.postgres_tail import Tail
 from adapters.recorder import Message, Result, SnapshotRow, Stored, StreamRead, Write, Written
@@ -32,6 +33,8 @@ PIECE_MAX = 1_024  # rows of one answer: four times as many do not fit in the pr
 POSITION_MAX = 2**63 - 1
 VERSION_MAX = 2**31 - 1
 
+T = TypeVar("T")
+
 _stored: Callable[[Row], Stored] = partial(tuple.__new__, Stored)  # `_make`, without Python's part
 
 AFTER = """
@@ -42,7 +45,8 @@ SELECT = """
     select position, stream, version, name, state, hash, committed_at from log.events
     where stream = %s and version > %s order by version limit %s
 """
-READ = """
+READ = Statement(
+    """
     select
         asked.stream, s.version, s.hash, s.state, e.version,
         (select hash from log.events h where h.stream = asked.stream and h.version = e.version),
@@ -60,7 +64,10 @@ READ = """
             string_agg(int2send(schema), ''::bytea order by version) as schemas
         from log.events
         where events.stream = asked.stream and events.version > coalesce(s.version, 0)) as e
-"""
+""",
+    Texts,
+    Text,
+)
 PRUNE = "select log.forget_messages(%s, %s)"
 SAVE = """
     insert into log.snapshots (stream, domain_hash, version, hash, state)
@@ -124,8 +131,8 @@ class PostgresRecorder:
     async def read(
         self, streams: Sequence[str], /, *, domain_hash: str = ""
     ) -> Mapping[str, StreamRead]:
-        wanted = Texts.of(list(dict.fromkeys(streams)))
-        rows = await self._rows(READ, wanted, domain_hash)
+        wanted, domain = Texts.of(list(dict.fromkeys(streams))), Text.of(domain_hash)
+        rows = await self._persist(lambda connection: READ.rows(connection, wanted, domain))
         found = {row[0]: read for row in rows if (read := _stream_read(row, domain_hash))}
         self._appender.reached({s: r.version for s, r in found.items()})
         return found
@@ -215,17 +222,22 @@ class PostgresRecorder:
     async def _execute(
         self, query: str, parameters: Iterable[Any], *, returns: bool
     ) -> tuple[list[Row], int]:
-        """Run a statement that may safely run twice, again on a lost connection."""
+        async def run(connection: AsyncConnection[Row]) -> tuple[list[Row], int]:
+            cursor = connection.cursor(binary=True)
+            await cursor.execute(query.encode(), tuple(parameters))
+            return await cursor.fetchall() if returns else [], cursor.rowcount
+
+        return await self._persist(run)
+
+    async def _persist(self, work: Callable[[AsyncConnection[Row]], Awaitable[T]]) -> T:
+        """Do what may safely be done twice, again where the connection was lost."""
         now = asyncio.get_running_loop().time
         deadline, pause = now() + self._retry_s, BACKOFF_S
         while True:
             try:
                 async with self._pool.connection() as connection:
-                    cursor = connection.cursor(binary=True)
                     with reply_within(connection, self._reply_s):
-                        await cursor.execute(query.encode(), tuple(parameters))
-                        rows = await cursor.fetchall() if returns else []
-                    return rows, cursor.rowcount
+                        return await work(connection)
             except Error as e:
                 lost = is_lost(e) and not isinstance(e, PoolTimeout)
                 if not lost or now() + pause > deadline:
