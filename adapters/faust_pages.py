@@ -177,6 +177,9 @@ class _App(faust.App):
     def _new_transport(self) -> Any:
         return _CommittedTransport(self.conf.broker_consumer, self)
 
+    def _create_directories(self) -> None:
+        """None: it has no tables, and where a worker was started from is nothing to write into."""
+
 
 def _app(bus: Bus, group: str, member: str) -> _App:
     return _App(

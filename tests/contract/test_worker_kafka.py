@@ -23,6 +23,7 @@ from projections.catalogue import VIEWS
 from tests.contract.kafka_broker import Broker, broker
 from tests.contract.kafka_reader import records
 from tests.contract.processes import (
+    ROOT,
     Served,
     client,
     deposit,
@@ -207,8 +208,11 @@ def test_serve_tells_who_waits_and_who_subscribes_what_workers_have_folded(
 
 
 def test_workers_end_with_their_parent_however_it_ends(kafka: Broker, home: Path) -> None:
+    before = set(ROOT.iterdir())
     with serving(home, bus(kafka, "orphans")) as served:
         until(lambda: len(workers(served)) == 2, seconds=WARM_S)
+        made = {path.name for path in set(ROOT.iterdir()) - before}
+        assert not [name for name in made if name.endswith("-data")], "written where it was started"
         pids = _worker_pids(served)
         assert len(pids) == 2
         kill(served.process.pid)
