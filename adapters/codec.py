@@ -82,7 +82,7 @@ class Codec:
             payload = self._seal(event, name, payload, fields=fields, label=label)
         return name, event.VERSION, payload
 
-    def decode(self, name: str, schema: int, payload: bytes) -> Event:
+    def decode(self, name: str, schema: int, payload: bytes | msgspec.Raw) -> Event:
         """Decode one stored event, upcasting when it was written by an older build.
 
         Raises:

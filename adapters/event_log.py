@@ -49,7 +49,14 @@ from domain.message import Event
 _NAMESPACE = UUID("7a1c3d0e-52b1-5d0a-9a53-74696465006d").bytes
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _encode = msgspec.json.Encoder(order="deterministic").encode
-_meta_decoder = msgspec.json.Decoder(Metadata)
+
+
+class _Opened(msgspec.Struct, gc=False):
+    metadata: Metadata
+    payload: msgspec.Raw
+
+
+_opener = msgspec.json.Decoder(_Opened)
 
 
 _states = {name: msgspec.msgpack.Decoder(type(d.INITIAL)) for name, d in CATEGORIES.items()}
@@ -199,25 +206,24 @@ class RecorderLog:
         Raises:
             Unreadable: corrupt or unknown; it says which, by stream and version.
         """
-        return self.opened(stored)[0]
-
-    def opened(self, stored: Stored) -> tuple[Envelope, bytes, bytes]:
-        """The same, with the exact bytes of its metadata and of its payload."""
         try:
-            metadata, payload = unframe(stored.state)
-            meta = _meta_decoder.decode(metadata)
-            event = self._codec.decode(meta.name, meta.schema, payload)
+            found = _opener.decode(stored.state)
+            meta = found.metadata
+            event = self._codec.decode(meta.name, meta.schema, found.payload)
         except (UnknownEvent, msgspec.MsgspecError, KeyError, ValueError) as e:
             where = f"{stored.stream}@{stored.version} (position {stored.position})"
             raise Unreadable(f"{where}: {stored.name}: {e}") from e
-        envelope = Envelope(
+        return Envelope(
             position=stored.position,
             committed_at=stored.committed_at,
             meta=meta,
             event=event,
             hash=stored.hash.hex(),
         )
-        return envelope, metadata, payload
+
+    def opened(self, stored: Stored) -> tuple[Envelope, bytes, bytes]:
+        """The same, with the exact bytes of its metadata and of its payload."""
+        return self.open(stored), *unframe(stored.state)
 
     def _open_snapshot(self, row: SnapshotRow) -> Any:
         return _states[state_category(row.stream)].decode(row.state)

@@ -14,7 +14,8 @@ from typing import Any, Self
 
 import psycopg
 from msgspec import json
-from psycopg import AsyncConnection, IsolationLevel
+from psycopg import AsyncConnection, AsyncCursor, IsolationLevel
+from psycopg.pq import TransactionStatus
 
 from adapters import schema_versions
 from adapters.postgres_link import with_options
@@ -122,11 +123,17 @@ class PostgresSink:
 
     async def save(self, changes: Sequence[Change], /) -> None:
         try:
-            async with self._connected() as connection, connection.transaction():
-                await self._move_checkpoints(connection, changes)
-                async with connection.pipeline():  # one round trip for all of them
+            async with self._connected() as connection, _undone_if_not_whole(connection):
+                # Two round trips; at each of them whoever else is on this loop goes first.
+                async with connection.pipeline():
+                    await connection.execute("begin")
+                    moved = await self._move_checkpoints(connection, changes)
+                if moved.rowcount != len(changes):
+                    raise Expelled(", ".join(c.view.NAME for c in changes))
+                async with connection.pipeline():
                     for change in changes:
                         await self._write(connection, change)
+                    await connection.execute("commit")
         except psycopg.DataError as e:
             raise Unstorable(str(e).strip()) from e
         except psycopg.IntegrityError as e:
@@ -207,7 +214,7 @@ class PostgresSink:
 
     async def _move_checkpoints(
         self, connection: AsyncConnection[Any], changes: Sequence[Change]
-    ) -> None:
+    ) -> AsyncCursor[Any]:
         moves = [
             {
                 "view": c.view.NAME,
@@ -217,7 +224,7 @@ class PostgresSink:
             }
             for c in sorted(changes, key=lambda c: str(c.view.NAME))
         ]
-        cursor = await connection.execute(
+        return await connection.execute(
             f"update {self.schema}.{CHECKPOINTS} c set position = m.after from "
             'json_to_recordset(%s::json) as m (view text collate "C", before bigint, '
             "after bigint, generation bigint) where c.view = m.view and c.partition = %s "
@@ -226,8 +233,6 @@ class PostgresSink:
             (_text(moves), self._partition, self.partitions),
             prepare=True,
         )
-        if cursor.rowcount != len(changes):
-            raise Expelled(", ".join(c.view.NAME for c in changes))
 
     async def _write(self, connection: AsyncConnection[Any], change: Change) -> None:
         table = self.table(change.view)
@@ -282,6 +287,20 @@ class PostgresSink:
             )
         except psycopg.OperationalError as e:
             raise Unavailable(f"read models: {str(e).strip()}") from e
+
+
+@asynccontextmanager
+async def _undone_if_not_whole(connection: AsyncConnection[Any]) -> AsyncIterator[None]:
+    """Roll back what did not come to its commit; a connection that cannot is given up."""
+    try:
+        yield
+    except BaseException:
+        if connection.info.transaction_status != TransactionStatus.IDLE:
+            try:
+                await connection.rollback()
+            except psycopg.Error:
+                await connection.close()
+        raise
 
 
 def _text(rows: Sequence[Any]) -> str:

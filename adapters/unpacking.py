@@ -56,7 +56,7 @@ def unpack(category: str, payloads: Payloads, codec: Codec) -> list[Event]:
             them; it does not say which. Also where the payloads are not known.
     """
     return _at_once(category, payloads) or [
-        codec.decode(_tagged.decode(raw).type, schema, bytes(raw))
+        codec.decode(_tagged.decode(raw).type, schema, raw)
         for raw, schema in zip(_raw.decode(payloads.json), payloads.schemas, strict=True)
     ]
 

@@ -88,5 +88,4 @@ def qty(amount: Decimal) -> Decimal:
 def plain(number: Decimal) -> Decimal:
     """The same number with neither exponent nor trailing zeros."""
     short = number.normalize(EXACT)
-    exponent = short.as_tuple().exponent
-    return short.quantize(Decimal(1), context=EXACT) if int(exponent) > 0 else short
+    return short.quantize(_QUANTUM[0], context=EXACT) if "E+" in str(short) else short
