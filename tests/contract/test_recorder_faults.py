@@ -19,7 +19,15 @@ from adapters.embedded_postgres import EmbeddedPostgres
 from adapters.postgres_recorder import PostgresRecorder
 from adapters.recorder import Known, Stored, Unavailable, Write, Written, WrongVersion
 from tests.contract.commit import over
-from tests.contract.recorder_suite import T0, append, labels, sealed, whole, write
+from tests.contract.recorder_suite import (
+    T0,
+    append,
+    labels,
+    read_labels,
+    sealed,
+    whole,
+    write,
+)
 from tests.contract.wire import Wire
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +62,26 @@ def own_server() -> Iterator[tuple[EmbeddedPostgres, Path]]:
 def run(database: str, query: str) -> None:
     with psycopg.connect(database, autocommit=True) as connection:
         connection.execute(query.encode())
+
+
+async def test_calls_that_are_cancelled_while_they_wait_leave_a_log_that_goes_on(
+    recorder: PostgresRecorder, database_url: str
+) -> None:
+    await append(recorder, write("a-1", 0, "x"))
+    with psycopg.connect(database_url) as other:
+        other.execute("lock table log.events")
+        waiting = [
+            asyncio.create_task(recorder.read(["a-1"])),
+            asyncio.create_task(append(recorder, write("a-1", 1, "cut"))),
+        ]
+        await asyncio.sleep(0.3)
+        for task in waiting:
+            task.cancel()
+        answers = await asyncio.gather(*waiting, return_exceptions=True)
+        assert [type(answer) for answer in answers] == [asyncio.CancelledError] * 2
+    assert read_labels((await recorder.read(["a-1"]))["a-1"]) == ["x"]
+    assert [type(r) for r in await append(recorder, write("a-1", 1, "y"))] == [Written]
+    assert labels(await whole(recorder)) == ["x", "y"]
 
 
 @pytest.mark.parametrize("fault", ["lose request", "lose reply", "silence"])

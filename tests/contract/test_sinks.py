@@ -139,6 +139,24 @@ async def _killed(saving: Any, database_url: str) -> None:
         await killing
 
 
+async def test_a_save_that_is_cancelled_leaves_nothing_and_the_next_one_goes_through(
+    sink: PostgresSink,
+) -> None:
+    one = change(A, ROW, before=0, after=5)
+    async with sink.transaction() as other:
+        await other.execute(f"lock table {sink.table(A).name}")
+        saving = asyncio.create_task(sink.save([one]))
+        await asyncio.sleep(0.2)  # its checkpoint is moved, its rows wait
+        saving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await saving
+    assert await sink.positions(["view_a"]) == {"view_a": 0}
+    assert await sink.load(A, [("n", 1)]) == {}
+    await sink.save([one])
+    assert await sink.positions(["view_a"]) == {"view_a": 5}
+    assert await sink.load(A, [("n", 1)]) == {("n", 1): ROW}
+
+
 async def test_a_runner_whose_table_was_replaced_is_expelled(
     sink: PostgresSink, database_url: str
 ) -> None:
