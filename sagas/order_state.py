@@ -128,13 +128,17 @@ def done(state: Order) -> Decimal:
     return sum((t.qty for t in state.trades.values() if not t.busted), ZERO)
 
 
+def booked(state: Order) -> Decimal:
+    """Quantity that the account has booked: a fill that is not still needs its hold."""
+    return sum((t.qty for t in state.trades.values() if t.booked), ZERO)
+
+
 def needed(state: Order, terms: Terms) -> Decimal:
     """What the account holds under `terms` for what its bookings leave open: shares, or cash.
 
     Its own rule, on its own figures: bookings, busts and holds are events of one stream.
     """
-    booked = sum((t.qty for t in state.trades.values() if t.booked), ZERO)
-    rest = max(terms.qty - booked, ZERO)
+    rest = max(terms.qty - booked(state), ZERO)
     return rest if state.side != Side.BUY else _share(state, terms, rest)
 
 

@@ -26,8 +26,8 @@ def reserve(command: ReserveForOrder, state: State, seen: Seen) -> Decision:
     if wrong := _standing(command, state) or first(bad_qty(command.qty), _amount(command)):
         return wrong
     order = state.orders.get(command.order_id, NO_ORDER)
-    # What we booked counts, not what the order has heard of: those fills still need their hold.
-    done = order.done if command.order_id in state.orders else command.qty_done
+    # What was booked counts: here, or before an order whose trades had all settled was let go.
+    done = max(order.done, command.qty_done)
     rest = max(command.qty - done, ZERO)
     unit, hold = _hold(command, rest)
     if (unit, hold, rest) == (order.unit, order.held, order.qty):

@@ -91,10 +91,10 @@ def test_a_replace_holds_for_what_is_not_filled_yet() -> None:
 
 
 def test_a_fill_on_its_way_keeps_its_hold_through_a_replace() -> None:
-    """The order knows of 40 filled; the account has not booked them yet."""
+    """The order knows of 40 filled; none is booked, and only what is booked is said to be done."""
     book = rich()
     book.send(reserve())
-    assert book.send(reserve(qty="100", amount="6006.00", qty_done=D(40))).amount == D("6006.00")
+    assert book.send(reserve(qty="100", amount="6006.00", qty_done=D(0))).amount == D("6006.00")
     book.send(fill("T1", "40", "49.90"))
     assert book.state.cash("USD").reserved == D("3603.60")
 

@@ -163,8 +163,15 @@ SOLD_BEFORE_THE_BUST: Plan = [
 ]
 """With seed 1: the purchase is busted after it was sold on, and settles all the same."""
 
+RAISED_AFTER_IT_WAS_SETTLED: Plan = [
+    ((0, time(12, 30)), order("O2", qty=Decimal(1))),
+    ((2, time(12, 30)), ReplaceOrder(order_id="O2", qty=Decimal(3))),
+]
+"""With seed 99: overfilled, both fills corrected, one when the account had let the order go."""
+
 
 @given(days, st.integers(0, 10**6))
+@example(RAISED_AFTER_IT_WAS_SETTLED, 99)
 @example(SOLD_BEFORE_THE_BUST, 1)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_venue_custodian_and_bank_do_the_books_end_whole(plan: Plan, seed: int) -> None:
