@@ -1,6 +1,6 @@
 """The dispatcher: concurrent callers in, batches through the one handler, one outcome each.
 
-submit -> group commit -> handler.handle(batch) -> outcomes
+submit -> group commit -> handler.run(batch) -> outcomes
               `-- while one batch is committed, the next is loaded and decided
 """
 

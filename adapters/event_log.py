@@ -57,8 +57,6 @@ class _Opened(msgspec.Struct, gc=False):
 
 
 _opener = msgspec.json.Decoder(_Opened)
-
-
 _states = {name: msgspec.msgpack.Decoder(type(d.INITIAL)) for name, d in CATEGORIES.items()}
 _encode_state = msgspec.msgpack.Encoder().encode
 _NOTHING = Loaded(EMPTY, None, ())

@@ -45,7 +45,7 @@ from domain.order.events import (
 )
 from domain.saga import CommandRefused
 from sagas import order_state
-from sagas.order_state import Order, Phase, Terms, booked, needed, over
+from sagas.order_state import Order, Phase, Terms, needed, over, standing
 from sagas.ports import Deadline, correlation
 
 NAME, VERSION = "order", 1
@@ -167,7 +167,7 @@ def _reserve(state: Order, terms: Terms) -> ReserveForOrder:
         currency=state.currency,
         qty=terms.qty,
         amount=terms.amount,
-        qty_done=booked(state),
+        qty_done=standing(state),
     )
 
 

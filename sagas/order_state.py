@@ -128,9 +128,12 @@ def done(state: Order) -> Decimal:
     return sum((t.qty for t in state.trades.values() if not t.busted), ZERO)
 
 
-def booked(state: Order) -> Decimal:
-    """Quantity that the account has booked: a fill that is not still needs its hold."""
-    return sum((t.qty for t in state.trades.values() if t.booked), ZERO)
+def standing(state: Order) -> Decimal:
+    """Quantity that the account has booked and is not asked to undo.
+
+    Never more than it has: a fill on its way still needs its hold, and so does one being undone.
+    """
+    return sum((t.qty for t in state.trades.values() if t.booked and not t.busted), ZERO)
 
 
 def needed(state: Order, terms: Terms) -> Decimal:
@@ -138,7 +141,8 @@ def needed(state: Order, terms: Terms) -> Decimal:
 
     Its own rule, on its own figures: bookings, busts and holds are events of one stream.
     """
-    rest = max(terms.qty - booked(state), ZERO)
+    booked = sum((t.qty for t in state.trades.values() if t.booked), ZERO)
+    rest = max(terms.qty - booked, ZERO)
     return rest if state.side != Side.BUY else _share(state, terms, rest)
 
 

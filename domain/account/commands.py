@@ -126,7 +126,7 @@ class ReserveForOrder(Internal):
     currency: str
     qty: Decimal
     amount: Decimal  # cash to hold for all of qty: worst price x qty + charges; for a sale: 0
-    qty_done: Decimal = Decimal(0)  # already booked (a replace): holds are for the rest
+    qty_done: Decimal = Decimal(0)  # booked and standing (a replace): holds are for the rest
 
 
 class ReleaseHold(Internal):

@@ -26,7 +26,7 @@ def reserve(command: ReserveForOrder, state: State, seen: Seen) -> Decision:
     if wrong := _standing(command, state) or first(bad_qty(command.qty), _amount(command)):
         return wrong
     order = state.orders.get(command.order_id, NO_ORDER)
-    # What was booked counts: here, or before an order whose trades had all settled was let go.
+    # What is booked counts; an order whose trades had all settled was let go, and began anew.
     done = max(order.done, command.qty_done)
     rest = max(command.qty - done, ZERO)
     unit, hold = _hold(command, rest)

@@ -99,6 +99,17 @@ def test_a_fill_on_its_way_keeps_its_hold_through_a_replace() -> None:
     assert book.state.cash("USD").reserved == D("3603.60")
 
 
+def test_an_order_that_was_let_go_and_begins_anew_still_counts_what_was_booked_before() -> None:
+    book = rich()
+    book.send(reserve())
+    first = book.send(fill("T1", "100", "49.90"))
+    book.send(confirm("T1", "100", str(first.gross)))
+    assert book.state.orders == {}
+    book.send(fill("T2", "40", "49.90"))
+    raised = book.send(reserve(qty="200", amount="10010.00", qty_done=D(140)))
+    assert (raised.amount, raised.qty) == (D("3003.00"), D(60))
+
+
 def test_a_hold_shrinks_even_where_nothing_is_available() -> None:
     book = Book(OPENED, deposited("5005.00"))
     book.send(reserve())

@@ -117,11 +117,13 @@ async def undeliverable(world: World) -> set[str]:
     state: Any = (await world.side.handler.state("account-A1"))[0]
     bought = {e.isin for e in await world.named("trade.busted") if e.side is Side.BUY}
     short = {isin for isin in bought if state.qty(isin) < 0}
-    return {
-        obligation_id
+    waiting = {
+        obligation_id: open_
         for obligation_id, open_ in state.obligations.items()
         if open_.failing and open_.side is Side.SELL and open_.isin in short
     }
+    assert not any(state.covers(obligation_id) for obligation_id in waiting)
+    return set(waiting)
 
 
 async def check_executions(world: World) -> None:

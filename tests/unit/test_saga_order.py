@@ -388,6 +388,17 @@ def test_a_replace_the_venue_rejects_gives_back_what_it_held_more() -> None:
     story.then(replace_rejected).sends(reserve())
 
 
+def test_only_what_is_booked_and_stands_is_said_to_be_done() -> None:
+    larger = (asked(qty=120, amount="6006.00"), reserved("6006.00", 120))
+    on_its_way = following(order, *working, *larger, filled(1, 40))
+    on_its_way.then(replace_rejected).sends(reserve())
+    undoing = following(order, *working, *larger, filled(1, 40), booked(1, 40, freed="2002.00"))
+    undoing.then(busted_report(1, 40)).sends(bust(1, 40))
+    undoing.then(replace_rejected).sends(reserve())
+    stands = following(order, *working, *larger, filled(1, 40), booked(1, 40, freed="2002.00"))
+    stands.then(replace_rejected).sends(reserve(qty_done=Decimal(40)))
+
+
 def test_a_rejected_cancel_changes_no_hold() -> None:
     cancel = CancelRejected(order_id="O1", cl_ord_id="O1.c2", response_to=CxlRejResponseTo.CANCEL)
     following(order, *working, cancel).sends()
