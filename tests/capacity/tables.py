@@ -7,7 +7,7 @@ from tests.capacity.model import ASSUMED, MEASURED, TARGET, Deployment, Input, s
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "scale.md"
 DAYS = (1_000_000, 10_000_000, 100_000_000)  # fills
-DEPLOYMENTS = (Deployment(), Deployment(4, 2), Deployment(8, 4), Deployment(8, 16))
+DEPLOYMENTS = (Deployment(), Deployment(4, 2), Deployment(8, 4), Deployment(12, 16))
 _BLOCK = "<!-- {name} -->\n{table}\n<!-- end -->"
 _FOUND = re.compile(r"<!-- (\w+) -->\n(.*?)\n<!-- end -->", re.DOTALL)
 

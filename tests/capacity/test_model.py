@@ -15,7 +15,7 @@ def test_a_day_of_a_million_fills_by_hand() -> None:
     assert one.events == 13_200_000
     assert one.events_rate == pytest.approx(13.2e6 / 23_400 * 5)  # 2,821
     assert one.commands_rate == pytest.approx(2_170, abs=1)
-    assert one.api == 2  # 2,170 / (3,470 x .6) = 1.04
+    assert one.api == 2  # 2,170 / (2,100 x .6) = 1.72
     assert (one.logs, one.partitions, one.workers) == (1, 1, 1)
     assert one.log_bytes == pytest.approx(18.07e9, rel=0.001)
 
@@ -41,8 +41,9 @@ def test_ten_times_the_fills_is_ten_times_the_load_and_the_bytes() -> None:
 
 
 def test_the_first_tier_to_be_busy_is_the_one_with_the_least() -> None:
-    assert saturation(Deployment(1, 1)) == (pytest.approx(3_640), "api")
+    assert saturation(Deployment(1, 1)) == (pytest.approx(2_730), "api")
     assert saturation(Deployment(8, 1)) == (pytest.approx(13_000), "workers")
-    assert saturation(Deployment(8, 16)) == (pytest.approx(28_000), "log")
+    assert saturation(Deployment(8, 16)) == (pytest.approx(21_840), "api")
+    assert saturation(Deployment(12, 16)) == (pytest.approx(23_500), "log")
     assert saturation(Deployment(8, 2)) == (pytest.approx(20_800), "workers")
     assert saturation(Deployment(8, 2), skew=2.0) == (pytest.approx(13_000), "workers")
