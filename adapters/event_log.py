@@ -196,7 +196,10 @@ class RecorderLog:
         return await self.recorder.position_at(known_at)
 
     async def wait(self, position: int, /, *, timeout_s: float) -> bool:
-        return await self.recorder.wait(position, timeout_s=timeout_s)
+        grown = await self.recorder.wait(position, timeout_s=timeout_s)
+        if grown and not self._flying and self._tip is not None and self._tip <= position:
+            self._sole_writer = False  # somebody else appends, whatever we were told: ask
+        return grown
 
     def open(self, stored: Stored) -> Envelope:
         """One stored event as an envelope.

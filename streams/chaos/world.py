@@ -34,7 +34,7 @@ from streams.chaos.stores import Mounted, step_clock
 from streams.chaos.wire import Line, Wire
 from streams.counterparties import AHEAD, Faults, NextDay, Parties, history_parties
 from streams.drive import NeverQuiet
-from streams.gateways import Counterparty, Gateway
+from streams.gateways import TRUST_S, Counterparty, Gateway
 from streams.platform import Platform
 from streams.sagas import Send
 from streams.simulation.killed import ROUGH
@@ -172,6 +172,8 @@ class World:
             other.thaw()
         if others or self._late:
             await asyncio.sleep(BESIDE_MAX_S)
+        elif any(struck.kind is Kind.LOST_TAIL for struck in self.fate.struck):
+            await asyncio.sleep(TRUST_S + 1)  # a keeper may not have asked its store since
         for other in others:
             await other.bury()
         await drive.until(lambda: self._unrest(process))

@@ -58,11 +58,17 @@ async def test_no_fault_of_some_seeds_breaks_a_law() -> None:
     assert found["commands"] > 100 * SEEDS
 
 
-@pytest.mark.parametrize("seed", [271, 674, 1168])
+@pytest.mark.parametrize("seed", [271, 674, 1168, 7227])
 def test_who_goes_on_beside_a_store_that_lost_its_tail_finds_out_in_time(seed: int) -> None:
     """Sagas that were idle; a gateway whose orders the store had forgotten when fills came."""
     found = trial(seed)
     assert Kind.LOST_TAIL in {struck.kind for struck in found.struck}
+    assert found.broken == []
+
+
+def test_a_write_of_the_process_before_is_seen_when_it_comes_late() -> None:
+    found = trial(7094)
+    assert {Kind.LATE, Kind.CRASH_WITHIN} <= {struck.kind for struck in found.struck}
     assert found.broken == []
 
 
