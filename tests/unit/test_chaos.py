@@ -199,7 +199,8 @@ def mutant_delivered_again_counts(patch: pytest.MonkeyPatch) -> None:
 
 
 def mutant_tip_believed(patch: pytest.MonkeyPatch) -> None:
-    """After an append that was not answered, the log's end is still taken to be known."""
+    """After an append that was not answered, the log's end is still taken to be known, and it is
+    when the log grows behind it."""
     append = RecorderLog.append
 
     async def sure(self: RecorderLog, batch: Any, /, *, now: Any) -> Any:
@@ -210,7 +211,11 @@ def mutant_tip_believed(patch: pytest.MonkeyPatch) -> None:
             self._sole_writer, self._tip = was, tip
             raise
 
+    async def wait(self: RecorderLog, position: int, /, *, timeout_s: float) -> bool:
+        return await self.recorder.wait(position, timeout_s=timeout_s)
+
     patch.setattr(RecorderLog, "append", sure)
+    patch.setattr(RecorderLog, "wait", wait)
 
 
 def anywhere(*kinds: Kind) -> set[tuple[str, Kind]]:
