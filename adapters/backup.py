@@ -21,7 +21,7 @@ import psycopg
 
 from adapters.embedded_postgres import EmbeddedPostgres
 from adapters.schema_versions import PARTS, migrations
-from adapters.server_account import Account, account_for, binaries
+from adapters.server_account import account_for, binaries, hand_over
 from adapters.settings import Settings, SettingsError
 
 
@@ -88,16 +88,7 @@ def _copy_cluster(uri: str, to: Path) -> None:
     home.mkdir(mode=0o700, parents=True)
     _run("pg_basebackup", "-d", uri, "-D", home / "data", "-X", "stream", "-c", "fast", "-w")
     _run("pg_verifybackup", "-q", home / "data")
-    account = account_for(home)
-    if account.switched:
-        _hand_over(home, account)
-
-
-def _hand_over(home: Path, account: Account) -> None:
-    """As root: to the user that the server will run as."""
-    os.chown(home, account.uid, account.gid)
-    for found in home.rglob("*"):
-        os.chown(found, account.uid, account.gid, follow_symlinks=False)
+    hand_over(home, account_for(home))
 
 
 def _run(tool: str, *words: object) -> None:

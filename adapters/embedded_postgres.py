@@ -9,12 +9,14 @@ when its owner dies in any way, so a next start needs no repair.
     DIR/server.log   what the server says
     DIR/server/      the cluster and its unix socket, 0700, owned by the user it runs as
 
-Reached over the unix socket only, as the superuser `postgres` without a password: the mode of
-DIR/server is what keeps other users out.
+Reached over the unix socket only, without a password: the server asks the kernel who connects
+(peer authentication) and lets in root, the user who started it and its own account. The mode of
+DIR/server keeps other users from its files.
 """
 
 import ctypes
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -30,7 +32,7 @@ from urllib.parse import quote
 import psycopg
 
 from adapters.owner_lock import OwnerLock
-from adapters.server_account import Account, account_for
+from adapters.server_account import Account, account_for, hand_over
 
 START_S = 300.0  # recovery after a crash may replay up to max_wal_size of log
 STALE_S = 60.0  # how long the server of a killed owner may take to shut down
@@ -129,9 +131,13 @@ class EmbeddedPostgres:
     def _start_owned(self) -> None:
         try:
             account = account_for(self._home)
+            if self._home.exists():
+                self._await_end()
+                hand_over(self._home, account)
             _make_private(self._sockets, account)
             with account.opened(self._home) as home:
                 self._make_cluster(account, home)
+                _let_in(self._home / "data", account)
                 self._serve(account, home)
         except BaseException as e:
             self.stop()
@@ -139,13 +145,19 @@ class EmbeddedPostgres:
                 raise PostgresFailed(f"cannot start Postgres in {self._dir}: {e}") from e
             raise
 
+    def _await_end(self) -> None:
+        """Wait until the server of an owner that was killed just now has ended, up to `STALE_S`."""
+        deadline = time.monotonic() + STALE_S
+        while time.monotonic() < deadline and _runs(self._home / "data"):
+            time.sleep(POLL_S)
+
     def _make_cluster(self, account: Account, home: Path) -> None:
         """initdb beside and rename, so that a cluster is either whole or not there."""
         if (self._home / "data").exists():
             return
         shutil.rmtree(self._home / "data.new", ignore_errors=True)
         made = subprocess.run(
-            [account.binaries / "initdb", "-D", home / "data.new", "-U", "postgres", "--auth=trust",
+            [account.binaries / "initdb", "-D", home / "data.new", "-U", "postgres", "--auth=peer",
              "-E", "UTF8", "--locale=C.UTF-8", "--data-checksums"],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
             check=False, start_new_session=True, **account.popen(),
@@ -223,6 +235,37 @@ class EmbeddedPostgres:
             return size
         self._log.write_bytes(b"")
         return 0
+
+
+def _runs(data: Path) -> bool:
+    """Whether the server that `postmaster.pid` names is alive."""
+    try:
+        pid = int((data / "postmaster.pid").read_text().split()[0])
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].endswith(b"postgres")
+    except (OSError, ValueError, IndexError):
+        return False
+
+
+def _let_in(data: Path, account: Account) -> None:
+    """Let in, as any role: root, this user and the server's account, by the kernel's word.
+
+    Written at each start, so that a cluster of an older build is closed too.
+    """
+    allowed = {0, os.geteuid()}
+    if account.uid != pwd.getpwnam("nobody").pw_uid:  # else every daemon that runs as nobody
+        allowed.add(account.uid)
+    names = sorted(pwd.getpwuid(uid).pw_name for uid in allowed)
+    hba = ("local all all peer map=owner", "local replication all peer map=owner")
+    ident = [f'owner "{name}" all' for name in names]
+    for file, lines in (("pg_hba.conf", hba), ("pg_ident.conf", ident)):
+        path = data / file
+        wanted = "".join(f"{line}\n" for line in ("# Written at each start.", *lines))
+        if path.read_text() != wanted:
+            fresh = path.with_suffix(".new")
+            fresh.write_text(wanted)
+            os.chown(fresh, account.uid, account.gid)
+            fresh.chmod(0o600)
+            fresh.replace(path)
 
 
 def _socket_dir(home: Path) -> Path:

@@ -1,9 +1,10 @@
-"""Under whose account an embedded server runs: our own, or an ordinary one when we are root.
+"""Under which account an embedded server runs: our own, or one of its own when we are root.
 
 Postgres refuses to run as root. As root we hand it a folder of its own and start it as the
-folder's owner (`nobody` for a new one). That user often cannot walk to the folder or to the
-binaries (a checkout under /root), and neither the modes of other people's folders nor the place
-of the data are ours to change, so:
+folder's owner. A new folder goes to the system account `tidemark`, made on first use: files of
+`nobody` would belong to every daemon that runs as nobody. That account often cannot walk to the
+folder or to the binaries (a checkout under /root), and neither the modes of other people's folders
+nor the place of the data are ours to change, so:
 
 - the folder is handed over as an open descriptor, named /proc/self/fd/N, which needs no
   permission on the folders above it;
@@ -11,11 +12,13 @@ of the data are ours to change, so:
 """
 
 import importlib.metadata
+import logging
 import os
 import pwd
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -23,8 +26,16 @@ from pathlib import Path
 from typing import Any
 
 CACHE = Path("/var/cache/tidemark")
+NAME = "tidemark"
+"""The system account that owns what an embedded server of root's keeps."""
+USER_ID_MIN = 1_000
+"""Below it are the accounts of daemons: a folder of theirs came from another machine."""
+MAKE_S = 30.0  # how long another process may hold the lock on /etc/passwd
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 """All that the server inherits: no PG* variables, no library paths."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class Account:
@@ -88,7 +99,10 @@ def binaries() -> Path:
 
 
 def account_for(folder: Path) -> Account:
-    """Who runs a server in `folder`.
+    """The account that runs a server in `folder`.
+
+    Root takes the folder's owner if that is a person, otherwise the account `tidemark`; the
+    caller then gives it the folder (`hand_over`).
 
     Raises:
         PermissionError: we are not root and the folder is another user's.
@@ -99,10 +113,53 @@ def account_for(folder: Path) -> Account:
             name = pwd.getpwuid(owner.st_uid).pw_name
             raise PermissionError(f"{folder} belongs to user {name}: run as that user or as root")
         return Account(os.geteuid(), os.getegid())
-    if owner is not None and owner.st_uid != 0:
-        return Account(owner.st_uid, owner.st_gid)
     nobody = pwd.getpwnam("nobody")
-    return Account(nobody.pw_uid, nobody.pw_gid)
+    if owner is not None and owner.st_uid >= USER_ID_MIN and owner.st_uid != nobody.pw_uid:
+        return Account(owner.st_uid, owner.st_gid)
+    ours = _own_account() or nobody
+    return Account(ours.pw_uid, ours.pw_gid)
+
+
+def hand_over(folder: Path, account: Account) -> None:
+    """As root: give a folder and everything in it to the account that the server runs as."""
+    found = folder.stat()
+    if not account.switched or (found.st_uid, found.st_gid) == (account.uid, account.gid):
+        return
+    for inner in folder.rglob("*"):
+        os.chown(inner, account.uid, account.gid, follow_symlinks=False)
+    os.chown(folder, account.uid, account.gid)  # last: a hand-over that was cut short begins anew
+
+
+def _own_account() -> pwd.struct_passwd | None:
+    """The account `tidemark`, made if missing; None where this machine lets nobody make one."""
+    deadline = time.monotonic() + MAKE_S
+    while True:
+        try:
+            return pwd.getpwnam(NAME)
+        except KeyError:
+            made = _useradd()
+        if made is None:
+            continue  # it is there now, by us or by another process
+        if "lock" not in made or time.monotonic() > deadline:
+            _log.warning("no account %r could be made (%s); Postgres runs as nobody", NAME, made)
+            return None
+        time.sleep(0.1)
+
+
+def _useradd() -> str | None:
+    """Make the account; None when it is there, otherwise why it is not."""
+    tool = shutil.which("useradd", path="/usr/sbin:/sbin:/usr/bin:/bin")
+    if tool is None:
+        return "there is no useradd"
+    made = subprocess.run(
+        [tool, "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent",
+         "--shell", "/usr/sbin/nologin", NAME],
+        check=False, capture_output=True, text=True, env=ENVIRONMENT, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    if made.returncode in (0, 9):  # 9: the name is taken
+        return None
+    lines = made.stderr.strip().splitlines()
+    return lines[-1] if lines else f"useradd ended with {made.returncode}"
 
 
 def _copied(packages: Path) -> Path:

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,6 +19,7 @@ _SCHEMES = {
     "bus": ("inline", "kafka"),
     "cache": ("memory", "redis", "rediss"),
 }
+_ONE_SERVER = ("clickhouse", "redis")  # the others name lists of servers, which their clients read
 EMBEDDED = ("postgresql:", "postgresql://")
 
 
@@ -52,6 +54,17 @@ class Settings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65_535)
     host: str = "127.0.0.1"
 
+    @field_validator("data_dir", mode="before")
+    @classmethod
+    def _named_folder(cls, value: object) -> object:
+        """Refuse a name that is empty: it would mean the folder we were started from."""
+        text = str(value)
+        if not text.strip() or text in ("/", "//"):
+            raise ValueError("it must name a folder of its own ('.' is the current one)")
+        if "\0" in text:
+            raise ValueError("it must not hold a NUL character")
+        return value
+
     @field_validator(
         "log", "database", "read_database", "warehouse", "read_warehouse", "bus", "cache"
     )
@@ -60,6 +73,8 @@ class Settings(BaseSettings):
         name = str(getattr(info, "field_name", ""))
         if value and value.split(":", 1)[0] not in _SCHEMES[name]:
             raise ValueError(f"its scheme must be one of {', '.join(_SCHEMES[name])}")
+        if value.startswith(_ONE_SERVER):
+            urlsplit(value).port  # noqa: B018 - raises ValueError: no port, no IPv6 address
         return value or str(cls.model_fields[name].default)
 
     @field_validator("bus")

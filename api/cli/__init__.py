@@ -9,7 +9,6 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import uvloop
@@ -74,7 +73,7 @@ def parser() -> argparse.ArgumentParser:
     )
 
     shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--data-dir", type=Path, default=argparse.SUPPRESS, metavar="DIR")
+    shared.add_argument("--data-dir", default=argparse.SUPPRESS, metavar="DIR")
     shared.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
     top = argparse.ArgumentParser(prog="tidemark", description=__doc__, parents=[shared])
     verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")

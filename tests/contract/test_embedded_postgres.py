@@ -1,6 +1,7 @@
 """The embedded server's life: owned by one process, shared by many, never left behind."""
 
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -211,6 +212,83 @@ def test_root_may_keep_its_data_where_only_root_can_walk(folder: Path) -> None:
     with EmbeddedPostgres(folder / "inside") as server:
         assert answer(server.uri, "select 1") == 1
         assert Path(f"/proc/{server_pid(folder / 'inside')}").stat().st_uid != 0
+
+
+def as_user(name: str, uri: str) -> str:
+    """What a process of that user is told when it connects.
+
+    A fork, because the interpreter may lie where that user cannot walk.
+    """
+    user = pwd.getpwnam(name)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:  # pragma: no cover
+        try:
+            os.setgroups([])
+            os.setgid(user.pw_gid)
+            os.setuid(user.pw_uid)
+            psycopg.connect(uri, connect_timeout=5).close()
+            os.write(writing, b"let in")
+        except BaseException as e:
+            os.write(writing, str(e).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as words:
+        told = words.read()
+    os.waitpid(child, 0)
+    return told
+
+
+@only_root
+def test_a_daemon_of_this_machine_is_not_let_in_even_where_it_reaches_the_socket(
+    folder: Path,
+) -> None:
+    folder.chmod(0o755)
+    with EmbeddedPostgres(folder / "pg", settings={"unix_socket_permissions": "0777"}) as server:
+        (folder / "pg").chmod(0o755)
+        (folder / "pg/server").chmod(0o755)
+        for role in ("postgres", "tidemark_writer"):
+            uri = server.uri.replace("postgres@", f"{role}@")
+            for name in ("nobody", "daemon", "www-data", "mail"):
+                assert "Peer authentication failed" in as_user(name, uri)
+        assert answer(server.uri, "select 1") == 1
+
+
+@only_root
+def test_what_root_keeps_belongs_to_an_account_of_its_own(folder: Path) -> None:
+    with EmbeddedPostgres(folder / "pg"):
+        owners = {f.lstat().st_uid for f in (folder / "pg/server").rglob("*")}
+    assert owners == {pwd.getpwnam(server_account.NAME).pw_uid}
+
+
+@only_root
+@pytest.mark.parametrize("former", [65534, 101])
+def test_a_cluster_of_nobodys_or_of_another_machines_daemon_is_taken_over_and_closed(
+    folder: Path, former: int
+) -> None:
+    with EmbeddedPostgres(folder / "pg") as server, psycopg.connect(server.uri) as connection:
+        connection.execute("create table kept as select 7 as n")
+    home = folder / "pg/server"
+    (home / "data/pg_hba.conf").write_text("local all all trust\n")
+    for found in (home, *home.rglob("*")):
+        os.chown(found, former, 65534, follow_symlinks=False)
+    with EmbeddedPostgres(folder / "pg") as server:
+        assert answer(server.uri, "select n from kept") == 7
+        rules = "select string_agg(auth_method, ' ') from pg_hba_file_rules"
+        assert answer(server.uri, rules) == "peer peer"
+    assert {f.lstat().st_uid for f in home.rglob("*")} == {pwd.getpwnam("tidemark").pw_uid}
+
+
+@only_root
+def test_where_no_account_can_be_made_nobody_runs_it_and_still_may_not_connect(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server_account, "_own_account", lambda: None)
+    folder.chmod(0o755)
+    with EmbeddedPostgres(folder / "pg") as server:
+        (folder / "pg").chmod(0o755)
+        assert "Peer authentication failed" in as_user("nobody", server.uri)
 
 
 @only_root
