@@ -61,6 +61,10 @@ class MemorySink:
         table = self._kept.tables[view.NAME]
         return [row for _, row in sorted(table.items(), key=lambda kv: kv[0])]
 
+    def stands(self, view: View) -> list[int]:
+        """Where the view's partitions stand, in their order."""
+        return list(self._kept.positions[view.NAME])
+
     def _lay_out(self, view: View) -> None:
         kept, name = self._kept, view.NAME
         stands = kept.positions.get(name, [])

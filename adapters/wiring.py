@@ -40,7 +40,7 @@ from adapters.settings import Settings, SettingsError
 from adapters.warehouse import Warehouse, WarehouseError, WarehouseUnavailable
 from commands.handler import Handler
 from domain.catalogue import DECIDERS
-from projections.controls import Balances
+from projections.controls import Served
 
 KEEP_S = 0.25
 CLOSED_IN_ORDER = (
@@ -85,7 +85,7 @@ class Platform:
         """Opened when it is first asked for: who neither signs nor checks needs no key."""
         return Signer.open(self.settings.data_dir / "keys", self.entropy)
 
-    async def served_balances(self) -> Balances:
+    async def served_balances(self) -> Served:
         """The ledger as the read models have it, zero lines left out."""
         return await from_postgres(self.sink)
 

@@ -83,6 +83,7 @@ class _Round(Struct):
     now: datetime
     found: "dict[str, _Entry]"
     fresh: set[str]  # of these: read from the log for this round
+    log_end: int = 0  # if a command asked for it
     working: dict[str, _Entry] = {}
     proposals: list[tuple[Job, Proposal, Any]] = []
     settled: list[tuple[Job, Outcome | None]] = []  # refusals, no-ops, dry runs to confirm
@@ -180,7 +181,8 @@ class Handler:
         missing = [s for s in wanted if s not in found]
         if missing:
             found |= await self._load(missing)
-        return _Round(now, found, set(missing))
+        asked = any(j.request.command.SEES_LOG_END for j in jobs)
+        return _Round(now, found, set(missing), await self._log.last() if asked else 0)
 
     async def _load(self, streams: Sequence[str]) -> dict[str, _Entry]:
         entries: dict[str, _Entry] = {}
@@ -323,7 +325,13 @@ class Handler:
 def _seen(job: Job, step: _Round) -> Seen:
     streams = {s: step.found[s][0] for s in job.reads}
     at = _effective_at(job.request, step.now) or step.now
-    return Seen(now=step.now, effective_at=at, actor=job.request.actor, streams=streams)
+    return Seen(
+        now=step.now,
+        effective_at=at,
+        actor=job.request.actor,
+        streams=streams,
+        log_end=step.log_end,
+    )
 
 
 def _effective_at(request: Request, now: datetime) -> datetime | None:

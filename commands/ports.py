@@ -96,6 +96,10 @@ class EventLog(Protocol):
 
     async def heads(self, streams: Sequence[str], /) -> Mapping[str, Head]: ...
 
+    async def last(self) -> int:
+        """The last position of the log; 0 if it is empty."""
+        ...
+
     async def snapshot(self, states: Mapping[str, tuple[Head, Any]], /) -> None:
         """Keep states for faster loads. May be lost at any time without changing an answer."""
         ...

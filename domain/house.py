@@ -2,26 +2,49 @@
 
 Only what concerns no single client posts here: capital, the sweep of what the estates owe each
 other, interest that the bank pays. Balances are sums over entries (`domain/ledger.py`), never a
-state here: the state knows the last day closed.
+state here: the state knows the last day closed, and the one that shall be.
 
-    day open -CloseDay, every control right-> closed      a day ends once, and in order
+                                     .-every control right-> closed
+    over -CloseDay-> requested -RecordClose
+                         ^           `-a control failed---> failed
+                         `------------CloseDay again-----------'
+
+Anybody may ask for a close; the auditor alone computes its controls and records them. A day ends
+once, and in order. A close speaks for every day since the one before it, so holidays may be left
+out.
 
 Source: domain.md rules 20 and 22, journal J0, J15 (sweep), J20.
 """
 
 from datetime import date
 from decimal import Decimal
-from typing import assert_never
+from typing import ClassVar, assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from domain.market_time import day_end
 from domain.message import Command, Decision, Event, Refusal, Refused, Seen, refused
 from domain.money import MINOR_UNITS, is_currency, is_money, money
 
 AMOUNT_LIMIT = Decimal(10) ** 15
+EARLIEST = date(1900, 1, 1)
 HOUSE = "main"
 CONTROLS_MAX = 10_000
+FAILED_MAX = 100  # of one close, in an event
+CONTROLS = (
+    "read models balances = fold of the log",
+    "client book is zero",
+    "house book is zero",
+    "memo book is zero",
+    "C.DUE + H.DUE = 0",
+    "client nostro = bank statement",
+    "client depot = custodian",
+    "client money shortfall",
+    "no client covered by another's stock",
+    "clearing accounts of ended sagas are zero",
+)
+"""What every close is computed from. ClickHouse is compared too, where there is one."""
 
 
 class HouseRefusal(Refusal):
@@ -29,9 +52,15 @@ class HouseRefusal(Refusal):
     AMOUNT_NOT_POSITIVE = "amount_not_positive"
     AMOUNT_TOO_LARGE = "amount_too_large"
     AMOUNT_ZERO = "amount_zero"
-    CONTROL_FAILED = "control_failed"
+    CLOSE_NOT_REQUESTED = "close_not_requested"
+    CLOSE_PENDING = "close_pending"
+    CONTROL_MISSING = "control_missing"
     CURRENCY_UNKNOWN = "currency_unknown"
     DAY_ALREADY_CLOSED = "day_already_closed"
+    DAY_BEFORE_LOG = "day_before_log"
+    DAY_NOT_OVER = "day_not_over"
+    POSITION_BEFORE_LAST_CLOSE = "position_before_last_close"
+    POSITION_BEYOND_LOG = "position_beyond_log"
 
 
 class Control(Struct, frozen=True, kw_only=True):
@@ -69,11 +98,20 @@ class ReceiveInterest(Command):
 
 
 class CloseDay(Command):
-    """End a day: the controls were computed at `position`, and none may have failed.
+    """Ask for the end of a day; the auditor computes the controls and answers."""
+
+    day: date
+
+
+class RecordClose(Command):
+    """What the auditor found: every control, right or not, computed at `position`.
 
     `position` is how many events of the log they were computed over: in a log without gaps its
     position, in one with gaps the same number for the same events.
     """
+
+    INTERNAL: ClassVar[bool] = True
+    SEES_LOG_END: ClassVar[bool] = True
 
     day: date
     position: int
@@ -104,6 +142,12 @@ class InterestReceived(Event, tag="house.interest_received"):
     value_date: date
 
 
+class CloseRequested(Event, tag="house.close_requested"):
+    """Somebody asked for the end of a day that was over; the auditor owes an answer."""
+
+    day: date
+
+
 class DayClosed(Event, tag="house.day_closed"):
     """The day's controls held, with these figures, over the log's first `position` events."""
 
@@ -112,19 +156,32 @@ class DayClosed(Event, tag="house.day_closed"):
     controls: tuple[Control, ...]
 
 
-HouseCommand = FundHouse | SweepDues | ReceiveInterest | CloseDay
-HouseEvent = HouseFunded | DuesSwept | InterestReceived | DayClosed
+class CloseFailed(Event, tag="house.close_failed"):
+    """The day stays open: these controls did not hold over the log's first `position` events."""
+
+    day: date
+    position: int
+    controls: tuple[Control, ...]  # those that failed
+    held: int  # how many held
+
+
+HouseCommand = FundHouse | SweepDues | ReceiveInterest | CloseDay | RecordClose
+HouseEvent = HouseFunded | DuesSwept | InterestReceived | CloseRequested | DayClosed | CloseFailed
 
 
 class House(Struct, frozen=True, kw_only=True):
     last_day: date | None = None  # closed
     last_position: int = 0
+    requested: date | None = None  # to be closed: the auditor owes an answer
+    requests: int = 0  # so far
+    failed: tuple[Control, ...] = ()  # of the last answer, if it was no
 
 
 CATEGORY = "house"
-COMMANDS = (FundHouse, SweepDues, ReceiveInterest, CloseDay)
-EVENTS = (HouseFunded, DuesSwept, InterestReceived, DayClosed)
+COMMANDS = (FundHouse, SweepDues, ReceiveInterest, CloseDay, RecordClose)
+EVENTS = (HouseFunded, DuesSwept, InterestReceived, CloseRequested, DayClosed, CloseFailed)
 INITIAL = House()
+STREAM = f"{CATEGORY}-{HOUSE}"
 
 
 def key(command: HouseCommand) -> str:
@@ -137,7 +194,9 @@ def reads(command: HouseCommand) -> tuple[str, ...]:
 
 def decide(command: HouseCommand, state: House, seen: Seen) -> Decision:
     if isinstance(command, CloseDay):
-        return _close(command, state)
+        return _request(command, state, seen)
+    if isinstance(command, RecordClose):
+        return _record(command, state, seen)
     if wrong := _bad_money(command.amount, command.currency, signed=isinstance(command, SweepDues)):
         return wrong
     amount = money(command.amount, command.currency)
@@ -153,23 +212,70 @@ def decide(command: HouseCommand, state: House, seen: Seen) -> Decision:
 
 
 def evolve(state: House, event: HouseEvent) -> House:
-    if isinstance(event, DayClosed):
-        return replace(state, last_day=event.day, last_position=event.position)
-    return state
+    match event:
+        case CloseRequested(day=day):
+            return replace(state, requested=day, requests=state.requests + 1, failed=())
+        case DayClosed(day=day, position=position):
+            return replace(state, last_day=day, last_position=position, requested=None, failed=())
+        case CloseFailed(controls=controls):
+            return replace(state, requested=None, failed=controls)
+        case _:
+            return state
 
 
 def home(state: House, stream: str) -> str:
     return stream
 
 
-def _close(command: CloseDay, state: House) -> Decision:
-    if state.last_day is not None and command.day <= state.last_day:
+def _request(command: CloseDay, state: House, seen: Seen) -> Decision:
+    """Take the request, or refuse it; asked again while it waits, nothing changes."""
+    day = command.day
+    if wrong := _bad_day(day, seen):
+        return wrong
+    if state.last_day is not None and day <= state.last_day:
         return refused(HouseRefusal.DAY_ALREADY_CLOSED, last=state.last_day)
-    failed = [c for c in command.controls if not _holds(c)]
-    if failed or not 0 < len(command.controls) <= CONTROLS_MAX:
-        told = {f"{c.name} {c.unit}".strip(): f"{c.actual}, not {c.expected}" for c in failed}
-        return refused(HouseRefusal.CONTROL_FAILED, controls=len(command.controls), **told)
-    return (DayClosed(day=command.day, position=command.position, controls=command.controls),)
+    if state.requested is not None:
+        if day == state.requested:
+            return ()
+        return refused(HouseRefusal.CLOSE_PENDING, requested=state.requested)
+    return (CloseRequested(day=day),)
+
+
+def _bad_day(day: date, seen: Seen) -> Refused | None:
+    if day < EARLIEST:
+        return refused(HouseRefusal.DAY_BEFORE_LOG, earliest=EARLIEST)
+    if day.year == date.max.year or seen.now < (end := day_end(day)):
+        ends = "never" if day.year == date.max.year else end.isoformat()
+        return refused(HouseRefusal.DAY_NOT_OVER, ends=ends, now=seen.now.isoformat())
+    return None
+
+
+def _record(command: RecordClose, state: House, seen: Seen) -> Decision:
+    """Close the day if every control holds; otherwise record which did not.
+
+    Either way the request is answered. What cannot be true of this log (a position that it has
+    not reached, or that lies before the last close) is refused, and the request goes on waiting.
+    """
+    if state.requested != command.day:
+        return refused(HouseRefusal.CLOSE_NOT_REQUESTED, requested=state.requested or "")
+    if command.position <= state.last_position:
+        return refused(HouseRefusal.POSITION_BEFORE_LAST_CLOSE, last=state.last_position)
+    if command.position > seen.log_end:
+        return refused(HouseRefusal.POSITION_BEYOND_LOG, end=seen.log_end)
+    if missing := _missing(command.controls):
+        return refused(HouseRefusal.CONTROL_MISSING, controls=", ".join(missing))
+    day, position = command.day, command.position
+    if failed := tuple(c for c in command.controls if not _holds(c)):
+        held = len(command.controls) - len(failed)
+        return (CloseFailed(day=day, position=position, controls=failed[:FAILED_MAX], held=held),)
+    return (DayClosed(day=day, position=position, controls=command.controls),)
+
+
+def _missing(controls: tuple[Control, ...]) -> list[str]:
+    """The controls that a close cannot do without and that were not computed."""
+    found = {control.name for control in controls}
+    missing = [name for name in CONTROLS if name not in found]
+    return missing if len(controls) <= CONTROLS_MAX else [*missing, f"at most {CONTROLS_MAX}"]
 
 
 def _holds(control: Control) -> bool:

@@ -33,6 +33,8 @@ class Command(
 
     INTERNAL: ClassVar[bool] = False
     """True for what only sagas, gateways and the timer send: refused over HTTP as unknown."""
+    SEES_LOG_END: ClassVar[bool] = False
+    """True where the decision needs `Seen.log_end`; it costs a question to the log."""
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -67,6 +69,7 @@ class Seen(Struct, frozen=True, kw_only=True, gc=False):
     actor: str = "system"
     streams: Mapping[str, Any] = {}
     """The state of each stream that `reads(command)` names; the aggregate's INITIAL if empty."""
+    log_end: int = 0  # the last position of the log, for commands that `SEES_LOG_END`
 
 
 Decision = tuple[Event, ...] | Refused

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from domain.account.events import ObligationSettled, SettledAfterBust, TradeBooked, TransferUndone
 from domain.envelope import Envelope
+from domain.house import CloseFailed
 from domain.message import Event
 from domain.order.events import OrderFilled, ReportParked
 from domain.saga import CommandRefused
@@ -128,6 +129,12 @@ def _undone(e: TransferUndone) -> Flags:
     yield "transfer_undone", f"{e.transfer_id}: {e.reason}"
 
 
+def _not_closed(e: CloseFailed) -> Flags:
+    first = e.controls[0]
+    figures = f"{first.name} {first.unit}: {first.actual}, not {first.expected}"
+    yield "close_failed", f"{e.day}: {len(e.controls)} failed, {e.held} held; {figures}"
+
+
 _TOLD: Mapping[type[Event], Callable[[Any], Flags]] = {
     CommandRefused: _refused,
     ReportParked: _parked,
@@ -138,4 +145,5 @@ _TOLD: Mapping[type[Event], Callable[[Any], Flags]] = {
     SettlementCancelDenied: _denied,
     SettlementConfirmed: _confirmed,
     TransferUndone: _undone,
+    CloseFailed: _not_closed,
 }

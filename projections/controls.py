@@ -6,7 +6,7 @@ construction, so the counterparties' statements are held against it too.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -27,6 +27,13 @@ class Line(NamedTuple):
 
 Balances = Mapping[Line, Decimal]
 """Signed sums (+ debit, - credit); a line that is zero need not be there."""
+
+
+class Served(NamedTuple):
+    """Balances as a view serves them, and up to where each of its partitions was folded."""
+
+    balances: Balances
+    stands: Sequence[int]  # log positions, by partition
 
 
 def add(balances: dict[Line, Decimal], postings: Iterable[Posting]) -> None:

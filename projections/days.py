@@ -1,7 +1,8 @@
-"""Days: each day that was closed, one row a control, with the figures that made it pass.
+"""Days: each attempt to close a day, one row a control, with the figures.
 
-A day is in here only if all its controls held (domain.md rule 22). `log_position` is the point of
-the log that they were computed at.
+A day that was closed has all its controls, and every one held (domain.md rule 22); an attempt
+that failed has those that did not hold. `log_position` is the point of the log that they were
+computed at.
 """
 
 from collections.abc import Iterable
@@ -10,49 +11,50 @@ from decimal import Decimal
 from typing import ClassVar, NamedTuple
 
 from domain.envelope import Envelope
-from domain.house import Control, DayClosed
+from domain.house import CloseFailed, Control, DayClosed
 from projections.ports import Key, Row
 from projections.words import clean
 
 NAME = "days"
-VERSION = 1
+VERSION = 2
 
 
 class Day(Row, frozen=True, kw_only=True):
-    KEY: ClassVar[tuple[str, ...]] = ("day", "control", "unit")
+    KEY: ClassVar[tuple[str, ...]] = ("day", "log_position", "control", "unit")
 
     day: date
+    log_position: int
     control: str
     unit: str  # "": of no unit
+    held: bool
     expected: Decimal
     actual: Decimal
-    log_position: int
 
 
-class Held(NamedTuple):
+class Fact(NamedTuple):
+    held: bool
     control: Control
-    log_position: int
 
 
 ROW: type[Row] = Day
 
 
-def facts(arrived: Envelope) -> Iterable[tuple[Key, Held]]:
+def facts(arrived: Envelope) -> Iterable[tuple[Key, Fact]]:
     event = arrived.event
-    if not isinstance(event, DayClosed):
+    if not isinstance(event, DayClosed | CloseFailed):
         return ()
-    return [
-        ((event.day, clean(c.name), clean(c.unit)), Held(c, event.position)) for c in event.controls
-    ]
+    held, at = isinstance(event, DayClosed), event.position
+    return [((event.day, at, clean(c.name), clean(c.unit)), Fact(held, c)) for c in event.controls]
 
 
-def fold(row: Day | None, key: Key, fact: Held) -> Day:
-    day, control, unit = key
+def fold(row: Day | None, key: Key, fact: Fact) -> Day:
+    day, log_position, control, unit = key
     return Day(
         day=day,
+        log_position=log_position,
         control=control,
         unit=unit,
+        held=fact.held,
         expected=fact.control.expected,
         actual=fact.control.actual,
-        log_position=fact.log_position,
     )

@@ -38,7 +38,7 @@ from domain.client.events import (  # noqa: E402
 )
 from domain.fix import CxlRejResponseTo, Side, TimeInForce  # noqa: E402
 from domain.fx import FixRates  # noqa: E402
-from domain.house import CloseDay, Control, FundHouse, ReceiveInterest, SweepDues  # noqa: E402
+from domain.house import CloseDay, FundHouse, ReceiveInterest, RecordClose, SweepDues  # noqa: E402
 from domain.instrument import commands as i  # noqa: E402
 from domain.message import Command  # noqa: E402
 from domain.order import commands as o  # noqa: E402
@@ -49,6 +49,7 @@ from streams.timer import Timer  # noqa: E402
 
 D = Decimal
 SEED = 20240304
+AUDITOR = "auditor"
 
 
 class Told:
@@ -339,8 +340,12 @@ async def _moving(told: Told) -> None:
         SweepDues(currency="USD", amount=D("5.00"), reference="week 10"),
     )
     position, _ = await told.recorder.last()
-    control = Control(name="C.DUE + H.DUE", ok=True, expected=D(0), actual=D(0), unit="USD")
-    await told.do(CloseDay(day=w.FRI, position=position, controls=(control,)))
+    await told.at(w.FRI, 22)  # New York's session is over
+    dues = w.control("C.DUE + H.DUE = 0", "0.01")
+    await told.do(CloseDay(day=w.FRI))
+    await told.do(RecordClose(day=w.FRI, position=position, controls=(*w.HELD, dues)), by=AUDITOR)
+    await told.do(CloseDay(day=w.FRI))
+    await told.do(RecordClose(day=w.FRI, position=position, controls=w.HELD), by=AUDITOR)
     assert await told.checkpoints.catch_up() == 1  # a day that closes is signed
 
 

@@ -13,6 +13,7 @@ from domain.account import commands as a  # noqa: E402
 from domain.client import commands as c  # noqa: E402
 from domain.client.events import Document, RiskRating, Screening  # noqa: E402
 from domain.fix import CxlRejResponseTo, OrdType, Side, TimeInForce  # noqa: E402
+from domain.house import CONTROLS, Control  # noqa: E402
 from domain.instrument import commands as i  # noqa: E402
 from domain.message import Command  # noqa: E402
 from domain.order import commands as o  # noqa: E402
@@ -25,6 +26,15 @@ MON, TUE, WED, THU, FRI = (date(2024, 3, day) for day in range(4, 9))
 NEXT_MON, NEXT_FRI = date(2024, 3, 11), date(2024, 3, 15)
 APPLE, VODAFONE = "US0378331005", "GB00BH4HKS39"
 PASSPORT = Document(kind="passport", reference="P1", issuer="GB", expires_on=date(2031, 5, 1))
+
+
+def control(name: str, actual: str = "0") -> Control:
+    """A control that should be zero."""
+    found = D(actual)
+    return Control(name=name, ok=not found, expected=D(0), actual=found, unit="USD")
+
+
+HELD = tuple(map(control, CONTROLS))
 
 
 def mark(name: str, isin: str, price: str, currency: str, *, day: date) -> Command:

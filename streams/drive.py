@@ -15,6 +15,7 @@ from adapters.warehouse_loader import Loader
 from commands.handler import Outcome
 from commands.ports import Request
 from projections.catalogue import VIEWS
+from streams.auditor import Auditor, Sides
 from streams.bus_side import BusSide
 from streams.checkpoints import CheckpointSigner
 from streams.followed import FollowedViews
@@ -34,12 +35,15 @@ class NeverQuiet(Exception):
 
 
 class Drive:
+    """Args: `warehouse`: whether ClickHouse has a say in the close of a day."""
+
     def __init__(
         self,
         platform: Platform,
         street: Callable[[Platform, Send], Street],
         *,
         bus: BusSide | None = None,
+        warehouse: bool = True,
     ) -> None:
         self.platform, self.bus = platform, bus
         self.views: InlineRunner | FollowedViews = (
@@ -50,6 +54,7 @@ class Drive:
         self.timer = Timer(platform.saga_store, self.send)
         self.street = street(platform, self.send)
         self.checkpoints = CheckpointSigner(platform.log, platform.signer, self.send)
+        self.auditor = Auditor(platform, self.sides(warehouse=warehouse), self.send)
         self.pruner = Pruner(platform.log.recorder, platform.clock)
         self._supervisor = Supervisor()
 
@@ -76,6 +81,10 @@ class Drive:
     async def facts_to(self, position: int) -> None:
         await self.loader.load_until(position)
 
+    def sides(self, *, warehouse: bool) -> Sides:
+        """What an auditor holds against each other."""
+        return Sides(self.street, self.views_to, self.facts_to if warehouse else None)
+
     async def sign(self) -> None:
         """Sign the log up to its end; for those who do not `run`."""
         await self.checkpoints.catch_up()
@@ -91,7 +100,7 @@ class Drive:
     def phases(self) -> tuple[tuple[Part, ...], ...]:
         """All that runs, in the order in which it is stopped."""
         return (
-            (Part("street", self.street.run),),
+            (Part("auditor", self.auditor.run), Part("street", self.street.run)),
             (*self._sagas(), Part("pruning", self.pruner.run)),
             (Part("checkpoints", self.checkpoints.run),),
             (Part("views", self.views.run), *(self.bus.parts() if self.bus is not None else ())),

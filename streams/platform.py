@@ -12,7 +12,7 @@ from adapters.dispatcher import Dispatcher
 from adapters.event_log import RecorderLog
 from adapters.warehouse import Warehouse
 from commands.handler import Handler
-from projections.controls import Balances
+from projections.controls import Served
 from projections.ports import Sink
 from sagas.ports import SagaStore
 
@@ -41,6 +41,6 @@ class Platform(Protocol):
 
     def clock(self) -> datetime: ...
 
-    async def served_balances(self) -> Balances:
+    async def served_balances(self) -> Served:
         """The ledger as the read models have it; lines that are zero may be left out."""
         ...

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from adapters.ports import BankEntry, SettlementConfirmation, SettlementInstruction
-from adapters.simulators.statement import Entry, Statement
+from adapters.simulators.statement import Closing, Entry, Statement
 from domain.account.events import CashDeposited, DepositReturned, FxSettled
 from domain.envelope import Envelope
 from domain.fix import Side
@@ -70,6 +70,7 @@ class Street:
         self._log, self._clock = log, clock
         self.gateways, self.statement = tuple(gateways), statement
         self._started = False
+        self._reading = asyncio.Lock()
 
     async def step(self) -> int:
         """Tell what the log asks for and take in what is reported by now; what moved."""
@@ -83,7 +84,7 @@ class Street:
             while count := await gateway.step():
                 moved += count
             moved += await gateway.deliver(now)
-        await self._read_log()
+        await self.read_log()
         return moved
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -92,15 +93,21 @@ class Street:
             for gateway in self.gateways:
                 group.create_task(gateway.run(stop, self._clock))
             while not stop.is_set():
-                await self._read_log()
+                await self.read_log()
                 await asyncio.sleep(POLL_S)
 
-    async def _read_log(self) -> None:
+    async def read_log(self) -> None:
         """Let the bank see what happened on its accounts outside the gateways."""
-        while page := await self._log.after(self.statement.position, limit=PAGE_MAX):
-            entries = [e for arrived in page for e in _booked(arrived)]
-            # Off the loop: its database may stand still, and health must be able to say so.
-            await asyncio.to_thread(self.statement.book, entries, position=page[-1].position)
+        async with self._reading:
+            while page := await self._log.after(self.statement.position, limit=PAGE_MAX):
+                entries = [e for arrived in page for e in _booked(arrived)]
+                # Off the loop: its database may stand still, and health must be able to say so.
+                await asyncio.to_thread(self.statement.book, entries, position=page[-1].position)
+
+    async def closing(self) -> Closing:
+        """What bank and custodian say now that they have seen all of our log."""
+        await self.read_log()
+        return await asyncio.to_thread(self.statement.closing)
 
 
 def _booked(arrived: Envelope) -> Iterator[Entry]:

@@ -5,7 +5,6 @@ own id), not by our ledger; the controls hold our ledger against it. It outlives
 its own schema, or a dict for tests and crash runs.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple, Protocol
@@ -14,6 +13,10 @@ from psycopg import Connection
 
 from adapters import schema_versions
 from adapters.postgres_steady import Steady
+
+_CLOSING = """with at as (select coalesce((select position from street.read), 0) as position)
+select position, kind, unit, sum(amount) from at left join street.entries on true
+group by position, kind, unit"""
 
 
 class Entry(NamedTuple):
@@ -25,14 +28,20 @@ class Entry(NamedTuple):
     amount: Decimal
 
 
+class Closing(NamedTuple):
+    """What bank and custodian say at one moment."""
+
+    position: int  # of our log, up to which the bank had seen what we told it
+    cash: dict[str, Decimal]
+    stock: dict[str, Decimal]
+
+
 class Statement(Protocol):
     position: int  # of our log, up to which the bank has seen what we told it
 
     def book(self, entries: Iterable[Entry], /, *, position: int | None = None) -> None: ...
 
-    def cash(self) -> dict[str, Decimal]: ...
-
-    def stock(self) -> dict[str, Decimal]: ...
+    def closing(self) -> Closing: ...
 
 
 class MemoryStatement:
@@ -50,11 +59,8 @@ class MemoryStatement:
         if position is not None:
             self.position = position
 
-    def cash(self) -> dict[str, Decimal]:
-        return dict(self._sums["cash"])
-
-    def stock(self) -> dict[str, Decimal]:
-        return dict(self._sums["stock"])
+    def closing(self) -> Closing:
+        return Closing(self.position, dict(self._sums["cash"]), dict(self._sums["stock"]))
 
 
 class PostgresStatement:
@@ -72,22 +78,16 @@ class PostgresStatement:
         if position is not None:
             self.position = position
 
-    def cash(self) -> dict[str, Decimal]:
-        return self._sums("cash")
-
-    def stock(self) -> dict[str, Decimal]:
-        return self._sums("stock")
+    def closing(self) -> Closing:
+        """In one statement, so that sums and position are of one moment."""
+        position, sums = 0, dict[str, dict[str, Decimal]](cash={}, stock={})
+        for position, kind, unit, amount in self._db.execute(_CLOSING):  # noqa: B007
+            if kind is not None:
+                sums[kind][unit] = Decimal(amount)
+        return Closing(position, sums["cash"], sums["stock"])
 
     def close(self) -> None:
         self._db.close()
-
-    def _sums(self, kind: str) -> dict[str, Decimal]:
-        rows = self._db.execute(
-            "select unit, sum(amount) from street.entries where kind = %s group by unit", (kind,)
-        )
-        out: dict[str, Decimal] = defaultdict(Decimal)
-        out.update({unit: Decimal(amount) for unit, amount in rows})
-        return dict(out)
 
 
 def _book(connection: Connection[Any], entries: Sequence[Entry], position: int | None) -> None:

@@ -27,7 +27,7 @@ from streams.drive import Drive
 from streams.followed import StandStill
 from streams.saga_worker import LeaseHeld, held
 from streams.simulation import run as runs
-from streams.simulation.auditor import ControlsFailed
+from streams.simulation.run import ControlsFailed
 from streams.simulation.street import street_of
 from streams.supervise import Supervisor
 

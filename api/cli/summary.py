@@ -17,19 +17,19 @@ from streams.simulation.run import Outcome
 
 async def figures(platform: Platform, outcome: Outcome) -> dict[str, Any]:
     """The JSON that the contract names, and what the table shows beyond it."""
-    auditor, history = outcome.auditor, outcome.history
+    census, history = outcome.census, outcome.history
     counted = await stats(platform.recorder)
-    added = auditor.counts["events"] - outcome.events_before
+    added = census.fold.events - outcome.events_before
     _, committed_at = await platform.recorder.last()
     ended_at = max(platform.clock(), committed_at or platform.clock())
     return {
         "accounts": len(outcome.plans),
-        **{name: auditor.counts[name] for name in ("orders", "fills", "busts", "settled")},
+        **{name: census.counts[name] for name in ("orders", "fills", "busts", "settled")},
         "events": counted["events"],
         "log_position": counted["position"],
         "root": counted["root"],
         **_money(outcome),
-        "failed": len(auditor.failed),
+        "failed": len(census.failed),
         **_obligations(outcome),
         "declined": outcome.declined,
         "prices": market_history.PRICES,
@@ -42,7 +42,7 @@ async def figures(platform: Platform, outcome: Outcome) -> dict[str, Any]:
 
 
 def _money(outcome: Outcome) -> dict[str, Any]:
-    history, balances = outcome.history, outcome.auditor.balances
+    history, balances = outcome.history, outcome.census.fold.balances
     last = history.sessions[-1]
     rates = history.rates(last)
     navs = {p.account_id: outcome.books.nav(p, history.closes(last), rates) for p in outcome.plans}
@@ -75,7 +75,7 @@ def _ranked(outcome: Outcome, navs: dict[str, Decimal]) -> list[dict[str, str]]:
     """Accounts by NAV over what was paid in, best first."""
     rows = []
     for plan in outcome.plans:
-        paid_in = outcome.auditor.paid_in[plan.account_id]
+        paid_in = outcome.census.paid_in[plan.account_id]
         gain = navs[plan.account_id] / paid_in - 1 if paid_in else Decimal(0)
         rows.append((gain, plan))
     rows.sort(key=lambda r: (-r[0], r[1].account_id))

@@ -89,7 +89,7 @@ class Desk:
         nodes = [operations.case(row) for row in rows if isinstance(row, CaseRow)]
         return connection(cases, page, rows, nodes)
 
-    @field("Closed days with the controls that they passed.")
+    @field("Attempts to close a day: every control of those that did, what failed of the others.")
     async def days(
         self,
         info: Context,

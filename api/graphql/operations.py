@@ -42,11 +42,12 @@ class Case:
     opened_at: datetime
 
 
-@strawberry.type(description="One control of a day that was closed, and the figures it held by.")
+@strawberry.type(description="One control of an attempt to close a day, with its figures.")
 class Day:
     day: date
     control: str
     unit: str
+    held: bool = strawberry.field(description="false: the day was not closed by this attempt")
     expected: str
     actual: str
     log_position: str = strawberry.field(description="of the log, where they were computed")
@@ -130,6 +131,7 @@ def day(row: DayRow) -> Day:
         day=row.day,
         control=row.control,
         unit=row.unit,
+        held=row.held,
         expected=decimal(row.expected),
         actual=decimal(row.actual),
         log_position=str(row.log_position),

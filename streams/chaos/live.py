@@ -93,7 +93,7 @@ class LiveDrive(Drive):
         moment: Callable[[], Awaitable[None]],
         unrest: Unrest,
     ) -> None:
-        super().__init__(platform, street)
+        super().__init__(platform, street, warehouse=False)
         self.views = InlineRunner(Redelivered(log), platform.sink, VIEWS)
         self.sagas = SagaRunner(Redelivered(log), platform.saga_store, self.send)
         self._moment, self._unrest = moment, unrest

@@ -20,9 +20,11 @@ from commands.ports import Request
 from domain.account.commands import TransferCash, TransferSecurities, WithdrawCash
 from domain.catalogue import DECIDERS
 from domain.fix import OrdType, Side, TimeInForce
+from domain.house import STREAM, House
 from domain.message import Command
 from domain.money import quantise
 from domain.order.commands import CancelOrder, PlaceOrder, ReplaceOrder
+from streams.drive import NeverQuiet
 from streams.platform import Platform
 from streams.simulation.books import Books
 from streams.simulation.day import Trading
@@ -135,6 +137,15 @@ class Script(Run):
 
     def check_alone(self, closed: date | None) -> None:
         """Nobody else is in this world."""
+
+    async def answer(self) -> None:
+        """The auditor is a part of the process that is up: wait for it."""
+        for _ in range(TRIES_MAX):
+            house: House = (await self._platform.handler.state(STREAM))[0]
+            if house.requested is None:
+                return
+            await asyncio.sleep(RETRY_S)
+        raise NeverQuiet("nobody closes the day")
 
 
 def _moves(

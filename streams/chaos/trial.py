@@ -111,7 +111,7 @@ async def _undisturbed(world: World) -> Undisturbed:
         dict(world.fate.visits),
         await figures(log, outcome),
         await Seen.of(log),
-        dict(outcome.auditor.counts),
+        {"events": outcome.census.fold.events, **outcome.census.counts},
     )
 
 

@@ -155,6 +155,7 @@ def _batch(write: Write) -> Sequence[Any]:
 
 def _counts(outcome: Outcome) -> dict[str, int]:
     """What happened on the way, so that one sees how much was put to the test."""
-    counts = outcome.auditor.counts
-    names = ("events", "orders", "fills", "busts", "settled", "after_bust")
-    return {n: counts[n] for n in names} | {"failed": len(outcome.auditor.failed)}
+    counts, events = outcome.census.counts, outcome.census.fold.events
+    names = ("orders", "fills", "busts", "settled", "after_bust")
+    failed = len(outcome.census.failed)
+    return {"events": events} | {n: counts[n] for n in names} | {"failed": failed}

@@ -15,7 +15,7 @@ from adapters.warehouse import Warehouse
 from commands.handler import Handler
 from domain.catalogue import DECIDERS
 from projections import balances
-from projections.controls import Balances
+from projections.controls import Served
 
 NOWHERE = "clickhouse://127.0.0.1:9/"
 """A warehouse connects when it is first used, and here it never is."""
@@ -48,8 +48,8 @@ class MemoryPlatform:
         self.dispatcher = Dispatcher(self.handler)
         self.warehouse = Warehouse(NOWHERE)
 
-    async def served_balances(self) -> Balances:
-        return from_rows(self.sink.rows(balances))
+    async def served_balances(self) -> Served:
+        return Served(from_rows(self.sink.rows(balances)), self.sink.stands(balances))
 
     async def close(self) -> None:
         await self.dispatcher.close()

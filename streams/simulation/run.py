@@ -16,10 +16,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from adapters.clock import SimulatedClock
+from commands.handler import Declined
+from commands.ports import Request
+from domain.house import STREAM, CloseDay, House
+from streams.auditor import Auditor, told
 from streams.drive import Drive
 from streams.platform import Platform
-from streams.simulation.auditor import Auditor
 from streams.simulation.books import Books
+from streams.simulation.census import Census
 from streams.simulation.clockwork import CONTROLS, MORNING, at
 from streams.simulation.day import Trading
 from streams.simulation.history import History
@@ -42,6 +46,10 @@ class OtherRun(Exception):
     """The data directory holds another run."""
 
 
+class ControlsFailed(Exception):
+    """A day cannot be closed; the message names the controls and their figures."""
+
+
 class Progress(Struct, frozen=True, kw_only=True):
     day: date
     done: int  # sessions
@@ -53,7 +61,7 @@ class Progress(Struct, frozen=True, kw_only=True):
 class Outcome(Struct, frozen=True, kw_only=True):
     """What a run leaves behind, for the summary."""
 
-    auditor: Any
+    census: Census
     plans: tuple[Plan, ...]
     books: Books
     history: History
@@ -99,11 +107,17 @@ class Run:
         trading: type[Trading] = Trading,
     ) -> None:
         self._platform, self._drive, self._clock = platform, drive, clock
-        self._warehouse = warehouse
+        self._warehouse, self._census = warehouse, Census(platform.log)
+        self._auditor = Auditor(
+            platform,
+            drive.sides(warehouse=warehouse),
+            platform.dispatcher.submit_many,
+            fold=self._census.fold,
+            tries=1,
+        )
         self._history = History(spec.first, spec.last)
         found = plans(spec.accounts, seed=spec.seed, symbols=self._history.symbols)
         self._plans = found if self._history.has_rates else tuple(_in_dollars(p) for p in found)
-        self._auditor = Auditor(platform, drive, warehouse=warehouse)
         self._books = Books(platform, self._history)
         self._trading = trading(platform, clock, drive, self._history)
 
@@ -115,11 +129,11 @@ class Run:
             OtherRun: somebody else has written to the log, at times that are still to come.
         """
         started = time.monotonic()
-        await self._auditor.catch_up()
-        before = self._auditor.counts["events"]
-        house: Any = (await self._platform.handler.state("house-main"))[0]
+        await self._census.fold.to()
+        before = self._census.fold.events
+        house: Any = (await self._platform.handler.state(STREAM))[0]
         self.check_alone(house.last_day)
-        self._clock.set(self._auditor.last_at or at(self._history.eve, MORNING))
+        self._clock.set(self._census.fold.last_at or at(self._history.eve, MORNING))
         if house.last_day is None:
             await self._trading.stage(stage(self._history, self._plans))
             await self._trading.stage(self._trading.marks(self._history.eve))
@@ -130,10 +144,10 @@ class Run:
             if house.last_day is None or day > house.last_day:
                 await self._day(day, resumed=resumed)
                 traded, resumed = traded + 1, False
-                seen(_progress(day, i + 1, self._history, self._auditor))
+                seen(_progress(day, i + 1, self._history, self._census))
         await self._finish(drain=traded > 0)
         return Outcome(
-            auditor=self._auditor,
+            census=self._census,
             plans=self._plans,
             books=self._books,
             history=self._history,
@@ -149,7 +163,7 @@ class Run:
             OtherRun: it was.
         """
         days = [day for day in self._history.sessions if closed is None or day > closed]
-        last_at = self._auditor.last_at
+        last_at = self._census.fold.last_at
         if days and last_at is not None and last_at > at(days[0], CONTROLS):
             raise OtherRun(f"the log was written to at {last_at:%Y-%m-%d %H:%M}, after {days[0]}")
 
@@ -161,11 +175,33 @@ class Run:
         await self._books.morning(self._plans, day, known_at=before_all if resumed else None)
         await self._reviews(day)
         await self._trading.run(day, self._plans, self._books)
-        await self._auditor.catch_up()
-        await self._trading.sweep(day, self._auditor.sweeps())
+        await self._census.fold.to()
+        await self._trading.sweep(day, self._census.sweeps())
         self._clock.set(at(day, CONTROLS))
-        await self._auditor.close(day, self._plans)
+        await self._close(day)
         await self._drive.sign()
+
+    async def _close(self, day: date) -> None:
+        """Ask for the day's close, and have it answered.
+
+        Raises:
+            ControlsFailed: naming what does not hold.
+        """
+        house: House = (await self._platform.handler.state(STREAM))[0]
+        if house.requested is None:  # else it was killed between the request and the answer
+            asked = f"close.{day:%Y%m%d}" + (f".{house.requests}" if house.failed else "")
+            request = Request(command=CloseDay(day=day), message_id=asked, actor="simulator")
+            outcome = await self._platform.dispatcher.submit(request)
+            if isinstance(outcome, Declined):
+                raise ControlsFailed(f"{day}: {outcome.refused.refusal}: {outcome.refused.state}")
+        await self.answer()
+        house = (await self._platform.handler.state(STREAM))[0]
+        if house.last_day != day:
+            raise ControlsFailed(f"{day}: {told(house.failed) or 'the close was not answered'}")
+
+    async def answer(self) -> None:
+        """Have the open request answered."""
+        await self._auditor.answer()
 
     async def _reviews(self, day: date) -> None:
         """Once a year has passed, hand in what is due for review, so that trading goes on."""
@@ -181,20 +217,20 @@ class Run:
         self._clock.set(at(self._history.sessions[-1], CONTROLS))
         if drain:
             await self._drive.drain()
-        await self._auditor.catch_up()
-        await self._drive.views_to(self._auditor.position)
+        await self._census.fold.to()
+        await self._drive.views_to(self._census.fold.position)
         if self._warehouse:
-            await self._drive.facts_to(self._auditor.position)
+            await self._drive.facts_to(self._census.fold.position)
         await self._books.refresh(self._plans)
 
 
-def _progress(day: date, done: int, history: History, auditor: Auditor) -> Progress:
+def _progress(day: date, done: int, history: History, census: Census) -> Progress:
     return Progress(
         day=day,
         done=done,
         total=len(history.sessions),
-        events=auditor.counts["events"],
-        position=auditor.position,
+        events=census.fold.events,
+        position=census.fold.position,
     )
 
 

@@ -41,9 +41,10 @@ class Ledger:
 
 async def controls(platform: Platform, folded: Ledger) -> list[str]:
     """Every control that does not hold, and every copy of the balances that is another."""
+    position = await platform.log.last()
     copies: Mapping[str, Balances] = {
-        "read models": await platform.served_balances(),
-        "ClickHouse": await from_warehouse(platform.warehouse),
+        "read models": (await platform.served_balances()).balances,
+        "ClickHouse": await from_warehouse(platform.warehouse, position),
     }
     out = [
         f"{name}: {line} is {copy.get(line)}, folded {folded.balances.get(line)}"
@@ -53,10 +54,11 @@ async def controls(platform: Platform, folded: Ledger) -> list[str]:
     ]
     statement = PostgresStatement(platform.database_url)
     try:
+        closing = statement.closing()
         found = check(
             folded.balances,
-            bank=statement.cash(),
-            custody=statement.stock(),
+            bank=closing.cash,
+            custody=closing.stock,
             open_refs=await _open(platform, folded.accounts),
         )
     finally:

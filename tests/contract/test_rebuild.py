@@ -14,18 +14,19 @@ from domain.account.commands import AccrueFee
 from domain.account.events import TradeBooked
 from domain.envelope import Envelope
 from domain.fix import Side
-from domain.house import CloseDay, Control
 from domain.order.commands import RecordAck, ReleaseOrder
 from domain.settlement.commands import InstructSettlement
 from projections.catalogue import VIEWS
 from projections.ports import View
 from projections.runner import Runner
+from tests.unit.closing import closing, off
 from tests.unit.listening import Listening, said
 from tests.unit.view_log import GAP, ListLog
 from tests.unit.views_world import (
     ISIN,
     SETTLES,
     TODAY,
+    YESTERDAY,
     D,
     World,
     bust,
@@ -250,8 +251,8 @@ def busy_world() -> World:
         currency="USD",
     )
     world.done(accrue)
-    held = Control(name="bank", ok=True, expected=D(1), actual=D("1.00"), unit="USD")
-    world.done(CloseDay(day=TODAY, position=1, controls=(held,)))
+    for command in (*closing(YESTERDAY, 1, off()), *closing(YESTERDAY, 2)):
+        world.done(command)
     return world
 
 

@@ -16,12 +16,12 @@ from adapters.settings import SettingsError
 from commands.handler import Outcome
 from commands.ports import Request
 from domain.checkpoint import STREAM, CheckpointSigned, SignCheckpoint, statement
-from domain.house import CloseDay, Control, FundHouse
+from domain.house import FundHouse
 from streams.checkpoints import CheckpointSigner, NotSigned
+from tests.unit.closing import closing
 from tests.unit.platform import WriteSide
 
 SIGNER = Signer(b"k" * 32)
-HELD = Control(name="n", ok=True, expected=Decimal(0), actual=Decimal(0))
 
 
 def checkpoints(side: WriteSide, signer: Signer = SIGNER, every: int = 4) -> CheckpointSigner:
@@ -37,7 +37,9 @@ async def fund(side: WriteSide, times: int) -> None:
 
 
 async def close(side: WriteSide, day: int) -> None:
-    await side.do(CloseDay(day=date(2024, 1, day), position=1, controls=(HELD,)))
+    position = await side.log.last()
+    for command in closing(date(2024, 1, day), position + 1):
+        await side.do(command)
 
 
 async def signed(side: WriteSide) -> list[CheckpointSigned]:
@@ -66,7 +68,7 @@ async def test_a_statement_is_due_at_each_close_of_day() -> None:
     assert await work.catch_up() == 1
     await close(side, 3)
     assert await work.catch_up() == 1
-    assert ranges(await signed(side)) == [(1, 3, 3), (4, 5, 2)]  # the first statement is in it
+    assert ranges(await signed(side)) == [(1, 4, 4), (5, 7, 3)]  # the first statement is in it
 
 
 async def test_the_root_is_that_of_the_events_hashes_earlier_checkpoints_included() -> None:

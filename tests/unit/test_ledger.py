@@ -27,6 +27,8 @@ SILENT = {
     e.AccountRestricted,
     e.ObligationFailing,
     e.TransferCompleted,
+    house.CloseRequested,
+    house.CloseFailed,
     house.DayClosed,
 }
 """What posts nothing, and why is plain: no money, no shares, no hold."""

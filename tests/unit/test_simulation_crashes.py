@@ -12,7 +12,6 @@ from adapters.simulators.misbehaviour import CustodianFaults, VenueFaults
 from commands.handler import Declined, Done
 from domain.house import FundHouse
 from streams.counterparties import YEAR
-from streams.simulation.auditor import ControlsFailed
 from streams.simulation.crashes import crash_everywhere
 from streams.simulation.figures import differences
 from streams.simulation.killed import (
@@ -25,7 +24,7 @@ from streams.simulation.killed import (
     live,
     remains,
 )
-from streams.simulation.run import OtherRun, Spec
+from streams.simulation.run import ControlsFailed, OtherRun, Spec
 from tests.unit.platform import NOW, WriteSide
 
 SMALL = Spec(first=date(2022, 1, 3), last=date(2022, 1, 6), accounts=2, seed=2)

@@ -12,7 +12,7 @@ from domain.account.events import Power, TradeBooked
 from domain.client.commands import SuspendClient
 from domain.fix import CxlRejResponseTo, Side
 from domain.fx import FixRates
-from domain.house import CloseDay, Control, FundHouse, SweepDues
+from domain.house import Control, FundHouse, SweepDues
 from domain.instrument.commands import AmendInstrument, HaltInstrument
 from domain.lots import LotMove
 from domain.order import Order
@@ -40,11 +40,13 @@ from projections import (
     trial_balance,
 )
 from projections.shard import SHARDS, shard
+from tests.unit.closing import HELD, closing, off
 from tests.unit.view_log import GAP, folded
 from tests.unit.views_world import (
     ISIN,
     SETTLES,
     TODAY,
+    YESTERDAY,
     D,
     World,
     bust,
@@ -452,10 +454,29 @@ async def test_fees_accrue_until_they_are_charged(world: World) -> None:
 
 
 async def test_a_closed_day_keeps_the_figures_of_its_controls(world: World) -> None:
-    held = Control(name="bank", ok=True, expected=D("1.00"), actual=D("1.00"), unit="USD")
-    world.done(CloseDay(day=TODAY, position=7, controls=(held,)))
-    row = (await folded(days, world.log))[TODAY, "bank", "USD"]
-    assert (row.expected, row.actual, row.log_position) == (1, 1, 7)
+    bank = Control(name="bank", ok=True, expected=D("1.00"), actual=D("1.00"), unit="USD")
+    for command in closing(YESTERDAY, 7, bank):
+        world.done(command)
+    rows = await folded(days, world.log)
+    row = rows[YESTERDAY, 7, "bank", "USD"]
+    assert (row.expected, row.actual, row.held) == (1, 1, True)
+    assert len(rows) == 1 + len(HELD)
+
+
+async def test_an_attempt_that_failed_shows_what_did_not_hold_and_is_a_case(world: World) -> None:
+    for command in closing(YESTERDAY, 7, off(actual="0.25")):
+        world.done(command)
+    rows = await folded(days, world.log)
+    assert [(*key, row.held, row.actual) for key, row in rows.items()] == [
+        (YESTERDAY, 7, "C.DUE + H.DUE = 0", "USD", False, D("0.25"))
+    ]
+    [case] = (await folded(cases, world.log)).values()
+    assert (case.kind, case.source) == ("close_failed", "house-main@2")
+    assert "0.25, not 0" in case.detail and str(YESTERDAY) in case.detail
+    for command in closing(YESTERDAY, 8):  # asked again, it closes; the failed attempt stays
+        world.done(command)
+    rows = await folded(days, world.log)
+    assert {row.log_position: row.held for row in rows.values()} == {7: False, 8: True}
 
 
 # orders and fills

@@ -18,6 +18,7 @@ from domain.price import MarkPrice
 from tests.unit.view_log import START, ListLog, arrived
 
 TODAY = START.date()
+YESTERDAY = TODAY - timedelta(days=1)
 SETTLES = TODAY + timedelta(days=3)
 ISIN = "US0378331005"
 D = Decimal
@@ -39,6 +40,7 @@ class World:
             effective_at=self.now,
             actor=actor,
             streams={s: self.state(s) for s in decider.reads(command)},
+            log_end=len(self.log.envelopes),
         )
         decision = decider.decide(command, self.state(stream, decider), seen)
         if isinstance(decision, Refused):
