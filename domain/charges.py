@@ -5,9 +5,11 @@ An effective-dated schedule as data (domain.md rule 19):
     commission   the house: basis points of the order's cumulative gross, with a minimum per order
                  across its partial fills (charge = f(cumulative) - charged so far)
     section_31   US Securities Exchange Act, section 31: sales, by trade date
-    stamp_duty   UK stamp duty reserve tax: purchases
+    stamp_duty   UK stamp duty reserve tax: purchases on a UK market that settle in the UK
 
-Levies and taxes are per execution, each its own charge. Amounts are in the settlement currency.
+Levies and taxes are per execution, each its own charge. They follow the market of execution, and
+the place of settlement where the tax is collected there; never the country in an ISIN. Amounts
+are in the settlement currency.
 """
 
 from collections.abc import Mapping
@@ -92,6 +94,22 @@ FINRA (NASD) notices of the rates. Those that no notice was found for are marked
 
 STAMP_DUTY_RATES = ((date(1986, 10, 27), Decimal("0.005")),)
 """UK purchases. Source: Finance Act 1986, sections 64 and 87."""
+
+
+def charged_in(market: str, place_of_settlement: str) -> str:
+    """The country whose levies and taxes an execution bears; "": none.
+
+    The duty of the UK is collected by its depository (CREST): a trade on a UK market that settles
+    in another country's depository bears none.
+
+    Args:
+        market: ISO 3166 code of the market of execution.
+        place_of_settlement: BIC of the depository; "": the market's own.
+    """
+    settles_in = place_of_settlement[4:6].upper()
+    if market == "GB" and settles_in not in ("", "GB"):
+        return ""
+    return market
 
 
 def charges(

@@ -13,11 +13,16 @@ remainder, so no cost is lost or made.
     AVERAGE     quantities FIFO, every share at the pool's average; what remains is re-averaged
     SPECIFIC    FIFO until the client chooses (`chosen`)
 
-The lots of one instrument are taken to be bought in one currency: where listings in two settle
-under one ISIN, `cost` adds them unconverted, and only `cost_base` compares.
+Listings of one ISIN may settle in several currencies. A lot's `cost` is in the currency it was
+bought in (`Lot.currency`) and is never added to a cost in another one; `cost_base` compares them.
+
+Base cost is unknown while no rate of the purchase's currency has been fixed (`base_unknown`): it
+is recorded as 0 and means nothing until the account states it. HIFO then goes by cost in the
+trade's currency if all lots have the same one, otherwise lots of known base cost go first. AVERAGE
+keeps lots of unknown base cost, and costs in different currencies, in pools of their own.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -25,7 +30,10 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.money import EXACT, ZERO, plain, quantise
+from domain.money import EXACT, MINOR_UNITS, ZERO, plain, quantise
+
+Share = tuple[str, bool]
+"""(lot id, whether it is what stays of the lot rather than what is taken)."""
 
 
 class LotMethod(StrEnum):
@@ -45,6 +53,7 @@ class Lot(Struct, frozen=True, kw_only=True):
     cost_base: Decimal
     acquired_on: date
     currency: str = ""  # of cost
+    base_unknown: bool = False  # no rate was fixed yet: cost_base means nothing
 
 
 class LotMove(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -58,11 +67,16 @@ class LotMove(Struct, frozen=True, kw_only=True, omit_defaults=True):
     proceeds: Decimal = ZERO  # this move's share of net sale proceeds; of a cover: - what it cost
     proceeds_base: Decimal = ZERO
     realises: bool = False  # a sale or a cover, or its undoing; not a purchase, not a transfer
+    currency: str = ""  # of cost, where it is not the trade's: a lot bought in another currency
+    base_unknown: bool = False  # cost_base is not known yet, and 0 until it is stated
 
     @property
     def gain(self) -> Decimal:
-        """Realised in the trade's currency: proceeds less cost (which is signed)."""
-        return self.proceeds + self.cost if self.realises else ZERO
+        """Realised in the trade's currency: proceeds less cost (which is signed).
+
+        0 where cost is in another currency: such a gain exists in the base currency alone.
+        """
+        return self.proceeds + self.cost if self.realises and not self.currency else ZERO
 
     @property
     def gain_base(self) -> Decimal:
@@ -76,6 +90,8 @@ class Value(Struct, frozen=True, kw_only=True):
     base: Decimal
     cents: int = 2
     base_cents: int = 2
+    currency: str = ""  # of amount
+    base_known: bool = True  # False: no rate was fixed, base is 0 and means nothing
 
     def shares(self, parts: Sequence[Decimal]) -> list["Value"]:
         """Split pro rata to `parts` (> 0 in sum); the last part takes the remainder."""
@@ -110,7 +126,7 @@ def holding(lots: Iterable[Lot]) -> Decimal:
 def apply(lots: Sequence[Lot], moves: Iterable[LotMove], *, currency: str = "") -> tuple[Lot, ...]:
     """The lots after `moves`, in order of arrival; what is zero in everything is gone.
 
-    `currency` is that of the cost of a lot that was not there before.
+    `currency` is that of the cost of a lot that was not there before, unless its move says it.
     """
     after = {lot.lot_id: lot for lot in lots}
     for move in moves:
@@ -121,7 +137,8 @@ def apply(lots: Sequence[Lot], moves: Iterable[LotMove], *, currency: str = "") 
             cost=(lot.cost if lot else ZERO) + move.cost,
             cost_base=(lot.cost_base if lot else ZERO) + move.cost_base,
             acquired_on=lot.acquired_on if lot else move.acquired_on,
-            currency=lot.currency if lot else currency,
+            currency=lot.currency if lot else move.currency or currency,
+            base_unknown=lot.base_unknown if lot else move.base_unknown,
         )
     return tuple(lot for lot in after.values() if lot.qty or lot.cost or lot.cost_base)
 
@@ -138,6 +155,23 @@ def mirror(moves: Iterable[LotMove]) -> tuple[LotMove, ...]:
             proceeds_base=-m.proceeds_base,
         )
         for m in moves
+    )
+
+
+def with_base(lots: Iterable[LotMove], known: Iterable[LotMove]) -> tuple[LotMove, ...]:
+    """A trade's moves with the base figures that were stated for them."""
+    by_lot = {(m.lot_id, m.realises): m for m in known}
+    return tuple(_with(m, by_lot.get((m.lot_id, m.realises))) for m in lots)
+
+
+def _with(move: LotMove, known: LotMove | None) -> LotMove:
+    if known is None:
+        return move
+    return replace(
+        move,
+        cost_base=move.cost_base + known.cost_base,
+        proceeds_base=move.proceeds_base + known.proceeds_base,
+        base_unknown=False,
     )
 
 
@@ -158,7 +192,14 @@ def acquire(
     if rest > 0:
         new = shares[-1]
         moves.append(
-            LotMove(lot_id=lot_id, qty=rest, cost=new.amount, cost_base=new.base, acquired_on=on)
+            LotMove(
+                lot_id=lot_id,
+                qty=rest,
+                cost=new.amount,
+                cost_base=new.base,
+                acquired_on=on,
+                base_unknown=not new.base_known,
+            )
         )
     return tuple(moves)
 
@@ -215,13 +256,24 @@ def _ranked(lots: Sequence[Lot], method: str) -> list[Lot]:
         case LotMethod.LIFO:
             return held[::-1]
         case LotMethod.HIFO:
-            return sorted(held, key=_unit_cost, reverse=True)
+            return sorted(held, key=_unit_cost(held), reverse=True)
         case _:
             return held
 
 
-def _unit_cost(lot: Lot) -> tuple[Decimal, Decimal]:
-    return EXACT.divide(lot.cost_base, lot.qty), EXACT.divide(lot.cost, lot.qty)
+def _unit_cost(held: Sequence[Lot]) -> Callable[[Lot], tuple[bool, Decimal, Decimal]]:
+    """What makes one of these lots dearer than another: cost a share in a common currency."""
+    unknown = any(lot.base_unknown for lot in held)
+    in_trade_currency = unknown and len({lot.currency for lot in held}) == 1
+
+    def dearness(lot: Lot) -> tuple[bool, Decimal, Decimal]:
+        cost = EXACT.divide(lot.cost, lot.qty)
+        if in_trade_currency:
+            return True, cost, ZERO
+        base = ZERO if lot.base_unknown else EXACT.divide(lot.cost_base, lot.qty)
+        return not lot.base_unknown, base, cost
+
+    return dearness
 
 
 def _pick(lots: Sequence[Lot], qty: Decimal, method: str) -> list[tuple[Lot, Decimal]]:
@@ -245,13 +297,20 @@ def _take(lot: Lot, qty: Decimal, *, value: Value, sign: int = 1) -> LotMove:
     return LotMove(
         lot_id=lot.lot_id,
         qty=-qty,
-        cost=-split(lot.cost, parts, value.cents)[0],
+        cost=-split(lot.cost, parts, MINOR_UNITS.get(lot.currency, value.cents))[0],
         cost_base=-split(lot.cost_base, parts, value.base_cents)[0],
         acquired_on=lot.acquired_on,
         proceeds=sign * value.amount,
         proceeds_base=sign * value.base,
         realises=True,
+        currency=_foreign(lot, value),
+        base_unknown=lot.base_unknown,
     )
+
+
+def _foreign(lot: Lot, value: Value) -> str:
+    """The lot's currency where it is not the trade's; "": they are the same, or one is unknown."""
+    return lot.currency if value.currency and lot.currency != value.currency else ""
 
 
 def _short(lot_id: str, qty: Decimal, *, value: Value, on: date) -> LotMove:
@@ -265,36 +324,70 @@ def _short(lot_id: str, qty: Decimal, *, value: Value, on: date) -> LotMove:
         proceeds=value.amount,
         proceeds_base=value.base,
         realises=True,
+        base_unknown=not value.base_known,
     )
 
 
 def _averaged(lots: Sequence[Lot], taken: Sequence[LotMove], *, cents: Value) -> list[LotMove]:
     """`taken` at the pool's average, and a move of cost alone for each lot that is not at it.
 
-    What busts left without shares (quantity 0) has its cost in the pool too.
+    Cost is averaged among lots of one currency, base cost among those where it is known. What
+    busts left without shares (quantity 0) has its cost in the pool too.
     """
     pool = [lot for lot in lots if lot.qty >= 0]
-    left = apply(pool, taken)
-    stays = [lot for lot in _oldest(left) if lot.qty > 0]
-    shares = replace(
-        cents,
-        amount=sum((lot.cost for lot in pool), ZERO),
-        base=sum((lot.cost_base for lot in pool), ZERO),
-    ).shares([*(-m.qty for m in taken), *(lot.qty for lot in stays)])
+    left = [lot for lot in _oldest(apply(pool, taken)) if lot.qty > 0]
+    costs = dict[Share, Decimal]()
+    bases = dict[Share, Decimal]()
+    for like in dict.fromkeys((lot.currency, lot.base_unknown) for lot in pool):
+        group = [lot for lot in pool if (lot.currency, lot.base_unknown) == like]
+        total = sum((lot.cost for lot in group), ZERO)
+        decimals = MINOR_UNITS.get(like[0], cents.cents)
+        costs |= _average(group, taken, left, total=total, decimals=decimals)
+    for unknown in (False, True):
+        group = [lot for lot in pool if lot.base_unknown == unknown]
+        total = sum((lot.cost_base for lot in group), ZERO)
+        bases |= _average(group, taken, left, total=total, decimals=cents.base_cents)
     picks = [
-        replace(m, cost=-v.amount, cost_base=-v.base) for m, v in zip(taken, shares, strict=False)
+        replace(m, cost=-costs[m.lot_id, False], cost_base=-bases[m.lot_id, False]) for m in taken
     ]
-    target = dict(zip((lot.lot_id for lot in stays), shares[len(taken) :], strict=True))
-    nothing = replace(cents, amount=ZERO, base=ZERO)
-    moves = (_recost(lot, target.get(lot.lot_id, nothing)) for lot in apply(pool, picks))
+    moves = (
+        _recost(lot, costs.get((lot.lot_id, True)), bases.get((lot.lot_id, True)), cents)
+        for lot in apply(pool, picks)
+    )
     return picks + [m for m in moves if m.cost or m.cost_base]
 
 
-def _recost(lot: Lot, value: Value) -> LotMove:
+def _average(
+    group: Sequence[Lot],
+    taken: Sequence[LotMove],
+    left: Sequence[Lot],
+    *,
+    total: Decimal,
+    decimals: int,
+) -> dict[Share, Decimal]:
+    """`total` by share among a group's lots, for what is taken and what stays of each.
+
+    {}: the group has no shares.
+    """
+    ids = {lot.lot_id for lot in group}
+    out = [m for m in taken if m.lot_id in ids]
+    stay = [lot for lot in left if lot.lot_id in ids]
+    parts = [*(-m.qty for m in out), *(lot.qty for lot in stay)]
+    if not parts:
+        return {}
+    names = [*((m.lot_id, False) for m in out), *((lot.lot_id, True) for lot in stay)]
+    shares = dict(zip(names, split(total, parts, decimals), strict=True))
+    return dict.fromkeys(((lot_id, True) for lot_id in ids), ZERO) | shares
+
+
+def _recost(lot: Lot, cost: Decimal | None, base: Decimal | None, value: Value) -> LotMove:
+    """The move of cost alone that leaves the lot at `cost` and `base`; None: as it is."""
     return LotMove(
         lot_id=lot.lot_id,
         qty=ZERO,
-        cost=value.amount - lot.cost,
-        cost_base=value.base - lot.cost_base,
+        cost=ZERO if cost is None else cost - lot.cost,
+        cost_base=ZERO if base is None else base - lot.cost_base,
         acquired_on=lot.acquired_on,
+        currency=_foreign(lot, value),
+        base_unknown=lot.base_unknown,
     )

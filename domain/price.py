@@ -69,8 +69,9 @@ def decide(command: MarkPrice, state: Mark, seen: Seen) -> Decision:
     terms = listed.terms(command.price_date)
     if terms.status is Status.NONE or terms.isin != command.isin:
         return refused(PriceRefusal.INSTRUMENT_UNKNOWN, isin=terms.isin)
-    if terms.currency != command.currency:
-        return refused(PriceRefusal.CURRENCY_DIFFERS, currency=terms.currency)
+    quoted_in = listed.quoted_in(command.price_date)
+    if quoted_in != command.currency:
+        return refused(PriceRefusal.CURRENCY_DIFFERS, currency=quoted_in)
     if not (command.price.is_finite() and command.price > 0):
         return refused(PriceRefusal.PRICE_NOT_POSITIVE, price=command.price)
     if not is_exact(command.price, PRICE_DECIMALS):

@@ -19,7 +19,7 @@ from projections.ports import Key, Row
 from projections.words import Memory, clean
 
 NAME = "instruments"
-VERSION = 1
+VERSION = 2
 
 
 class InstrumentRow(Row, frozen=True, kw_only=True):

@@ -4,15 +4,18 @@ An event says how every lot it touched changed, chosen when it was decided. So a
 no refolding here, and the view does not depend on effective order. A lot at zero in everything
 has left the table; one below zero was sold before it was bought.
 
-Units: pieces; `cost` in the trade's currency, `cost_base` in the account's base currency.
+A lot that was bought before its currency had a rate has no base cost yet: `base_unknown`.
+
+Units: pieces; `cost` in `currency`, `cost_base` in the account's base currency.
 """
 
 from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from domain.account.events import (
+    BaseCostStated,
     LotsSelected,
     SecuritiesTransferredIn,
     SecuritiesTransferredOut,
@@ -26,7 +29,7 @@ from projections.exact import ZERO, add
 from projections.ports import Key, Row
 
 NAME = "lots"
-VERSION = 1
+VERSION = 2
 
 Moving = (
     TradeBooked
@@ -35,6 +38,7 @@ Moving = (
     | SecuritiesTransferredOut
     | SecuritiesTransferredIn
     | TransferUndone
+    | BaseCostStated
 )
 MOVING = (
     TradeBooked,
@@ -43,6 +47,7 @@ MOVING = (
     SecuritiesTransferredOut,
     SecuritiesTransferredIn,
     TransferUndone,
+    BaseCostStated,
 )
 
 
@@ -56,25 +61,45 @@ class OpenLot(Row, frozen=True, kw_only=True):
     cost: Decimal
     cost_base: Decimal
     acquired_on: date
+    currency: str = ""  # of cost
+    base_unknown: bool = False  # cost_base means nothing yet
+
+
+class Moved(NamedTuple):
+    move: LotMove
+    currency: str  # of the trade; "": an event that does not say it
+    base_unknown: bool  # for a lot that begins with this move
+    states_base: bool
 
 
 ROW: type[Row] = OpenLot
 
 
-def facts(arrived: Envelope) -> Iterable[tuple[Key, LotMove]]:
+def facts(arrived: Envelope) -> Iterable[tuple[Key, Moved]]:
     event = arrived.event
     if not isinstance(event, MOVING):
         return ()
-    return [((event.account_id, event.isin, move.lot_id), move) for move in event.lots]
+    currency: str = getattr(event, "currency", "")
+    no_rate = isinstance(event, TradeBooked) and not event.base_rate
+    states = isinstance(event, BaseCostStated)
+    return [
+        (
+            (event.account_id, event.isin, m.lot_id),
+            Moved(m, m.currency or currency, m.base_unknown or no_rate, states),
+        )
+        for m in event.lots
+    ]
 
 
-def fold(row: OpenLot | None, key: Key, fact: LotMove) -> OpenLot | None:
+def fold(row: OpenLot | None, key: Key, fact: Moved) -> OpenLot | None:
     account_id, isin, lot_id = key
-    qty = add(row.qty if row else ZERO, fact.qty)
-    cost = add(row.cost if row else ZERO, fact.cost)
-    cost_base = add(row.cost_base if row else ZERO, fact.cost_base)
+    move = fact.move
+    qty = add(row.qty if row else ZERO, move.qty)
+    cost = add(row.cost if row else ZERO, move.cost)
+    cost_base = add(row.cost_base if row else ZERO, move.cost_base)
     if not (qty or cost or cost_base):
         return None
+    unknown = row.base_unknown if row else fact.base_unknown
     return OpenLot(
         account_id=account_id,
         isin=isin,
@@ -82,5 +107,7 @@ def fold(row: OpenLot | None, key: Key, fact: LotMove) -> OpenLot | None:
         qty=qty,
         cost=cost,
         cost_base=cost_base,
-        acquired_on=row.acquired_on if row else fact.acquired_on,
+        acquired_on=row.acquired_on if row else move.acquired_on,
+        currency=(row.currency if row else "") or fact.currency,
+        base_unknown=unknown and not fact.states_base,
     )

@@ -3,31 +3,37 @@
     traded   = -C.SEC                    trade date
     settled  = -(C.SEC + C.STREET)       what lies at the custodian for this account
     reserved = -M.HOLD                   held for open sales
-    cost, cost_base, realized            sums over the lots' moves (domain.md rule 4)
+    figures, cost_base, realized_base    sums over the lots' moves (domain.md rule 4)
 
 The ledger's unit is the ISIN, so listings share a position; `instrument_id` and `currency` are
-those of the last trade. Where two currencies met, `mixed` is true and only the base figures add
-up. A position that was closed keeps its row, for what it realised.
+those of the last trade. `figures` holds cost and gain by currency: no currency is added to
+another. A lot that is sold in another currency than it was bought in has a gain in the base
+currency alone; `crossed` counts the shares. A position that was closed keeps its row, for what it
+realised.
 
-Units: pieces; money in `currency`, or in the account's base currency where named so.
+`unvalued` names the trades whose base figures wait for a rate: `cost_base` and `realized_base`
+lack them until they are stated.
+
+Units: pieces; money in the currency named, or in the account's base currency.
 """
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
-from msgspec import Struct
+from msgspec import Struct, json
 from msgspec.structs import replace
 
-from domain.account.events import LotsSelected, TradeBooked, TradeBusted
+from domain.account.events import BaseCostStated, LotsSelected, TradeBooked, TradeBusted
 from domain.envelope import Envelope
 from projections.exact import ZERO, add, subtract, total
 from projections.lots import MOVING, Moving
 from projections.ports import Key, Row
 from projections.posted import is_cash, posted
+from projections.words import listed
 
 NAME = "positions"
-VERSION = 1
+VERSION = 2
 
 
 class Position(Row, frozen=True, kw_only=True):
@@ -41,11 +47,19 @@ class Position(Row, frozen=True, kw_only=True):
     traded: Decimal = ZERO
     settled: Decimal = ZERO
     reserved: Decimal = ZERO
-    cost: Decimal = ZERO
+    figures: str = "{}"  # JSON: {currency: [cost, gains less losses of all time]}
     cost_base: Decimal = ZERO
-    realized: Decimal = ZERO  # gains less losses, of all time
-    realized_base: Decimal = ZERO
-    mixed: bool = False
+    realized_base: Decimal = ZERO  # gains less losses, of all time
+    crossed: Decimal = ZERO  # shares sold in another currency than they were bought in
+    unvalued: str = "{}"  # JSON: {trade id: whether it realises; null: stated before it was booked}
+
+
+class Figure(NamedTuple):
+    """What a position cost, and what it has realised, in one currency."""
+
+    currency: str
+    cost: Decimal
+    realized: Decimal
 
 
 class Moved(Struct, frozen=True):
@@ -60,11 +74,14 @@ class Valued(Struct, frozen=True):
     """What one event does to cost and gain; names are "" where the event leaves them out."""
 
     instrument_id: str
-    currency: str
-    cost: Decimal
+    currency: str  # of the trade
+    figures: tuple[Figure, ...]
     cost_base: Decimal
-    gain: Decimal
     gain_base: Decimal
+    crossed: Decimal
+    trade_id: str = ""  # of a trade that waits for a rate, or waits no longer
+    waits: bool | None = None  # True, False: it waits, and realises or not; None: no longer
+    states: bool = False  # the event states the trade's base figures
 
 
 Fact = Moved | Valued
@@ -97,26 +114,98 @@ def fold(row: Position | None, key: Key, fact: Fact) -> Position:
             settled=subtract(subtract(row.settled, fact.stock), fact.street),
             reserved=subtract(row.reserved, fact.held),
         )
+    currency = fact.currency or row.currency
     return replace(
         row,
         instrument_id=fact.instrument_id or row.instrument_id,
-        currency=fact.currency or row.currency,
-        cost=add(row.cost, fact.cost),
+        currency=currency,
+        figures=_added(row.figures, fact.figures, currency) if fact.figures else row.figures,
         cost_base=add(row.cost_base, fact.cost_base),
-        realized=add(row.realized, fact.gain),
         realized_base=add(row.realized_base, fact.gain_base),
-        mixed=row.mixed or (bool(row.currency) and fact.currency not in ("", row.currency)),
+        crossed=add(row.crossed, fact.crossed),
+        unvalued=_waiting(row.unvalued, fact) if fact.trade_id else row.unvalued,
     )
+
+
+def figures(row: Position) -> list[Figure]:
+    """Cost and gain by currency, in the order of its code."""
+    return [Figure(c, cost, gain) for c, (cost, gain) in sorted(_figures(row.figures).items())]
+
+
+def base_cost_unknown(row: Position) -> bool:
+    """Whether a purchase of what is held waits for a rate."""
+    return row.unvalued != "{}" and bool(row.traded) and any(_states(row))
+
+
+def realized_base_unknown(row: Position) -> bool:
+    """Whether a sale waits for a rate, or for that of what it sold."""
+    return row.unvalued != "{}" and any(_trades(row.unvalued).values())
+
+
+def _states(row: Position) -> list[bool]:
+    return [waits is not None for waits in _trades(row.unvalued).values()]
 
 
 def _valued(event: Moving) -> Valued:
-    moves = event.lots
     realises = isinstance(event, TradeBooked | TradeBusted | LotsSelected)  # a transfer does not
+    traded_in: str = getattr(event, "currency", "")
+    sums: dict[str, tuple[Decimal, Decimal]] = {}
+    crossed = ZERO
+    for m in event.lots:
+        currency = m.currency or traded_in
+        cost, gain = sums.get(currency, (ZERO, ZERO))
+        sums[currency] = add(cost, m.cost), add(gain, m.gain) if realises else gain
+        if m.currency and m.realises and realises:
+            crossed = subtract(crossed, m.qty)
+    trade_id, waits = _standing(event)
+    states = realises or isinstance(event, BaseCostStated)
     return Valued(
         instrument_id=getattr(event, "instrument_id", ""),
-        currency=getattr(event, "currency", ""),
-        cost=total(m.cost for m in moves),
-        cost_base=total(m.cost_base for m in moves),
-        gain=total(m.gain for m in moves) if realises else ZERO,
-        gain_base=total(m.gain_base for m in moves) if realises else ZERO,
+        currency=traded_in,
+        figures=tuple(Figure(c, *figures) for c, figures in sums.items() if any(figures)),
+        cost_base=total(m.cost_base for m in event.lots),
+        gain_base=total(m.gain_base for m in event.lots) if states else ZERO,
+        crossed=crossed,
+        trade_id=trade_id,
+        waits=waits,
+        states=isinstance(event, BaseCostStated),
     )
+
+
+def _standing(event: Moving) -> tuple[str, bool | None]:
+    """(trade, whether it realises) of a trade that waits, (trade, None) of one that no longer does;
+    ("", None): neither.
+    """
+    match event:
+        case TradeBooked() if not event.base_rate or any(m.base_unknown for m in event.lots):
+            return event.trade_id, any(m.realises for m in event.lots)
+        case TradeBusted() | BaseCostStated():
+            return event.trade_id, None
+        case _:
+            return "", None
+
+
+def _added(held: str, more: Iterable[Figure], currency: str) -> str:
+    """The figures with some added; those of no currency are in that of the last trade."""
+    sums = _figures(held)
+    for of, cost, gain in more:
+        old_cost, old_gain = sums.get(of or currency, (ZERO, ZERO))
+        sums[of or currency] = add(old_cost, cost), add(old_gain, gain)
+    return listed({c: figures for c, figures in sums.items() if any(figures)})
+
+
+def _waiting(held: str, fact: Valued) -> str:
+    """The trades that wait. A statement may be effective before its trade: then it is kept."""
+    trades = _trades(held)
+    if fact.waits is None:
+        if fact.trade_id in trades:
+            del trades[fact.trade_id]
+        elif fact.states:
+            trades[fact.trade_id] = None
+    elif trades.pop(fact.trade_id, False) is not None:
+        trades[fact.trade_id] = fact.waits
+    return listed(trades)
+
+
+_figures = json.Decoder(dict[str, tuple[Decimal, Decimal]]).decode
+_trades = json.Decoder(dict[str, bool | None]).decode

@@ -1,6 +1,6 @@
 """The catalogue: one line per saga, in the order in which they see an event."""
 
-from sagas import fx, kyc, order, payout, settlement, transfer
+from sagas import base_cost, fx, kyc, order, payout, settlement, transfer
 from sagas.ports import Saga
 
 SAGAS: tuple[Saga, ...] = (
@@ -10,6 +10,7 @@ SAGAS: tuple[Saga, ...] = (
     payout,
     transfer,
     fx,
+    base_cost,
 )
 
 assert len({saga.NAME for saga in SAGAS}) == len(SAGAS), "two sagas share one name"

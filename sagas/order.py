@@ -18,6 +18,7 @@ from datetime import timedelta
 
 from domain.account.commands import BookTrade, BustTrade, ReleaseHold, ReserveForOrder
 from domain.account.events import (
+    BaseCostStated,
     FundsReserved,
     HoldReleased,
     LotsSelected,
@@ -84,6 +85,7 @@ correlate = correlation(
         TradeBooked: "order_id",
         TradeBusted: "order_id",
         LotsSelected: "order_id",
+        BaseCostStated: "order_id",
     },
 )
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from domain.account.commands import Booked
 from domain.account.events import (
+    BaseCostStated,
     FundsReserved,
     HoldReleased,
     LotMove,
@@ -22,6 +23,7 @@ from domain.account.events import (
 )
 from domain.envelope import Envelope
 from domain.fix import CxlRejResponseTo, Side
+from domain.lots import with_base
 from domain.money import EXACT, ZERO, round_money
 from domain.order.events import (
     CancelRejected,
@@ -106,6 +108,8 @@ def evolve(state: Order, arrived: Envelope) -> Order:  # noqa: PLR0911 - a table
             return replace(state, quiet_since=None)
         case OrderFilled() | TradeCanceled() | TradeBooked() | TradeBusted() | LotsSelected():
             return _ask(_traded(state, arrived.event))
+        case BaseCostStated():
+            return _stated(state, arrived.event)
         case FundsReserved() | HoldReleased():
             return _held(state, arrived.event)
         case _:
@@ -189,6 +193,16 @@ def _traded(
             return replace(state, trades=state.trades | {event.trade_id: trade})
         case _:
             return state
+
+
+def _stated(state: Order, event: BaseCostStated) -> Order:
+    """A bust undoes the base figures that were stated later, too."""
+    known = state.trades.get(event.trade_id)
+    if known is None or known.booked is None:
+        return state
+    booked = replace(known.booked, lots=with_base(known.booked.lots, event.lots))
+    trade = replace(known, booked=booked)
+    return replace(state, trades=state.trades | {event.trade_id: trade})
 
 
 def _replacing(state: Order, event: object) -> Order:

@@ -5,6 +5,7 @@ from datetime import date
 import strawberry
 
 from api.graphql.sources import Source
+from api.graphql.valuation import FRESH_DAYS, is_stale
 from api.wire import decimal
 from projections import instruments, marks
 from projections.instruments import InstrumentRow
@@ -17,6 +18,8 @@ class Mark:
     currency: str
     price_date: date
     source: str
+    age_days: int = strawberry.field(description="calendar days since priceDate")
+    stale: bool = strawberry.field(description=f"more than {FRESH_DAYS} days old")
 
 
 @strawberry.type(description="One listing of a security, by its terms of the day asked for.")
@@ -38,8 +41,13 @@ class Instrument:
 
     @strawberry.field
     async def mark(self) -> Mark | None:
-        row = await self._source.row(marks, self.id)
-        return _mark(row) if isinstance(row, MarkRow) else None
+        return await mark_of(self._source, self.id)
+
+
+async def mark_of(source: Source, instrument_id: str) -> Mark | None:
+    """The newest price of an instrument, its age by the source's day."""
+    row = await source.row(marks, instrument_id)
+    return _mark(row, source.today) if isinstance(row, MarkRow) else None
 
 
 async def listing(source: Source, instrument_id: str) -> InstrumentRow | None:
@@ -67,10 +75,12 @@ def instrument(source: Source, row: InstrumentRow) -> Instrument:
     )
 
 
-def _mark(row: MarkRow) -> Mark:
+def _mark(row: MarkRow, today: date) -> Mark:
     return Mark(
         price=decimal(row.price),
         currency=row.currency,
         price_date=row.price_date,
         source=row.source,
+        age_days=(today - row.price_date).days,
+        stale=is_stale(row.price_date, today),
     )

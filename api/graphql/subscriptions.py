@@ -6,8 +6,8 @@ from contextlib import aclosing
 import strawberry
 from strawberry.types import Info
 
-from api.graphql.accounts import Position, position
 from api.graphql.fields import subscription
+from api.graphql.holdings import Position, position
 from api.graphql.orders import Order, order
 from api.graphql.session import Session
 from projections import orders, positions

@@ -14,6 +14,7 @@ from typing import Any
 
 from domain.account import (
     adjustments,
+    base_cost,
     cash,
     commands,
     events,
@@ -27,6 +28,7 @@ from domain.account import (
     transfers,
     withdrawals,
 )
+from domain.account.rates import RATES
 from domain.account.refusals import AccountRefusal as AccountRefusal
 from domain.account.state import INITIAL as INITIAL
 from domain.account.state import Cash as Cash
@@ -57,6 +59,7 @@ _DECIDE: dict[type[Command], Callable[[Any, State, Seen], Decision]] = {
     commands.BookTrade: trades.book,
     commands.BustTrade: trades.bust,
     commands.SelectLots: selection.select,
+    commands.StateBaseCost: base_cost.state_base_cost,
     commands.SettleObligation: obligations.settle,
     commands.SettleAfterBust: obligations.settle_after_bust,
     commands.RecordFailing: obligations.record_failing,
@@ -94,6 +97,7 @@ _EVOLVE: dict[type[Event], Callable[[State, Any], State]] = {
     events.TradeBooked: trades.booked,
     events.TradeBusted: trades.busted,
     events.LotsSelected: selection.selected,
+    events.BaseCostStated: base_cost.stated,
     events.ObligationSettled: obligations.settled,
     events.SettledAfterBust: obligations.settled_after_bust,
     events.ObligationFailing: obligations.failing,
@@ -119,9 +123,10 @@ _READS: dict[type[Command], Callable[[Any], tuple[str, ...]]] = {
     commands.OpenAccount: lambda command: (f"client-{command.client_id}",),
     commands.TransferCash: lambda command: (f"account-{command.to_account_id}",),
     commands.TransferSecurities: lambda command: (f"account-{command.to_account_id}",),
-    commands.BookTrade: lambda _: (trades.RATES,),
-    commands.ConvertCurrency: lambda _: (trades.RATES,),
-    commands.ReceiveSecurities: lambda _: (trades.RATES,),
+    commands.BookTrade: lambda _: (RATES,),
+    commands.ConvertCurrency: lambda _: (RATES,),
+    commands.ReceiveSecurities: lambda _: (RATES,),
+    commands.StateBaseCost: lambda _: (RATES,),
 }
 
 

@@ -189,6 +189,12 @@ class SelectLots(Command):
     lots: dict[str, Decimal]  # lot id -> quantity
 
 
+class StateBaseCost(Internal):
+    """Look whether the last fixing makes base figures known that were not."""
+
+    account_id: str
+
+
 class SettleObligation(Internal):
     """A report (sese.025), deduplicated by confirmation_id."""
 

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from domain.account.base_events import BaseCostStated as BaseCostStated  # noqa: PLC0414
 from domain.account.obligation_events import ObligationFailing as ObligationFailing  # noqa: PLC0414
 from domain.account.obligation_events import ObligationSettled as ObligationSettled  # noqa: PLC0414
 from domain.account.obligation_events import SettledAfterBust as SettledAfterBust  # noqa: PLC0414
@@ -236,6 +237,7 @@ class LotsSelected(Event, tag="lots.selected", kw_only=True):
     order_id: str = ""  # whose saga must bust what is booked now
     isin: str
     lots: tuple[LotMove, ...]  # signed: restores the old picks and takes the new
+    currency: str = ""  # of the sale; "": of older events
 
 
 class FxBooked(Event, tag="fx.booked"):

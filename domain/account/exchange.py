@@ -14,9 +14,9 @@ from msgspec.structs import replace
 from domain.account.changes import add_cash, with_item
 from domain.account.commands import ConvertCurrency, SettleFx
 from domain.account.events import FxBooked, FxSettled
+from domain.account.rates import RATES
 from domain.account.refusals import R, bad_money, lacking, unless
 from domain.account.state import CLOSING_ONLY, OPEN, OpenFx, State
-from domain.account.trades import RATES
 from domain.message import Decision, Refused, Seen, refused
 from domain.money import EXACT, RATE_DECIMALS, is_currency, money, plain, quantise, round_money
 

@@ -22,6 +22,7 @@ class AccountRefusal(Refusal):
     AMOUNT_NOT_POSITIVE = "amount_not_positive"
     AMOUNT_TOO_LARGE = "amount_too_large"
     AMOUNT_ZERO = "amount_zero"
+    BASE_COST_UNKNOWN = "base_cost_unknown"
     CLIENT_NOT_APPROVED = "client_not_approved"
     CLIENT_UNKNOWN = "client_unknown"
     CLOSING_ONLY = "closing_only"

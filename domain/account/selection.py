@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
+from domain.account import base_cost
 from domain.account.changes import move_lots, with_item
 from domain.account.commands import SelectLots
 from domain.account.events import LotMove, LotsSelected
@@ -22,7 +23,7 @@ def select(command: SelectLots, state: State, seen: Seen) -> Decision:
         return refused(R.TRADE_UNKNOWN, trade_id=command.trade_id)
     if sale.settl_date is not None and seen.now.date() > sale.settl_date:
         return refused(R.TRADE_SETTLED, settl_date=sale.settl_date)
-    if wrong := first(*map(bad_qty, command.lots.values())):
+    if wrong := first(*map(bad_qty, command.lots.values()), base_cost.waits(state, sale.isin)):
         return wrong
     qty = -sum((m.qty for m in sale.lots), ZERO)
     held = apply(state.lots.get(sale.isin, ()), mirror(sale.lots), currency=sale.currency)
@@ -47,6 +48,7 @@ def select(command: SelectLots, state: State, seen: Seen) -> Decision:
             trade_id=command.trade_id,
             order_id=sale.order_id,
             isin=sale.isin,
+            currency=sale.currency,
             lots=(*mirror(sale.lots), *taken),
         ),
     )
@@ -58,6 +60,7 @@ def _proceeds(sale: Obligation, state: State) -> Value:
         base=sum((m.proceeds_base for m in sale.lots), ZERO),
         cents=MINOR_UNITS[sale.currency],
         base_cents=MINOR_UNITS[state.base_currency],
+        currency=sale.currency,
     )
 
 

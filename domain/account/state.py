@@ -67,6 +67,16 @@ class Obligation(Struct, frozen=True, kw_only=True, gc=False):
     lots: tuple[LotMove, ...] = ()  # of a sale: the picks, which may be chosen again
 
 
+class Unvalued(Struct, frozen=True, kw_only=True, gc=False):
+    """A trade whose base figures wait for a fixing."""
+
+    isin: str
+    order_id: str
+    currency: str
+    rate: Decimal  # base currency per unit of `currency`; 0: this is what is not known
+    lots: tuple[LotMove, ...]
+
+
 class Withdrawal(Struct, frozen=True, kw_only=True, gc=False):
     amount: Decimal
     currency: str
@@ -120,6 +130,7 @@ class State(Struct, frozen=True, kw_only=True, gc=False):
     fx: dict[str, OpenFx] = {}
     fees: dict[str, Accrual] = {}  # by currency
     transfers: dict[str, Transfer] = {}
+    unvalued: dict[str, Unvalued] = {}  # by trade id, in the order of booking
 
     @property
     def exists(self) -> bool:

@@ -10,6 +10,7 @@ from hashlib import sha256
 
 from msgspec.structs import replace
 
+from domain.account import base_cost
 from domain.account.changes import (
     add_cash,
     drop_obligation,
@@ -21,15 +22,15 @@ from domain.account.changes import (
 from domain.account.commands import BookTrade, BustTrade
 from domain.account.events import LotMove, TradeBooked, TradeBusted
 from domain.account.holds import NO_ORDER, released_by_fill
+from domain.account.rates import base_rate, in_base
 from domain.account.refusals import R, bad_amount, bad_qty, first
 from domain.account.state import Obligation, State
 from domain.charges import COMMISSION, Charge, charges
 from domain.fix import Side, other
-from domain.lots import Value, acquire, dispose, mirror
+from domain.lots import acquire, dispose, mirror
 from domain.message import Decision, Refused, Seen, refused
-from domain.money import EXACT, MINOR_UNITS, ZERO, money, plain, round_money
+from domain.money import ZERO, money, plain
 
-RATES = "fx-ecb"
 ID_MAX = 64
 
 
@@ -44,9 +45,11 @@ def book(command: BookTrade, state: State, seen: Seen) -> Decision:
         return wrong
     if command.trade_id in state.obligations:
         return ()
+    known = base_cost.statements(state, seen)  # before lots are taken by their cost
+    state = base_cost.after(state, known)
     event = _booking(command, state, rate=base_rate(state, command.currency, seen))
     debit = in_debit(state, booked(state, event), command.currency, on=seen.now.date())
-    return (replace(event, in_debit=debit),)
+    return (*known, replace(event, in_debit=debit))
 
 
 def _booking(command: BookTrade, state: State, *, rate: Decimal) -> TradeBooked:
@@ -121,26 +124,6 @@ def _lots(
     )
 
 
-def base_rate(state: State, currency: str, seen: Seen) -> Decimal:
-    """Base currency per unit of `currency` at the last fixing; 0 when there is none."""
-    if currency == state.base_currency:
-        return Decimal(1)
-    fixing = seen.streams.get(RATES)
-    rate = fixing.rate(state.base_currency, currency) if fixing is not None else None
-    return plain(rate) if rate is not None else ZERO
-
-
-def in_base(state: State, amount: Decimal, currency: str, *, rate: Decimal) -> Value:
-    """`amount` with its value in the account's base currency."""
-    base = round_money(EXACT.multiply(amount, rate), state.base_currency)
-    return Value(
-        amount=money(amount, currency),
-        base=base,
-        cents=MINOR_UNITS[currency],
-        base_cents=MINOR_UNITS[state.base_currency],
-    )
-
-
 def total(taken: Iterable[Charge]) -> Decimal:
     return sum((c.amount for c in taken), ZERO)
 
@@ -211,7 +194,9 @@ def reverse_id(trade_id: str) -> str:
 def booked(state: State, event: TradeBooked) -> State:
     sign = -1 if event.side is Side.BUY else 1
     amount = event.gross + event.accrued_interest
-    state = move_lots(state, event.isin, event.lots, currency=event.currency)
+    lots = base_cost.marked(state, event)
+    state = base_cost.keep(state, event, lots)
+    state = move_lots(state, event.isin, lots, currency=event.currency)
     state = add_cash(state, event.currency, sign * amount - total(event.charges))
     obligation = Obligation(
         isin=event.isin,
@@ -221,7 +206,7 @@ def booked(state: State, event: TradeBooked) -> State:
         currency=event.currency,
         settl_date=event.settl_date,
         order_id=event.order_id,
-        lots=() if event.side is Side.BUY else event.lots,
+        lots=() if event.side is Side.BUY else lots,
     )
     state = replace(state, obligations=with_item(state.obligations, event.trade_id, obligation))
     order = state.orders.get(event.order_id, NO_ORDER)
@@ -248,6 +233,7 @@ def busted(state: State, event: TradeBusted) -> State:
             charged=max(order.charged - _commission(event.charges), ZERO),
         )
         state = put_order(state, event.order_id, undone)
+    state = base_cost.forget(state, event.trade_id)
     state = move_lots(state, event.isin, event.lots, currency=event.currency)
     state = add_cash(state, event.currency, sign * amount + total(event.charges))
     if event.trade_id in state.obligations:

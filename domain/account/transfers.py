@@ -5,11 +5,13 @@
 
 Only settled cash and settled shares move. Lots keep their id, cost and dates. Cost in the base
 currency is carried where both accounts have the same one; otherwise it is taken anew from the
-cost at the last fixing, because the rate of the purchase day is not known any more.
+cost at the last fixing, because the rate of the purchase day is not known any more: without one
+the receiver refuses, and the transfer is undone. Lots whose base cost is not known do not move.
 """
 
 from msgspec.structs import replace
 
+from domain.account import base_cost
 from domain.account.changes import add_cash, move_lots, with_item
 from domain.account.commands import (
     CompleteTransfer,
@@ -28,9 +30,9 @@ from domain.account.events import (
     TransferCompleted,
     TransferUndone,
 )
+from domain.account.rates import base_rate, in_base
 from domain.account.refusals import R, bad_money, bad_qty, first, lacking, unless
 from domain.account.state import CLOSING, CLOSING_ONLY, DORMANT, OPEN, State, Transfer
-from domain.account.trades import base_rate, in_base
 from domain.lots import Value, dispose, mirror
 from domain.message import Decision, Refused, Seen, refused
 from domain.money import MINOR_UNITS, ZERO, is_currency, money
@@ -60,6 +62,8 @@ def send_securities(command: TransferSecurities, state: State, seen: Seen) -> De
     free = min(state.qty(isin), state.settled_qty(isin)) - state.held_qty(isin)
     if command.qty > free:
         return refused(R.INSUFFICIENT_SHARES, isin=isin, required=command.qty, available=free)
+    if wrong := base_cost.waits(state, isin):
+        return wrong
     currencies = {lot.currency for lot in state.lots[isin] if lot.qty > 0}
     if len(currencies) > 1:  # one event states one currency of cost
         return refused(R.LOTS_DO_NOT_MATCH, currencies=",".join(sorted(currencies)))
@@ -91,6 +95,7 @@ def _taken(
             base=ZERO,
             cents=MINOR_UNITS[currency],
             base_cents=MINOR_UNITS[state.base_currency],
+            currency=currency,
         ),
         on=seen.effective_at.date(),
     )
@@ -138,6 +143,8 @@ def receive_securities(command: ReceiveSecurities, state: State, seen: Seen) -> 
         return refused(R.CURRENCY_UNKNOWN, currency=command.currency)
     if command.base_currency not in ("", state.base_currency):
         rate = base_rate(state, command.currency, seen)
+        if not rate:
+            return refused(R.RATE_UNKNOWN, sell=state.base_currency, buy=command.currency)
         lots = tuple(
             replace(m, cost_base=in_base(state, m.cost, command.currency, rate=rate).base)
             for m in lots

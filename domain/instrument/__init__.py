@@ -12,7 +12,7 @@ from domain.instrument.commands import (
     ListInstrument,
     ResumeInstrument,
 )
-from domain.instrument.decisions import QUOTE_UNITS, InstrumentRefusal, decide
+from domain.instrument.decisions import InstrumentRefusal, decide
 from domain.instrument.events import (
     InstrumentAmended,
     InstrumentDelisted,
@@ -28,7 +28,6 @@ __all__ = [
     "COMMANDS",
     "EVENTS",
     "INITIAL",
-    "QUOTE_UNITS",
     "AmendInstrument",
     "DelistInstrument",
     "HaltInstrument",

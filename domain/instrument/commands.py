@@ -8,8 +8,11 @@ from domain.message import Command
 
 
 class ListInstrument(Command):
-    """Defaults: settlement currency and price factor follow the quote currency, the country (whose
-    charges apply) the ISIN's prefix, the market's country (whose calendar applies) the MIC."""
+    """Defaults: settlement currency and price factor follow the quote currency, the country (of the
+    issuer) the ISIN's prefix, the market's country (whose calendar and charges apply) the MIC.
+
+    A price settles in its own money: the settlement currency is the quote currency, or that of a
+    minor quote unit (GBX: GBP at 0.01). Any other pair is refused, and so is another factor."""
 
     instrument_id: str
     symbol: str
@@ -32,7 +35,10 @@ class ListInstrument(Command):
 
 
 class AmendInstrument(Command):
-    """Change terms from `effective_from` on (None: today); what is None stays."""
+    """Change terms from `effective_from` on (None: today); what is None stays.
+
+    The price factor follows a changed quote or settlement currency unless it is stated. Marks keep
+    the unit that they were made in; open orders keep the unit that they were placed in."""
 
     instrument_id: str
     effective_from: date | None = None

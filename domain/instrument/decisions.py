@@ -22,18 +22,13 @@ from domain.instrument.events import (
     InstrumentListed,
     InstrumentResumed,
 )
-from domain.instrument.state import TERMS, Instrument, Status, applied
+from domain.instrument.state import TERMS, Instrument, Status, applied, evolve
 from domain.markets import country_of
 from domain.message import Decision, Refusal, Refused, Seen, refused
 from domain.money import PRICE_DECIMALS, is_currency, is_exact, plain
+from domain.quotation import factor, is_quote_unit, money_of
 
-QUOTE_UNITS = {
-    "GBX": ("GBP", Decimal("0.01")),
-    "ILA": ("ILS", Decimal("0.01")),
-    "ZAC": ("ZAR", Decimal("0.01")),
-}
-"""Quote unit -> (currency it settles in, units of that currency per quote unit)."""
-
+QUOTATION = ("currency", "settlement_currency", "price_factor")
 SIZES = ("tick_size", "lot_size", "qty_increment", "price_factor", "multiplier")
 
 
@@ -50,6 +45,8 @@ class InstrumentRefusal(Refusal):
     MARKET_COUNTRY_INVALID = "market_country_invalid"
     CURRENCY_UNKNOWN = "currency_unknown"
     SIZE_NOT_POSITIVE = "size_not_positive"
+    SETTLEMENT_CURRENCY_DIFFERS = "settlement_currency_differs"
+    PRICE_FACTOR_DIFFERS = "price_factor_differs"
 
 
 def decide(command: InstrumentCommand, state: Instrument, seen: Seen) -> Decision:
@@ -86,7 +83,7 @@ def _trading(command: HaltInstrument | ResumeInstrument, now: Instrument) -> Dec
 def _list(command: ListInstrument, now: Instrument) -> Decision:
     if now.status is not Status.NONE:
         return refused(InstrumentRefusal.INSTRUMENT_EXISTS, status=now.status, isin=now.isin)
-    settles_in, factor = QUOTE_UNITS.get(command.currency, (command.currency, Decimal(1)))
+    settles_in, units = money_of(command.currency)
     prefix = command.isin[:2]
     listed = InstrumentListed(
         instrument_id=command.instrument_id,
@@ -103,12 +100,16 @@ def _list(command: ListInstrument, now: Instrument) -> Decision:
         name=command.name,
         price_type=command.price_type,
         multiplier=command.multiplier,
-        price_factor=factor if command.price_factor is None else command.price_factor,
+        price_factor=units if command.price_factor is None else command.price_factor,
         qty_increment=command.qty_increment,
         place_of_settlement=command.place_of_settlement,
         market_country=command.market_country or "",
     )
-    fault = _fault(listed) or _market_fault(command.mic, command.market_country)
+    fault = (
+        _fault(listed)
+        or _market_fault(command.mic, command.market_country)
+        or quotation_fault(evolve(now, listed))
+    )
     return fault if fault is not None else (_plain(listed),)
 
 
@@ -122,8 +123,45 @@ def _amend(command: AmendInstrument, now: Instrument, today: date) -> Decision:
     fault = _fault(amended) or _market_fault(command.mic or now.mic, command.market_country)
     if fault is not None:
         return fault
+    if any(getattr(command, term) is not None for term in QUOTATION):
+        amended = _requoted(amended, now)
+        if fault := _requoting_fault(amended, now):
+            return fault
     changes = applied(now, amended) != now
     return (_plain(amended),) if changes or amended.effective_from > today else ()
+
+
+def _requoted(amended: InstrumentAmended, now: Instrument) -> InstrumentAmended:
+    """The factor follows a new pair of currencies, unless the amendment states one."""
+    if amended.price_factor is not None:
+        return amended
+    then = evolve(now, amended).terms(amended.effective_from)
+    units = factor(then.currency, then.settlement_currency)
+    return amended if units is None else replace(amended, price_factor=units)
+
+
+def _requoting_fault(amended: InstrumentAmended, now: Instrument) -> Refused | None:
+    """The pair must fit from the amendment's day on, through every change that waits."""
+    then = evolve(now, amended)
+    days = {amended.effective_from, *(c.effective_from for c in then.pending)}
+    for day in sorted(day for day in days if day >= amended.effective_from):
+        if fault := quotation_fault(then.terms(day)):
+            return fault
+    return None
+
+
+def quotation_fault(terms: Instrument) -> Refused | None:
+    """A price settles in its own money: no rate stands between quote and settlement."""
+    units = factor(terms.currency, terms.settlement_currency)
+    pair = {"currency": terms.currency, "settlement_currency": terms.settlement_currency}
+    if units is None:
+        return refused(InstrumentRefusal.SETTLEMENT_CURRENCY_DIFFERS, **pair)
+    if terms.price_factor != units:
+        given, fits = plain(terms.price_factor), plain(units)
+        return refused(
+            InstrumentRefusal.PRICE_FACTOR_DIFFERS, **pair, price_factor=given, required=fits
+        )
+    return None
 
 
 def _delist(command: DelistInstrument, today: date) -> Decision:
@@ -144,7 +182,7 @@ def _fault(terms: InstrumentListed | InstrumentAmended) -> Refused | None:
     if terms.mic is not None and not is_mic(terms.mic):
         return refused(InstrumentRefusal.MIC_INVALID, mic=terms.mic)
     quoted, settles_in = terms.currency, terms.settlement_currency
-    if quoted is not None and not is_currency(quoted) and quoted not in QUOTE_UNITS:
+    if quoted is not None and not is_quote_unit(quoted):
         return refused(InstrumentRefusal.CURRENCY_UNKNOWN, currency=quoted)
     if settles_in is not None and not is_currency(settles_in):
         return refused(InstrumentRefusal.CURRENCY_UNKNOWN, currency=settles_in)

@@ -24,7 +24,7 @@ class InstrumentListed(Event, tag="instrument.listed"):
     currency: str  # of quotes: ISO 4217, or a minor quote unit (GBX, ZAC, ILA)
     settlement_currency: str  # ISO 4217
     mic: str  # ISO 10383, where it is listed
-    country: str  # ISO 3166; whose charges apply
+    country: str  # ISO 3166, of the issuer: information
     asset_class: str
     tick_size: Decimal
     lot_size: Decimal  # round lot: information, never a refusal
@@ -35,7 +35,7 @@ class InstrumentListed(Event, tag="instrument.listed"):
     price_factor: Decimal = Decimal(1)  # settlement currency per unit of quote currency
     qty_increment: Decimal = Decimal(1)  # smallest step of a quantity
     place_of_settlement: str = ""  # BIC of the central securities depository
-    market_country: str = ""  # ISO 3166; whose calendar applies; "": that of the MIC
+    market_country: str = ""  # ISO 3166; whose calendar and charges apply; "": that of the MIC
 
 
 class InstrumentAmended(Event, tag="instrument.amended"):

@@ -42,6 +42,13 @@ class Status(StrEnum):
     DELISTED = "delisted"
 
 
+class Quoted(Struct, frozen=True, gc=False):
+    """An earlier quote currency and the first day on which it was no longer the one."""
+
+    until: date
+    currency: str
+
+
 class Instrument(Struct, frozen=True, kw_only=True, gc=False):
     status: Status = Status.NONE
     isin: str = ""
@@ -62,6 +69,7 @@ class Instrument(Struct, frozen=True, kw_only=True, gc=False):
     place_of_settlement: str = ""
     market_country: str = ""  # as told; "": that of the MIC
     pending: tuple[Change, ...] = ()  # decided, not yet effective; by effective_from
+    quoted_before: tuple[Quoted, ...] = ()  # oldest first
 
     @property
     def market(self) -> str:
@@ -75,6 +83,11 @@ class Instrument(Struct, frozen=True, kw_only=True, gc=False):
             if change.effective_from <= on:
                 state = applied(state, change)
         return replace(state, pending=tuple(c for c in self.pending if c.effective_from > on))
+
+    def quoted_in(self, on: date) -> str:
+        """The quote currency of a day, in the past too."""
+        now = self.terms(on)
+        return next((q.currency for q in now.quoted_before if on < q.until), now.currency)
 
 
 INITIAL = Instrument()
@@ -102,6 +115,9 @@ def applied(state: Instrument, change: Change) -> Instrument:
     new = {f: value for f in TERMS if (value := getattr(change, f)) is not None}
     if change.mic is not None and change.market_country is None:
         new["market_country"] = ""  # what was told was of the old market
+    if change.currency not in (None, state.currency):
+        was = Quoted(change.effective_from, state.currency)
+        new["quoted_before"] = (*state.quoted_before, was)
     return replace(state, **new)
 
 

@@ -37,7 +37,7 @@ class OrderPlaced(Event, tag="order.placed", kw_only=True):
     price_factor: Decimal = Decimal(1)  # money per quoted price unit (GBX: 0.01), with multiplier
     qty_increment: Decimal = Decimal(1)
     tick_size: Decimal = Decimal(0)  # 0: any price
-    country: str = "US"
+    country: str = "US"  # whose levies and taxes apply; "": none
     hold_px: Decimal  # worst price reserved for: limit, or last mark x (1 + collar)
     hold_amount: Decimal  # settlement currency, estimated charges included; 0 for a sale
     received_at: datetime

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
 
+from domain.charges import charged_in
 from domain.fix import Advice, OrdType, Side, TimeInForce
 from domain.message import Decision, Refused, Seen, refused
 from domain.money import EXACT, ZERO, plain
@@ -18,6 +19,7 @@ from domain.order.events import OrderPlaced
 from domain.order.figures import collared, hold_amount, px_fault, qty_fault
 from domain.order.refusals import OrderRefusal
 from domain.order.state import Order
+from domain.quotation import factor, requoted
 from domain.settlement_dates import market_of
 
 BRANCH_COUNTRY = "US"  # of the firm's one branch, where every order is taken
@@ -49,7 +51,7 @@ class InstrumentSeen(Protocol):
     asset_class: str
     currency: str
     settlement_currency: str
-    country: str
+    place_of_settlement: str
     price_type: Any
     price_factor: Decimal
     multiplier: Decimal
@@ -90,16 +92,28 @@ class Desk:
         return plain(EXACT.multiply(factor, PERCENT_OF_PAR) if par else factor)
 
     @property
+    def marked_px(self) -> Decimal | None:
+        """The last mark in the unit that the instrument is quoted in now; None: there is none."""
+        if self.mark.price is None:
+            return None
+        return requoted(self.mark.price, self.mark.currency, self.instrument.currency)
+
+    @property
     def hold_px(self) -> Decimal | None:
         """The worst price to reserve for; None: no mark to take it from. A sale reserves none."""
         if self.order.limit_px is not None:
             return self.order.limit_px
-        marked = self.mark.price is not None and self.mark.currency == self.instrument.currency
+        marked = self.marked_px
         if self.order.side is not Side.BUY:
-            return self.mark.price if marked else ZERO
-        if self.mark.price is None or not marked:
+            return ZERO if marked is None else marked
+        if marked is None:
             return None
-        return collared(max(self.mark.price, self.order.stop_px or ZERO))
+        return collared(max(marked, self.order.stop_px or ZERO))
+
+    @property
+    def charged_in(self) -> str:
+        """The country whose levies and taxes the order bears."""
+        return charged_in(self.instrument.market, self.instrument.place_of_settlement)
 
     @property
     def hold(self) -> Decimal:
@@ -110,7 +124,7 @@ class Desk:
             self.hold_px or ZERO,
             price_factor=self.factor,
             currency=self.instrument.settlement_currency,
-            country=self.instrument.country,
+            country=self.charged_in,
             on=self.today,
         )
 
@@ -169,6 +183,19 @@ def _market_fault(desk: Desk) -> Refused | None:
     if market_of(country) is not None:
         return None
     return refused(OrderRefusal.MARKET_NOT_SUPPORTED, mic=mic, market_country=country)
+
+
+def _quotation_fault(desk: Desk) -> Refused | None:
+    """A listing of old may be quoted in other money than it settles in: it has no price."""
+    terms = desk.instrument
+    if factor(terms.currency, terms.settlement_currency) == terms.price_factor:
+        return None
+    return refused(
+        OrderRefusal.SETTLEMENT_CURRENCY_DIFFERS,
+        currency=terms.currency,
+        settlement_currency=terms.settlement_currency,
+        price_factor=terms.price_factor,
+    )
 
 
 def _short_sale(desk: Desk) -> Refused | None:
@@ -265,6 +292,7 @@ _FAULTS: tuple[Callable[[Desk], Refused | None], ...] = (
     _account_fault,
     _instrument_fault,
     _market_fault,
+    _quotation_fault,
     _short_sale,
     _average_fault,
     _qty_fault,
@@ -299,7 +327,7 @@ def _placed(desk: Desk) -> OrderPlaced:
         price_factor=desk.factor,
         qty_increment=instrument.qty_increment,
         tick_size=instrument.tick_size,
-        country=instrument.country,
+        country=desk.charged_in,
         hold_px=plain(desk.hold_px or ZERO),
         hold_amount=desk.hold,
         received_at=_utc(desk.now),

@@ -14,6 +14,7 @@ class OrderRefusal(Refusal):
     INSTRUMENT_UNKNOWN = "instrument_unknown"
     INSTRUMENT_NOT_TRADABLE = "instrument_not_tradable"
     MARKET_NOT_SUPPORTED = "market_not_supported"  # no calendar to settle on
+    SETTLEMENT_CURRENCY_DIFFERS = "settlement_currency_differs"  # quoted in other money
     QTY_NOT_POSITIVE = "qty_not_positive"
     QTY_INCREMENT = "qty_increment"
     QTY_BELOW_FILLED = "qty_below_filled"

@@ -26,6 +26,7 @@ SILENT = {
     e.LotMethodChanged,
     e.AccountRestricted,
     e.ObligationFailing,
+    e.BaseCostStated,
     e.TransferCompleted,
     house.CloseRequested,
     house.CloseFailed,

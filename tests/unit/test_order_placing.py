@@ -139,7 +139,7 @@ def test_pence_settle_in_pounds_with_stamp_duty() -> None:
 def test_an_order_freezes_the_country_of_its_market() -> None:
     frankfurt = replace(listed, mic="XETR")
     told = placed(place(), desk(listing=(frankfurt,)))
-    assert (told.market_country, told.country) == ("DE", "US")
+    assert (told.market_country, told.country) == ("DE", "DE")
     elsewhere = replace(listed, mic="CEUX", market_country="NL")
     assert placed(place(), desk(listing=(elsewhere,))).market_country == "NL"
 

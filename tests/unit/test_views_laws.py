@@ -300,13 +300,15 @@ async def test_positions_and_lots_are_what_the_account_itself_decides_by(acts: l
         assert mine.keys() == own.keys()
         for lot_id, lot in mine.items():
             theirs = own[lot_id]
-            assert (lot.qty, lot.cost, lot.cost_base, lot.acquired_on) == (
-                theirs.qty,
-                theirs.cost,
-                theirs.cost_base,
-                theirs.acquired_on,
-            )
-        assert row.cost == sum((lot.cost for lot in mine.values()), Decimal(0))
+            for field in ("qty", "cost", "cost_base", "acquired_on", "currency", "base_unknown"):
+                assert getattr(lot, field) == getattr(theirs, field), field
+        costs: dict[str, Decimal] = {}
+        for lot in mine.values():
+            costs[lot.currency] = costs.get(lot.currency, Decimal(0)) + lot.cost
+        shown = {figure.currency: figure.cost for figure in positions.figures(row) if figure.cost}
+        assert shown == {currency: cost for currency, cost in costs.items() if cost}
+        unknown = any(lot.base_unknown for lot in mine.values())
+        assert not unknown or not row.traded or positions.base_cost_unknown(row)
         assert row.cost_base == sum((lot.cost_base for lot in mine.values()), Decimal(0))
 
 

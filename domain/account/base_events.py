@@ -1,0 +1,20 @@
+"""What makes an unknown base cost known; re-exported by `events`."""
+
+from decimal import Decimal
+
+from domain.lots import LotMove
+from domain.message import Event
+
+
+class BaseCostStated(Event, tag="trade.base_stated", kw_only=True):
+    """The base figures of a trade that was booked before its rate was fixed. Posts nothing.
+
+    The moves change base figures alone: quantity, cost and proceeds are 0.
+    """
+
+    account_id: str
+    trade_id: str
+    order_id: str = ""  # whose saga must bust what is booked now
+    isin: str
+    rates: dict[str, Decimal]  # base currency per unit of each currency that was needed
+    lots: tuple[LotMove, ...]
