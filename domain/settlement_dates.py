@@ -99,21 +99,6 @@ def settlement_date(calendar: SettlementDays, trade_date: date) -> date:
     return calendar.after(trade_date, cycle(calendar.market, trade_date))
 
 
-def value_date(first: SettlementDays, second: SettlementDays, trade_date: date, n: int = 2) -> date:
-    """When an FX trade settles: the n-th day after `trade_date` on which both markets settle.
-
-    Raises:
-        OutsideCalendar: one of the calendars does not reach that far.
-    """
-    day = trade_date
-    for _ in range(n):
-        day = first.after(day, 1)
-        while day not in second:
-            later = second.on_or_after(day)
-            day = first.on_or_after(later)
-    return day
-
-
 def market_of(country: str) -> Market | None:
     """Where trades on a country's exchanges settle; None where we have no calendar."""
     return MARKETS.get(country)

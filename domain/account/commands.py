@@ -230,14 +230,16 @@ class RecordFailing(Internal):
 
 
 class ConvertCurrency(Command):
-    """Buy `buy_amount` of one currency at the last fixing with the house's margin."""
+    """Buy `buy_amount` of one currency at the last fixing with the house's margin.
+
+    A stated value date is today or later, and a day on which both currencies can be paid."""
 
     account_id: str
     fx_id: str
     buy_currency: str
     buy_amount: Decimal
     sell_currency: str
-    value_date: date | None = None  # both calendars' second day; None: the second weekday
+    value_date: date | None = None  # None: the market's spot date
 
 
 class SettleFx(Internal):

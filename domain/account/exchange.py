@@ -3,10 +3,11 @@
     none -Convert-> open -value date: SettleFx-> settled*
 
 The dealer's rate is the last fixing, the client's adds the house's margin; both are units of the
-currency sold per unit bought.
+currency sold per unit bought. The value date is the market's spot date, or one that is stated: not
+before the deal, and a day on which both currencies can be paid. The rate is the same on each.
 """
 
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -19,6 +20,7 @@ from domain.account.refusals import R, bad_money, lacking, unless
 from domain.account.state import CLOSING_ONLY, OPEN, OpenFx, State
 from domain.message import Decision, Refused, Seen, refused
 from domain.money import EXACT, RATE_DECIMALS, is_currency, money, plain, quantise, round_money
+from domain.value_dates import closed, spot_date
 
 MARGINS = ((date.min, Decimal("0.0025")),)
 """The house's margin on the dealer's rate, from a day on."""
@@ -45,10 +47,17 @@ def _terms(command: ConvertCurrency, state: State, seen: Seen) -> Refused | None
         return refused(R.SAME_CURRENCY, currency=command.buy_currency)
     if command.fx_id in state.fx:
         return refused(R.FX_EXISTS, fx_id=command.fx_id)
-    today, value = seen.effective_at.date(), command.value_date
-    if value is not None and not 0 <= (value - today).days <= VALUE_DAYS_MAX:
+    return _value_date_fault(command, seen.effective_at.date())
+
+
+def _value_date_fault(command: ConvertCurrency, today: date) -> Refused | None:
+    value = command.value_date
+    if value is None:
+        return None
+    if not 0 <= (value - today).days <= VALUE_DAYS_MAX:
         return refused(R.VALUE_DATE_INVALID, value_date=value, trade_date=today)
-    return None
+    shut = closed(command.buy_currency, command.sell_currency, value)
+    return refused(R.VALUE_DATE_INVALID, value_date=value, closed=",".join(shut)) if shut else None
 
 
 def _quote(command: ConvertCurrency, seen: Seen) -> FxBooked | Refused:
@@ -74,17 +83,8 @@ def _quote(command: ConvertCurrency, seen: Seen) -> FxBooked | Refused:
         client_rate=plain(client_rate),
         dealer_rate=plain(dealer_rate),
         trade_date=day,
-        value_date=command.value_date or second_weekday(day),
+        value_date=command.value_date or spot_date(buy, sell, day),
     )
-
-
-def second_weekday(day: date) -> date:
-    """Two business days later where only weekends are known; true calendars arrive as a date."""
-    left = 2
-    while left:
-        day += timedelta(days=1)
-        left -= day.weekday() < 5
-    return day
 
 
 def settle_fx(command: SettleFx, state: State, seen: Seen) -> Decision:

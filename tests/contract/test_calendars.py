@@ -1,12 +1,13 @@
 """Real calendars: which days trade but do not settle, and that a span is a cut of a longer one."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from dateutil.easter import easter as reference_easter
 
-from adapters.calendars import easter, sessions, settlement_days
-from domain.settlement_dates import Market, value_date
+from adapters.calendars import sessions, settlement_days
+from domain.bank_holidays import easter, is_open
+from domain.settlement_dates import Market
 
 UNTIL = date(2027, 12, 31)
 
@@ -42,11 +43,30 @@ def test_a_calendar_is_built_once() -> None:
     assert settlement_days(Market.US, UNTIL) is settlement_days(Market.US, UNTIL)
 
 
-def test_euro_against_dollar_waits_for_both() -> None:
-    us, eu = settlement_days(Market.US, UNTIL), settlement_days(Market.EU, UNTIL)
-    assert value_date(us, eu, date(2024, 3, 27)) == date(2024, 4, 2)  # Easter, then both
-    assert value_date(us, eu, date(2024, 7, 2)) == date(2024, 7, 5)  # over Independence Day
-
-
 def test_easter_agrees_with_another_implementation() -> None:
     assert all(easter(year) == reference_easter(year) for year in range(1900, 2200))
+
+
+@pytest.mark.parametrize(
+    ("currency", "mic", "only_the_exchange", "only_the_payments"),
+    [
+        ("GBP", "XLON", set(), set()),
+        # the exchange stood still for a day; its calendar has one day of 1998 too many
+        ("JPY", "XTKS", {date(1998, 5, 6), date(2020, 10, 1)}, set()),
+        ("CHF", "XSWX", {(5, 1), (12, 24), (12, 31)}, set()),
+        ("CAD", "XTSE", set(), {9, 10, 11}),  # Truth and Reconciliation, Remembrance Day
+    ],
+)
+def test_payment_holidays_are_those_of_the_exchange_but_for_these(
+    currency: str, mic: str, only_the_exchange: set[object], only_the_payments: set[int]
+) -> None:
+    since, until = date(2015 if currency == "CHF" else 2010, 1, 1), date(2027, 6, 30)
+    if currency in {"GBP", "JPY"}:
+        since = date(1998, 1, 1)
+    traded = set(sessions(mic, until, since))
+    days = [since + timedelta(days=n) for n in range((until - since).days + 1)]
+    for day in (d for d in days if d.weekday() < 5):
+        if day not in traded and is_open(currency, day):
+            assert {day, (day.month, day.day)} & only_the_exchange, day
+        if day in traded and not is_open(currency, day):
+            assert day.month in only_the_payments, day

@@ -9,7 +9,6 @@ from domain import account
 from domain.account import AccountRefusal as R
 from domain.account import commands as c
 from domain.account import events as e
-from domain.account.exchange import second_weekday
 from domain.account.withdrawals import payment_id
 from domain.fix import Side
 from domain.message import Refused
@@ -293,14 +292,6 @@ def test_a_conversion_under_way_is_not_booked_twice() -> None:
     book = Book(OPENED, deposited("5000.00"))
     book.send(convert())
     assert book.send(convert()).refusal is R.FX_EXISTS
-
-
-@pytest.mark.parametrize(
-    ("day", "value_day"),
-    [("2024-06-03", "2024-06-05"), ("2024-06-06", "2024-06-10"), ("2024-06-08", "2024-06-11")],
-)
-def test_two_business_days_skip_weekends(day: str, value_day: str) -> None:
-    assert second_weekday(date.fromisoformat(day)) == date.fromisoformat(value_day)
 
 
 def accrue(day: int, base: str = "100000.00", rate: str = "0.01", days: int = 1) -> c.AccrueFee:

@@ -14,7 +14,6 @@ from domain.settlement_dates import (
     cycle,
     market_of,
     settlement_date,
-    value_date,
 )
 
 MONDAY = date(2024, 6, 3)
@@ -65,19 +64,6 @@ def test_counting_back_undoes_counting_forth(day: date, n: int) -> None:
     start = US.on_or_after(day) if day <= WEEKDAYS[-1] else WEEKDAYS[-1]
     if sum(d > start for d in WEEKDAYS) >= n:
         assert US.before(US.after(start, n), n) == start
-
-
-@given(DAYS, st.sets(DAYS, max_size=20), st.sets(DAYS, max_size=20))
-def test_a_value_date_is_good_on_both_sides(day: date, shut: set[date], closed: set[date]) -> None:
-    first = SettlementDays(Market.US, tuple(d for d in WEEKDAYS if d not in shut))
-    second = SettlementDays(Market.EU, tuple(d for d in WEEKDAYS if d not in closed))
-    joint = [d for d in WEEKDAYS if d in first and d in second and d > day]
-    try:
-        answer = value_date(first, second, day)
-    except OutsideCalendar:
-        assert len(joint) < 2 or day < max(first.days[0], second.days[0])
-        return
-    assert answer == joint[1]
 
 
 def test_a_country_settles_in_its_market() -> None:
