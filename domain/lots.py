@@ -3,6 +3,7 @@
     acquire  covers short lots (sold before they were bought), the rest opens one new lot
     dispose  takes from the lots by method; what no lot covers becomes a short lot
     mirror   undoes moves exactly: a bust, or a disposal whose lots are chosen again
+    cover    matches lots below zero with lots above zero, which a bust may leave side by side
 
 A lot's cost is an attribute, never a posting: purchase charges are in it, sale charges are out of
 the proceeds. Shares of cost are exact: each part is rounded to `cents`, the last takes the
@@ -17,7 +18,7 @@ The lots of one instrument are taken to be bought in one currency: where listing
 under one ISIN, `cost` adds them unconverted, and only `cost_base` compares.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -195,6 +196,32 @@ def dispose(
     if short:
         taken.append(_short(lot_id, short, value=values[-1], on=on))
     return tuple(taken)
+
+
+def cover(
+    lots: Sequence[Lot], *, method: str, cents: Value, spare: Collection[str] = ()
+) -> tuple[LotMove, ...]:
+    """Match lots below zero with lots above zero, until one kind is used up.
+
+    A bust leaves a lot below zero when it takes away a purchase that was sold on. The sale then
+    takes other lots instead: it realises its old gain, plus the cost it had, less the cost it has.
+
+    Args:
+        method: how the lots above zero are picked.
+        cents: for its decimals alone.
+        spare: ids of lots to leave as they are.
+    """
+    moves = list[LotMove]()
+    for lot in (o for o in _oldest(lots) if o.qty < 0 and o.lot_id not in spare):
+        there = apply(lots, moves)
+        qty = min(-lot.qty, sum((o.qty for o in there if o.qty > 0), ZERO))
+        if qty <= 0:
+            break
+        back = _take(lot, -qty, value=cents, sign=-1)
+        cost = replace(cents, amount=back.cost, base=back.cost_base)
+        moves.append(replace(back, proceeds=-cost.amount, proceeds_base=-cost.base))
+        moves += dispose(there, lot.lot_id, qty, method=method, proceeds=cost, on=lot.acquired_on)
+    return tuple(moves)
 
 
 def can_choose(lots: Sequence[Lot], qty: Decimal, chosen: Mapping[str, Decimal]) -> bool:

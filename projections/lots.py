@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from domain.account.events import (
+    LotsRematched,
     LotsSelected,
     SecuritiesTransferredIn,
     SecuritiesTransferredOut,
@@ -32,6 +33,7 @@ Moving = (
     TradeBooked
     | TradeBusted
     | LotsSelected
+    | LotsRematched
     | SecuritiesTransferredOut
     | SecuritiesTransferredIn
     | TransferUndone
@@ -40,6 +42,7 @@ MOVING = (
     TradeBooked,
     TradeBusted,
     LotsSelected,
+    LotsRematched,
     SecuritiesTransferredOut,
     SecuritiesTransferredIn,
     TransferUndone,

@@ -19,7 +19,7 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.account.events import LotsSelected, TradeBooked, TradeBusted
+from domain.account.events import LotsRematched, LotsSelected, TradeBooked, TradeBusted
 from domain.envelope import Envelope
 from projections.exact import ZERO, add, subtract, total
 from projections.lots import MOVING, Moving
@@ -68,6 +68,7 @@ class Valued(Struct, frozen=True):
 
 
 Fact = Moved | Valued
+REALISING = (TradeBooked, TradeBusted, LotsSelected, LotsRematched)
 
 ROW: type[Row] = Position
 _FIELDS = {"C.SEC": 0, "C.STREET": 1, "M.HOLD": 2}
@@ -111,7 +112,7 @@ def fold(row: Position | None, key: Key, fact: Fact) -> Position:
 
 def _valued(event: Moving) -> Valued:
     moves = event.lots
-    realises = isinstance(event, TradeBooked | TradeBusted | LotsSelected)  # a transfer does not
+    realises = isinstance(event, REALISING)  # a transfer does not
     return Valued(
         instrument_id=getattr(event, "instrument_id", ""),
         currency=getattr(event, "currency", ""),

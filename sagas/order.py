@@ -16,10 +16,18 @@ says nothing for a day is a case: deadline `unanswered` on the saga's stream.
 
 from datetime import timedelta
 
-from domain.account.commands import BookTrade, BustTrade, ReleaseHold, ReserveForOrder
+from domain.account.commands import (
+    BookTrade,
+    BustTrade,
+    ReleaseHold,
+    Reopened,
+    ReserveForOrder,
+    Sibling,
+)
 from domain.account.events import (
     FundsReserved,
     HoldReleased,
+    LotsRematched,
     LotsSelected,
     TradeBooked,
     TradeBusted,
@@ -45,7 +53,7 @@ from domain.order.events import (
 )
 from domain.saga import CommandRefused
 from sagas import order_state
-from sagas.order_state import Order, Phase, Terms, needed, over, standing
+from sagas.order_state import Order, Phase, Terms, counted, needed, over, standing
 from sagas.ports import Deadline, correlation
 
 NAME, VERSION = "order", 1
@@ -84,6 +92,7 @@ correlate = correlation(
         TradeBooked: "order_id",
         TradeBusted: "order_id",
         LotsSelected: "order_id",
+        LotsRematched: "order_id",
     },
 )
 
@@ -168,6 +177,7 @@ def _reserve(state: Order, terms: Terms) -> ReserveForOrder:
         qty=terms.qty,
         amount=terms.amount,
         qty_done=standing(state),
+        before=counted(state),
     )
 
 
@@ -188,6 +198,7 @@ def _book(order: Order, fill: OrderFilled) -> BookTrade:
         settl_date=fill.settl_date,
         country=fill.country,
         market_country=order.market_country,
+        before=counted(order),
     )
 
 
@@ -206,7 +217,35 @@ def _bust(before: Order, now: Order, trade_id: str) -> tuple[Command, ...]:
             booked=trade.booked,
             settl_date=trade.busted.settl_date,
             reason=trade.busted.reason,
+            siblings=_siblings(now, trade_id),
+            before=counted(now),
+            reopened=_reopened(now),
         ),
+    )
+
+
+def _siblings(order: Order, trade_id: str) -> tuple[Sibling, ...]:
+    return tuple(
+        Sibling(trade_id=other, gross=t.booked.gross, charges=t.booked.charges)
+        for other, t in order.trades.items()
+        if t.booked and other != trade_id
+    )
+
+
+def _reopened(order: Order) -> Reopened | None:
+    """The terms to hold by, of an order that is at the venue: the dearer while a replace is out."""
+    if order.phase == Phase.ENDED:
+        return None
+    terms = order.terms
+    out = order.asked is not None and order.replacing == Phase.RELEASING
+    if out and order.asked and needed(order, order.asked) > needed(order, terms):
+        terms = order.asked
+    return Reopened(
+        side=order.side,
+        isin=order.isin,
+        currency=order.currency,
+        qty=terms.qty,
+        amount=terms.amount,
     )
 
 

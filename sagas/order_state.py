@@ -13,13 +13,16 @@ from msgspec.structs import replace
 
 from domain.account.commands import Booked
 from domain.account.events import (
+    Counted,
     FundsReserved,
     HoldReleased,
     LotMove,
+    LotsRematched,
     LotsSelected,
     TradeBooked,
     TradeBusted,
 )
+from domain.charges import commission_of
 from domain.envelope import Envelope
 from domain.fix import CxlRejResponseTo, Side
 from domain.money import EXACT, ZERO, round_money
@@ -104,8 +107,10 @@ def evolve(state: Order, arrived: Envelope) -> Order:  # noqa: PLR0911 - a table
             return replace(state, phase=Phase.REJECTING)
         case DeadlinePassed():
             return replace(state, quiet_since=None)
-        case OrderFilled() | TradeCanceled() | TradeBooked() | TradeBusted() | LotsSelected():
+        case OrderFilled() | TradeCanceled() | TradeBooked() | TradeBusted():
             return _ask(_traded(state, arrived.event))
+        case LotsSelected() | LotsRematched():
+            return _matched(state, arrived.event)
         case FundsReserved() | HoldReleased():
             return _held(state, arrived.event)
         case _:
@@ -134,6 +139,18 @@ def standing(state: Order) -> Decimal:
     Never more than it has: a fill on its way still needs its hold, and so does one being undone.
     """
     return sum((t.qty for t in state.trades.values() if t.booked and not t.busted), ZERO)
+
+
+def counted(state: Order) -> Counted | None:
+    """What the account has booked of an order that holds nothing: it may have let the order go."""
+    booked = [t.booked for t in state.trades.values() if t.booked]
+    if state.hold or not booked:
+        return None
+    return Counted(
+        qty=sum((b.qty for b in booked), ZERO),
+        gross=sum((b.gross for b in booked), ZERO),
+        charged=sum((commission_of(b.charges) for b in booked), ZERO),
+    )
 
 
 def needed(state: Order, terms: Terms) -> Decimal:
@@ -165,9 +182,7 @@ def _held(state: Order, event: FundsReserved | HoldReleased) -> Order:
     return state
 
 
-def _traded(
-    state: Order, event: OrderFilled | TradeCanceled | TradeBooked | TradeBusted | LotsSelected
-) -> Order:
+def _traded(state: Order, event: OrderFilled | TradeCanceled | TradeBooked | TradeBusted) -> Order:
     known = state.trades.get(event.trade_id)
     match event:
         case OrderFilled():
@@ -175,7 +190,7 @@ def _traded(
             return replace(state, trades=state.trades | {event.trade_id: trade}, quiet_since=None)
         case TradeBusted():
             rest = {k: t for k, t in state.trades.items() if k != event.trade_id}
-            return replace(state, trades=rest)
+            return replace(state, trades=rest, hold=state.hold + event.hold_added)
         case TradeBooked():
             trade = replace(known or Trade(qty=event.qty), booked=_booked(event))
             hold = state.hold - event.hold_released
@@ -183,12 +198,24 @@ def _traded(
         case TradeCanceled() if known:
             trade = replace(known, busted=known.busted or event)
             return replace(state, trades=state.trades | {event.trade_id: trade})
-        case LotsSelected() if known and known.booked:
-            booked = replace(known.booked, lots=_picked(known.booked.lots, event.lots))
-            trade = replace(known, booked=booked)
-            return replace(state, trades=state.trades | {event.trade_id: trade})
         case _:
             return state
+
+
+def _matched(state: Order, event: LotsSelected | LotsRematched) -> Order:
+    """A trade's lots after another choice, or after a bust of another trade."""
+    known = state.trades.get(event.trade_id)
+    if known is None or known.booked is None:
+        return state
+    was = known.booked
+    if isinstance(event, LotsSelected):
+        now = replace(was, lots=_picked(was.lots, event.lots))
+    else:
+        kept = () if event.restored else was.lots
+        lots = (*kept, *event.lots[event.restored :])
+        now = replace(was, lots=lots, charges=event.charges)
+    trade = replace(known, booked=now)
+    return replace(state, trades=state.trades | {event.trade_id: trade})
 
 
 def _replacing(state: Order, event: object) -> Order:

@@ -4,9 +4,9 @@ All that changes an account's money or shares is an event on `account-{id}`, and
 posts (`domain/ledger.py`). Intents are refused with the figures that were lacking; reports
 (executions, confirmations, returns) are booked whatever they do, and flagged.
 
-The nouns are modules: standing (opening, status), cash, withdrawals, holds, trades, selection,
-obligations, exchange, fees, transfers, adjustments. Each has what decides and what evolves; here
-they are put together by type.
+The nouns are modules: standing (opening, status), cash, withdrawals, holds, trades, busts,
+rematching, selection, obligations, exchange, fees, transfers, adjustments. Each has what decides
+and what evolves; here they are put together by type.
 """
 
 from collections.abc import Callable
@@ -14,6 +14,7 @@ from typing import Any
 
 from domain.account import (
     adjustments,
+    busts,
     cash,
     commands,
     events,
@@ -21,6 +22,7 @@ from domain.account import (
     fees,
     holds,
     obligations,
+    rematching,
     selection,
     standing,
     trades,
@@ -55,7 +57,7 @@ _DECIDE: dict[type[Command], Callable[[Any, State, Seen], Decision]] = {
     commands.ReserveForOrder: holds.reserve,
     commands.ReleaseHold: holds.release,
     commands.BookTrade: trades.book,
-    commands.BustTrade: trades.bust,
+    commands.BustTrade: busts.bust,
     commands.SelectLots: selection.select,
     commands.SettleObligation: obligations.settle,
     commands.SettleAfterBust: obligations.settle_after_bust,
@@ -92,7 +94,8 @@ _EVOLVE: dict[type[Event], Callable[[State, Any], State]] = {
     events.FundsReserved: holds.reserved,
     events.HoldReleased: holds.released,
     events.TradeBooked: trades.booked,
-    events.TradeBusted: trades.busted,
+    events.TradeBusted: busts.busted,
+    events.LotsRematched: rematching.rematched,
     events.LotsSelected: selection.selected,
     events.ObligationSettled: obligations.settled,
     events.SettledAfterBust: obligations.settled_after_bust,
