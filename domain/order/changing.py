@@ -74,16 +74,20 @@ def replace(command: ReplaceOrder, order: Order, seen: Seen) -> Decision:
             qty=plain(qty),
             limit_px=None if limit_px is None else plain(limit_px),
             hold_px=plain(hold_px),
-            hold_amount=hold_amount(
-                order.side,
-                qty,
-                hold_px,
-                price_factor=order.price_factor,
-                currency=order.settl_currency,
-                country=order.country,
-                on=seen.now.date(),
-            ),
+            hold_amount=_hold(order, qty, hold_px, seen),
         ),
+    )
+
+
+def _hold(order: Order, qty: Decimal, hold_px: Decimal, seen: Seen) -> Decimal:
+    return hold_amount(
+        order.side,
+        qty,
+        hold_px,
+        price_factor=order.price_factor,
+        currency=order.settl_currency,
+        country=order.country,
+        on=seen.now.date(),
     )
 
 
@@ -127,18 +131,19 @@ def record_replaced(command: RecordReplaced, order: Order, seen: Seen) -> Decisi
     if not _is_exact(command):
         return refused(OrderRefusal.REPORT_INVALID, qty=command.qty, limit_px=command.limit_px)
     terms = asked if asked is not None and asked.kind is REPLACE else _terms(order)
-    qty = terms.qty if command.qty is None else command.qty
+    qty = plain(max(terms.qty if command.qty is None else command.qty, order.cum_qty))
     limit_px = terms.limit_px if command.limit_px is None else command.limit_px
+    hold_px = terms.hold_px if limit_px is None else limit_px
     return (
         OrderReplaced(
             order_id=order.order_id,
             account_id=order.account_id,
             cl_ord_id=command.cl_ord_id,
             venue_order_id=command.venue_order_id,
-            qty=plain(max(qty, order.cum_qty)),
+            qty=qty,
             limit_px=None if limit_px is None else plain(limit_px),
-            hold_px=terms.hold_px,
-            hold_amount=terms.hold_amount,
+            hold_px=plain(hold_px),
+            hold_amount=_hold(order, qty, hold_px, seen),
         ),
     )
 
