@@ -9,6 +9,9 @@ from decimal import Decimal
 
 from msgspec import Struct
 
+from domain.account.bust_events import Counted as Counted  # noqa: PLC0414
+from domain.account.bust_events import LotsRematched as LotsRematched  # noqa: PLC0414
+from domain.account.bust_events import TradeBusted as TradeBusted  # noqa: PLC0414
 from domain.account.obligation_events import ObligationFailing as ObligationFailing  # noqa: PLC0414
 from domain.account.obligation_events import ObligationSettled as ObligationSettled  # noqa: PLC0414
 from domain.account.obligation_events import SettledAfterBust as SettledAfterBust  # noqa: PLC0414
@@ -153,14 +156,6 @@ class WithdrawalCancelled(Event, tag="cash.withdrawal_cancelled"):
     reason: str
 
 
-class Counted(Struct, frozen=True, kw_only=True):
-    """What the executions of an order that count come to: charges follow from it."""
-
-    qty: Decimal
-    gross: Decimal
-    charged: Decimal  # commission
-
-
 class FundsReserved(Event, tag="funds.reserved"):
     """J3: cash (a buy) or shares (a sale) held for an order; `unit` currency or ISIN."""
 
@@ -210,57 +205,6 @@ class TradeBooked(Event, tag="trade.booked", kw_only=True):
     free_riding: bool = False  # sells what was bought on unsettled proceeds: a case
     market_country: str = ""  # whose calendar it settles on; "": US, of older trades
     before: Counted | None = None  # of an order that the account had let go
-
-
-class TradeBusted(Event, tag="trade.busted", kw_only=True):
-    """J17, J18: a booked trade is undone; what had settled gets a reverse obligation.
-
-    The order pays what the executions that are left cost, so `charges` are what is given back.
-    What the order has open at the venue again is held again (J3).
-    """
-
-    account_id: str
-    trade_id: str
-    order_id: str
-    exec_id: str
-    isin: str
-    side: Side  # of the busted trade
-    qty: Decimal
-    currency: str
-    gross: Decimal
-    accrued_interest: Decimal = Decimal(0)
-    charges: tuple[Charge, ...] = ()  # given back
-    lots: tuple[LotMove, ...]  # mirror of the booking; lots left below zero are covered by others
-    open_qty: Decimal  # mirrored into C.STREET[trade_id]
-    open_amount: Decimal
-    reverse_id: str = ""  # C.STREET[reverse_id] takes the settled part
-    reverse_qty: Decimal = Decimal(0)
-    reverse_amount: Decimal = Decimal(0)
-    trade_date: date
-    settl_date: date | None = None  # of the reverse obligation
-    reason: str = ""
-    in_debit: bool = False
-    after: Counted | None = None  # of the order, without this trade; None: of older busts
-    hold_unit: str = ""
-    hold_added: Decimal = Decimal(0)  # for what is open at the venue again
-    hold_qty: Decimal = Decimal(0)  # still to be filled under the hold
-
-
-class LotsRematched(Event, tag="lots.rematched", kw_only=True):
-    """Another trade was busted, so this one takes other lots, or bears another commission.
-
-    It is as if the busted trade had never been booked. Cash moves with the bust alone.
-    """
-
-    account_id: str
-    trade_id: str
-    order_id: str
-    isin: str
-    currency: str
-    lots: tuple[LotMove, ...]  # the first `restored` undo the old matching, the rest are the new
-    restored: int = 0  # 0: the trade has settled, and `lots` only change its cost
-    charges: tuple[Charge, ...] = ()  # of the trade from now on
-    because: str  # the busted trade
 
 
 class LotsSelected(Event, tag="lots.selected", kw_only=True):

@@ -45,18 +45,7 @@ def book(command: BookTrade, state: State, seen: Seen) -> Decision:
 def _booking(command: BookTrade, state: State, *, rate: Decimal) -> TradeBooked:
     order = order_of(state, command.order_id, command.before)
     taken = _charges(command, order)
-    trade = Trade(
-        qty=command.qty,
-        gross=command.gross,
-        charges=taken,
-        on=command.trade_date,
-        rate=rate,
-        method=state.lot_method,
-    )
-    held = state.lots.get(command.isin, ())
-    lots = matched(
-        state, held, command.trade_id, trade, side=command.side, currency=command.currency
-    )
+    lots = _lots(command, state, taken, rate=rate)
     return TradeBooked(
         account_id=command.account_id,
         trade_id=command.trade_id,
@@ -104,6 +93,21 @@ def _charges(command: BookTrade, order: OpenOrder) -> tuple[Charge, ...]:
         currency=command.currency,
         on=command.trade_date,
     )
+
+
+def _lots(
+    command: BookTrade, state: State, taken: tuple[Charge, ...], *, rate: Decimal
+) -> tuple[LotMove, ...]:
+    trade = Trade(
+        qty=command.qty,
+        gross=command.gross,
+        charges=taken,
+        on=command.trade_date,
+        rate=rate,
+        method=state.lot_method,
+    )
+    held, name = state.lots.get(command.isin, ()), command.trade_id
+    return matched(state, held, name, trade, side=command.side, currency=command.currency)
 
 
 def matched(
