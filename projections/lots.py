@@ -15,6 +15,7 @@ from typing import ClassVar
 from domain.account.events import (
     LotsRematched,
     LotsSelected,
+    ResidueCashed,
     SecuritiesTransferredIn,
     SecuritiesTransferredOut,
     TradeBooked,
@@ -34,6 +35,7 @@ Moving = (
     | TradeBusted
     | LotsSelected
     | LotsRematched
+    | ResidueCashed
     | SecuritiesTransferredOut
     | SecuritiesTransferredIn
     | TransferUndone
@@ -43,6 +45,7 @@ MOVING = (
     TradeBusted,
     LotsSelected,
     LotsRematched,
+    ResidueCashed,
     SecuritiesTransferredOut,
     SecuritiesTransferredIn,
     TransferUndone,

@@ -19,7 +19,13 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.account.events import LotsRematched, LotsSelected, TradeBooked, TradeBusted
+from domain.account.events import (
+    LotsRematched,
+    LotsSelected,
+    ResidueCashed,
+    TradeBooked,
+    TradeBusted,
+)
 from domain.envelope import Envelope
 from projections.exact import ZERO, add, subtract, total
 from projections.lots import MOVING, Moving
@@ -68,7 +74,7 @@ class Valued(Struct, frozen=True):
 
 
 Fact = Moved | Valued
-REALISING = (TradeBooked, TradeBusted, LotsSelected, LotsRematched)
+REALISING = (TradeBooked, TradeBusted, LotsSelected, LotsRematched, ResidueCashed)
 
 ROW: type[Row] = Position
 _FIELDS = {"C.SEC": 0, "C.STREET": 1, "M.HOLD": 2}

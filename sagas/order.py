@@ -14,7 +14,9 @@ venue -> the hold of the old terms; fill busted -> BustTrade. A released order o
 says nothing for a day is a case: deadline `unanswered` on the saga's stream.
 """
 
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import Any
 
 from domain.account.commands import (
     BookTrade,
@@ -34,7 +36,7 @@ from domain.account.events import (
 )
 from domain.envelope import Envelope
 from domain.fix import OrdRejReason
-from domain.message import Command
+from domain.message import Command, Event
 from domain.order.commands import RefuseReplace, RejectOrder, ReleaseOrder
 from domain.order.events import (
     CancelRejected,
@@ -51,6 +53,7 @@ from domain.order.events import (
     ReplaceRequested,
     TradeCanceled,
 )
+from domain.order.state import Order as OrderState
 from domain.saga import CommandRefused
 from sagas import order_state
 from sagas.order_state import Order, Phase, Terms, counted, needed, over, standing
@@ -251,3 +254,35 @@ def _reopened(order: Order) -> Reopened | None:
 
 def _reason(refusal: str) -> OrdRejReason:
     return OrdRejReason.EXCEEDS_LIMIT if refusal in NO_FUNDS else OrdRejReason.OTHER
+
+
+def _first_hold(order: OrderState, placed: OrderPlaced) -> ReserveForOrder:
+    return ReserveForOrder(
+        account_id=placed.account_id,
+        order_id=placed.order_id,
+        side=placed.side,
+        isin=placed.isin,
+        currency=placed.settl_currency,
+        qty=placed.qty,
+        amount=placed.hold_amount,
+    )
+
+
+def _next_hold(order: OrderState, asked: ReplaceRequested) -> ReserveForOrder:
+    return ReserveForOrder(
+        account_id=order.account_id,
+        order_id=order.order_id,
+        side=order.side,
+        isin=order.isin,
+        currency=order.settl_currency,
+        qty=asked.qty,
+        amount=asked.hold_amount,
+        qty_done=order.cum_qty,
+    )
+
+
+FORESEEN: Mapping[type[Event], Callable[[Any, Any], Command | None]] = {
+    OrderPlaced: _first_hold,
+    ReplaceRequested: _next_hold,
+}
+"""By event, the hold that this saga asks for next, from the order's state: for dry runs."""

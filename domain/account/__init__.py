@@ -5,8 +5,8 @@ posts (`domain/ledger.py`). Intents are refused with the figures that were lacki
 (executions, confirmations, returns) are booked whatever they do, and flagged.
 
 The nouns are modules: standing (opening, status), cash, withdrawals, holds, trades, busts,
-rematching, selection, obligations, exchange, fees, transfers, adjustments. Each has what decides
-and what evolves; here they are put together by type.
+rematching, selection, obligations, exchange, fees, transfers, adjustments, residues. Each has
+what decides and what evolves; here they are put together by type.
 """
 
 from collections.abc import Callable
@@ -23,6 +23,7 @@ from domain.account import (
     holds,
     obligations,
     rematching,
+    residues,
     selection,
     standing,
     trades,
@@ -75,6 +76,7 @@ _DECIDE: dict[type[Command], Callable[[Any, State, Seen], Decision]] = {
     commands.CompleteTransfer: transfers.complete,
     commands.UndoTransfer: transfers.undo,
     commands.PostAdjustment: adjustments.post,
+    commands.CashResidue: residues.cash,
 }
 
 _EVOLVE: dict[type[Event], Callable[[State, Any], State]] = {
@@ -113,6 +115,7 @@ _EVOLVE: dict[type[Event], Callable[[State, Any], State]] = {
     events.TransferCompleted: transfers.completed,
     events.TransferUndone: transfers.undone,
     events.AdjustmentPosted: adjustments.posted,
+    events.ResidueCashed: residues.cashed,
 }
 
 COMMANDS = tuple(_DECIDE)
@@ -121,7 +124,15 @@ EVENTS = tuple(_EVOLVE)
 _READS: dict[type[Command], Callable[[Any], tuple[str, ...]]] = {
     commands.OpenAccount: lambda command: (f"client-{command.client_id}",),
     commands.TransferCash: lambda command: (f"account-{command.to_account_id}",),
-    commands.TransferSecurities: lambda command: (f"account-{command.to_account_id}",),
+    commands.TransferSecurities: lambda command: (
+        f"account-{command.to_account_id}",
+        f"instrument-{command.instrument_id}",
+    ),
+    commands.CashResidue: lambda command: (
+        f"instrument-{command.instrument_id}",
+        f"price-{command.instrument_id}",
+        trades.RATES,
+    ),
     commands.BookTrade: lambda _: (trades.RATES,),
     commands.ConvertCurrency: lambda _: (trades.RATES,),
     commands.ReceiveSecurities: lambda _: (trades.RATES,),

@@ -31,14 +31,21 @@ def post(command: PostAdjustment, state: State, seen: Seen) -> Decision:
 
 def _grounds(command: PostAdjustment) -> Refused | None:
     """Reason, evidence, and two people who are not one."""
-    people = (command.requested_by.strip().lower(), command.approved_by.strip().lower())
     if blank((command.reason,)):
         return refused(R.REASON_MISSING)
     if blank((command.evidence,)):
         return refused(R.EVIDENCE_MISSING)
-    if blank(people) or people[0] == people[1]:
-        return refused(R.SECOND_PERSON_REQUIRED, requested_by=command.requested_by)
+    if wrong := two_persons(command.requested_by, command.approved_by):
+        return wrong
     return refused(R.AMOUNT_ZERO) if command.amount.is_zero() else None
+
+
+def two_persons(requested_by: str, approved_by: str) -> Refused | None:
+    """Declines when nobody, or the same person under another spelling, has approved."""
+    people = (requested_by.strip().lower(), approved_by.strip().lower())
+    if blank(people) or people[0] == people[1]:
+        return refused(R.SECOND_PERSON_REQUIRED, requested_by=requested_by)
+    return None
 
 
 def posted(state: State, event: AdjustmentPosted) -> State:

@@ -353,3 +353,15 @@ class PostAdjustment(Command):
     evidence: str
     requested_by: str
     approved_by: str
+
+
+class CashResidue(Command):
+    """The house takes what is held below the smallest quantity that can be ordered, at the mark."""
+
+    account_id: str
+    residue_id: str
+    instrument_id: str
+    isin: str
+    reason: str
+    requested_by: str
+    approved_by: str

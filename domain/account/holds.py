@@ -14,10 +14,13 @@ from domain.account.changes import put_order
 from domain.account.commands import ReleaseHold, ReserveForOrder
 from domain.account.events import Counted, FundsReserved, HoldReleased
 from domain.account.refusals import R, bad_money, bad_qty, first, lacking, unless
-from domain.account.state import CLOSING_ONLY, OPEN, OpenOrder, State
+from domain.account.state import CLOSING, CLOSING_ONLY, OPEN, OpenOrder, State
 from domain.fix import Side
 from domain.message import Decision, Refused, Seen, refused
 from domain.money import EXACT, MINOR_UNITS, QTY_DECIMALS, ZERO, plain, quantise, round_money
+
+SELLING = (OPEN, CLOSING_ONLY, CLOSING)
+"""An account that is wound down may sell, and buys nothing."""
 
 NO_ORDER = OpenOrder(unit="", held=ZERO, qty=ZERO)
 
@@ -66,7 +69,7 @@ def _standing(command: ReserveForOrder, state: State) -> Refused | None:
         return refused(R.CLOSING_ONLY)
     if command.side is Side.SELL_SHORT:
         return refused(R.SHORT_SALE_NOT_PERMITTED, isin=command.isin)
-    return unless(state, OPEN, CLOSING_ONLY)
+    return unless(state, OPEN) if command.side is Side.BUY else unless(state, *SELLING)
 
 
 def _amount(command: ReserveForOrder) -> Refused | None:

@@ -28,6 +28,7 @@ from domain.account.events import (
     TransferCompleted,
     TransferUndone,
 )
+from domain.account.listings import listing
 from domain.account.refusals import R, bad_money, bad_qty, first, lacking, unless
 from domain.account.state import CLOSING, CLOSING_ONLY, DORMANT, OPEN, State, Transfer
 from domain.account.trades import base_rate, in_base
@@ -57,6 +58,8 @@ def send_securities(command: TransferSecurities, state: State, seen: Seen) -> De
     if wrong := _between(command, state, seen) or bad_qty(command.qty):
         return wrong
     isin = command.isin
+    if isinstance(named := listing(seen, command.instrument_id, isin), Refused):
+        return named
     free = min(state.qty(isin), state.settled_qty(isin)) - state.held_qty(isin)
     if command.qty > free:
         return refused(R.INSUFFICIENT_SHARES, isin=isin, required=command.qty, available=free)

@@ -97,6 +97,17 @@ def _lots_rematched(x: e.LotsRematched) -> tuple[Entry, ...]:
     return shares("J17 lots matched again", x.account_id, (), x.isin, moves=_net(x.lots))
 
 
+def _residue_cashed(x: e.ResidueCashed) -> tuple[Entry, ...]:
+    """As J19 with H.ROUND: the house takes the stock, and the client its price."""
+    rule, rounding = "residue", ("H.ROUND", "", "")
+    return (
+        *shares(f"{rule} stock", x.account_id, [(C_DUE, -x.qty)], x.isin, moves=x.lots),
+        *move(f"{rule} cash", C_DUE, cash_of(x.account_id), x.currency, amount=x.amount),
+        *move(f"{rule} stock (house)", H_DUE, rounding, x.isin, amount=x.qty),
+        *move(f"{rule} cash (house)", rounding, H_DUE, x.currency, amount=x.amount),
+    )
+
+
 def _net(moves: Iterable[LotMove]) -> tuple[LotMove, ...]:
     """One move a lot: what is put back and taken again posts nothing."""
     by_lot = dict[str, LotMove]()
@@ -154,6 +165,7 @@ ENTRIES: Mapping[type[Event], Callable[[Any], tuple[Entry, ...]]] = {
     e.TradeBusted: _trade_busted,
     e.LotsSelected: _lots_selected,
     e.LotsRematched: _lots_rematched,
+    e.ResidueCashed: _residue_cashed,
     e.ObligationSettled: _obligation_settled,
     e.SettledAfterBust: _settled_after_bust,
     e.FxBooked: _fx_booked,
