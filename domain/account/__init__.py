@@ -12,6 +12,8 @@ what decides and what evolves; here they are put together by type.
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from domain.account import (
     adjustments,
     busts,
@@ -31,10 +33,11 @@ from domain.account import (
     withdrawals,
 )
 from domain.account.refusals import AccountRefusal as AccountRefusal
+from domain.account.state import CLOSED
 from domain.account.state import INITIAL as INITIAL
 from domain.account.state import Cash as Cash
 from domain.account.state import State as State
-from domain.message import Command, Decision, Event, Seen
+from domain.message import Command, Decision, Event, Refused, Seen
 
 CATEGORY = "account"
 
@@ -47,6 +50,7 @@ _DECIDE: dict[type[Command], Callable[[Any, State, Seen], Decision]] = {
     commands.UnblockAccount: standing.unblock,
     commands.SetClosingOnly: standing.set_closing_only,
     commands.CloseAccount: standing.close,
+    commands.ReopenAccount: standing.reopen,
     commands.DepositCash: cash.deposit,
     commands.ReturnDeposit: cash.return_deposit,
     commands.WithdrawCash: withdrawals.withdraw,
@@ -150,7 +154,16 @@ def reads(command: Command) -> tuple[str, ...]:
 
 def decide(command: Command, state: State, seen: Seen) -> Decision:
     """Judge `command`: events, `()` for what changes nothing, or a refusal with figures."""
-    return _DECIDE[type(command)](command, state, seen)
+    decision = _DECIDE[type(command)](command, state, seen)
+    if state.status == CLOSED and not isinstance(decision, Refused):
+        return tuple(map(_after_closing, decision))
+    return decision
+
+
+def _after_closing(event: Event) -> Event:
+    """A report is booked on a closed account too, and says so: operations must pay it out."""
+    flagged = "account_closed" in event.__struct_fields__
+    return replace(event, account_closed=True) if flagged else event
 
 
 def evolve(state: State, event: Event) -> State:

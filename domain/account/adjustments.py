@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from domain.account.changes import add_cash, in_debit
 from domain.account.commands import PostAdjustment
 from domain.account.events import AdjustmentPosted
-from domain.account.refusals import R, bad_amount, blank, first, gone
+from domain.account.refusals import R, bad_amount, blank, first, gone, two_persons
 from domain.account.state import State
 from domain.message import Decision, Refused, Seen, refused
 from domain.money import money
@@ -38,14 +38,6 @@ def _grounds(command: PostAdjustment) -> Refused | None:
     if wrong := two_persons(command.requested_by, command.approved_by):
         return wrong
     return refused(R.AMOUNT_ZERO) if command.amount.is_zero() else None
-
-
-def two_persons(requested_by: str, approved_by: str) -> Refused | None:
-    """Declines when nobody, or the same person under another spelling, has approved."""
-    people = (requested_by.strip().lower(), approved_by.strip().lower())
-    if blank(people) or people[0] == people[1]:
-        return refused(R.SECOND_PERSON_REQUIRED, requested_by=requested_by)
-    return None
 
 
 def posted(state: State, event: AdjustmentPosted) -> State:

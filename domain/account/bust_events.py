@@ -50,6 +50,7 @@ class TradeBusted(Event, tag="trade.busted", kw_only=True):
     settl_date: date | None = None  # of the reverse obligation
     reason: str = ""
     in_debit: bool = False
+    account_closed: bool = False  # it came after the account had been closed: a case
     after: Counted | None = None  # of the order, without this trade; None: of older busts
     hold_unit: str = ""
     hold_added: Decimal = Decimal(0)  # for what is open at the venue again

@@ -58,6 +58,15 @@ class CloseAccount(Command):
     account_id: str
 
 
+class ReopenAccount(Command):
+    """For what has come to a closed account: it is wound down once more, with two persons."""
+
+    account_id: str
+    reason: str
+    requested_by: str
+    approved_by: str
+
+
 class DepositCash(Command):
     """A booked receipt; without `available_on` it is collected at once."""
 

@@ -69,6 +69,8 @@ class AccountRestricted(Event, tag="account.restricted"):
     status: str
     reason: str = ""
     client_id: str = ""  # whose sagas follow the account
+    requested_by: str = ""  # of a closed account that is wound down again
+    approved_by: str = ""
 
 
 class CashDeposited(Event, tag="cash.deposited"):
@@ -92,6 +94,7 @@ class DepositReturned(Event, tag="cash.deposit_returned"):
     value_date: date
     reason: str = ""
     in_debit: bool = False
+    account_closed: bool = False  # it came after the account had been closed: a case
 
 
 class WithdrawalRequested(Event, tag="cash.withdrawal_requested"):
@@ -144,6 +147,7 @@ class WithdrawalReturned(Event, tag="cash.withdrawal_returned"):
     currency: str
     value_date: date
     reason: str
+    account_closed: bool = False  # it came after the account had been closed: a case
 
 
 class WithdrawalCancelled(Event, tag="cash.withdrawal_cancelled"):
@@ -205,6 +209,7 @@ class TradeBooked(Event, tag="trade.booked", kw_only=True):
     free_riding: bool = False  # sells what was bought on unsettled proceeds: a case
     market_country: str = ""  # whose calendar it settles on; "": US, of older trades
     before: Counted | None = None  # of an order that the account had let go
+    account_closed: bool = False  # it came after the account had been closed: a case
 
 
 class LotsSelected(Event, tag="lots.selected", kw_only=True):

@@ -15,6 +15,7 @@ class AccountRefusal(Refusal):
     ACCOUNT_EXISTS = "account_exists"
     ACCOUNT_UNKNOWN = "account_unknown"
     ACCOUNT_NOT_OPEN = "account_not_open"
+    ACCOUNT_NOT_CLOSED = "account_not_closed"
     ACCOUNT_NOT_BLOCKED = "account_not_blocked"
     ACCOUNT_NOT_EMPTY = "account_not_empty"
     ACCOUNT_TYPE_UNKNOWN = "account_type_unknown"
@@ -132,3 +133,11 @@ def first(*checks: Refused | None) -> Refused | None:
 
 def blank(texts: Iterable[str]) -> bool:
     return any(not text.strip() for text in texts)
+
+
+def two_persons(requested_by: str, approved_by: str) -> Refused | None:
+    """Declines when nobody, or the same person under another spelling, has approved."""
+    people = (requested_by.strip().lower(), approved_by.strip().lower())
+    if blank(people) or people[0] == people[1]:
+        return refused(R.SECOND_PERSON_REQUIRED, requested_by=requested_by)
+    return None

@@ -9,12 +9,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from domain.account.adjustments import two_persons
 from domain.account.changes import add_cash, move_lots
 from domain.account.commands import CashResidue
 from domain.account.events import ResidueCashed
 from domain.account.listings import factor, listing
-from domain.account.refusals import R, blank, first, unless
+from domain.account.refusals import R, blank, first, two_persons, unless
 from domain.account.state import CLOSING, CLOSING_ONLY, DORMANT, OPEN, State
 from domain.account.trades import base_rate, in_base
 from domain.lots import dispose
