@@ -1,5 +1,6 @@
 """Order: hold the money, let the order leave, book what it did, give back the rest of the hold.
 
+    placed -(the first of its instrument: that must hear of it)-> reserving
     placed -> reserving -funds.reserved-> releasing -order.released-> working -end-> ended
                   `-refused-> rejecting -order.rejected-> ended
     working -replace_requested-> (a larger hold first: reserving) -> releasing -> replaced
@@ -36,6 +37,7 @@ from domain.account.events import (
 )
 from domain.envelope import Envelope
 from domain.fix import OrdRejReason
+from domain.instrument import InstrumentUsed, UseInstrument
 from domain.message import Command, Event
 from domain.order.commands import RefuseReplace, RejectOrder, ReleaseOrder
 from domain.order.events import (
@@ -62,6 +64,7 @@ from sagas.ports import Deadline, correlation
 NAME, VERSION = "order", 1
 ANSWER_WITHIN = timedelta(days=1)
 COMMANDS: tuple[type[Command], ...] = (
+    UseInstrument,
     ReserveForOrder,
     ReleaseOrder,
     RejectOrder,
@@ -96,6 +99,7 @@ correlate = correlation(
         TradeBusted: "order_id",
         LotsSelected: "order_id",
         LotsRematched: "order_id",
+        InstrumentUsed: "order_id",
     },
 )
 
@@ -120,7 +124,12 @@ def _answer(  # noqa: PLR0911 - a table of events
 ) -> tuple[Command, ...]:
     """What the event itself asks for."""
     match event:
+        case OrderPlaced(first_use=True, instrument_id=instrument_id, isin=isin):
+            use = UseInstrument(instrument_id=instrument_id, isin=isin, order_id=now.order_id)
+            return (use,)
         case OrderPlaced():
+            return (_reserve(now, now.terms),)
+        case InstrumentUsed() if now.phase == Phase.RESERVING:
             return (_reserve(now, now.terms),)
         case OrderFilled() if event.trade_id not in before.trades:
             return (_book(now, event),)

@@ -42,6 +42,9 @@ from domain.order.events import (
 )
 from domain.saga import CommandRefused, DeadlinePassed
 
+FIRST = frozenset({"UseInstrument", "ReserveForOrder"})
+"""What an order cannot leave without."""
+
 
 class Phase(StrEnum):
     NONE = ""
@@ -103,7 +106,7 @@ def evolve(state: Order, arrived: Envelope) -> Order:  # noqa: PLR0911 - a table
             return replace(state, quiet_since=None)
         case OrderRejected() | OrderCanceled() | OrderExpired():
             return replace(state, phase=Phase.ENDED, asked=None, quiet_since=None)
-        case CommandRefused(command="ReserveForOrder") if state.phase == Phase.RESERVING:
+        case CommandRefused(command=name) if name in FIRST and state.phase == Phase.RESERVING:
             return replace(state, phase=Phase.REJECTING)
         case DeadlinePassed():
             return replace(state, quiet_since=None)

@@ -315,6 +315,7 @@ class SecuritiesTransferredOut(Event, tag="transfer.securities_out"):
     currency: str
     lots: tuple[LotMove, ...]  # negative
     base_currency: str = ""  # of cost_base
+    first_use: bool = False  # of the listing that it names
 
 
 class SecuritiesTransferredIn(Event, tag="transfer.securities_in"):

@@ -25,6 +25,7 @@ class Listing(Protocol):
     price_factor: Decimal
     multiplier: Decimal
     qty_increment: Decimal
+    used: bool
 
 
 def listing(seen: Seen, instrument_id: str, isin: str) -> Listing | Refused:

@@ -77,6 +77,7 @@ def send_securities(command: TransferSecurities, state: State, seen: Seen) -> De
             currency=currency,
             lots=_taken(command, state, seen, currency=currency),
             base_currency=state.base_currency,
+            first_use=not named.used,
         ),
     )
 

@@ -270,6 +270,7 @@ def _placed(desk: Desk) -> OrderPlaced:
         channel=order.channel,
         ex_destination=instrument.mic,
         market_country=instrument.market,
+        first_use=not instrument.used and desk.mark.price is None,
     )
 
 

@@ -39,6 +39,7 @@ class InstrumentSeen(Protocol):
     multiplier: Decimal
     tick_size: Decimal
     qty_increment: Decimal
+    used: bool  # somebody may hold it: its ISIN stays
 
     @property
     def market(self) -> str: ...
