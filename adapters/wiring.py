@@ -41,6 +41,7 @@ from adapters.warehouse import Warehouse, WarehouseError, WarehouseUnavailable
 from commands.handler import Handler
 from domain.catalogue import DECIDERS
 from projections.controls import Served
+from sagas import order as order_saga
 
 KEEP_S = 0.25
 CLOSED_IN_ORDER = (
@@ -183,7 +184,9 @@ async def _reach(variable: str, warehouse: Warehouse) -> None:
 
 async def _open(platform: Platform, *, sole_writer: bool) -> None:
     log_url = await _open_log(platform, sole_writer=sole_writer)
-    platform.handler = Handler(platform.log, DECIDERS, clock=platform.clock)
+    platform.handler = Handler(
+        platform.log, DECIDERS, clock=platform.clock, foresee=order_saga.FORESEEN
+    )
     platform.dispatcher = Dispatcher(platform.handler)
     await _open_views(platform, log_url)
     settings, key = platform.settings, platform.keys.request_key

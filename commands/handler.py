@@ -14,6 +14,11 @@ from typing import Any
 
 from msgspec import Struct
 
+from commands.foresight import Foresee, look_ahead, next_step
+from commands.outcomes import Declined as Declined  # noqa: PLC0414
+from commands.outcomes import Done as Done  # noqa: PLC0414
+from commands.outcomes import Outcome as Outcome  # noqa: PLC0414
+from commands.outcomes import Raced as Raced  # noqa: PLC0414
 from commands.ports import (
     EMPTY,
     Appended,
@@ -38,30 +43,6 @@ class RequestRefusal(Refusal):
     EFFECTIVE_AT_IN_FUTURE = "effective_at_in_future"
 
 
-class Done(Struct, frozen=True, gc=False):
-    """The command's events stand in the log (now, or since an earlier time: replayed)."""
-
-    stream: str
-    version: int
-    position: int
-    replayed: bool = False
-    changed: bool = True
-    events: tuple[Event, ...] = ()
-
-
-class Declined(Struct, frozen=True):
-    refused: Refused
-
-
-class Raced(Struct, frozen=True):
-    """Other writers won `ATTEMPTS_MAX` times in a row; safe to send again."""
-
-    stream: str
-
-
-Outcome = Done | Declined | KeyReused | Raced
-
-
 class Job(Struct, gc=False):
     """A request with what it takes to run it."""
 
@@ -69,6 +50,8 @@ class Job(Struct, gc=False):
     decider: Any
     stream: str  # that it writes
     reads: tuple[str, ...]  # others that it looks at
+    later: Callable[[Any], tuple[str, ...]] | None = None  # `reads`, by the state of `stream`
+    foreseen: Command | None = None  # of a dry run: what would be asked next
     at: int = 0  # index in its batch
     attempts: int = 0
 
@@ -106,9 +89,20 @@ class Handler:
         *,
         clock: Callable[[], datetime],
         cache: StateCache | None = None,
+        foresee: Mapping[type[Event], Foresee] | None = None,
     ) -> None:
+        """
+        Args:
+            foresee: by event, the command that a saga sends after it. A dry run asks it too.
+        """
         self._log, self._deciders, self._clock = log, deciders, clock
         self.cache = cache if cache is not None else StateCache()
+        self._foresee = foresee or {}
+        self._later: dict[type[Command], Callable[[Any], tuple[str, ...]]] = {
+            kind: reads
+            for d in set(deciders.values())
+            for kind, reads in getattr(d, "READS_LATER", {}).items()
+        }
         self._by_category = {d.CATEGORY: d for d in deciders.values()}
         self._snapshots: dict[str, tuple[Head, Any]] = {}
 
@@ -134,6 +128,7 @@ class Handler:
                 break
             step = await self._begin(todo, now)
             todo = await self._round(todo, step, out)
+        await look_ahead(self.handle, jobs, out)
         return [o if o is not None else Raced(jobs[i].stream) for i, o in enumerate(out)]
 
     async def flush_snapshots(self) -> None:
@@ -151,7 +146,7 @@ class Handler:
         decider = self._deciders[type(command)]
         named = getattr(decider, "stream", None)  # saga streams name their own category
         stream = named(command) if named else f"{decider.CATEGORY}-{decider.key(command)}"
-        return Job(request, decider, stream, decider.reads(command))
+        return Job(request, decider, stream, decider.reads(command), self._later.get(type(command)))
 
     async def state(self, stream: str) -> tuple[Any, int]:
         """The current state and version of a stream, as a command on it would see it."""
@@ -181,8 +176,22 @@ class Handler:
         missing = [s for s in wanted if s not in found]
         if missing:
             found |= await self._load(missing)
+        if late := [j for j in jobs if j.later]:
+            missing += await self._read_later(late, found)
         asked = any(j.request.command.SEES_LOG_END for j in jobs)
         return _Round(now, found, set(missing), await self._log.last() if asked else 0)
+
+    async def _read_later(self, jobs: Sequence[Job], found: dict[str, _Entry]) -> list[str]:
+        """Find the streams that only the jobs' own states name; the names of those loaded now."""
+        for job in jobs:
+            assert job.later is not None
+            job.reads = job.later(found[job.stream][0])
+        wanted = {s: None for j in jobs for s in j.reads if s not in found}
+        found |= {s: self.cache[s] for s in wanted if s in self.cache}
+        missing = [s for s in wanted if s not in found]
+        if missing:
+            found |= await self._load(missing)
+        return missing
 
     async def _load(self, streams: Sequence[str]) -> dict[str, _Entry]:
         entries: dict[str, _Entry] = {}
@@ -222,11 +231,15 @@ class Handler:
             self._defer(job, step)
             return
         state, head = step.working.get(job.stream) or step.found[job.stream]
+        if job.later and job.later(state) != job.reads:
+            self._defer(job, step)  # until what it looks at is found
+            return
         decision = job.decider.decide(job.request.command, state, _seen(job, step))
         if isinstance(decision, Refused):
             self._settle(job, step, Declined(decision))
         elif job.request.dry_run:
             done = Done(job.stream, head.version, 0, changed=False, events=tuple(decision))
+            job.foreseen = next_step(self._foresee, decision, state, job.decider)
             self._settle(job, step, done)
         elif not decision and job.stream in step.working:
             self._defer(job, step)

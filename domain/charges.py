@@ -12,7 +12,7 @@ the place of settlement where the tax is collected there; never the country in a
 are in the settlement currency.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import ROUND_HALF_UP, ROUND_UP, Decimal
 
@@ -139,7 +139,7 @@ def charges(
     found = (
         Charge(
             kind=COMMISSION,
-            amount=max(_commission(cum_gross_before + gross, currency, on) - charged_before, ZERO),
+            amount=max(commission(cum_gross_before + gross, currency, on) - charged_before, ZERO),
         ),
         *_levies(country, side, gross, currency=currency, on=on),
     )
@@ -165,12 +165,26 @@ def estimate(country: str, side: Side, gross: Decimal, currency: str, *, on: dat
     )
 
 
-def _commission(cum_gross: Decimal, currency: str, on: date) -> Decimal:
+def commission(cum_gross: Decimal, currency: str, on: date) -> Decimal:
+    """What an order is charged in all, in `currency`, for executions of `cum_gross` together.
+
+    So the commission of a set of executions does not depend on the order in which they came.
+    """
     if cum_gross <= 0:
         return ZERO
     tariff = next(t for t in reversed(TARIFFS) if t.since <= on)
     charge = round_money(cum_gross * tariff.rate, currency)
     return max(charge, round_money(tariff.minimum.get(currency, tariff.minimum_other), currency))
+
+
+def commission_of(taken: Iterable[Charge]) -> Decimal:
+    return sum((c.amount for c in taken if c.kind == COMMISSION), ZERO)
+
+
+def with_commission(taken: Iterable[Charge], amount: Decimal) -> tuple[Charge, ...]:
+    """The same charges with another commission; none of zero is listed."""
+    rest = tuple(c for c in taken if c.kind != COMMISSION)
+    return (Charge(kind=COMMISSION, amount=amount), *rest) if amount else rest
 
 
 def _levies(

@@ -3,6 +3,7 @@
     acquire  covers short lots (sold before they were bought), the rest opens one new lot
     dispose  takes from the lots by method; what no lot covers becomes a short lot
     mirror   undoes moves exactly: a bust, or a disposal whose lots are chosen again
+    cover    matches lots below zero with lots above zero, which a bust may leave side by side
 
 A lot's cost is an attribute, never a posting: purchase charges are in it, sale charges are out of
 the proceeds. Shares of cost are exact: each part is rounded to `cents`, the last takes the
@@ -22,7 +23,7 @@ trade's currency if all lots have the same one, otherwise lots of known base cos
 keeps lots of unknown base cost, and costs in different currencies, in pools of their own.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
@@ -30,7 +31,9 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.money import EXACT, MINOR_UNITS, ZERO, plain, quantise
+from domain.money import EXACT, MINOR_UNITS, ZERO, plain
+from domain.shares import Value as Value  # noqa: PLC0414
+from domain.shares import split as split  # noqa: PLC0414
 
 Share = tuple[str, bool]
 """(lot id, whether it is what stays of the lot rather than what is taken)."""
@@ -81,42 +84,6 @@ class LotMove(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def gain_base(self) -> Decimal:
         return self.proceeds_base + self.cost_base if self.realises else ZERO
-
-
-class Value(Struct, frozen=True, kw_only=True):
-    """A total with its decimals, in the trade's and in the account's base currency."""
-
-    amount: Decimal
-    base: Decimal
-    cents: int = 2
-    base_cents: int = 2
-    currency: str = ""  # of amount
-    base_known: bool = True  # False: no rate was fixed, base is 0 and means nothing
-
-    def shares(self, parts: Sequence[Decimal]) -> list["Value"]:
-        """Split pro rata to `parts` (> 0 in sum); the last part takes the remainder."""
-        amounts = split(self.amount, parts, self.cents)
-        bases = split(self.base, parts, self.base_cents)
-        return [replace(self, amount=a, base=b) for a, b in zip(amounts, bases, strict=True)]
-
-
-def split(total: Decimal, parts: Sequence[Decimal], decimals: int) -> list[Decimal]:
-    """`total` in proportion to `parts`, each rounded, exact in sum: the last takes the remainder.
-
-    Each share is the difference of two rounded running totals, so none is off by more than one
-    unit of the last decimal, however many there are.
-    """
-    whole, done, cut, shares = sum(parts, ZERO), ZERO, ZERO, list[Decimal]()
-    for part in parts:
-        done += part
-        upto = total if done == whole else _share(total, done, whole, decimals)
-        shares.append(upto - cut)
-        cut = upto
-    return shares
-
-
-def _share(total: Decimal, part: Decimal, whole: Decimal, decimals: int) -> Decimal:
-    return quantise(EXACT.divide(EXACT.multiply(total, part), whole), decimals)
 
 
 def holding(lots: Iterable[Lot]) -> Decimal:
@@ -236,6 +203,32 @@ def dispose(
     if short:
         taken.append(_short(lot_id, short, value=values[-1], on=on))
     return tuple(taken)
+
+
+def cover(
+    lots: Sequence[Lot], *, method: str, cents: Value, spare: Collection[str] = ()
+) -> tuple[LotMove, ...]:
+    """Match lots below zero with lots above zero, until one kind is used up.
+
+    A bust leaves a lot below zero when it takes away a purchase that was sold on. The sale then
+    takes other lots instead: it realises its old gain, plus the cost it had, less the cost it has.
+
+    Args:
+        method: how the lots above zero are picked.
+        cents: for its decimals alone.
+        spare: ids of lots to leave as they are.
+    """
+    moves = list[LotMove]()
+    for lot in (o for o in _oldest(lots) if o.qty < 0 and o.lot_id not in spare):
+        there = apply(lots, moves)
+        qty = min(-lot.qty, sum((o.qty for o in there if o.qty > 0), ZERO))
+        if qty <= 0:
+            break
+        back = _take(lot, -qty, value=cents, sign=-1)
+        cost = replace(cents, amount=back.cost, base=back.cost_base)
+        moves.append(replace(back, proceeds=-cost.amount, proceeds_base=-cost.base))
+        moves += dispose(there, lot.lot_id, qty, method=method, proceeds=cost, on=lot.acquired_on)
+    return tuple(moves)
 
 
 def can_choose(lots: Sequence[Lot], qty: Decimal, chosen: Mapping[str, Decimal]) -> bool:

@@ -76,6 +76,8 @@ def _flags(event: Event) -> list[tuple[str, str]]:
     found = list(_TOLD[type(event)](event)) if type(event) in _TOLD else []
     if getattr(event, "in_debit", False):
         found.append(("in_debit", f"{event.__struct_config__.tag} left the cash below zero"))
+    if getattr(event, "account_closed", False):
+        found.append(("account_closed", f"{event.__struct_config__.tag} came after the closing"))
     return found
 
 

@@ -17,6 +17,7 @@ from projections import (
     orders,
     positions,
     rates,
+    repeats,
     settlements,
     trial_balance,
 )
@@ -41,5 +42,6 @@ VIEWS: tuple[View, ...] = (
     rates,
     days,
     cases,
+    repeats,
 )
 BY_NAME: dict[str, View] = {view.NAME: view for view in VIEWS}

@@ -16,7 +16,9 @@ from typing import ClassVar, NamedTuple
 
 from domain.account.events import (
     BaseCostStated,
+    LotsRematched,
     LotsSelected,
+    ResidueCashed,
     SecuritiesTransferredIn,
     SecuritiesTransferredOut,
     TradeBooked,
@@ -35,6 +37,8 @@ Moving = (
     TradeBooked
     | TradeBusted
     | LotsSelected
+    | LotsRematched
+    | ResidueCashed
     | SecuritiesTransferredOut
     | SecuritiesTransferredIn
     | TransferUndone
@@ -44,6 +48,8 @@ MOVING = (
     TradeBooked,
     TradeBusted,
     LotsSelected,
+    LotsRematched,
+    ResidueCashed,
     SecuritiesTransferredOut,
     SecuritiesTransferredIn,
     TransferUndone,

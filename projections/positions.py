@@ -24,7 +24,14 @@ from typing import ClassVar, NamedTuple
 from msgspec import Struct, json
 from msgspec.structs import replace
 
-from domain.account.events import BaseCostStated, LotsSelected, TradeBooked, TradeBusted
+from domain.account.events import (
+    BaseCostStated,
+    LotsRematched,
+    LotsSelected,
+    ResidueCashed,
+    TradeBooked,
+    TradeBusted,
+)
 from domain.envelope import Envelope
 from projections.exact import ZERO, add, subtract, total
 from projections.lots import MOVING, Moving
@@ -85,6 +92,7 @@ class Valued(Struct, frozen=True):
 
 
 Fact = Moved | Valued
+REALISING = (TradeBooked, TradeBusted, LotsSelected, LotsRematched, ResidueCashed)
 
 ROW: type[Row] = Position
 _FIELDS = {"C.SEC": 0, "C.STREET": 1, "M.HOLD": 2}
@@ -147,7 +155,7 @@ def _states(row: Position) -> list[bool]:
 
 
 def _valued(event: Moving) -> Valued:
-    realises = isinstance(event, TradeBooked | TradeBusted | LotsSelected)  # a transfer does not
+    realises = isinstance(event, REALISING)  # a transfer does not
     traded_in: str = getattr(event, "currency", "")
     sums: dict[str, tuple[Decimal, Decimal]] = {}
     crossed = ZERO
@@ -179,6 +187,8 @@ def _standing(event: Moving) -> tuple[str, bool | None]:
     match event:
         case TradeBooked() if not event.base_rate or any(m.base_unknown for m in event.lots):
             return event.trade_id, any(m.realises for m in event.lots)
+        case LotsRematched() if any(m.base_unknown for m in event.lots[event.restored :]):
+            return event.trade_id, any(m.realises for m in event.lots[event.restored :])
         case TradeBusted() | BaseCostStated():
             return event.trade_id, None
         case _:

@@ -1,5 +1,6 @@
 """Order: hold the money, let the order leave, book what it did, give back the rest of the hold.
 
+    placed -(the first of its instrument: that must hear of it)-> reserving
     placed -> reserving -funds.reserved-> releasing -order.released-> working -end-> ended
                   `-refused-> rejecting -order.rejected-> ended
     working -replace_requested-> (a larger hold first: reserving) -> releasing -> replaced
@@ -14,20 +15,31 @@ venue -> the hold of the old terms; fill busted -> BustTrade. A released order o
 says nothing for a day is a case: deadline `unanswered` on the saga's stream.
 """
 
+from collections.abc import Callable, Mapping
 from datetime import timedelta
+from typing import Any
 
-from domain.account.commands import BookTrade, BustTrade, ReleaseHold, ReserveForOrder
+from domain.account.commands import (
+    BookTrade,
+    BustTrade,
+    ReleaseHold,
+    Reopened,
+    ReserveForOrder,
+    Sibling,
+)
 from domain.account.events import (
     BaseCostStated,
     FundsReserved,
     HoldReleased,
+    LotsRematched,
     LotsSelected,
     TradeBooked,
     TradeBusted,
 )
 from domain.envelope import Envelope
 from domain.fix import OrdRejReason
-from domain.message import Command
+from domain.instrument import InstrumentUsed, UseInstrument
+from domain.message import Command, Event
 from domain.order.commands import RefuseReplace, RejectOrder, ReleaseOrder
 from domain.order.events import (
     CancelRejected,
@@ -44,14 +56,16 @@ from domain.order.events import (
     ReplaceRequested,
     TradeCanceled,
 )
+from domain.order.state import Order as OrderState
 from domain.saga import CommandRefused
 from sagas import order_state
-from sagas.order_state import Order, Phase, Terms, needed, over, standing
+from sagas.order_state import Order, Phase, Terms, counted, needed, over, standing
 from sagas.ports import Deadline, correlation
 
 NAME, VERSION = "order", 1
 ANSWER_WITHIN = timedelta(days=1)
 COMMANDS: tuple[type[Command], ...] = (
+    UseInstrument,
     ReserveForOrder,
     ReleaseOrder,
     RejectOrder,
@@ -86,6 +100,8 @@ correlate = correlation(
         TradeBusted: "order_id",
         LotsSelected: "order_id",
         BaseCostStated: "order_id",
+        LotsRematched: "order_id",
+        InstrumentUsed: "order_id",
     },
 )
 
@@ -110,7 +126,12 @@ def _answer(  # noqa: PLR0911 - a table of events
 ) -> tuple[Command, ...]:
     """What the event itself asks for."""
     match event:
+        case OrderPlaced(first_use=True, instrument_id=instrument_id, isin=isin):
+            use = UseInstrument(instrument_id=instrument_id, isin=isin, order_id=now.order_id)
+            return (use,)
         case OrderPlaced():
+            return (_reserve(now, now.terms),)
+        case InstrumentUsed() if now.phase == Phase.RESERVING:
             return (_reserve(now, now.terms),)
         case OrderFilled() if event.trade_id not in before.trades:
             return (_book(now, event),)
@@ -170,6 +191,7 @@ def _reserve(state: Order, terms: Terms) -> ReserveForOrder:
         qty=terms.qty,
         amount=terms.amount,
         qty_done=standing(state),
+        before=counted(state),
     )
 
 
@@ -190,6 +212,7 @@ def _book(order: Order, fill: OrderFilled) -> BookTrade:
         settl_date=fill.settl_date,
         country=fill.country,
         market_country=order.market_country,
+        before=counted(order),
     )
 
 
@@ -208,9 +231,69 @@ def _bust(before: Order, now: Order, trade_id: str) -> tuple[Command, ...]:
             booked=trade.booked,
             settl_date=trade.busted.settl_date,
             reason=trade.busted.reason,
+            siblings=_siblings(now, trade_id),
+            before=counted(now),
+            reopened=_reopened(now),
         ),
+    )
+
+
+def _siblings(order: Order, trade_id: str) -> tuple[Sibling, ...]:
+    return tuple(
+        Sibling(trade_id=other, gross=t.booked.gross, charges=t.booked.charges)
+        for other, t in order.trades.items()
+        if t.booked and other != trade_id
+    )
+
+
+def _reopened(order: Order) -> Reopened | None:
+    """The terms to hold by, of an order that is at the venue: the dearer while a replace is out."""
+    if order.phase == Phase.ENDED:
+        return None
+    terms = order.terms
+    out = order.asked is not None and order.replacing == Phase.RELEASING
+    if out and order.asked and needed(order, order.asked) > needed(order, terms):
+        terms = order.asked
+    return Reopened(
+        side=order.side,
+        isin=order.isin,
+        currency=order.currency,
+        qty=terms.qty,
+        amount=terms.amount,
     )
 
 
 def _reason(refusal: str) -> OrdRejReason:
     return OrdRejReason.EXCEEDS_LIMIT if refusal in NO_FUNDS else OrdRejReason.OTHER
+
+
+def _first_hold(order: OrderState, placed: OrderPlaced) -> ReserveForOrder:
+    return ReserveForOrder(
+        account_id=placed.account_id,
+        order_id=placed.order_id,
+        side=placed.side,
+        isin=placed.isin,
+        currency=placed.settl_currency,
+        qty=placed.qty,
+        amount=placed.hold_amount,
+    )
+
+
+def _next_hold(order: OrderState, asked: ReplaceRequested) -> ReserveForOrder:
+    return ReserveForOrder(
+        account_id=order.account_id,
+        order_id=order.order_id,
+        side=order.side,
+        isin=order.isin,
+        currency=order.settl_currency,
+        qty=asked.qty,
+        amount=asked.hold_amount,
+        qty_done=order.cum_qty,
+    )
+
+
+FORESEEN: Mapping[type[Event], Callable[[Any, Any], Command | None]] = {
+    OrderPlaced: _first_hold,
+    ReplaceRequested: _next_hold,
+}
+"""By event, the hold that this saga asks for next, from the order's state: for dry runs."""

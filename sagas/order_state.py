@@ -14,13 +14,16 @@ from msgspec.structs import replace
 from domain.account.commands import Booked
 from domain.account.events import (
     BaseCostStated,
+    Counted,
     FundsReserved,
     HoldReleased,
     LotMove,
+    LotsRematched,
     LotsSelected,
     TradeBooked,
     TradeBusted,
 )
+from domain.charges import commission_of
 from domain.envelope import Envelope
 from domain.fix import CxlRejResponseTo, Side
 from domain.lots import with_base
@@ -40,6 +43,9 @@ from domain.order.events import (
     TradeCanceled,
 )
 from domain.saga import CommandRefused, DeadlinePassed
+
+FIRST = frozenset({"UseInstrument", "ReserveForOrder"})
+"""What an order cannot leave without."""
 
 
 class Phase(StrEnum):
@@ -102,14 +108,14 @@ def evolve(state: Order, arrived: Envelope) -> Order:  # noqa: PLR0911 - a table
             return replace(state, quiet_since=None)
         case OrderRejected() | OrderCanceled() | OrderExpired():
             return replace(state, phase=Phase.ENDED, asked=None, quiet_since=None)
-        case CommandRefused(command="ReserveForOrder") if state.phase == Phase.RESERVING:
+        case CommandRefused(command=name) if name in FIRST and state.phase == Phase.RESERVING:
             return replace(state, phase=Phase.REJECTING)
         case DeadlinePassed():
             return replace(state, quiet_since=None)
-        case OrderFilled() | TradeCanceled() | TradeBooked() | TradeBusted() | LotsSelected():
+        case OrderFilled() | TradeCanceled() | TradeBooked() | TradeBusted():
             return _ask(_traded(state, arrived.event))
-        case BaseCostStated():
-            return _stated(state, arrived.event)
+        case LotsSelected() | LotsRematched() | BaseCostStated():
+            return _matched(state, arrived.event)
         case FundsReserved() | HoldReleased():
             return _held(state, arrived.event)
         case _:
@@ -138,6 +144,18 @@ def standing(state: Order) -> Decimal:
     Never more than it has: a fill on its way still needs its hold, and so does one being undone.
     """
     return sum((t.qty for t in state.trades.values() if t.booked and not t.busted), ZERO)
+
+
+def counted(state: Order) -> Counted | None:
+    """What the account has booked of an order that holds nothing: it may have let the order go."""
+    booked = [t.booked for t in state.trades.values() if t.booked]
+    if state.hold or not booked:
+        return None
+    return Counted(
+        qty=sum((b.qty for b in booked), ZERO),
+        gross=sum((b.gross for b in booked), ZERO),
+        charged=sum((commission_of(b.charges) for b in booked), ZERO),
+    )
 
 
 def needed(state: Order, terms: Terms) -> Decimal:
@@ -169,9 +187,7 @@ def _held(state: Order, event: FundsReserved | HoldReleased) -> Order:
     return state
 
 
-def _traded(
-    state: Order, event: OrderFilled | TradeCanceled | TradeBooked | TradeBusted | LotsSelected
-) -> Order:
+def _traded(state: Order, event: OrderFilled | TradeCanceled | TradeBooked | TradeBusted) -> Order:
     known = state.trades.get(event.trade_id)
     match event:
         case OrderFilled():
@@ -179,7 +195,7 @@ def _traded(
             return replace(state, trades=state.trades | {event.trade_id: trade}, quiet_since=None)
         case TradeBusted():
             rest = {k: t for k, t in state.trades.items() if k != event.trade_id}
-            return replace(state, trades=rest)
+            return replace(state, trades=rest, hold=state.hold + event.hold_added)
         case TradeBooked():
             trade = replace(known or Trade(qty=event.qty), booked=_booked(event))
             hold = state.hold - event.hold_released
@@ -187,21 +203,25 @@ def _traded(
         case TradeCanceled() if known:
             trade = replace(known, busted=known.busted or event)
             return replace(state, trades=state.trades | {event.trade_id: trade})
-        case LotsSelected() if known and known.booked:
-            booked = replace(known.booked, lots=_picked(known.booked.lots, event.lots))
-            trade = replace(known, booked=booked)
-            return replace(state, trades=state.trades | {event.trade_id: trade})
         case _:
             return state
 
 
-def _stated(state: Order, event: BaseCostStated) -> Order:
-    """A bust undoes the base figures that were stated later, too."""
+def _matched(state: Order, event: LotsSelected | LotsRematched | BaseCostStated) -> Order:
+    """A trade's lots after another choice, a bust of another trade, or a rate that came late."""
     known = state.trades.get(event.trade_id)
     if known is None or known.booked is None:
         return state
-    booked = replace(known.booked, lots=with_base(known.booked.lots, event.lots))
-    trade = replace(known, booked=booked)
+    was = known.booked
+    if isinstance(event, LotsSelected):
+        now = replace(was, lots=_picked(was.lots, event.lots))
+    elif isinstance(event, BaseCostStated):
+        now = replace(was, lots=with_base(was.lots, event.lots))
+    else:
+        kept = () if event.restored else was.lots
+        lots = (*kept, *event.lots[event.restored :])
+        now = replace(was, lots=lots, charges=event.charges)
+    trade = replace(known, booked=now)
     return replace(state, trades=state.trades | {event.trade_id: trade})
 
 

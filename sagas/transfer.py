@@ -28,6 +28,7 @@ from domain.account.events import (
     TransferUndone,
 )
 from domain.envelope import Envelope
+from domain.instrument import UseInstrument
 from domain.message import Command
 from domain.saga import CommandRefused
 from sagas.ports import Deadline, correlation, within
@@ -38,6 +39,7 @@ COMMANDS: tuple[type[Command], ...] = (
     ReceiveSecurities,
     CompleteTransfer,
     UndoTransfer,
+    UseInstrument,
 )
 RECEIVING = frozenset({"ReceiveCash", "ReceiveSecurities"})
 
@@ -105,7 +107,7 @@ def react(state: Transfer, arrived: Envelope) -> tuple[Command, ...]:
                 ),
             )
         case SecuritiesTransferredOut() as e:
-            return (_receive(e),)
+            return (*_used(e), _receive(e))
         case CashTransferredIn() | SecuritiesTransferredIn() as e:
             return (CompleteTransfer(account_id=e.from_account_id, transfer_id=e.transfer_id),)
         case CommandRefused(command=name, refusal=why) if name in RECEIVING:
@@ -123,6 +125,13 @@ def due(state: Transfer) -> Deadline | None:
 
 def ended(state: Transfer) -> bool:
     return state.step in (Step.COMPLETED, Step.UNDONE)
+
+
+def _used(out: SecuritiesTransferredOut) -> tuple[UseInstrument, ...]:
+    """The listing by which the shares are valued from now on must keep its ISIN."""
+    if not out.first_use:
+        return ()
+    return (UseInstrument(instrument_id=out.instrument_id, isin=out.isin),)
 
 
 def _receive(out: SecuritiesTransferredOut) -> ReceiveSecurities:

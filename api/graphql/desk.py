@@ -11,10 +11,11 @@ from api.graphql.fields import field
 from api.graphql.moments import When, now_only
 from api.graphql.operations import Case, Day, LedgerBalance, Obligation
 from api.graphql.session import Session
-from projections import cases, days, obligations
+from projections import cases, days, obligations, repeats
 from projections.cases import Case as CaseRow
 from projections.days import Day as DayRow
 from projections.obligations import Obligation as ObligationRow
+from projections.repeats import Repeat as RepeatRow
 
 Context = Info[Session, None]
 Time = datetime | None
@@ -85,9 +86,13 @@ class Desk:
         source = await now_only(info.context, "cases", When(as_of, known_at, at_least))
         asked = {"kind": kind, "account_id": account_id}
         where = {k: v for k, v in asked.items() if v is not None}
-        rows = await source.page(cases, where, page)
-        nodes = [operations.case(row) for row in rows if isinstance(row, CaseRow)]
-        return connection(cases, page, rows, nodes)
+        found = [
+            *await source.page(cases, where, page),
+            *await source.page(repeats, where | {"shown": "true"}, page),
+        ]
+        told = [row for row in found if isinstance(row, CaseRow | RepeatRow)]
+        rows = sorted(told, key=lambda row: (row.source, row.kind))[: page.first + 1]
+        return connection(cases, page, rows, [operations.case(row) for row in rows])
 
     @field("Attempts to close a day: every control of those that did, what failed of the others.")
     async def days(

@@ -11,6 +11,7 @@ from projections.client_money import Standing
 from projections.days import Day as DayRow
 from projections.exact import subtract, total
 from projections.obligations import Obligation as ObligationRow
+from projections.repeats import Repeat as RepeatRow
 
 ID = strawberry.ID
 
@@ -115,9 +116,9 @@ def obligation(row: ObligationRow) -> Obligation:
     )
 
 
-def case(row: CaseRow) -> Case:
+def case(row: CaseRow | RepeatRow) -> Case:
     return Case(
-        id=ID(row.source),
+        id=ID(row.event if isinstance(row, RepeatRow) else row.source),
         kind=row.kind,
         account_id=row.account_id,
         order_id=row.order_id,

@@ -4,17 +4,20 @@ All that changes an account's money or shares is an event on `account-{id}`, and
 posts (`domain/ledger.py`). Intents are refused with the figures that were lacking; reports
 (executions, confirmations, returns) are booked whatever they do, and flagged.
 
-The nouns are modules: standing (opening, status), cash, withdrawals, holds, trades, selection,
-obligations, exchange, fees, transfers, adjustments. Each has what decides and what evolves; here
-they are put together by type.
+The nouns are modules: standing (opening, status), cash, withdrawals, holds, trades, busts,
+rematching, selection, obligations, exchange, fees, transfers, adjustments, residues. Each has
+what decides and what evolves; here they are put together by type.
 """
 
 from collections.abc import Callable
 from typing import Any
 
+from msgspec.structs import replace
+
 from domain.account import (
     adjustments,
     base_cost,
+    busts,
     cash,
     commands,
     events,
@@ -22,6 +25,8 @@ from domain.account import (
     fees,
     holds,
     obligations,
+    rematching,
+    residues,
     selection,
     standing,
     trades,
@@ -30,10 +35,11 @@ from domain.account import (
 )
 from domain.account.rates import RATES
 from domain.account.refusals import AccountRefusal as AccountRefusal
+from domain.account.state import CLOSED
 from domain.account.state import INITIAL as INITIAL
 from domain.account.state import Cash as Cash
 from domain.account.state import State as State
-from domain.message import Command, Decision, Event, Seen
+from domain.message import Command, Decision, Event, Refused, Seen
 
 CATEGORY = "account"
 
@@ -46,6 +52,7 @@ _DECIDE: dict[type[Command], Callable[[Any, State, Seen], Decision]] = {
     commands.UnblockAccount: standing.unblock,
     commands.SetClosingOnly: standing.set_closing_only,
     commands.CloseAccount: standing.close,
+    commands.ReopenAccount: standing.reopen,
     commands.DepositCash: cash.deposit,
     commands.ReturnDeposit: cash.return_deposit,
     commands.WithdrawCash: withdrawals.withdraw,
@@ -57,7 +64,7 @@ _DECIDE: dict[type[Command], Callable[[Any, State, Seen], Decision]] = {
     commands.ReserveForOrder: holds.reserve,
     commands.ReleaseHold: holds.release,
     commands.BookTrade: trades.book,
-    commands.BustTrade: trades.bust,
+    commands.BustTrade: busts.bust,
     commands.SelectLots: selection.select,
     commands.StateBaseCost: base_cost.state_base_cost,
     commands.SettleObligation: obligations.settle,
@@ -76,6 +83,7 @@ _DECIDE: dict[type[Command], Callable[[Any, State, Seen], Decision]] = {
     commands.CompleteTransfer: transfers.complete,
     commands.UndoTransfer: transfers.undo,
     commands.PostAdjustment: adjustments.post,
+    commands.CashResidue: residues.cash,
 }
 
 _EVOLVE: dict[type[Event], Callable[[State, Any], State]] = {
@@ -95,7 +103,8 @@ _EVOLVE: dict[type[Event], Callable[[State, Any], State]] = {
     events.FundsReserved: holds.reserved,
     events.HoldReleased: holds.released,
     events.TradeBooked: trades.booked,
-    events.TradeBusted: trades.busted,
+    events.TradeBusted: busts.busted,
+    events.LotsRematched: rematching.rematched,
     events.LotsSelected: selection.selected,
     events.BaseCostStated: base_cost.stated,
     events.ObligationSettled: obligations.settled,
@@ -114,6 +123,7 @@ _EVOLVE: dict[type[Event], Callable[[State, Any], State]] = {
     events.TransferCompleted: transfers.completed,
     events.TransferUndone: transfers.undone,
     events.AdjustmentPosted: adjustments.posted,
+    events.ResidueCashed: residues.cashed,
 }
 
 COMMANDS = tuple(_DECIDE)
@@ -122,7 +132,15 @@ EVENTS = tuple(_EVOLVE)
 _READS: dict[type[Command], Callable[[Any], tuple[str, ...]]] = {
     commands.OpenAccount: lambda command: (f"client-{command.client_id}",),
     commands.TransferCash: lambda command: (f"account-{command.to_account_id}",),
-    commands.TransferSecurities: lambda command: (f"account-{command.to_account_id}",),
+    commands.TransferSecurities: lambda command: (
+        f"account-{command.to_account_id}",
+        f"instrument-{command.instrument_id}",
+    ),
+    commands.CashResidue: lambda command: (
+        f"instrument-{command.instrument_id}",
+        f"price-{command.instrument_id}",
+        RATES,
+    ),
     commands.BookTrade: lambda _: (RATES,),
     commands.ConvertCurrency: lambda _: (RATES,),
     commands.ReceiveSecurities: lambda _: (RATES,),
@@ -141,7 +159,16 @@ def reads(command: Command) -> tuple[str, ...]:
 
 def decide(command: Command, state: State, seen: Seen) -> Decision:
     """Judge `command`: events, `()` for what changes nothing, or a refusal with figures."""
-    return _DECIDE[type(command)](command, state, seen)
+    decision = _DECIDE[type(command)](command, state, seen)
+    if state.status == CLOSED and not isinstance(decision, Refused):
+        return tuple(map(_after_closing, decision))
+    return decision
+
+
+def _after_closing(event: Event) -> Event:
+    """A report is booked on a closed account too, and says so: operations must pay it out."""
+    flagged = "account_closed" in event.__struct_fields__
+    return replace(event, account_closed=True) if flagged else event
 
 
 def evolve(state: State, event: Event) -> State:

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 from domain.account.changes import add_cash, in_debit
 from domain.account.commands import PostAdjustment
 from domain.account.events import AdjustmentPosted
-from domain.account.refusals import R, bad_amount, blank, first, gone
+from domain.account.refusals import R, bad_amount, blank, first, gone, two_persons
 from domain.account.state import State
 from domain.message import Decision, Refused, Seen, refused
 from domain.money import money
@@ -31,13 +31,12 @@ def post(command: PostAdjustment, state: State, seen: Seen) -> Decision:
 
 def _grounds(command: PostAdjustment) -> Refused | None:
     """Reason, evidence, and two people who are not one."""
-    people = (command.requested_by.strip().lower(), command.approved_by.strip().lower())
     if blank((command.reason,)):
         return refused(R.REASON_MISSING)
     if blank((command.evidence,)):
         return refused(R.EVIDENCE_MISSING)
-    if blank(people) or people[0] == people[1]:
-        return refused(R.SECOND_PERSON_REQUIRED, requested_by=command.requested_by)
+    if wrong := two_persons(command.requested_by, command.approved_by):
+        return wrong
     return refused(R.AMOUNT_ZERO) if command.amount.is_zero() else None
 
 

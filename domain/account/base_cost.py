@@ -12,6 +12,7 @@ out is left with a base cost of exactly zero.
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import date
 from decimal import Decimal
 from functools import reduce
 
@@ -22,7 +23,7 @@ from domain.account.commands import StateBaseCost
 from domain.account.events import BaseCostStated, LotMove, TradeBooked
 from domain.account.rates import base_rate
 from domain.account.refusals import R, unknown
-from domain.account.state import State, Unvalued
+from domain.account.state import Obligation, State, Trade, Unvalued
 from domain.lots import Lot, apply, with_base
 from domain.message import Decision, Refused, Seen, refused
 from domain.money import EXACT, ZERO, round_money
@@ -73,6 +74,21 @@ def keep(state: State, event: TradeBooked, lots: tuple[LotMove, ...]) -> State:
     return replace(state, unvalued=with_item(state.unvalued, event.trade_id, trade))
 
 
+def renew(state: State, trade_id: str, open_: Obligation, trade: Trade) -> State:
+    """A trade that a bust of another one matched anew: what waits goes on waiting, as it is now."""
+    unknown = not trade.rate or any(m.base_unknown for m in trade.lots)
+    if trade_id not in state.unvalued and not unknown:
+        return state
+    waiting = Unvalued(
+        isin=open_.isin,
+        order_id=open_.order_id,
+        currency=open_.currency,
+        rate=trade.rate,
+        lots=trade.lots,
+    )
+    return replace(state, unvalued=with_item(state.unvalued, trade_id, waiting))
+
+
 def forget(state: State, trade_id: str) -> State:
     if trade_id not in state.unvalued:
         return state
@@ -97,11 +113,13 @@ def stated(state: State, event: BaseCostStated) -> State:
     known = tuple(_known(lot) for lot in lots)
     state = replace(state, lots=with_item(state.lots, event.isin, known or None))
     state = forget(state, event.trade_id)
-    sale = state.obligations.get(event.trade_id)
-    if sale is None or not sale.lots:
+    open_ = state.obligations.get(event.trade_id)
+    if open_ is None or open_.trade is None:
         return state
-    sale = replace(sale, lots=with_base(sale.lots, event.lots))
-    return replace(state, obligations=with_item(state.obligations, event.trade_id, sale))
+    rate = open_.trade.rate or event.rates[open_.currency]
+    trade = replace(open_.trade, rate=rate, lots=with_base(open_.trade.lots, event.lots))
+    open_ = replace(open_, trade=trade)
+    return replace(state, obligations=with_item(state.obligations, event.trade_id, open_))
 
 
 def _currencies(trade: Unvalued) -> set[str]:
@@ -114,61 +132,92 @@ def _stated(
     state: State, waiting: Mapping[str, Unvalued], rates: Mapping[str, Decimal]
 ) -> list[BaseCostStated]:
     costs = dict[str, Running]()  # by lot
-    events: list[BaseCostStated] = []
-    for trade_id, trade in waiting.items():  # in the order of booking
-        proceeds = Running(rates.get(trade.currency, ZERO), state.base_currency)
-        moves: list[LotMove] = []
-        for m in trade.lots:
-            cost_base = ZERO
-            if m.base_unknown:
-                rate = rates[m.currency or trade.currency]
-                of_lot = costs.setdefault(m.lot_id, Running(rate, state.base_currency))
-                cost_base = of_lot.add(m.cost)
-            gained = proceeds.add(m.proceeds) if m.realises and not trade.rate else ZERO
-            if m.base_unknown and not trade.rate and m.proceeds == -m.cost:
-                gained = -cost_base  # a short lot is worth what it brought: no gain of cents
-            moves.append(_move(m, cost_base, gained))
+    events = [
+        BaseCostStated(
+            account_id=state.account_id,
+            trade_id=trade_id,
+            order_id=trade.order_id,
+            isin=trade.isin,
+            rates={c: rates[c] for c in sorted(_currencies(trade))},
+            lots=_moves(state, trade, rates, costs),
+        )
+        for trade_id, trade in waiting.items()  # in the order of booking
+    ]
+    isin = events[0].isin
+    if exchanged := _exchanged(state, isin, costs):
         events.append(
             BaseCostStated(
-                account_id=state.account_id,
-                trade_id=trade_id,
-                order_id=trade.order_id,
-                isin=trade.isin,
-                rates={c: rates[c] for c in sorted(_currencies(trade))},
-                lots=tuple(moves),
+                account_id=state.account_id, trade_id="", isin=isin, rates={}, lots=exchanged
             )
         )
     return events
 
 
+def _moves(
+    state: State, trade: Unvalued, rates: Mapping[str, Decimal], costs: "dict[str, Running]"
+) -> tuple[LotMove, ...]:
+    """The base figures of one trade; `costs` runs on from the trades before it."""
+    proceeds = Running(rates.get(trade.currency, ZERO), state.base_currency)
+    moves: list[LotMove] = []
+    for m in trade.lots:
+        cost_base = ZERO
+        if m.base_unknown:
+            rate = rates[m.currency or trade.currency]
+            begun = Running(rate, state.base_currency, m.acquired_on)
+            of_lot = costs.setdefault(m.lot_id, begun)
+            cost_base = of_lot.add(m.cost)
+        gained = proceeds.add(m.proceeds) if m.realises and not trade.rate else ZERO
+        if m.base_unknown and not trade.rate and m.proceeds == -m.cost:
+            gained = -cost_base  # a short lot is worth what it brought: no gain of cents
+        moves.append(
+            LotMove(
+                lot_id=m.lot_id,
+                qty=ZERO,
+                cost=ZERO,
+                cost_base=cost_base,
+                acquired_on=m.acquired_on,
+                proceeds_base=gained,
+                realises=m.realises,
+                currency=m.currency,
+            )
+        )
+    return tuple(moves)
+
+
+def _exchanged(state: State, isin: str, costs: "Mapping[str, Running]") -> tuple[LotMove, ...]:
+    """What busts moved out of lots of unknown base cost, or into them: it was realised."""
+    there = {lot.lot_id: lot for lot in state.lots.get(isin, ())}
+    left = {lot_id: there[lot_id].cost if lot_id in there else ZERO for lot_id in costs}
+    moved = {lot_id: costs[lot_id].add(cost - costs[lot_id].total) for lot_id, cost in left.items()}
+    return tuple(
+        LotMove(
+            lot_id=lot_id,
+            qty=ZERO,
+            cost=ZERO,
+            cost_base=more,
+            acquired_on=costs[lot_id].since,
+            realises=True,
+        )
+        for lot_id, more in moved.items()
+        if more
+    )
+
+
 class Running:
     """A running total, converted at one rate and rounded as a whole: parts add up to it."""
 
-    def __init__(self, rate: Decimal, base_currency: str) -> None:
-        self._rate, self._currency = rate, base_currency
-        self._total = ZERO
+    def __init__(self, rate: Decimal, base_currency: str, since: date = date.min) -> None:
+        self._rate, self._currency, self.since = rate, base_currency, since
+        self.total = ZERO
 
     def add(self, amount: Decimal) -> Decimal:
         """What `amount` adds to the rounded total, in the base currency."""
         before = self._base()
-        self._total += amount
+        self.total += amount
         return self._base() - before
 
     def _base(self) -> Decimal:
-        return round_money(EXACT.multiply(self._total, self._rate), self._currency)
-
-
-def _move(of: LotMove, cost_base: Decimal, proceeds_base: Decimal) -> LotMove:
-    return LotMove(
-        lot_id=of.lot_id,
-        qty=ZERO,
-        cost=ZERO,
-        cost_base=cost_base,
-        acquired_on=of.acquired_on,
-        proceeds_base=proceeds_base,
-        realises=of.realises,
-        currency=of.currency,
-    )
+        return round_money(EXACT.multiply(self.total, self._rate), self._currency)
 
 
 def _known(lot: Lot) -> Lot:

@@ -13,7 +13,7 @@ class BaseCostStated(Event, tag="trade.base_stated", kw_only=True):
     """
 
     account_id: str
-    trade_id: str
+    trade_id: str  # "": what busts moved between lots meanwhile
     order_id: str = ""  # whose saga must bust what is booked now
     isin: str
     rates: dict[str, Decimal]  # base currency per unit of each currency that was needed

@@ -4,7 +4,7 @@ from datetime import date
 from decimal import Decimal
 from typing import ClassVar
 
-from domain.account.events import Owner, Power
+from domain.account.events import Counted, Owner, Power
 from domain.charges import Charge
 from domain.fix import Side
 from domain.lots import LotMove
@@ -56,6 +56,15 @@ class SetClosingOnly(Command):
 
 class CloseAccount(Command):
     account_id: str
+
+
+class ReopenAccount(Command):
+    """For what has come to a closed account: it is wound down once more, with two persons."""
+
+    account_id: str
+    reason: str
+    requested_by: str
+    approved_by: str
 
 
 class DepositCash(Command):
@@ -127,6 +136,7 @@ class ReserveForOrder(Internal):
     qty: Decimal
     amount: Decimal  # cash to hold for all of qty: worst price x qty + charges; for a sale: 0
     qty_done: Decimal = Decimal(0)  # booked and standing (a replace): holds are for the rest
+    before: Counted | None = None  # what counts of it, should the account have let it go
 
 
 class ReleaseHold(Internal):
@@ -153,6 +163,7 @@ class BookTrade(Internal):
     country: str = "US"  # place of the charges' schedule (taxes and levies)
     accrued_interest: Decimal = Decimal(0)  # of a bond: paid on top, kept out of cost
     market_country: str = ""  # whose calendar it settles on
+    before: Counted | None = None  # what counts of its order, should the account have let it go
 
 
 class Booked(Command):
@@ -170,6 +181,24 @@ class Booked(Command):
     accrued_interest: Decimal = Decimal(0)
 
 
+class Sibling(Command):
+    """Another trade of the order, which is charged as if the busted one had never been."""
+
+    trade_id: str
+    gross: Decimal
+    charges: tuple[Charge, ...]
+
+
+class Reopened(Command):
+    """The terms of an order that is at the venue: what they leave open is held again."""
+
+    side: Side
+    isin: str
+    currency: str
+    qty: Decimal
+    amount: Decimal  # cash to hold for all of qty; for a sale: 0
+
+
 class BustTrade(Internal):
     """A report (ExecType H): the trade did not happen after all. Never refused."""
 
@@ -179,6 +208,9 @@ class BustTrade(Internal):
     booked: Booked
     settl_date: date  # of the reverse obligation, if any part has settled
     reason: str = ""
+    siblings: tuple[Sibling, ...] = ()  # in the order in which they were filled
+    before: Counted | None = None  # what counts of its order, should the account have let it go
+    reopened: Reopened | None = None  # None: the order is not at the venue any more
 
 
 class SelectLots(Command):
@@ -336,5 +368,17 @@ class PostAdjustment(Command):
     amount: Decimal  # signed: + credits the client
     reason: str
     evidence: str
+    requested_by: str
+    approved_by: str
+
+
+class CashResidue(Command):
+    """The house takes what is held below the smallest quantity that can be ordered, at the mark."""
+
+    account_id: str
+    residue_id: str
+    instrument_id: str
+    isin: str
+    reason: str
     requested_by: str
     approved_by: str

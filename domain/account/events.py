@@ -10,6 +10,9 @@ from decimal import Decimal
 from msgspec import Struct
 
 from domain.account.base_events import BaseCostStated as BaseCostStated  # noqa: PLC0414
+from domain.account.bust_events import Counted as Counted  # noqa: PLC0414
+from domain.account.bust_events import LotsRematched as LotsRematched  # noqa: PLC0414
+from domain.account.bust_events import TradeBusted as TradeBusted  # noqa: PLC0414
 from domain.account.obligation_events import ObligationFailing as ObligationFailing  # noqa: PLC0414
 from domain.account.obligation_events import ObligationSettled as ObligationSettled  # noqa: PLC0414
 from domain.account.obligation_events import SettledAfterBust as SettledAfterBust  # noqa: PLC0414
@@ -67,6 +70,8 @@ class AccountRestricted(Event, tag="account.restricted"):
     status: str
     reason: str = ""
     client_id: str = ""  # whose sagas follow the account
+    requested_by: str = ""  # of a closed account that is wound down again
+    approved_by: str = ""
 
 
 class CashDeposited(Event, tag="cash.deposited"):
@@ -90,6 +95,7 @@ class DepositReturned(Event, tag="cash.deposit_returned"):
     value_date: date
     reason: str = ""
     in_debit: bool = False
+    account_closed: bool = False  # it came after the account had been closed: a case
 
 
 class WithdrawalRequested(Event, tag="cash.withdrawal_requested"):
@@ -142,6 +148,7 @@ class WithdrawalReturned(Event, tag="cash.withdrawal_returned"):
     currency: str
     value_date: date
     reason: str
+    account_closed: bool = False  # it came after the account had been closed: a case
 
 
 class WithdrawalCancelled(Event, tag="cash.withdrawal_cancelled"):
@@ -163,6 +170,7 @@ class FundsReserved(Event, tag="funds.reserved"):
     amount: Decimal  # total now held for the order
     added: Decimal  # signed change of the hold by this event (a replace may shrink it)
     qty: Decimal  # still to be filled under the hold, to release pro rata
+    before: Counted | None = None  # of an order that the account had let go
 
 
 class HoldReleased(Event, tag="hold.released"):
@@ -201,32 +209,8 @@ class TradeBooked(Event, tag="trade.booked", kw_only=True):
     unreserved: Decimal = Decimal(0)  # quantity beyond the hold (over-fill, late fill): a case
     free_riding: bool = False  # sells what was bought on unsettled proceeds: a case
     market_country: str = ""  # whose calendar it settles on; "": US, of older trades
-
-
-class TradeBusted(Event, tag="trade.busted", kw_only=True):
-    """J17, J18: the exact mirror of a booked trade; what had settled gets a reverse obligation."""
-
-    account_id: str
-    trade_id: str
-    order_id: str
-    exec_id: str
-    isin: str
-    side: Side  # of the busted trade
-    qty: Decimal
-    currency: str
-    gross: Decimal
-    accrued_interest: Decimal = Decimal(0)
-    charges: tuple[Charge, ...] = ()
-    lots: tuple[LotMove, ...]  # signed as they change the lots now (mirror of the booking)
-    open_qty: Decimal  # mirrored into C.STREET[trade_id]
-    open_amount: Decimal
-    reverse_id: str = ""  # C.STREET[reverse_id] takes the settled part
-    reverse_qty: Decimal = Decimal(0)
-    reverse_amount: Decimal = Decimal(0)
-    trade_date: date
-    settl_date: date | None = None  # of the reverse obligation
-    reason: str = ""
-    in_debit: bool = False
+    before: Counted | None = None  # of an order that the account had let go
+    account_closed: bool = False  # it came after the account had been closed: a case
 
 
 class LotsSelected(Event, tag="lots.selected", kw_only=True):
@@ -333,6 +317,7 @@ class SecuritiesTransferredOut(Event, tag="transfer.securities_out"):
     currency: str
     lots: tuple[LotMove, ...]  # negative
     base_currency: str = ""  # of cost_base
+    first_use: bool = False  # of the listing that it names
 
 
 class SecuritiesTransferredIn(Event, tag="transfer.securities_in"):
@@ -377,3 +362,24 @@ class AdjustmentPosted(Event, tag="adjustment.posted"):
     requested_by: str
     approved_by: str
     in_debit: bool = False
+
+
+class ResidueCashed(Event, tag="residue.cashed"):
+    """The house took a fraction that no order can sell, and paid the last mark for it.
+
+    The stock stays where it lies and is the house's by C.DUE and H.DUE, as the cash is.
+    """
+
+    account_id: str
+    residue_id: str
+    instrument_id: str
+    isin: str
+    qty: Decimal
+    price: Decimal  # as quoted
+    currency: str  # of settlement
+    amount: Decimal  # paid to the client
+    lots: tuple[LotMove, ...]
+    base_rate: Decimal  # base currency per unit of `currency`; 0: none was fixed
+    reason: str
+    requested_by: str
+    approved_by: str

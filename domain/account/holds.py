@@ -6,30 +6,47 @@ A replace reserves again: the hold then is for what our bookings leave open of t
 """
 
 from decimal import ROUND_UP, Decimal
+from typing import Protocol
 
 from msgspec.structs import replace
 
 from domain.account.changes import put_order
 from domain.account.commands import ReleaseHold, ReserveForOrder
-from domain.account.events import FundsReserved, HoldReleased
+from domain.account.events import Counted, FundsReserved, HoldReleased
 from domain.account.refusals import R, bad_money, bad_qty, first, lacking, unless
-from domain.account.state import CLOSING_ONLY, OPEN, OpenOrder, State
+from domain.account.state import CLOSING, CLOSING_ONLY, OPEN, OpenOrder, State
 from domain.fix import Side
 from domain.message import Decision, Refused, Seen, refused
 from domain.money import EXACT, MINOR_UNITS, QTY_DECIMALS, ZERO, plain, quantise, round_money
 
+SELLING = (OPEN, CLOSING_ONLY, CLOSING)
+"""An account that is wound down may sell, and buys nothing."""
+
 NO_ORDER = OpenOrder(unit="", held=ZERO, qty=ZERO)
+
+
+def unknown_order(state: State, order_id: str) -> bool:
+    """Whether the account never knew the order, or let it go when its trades had settled."""
+    return order_id not in state.orders
+
+
+def order_of(state: State, order_id: str, before: Counted | None) -> OpenOrder:
+    """An order as the account knows it; one that it let go is as it was told, `before`."""
+    order = state.orders.get(order_id)
+    if order is not None or before is None:
+        return order or NO_ORDER
+    return replace(NO_ORDER, done=before.qty, gross=before.gross, charged=before.charged)
 
 
 def reserve(command: ReserveForOrder, state: State, seen: Seen) -> Decision:
     """Hold for an order, or change its hold; an intent: lacking cash or shares it is refused."""
     if wrong := _standing(command, state) or first(bad_qty(command.qty), _amount(command)):
         return wrong
-    order = state.orders.get(command.order_id, NO_ORDER)
+    order = order_of(state, command.order_id, command.before)
     # What is booked counts; an order whose trades had all settled was let go, and began anew.
     done = max(order.done, command.qty_done)
     rest = max(command.qty - done, ZERO)
-    unit, hold = _hold(command, rest)
+    unit, hold = share_of(command, rest)
     if (unit, hold, rest) == (order.unit, order.held, order.qty):
         return ()
     if wrong := _short_of(command, state, hold - order.held, seen=seen):
@@ -42,6 +59,7 @@ def reserve(command: ReserveForOrder, state: State, seen: Seen) -> Decision:
             amount=hold,
             added=hold - order.held,
             qty=plain(rest),
+            before=command.before if unknown_order(state, command.order_id) else None,
         ),
     )
 
@@ -51,19 +69,34 @@ def _standing(command: ReserveForOrder, state: State) -> Refused | None:
         return refused(R.CLOSING_ONLY)
     if command.side is Side.SELL_SHORT:
         return refused(R.SHORT_SALE_NOT_PERMITTED, isin=command.isin)
-    return unless(state, OPEN, CLOSING_ONLY)
+    return unless(state, OPEN) if command.side is Side.BUY else unless(state, *SELLING)
 
 
 def _amount(command: ReserveForOrder) -> Refused | None:
     return bad_money(command.amount, command.currency) if command.side is Side.BUY else None
 
 
-def _hold(command: ReserveForOrder, rest: Decimal) -> tuple[str, Decimal]:
+class Holding(Protocol):
+    """Whose terms say what an order holds: `amount` of cash, or shares, for all of `qty`."""
+
+    @property
+    def side(self) -> Side: ...
+    @property
+    def isin(self) -> str: ...
+    @property
+    def currency(self) -> str: ...
+    @property
+    def qty(self) -> Decimal: ...
+    @property
+    def amount(self) -> Decimal: ...
+
+
+def share_of(terms: Holding, rest: Decimal) -> tuple[str, Decimal]:
     """Unit and quantity to hold; cash pro rata to the rest, never rounded below what it needs."""
-    if command.side is not Side.BUY:
-        return command.isin, plain(rest)
-    share = EXACT.divide(EXACT.multiply(command.amount, rest), command.qty)
-    return command.currency, round_money(share, command.currency, ROUND_UP)
+    if terms.side is not Side.BUY:
+        return terms.isin, plain(rest)
+    share = EXACT.divide(EXACT.multiply(terms.amount, rest), terms.qty)
+    return terms.currency, round_money(share, terms.currency, ROUND_UP)
 
 
 def _short_of(
@@ -108,7 +141,7 @@ def released_by_fill(order: OpenOrder, qty: Decimal) -> Decimal:
 
 
 def reserved(state: State, event: FundsReserved) -> State:
-    order = state.orders.get(event.order_id, NO_ORDER)
+    order = order_of(state, event.order_id, event.before)
     held = replace(order, unit=event.unit, held=event.amount, qty=event.qty)
     return put_order(state, event.order_id, held)
 

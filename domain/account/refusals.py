@@ -15,6 +15,7 @@ class AccountRefusal(Refusal):
     ACCOUNT_EXISTS = "account_exists"
     ACCOUNT_UNKNOWN = "account_unknown"
     ACCOUNT_NOT_OPEN = "account_not_open"
+    ACCOUNT_NOT_CLOSED = "account_not_closed"
     ACCOUNT_NOT_BLOCKED = "account_not_blocked"
     ACCOUNT_NOT_EMPTY = "account_not_empty"
     ACCOUNT_TYPE_UNKNOWN = "account_type_unknown"
@@ -33,13 +34,17 @@ class AccountRefusal(Refusal):
     FX_EXISTS = "fx_exists"
     FX_UNKNOWN = "fx_unknown"
     INSUFFICIENT_FUNDS = "insufficient_funds"
+    INSTRUMENT_UNKNOWN = "instrument_unknown"
     INSUFFICIENT_SHARES = "insufficient_shares"
+    ISIN_DIFFERS = "isin_differs"
     LOT_METHOD_UNKNOWN = "lot_method_unknown"
     LOTS_DO_NOT_MATCH = "lots_do_not_match"
     MARGIN_NOT_PERMITTED = "margin_not_permitted"
+    NO_RESIDUE = "no_residue"
     NOTHING_ACCRUED = "nothing_accrued"
     OBLIGATION_UNKNOWN = "obligation_unknown"
     PERSON_UNKNOWN = "person_unknown"
+    PRICE_UNKNOWN = "price_unknown"
     QTY_INEXACT = "qty_inexact"
     QTY_NOT_POSITIVE = "qty_not_positive"
     RATE_NOT_POSITIVE = "rate_not_positive"
@@ -129,3 +134,11 @@ def first(*checks: Refused | None) -> Refused | None:
 
 def blank(texts: Iterable[str]) -> bool:
     return any(not text.strip() for text in texts)
+
+
+def two_persons(requested_by: str, approved_by: str) -> Refused | None:
+    """Declines when nobody, or the same person under another spelling, has approved."""
+    people = (requested_by.strip().lower(), approved_by.strip().lower())
+    if blank(people) or people[0] == people[1]:
+        return refused(R.SECOND_PERSON_REQUIRED, requested_by=requested_by)
+    return None

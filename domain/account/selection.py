@@ -67,7 +67,10 @@ def _proceeds(sale: Obligation, state: State) -> Value:
 def selected(state: State, event: LotsSelected) -> State:
     sale = state.obligations[event.trade_id]
     state = move_lots(state, event.isin, event.lots, currency=sale.currency)
-    sale = replace(sale, lots=_sum((*sale.lots, *event.lots)))
+    lots = _sum((*sale.lots, *event.lots))
+    chosen = {m.lot_id: -m.qty for m in lots if m.qty}
+    if sale.trade is not None:
+        sale = replace(sale, trade=replace(sale.trade, lots=lots, chosen=chosen))
     return replace(state, obligations=with_item(state.obligations, event.trade_id, sale))
 
 

@@ -2,7 +2,7 @@
 
     "" -Open-> open <-Unblock- closing_only <-SetClosingOnly- open
     open | closing_only | dormant -Block-> blocked -Unblock-> what it was
-    open | closing_only | dormant | closing, empty -Close-> closed*
+    open | closing_only | dormant | closing, empty -Close-> closed -Reopen-> closing
 
 Average cost may be any account's method: it is orders in single stocks that are refused where the
 account is US-taxable (domain rule 4), since funds may be averaged.
@@ -20,6 +20,7 @@ from domain.account.commands import (
     ChangeLotMethod,
     CloseAccount,
     OpenAccount,
+    ReopenAccount,
     RevokePerson,
     SetClosingOnly,
     UnblockAccount,
@@ -32,7 +33,7 @@ from domain.account.events import (
     PersonAuthorised,
     PersonRevoked,
 )
-from domain.account.refusals import R, bad_money, first, gone, unless
+from domain.account.refusals import R, bad_money, blank, first, gone, two_persons, unknown, unless
 from domain.account.state import BLOCKED, CLOSED, CLOSING, CLOSING_ONLY, DORMANT, OPEN, State
 from domain.lots import LotMethod
 from domain.message import Decision, Refused, Seen, refused
@@ -161,10 +162,29 @@ def close(command: CloseAccount, state: State, seen: Seen) -> Decision:
     return _restrict(state, CLOSED, "")
 
 
+def reopen(command: ReopenAccount, state: State, seen: Seen) -> Decision:
+    """Let out what has come to a closed account: it may pay out, sell, transfer and close again.
+
+    It buys nothing, and never becomes open again.
+    """
+    if not state.exists:
+        return unknown()
+    if state.status != CLOSED:
+        return refused(R.ACCOUNT_NOT_CLOSED, status=state.status)
+    if blank((command.reason,)):
+        return refused(R.REASON_MISSING)
+    if wrong := two_persons(command.requested_by, command.approved_by):
+        return wrong
+    (event,) = _restrict(state, CLOSING, command.reason)
+    return (replace(event, requested_by=command.requested_by, approved_by=command.approved_by),)
+
+
 def _holds(state: State) -> Iterator[tuple[str, object]]:
     """What still keeps the account from closing: any unit owned or owed, anything under way."""
     yield from state.traded.items()
-    yield from ((isin, state.qty(isin)) for isin in state.lots if state.qty(isin))
+    for isin, lots in state.lots.items():
+        if any(lot.qty for lot in lots):  # lots above and below zero do not make up for each other
+            yield isin, state.qty(isin)
     under_way = {
         "open_orders": [o for o in state.orders.values() if o.held or o.qty],
         "obligations": state.obligations,

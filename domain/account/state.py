@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from domain.account.events import LotMove, Owner, Power
+from domain.account.events import Charge, LotMove, Owner, Power
 from domain.fix import Side
 from domain.lots import Lot, holding
 from domain.money import ZERO
@@ -52,6 +52,19 @@ class OpenOrder(Struct, frozen=True, kw_only=True, gc=False):
     charged: Decimal = ZERO  # commission
 
 
+class Trade(Struct, frozen=True, kw_only=True, gc=False):
+    """What an unsettled trade was booked with: enough to match its lots again."""
+
+    qty: Decimal
+    gross: Decimal
+    charges: tuple[Charge, ...]
+    on: date  # trade date
+    rate: Decimal  # base currency per unit of the trade's currency
+    method: str  # how its lots are picked
+    lots: tuple[LotMove, ...] = ()
+    chosen: dict[str, Decimal] = {}  # lots that the client picked for this sale
+
+
 class Obligation(Struct, frozen=True, kw_only=True, gc=False):
     """What is unsettled of one trade; C.STREET[obligation, account]."""
 
@@ -61,10 +74,15 @@ class Obligation(Struct, frozen=True, kw_only=True, gc=False):
     amount: Decimal
     currency: str
     settl_date: date | None
-    order_id: str = ""  # "" for a reverse obligation
+    order_id: str = ""
     failing: bool = False
     confirmations: tuple[str, ...] = ()
-    lots: tuple[LotMove, ...] = ()  # of a sale: the picks, which may be chosen again
+    trade: Trade | None = None  # None: a reverse obligation
+
+    @property
+    def lots(self) -> tuple[LotMove, ...]:
+        """Of a sale: the picks, which may be chosen again."""
+        return self.trade.lots if self.trade and self.side is not Side.BUY else ()
 
 
 class Unvalued(Struct, frozen=True, kw_only=True, gc=False):
@@ -122,6 +140,7 @@ class State(Struct, frozen=True, kw_only=True, gc=False):
     powers: dict[str, Power] = {}  # by person
     traded: dict[str, Decimal] = {}  # by currency: -C.CASH
     lots: dict[str, tuple[Lot, ...]] = {}  # by ISIN: -C.SEC
+    arrivals: dict[str, tuple[str, ...]] = {}  # by ISIN with unsettled trades: lots in their order
     orders: dict[str, OpenOrder] = {}
     obligations: dict[str, Obligation] = {}
     uncollected_deposits: tuple[Deposit, ...] = ()

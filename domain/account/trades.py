@@ -1,33 +1,26 @@
-"""Executions on trade date: booking (J4, J5, J7, J23), bust (J17, J18), another choice of lots.
+"""Executions on trade date: booking (J4, J5, J7, J23). `busts` undoes them.
 
-BookTrade and BustTrade are reports: too much, too late or uncovered, they are booked and flagged.
-A trade is known again by its open obligation; a closed one by its command's message id.
+BookTrade is a report: too much, too late or uncovered, it is booked and flagged. A trade is known
+again by its open obligation; a closed one by its command's message id.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from hashlib import sha256
 
 from msgspec.structs import replace
 
 from domain.account import base_cost
-from domain.account.changes import (
-    add_cash,
-    drop_obligation,
-    in_debit,
-    move_lots,
-    put_order,
-    with_item,
-)
-from domain.account.commands import BookTrade, BustTrade
-from domain.account.events import LotMove, TradeBooked, TradeBusted
-from domain.account.holds import NO_ORDER, released_by_fill
+from domain.account.changes import add_cash, in_debit, move_lots, open_obligation, put_order
+from domain.account.commands import BookTrade
+from domain.account.events import LotMove, TradeBooked
+from domain.account.holds import order_of, released_by_fill, unknown_order
 from domain.account.rates import base_rate, in_base
 from domain.account.refusals import R, bad_amount, bad_qty, first
-from domain.account.state import Obligation, State
-from domain.charges import COMMISSION, Charge, charges
-from domain.fix import Side, other
-from domain.lots import acquire, dispose, mirror
+from domain.account.state import Obligation, OpenOrder, State, Trade
+from domain.charges import Charge, charges, commission_of
+from domain.fix import Side
+from domain.lots import Lot, acquire, can_choose, dispose
 from domain.message import Decision, Refused, Seen, refused
 from domain.money import ZERO, money, plain
 
@@ -53,8 +46,8 @@ def book(command: BookTrade, state: State, seen: Seen) -> Decision:
 
 
 def _booking(command: BookTrade, state: State, *, rate: Decimal) -> TradeBooked:
-    order = state.orders.get(command.order_id, NO_ORDER)
-    taken = _charges(command, state)
+    order = order_of(state, command.order_id, command.before)
+    taken = _charges(command, order)
     lots = _lots(command, state, taken, rate=rate)
     return TradeBooked(
         account_id=command.account_id,
@@ -80,6 +73,7 @@ def _booking(command: BookTrade, state: State, *, rate: Decimal) -> TradeBooked:
         unreserved=plain(max(command.qty - order.qty, ZERO)),
         free_riding=command.side is not Side.BUY and _unpaid(state, lots, command.currency),
         market_country=command.market_country,
+        before=command.before if unknown_order(state, command.order_id) else None,
     )
 
 
@@ -92,8 +86,7 @@ def _figures(command: BookTrade) -> Refused | None:
     )
 
 
-def _charges(command: BookTrade, state: State) -> tuple[Charge, ...]:
-    order = state.orders.get(command.order_id, NO_ORDER)
+def _charges(command: BookTrade, order: OpenOrder) -> tuple[Charge, ...]:
     return charges(
         command.country,
         command.side,
@@ -108,19 +101,39 @@ def _charges(command: BookTrade, state: State) -> tuple[Charge, ...]:
 def _lots(
     command: BookTrade, state: State, taken: tuple[Charge, ...], *, rate: Decimal
 ) -> tuple[LotMove, ...]:
-    """Purchase charges go into cost, sale charges out of the proceeds."""
-    held = state.lots.get(command.isin, ())
-    charged = total(taken)
-    if command.side is Side.BUY:
-        cost = in_base(state, command.gross + charged, command.currency, rate=rate)
-        return acquire(held, command.trade_id, command.qty, cost=cost, on=command.trade_date)
+    trade = Trade(
+        qty=command.qty,
+        gross=command.gross,
+        charges=taken,
+        on=command.trade_date,
+        rate=rate,
+        method=state.lot_method,
+    )
+    held, name = state.lots.get(command.isin, ()), command.trade_id
+    return matched(state, held, name, trade, side=command.side, currency=command.currency)
+
+
+def matched(
+    state: State, held: Sequence[Lot], trade_id: str, trade: Trade, *, side: Side, currency: str
+) -> tuple[LotMove, ...]:
+    """How a trade changes the lots `held` before it.
+
+    Purchase charges go into cost, sale charges out of the proceeds. Lots that the client chose
+    stay chosen while they are there.
+    """
+    charged = total(trade.charges)
+    if side is Side.BUY:
+        cost = in_base(state, trade.gross + charged, currency, rate=trade.rate)
+        return acquire(held, trade_id, trade.qty, cost=cost, on=trade.on)
+    chosen = trade.chosen if can_choose(held, trade.qty, trade.chosen) else None
     return dispose(
         held,
-        command.trade_id,
-        command.qty,
-        method=state.lot_method,
-        proceeds=in_base(state, command.gross - charged, command.currency, rate=rate),
-        on=command.trade_date,
+        trade_id,
+        trade.qty,
+        method=trade.method,
+        proceeds=in_base(state, trade.gross - charged, currency, rate=trade.rate),
+        on=trade.on,
+        chosen=chosen,
     )
 
 
@@ -138,53 +151,6 @@ def _unpaid(state: State, lots: Iterable[LotMove], currency: str) -> bool:
     return not picked.isdisjoint(buys) and state.cash(currency).settled < due
 
 
-def bust(command: BustTrade, state: State, seen: Seen) -> Decision:
-    """The exact mirror of the booking, whatever happened to its lots since.
-
-    What is unsettled leaves the trade's own obligation; what has settled becomes a new one, the
-    other way round. A sale whose lots were chosen again is undone as it stands now.
-    """
-    if not state.exists:
-        return refused(R.ACCOUNT_UNKNOWN, account_id=command.account_id)
-    was = command.booked
-    if wrong := first(bad_qty(was.qty), bad_amount(was.gross, was.currency)):
-        return wrong
-    reverse = reverse_id(command.trade_id)
-    if reverse in state.obligations:
-        return ()
-    event = _undoing(command, state, reverse=reverse)
-    debit = in_debit(state, busted(state, event), was.currency, on=seen.now.date())
-    return (replace(event, in_debit=debit),)
-
-
-def _undoing(command: BustTrade, state: State, *, reverse: str) -> TradeBusted:
-    was, rest = command.booked, state.obligations.get(command.trade_id)
-    open_qty, open_amount = (rest.qty, rest.amount) if rest else (ZERO, ZERO)
-    settled = was.qty > open_qty
-    return TradeBusted(
-        account_id=command.account_id,
-        trade_id=command.trade_id,
-        order_id=command.order_id,
-        exec_id=was.exec_id,
-        isin=was.isin,
-        side=was.side,
-        qty=plain(was.qty),
-        currency=was.currency,
-        gross=was.gross,
-        accrued_interest=was.accrued_interest,
-        charges=was.charges,
-        lots=mirror(rest.lots if rest and rest.lots else was.lots),
-        open_qty=open_qty,
-        open_amount=open_amount,
-        reverse_id=reverse if settled else "",
-        reverse_qty=plain(was.qty - open_qty),
-        reverse_amount=was.gross + was.accrued_interest - open_amount,
-        trade_date=was.trade_date,
-        settl_date=command.settl_date if settled else None,
-        reason=command.reason,
-    )
-
-
 def reverse_id(trade_id: str) -> str:
     """The obligation that takes back what a busted trade had settled."""
     plain_id = f"{trade_id}R"
@@ -195,9 +161,16 @@ def booked(state: State, event: TradeBooked) -> State:
     sign = -1 if event.side is Side.BUY else 1
     amount = event.gross + event.accrued_interest
     lots = base_cost.marked(state, event)
+    trade = Trade(
+        qty=event.qty,
+        gross=event.gross,
+        charges=event.charges,
+        on=event.trade_date,
+        rate=event.base_rate,
+        method=state.lot_method,
+        lots=lots,
+    )
     state = base_cost.keep(state, event, lots)
-    state = move_lots(state, event.isin, lots, currency=event.currency)
-    state = add_cash(state, event.currency, sign * amount - total(event.charges))
     obligation = Obligation(
         isin=event.isin,
         side=Side.BUY if event.side is Side.BUY else Side.SELL,
@@ -206,50 +179,18 @@ def booked(state: State, event: TradeBooked) -> State:
         currency=event.currency,
         settl_date=event.settl_date,
         order_id=event.order_id,
-        lots=() if event.side is Side.BUY else lots,
+        trade=trade,
     )
-    state = replace(state, obligations=with_item(state.obligations, event.trade_id, obligation))
-    order = state.orders.get(event.order_id, NO_ORDER)
+    state = open_obligation(state, event.trade_id, obligation)
+    state = move_lots(state, event.isin, lots, currency=event.currency)
+    state = add_cash(state, event.currency, sign * amount - total(event.charges))
+    order = order_of(state, event.order_id, event.before)
     filled = replace(
         order,
         held=order.held - event.hold_released,
         qty=max(order.qty - event.qty, ZERO),
         done=order.done + event.qty,
         gross=order.gross + event.gross,
-        charged=order.charged + _commission(event.charges),
+        charged=order.charged + commission_of(event.charges),
     )
     return put_order(state, event.order_id, filled)
-
-
-def busted(state: State, event: TradeBusted) -> State:
-    sign = 1 if event.side is Side.BUY else -1
-    amount = event.gross + event.accrued_interest
-    order = state.orders.get(event.order_id)
-    if order is not None:
-        undone = replace(
-            order,
-            done=max(order.done - event.qty, ZERO),
-            gross=max(order.gross - event.gross, ZERO),
-            charged=max(order.charged - _commission(event.charges), ZERO),
-        )
-        state = put_order(state, event.order_id, undone)
-    state = base_cost.forget(state, event.trade_id)
-    state = move_lots(state, event.isin, event.lots, currency=event.currency)
-    state = add_cash(state, event.currency, sign * amount + total(event.charges))
-    if event.trade_id in state.obligations:
-        state = drop_obligation(state, event.trade_id)
-    if not event.reverse_id:
-        return state
-    reverse = Obligation(
-        isin=event.isin,
-        side=other(event.side),
-        qty=event.reverse_qty,
-        amount=event.reverse_amount,
-        currency=event.currency,
-        settl_date=event.settl_date,
-    )
-    return replace(state, obligations=with_item(state.obligations, event.reverse_id, reverse))
-
-
-def _commission(taken: Iterable[Charge]) -> Decimal:
-    return sum((c.amount for c in taken if c.kind == COMMISSION), ZERO)

@@ -30,6 +30,7 @@ from domain.account.events import (
     TransferCompleted,
     TransferUndone,
 )
+from domain.account.listings import listing
 from domain.account.rates import base_rate, in_base
 from domain.account.refusals import R, bad_money, bad_qty, first, lacking, unless
 from domain.account.state import CLOSING, CLOSING_ONLY, DORMANT, OPEN, State, Transfer
@@ -59,6 +60,8 @@ def send_securities(command: TransferSecurities, state: State, seen: Seen) -> De
     if wrong := _between(command, state, seen) or bad_qty(command.qty):
         return wrong
     isin = command.isin
+    if isinstance(named := listing(seen, command.instrument_id, isin), Refused):
+        return named
     free = min(state.qty(isin), state.settled_qty(isin)) - state.held_qty(isin)
     if command.qty > free:
         return refused(R.INSUFFICIENT_SHARES, isin=isin, required=command.qty, available=free)
@@ -78,6 +81,7 @@ def send_securities(command: TransferSecurities, state: State, seen: Seen) -> De
             currency=currency,
             lots=_taken(command, state, seen, currency=currency),
             base_currency=state.base_currency,
+            first_use=not named.used,
         ),
     )
 

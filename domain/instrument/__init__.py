@@ -11,6 +11,7 @@ from domain.instrument.commands import (
     InstrumentCommand,
     ListInstrument,
     ResumeInstrument,
+    UseInstrument,
 )
 from domain.instrument.decisions import InstrumentRefusal, decide
 from domain.instrument.events import (
@@ -19,6 +20,7 @@ from domain.instrument.events import (
     InstrumentHalted,
     InstrumentListed,
     InstrumentResumed,
+    InstrumentUsed,
     PriceType,
 )
 from domain.instrument.state import INITIAL, Instrument, Status, evolve
@@ -38,10 +40,12 @@ __all__ = [
     "InstrumentListed",
     "InstrumentRefusal",
     "InstrumentResumed",
+    "InstrumentUsed",
     "ListInstrument",
     "PriceType",
     "ResumeInstrument",
     "Status",
+    "UseInstrument",
     "decide",
     "evolve",
     "home",
@@ -50,13 +54,21 @@ __all__ = [
 ]
 
 CATEGORY = "instrument"
-COMMANDS = (ListInstrument, AmendInstrument, HaltInstrument, ResumeInstrument, DelistInstrument)
+COMMANDS = (
+    ListInstrument,
+    AmendInstrument,
+    HaltInstrument,
+    ResumeInstrument,
+    DelistInstrument,
+    UseInstrument,
+)
 EVENTS = (
     InstrumentListed,
     InstrumentAmended,
     InstrumentHalted,
     InstrumentResumed,
     InstrumentDelisted,
+    InstrumentUsed,
 )
 
 
@@ -65,6 +77,9 @@ def key(command: InstrumentCommand) -> str:
 
 
 def reads(command: InstrumentCommand) -> tuple[str, ...]:
+    """The marks, for another ISIN: what has a price may be held."""
+    if isinstance(command, AmendInstrument) and command.isin is not None:
+        return (f"price-{command.instrument_id}",)
     return ()
 
 

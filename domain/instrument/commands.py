@@ -2,6 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import ClassVar
 
 from domain.instrument.events import PriceType
 from domain.message import Command
@@ -72,6 +73,20 @@ class DelistInstrument(Command):
     effective_from: date | None = None  # None: today
 
 
+class UseInstrument(Command):
+    """An order or a transfer is the first of this listing, as far as it could see."""
+
+    INTERNAL: ClassVar[bool] = True
+    instrument_id: str
+    isin: str  # as the order or the transfer has it
+    order_id: str = ""  # that waits for the answer
+
+
 InstrumentCommand = (
-    ListInstrument | AmendInstrument | HaltInstrument | ResumeInstrument | DelistInstrument
+    ListInstrument
+    | AmendInstrument
+    | HaltInstrument
+    | ResumeInstrument
+    | DelistInstrument
+    | UseInstrument
 )

@@ -2,7 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import TypeVar, assert_never
+from typing import Any, TypeVar, assert_never
 
 from msgspec.structs import replace
 
@@ -14,6 +14,7 @@ from domain.instrument.commands import (
     InstrumentCommand,
     ListInstrument,
     ResumeInstrument,
+    UseInstrument,
 )
 from domain.instrument.events import (
     InstrumentAmended,
@@ -21,6 +22,7 @@ from domain.instrument.events import (
     InstrumentHalted,
     InstrumentListed,
     InstrumentResumed,
+    InstrumentUsed,
 )
 from domain.instrument.state import TERMS, Instrument, Status, applied, evolve
 from domain.markets import country_of
@@ -40,6 +42,8 @@ class InstrumentRefusal(Refusal):
     INSTRUMENT_UNKNOWN = "instrument_unknown"
     INSTRUMENT_DELISTED = "instrument_delisted"
     INSTRUMENT_NOT_HALTED = "instrument_not_halted"
+    ISIN_DIFFERS = "isin_differs"
+    ISIN_HELD = "isin_held"
     ISIN_INVALID = "isin_invalid"
     MIC_INVALID = "mic_invalid"
     MARKET_COUNTRY_INVALID = "market_country_invalid"
@@ -49,7 +53,9 @@ class InstrumentRefusal(Refusal):
     PRICE_FACTOR_DIFFERS = "price_factor_differs"
 
 
-def decide(command: InstrumentCommand, state: Instrument, seen: Seen) -> Decision:
+def decide(  # noqa: PLR0911 - a table of commands
+    command: InstrumentCommand, state: Instrument, seen: Seen
+) -> Decision:
     """Judge a command against the terms of today, by the handler's clock."""
     today = seen.now.date()
     now = state.terms(today)
@@ -57,11 +63,13 @@ def decide(command: InstrumentCommand, state: Instrument, seen: Seen) -> Decisio
         return _list(command, now)
     if now.status is Status.NONE:
         return refused(InstrumentRefusal.INSTRUMENT_UNKNOWN, instrument_id=command.instrument_id)
-    if now.status is Status.DELISTED:
+    if now.status is Status.DELISTED and not isinstance(command, UseInstrument):
         return refused(InstrumentRefusal.INSTRUMENT_DELISTED, isin=now.isin)
     match command:
+        case UseInstrument():
+            return _use(command, now)
         case AmendInstrument():
-            return _amend(command, now, today)
+            return _amend(command, now, seen)
         case HaltInstrument() | ResumeInstrument():
             return _trading(command, now)
         case DelistInstrument():
@@ -113,14 +121,19 @@ def _list(command: ListInstrument, now: Instrument) -> Decision:
     return fault if fault is not None else (_plain(listed),)
 
 
-def _amend(command: AmendInstrument, now: Instrument, today: date) -> Decision:
+def _amend(command: AmendInstrument, now: Instrument, seen: Seen) -> Decision:
+    today = seen.now.date()
     amended = InstrumentAmended(
         instrument_id=command.instrument_id,
         effective_from=command.effective_from or today,
         decided_on=today,
         **{f: getattr(command, f) for f in TERMS},
     )
-    fault = _fault(amended) or _market_fault(command.mic or now.mic, command.market_country)
+    fault = (
+        _fault(amended)
+        or _market_fault(command.mic or now.mic, command.market_country)
+        or _held(command, now, seen)
+    )
     if fault is not None:
         return fault
     if any(getattr(command, term) is not None for term in QUOTATION):
@@ -162,6 +175,33 @@ def quotation_fault(terms: Instrument) -> Refused | None:
             InstrumentRefusal.PRICE_FACTOR_DIFFERS, **pair, price_factor=given, required=fits
         )
     return None
+
+
+def _held(command: AmendInstrument, now: Instrument, seen: Seen) -> Refused | None:
+    """Another ISIN would leave those behind who hold, have ordered or are owed the old one."""
+    if command.isin in (None, now.isin):
+        return None
+    marks: Any = seen.streams.get(f"price-{command.instrument_id}")
+    marked = marks is not None and marks.price is not None
+    if not now.used and not marked:
+        return None
+    return refused(InstrumentRefusal.ISIN_HELD, isin=now.isin, used=now.used, marked=marked)
+
+
+def _use(command: UseInstrument, now: Instrument) -> Decision:
+    """Told of every order that asks, since it waits; the ISIN must be the order's, and stay so."""
+    ahead = [c.isin for c in now.pending if isinstance(c, InstrumentAmended) and c.isin]
+    for isin in (now.isin, *ahead):
+        if isin != command.isin:
+            told = {"instrument_id": command.instrument_id, "isin": command.isin, "listed": isin}
+            return refused(InstrumentRefusal.ISIN_DIFFERS, **told)
+    if now.used and not command.order_id:
+        return ()
+    return (
+        InstrumentUsed(
+            instrument_id=command.instrument_id, isin=command.isin, order_id=command.order_id
+        ),
+    )
 
 
 def _delist(command: DelistInstrument, today: date) -> Decision:

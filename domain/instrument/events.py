@@ -75,6 +75,19 @@ class InstrumentDelisted(Event, tag="instrument.delisted"):
     reason: str = ""
 
 
+class InstrumentUsed(Event, tag="instrument.used"):
+    """Somebody may hold it from now on: its ISIN stays."""
+
+    instrument_id: str
+    isin: str
+    order_id: str = ""  # that waited for it
+
+
 InstrumentEvent = (
-    InstrumentListed | InstrumentAmended | InstrumentHalted | InstrumentResumed | InstrumentDelisted
+    InstrumentListed
+    | InstrumentAmended
+    | InstrumentHalted
+    | InstrumentResumed
+    | InstrumentDelisted
+    | InstrumentUsed
 )

@@ -21,6 +21,7 @@ from domain.instrument.events import (
     InstrumentHalted,
     InstrumentListed,
     InstrumentResumed,
+    InstrumentUsed,
     PriceType,
 )
 from domain.markets import country_of
@@ -68,6 +69,7 @@ class Instrument(Struct, frozen=True, kw_only=True, gc=False):
     qty_increment: Decimal = Decimal(1)
     place_of_settlement: str = ""
     market_country: str = ""  # as told; "": that of the MIC
+    used: bool = False  # an order or a transfer has named it: the ISIN stays
     pending: tuple[Change, ...] = ()  # decided, not yet effective; by effective_from
     quoted_before: tuple[Quoted, ...] = ()  # oldest first
 
@@ -104,6 +106,8 @@ def evolve(state: Instrument, event: InstrumentEvent) -> Instrument:
             return replace(state, status=Status.HALTED)
         case InstrumentResumed():
             return replace(state, status=Status.LISTED)
+        case InstrumentUsed():
+            return replace(state, used=True)
         case _:
             assert_never(event)
 

@@ -56,6 +56,13 @@ def _trade_busted(x: e.TradeBusted) -> tuple[Entry, ...]:
         *move(f"{rule} cash", cash, trade, x.currency, amount=signed * x.open_amount, **dates),
         *move(f"{rule} cash back", cash, reverse, x.currency, amount=taken_back, **dates),
         *_charges(rule, x, x.charges, sign=-1),
+        *move(
+            f"{rule} hold",
+            CONTRA,
+            hold_of(x.account_id, x.order_id),
+            x.hold_unit,
+            amount=x.hold_added,
+        ),
     )
 
 
@@ -84,6 +91,21 @@ def _charges(
 
 def _lots_selected(x: e.LotsSelected) -> tuple[Entry, ...]:
     return shares("J7 lots chosen", x.account_id, (), x.isin, moves=_net(x.lots))
+
+
+def _lots_rematched(x: e.LotsRematched) -> tuple[Entry, ...]:
+    return shares("J17 lots matched again", x.account_id, (), x.isin, moves=_net(x.lots))
+
+
+def _residue_cashed(x: e.ResidueCashed) -> tuple[Entry, ...]:
+    """As J19 with H.ROUND: the house takes the stock, and the client its price."""
+    rule, rounding = "residue", ("H.ROUND", "", "")
+    return (
+        *shares(f"{rule} stock", x.account_id, [(C_DUE, -x.qty)], x.isin, moves=x.lots),
+        *move(f"{rule} cash", C_DUE, cash_of(x.account_id), x.currency, amount=x.amount),
+        *move(f"{rule} stock (house)", H_DUE, rounding, x.isin, amount=x.qty),
+        *move(f"{rule} cash (house)", rounding, H_DUE, x.currency, amount=x.amount),
+    )
 
 
 def _net(moves: Iterable[LotMove]) -> tuple[LotMove, ...]:
@@ -142,6 +164,8 @@ ENTRIES: Mapping[type[Event], Callable[[Any], tuple[Entry, ...]]] = {
     e.TradeBooked: _trade_booked,
     e.TradeBusted: _trade_busted,
     e.LotsSelected: _lots_selected,
+    e.LotsRematched: _lots_rematched,
+    e.ResidueCashed: _residue_cashed,
     e.ObligationSettled: _obligation_settled,
     e.SettledAfterBust: _settled_after_bust,
     e.FxBooked: _fx_booked,

@@ -70,6 +70,18 @@ def reads(command: Command) -> tuple[str, ...]:
     )
 
 
+def _of_order(order: Order) -> tuple[str, ...]:
+    if not order.exists:
+        return ()
+    return (f"account-{order.account_id}", f"instrument-{order.instrument_id}")
+
+
+READS_LATER: Mapping[type[Command], Callable[[Order], tuple[str, ...]]] = {
+    commands.ReplaceOrder: _of_order
+}
+"""Streams that a command does not name itself: the order knows them."""
+
+
 def decide(command: Command, order: Order, seen: Seen) -> Decision:
     """Say what `command` does to the order, without doing it.
 

@@ -12,9 +12,9 @@ one (FIX 4.4 appendix D, C.1.c).
 
 from decimal import Decimal
 
-from domain.fix import CxlRejResponseTo, OrdType
+from domain.fix import CxlRejResponseTo, OrdType, Side
 from domain.message import Decision, Refused, Seen, refused
-from domain.money import plain
+from domain.money import ZERO, plain
 from domain.order.commands import (
     CancelOrder,
     RecordCanceled,
@@ -35,6 +35,7 @@ from domain.order.ids import child_id
 from domain.order.refusals import OrderRefusal
 from domain.order.state import Asked, Order
 from domain.order.status import ord_status
+from domain.order.trading import AccountSeen, account_fault, instrument_fault
 
 CANCEL, REPLACE = CxlRejResponseTo.CANCEL, CxlRejResponseTo.REPLACE
 PRICED = frozenset({OrdType.LIMIT, OrdType.STOP_LIMIT})
@@ -62,7 +63,11 @@ def replace(command: ReplaceOrder, order: Order, seen: Seen) -> Decision:
     """Ask for other terms; what is left out stays as it is."""
     qty = order.qty if command.qty is None else command.qty
     limit_px = order.limit_px if command.limit_px is None else command.limit_px
-    if fault := _not_replaceable(command, order) or _terms_fault(command, order):
+    if fault := (
+        _not_replaceable(command, order)
+        or _not_tradable(order, seen)
+        or _terms_fault(command, order, seen)
+    ):
         return fault
     hold_px = limit_px if limit_px is not None else order.hold_px
     return (
@@ -74,16 +79,20 @@ def replace(command: ReplaceOrder, order: Order, seen: Seen) -> Decision:
             qty=plain(qty),
             limit_px=None if limit_px is None else plain(limit_px),
             hold_px=plain(hold_px),
-            hold_amount=hold_amount(
-                order.side,
-                qty,
-                hold_px,
-                price_factor=order.price_factor,
-                currency=order.settl_currency,
-                country=order.country,
-                on=seen.now.date(),
-            ),
+            hold_amount=_hold(order, qty, hold_px, seen),
         ),
+    )
+
+
+def _hold(order: Order, qty: Decimal, hold_px: Decimal, seen: Seen) -> Decimal:
+    return hold_amount(
+        order.side,
+        qty,
+        hold_px,
+        price_factor=order.price_factor,
+        currency=order.settl_currency,
+        country=order.country,
+        on=seen.now.date(),
     )
 
 
@@ -127,18 +136,19 @@ def record_replaced(command: RecordReplaced, order: Order, seen: Seen) -> Decisi
     if not _is_exact(command):
         return refused(OrderRefusal.REPORT_INVALID, qty=command.qty, limit_px=command.limit_px)
     terms = asked if asked is not None and asked.kind is REPLACE else _terms(order)
-    qty = terms.qty if command.qty is None else command.qty
+    qty = plain(max(terms.qty if command.qty is None else command.qty, order.cum_qty))
     limit_px = terms.limit_px if command.limit_px is None else command.limit_px
+    hold_px = terms.hold_px if limit_px is None else limit_px
     return (
         OrderReplaced(
             order_id=order.order_id,
             account_id=order.account_id,
             cl_ord_id=command.cl_ord_id,
             venue_order_id=command.venue_order_id,
-            qty=plain(max(qty, order.cum_qty)),
+            qty=qty,
             limit_px=None if limit_px is None else plain(limit_px),
-            hold_px=terms.hold_px,
-            hold_amount=terms.hold_amount,
+            hold_px=plain(hold_px),
+            hold_amount=_hold(order, qty, hold_px, seen),
         ),
     )
 
@@ -153,9 +163,29 @@ def _not_replaceable(command: ReplaceOrder, order: Order) -> Refused | None:
     return None
 
 
-def _terms_fault(command: ReplaceOrder, order: Order) -> Refused | None:
+def _not_tradable(order: Order, seen: Seen) -> Refused | None:
+    """New terms are a new order in this: the account and the instrument must be fit for one."""
+    account = seen.streams.get(f"account-{order.account_id}")
+    instrument = seen.streams.get(f"instrument-{order.instrument_id}")
+    fault = account_fault(account, order.side, order.account_id) if account is not None else None
+    if fault is not None or instrument is None:
+        return fault
+    return instrument_fault(instrument.terms(seen.now.date()), order.instrument_id)
+
+
+def _step(command: ReplaceOrder, order: Order, seen: Seen) -> Decimal:
+    """The step of quantities; none for a sale of all that there is."""
+    account: AccountSeen | None = seen.streams.get(f"account-{order.account_id}")
+    if account is None or order.side is not Side.SELL or command.qty is None:
+        return order.qty_increment
+    own = account.orders.get(order.order_id)
+    whole = account.sellable(order.isin) + (own.held if own else ZERO) + order.cum_qty
+    return ZERO if command.qty == whole else order.qty_increment
+
+
+def _terms_fault(command: ReplaceOrder, order: Order, seen: Seen) -> Refused | None:
     if command.qty is not None:
-        if fault := qty_fault(command.qty, order.qty_increment):
+        if fault := qty_fault(command.qty, _step(command, order, seen)):
             return fault
         if command.qty < order.cum_qty:
             return refused(OrderRefusal.QTY_BELOW_FILLED, cum_qty=order.cum_qty)

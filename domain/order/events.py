@@ -56,6 +56,7 @@ class OrderPlaced(Event, tag="order.placed", kw_only=True):
     handl_inst: str = "1"
     ex_destination: str = ""
     market_country: str = ""  # whose calendar it settles on; "": as `country`, of older orders
+    first_use: bool = False  # nobody has used the instrument: it must hear of it first
 
 
 class OrderReleased(Event, tag="order.released"):

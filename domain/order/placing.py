@@ -8,7 +8,7 @@ because short sales are refused explicitly.
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Protocol
 
 from domain.charges import charged_in
 from domain.fix import Advice, OrdType, Side, TimeInForce
@@ -19,6 +19,7 @@ from domain.order.events import OrderPlaced
 from domain.order.figures import collared, hold_amount, px_fault, qty_fault
 from domain.order.refusals import OrderRefusal
 from domain.order.state import Order
+from domain.order.trading import AccountSeen, InstrumentSeen, account_fault, instrument_fault
 from domain.quotation import factor, requoted
 from domain.settlement_dates import market_of
 
@@ -26,40 +27,6 @@ BRANCH_COUNTRY = "US"  # of the firm's one branch, where every order is taken
 LIMITED = frozenset({OrdType.LIMIT, OrdType.STOP_LIMIT})
 STOPPING = frozenset({OrdType.STOP, OrdType.STOP_LIMIT})
 PERCENT_OF_PAR = Decimal("0.01")
-
-
-class AccountSeen(Protocol):
-    """What an order looks at of `domain.account`'s state."""
-
-    status: Any  # "" open closing_only blocked dormant closing closed
-    client_id: str
-    base_currency: str
-    owners: Any  # client ids are `owner.client_id`
-    powers: Any  # person id -> Power
-    lot_method: str
-    us_taxable: bool
-
-    def sellable(self, isin: str) -> Decimal: ...
-
-
-class InstrumentSeen(Protocol):
-    """What an order looks at of `domain.instrument`'s terms on a day."""
-
-    status: Any  # "" listed halted delisted
-    isin: str
-    mic: str
-    asset_class: str
-    currency: str
-    settlement_currency: str
-    place_of_settlement: str
-    price_type: Any
-    price_factor: Decimal
-    multiplier: Decimal
-    tick_size: Decimal
-    qty_increment: Decimal
-
-    @property
-    def market(self) -> str: ...
 
 
 class MarkSeen(Protocol):
@@ -154,27 +121,11 @@ def place(command: PlaceOrder, order: Order, seen: Seen) -> Decision:
 
 
 def _account_fault(desk: Desk) -> Refused | None:
-    match str(desk.account.status):
-        case "open":
-            return None
-        case "":
-            return refused(OrderRefusal.ACCOUNT_UNKNOWN, account_id=desk.order.account_id)
-        case "closing_only" if desk.order.side is Side.BUY:
-            return refused(OrderRefusal.CLOSING_ONLY, status="closing_only")
-        case "closing_only":
-            return None
-        case status:
-            return refused(OrderRefusal.ACCOUNT_NOT_OPEN, status=status)
+    return account_fault(desk.account, desk.order.side, desk.order.account_id)
 
 
 def _instrument_fault(desk: Desk) -> Refused | None:
-    match str(desk.instrument.status):
-        case "listed":
-            return None
-        case "":
-            return refused(OrderRefusal.INSTRUMENT_UNKNOWN, instrument_id=desk.order.instrument_id)
-        case status:
-            return refused(OrderRefusal.INSTRUMENT_NOT_TRADABLE, status=status)
+    return instrument_fault(desk.instrument, desk.order.instrument_id)
 
 
 def _market_fault(desk: Desk) -> Refused | None:
@@ -213,7 +164,10 @@ def _average_fault(desk: Desk) -> Refused | None:
 
 
 def _qty_fault(desk: Desk) -> Refused | None:
-    return qty_fault(desk.order.qty, desk.instrument.qty_increment)
+    """A holding may be sold whole, whatever the step of quantities is by now."""
+    order = desk.order
+    whole = order.side is Side.SELL and order.qty == desk.account.sellable(desk.instrument.isin)
+    return qty_fault(order.qty, ZERO if whole else desk.instrument.qty_increment)
 
 
 def _limit_fault(desk: Desk) -> Refused | None:
@@ -307,7 +261,6 @@ _FAULTS: tuple[Callable[[Desk], Refused | None], ...] = (
 
 def _placed(desk: Desk) -> OrderPlaced:
     order, account, instrument = desk.order, desk.account, desk.instrument
-    sale = order.side is not Side.BUY
     return OrderPlaced(
         order_id=order.order_id,
         account_id=order.account_id,
@@ -337,13 +290,14 @@ def _placed(desk: Desk) -> OrderPlaced:
         investment_decision=desk.investment_decision,
         execution_decision=order.execution_decision or desk.actor,
         branch_country=BRANCH_COUNTRY,
-        short_sale="SELL" if sale else "",
-        open_close="C" if sale else "O",
+        short_sale="" if order.side is Side.BUY else "SELL",
+        open_close="O" if order.side is Side.BUY else "C",
         solicited=order.solicited,
         advice=order.advice,
         channel=order.channel,
         ex_destination=instrument.mic,
         market_country=instrument.market,
+        first_use=not instrument.used and desk.mark.price is None,
     )
 
 

@@ -12,6 +12,7 @@ from domain.account import events as e
 from domain.account.state import State
 from domain.fix import Side
 from domain.fx import Fixing
+from domain.instrument import Instrument, Status
 from domain.message import Command, Event, Refused, Seen
 
 D = Decimal
@@ -19,6 +20,11 @@ A1, A2 = "A1", "A2"
 X = "US0378331005"
 DAY, NEXT = date(2024, 6, 3), date(2024, 6, 4)
 FIXING = Fixing(rate_date=DAY, rates={"USD": D("1.1"), "GBP": D("0.85"), "JPY": D("160")})
+
+LISTED = Instrument(
+    status=Status.LISTED, isin=X, currency="USD", settlement_currency="USD", mic="XNAS"
+)
+"""Instrument I1: a share of `X`."""
 
 OPENED = e.AccountOpened(
     account_id=A1, client_id="K1", base_currency="USD", lot_method="FIFO", account_type="cash"
@@ -31,6 +37,7 @@ def at(day: date = DAY, **streams: Any) -> Seen:
     known = {
         "fx-ecb": FIXING,
         "client-K1": SimpleNamespace(status="approved"),
+        "instrument-I1": LISTED,
         "account-A2": State(account_id=A2, status="open", base_currency="USD", lot_method="FIFO"),
     }
     return Seen(now=now, effective_at=now, streams=known | streams)

@@ -247,6 +247,33 @@ async def test_figures_stated_late_are_those_of_a_rate_known_early(
     assert mine.cost_base == whole
 
 
+@whenever(trades, st.lists(st.integers(0, 7), max_size=3, unique=True))
+@settings(max_examples=60, deadline=None)
+async def test_busts_among_trades_that_wait_leave_no_base_cost_behind(
+    done: list[tuple[Side, int, Decimal]], busted: list[int]
+) -> None:
+    book = Book()
+    booked = []
+    for n, (side, qty, px) in enumerate(done):
+        booked.append(book.told(fill(f"T{n}", str(qty), str(px), side, order=f"O{n}"))[-1])
+    for n in busted:
+        if n < len(booked):
+            book.told(bust(booked[n]))
+    book.told(ASK, RATE)
+    state = book.state
+    assert state.unvalued == {}
+    for lot in state.lots.get(X, ()):
+        assert not lot.base_unknown
+        assert abs(lot.cost_base - round_money(lot.cost / D("1.1"), "EUR")) <= D("0.05")
+        assert lot.qty or lot.cost
+    if done:
+        row = await book.row()
+        assert row.unvalued == "{}"
+        assert row.cost_base == sum((x.cost_base for x in state.lots.get(X, ())), D(0))
+        ((_, _, gain),) = positions.figures(row) or [("", 0, D(0))]
+        assert abs(row.realized_base - gain / D("1.1")) <= D("0.01") * (len(done) + 2) ** 2
+
+
 # HIFO and AVERAGE
 
 

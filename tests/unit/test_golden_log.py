@@ -26,7 +26,10 @@ import golden_story  # noqa: E402
 NEWER = {
     "house.close_failed",
     "house.close_requested",
+    "instrument.used",
+    "lots.rematched",
     "obligation.settled_after_bust",
+    "residue.cashed",
     "trade.base_stated",
 }
 """Events that came after the golden log; their golden samples are what holds them."""

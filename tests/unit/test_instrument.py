@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -19,8 +20,10 @@ from domain.instrument import (
     InstrumentListed,
     InstrumentRefusal,
     InstrumentResumed,
+    InstrumentUsed,
     ListInstrument,
     ResumeInstrument,
+    UseInstrument,
 )
 from domain.message import Event, Seen
 from tests.unit.scenario import given
@@ -194,6 +197,57 @@ def test_an_amendment_is_checked_like_a_listing() -> None:
     )
 
 
+def marked(price: str | None) -> Seen:
+    mark = SimpleNamespace(price=None if price is None else Decimal(price))
+    return replace(TODAY, streams={"price-I1": mark})
+
+
+USED = InstrumentUsed(instrument_id="I1", isin=APPLE, order_id="O1")
+TO_META = AmendInstrument(instrument_id="I1", isin=META)
+LATER = replace(TO_META, effective_from=JUNE_10)
+
+
+@pytest.mark.parametrize("command", [TO_META, LATER, replace(TO_META, symbol="META")])
+@pytest.mark.parametrize(("past", "price"), [((USED,), None), ((), "50.00"), ((USED,), "50.00")])
+def test_what_somebody_may_hold_keeps_its_isin(
+    command: AmendInstrument, past: tuple[Event, ...], price: str | None
+) -> None:
+    told = given(instrument, LISTED, *past).when(command, seen=marked(price))
+    told.refused(InstrumentRefusal.ISIN_HELD, isin=APPLE)
+
+
+def test_what_nobody_can_hold_takes_another_isin() -> None:
+    state = given(instrument, LISTED).when(TO_META, seen=marked(None)).after()
+    assert state.isin == META
+
+
+def test_other_terms_and_the_same_isin_are_amended_whoever_holds_it() -> None:
+    for terms in ({"symbol": "APL"}, {"symbol": "APL", "isin": APPLE}):
+        command = AmendInstrument(instrument_id="I1", **terms)  # type: ignore[arg-type]
+        assert instrument.reads(command) == (("price-I1",) if "isin" in terms else ())
+        given(instrument, LISTED, USED).when(command, seen=marked("50.00")).after()
+
+
+def use(isin: str = APPLE, order_id: str = "O1") -> UseInstrument:
+    return UseInstrument(instrument_id="I1", isin=isin, order_id=order_id)
+
+
+def test_an_order_is_answered_whoever_used_the_listing_before() -> None:
+    assert given(instrument, LISTED).when(use(), seen=TODAY).then(USED).used
+    given(instrument, LISTED, USED).when(use(), seen=TODAY).then(USED)
+    given(instrument, LISTED, USED).when(use(order_id=""), seen=TODAY).then()
+
+
+def test_a_listing_is_not_used_under_an_isin_that_it_has_not_or_will_not_keep() -> None:
+    def refused(*past: Event, isin: str) -> None:
+        told = given(instrument, LISTED, *past).when(use(isin), seen=TODAY)
+        told.refused(InstrumentRefusal.ISIN_DIFFERS)
+
+    refused(isin=META)
+    refused(amended(JUNE_3, isin=META), isin=APPLE)
+    refused(amended(JUNE_10, isin=META), isin=APPLE)
+
+
 def test_a_halt_stops_trading_until_it_is_lifted() -> None:
     halt = HaltInstrument(instrument_id="I1", reason="news")
     resume = ResumeInstrument(instrument_id="I1")
@@ -237,6 +291,7 @@ def test_one_event_a_kind_survives_storage() -> None:
         HALTED,
         InstrumentResumed(instrument_id="I1"),
         DELISTED,
+        InstrumentUsed(instrument_id="I1", isin=APPLE),
     )
     for event in events:
         assert msgspec.json.decode(msgspec.json.encode(event), type=type(event)) == event

@@ -258,7 +258,7 @@ class TestReplace:
     def test_an_unsolicited_replacement_is_recorded(self) -> None:
         report = c.RecordReplaced(order_id="O1", cl_ord_id="desk-1", qty=D(90))
         state = given(order, *working).when(report).after()
-        assert (state.qty, state.limit_px, state.hold_amount) == (90, 50, D("5005.00"))
+        assert (state.qty, state.limit_px, state.hold_amount) == (90, 50, D("4504.50"))
 
     def test_a_confirmation_after_a_rejection_counts(self) -> None:
         no = e.CancelRejected(order_id="O1", cl_ord_id="O1.c2", response_to=REPLACE)

@@ -6,12 +6,22 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from domain.account.commands import Booked, BookTrade, BustTrade, ReleaseHold, ReserveForOrder
+from domain.account.commands import (
+    Booked,
+    BookTrade,
+    BustTrade,
+    ReleaseHold,
+    Reopened,
+    ReserveForOrder,
+    Sibling,
+)
 from domain.account.events import (
     Charge,
+    Counted,
     FundsReserved,
     HoldReleased,
     LotMove,
+    LotsRematched,
     LotsSelected,
     TradeBooked,
     TradeBusted,
@@ -182,7 +192,20 @@ def busted(n: int, qty: int) -> TradeBusted:
     )
 
 
-def bust(n: int, qty: int, lots: tuple[LotMove, ...] | None = None) -> BustTrade:
+def at_venue(qty: int = 100, amount: str = "5005.00") -> Reopened:
+    """The terms of an order that may still be executed."""
+    return Reopened(
+        side=Side.BUY, isin=ISIN, currency="USD", qty=Decimal(qty), amount=Decimal(amount)
+    )
+
+
+def counted(qty: int) -> Counted:
+    """What one booked trade of `qty` comes to."""
+    return Counted(qty=Decimal(qty), gross=Decimal("49.90") * qty, charged=Decimal("5.00"))
+
+
+def bust(n: int, qty: int, lots: tuple[LotMove, ...] | None = None, **more: Any) -> BustTrade:
+    """Of an order that is at the venue, where `more` does not say otherwise."""
     was = booked(n, qty)
     return BustTrade(
         account_id="A1",
@@ -201,6 +224,7 @@ def bust(n: int, qty: int, lots: tuple[LotMove, ...] | None = None) -> BustTrade
         ),
         settl_date=date(2024, 3, 7),
         reason="erroneous",
+        **{"reopened": at_venue()} | more,
     )
 
 
@@ -343,8 +367,46 @@ def test_a_bust_that_overtakes_its_booking_waits_for_it() -> None:
 
 def test_a_bust_long_after_the_end_still_finds_the_facts() -> None:
     story = following(order, *working, filled(1, 100), booked(1, 100, freed="5005.00"))
-    story.has_ended().then(busted_report(1, 100)).sends(bust(1, 100)).has_ended(False)
+    story.has_ended().then(busted_report(1, 100))
+    story.sends(bust(1, 100, before=counted(100))).has_ended(False)
     story.then(busted(1, 100), expired).sends().has_ended()
+
+
+def test_a_bust_tells_what_the_order_has_open_at_the_venue_and_nothing_once_it_ended() -> None:
+    done = (*working, filled(1, 100), booked(1, 100, freed="5005.00"))
+    following(order, *done, busted_report(1, 100)).sends(bust(1, 100, before=counted(100)))
+    for end in (canceled, expired):
+        story = following(order, *done, end, busted_report(1, 100))
+        story.sends(bust(1, 100, before=counted(100), reopened=None))
+
+
+def test_what_a_bust_holds_again_goes_back_when_the_order_ends() -> None:
+    again = replace(busted(1, 100), hold_unit="USD", hold_added=Decimal("5005.00"))
+    done = (*working, filled(1, 100), booked(1, 100, freed="5005.00"), busted_report(1, 100))
+    following(order, *done, again).sends().then(canceled).sends(GIVE_BACK)
+    following(order, *done, canceled).sends().then(again).sends(GIVE_BACK)
+
+
+def test_a_bust_tells_of_the_other_trades_as_they_are_charged_by_now() -> None:
+    fee = (Charge(kind="commission", amount=Decimal("1.50")),)
+    moves = (lot(-60, "-1000.00"), lot(60, "1000.50"))
+    again = LotsRematched(
+        account_id="A1",
+        trade_id="O1.t2",
+        order_id="O1",
+        isin=ISIN,
+        currency="USD",
+        lots=moves,
+        restored=1,
+        charges=fee,
+        because="O9.t1",
+    )
+    trades = (filled(1, 20), booked(1, 20, "1001.00"), filled(2, 60), booked(2, 60, "3003.00"))
+    story = following(order, *working, *trades, again, busted_report(1, 20))
+    sibling = Sibling(trade_id="O1.t2", gross=Decimal("2994.00"), charges=fee)
+    story.sends(bust(1, 20, siblings=(sibling,)))
+    (sent,) = story.then(busted(1, 20), busted_report(2, 60)).sent
+    assert (sent.booked.lots, sent.booked.charges) == (moves[1:], fee)
 
 
 def test_a_bust_undoes_the_lots_that_were_chosen_since() -> None:
@@ -393,7 +455,7 @@ def test_only_what_is_booked_and_stands_is_said_to_be_done() -> None:
     on_its_way = following(order, *working, *larger, filled(1, 40))
     on_its_way.then(replace_rejected).sends(reserve())
     undoing = following(order, *working, *larger, filled(1, 40), booked(1, 40, freed="2002.00"))
-    undoing.then(busted_report(1, 40)).sends(bust(1, 40))
+    undoing.then(busted_report(1, 40)).sends(bust(1, 40, reopened=at_venue(120, "6006.00")))
     undoing.then(replace_rejected).sends(reserve())
     stands = following(order, *working, *larger, filled(1, 40), booked(1, 40, freed="2002.00"))
     stands.then(replace_rejected).sends(reserve(qty_done=Decimal(40)))

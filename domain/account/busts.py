@@ -1,0 +1,252 @@
+"""Busts: a trade did not happen after all (J17, J18). A report, never refused.
+
+What is unsettled leaves the trade's own obligation; what has settled becomes a new one, the other
+way round. Afterwards the account is as if the trade had never been booked:
+
+    charges  the order pays what its other executions cost together (domain.md rule 19): its other
+             trades may bear more of the commission, so the bust gives back less than it took
+    lots     those of the trades that are left (`rematching`)
+    hold     what the order has open at the venue again is held again, whatever cash there is
+"""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from msgspec.structs import replace
+
+from domain.account import base_cost
+from domain.account.changes import (
+    add_cash,
+    drop_obligation,
+    in_debit,
+    move_lots,
+    open_obligation,
+    put_order,
+)
+from domain.account.commands import BustTrade, Sibling
+from domain.account.events import Counted, LotMove, LotsRematched, TradeBusted
+from domain.account.holds import order_of, share_of
+from domain.account.refusals import R, bad_amount, bad_qty, first
+from domain.account.rematching import Charged, rematch
+from domain.account.state import Obligation, State
+from domain.account.trades import reverse_id, total
+from domain.charges import Charge, commission, commission_of, with_commission
+from domain.fix import Side, other
+from domain.message import Decision, Seen, refused
+from domain.money import EXACT, ZERO, plain, round_money
+
+
+def bust(command: BustTrade, state: State, seen: Seen) -> Decision:
+    """Undo a trade, and what follows from it for the others."""
+    if not state.exists:
+        return refused(R.ACCOUNT_UNKNOWN, account_id=command.account_id)
+    was = command.booked
+    if wrong := first(bad_qty(was.qty), bad_amount(was.gross, was.currency)):
+        return wrong
+    reverse = reverse_id(command.trade_id)
+    if reverse in state.obligations:
+        return ()
+    after = _after(command, state)
+    charged = _charged(command, state, after) if after else {}
+    lots, others = rematch(state, command, charged)
+    event = _undoing(command, state, after, lots=lots)
+    debit = in_debit(state, busted(state, event), was.currency, on=seen.now.date())
+    settled = _settled_ones(command, state, charged)
+    return (replace(event, in_debit=debit), *others, *settled)
+
+
+def _undoing(
+    command: BustTrade, state: State, after: Counted | None, *, lots: tuple[LotMove, ...]
+) -> TradeBusted:
+    was, rest = command.booked, state.obligations.get(command.trade_id)
+    open_qty, open_amount = (rest.qty, rest.amount) if rest else (ZERO, ZERO)
+    settled = was.qty > open_qty
+    unit, added, hold_qty = _held_again(command, state, after)
+    return TradeBusted(
+        account_id=command.account_id,
+        trade_id=command.trade_id,
+        order_id=command.order_id,
+        exec_id=was.exec_id,
+        isin=was.isin,
+        side=was.side,
+        qty=plain(was.qty),
+        currency=was.currency,
+        gross=was.gross,
+        accrued_interest=was.accrued_interest,
+        charges=_given_back(command, state, after),
+        lots=lots,
+        open_qty=open_qty,
+        open_amount=open_amount,
+        reverse_id=reverse_id(command.trade_id) if settled else "",
+        reverse_qty=plain(was.qty - open_qty),
+        reverse_amount=was.gross + was.accrued_interest - open_amount,
+        trade_date=was.trade_date,
+        settl_date=command.settl_date if settled else None,
+        reason=command.reason,
+        after=after,
+        hold_unit=unit,
+        hold_added=added,
+        hold_qty=hold_qty,
+    )
+
+
+def _after(command: BustTrade, state: State) -> Counted | None:
+    """What counts of the order without the trade; None: nobody knows what counted before."""
+    was, order = command.booked, order_of(state, command.order_id, command.before)
+    qty, gross = order.done - was.qty, order.gross - was.gross
+    if qty < 0 or gross < 0:
+        return None
+    charged = commission(gross, was.currency, was.trade_date)
+    return Counted(qty=plain(qty), gross=gross, charged=charged)
+
+
+def _own(command: BustTrade, state: State) -> tuple[Charge, ...]:
+    """What the trade itself bears by now."""
+    open_ = state.obligations.get(command.trade_id)
+    return open_.trade.charges if open_ and open_.trade else command.booked.charges
+
+
+def _given_back(command: BustTrade, state: State, after: Counted | None) -> tuple[Charge, ...]:
+    """Taxes and levies are the trade's own; commission is what the order has paid too much."""
+    own = _own(command, state)
+    if after is None:
+        return own
+    order = order_of(state, command.order_id, command.before)
+    return with_commission(own, max(order.charged - after.charged, ZERO))
+
+
+def _charged(command: BustTrade, state: State, after: Counted) -> Charged:
+    """The charges of the order's other trades where they change."""
+    others = _others(command, state)
+    was = command.booked
+    gross = max(after.gross - sum((s.gross for s in others), ZERO), ZERO)
+    paid = commission(gross, was.currency, was.trade_date)
+    found = dict[str, tuple[Charge, ...]]()
+    for sibling in others:
+        gross += sibling.gross
+        due = max(commission(gross, was.currency, was.trade_date) - paid, ZERO)
+        paid += due
+        if due != commission_of(sibling.charges):
+            found[sibling.trade_id] = with_commission(sibling.charges, due)
+    return found
+
+
+def _others(command: BustTrade, state: State) -> list[Sibling]:
+    """The order's other trades: those that have settled, then the unsettled as they stand."""
+    settled = [s for s in command.siblings if s.trade_id not in state.obligations]
+    unsettled = [
+        Sibling(trade_id=trade_id, gross=o.trade.gross, charges=o.trade.charges)
+        for trade_id, o in state.obligations.items()
+        if o.trade and o.order_id == command.order_id and trade_id != command.trade_id
+    ]
+    return settled + unsettled
+
+
+def _settled_ones(command: BustTrade, state: State, charged: Charged) -> Iterator[LotsRematched]:
+    """Settled trades keep their lots: another commission changes their cost or their gain."""
+    was = command.booked
+    for sibling in command.siblings:
+        if sibling.trade_id in state.obligations or sibling.trade_id not in charged:
+            continue
+        charges = charged[sibling.trade_id]
+        more = commission_of(charges) - commission_of(sibling.charges)
+        yield LotsRematched(
+            account_id=command.account_id,
+            trade_id=sibling.trade_id,
+            order_id=command.order_id,
+            isin=was.isin,
+            currency=was.currency,
+            lots=(_dearer(command, state, sibling.trade_id, more),),
+            charges=charges,
+            because=command.trade_id,
+        )
+
+
+def _dearer(command: BustTrade, state: State, trade_id: str, more: Decimal) -> LotMove:
+    """`more` commission: cost of the lot while it is there, a smaller gain once it is not."""
+    was = command.booked
+    lots = {lot.lot_id: lot for lot in state.lots.get(was.isin, ())}
+    more_base = round_money(EXACT.multiply(more, _rate(command, state)), state.base_currency)
+    lot = lots.get(trade_id)
+    if was.side is Side.BUY and lot is not None and lot.qty > 0:
+        return LotMove(
+            lot_id=trade_id, qty=ZERO, cost=more, cost_base=more_base, acquired_on=lot.acquired_on
+        )
+    return LotMove(
+        lot_id=trade_id,
+        qty=ZERO,
+        cost=ZERO,
+        cost_base=ZERO,
+        acquired_on=was.trade_date,
+        proceeds=-more,
+        proceeds_base=-more_base,
+        realises=True,
+    )
+
+
+def _rate(command: BustTrade, state: State) -> Decimal:
+    """Base currency per unit of the trade's, as the trade was booked."""
+    open_ = state.obligations.get(command.trade_id)
+    if open_ and open_.trade:
+        return open_.trade.rate
+    lots = command.booked.lots
+    whole = sum((abs(m.proceeds or m.cost) for m in lots), ZERO)
+    base = sum((abs(m.proceeds_base or m.cost_base) for m in lots), ZERO)
+    return EXACT.divide(base, whole) if whole else ZERO
+
+
+def _held_again(
+    command: BustTrade, state: State, after: Counted | None
+) -> tuple[str, Decimal, Decimal]:
+    """(unit, what is added to the hold, quantity open under it); a hold never shrinks here."""
+    terms, order = command.reopened, order_of(state, command.order_id, command.before)
+    if terms is None:
+        return order.unit, ZERO, order.qty
+    done = after.qty if after else max(order.done - command.booked.qty, ZERO)
+    rest = max(terms.qty - done, order.qty, ZERO)
+    unit, hold = share_of(terms, min(rest, terms.qty))
+    return unit, max(hold - order.held, ZERO), plain(rest)
+
+
+def busted(state: State, event: TradeBusted) -> State:
+    sign = 1 if event.side is Side.BUY else -1
+    amount = event.gross + event.accrued_interest
+    state = base_cost.forget(state, event.trade_id)
+    state = move_lots(state, event.isin, event.lots, currency=event.currency)
+    state = add_cash(state, event.currency, sign * amount + total(event.charges))
+    state = _reversed(state, event)
+    if event.trade_id in state.obligations:
+        state = drop_obligation(state, event.trade_id)
+    return _order_after(state, event)
+
+
+def _order_after(state: State, event: TradeBusted) -> State:
+    order = state.orders.get(event.order_id)
+    if event.after is None and order is None and not event.hold_qty:
+        return state
+    order = order or order_of(state, event.order_id, event.after)
+    after = event.after or Counted(
+        qty=max(order.done - event.qty, ZERO),
+        gross=max(order.gross - event.gross, ZERO),
+        charged=max(order.charged - commission_of(event.charges), ZERO),
+    )
+    order = replace(order, done=after.qty, gross=after.gross, charged=after.charged)
+    if event.hold_added or event.hold_qty:
+        held = order.held + event.hold_added
+        order = replace(order, unit=event.hold_unit, held=held, qty=event.hold_qty)
+    return put_order(state, event.order_id, order)
+
+
+def _reversed(state: State, event: TradeBusted) -> State:
+    if not event.reverse_id:
+        return state
+    reverse = Obligation(
+        isin=event.isin,
+        side=other(event.side),
+        qty=event.reverse_qty,
+        amount=event.reverse_amount,
+        currency=event.currency,
+        settl_date=event.settl_date,
+        order_id=event.order_id if event.after else "",
+    )
+    return open_obligation(state, event.reverse_id, reverse)

@@ -1,0 +1,137 @@
+"""Lots after a bust: as if the busted trade had never been booked (domain.md rules 4 and 5).
+
+    undo the unsettled trades booked since, last first -> undo the busted one
+        -> cover what it leaves below zero -> book the others again, in their order
+
+So a bust changes which lots later trades took. What has settled, and what was transferred, keeps
+its lots: only a lot that the bust leaves below zero is exchanged for others. Each trade that
+changes gets an event of its own, because its order's saga must know what to undo.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from domain.account import base_cost
+from domain.account.changes import arranged, move_lots, with_item
+from domain.account.commands import BustTrade
+from domain.account.events import Charge, LotMove, LotsRematched
+from domain.account.rates import in_base
+from domain.account.state import Obligation, State, Trade
+from domain.account.trades import matched
+from domain.fix import Side
+from domain.lots import Lot, apply, cover, mirror
+from domain.money import ZERO
+
+Charged = Mapping[str, tuple[Charge, ...]]
+"""Trade id -> its charges from now on, of trades that bear others than before."""
+
+
+_Open = tuple[str, Obligation, Trade]
+"""Trade id, what is open of it, what it was booked with."""
+
+
+class Rematched(NamedTuple):
+    moves: tuple[LotMove, ...]  # of the bust itself
+    others: tuple[LotsRematched, ...]
+
+
+class _Shelf:
+    """The lots of one instrument while trades are undone and booked again."""
+
+    def __init__(self, state: State, isin: str, currency: str) -> None:
+        self.state, self.currency = state, currency
+        self.arrivals: Sequence[str] = state.arrivals.get(isin, ())
+        self.lots: tuple[Lot, ...] = state.lots.get(isin, ())
+
+    def move(self, moves: Sequence[LotMove]) -> None:
+        lots = apply(self.lots, moves, currency=self.currency)
+        self.lots = arranged(lots, self.arrivals)
+
+    def place(self, lot_id: str) -> int:
+        return self.arrivals.index(lot_id) if lot_id in self.arrivals else -1
+
+
+def rematch(state: State, command: BustTrade, charged: Charged) -> Rematched:
+    """What a bust does to the lots of its instrument, by trade."""
+    was = command.booked
+    own = state.obligations.get(command.trade_id)
+    undone = mirror(own.trade.lots if own and own.trade else was.lots)
+    shelf = _Shelf(state, was.isin, was.currency)
+    later = _later(state, command, charged, shelf)
+    for _, _, trade in reversed(later):
+        shelf.move(mirror(trade.lots))
+    shelf.move(undone)
+    cents = in_base(state, ZERO, was.currency, rate=ZERO)
+    ids = {trade_id for trade_id, _, _ in later}
+    covered = cover(shelf.lots, method=state.lot_method, cents=cents, spare=ids)
+    shelf.move(covered)
+    others = tuple(_rebooked(shelf, command, later, charged))
+    last = cover(shelf.lots, method=state.lot_method, cents=cents)
+    return Rematched((*undone, *covered, *last), others)
+
+
+def _rebooked(
+    shelf: _Shelf, command: BustTrade, later: Sequence[_Open], charged: Charged
+) -> Iterator[LotsRematched]:
+    """Book each trade again; tell of those that it changes."""
+    for trade_id, open_, trade in later:
+        again = replace(trade, charges=charged.get(trade_id, trade.charges))
+        again = replace(again, lots=_again(shelf, trade_id, open_, again))
+        shelf.move(again.lots)
+        if again != trade:
+            yield _told(command, trade_id, open_, was=trade, again=again)
+
+
+def _later(state: State, command: BustTrade, charged: Charged, shelf: _Shelf) -> list[_Open]:
+    """The unsettled trades of the instrument that the bust may change, in order of booking."""
+    found = [
+        (trade_id, o, o.trade)
+        for trade_id, o in state.obligations.items()
+        if o.trade and o.isin == command.booked.isin and trade_id != command.trade_id
+    ]
+    places = {trade_id: shelf.place(trade_id) for trade_id, _, _ in found}
+    first = min([shelf.place(command.trade_id) + 1, *(places[t] for t in places if t in charged)])
+    return [item for item in found if places[item[0]] >= first]
+
+
+def _again(shelf: _Shelf, trade_id: str, open_: Obligation, trade: Trade) -> tuple[LotMove, ...]:
+    """Book a trade anew on the lots that the trades before it leave."""
+    if open_.side is Side.BUY:
+        gone = any(lot.lot_id == trade_id and lot.qty < 0 for lot in shelf.lots)
+        # What settled sales and transfers took from a purchase stays taken: it covers nothing else.
+        held = () if gone else shelf.lots
+    else:
+        place = shelf.place(trade_id)
+        before = tuple(lot for lot in shelf.lots if shelf.place(lot.lot_id) < place)
+        enough = sum((lot.qty for lot in before if lot.qty > 0), ZERO) >= trade.qty
+        held = before if enough else shelf.lots
+    return matched(shelf.state, held, trade_id, trade, side=open_.side, currency=open_.currency)
+
+
+def _told(
+    command: BustTrade, trade_id: str, open_: Obligation, *, was: Trade, again: Trade
+) -> LotsRematched:
+    return LotsRematched(
+        account_id=command.account_id,
+        trade_id=trade_id,
+        order_id=open_.order_id,
+        isin=open_.isin,
+        currency=open_.currency,
+        lots=(*mirror(was.lots), *again.lots),
+        restored=len(was.lots),
+        charges=again.charges,
+        because=command.trade_id,
+    )
+
+
+def rematched(state: State, event: LotsRematched) -> State:
+    state = move_lots(state, event.isin, event.lots, currency=event.currency)
+    open_ = state.obligations.get(event.trade_id)
+    if open_ is None or open_.trade is None or not event.restored:
+        return state
+    trade = replace(open_.trade, lots=event.lots[event.restored :], charges=event.charges)
+    open_ = replace(open_, trade=trade)
+    state = base_cost.renew(state, event.trade_id, open_, trade)
+    return replace(state, obligations=with_item(state.obligations, event.trade_id, open_))

@@ -1,0 +1,102 @@
+"""A residue: less than the smallest quantity that can be ordered (domain.md rules 18 and 20).
+
+A holding comes to have one when an instrument's quantity step grows, or when fractions arrive by
+transfer. The sale of a whole holding passes at any quantity; what a venue will not take, the house
+buys at the last mark, with two persons, so that the account can be closed.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+from msgspec.structs import replace
+
+from domain import quotation
+from domain.account import base_cost
+from domain.account.changes import add_cash, move_lots
+from domain.account.commands import CashResidue
+from domain.account.events import ResidueCashed
+from domain.account.listings import Listing, factor, listing
+from domain.account.rates import base_rate, in_base
+from domain.account.refusals import R, blank, first, two_persons, unless
+from domain.account.state import CLOSING, CLOSING_ONLY, DORMANT, OPEN, State
+from domain.lots import dispose
+from domain.message import Decision, Refused, Seen, refused
+from domain.money import EXACT, ZERO, plain, round_money
+
+
+def cash(command: CashResidue, state: State, seen: Seen) -> Decision:
+    """Only what is settled, not held for a sale, and below the step that can be ordered."""
+    if wrong := first(unless(state, OPEN, CLOSING_ONLY, DORMANT, CLOSING), _grounds(command)):
+        return wrong
+    terms = listing(seen, command.instrument_id, command.isin)
+    if isinstance(terms, Refused):
+        return terms
+    price = _price(command, terms, seen)
+    if price is None:
+        return refused(R.PRICE_UNKNOWN, instrument_id=command.instrument_id)
+    rate = base_rate(state, terms.settlement_currency, seen)
+    if wrong := first(base_cost.waits(state, command.isin), _without(rate, state, terms)):
+        return wrong
+    isin = command.isin
+    free = min(state.qty(isin), state.settled_qty(isin)) - state.held_qty(isin)
+    qty = EXACT.remainder(free, terms.qty_increment) if free > 0 else ZERO
+    if not qty:
+        return refused(R.NO_RESIDUE, isin=isin, available=free, qty_increment=terms.qty_increment)
+    event = ResidueCashed(
+        account_id=command.account_id,
+        residue_id=command.residue_id,
+        instrument_id=command.instrument_id,
+        isin=isin,
+        qty=plain(qty),
+        price=price,
+        currency=terms.settlement_currency,
+        amount=round_money(
+            EXACT.multiply(EXACT.multiply(qty, price), factor(terms)),
+            terms.settlement_currency,
+        ),
+        lots=(),
+        base_rate=rate,
+        reason=command.reason,
+        requested_by=command.requested_by,
+        approved_by=command.approved_by,
+    )
+    return (_with_lots(event, state, seen),)
+
+
+def _price(command: CashResidue, terms: Listing, seen: Seen) -> Decimal | None:
+    """The last mark in the unit that the listing is quoted in now."""
+    mark: Any = seen.streams.get(f"price-{command.instrument_id}")
+    units = quotation.factor(terms.currency, terms.settlement_currency)
+    if mark is None or mark.price is None or units != terms.price_factor:
+        return None
+    return quotation.requoted(mark.price, mark.currency, terms.currency)
+
+
+def _without(rate: Decimal, state: State, terms: Listing) -> Refused | None:
+    """A gain needs a value in the base currency."""
+    if rate:
+        return None
+    return refused(R.RATE_UNKNOWN, sell=state.base_currency, buy=terms.settlement_currency)
+
+
+def _with_lots(event: ResidueCashed, state: State, seen: Seen) -> ResidueCashed:
+    lots = dispose(
+        state.lots.get(event.isin, ()),
+        event.residue_id,
+        event.qty,
+        method=state.lot_method,
+        proceeds=in_base(state, event.amount, event.currency, rate=event.base_rate),
+        on=seen.now.date(),
+    )
+    return replace(event, lots=lots)
+
+
+def _grounds(command: CashResidue) -> Refused | None:
+    if blank((command.reason,)):
+        return refused(R.REASON_MISSING)
+    return two_persons(command.requested_by, command.approved_by)
+
+
+def cashed(state: State, event: ResidueCashed) -> State:
+    state = move_lots(state, event.isin, event.lots, currency=event.currency)
+    return add_cash(state, event.currency, event.amount)
