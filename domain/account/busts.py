@@ -210,7 +210,7 @@ def _held_again(
 def busted(state: State, event: TradeBusted) -> State:
     sign = 1 if event.side is Side.BUY else -1
     amount = event.gross + event.accrued_interest
-    state = move_lots(state, event.isin, event.lots, currency=event.currency)
+    state = move_lots(state, event.isin, event.lots, currency=event.currency, restores=True)
     state = add_cash(state, event.currency, sign * amount + total(event.charges))
     state = _reversed(state, event)
     if event.trade_id in state.obligations:
