@@ -212,7 +212,7 @@ def busted(state: State, event: TradeBusted) -> State:
     sign = 1 if event.side is Side.BUY else -1
     amount = event.gross + event.accrued_interest
     state = base_cost.forget(state, event.trade_id)
-    state = move_lots(state, event.isin, event.lots, currency=event.currency)
+    state = move_lots(state, event.isin, event.lots, currency=event.currency, restores=True)
     state = add_cash(state, event.currency, sign * amount + total(event.charges))
     state = _reversed(state, event)
     if event.trade_id in state.obligations:

@@ -13,6 +13,7 @@ from domain.lots import Lot, apply
 from domain.money import ZERO
 
 V = TypeVar("V")
+ARRIVALS_SPARE = 16  # places of lots that are gone, before they are looked through
 
 
 def with_item(items: Mapping[str, V], key: str, value: V | None) -> dict[str, V]:
@@ -31,10 +32,15 @@ def add_cash(state: State, currency: str, amount: Decimal) -> State:
     return replace(state, traded=with_item(traded, currency, None))
 
 
-def move_lots(state: State, isin: str, moves: Iterable[LotMove], *, currency: str) -> State:
-    """Move the client's lots (cost in `currency`): the mirror of every C.SEC posting."""
+def move_lots(
+    state: State, isin: str, moves: Iterable[LotMove], *, currency: str, restores: bool = False
+) -> State:
+    """Move the client's lots (cost in `currency`): the mirror of every C.SEC posting.
+
+    A lot that comes back where an event `restores` lots has its old place among the others.
+    """
     after = apply(state.lots.get(isin, ()), moves, currency=currency)
-    if len(after) > 1 and isin in state.arrivals:
+    if restores and len(after) > 1 and isin in state.arrivals:
         after = arranged(after, state.arrivals[isin])
     return replace(state, lots=with_item(state.lots, isin, after or None))
 
@@ -65,19 +71,40 @@ def open_obligation(state: State, obligation_id: str, obligation: Obligation) ->
     if obligation.trade is None:
         return replace(state, obligations=obligations)
     isin = obligation.isin
-    known = state.arrivals.get(isin, ())
-    places = dict.fromkeys((*known, *(lot.lot_id for lot in state.lots.get(isin, ()))))
-    places[obligation_id] = None
-    return replace(state, obligations=obligations, arrivals={**state.arrivals, isin: tuple(places)})
+    known = state.arrivals.get(isin) or tuple(lot.lot_id for lot in state.lots.get(isin, ()))
+    arrivals = {**state.arrivals, isin: (*known, obligation_id)}
+    return replace(state, obligations=obligations, arrivals=arrivals)
+
+
+def arrived(state: State, isin: str, lot_ids: Iterable[str]) -> State:
+    """Lots came in without a trade: their place is after those that are there."""
+    known = state.arrivals.get(isin)
+    if known is None:
+        return state
+    places = (*known, *(lot_id for lot_id in lot_ids if lot_id not in known))
+    return replace(state, arrivals={**state.arrivals, isin: places})
+
+
+def _forget(state: State, isin: str) -> State:
+    """Leave out the places of lots that no open trade can bring back."""
+    known = state.arrivals.get(isin)
+    if known is None:
+        return state
+    trades = {k: o.trade for k, o in state.obligations.items() if o.trade and o.isin == isin}
+    if not trades:
+        return replace(state, arrivals=with_item(state.arrivals, isin, None))
+    lots = state.lots.get(isin, ())
+    if len(known) < 2 * (len(lots) + len(trades)) + ARRIVALS_SPARE:
+        return state
+    kept = {m.lot_id for trade in trades.values() for m in trade.lots}
+    kept |= {lot.lot_id for lot in lots} | trades.keys()
+    places = tuple(lot_id for lot_id in known if lot_id in kept)
+    return replace(state, arrivals={**state.arrivals, isin: places})
 
 
 def drop_obligation(state: State, obligation_id: str) -> State:
     obligation = state.obligations[obligation_id]
     state = replace(state, obligations=with_item(state.obligations, obligation_id, None))
-    isin = obligation.isin
-    if isin in state.arrivals and not any(
-        o.trade and o.isin == isin for o in state.obligations.values()
-    ):
-        state = replace(state, arrivals=with_item(state.arrivals, isin, None))
+    state = _forget(state, obligation.isin)
     order = state.orders.get(obligation.order_id)
     return put_order(state, obligation.order_id, order) if order else state

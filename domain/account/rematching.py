@@ -127,7 +127,7 @@ def _told(
 
 
 def rematched(state: State, event: LotsRematched) -> State:
-    state = move_lots(state, event.isin, event.lots, currency=event.currency)
+    state = move_lots(state, event.isin, event.lots, currency=event.currency, restores=True)
     open_ = state.obligations.get(event.trade_id)
     if open_ is None or open_.trade is None or not event.restored:
         return state

@@ -66,7 +66,7 @@ def _proceeds(sale: Obligation, state: State) -> Value:
 
 def selected(state: State, event: LotsSelected) -> State:
     sale = state.obligations[event.trade_id]
-    state = move_lots(state, event.isin, event.lots, currency=sale.currency)
+    state = move_lots(state, event.isin, event.lots, currency=sale.currency, restores=True)
     lots = _sum((*sale.lots, *event.lots))
     chosen = {m.lot_id: -m.qty for m in lots if m.qty}
     if sale.trade is not None:

@@ -12,7 +12,7 @@ the receiver refuses, and the transfer is undone. Lots whose base cost is not kn
 from msgspec.structs import replace
 
 from domain.account import base_cost
-from domain.account.changes import add_cash, move_lots, with_item
+from domain.account.changes import add_cash, arrived, move_lots, with_item
 from domain.account.commands import (
     CompleteTransfer,
     ReceiveCash,
@@ -213,6 +213,7 @@ def securities_out(state: State, event: SecuritiesTransferredOut) -> State:
 
 
 def securities_in(state: State, event: SecuritiesTransferredIn) -> State:
+    state = arrived(state, event.isin, (m.lot_id for m in event.lots))
     return move_lots(state, event.isin, event.lots, currency=event.currency)
 
 
@@ -223,7 +224,7 @@ def completed(state: State, event: TransferCompleted) -> State:
 def undone(state: State, event: TransferUndone) -> State:
     state = add_cash(state, event.currency, event.amount)
     if event.isin:
-        state = move_lots(state, event.isin, event.lots, currency=event.currency)
+        state = move_lots(state, event.isin, event.lots, currency=event.currency, restores=True)
     return _with(state, event.transfer_id, None)
 
 

@@ -9,6 +9,7 @@ import asyncio
 from collections import Counter
 from datetime import date, time
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from hypothesis import HealthCheck, example, given, settings
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from adapters.simulators.misbehaviour import BankFaults, CustodianFaults, VenueFaults
 from domain.account.commands import WithdrawCash
+from domain.charges import commission, commission_of
 from domain.fix import OrdType, Side, TimeInForce
 from domain.message import Command
 from domain.order.commands import CancelOrder, ReplaceOrder
@@ -105,6 +107,7 @@ async def check(world: World) -> None:
         assert await world.of(account) == {}, account
     assert {ref for _, ref, _ in await world.of("C.STREET")} == await undeliverable(world)
     await check_executions(world)
+    await check_charges(world)
     await check_custody(world)
     assert await world.store.owed(limit=1) == []
 
@@ -137,6 +140,22 @@ async def check_executions(world: World) -> None:
         state: Any = (await world.side.handler.state(f"order-{order_id}"))[0]
         counting |= {fill.trade_id for fill in state.fills}
     assert set(booked) - set(undone) == counting
+
+
+async def check_charges(world: World) -> None:
+    """An order pays for the executions that are left; lots do not stand against each other."""
+    gross, paid = Counter[str](), Counter[str]()
+    for e in await world.named("trade.booked"):
+        gross[e.order_id] += e.gross
+        paid[e.order_id] += commission_of(e.charges)
+    for e in await world.named("trade.busted"):
+        gross[e.order_id] -= e.gross
+        paid[e.order_id] -= commission_of(e.charges)
+    assert paid == {o: commission(Decimal(g), "USD", MONDAY) for o, g in gross.items()}
+    state: Any = (await world.side.handler.state("account-A1"))[0]
+    for lots in state.lots.values():
+        assert all(a.qty * b.qty >= 0 for a, b in pairwise(lots)), lots
+    assert set(state.arrivals) <= {o.isin for o in state.obligations.values()}
 
 
 async def check_custody(world: World) -> None:
