@@ -10,7 +10,7 @@ help:  ## list the targets
 setup:  ## make .venv from requirements.lock
 	@scripts/setup.sh
 
-run: setup  ## trade a year of real market history for 100 accounts, then serve it
+run: setup  ## trade a year of real prices for 100 accounts, then open a market that moves
 	@$(BIN)/tidemark serve --demo
 
 test: setup  ## every test

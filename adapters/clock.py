@@ -1,6 +1,8 @@
-"""Clocks: the machine's, or one that stands still until it is told to move."""
+"""Clocks: the machine's; one that stands until it is set; one that runs at a pace of its own."""
 
-from datetime import UTC, datetime
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -28,11 +30,52 @@ class SimulatedClock:
         self._now = max(self._now, to)
 
 
-class OffsetClock:
-    """The machine's clock, moved to another start: a demo goes on from where its history ended."""
+class PacedClock(SimulatedClock):
+    """Stands like a `SimulatedClock`, or runs at `rate` towards a moment, and stands there.
 
-    def __init__(self, start: datetime) -> None:
-        self._offset = start - datetime.now(UTC)
+        stands -run(until)-> runs -`until` is reached, or set-> stands
+
+    Args:
+        start: where it stands at first.
+        rate: simulated seconds that pass in a real second while it runs; 0 pauses it.
+        real: the seconds that really pass; only their differences count.
+    """
+
+    def __init__(
+        self, start: datetime, *, rate: float = 1.0, real: Callable[[], float] = time.monotonic
+    ) -> None:
+        super().__init__(start)
+        self._rate, self._real = rate, real
+        self._since = real()
+        self._until: datetime | None = None  # None: it stands
 
     def __call__(self) -> datetime:
-        return datetime.now(UTC) + self._offset
+        if self._until is None:
+            return self._now
+        passed = timedelta(seconds=(self._real() - self._since) * self._rate)
+        return max(self._now, min(self._now + passed, self._until))
+
+    @property
+    def rate(self) -> float:
+        return self._rate
+
+    @rate.setter
+    def rate(self, rate: float) -> None:
+        """From now on it runs at another rate; what has passed stays."""
+        self._now, self._since, self._rate = self(), self._real(), rate
+
+    def run(self, until: datetime) -> None:
+        """Start from where it stands."""
+        self._now, self._since, self._until = self(), self._real(), until
+
+    def set(self, to: datetime) -> None:
+        """Stand at `to`, or where it is by now if that is later."""
+        self._now, self._until = max(self(), to), None
+
+    def seconds_to(self, moment: datetime) -> float:
+        """Real seconds until it shows `moment`; infinite while it is paused or stands before it."""
+        left = (moment - self()).total_seconds()
+        if left <= 0:
+            return 0.0
+        reached = self._until is not None and self._until >= moment
+        return left / self._rate if reached and self._rate > 0 else float("inf")

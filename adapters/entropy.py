@@ -1,7 +1,8 @@
 """Entropy: where keys, nonces and minted ids come from; real dice, or derived from a seed.
 
 Seeded entropy is a function of (seed, label), never of the order of calls, so that a simulated
-platform gives the same bytes however its tasks interleave. Only `simulate` may use it.
+platform gives the same bytes however its tasks interleave. Only `simulate` may use it, and a demo
+for the history that it begins with.
 """
 
 import hashlib
@@ -32,6 +33,23 @@ class SeededEntropy:
         while len(stream) < size:
             stream += hmac.digest(self._key, f"{len(stream)}:{label}".encode(), "sha256")
         return stream[:size]
+
+
+class HandedOver:
+    """Seeded while a demo's history is made, so that all demos begin alike; then real dice."""
+
+    def __init__(self, seed: int) -> None:
+        self._dice: Entropy = SeededEntropy(seed)
+
+    def reseed(self, seed: int) -> None:
+        self._dice = SeededEntropy(seed)
+
+    def hand_over(self) -> None:
+        """From now on nobody can foresee what is drawn."""
+        self._dice = SystemEntropy()
+
+    def draw(self, size: int, label: str, /) -> bytes:
+        return self._dice.draw(size, label)
 
 
 def uuid7(entropy: Entropy, label: str = "", *, at_ms: int | None = None) -> str:

@@ -29,6 +29,7 @@ from adapters.esdb_recorder import EsdbRecorder
 from adapters.event_log import RecorderLog
 from adapters.keystore import ClosedKeyStore, PostgresKeyStore, WrongMasterKey, open_keys
 from adapters.ledger_balances import from_postgres
+from adapters.log_origin import Origin, clock_of, origin_of
 from adapters.postgres_recorder import PostgresRecorder
 from adapters.postgres_sink import PostgresSink
 from adapters.rate_limit import Limiter
@@ -60,6 +61,7 @@ class Platform:
     keys: PostgresKeyStore | ClosedKeyStore
     limiter: Limiter
     log: RecorderLog
+    origin: Origin  # whether the log runs on a simulated clock
     read_models: ReadModels
     recorder: Recorder
     saga_store: PostgresSagaStore
@@ -67,8 +69,12 @@ class Platform:
     warehouse: Warehouse
     read_warehouse: Warehouse  # as analysts reach it
 
-    def __init__(self, settings: Settings, clock: Callable[[], datetime], entropy: Entropy) -> None:
-        self.settings, self.clock, self.entropy = settings, clock, entropy
+    def __init__(
+        self, settings: Settings, clock: Callable[[], datetime] | None, entropy: Entropy
+    ) -> None:
+        self.settings, self.entropy = settings, entropy
+        self.clock = clock or SystemClock()
+        self.given_clock = clock
         self.data_dir = DataDir(settings.data_dir)
         self.database_url = ""
         self._postgres: EmbeddedPostgres | None = None
@@ -118,14 +124,16 @@ async def open_platform(
 
     Args:
         verb: what the process does, for whoever finds the directory held.
+        clock: by default the one that the log runs on: the machine's, or a `PacedClock` that
+            stands where a simulated log ends.
         exclusive: take the directory; False only reads, beside the one who has it.
 
     Raises:
         DataDirHeld: another process has the directory.
-        SettingsError: an engine cannot be reached, or the directory not be used, by the
-            variable that names it.
+        SettingsError: an engine cannot be reached, the directory not be used, or the log not be
+            run on that clock, by the variable that names it.
     """
-    platform = Platform(settings, clock or SystemClock(), entropy or SystemEntropy())
+    platform = Platform(settings, clock, entropy or SystemEntropy())
     try:
         _take(platform, verb, exclusive=exclusive)
         alone = exclusive and settings.embedded_log and settings.kafka is None
@@ -184,6 +192,8 @@ async def _reach(variable: str, warehouse: Warehouse) -> None:
 
 async def _open(platform: Platform, *, sole_writer: bool) -> None:
     log_url = await _open_log(platform, sole_writer=sole_writer)
+    platform.origin = await origin_of(platform.log, platform.settings.data_dir)
+    platform.clock = clock_of(platform.origin, platform.given_clock)
     platform.handler = Handler(
         platform.log, DECIDERS, clock=platform.clock, foresee=order_saga.FORESEEN
     )

@@ -13,6 +13,7 @@ from domain import (
     price,
     saga,
     settlement,
+    simulation,
 )
 from domain.message import Command, Event
 
@@ -26,6 +27,7 @@ AGGREGATES: tuple[Any, ...] = (
     settlement,
     house,
     checkpoint,
+    simulation,
     saga,
 )
 CATEGORIES: dict[str, Any] = {a.CATEGORY: a for a in AGGREGATES}

@@ -57,7 +57,7 @@ YEAR = Faults(
 )
 """What goes wrong in a simulated year: enough that every path is walked."""
 
-AHEAD = timedelta(days=60)  # of the last trade date, that calendars must reach
+AHEAD = timedelta(days=400)  # of the last trade date, that calendars must reach
 
 
 def simulated_street(
@@ -80,6 +80,15 @@ def simulated_street(
 
 def history_parties(days: "NextDay", *, seed: int, faults: Faults) -> "Parties":
     """Venue, custodian and bank on real price history, as they are before the first message."""
+    return Parties(
+        SimulatedVenue(history_market(seed), seed=seed, faults=faults.venue),
+        SimulatedCustodian(seed=seed, faults=faults.custodian, next_day=days.after),
+        SimulatedBank(seed=seed, faults=faults.bank),
+    )
+
+
+def history_market(seed: int) -> BridgedMarket:
+    """The real closes, and between them a path that follows from the seed."""
     prices = market_history.prices()
 
     def closes(symbol: str, day: date) -> tuple[Decimal, Decimal] | None:
@@ -90,12 +99,7 @@ def history_parties(days: "NextDay", *, seed: int, faults: Faults) -> "Parties":
         before = prices.on(prices.day_before(day))
         return (before[symbol], today[symbol]) if symbol in today and symbol in before else None
 
-    market = BridgedMarket(closes, prices.symbols.__contains__, seed=seed)
-    return Parties(
-        SimulatedVenue(market, seed=seed, faults=faults.venue),
-        SimulatedCustodian(seed=seed, faults=faults.custodian, next_day=days.after),
-        SimulatedBank(seed=seed, faults=faults.bank),
-    )
+    return BridgedMarket(closes, prices.symbols.__contains__, seed=seed)
 
 
 def live_street(

@@ -64,11 +64,13 @@ class Drive:
     async def drain(self) -> None:
         """Until no saga owes a command and no counterparty a report for this moment."""
         for _ in range(ROUNDS_MAX):
-            moved = await self.sagas.drain()
-            moved += await self.street.step()
-            if not moved:
+            if not await self.round():
                 return
         raise NeverQuiet(f"still busy after {ROUNDS_MAX} rounds")
+
+    async def round(self) -> int:
+        """Let the sagas and the street answer what is new; how much moved."""
+        return await self.sagas.drain() + await self.street.step()
 
     async def deadlines(self, now: datetime) -> None:
         """Pass every deadline up to `now`, and what follows from them."""

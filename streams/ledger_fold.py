@@ -16,6 +16,7 @@ from domain.envelope import Envelope, category, id_of
 from projections.controls import Balances, Line, add
 from projections.ports import Log
 
+Progress = Callable[[int, int, int], None]
 PAGE = 500  # events between two looks at what else the process has to do
 
 
@@ -35,13 +36,20 @@ class LedgerFold:
         self.first_at: datetime | None = None  # when the log began
         self.last_at: datetime | None = None  # when it was last written to
 
-    async def to(self, position: int | None = None) -> None:
-        """Fold up to and including a position; None: up to the log's end."""
+    async def to(self, position: int | None = None, *, seen: Progress | None = None) -> None:
+        """Fold up to and including a position; None: up to the log's end.
+
+        Args:
+            seen: told after each page: events so far, their position, the log's last position.
+        """
+        last = await self._log.last() if seen else 0
         while page := await self._log.after(self.position, limit=PAGE, until=position):
             for arrived in page:
                 self._take(arrived)
             self.position, self.last_at = page[-1].position, page[-1].committed_at
             self.first_at = self.first_at or page[0].committed_at
+            if seen:
+                seen(self.events, self.position, max(last, self.position))
             await asyncio.sleep(0)
 
     async def ahead(self, stands: Sequence[int]) -> Balances:

@@ -1,18 +1,31 @@
-"""A platform driven live: simulated counterparties on the system clock, around the last marks."""
+"""A platform driven live, on the clock of its log.
+
+machine's clock     simulated counterparties that never close, around the last marks
+simulated clock     the market of the log's run, played on from where the log ends
+"""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any
 
+from adapters import market_history
+from adapters.clock import PacedClock
 from adapters.simulators.statement import PostgresStatement
 from adapters.wiring import Platform
+from adapters.worker_wiring import saga_lease
 from commands.ports import Unreadable
 from projections import marks
 from projections.ports import Change
 from streams.bus_side import BusSide
 from streams.counterparties import live_street
 from streams.drive import Drive
+from streams.saga_worker import held
+from streams.simulation.live import DemoDrive, Floor, LiveMarket, News
+from streams.simulation.pace import Pace
+from streams.simulation.run import Spec
+from streams.simulation.street import street_of
 
 _log = logging.getLogger(__name__)
 
@@ -28,13 +41,7 @@ async def live_drive(platform: Platform, bus: BusSide | None = None) -> Drive:
         ),
         bus=bus,
     )
-    try:
-        if bus is None:
-            await drive.views.catch_up()
-        else:
-            await bus.views.prepare()  # the workers fold meanwhile
-    except Unreadable as e:  # commands go on; the views stand before it, and health says so
-        _log.error("views stand still: %s", e)
+    await _catch_up(drive)
     async with platform.sink.snapshot() as connection:
         async for page in platform.sink.scan(connection, marks):
             known: list[Any] = list(page)
@@ -48,3 +55,63 @@ async def live_drive(platform: Platform, bus: BusSide | None = None) -> Drive:
 
     drive.views.listen(follow, wants=lambda: {marks.NAME: {}})
     return drive
+
+
+NAMELESS = (
+    "the log runs on a simulated clock but does not say of which run; have it said by "
+    "`tidemark simulate --from D --to D --accounts N --seed S`, as it was begun"
+)
+
+
+class Nameless(Exception):
+    """The log runs on a simulated clock, but does not say of which run it is."""
+
+
+async def demo_drive(
+    platform: Platform,
+    *,
+    pace: Callable[[], Pace],
+    news: News,
+    bus: BusSide | None = None,
+) -> DemoDrive:
+    """What `serve` runs on a simulated log. It leads the sagas itself: they follow its clock.
+
+    Raises:
+        Nameless: the log does not say what to go on with.
+    """
+    run, clock = platform.origin.run, platform.clock
+    assert isinstance(clock, PacedClock), "only a paced clock can be played on"
+    if run.first_day is None:
+        raise Nameless(NAMELESS)
+    last = market_history.prices().dates[-1]
+    spec = Spec(first=run.first_day, last=last, accounts=run.accounts, seed=run.seed)
+    street = street_of(spec, PostgresStatement(platform.database_url))
+    drive = DemoDrive(platform, street, bus=bus)
+    floor = Floor(drive, clock, pace=pace, news=news)
+
+    @asynccontextmanager
+    async def leading() -> AsyncIterator[None]:
+        lease = saga_lease(platform, "serve")
+        try:
+            async with held(lease, platform.saga_store):
+                yield
+        finally:
+            await lease.close()
+
+    if bus is None:
+        drive.market = LiveMarket(platform, floor, spec)
+    else:
+        drive.market = LiveMarket(platform, floor, spec, leading=leading)
+    await _catch_up(drive)
+    return drive
+
+
+async def _catch_up(drive: Drive) -> None:
+    """Bring the views to the log's end; with a bus the workers do, meanwhile."""
+    try:
+        if drive.bus is None:
+            await drive.views.catch_up()
+        else:
+            await drive.bus.views.prepare()
+    except Unreadable as e:  # commands go on; the views stand before it, and health says so
+        _log.error("views stand still: %s", e)

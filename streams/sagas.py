@@ -133,8 +133,7 @@ class SagaRunner:
         """Drain again and again until `stop`; `idle(position)` waits for the log to move on."""
         while not stop.is_set():
             try:
-                self._try_again()
-                self._distrust()
+                self.refresh()
                 await self.drain()
                 self.fault = ""
                 await idle(self.position)
@@ -144,6 +143,11 @@ class SagaRunner:
                     _log.log(level, "sagas at %s: %s", self.position, fault)
                 self.fault = fault
                 await asyncio.sleep(RETRY_S)
+
+    def refresh(self) -> None:
+        """Before a drain, now and then: doubt what was stored, and try again what was stuck."""
+        self._try_again()
+        self._distrust()
 
     async def rebuild(self) -> int:
         """Derive everything again from the log's beginning; events read. Sends nothing."""

@@ -72,6 +72,10 @@ class Street:
         self._started = False
         self._reading = asyncio.Lock()
 
+    def restart(self) -> None:
+        """Tell the counterparties again what is open, at the next step: an earlier one failed."""
+        self._started = False
+
     async def step(self) -> int:
         """Tell what the log asks for and take in what is reported by now; what moved."""
         now = self._clock()

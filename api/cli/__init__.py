@@ -1,7 +1,7 @@
-"""The command line: one verb a module, each with `add(verbs)` and a coroutine that runs it.
+"""Tidemark: an event-sourced trading ledger and wealth platform.
 
-`--data-dir` and `--json` stand before or after the verb. With `--json` stdout carries one JSON
-object (or lines of it) and nothing else; progress and complaints go to stderr.
+VERBS says which module has which verb. Only the module of the verb that is asked for is imported:
+together they take seconds. Each has `add(verbs, shared)` and a coroutine that runs the verb.
 """
 
 import argparse
@@ -9,33 +9,62 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 
-from adapters.backup import BackupFailed
-from adapters.bus import BusMismatch, BusUnavailable, Fenced
-from adapters.data_dir import DataDirHeld
-from adapters.embedded_postgres import PostgresFailed
-from adapters.recorder import Unavailable
-from adapters.settings import Settings, SettingsError
-from adapters.warehouse import WarehouseError, WarehouseUnavailable
-from commands.ports import Unreadable
+if TYPE_CHECKING:
+    from adapters.settings import Settings
 
-EXPECTED = (
-    BackupFailed,
-    BusMismatch,
-    BusUnavailable,
-    DataDirHeld,
-    Fenced,
-    PostgresFailed,
-    SettingsError,
-    Unavailable,
-    Unreadable,
-    WarehouseError,
-    WarehouseUnavailable,
-)
-"""What may go wrong without being a bug: one line on stderr, exit code 1."""
+VERBS: dict[str, tuple[str, str]] = {
+    "serve": ("serve", "run the platform: HTTP, GraphQL, SQL; with --demo a market to try it on"),
+    "demo": ("demo", "pause the market of a running demo, let it go on, change its pace"),
+    "simulate": ("simulate", "trade years of real prices through the ledger, as fast as it goes"),
+    "sql": ("sql", "ask the warehouse a question in SQL (read-only)"),
+    "log": ("log", "look at the event log: follow it, verify it, trace an order through it"),
+    "replay": ("books", "fold the log again and compare it with what is served"),
+    "rebuild": ("books", "fold one read model anew beside itself, compare, swap"),
+    "backup": ("backup", "copy the data directory while it is in use"),
+    "migrate": ("migrate", "bring the database schemas up to this build"),
+    "relay": ("relay", "feed the log to Kafka (where TIDEMARK_BUS names one)"),
+    "worker": ("worker", "fold read models and run sagas from Kafka"),
+    "bench": ("bench", "measure this build against named peers"),
+    "conformance": ("conformance", "check this build against published examples"),
+}
+"""Verb -> (module, help). A new verb is a module in this folder and a line here."""
+
+EXPECTED = {
+    "adapters.backup.BackupFailed",
+    "adapters.bus.BusMismatch",
+    "adapters.bus.BusUnavailable",
+    "adapters.bus.Fenced",
+    "adapters.data_dir.DataDirHeld",
+    "adapters.embedded_postgres.PostgresFailed",
+    "adapters.recorder.Unavailable",
+    "adapters.settings.SettingsError",
+    "adapters.warehouse.WarehouseError",
+    "adapters.warehouse.WarehouseUnavailable",
+    "commands.ports.Unreadable",
+}
+"""What may go wrong without being a bug: one line on stderr, exit code 1. By name, so that
+nothing is imported for it."""
+
+ABOUT = """\
+Tidemark: an event-sourced trading ledger and wealth platform.
+
+  tidemark serve --demo      a year of real prices traded by 100 accounts, then a market that
+                             moves: http://127.0.0.1:8080
+  tidemark serve             the platform on the data directory's own log, empty at first
+"""
+MORE = """\
+Without settings everything runs on this machine, in the data directory: Postgres, ClickHouse,
+keys. Servers are named by variables (TIDEMARK_LOG, TIDEMARK_BUS ...: docs/deploy.md).
+`tidemark VERB --help` explains a verb.
+
+exit codes: 0 done; 1 it failed, or found something wrong (one line on stderr says what);
+            2 the words of the command are off; 130 stopped by Ctrl-C
+"""
 
 
 class UsageError(Exception):
@@ -43,47 +72,67 @@ class UsageError(Exception):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    args = parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else list(argv)
+    args = parser(_verb_of(words)).parse_args(words)
     try:
         return int(uvloop.run(_run(args)) or 0)
     except UsageError as e:
         return _complain(e, 2)
-    except EXPECTED as e:
-        return _complain(e, 1)
     except (KeyboardInterrupt, asyncio.CancelledError):
         return 130
     except BrokenPipeError:
         sys.stderr.close()
         return 0
+    except Exception as e:
+        if not _expected(e):
+            raise
+        return _complain(e, 1)
 
 
-def parser() -> argparse.ArgumentParser:
-    from api.cli import (  # noqa: PLC0415
-        backup,
-        bench,
-        books,
-        conformance,
-        log,
-        migrate,
-        relay,
-        serve,
-        simulate,
-        sql,
-        worker,
+def parser(only: str | None = None) -> argparse.ArgumentParser:
+    """The parser of the whole command line.
+
+    Args:
+        only: the one verb whose options are known; None: those of all verbs.
+    """
+    shared = _shared()
+    top = argparse.ArgumentParser(
+        prog="tidemark", description=ABOUT, epilog=MORE, parents=[shared], **_FORMAT
     )
-
-    shared = argparse.ArgumentParser(add_help=False)
-    shared.add_argument("--data-dir", default=argparse.SUPPRESS, metavar="DIR")
-    shared.add_argument("--json", action="store_true", default=argparse.SUPPRESS)
-    top = argparse.ArgumentParser(prog="tidemark", description=__doc__, parents=[shared])
-    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
-    modules = (serve, simulate, log, books, sql, relay, worker, migrate, backup, bench, conformance)
-    for module in modules:
-        module.add(verbs, shared)
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB", title="verbs")
+    wanted = {VERBS[only][0]} if only in VERBS else set()
+    added: set[str] = set()
+    for name, (module, text) in VERBS.items():
+        if only is not None and module not in wanted:
+            verbs.add_parser(name, help=text, add_help=False)
+        elif module not in added:
+            import_module(f"api.cli.{module}").add(verbs, shared)
+            added.add(module)
     return top
 
 
-def settings(args: argparse.Namespace, **overrides: Any) -> Settings:
+def add_verb(
+    verbs: Any, shared: argparse.ArgumentParser, name: str, *, about: str = "", more: str = ""
+) -> argparse.ArgumentParser:
+    """A verb's parser, under its help of VERBS.
+
+    Args:
+        about: what it does, above its options; by default its help.
+        more: examples and exit codes, below them.
+    """
+    text = VERBS[name][1]
+    made: argparse.ArgumentParser = verbs.add_parser(
+        name, parents=[shared], help=text, description=about or text, epilog=more, **_FORMAT
+    )
+    return made
+
+
+_FORMAT: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter}
+
+
+def settings(args: argparse.Namespace, **overrides: Any) -> "Settings":
+    from adapters.settings import Settings  # noqa: PLC0415 - `--help` needs no pydantic
+
     return Settings.read(data_dir=getattr(args, "data_dir", None), **overrides)
 
 
@@ -100,9 +149,39 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def _shared() -> argparse.ArgumentParser:
+    """What every verb takes, before it or behind it."""
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "--data-dir",
+        default=argparse.SUPPRESS,
+        metavar="DIR",
+        help="where everything is kept (default .tidemark, or TIDEMARK_DATA_DIR)",
+    )
+    shared.add_argument(
+        "--json",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="one JSON object on stdout and nothing else there, for programs",
+    )
+    return shared
+
+
+def _verb_of(words: Sequence[str]) -> str:
+    """The verb among the words of a command line; "" where there is none that is known."""
+    looker = argparse.ArgumentParser(prog="tidemark", parents=[_shared()], add_help=False)
+    looker.add_argument("verb", nargs="?")
+    verb = looker.parse_known_args(words)[0].verb
+    return verb if verb in VERBS else ""
+
+
 async def _run(args: argparse.Namespace) -> int | None:
     result: int | None = await args.run(args)
     return result
+
+
+def _expected(error: Exception) -> bool:
+    return any(f"{c.__module__}.{c.__qualname__}" in EXPECTED for c in type(error).__mro__)
 
 
 def _complain(error: Exception, code: int) -> int:

@@ -6,16 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from adapters.backup import backup
-from api.cli import emit, settings
+from api.cli import add_verb, emit, settings
+
+MORE = """\
+examples:
+  tidemark backup /backups/today
+  tidemark serve --data-dir /backups/today     a copy is a data directory
+
+What lies outside the data directory (servers that variables name) is not copied.
+"""
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    verb = verbs.add_parser(
-        "backup", parents=[shared], help="copy the data directory while it is in use"
-    )
+    verb = add_verb(verbs, shared, "backup", more=MORE)
     verb.add_argument("to", type=Path, metavar="TO", help="a folder that does not exist yet")
     verb.add_argument(
-        "--without-keys", action="store_true", help="keys/ is kept apart, by other means"
+        "--without-keys", action="store_true", help="leave keys/ out: you keep it by other means"
     )
     verb.set_defaults(run=_run)
 

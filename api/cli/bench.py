@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from api.cli import UsageError, emit, say
+from api.cli import UsageError, add_verb, emit, say
 
 NAMES = (
     "append", "command", "load", "growth", "lag", "simulate", "cache", "warehouse", "esdb", "relay",
@@ -19,9 +19,11 @@ _log = logging.getLogger(__name__)
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    verb = verbs.add_parser("bench", parents=[shared], help="measure against a named peer")
-    verb.add_argument("name", choices=(*NAMES, "all"))
-    verb.add_argument("--write", type=Path, default=None, metavar="FILE", help="as markdown")
+    verb = add_verb(verbs, shared, "bench")
+    verb.add_argument("name", choices=(*NAMES, "all"), help="what to measure")
+    verb.add_argument(
+        "--write", type=Path, default=None, metavar="FILE", help="put the figures into this page"
+    )
     verb.set_defaults(run=_run)
 
 

@@ -7,20 +7,27 @@ import msgspec
 
 from adapters.rebuild import rebuild, replay
 from adapters.wiring import open_platform
-from api.cli import UsageError, emit, say, settings
+from api.cli import UsageError, add_verb, emit, say, settings
 from projections.catalogue import BY_NAME, VIEWS
+
+REPLAY = "Exit code 1 if a single row differs. Nothing is changed; serve may run meanwhile."
+REBUILD = """\
+examples:
+  tidemark rebuild positions
+  tidemark rebuild all --no-swap
+
+Exit code 1 if the new one differs from the old one.
+"""
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    again = verbs.add_parser(
-        "replay", parents=[shared], help="fold the log in memory, compare with what is served"
-    )
+    again = add_verb(verbs, shared, "replay", more=REPLAY)
     again.set_defaults(run=_replay)
-    new = verbs.add_parser(
-        "rebuild", parents=[shared], help="fold a view beside itself, compare, swap"
-    )
+    new = add_verb(verbs, shared, "rebuild", more=REBUILD)
     new.add_argument("view", help=f"all, or one of: {', '.join(BY_NAME)}")
-    new.add_argument("--no-swap", action="store_true", help="only compare")
+    new.add_argument(
+        "--no-swap", action="store_true", help="compare, and leave the old one in place"
+    )
     new.set_defaults(run=_rebuild)
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from api.cli import UsageError, emit
+from api.cli import UsageError, add_verb, emit
 
 ROOT = Path(__file__).parent.parent.parent
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    verb = verbs.add_parser("conformance", parents=[shared], help="published examples, tried")
+    verb = add_verb(verbs, shared, "conformance")
     verb.set_defaults(run=_run)
 
 

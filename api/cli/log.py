@@ -9,32 +9,57 @@ from adapters.event_log import RecorderLog
 from adapters.frame import unframe
 from adapters.recorder import Stored
 from adapters.wiring import open_platform
-from api.cli import UsageError, emit, settings, wants_json
+from api.cli import UsageError, add_verb, emit, settings, wants_json
 from streams.audit import checksums
 
 PAGE = 1_000
 
+MORE = """\
+examples:
+  tidemark log tail -f                       events as they come
+  tidemark log verify                        exit code 1 if anything was tampered with
+  tidemark log trace order-try-1@1           from an order to its settlement
+"""
+
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    log = verbs.add_parser("log", help="look at the event log").add_subparsers(
-        dest="what", required=True
+    log = add_verb(verbs, shared, "log", more=MORE).add_subparsers(
+        dest="what", required=True, metavar="WHAT", title="what"
     )
     tail = log.add_parser("tail", parents=[shared], help="events in position order, JSON Lines")
-    tail.add_argument("--after", type=int, default=None, metavar="POSITION")
-    tail.add_argument("--stream", default=None)
-    tail.add_argument("-n", type=int, default=20, help="how many (default 20)")
-    tail.add_argument("-f", "--follow", action="store_true", help="go on with what comes")
+    tail.add_argument(
+        "--after",
+        type=int,
+        default=None,
+        metavar="POSITION",
+        help="begin behind this position (default: so that the last events are shown)",
+    )
+    tail.add_argument(
+        "--stream", default=None, metavar="NAME", help="of one stream only: account-A00001"
+    )
+    tail.add_argument("-n", type=int, default=20, help="how many events (default 20)")
+    tail.add_argument(
+        "-f", "--follow", action="store_true", help="go on with what comes, until Ctrl-C"
+    )
     tail.set_defaults(run=_tail)
-    log.add_parser("stats", parents=[shared]).set_defaults(run=_stats)
-    check = log.add_parser("verify", parents=[shared], help="check every hash")
+    stats = log.add_parser("stats", parents=[shared], help="how many events of each kind, root")
+    stats.set_defaults(run=_stats)
+    check = log.add_parser("verify", parents=[shared], help="check every hash and signature")
     check.add_argument(
-        "--reaches", type=int, default=0, metavar="POSITION", help="and that it ends no earlier"
+        "--reaches",
+        type=int,
+        default=0,
+        metavar="POSITION",
+        help="also that the log goes as far as here: a position that you noted down",
     )
     check.set_defaults(run=_verify)
     trace = log.add_parser("trace", parents=[shared], help="what led to an event, what followed")
     trace.add_argument("event", help="stream@version, an event id, or a position")
     trace.set_defaults(run=_trace)
-    log.add_parser("checksum", parents=[shared]).set_defaults(run=_checksum)
+    sums = log.add_parser(
+        "checksum", parents=[shared], help="hashes of the log, every read model, every fact table"
+    )
+    sums.set_defaults(run=_checksum)
 
 
 async def _tail(args: argparse.Namespace) -> None:

@@ -5,15 +5,22 @@ import asyncio
 from typing import Any
 
 from adapters.migrate import bring_up
-from api.cli import UsageError, emit, settings
+from api.cli import UsageError, add_verb, emit, settings
+
+ABOUT = """\
+Bring the database schemas up to this build, as their owner. The embedded Postgres needs no
+migrating by hand: it is brought up when it starts. For servers see docs/deploy.md.
+"""
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    verb = verbs.add_parser(
-        "migrate", parents=[shared], help="bring the database schemas up to this build"
+    verb = add_verb(verbs, shared, "migrate", about=ABOUT)
+    verb.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    verb.add_argument(
+        "--roles",
+        action="store_true",
+        help="make the database roles and grant them their rights, too",
     )
-    verb.add_argument("--dry-run", action="store_true", help="say what would be done")
-    verb.add_argument("--roles", action="store_true", help="make the roles and their rights too")
     verb.set_defaults(run=_run)
 
 

@@ -5,7 +5,7 @@ import time
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Rich
 
 from streams.simulation.run import Progress
@@ -20,15 +20,14 @@ class Bar:
         self._rich = Rich(
             TextColumn("{task.description}"),
             BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]:>7,.0f} events/s"),
+            TextColumn("{task.fields[note]}"),
             TimeRemainingColumn(),
             console=self._console,
             disable=quiet or not self._console.is_terminal,
         )
         self._plain = not quiet and not self._console.is_terminal
         self._quiet = quiet
-        self._task = self._rich.add_task(what, total=None, rate=0.0)
+        self._task = self._rich.add_task("starting", total=None, note="")
         self._first: tuple[float, int, int] | None = None
         self._last = 0.0
 
@@ -39,6 +38,23 @@ class Bar:
     def __exit__(self, *error: object) -> None:
         self._rich.stop()
 
+    def checked(self, events: int, position: int, last: int) -> None:
+        """While the log that is there already is read: how far, and how much there is."""
+        part = min(position / last, 1.0) if last else 1.0
+        what = f"{last:,} events" if events == position else "the log"  # positions may have gaps
+        told, note = f"checking {what} ...", f"{part * 100:.0f} %"
+        self._rich.update(self._task, description=told, total=1.0, completed=part, note=note)
+        if position >= last:  # what else there is to look at cannot be counted
+            self._rich.update(
+                self._task,
+                description="checking read models and warehouse ...",
+                total=None,
+                note="",
+            )
+        if self._plain and (time.monotonic() - self._last > PLAIN_EVERY_S or position >= last):
+            self._last = time.monotonic()
+            print(f"{told} {note}", file=sys.stderr, flush=True)
+
     def show(self, at: Progress) -> None:
         """After each simulated session."""
         now = time.monotonic()
@@ -46,8 +62,9 @@ class Bar:
             self._first = (now, at.events, at.done)
         spent = now - self._first[0]
         rate = (at.events - self._first[1]) / spent if spent > 0 else 0.0
+        note = f"{at.done}/{at.total} sessions {rate:>7,.0f} events/s"
         self._rich.update(
-            self._task, description=f"{at.day}", total=at.total, completed=at.done, rate=rate
+            self._task, description=f"{at.day}", total=at.total, completed=at.done, note=note
         )
         if self._plain and (now - self._last > PLAIN_EVERY_S or at.done == at.total):
             self._last = now
@@ -60,7 +77,10 @@ class Bar:
 
     def count(self, done: int, total: int) -> None:
         """For work that is counted, not simulated."""
-        self._rich.update(self._task, total=total, completed=done)
+        note = f"{done:,}/{total:,}"
+        self._rich.update(
+            self._task, description=self._what, total=total, completed=done, note=note
+        )
         if self._plain and (time.monotonic() - self._last > PLAIN_EVERY_S or done == total):
             self._last = time.monotonic()
             print(f"{done}/{total} {self._what}", file=sys.stderr, flush=True)

@@ -17,7 +17,7 @@ import msgspec
 
 from adapters.wiring import Platform, open_platform
 from adapters.worker_wiring import dead_letters, open_bus, relay_outlet, stuck_views
-from api.cli import UsageError, emit, settings
+from api.cli import UsageError, add_verb, emit, settings
 from api.cli.doors import doors
 from projections.catalogue import BY_NAME
 from streams.relay import Relay
@@ -25,12 +25,19 @@ from streams.relaying import Status, line, status
 
 Ask = Callable[[], Awaitable[Status]]
 
+ABOUT = """\
+Feed the log to Kafka. `tidemark serve` does that by itself unless TIDEMARK_SUPERVISE=no.
+`relay dead` shows letters about events that a read model could not fold (docs/bus.md).
+"""
+
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    verb = verbs.add_parser("relay", parents=[shared], help="feed the log to Kafka")
-    verb.add_argument("--once", action="store_true", help="only what the log holds now")
-    verb.add_argument("--name", default=None, help="for people; default HOST.PID")
-    verb.add_argument("--port", type=int, default=0, help="of /status and /metrics; default: free")
+    verb = add_verb(verbs, shared, "relay", about=ABOUT)
+    verb.add_argument("--once", action="store_true", help="relay what the log holds now, then end")
+    verb.add_argument("--name", default=None, help="how it shows itself (default HOST.PID)")
+    verb.add_argument(
+        "--port", type=int, default=0, help="of /status and /metrics (default: a free one)"
+    )
     verb.set_defaults(run=_run)
     dead = verb.add_subparsers(dest="what", metavar="dead").add_parser(
         "dead", help="letters about events that a view could not fold"

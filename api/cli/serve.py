@@ -1,7 +1,8 @@
 """`tidemark serve`: the platform up, on its embedded engines unless the settings say otherwise.
 
-With `--demo` it first trades a year of real market history for 100 accounts (or goes on with
-what is there), prints the summary, and then serves the result.
+the log's clock      what is driven
+the machine's        the platform, with simulated counterparties that never close
+simulated            the market of its run, played on at a pace; with --demo first its history
 """
 
 import argparse
@@ -11,30 +12,91 @@ import logging
 import signal
 import socket
 import sys
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable
+from datetime import date, timedelta
 from typing import Any
 
 import uvicorn
+from msgspec.structs import replace
 
-from adapters.clock import OffsetClock
+from adapters.clock import PacedClock, SystemClock
+from adapters.entropy import HandedOver
+from adapters.log_origin import origin_of
 from adapters.settings import Settings, SettingsError
 from adapters.wiring import Platform, open_platform
-from adapters.worker_wiring import open_bus
-from api.cli import say, settings, wants_json
+from adapters.worker_wiring import OpenBus, open_bus
+from api.cli import UsageError, add_verb, say, settings, wants_json
+from api.cli.demo_screen import first_screen, opening
 from api.cli.doors import Door
-from api.cli.simulate import simulate, spec_of
-from api.cli.summary import table
+from api.cli.progress import Bar
+from api.cli.simulate import history
+from api.cli.summary import figures, table
+from commands.ports import Unreadable
 from streams.bus_side import BusSide
-from streams.live import live_drive
+from streams.drive import Drive
+from streams.live import NAMELESS, Nameless, demo_drive, live_drive
+from streams.simulation.census import Census
+from streams.simulation.pace import BadPace, PaceFile, parse_pace
+from streams.simulation.run import Spec, eve_of
 
 WS_FRAME_MAX = 1 << 20  # bytes, as of a body
-DEMO = ["--accounts", "100", "--seed", "1"]
+FIRST_DAYS = timedelta(days=7)  # of another run of which no day is closed yet
+DEMO = Spec(first=date(2021, 1, 4), last=date(2021, 12, 31), accounts=100, seed=1)
+
+_log = logging.getLogger(__name__)
+
+Greet = Callable[[str], Awaitable[None]]
+"""Told where it answers, once it does."""
+
+ABOUT = """\
+Run the platform: commands over HTTP, GraphQL, SQL, health (docs/concepts.md).
+
+With --demo it first trades the year 2021 for 100 accounts, on real prices (two minutes; later
+starts go on with what is there). Then the market is open and moving: the days of 2022 are played
+on, one session in about six minutes, with nights and weekends left out. Prices tick, the clients
+trade on, your orders fill, each day is settled and closes with its controls. Without a terminal on
+stdout it ends after the summary of the year.
+
+A log that was begun by --demo or `tidemark simulate` runs on its own clock for ever: a plain
+`tidemark serve` goes on with it in the same way. Any other log runs on the machine's clock.
+"""
+MORE = """\
+examples:
+  tidemark serve --demo                     try it: http://127.0.0.1:8080
+  tidemark serve --demo --pace 1            a session a minute
+  tidemark serve --port 9000 --data-dir D   a platform of your own, empty at first
+
+Ctrl-C stops it: what was answered is stored. A second Ctrl-C waits for nobody.
+exit codes: 0 stopped; 1 it could not start (one line says why); 2 the words are off
+"""
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    verb = verbs.add_parser("serve", parents=[shared], help="bring the platform up")
-    verb.add_argument("--port", type=int, default=None, help="default 8080; 0 picks a free one")
-    verb.add_argument("--demo", action="store_true", help="first trade a year for 100 accounts")
+    verb = add_verb(verbs, shared, "serve", about=ABOUT, more=MORE)
+    verb.add_argument(
+        "--port",
+        type=int,
+        default=None,
+        metavar="N",
+        help="where HTTP is answered (default 8080, or TIDEMARK_PORT); 0 picks a free one",
+    )
+    verb.add_argument(
+        "--demo", action="store_true", help="trade the year 2021 first, where that is not done yet"
+    )
+    verb.add_argument(
+        "--pace",
+        default=None,
+        metavar="MINUTES",
+        help="real minutes that a session of a demo takes (default 6, 0.05 to 1440), or `paused`;"
+        " kept for the next start; `tidemark demo` changes it while it runs",
+    )
+    verb.add_argument(
+        "--clock",
+        choices=("log", "system"),
+        default="log",
+        help="log (default): the clock that the log was begun with; system: refuse to start on a"
+        " log with a simulated one",
+    )
     verb.set_defaults(run=_run)
 
 
@@ -43,45 +105,118 @@ async def _run(args: argparse.Namespace) -> int:
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s"
     )
     config = settings(args, port=args.port)
+    if args.demo and args.clock == "system":
+        raise UsageError("--demo runs on a simulated clock: leave out --clock system")
+    clock: PacedClock | SystemClock | None = SystemClock() if args.clock == "system" else None
+    entropy, census = None, None
     if args.demo:
-        answer = await _demo(args)
-        print(json.dumps(answer) if wants_json(args) else table(answer), flush=True)
-        if not sys.stdout.isatty():
-            return 0
-    clock = OffsetClock(datetime.fromisoformat(answer["ended_at"])) if args.demo else None
-    async with await open_platform(config, verb="serve", clock=clock) as platform:
-        if args.demo:
-            say(f"the demo's clock goes on from {platform.clock():%Y-%m-%d %H:%M} UTC")
-        if config.kafka is None:
-            await _serve(platform, config, demo=args.demo)
-            return 0
-        opened = await open_bus(platform)
+        clock, entropy = PacedClock(eve_of(DEMO)), HandedOver(DEMO.seed)
+    async with await open_platform(config, verb="serve", clock=clock, entropy=entropy) as platform:
+        demo = args.demo or platform.origin.simulated
+        file = _paced(args, config, demo=demo)
+        if entropy is not None:
+            census = await _history(platform, args, entropy)
+            if not sys.stdout.isatty():
+                return 0
+        opened = await open_bus(platform) if config.kafka is not None else None
         try:
-            ahead = (platform.clock() - datetime.now(UTC)).total_seconds()
-            words = [f"--clock-ahead={ahead}"] if args.demo else []
-            bus = BusSide(platform, opened, words=words)
-            await _serve(platform, config, demo=args.demo, bus=bus)
+            if demo:
+                await _play(platform, args, file, opened=opened, census=census)
+            else:
+                bus = None if opened is None else BusSide(platform, opened)
+                await _serve(platform, config, await live_drive(platform, bus))
         finally:
-            opened.close()
+            if opened is not None:
+                opened.close()
     return 0
 
 
-async def _demo(args: argparse.Namespace) -> dict[str, Any]:
-    from api.cli import parser  # noqa: PLC0415 - the demo is the verb simulate with its defaults
+def _paced(args: argparse.Namespace, config: Settings, *, demo: bool) -> PaceFile:
+    """Where the pace of the directory stands, after what the command line says of it.
 
-    wanted = parser().parse_args(["simulate", *DEMO])
-    for name in ("data_dir", "json"):
-        if hasattr(args, name):
-            setattr(wanted, name, getattr(args, name))
-    return await simulate(wanted, spec_of(wanted))
+    Raises:
+        UsageError: no such pace, or nothing that is paced.
+    """
+    file = PaceFile(config.data_dir)
+    if args.pace is not None:
+        if not demo:
+            raise UsageError("--pace is for a demo: this log runs on the machine's clock")
+        try:
+            file.set(parse_pace(args.pace, now=file.pace()))
+        except BadPace as e:
+            raise UsageError(f"--pace: {e}") from e
+    return file
+
+
+async def _history(platform: Platform, args: argparse.Namespace, entropy: HandedOver) -> Census:
+    """Trade what of the history is not there yet, and print its summary."""
+    spec = await _spec(platform)
+    entropy.reseed(spec.seed)
+    say(opening(spec, new=not platform.origin.written))
+    clock = platform.clock
+    assert isinstance(clock, PacedClock)
+    outcome = await history(platform, args, spec, clock=clock)
+    answer = await figures(platform, outcome)
+    print(json.dumps(answer) if wants_json(args) else table(answer), flush=True)
+    entropy.hand_over()
+    platform.origin = await origin_of(platform.log, platform.settings.data_dir)
+    return outcome.census
+
+
+async def _spec(platform: Platform) -> Spec:
+    """The run of the log, up to where it has come; of an empty log, the demo's.
+
+    Raises:
+        UsageError: the log does not say which run it is of.
+    """
+    run = platform.origin.run
+    if run.first_day is None:
+        if platform.origin.written:
+            raise UsageError(NAMELESS)
+        return DEMO
+    house: Any = (await platform.handler.state("house-main"))[0]
+    spec = Spec(first=run.first_day, last=DEMO.last, accounts=run.accounts, seed=run.seed)
+    if spec != DEMO:
+        spec = replace(spec, last=house.last_day or spec.first + FIRST_DAYS)
+    return replace(spec, last=max(spec.last, house.last_day or spec.last))
+
+
+async def _play(
+    platform: Platform,
+    args: argparse.Namespace,
+    file: PaceFile,
+    *,
+    opened: OpenBus | None,
+    census: Census | None,
+) -> None:
+    """Serve while the market of the log's run is played on, from where the log ends."""
+    if not args.demo:
+        say(f"this log runs on a simulated clock: it goes on at {platform.clock():%Y-%m-%d %H:%M}")
+    bus = None
+    if opened is not None:  # the sagas follow the demo's clock, which is in this process
+        bus = BusSide(platform, opened, words=("--views", "all"), sagas=False)
+    try:
+        drive = await demo_drive(platform, pace=file.pace, news=say, bus=bus)
+    except Nameless as e:
+        raise UsageError(str(e)) from e
+    with Bar(quiet=wants_json(args)) as bar:
+        try:
+            await drive.market.check(None if census else bar.checked, census=census)
+        except Unreadable as e:  # commands go on, and health says so
+            _log.error("the market stands still: %s", e)
+
+    async def screen(url: str) -> None:
+        say(await first_screen(url, platform, file.pace()))
+
+    await _serve(platform, platform.settings, drive, greet=screen)
 
 
 async def _serve(
-    platform: Platform, config: Settings, *, demo: bool, bus: BusSide | None = None
+    platform: Platform, config: Settings, drive: Drive, *, greet: Greet | None = None
 ) -> None:
+    """Answer until SIGINT or SIGTERM, and drive what is behind it."""
     from api.app import create_app  # noqa: PLC0415 - a second that other verbs need not wait
 
-    drive = await live_drive(platform, bus)
     stop = asyncio.Event()
     listener = _listen(config)
     server = Door(
@@ -101,7 +236,10 @@ async def _serve(
     while not server.started and not serving.done():
         await asyncio.sleep(0.01)
     if server.started:
-        _greet(listener.getsockname()[1], demo=demo)
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        say(f"ready {url}")
+        if greet is not None:
+            await greet(url)
     await asyncio.wait([driving, serving], return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
     try:
@@ -128,30 +266,3 @@ def _listen(config: Settings) -> socket.socket:
         variable = "TIDEMARK_HOST" if isinstance(e, socket.gaierror) else "TIDEMARK_PORT"
         raise SettingsError(f"{variable}: {config.host}:{config.port}: {e.strerror}") from e
     return listener
-
-
-def _greet(port: int, *, demo: bool) -> None:
-    url = f"http://127.0.0.1:{port}"
-    say(f"ready {url}")
-    if not demo:
-        return
-    say(f"  GraphiQL      {url}/graphql")
-    say(f"  OpenAPI       {url}/openapi.json")
-    say(f"  health        {url}/readyz   metrics {url}/metrics")
-    say("three things to try:")
-    query = (
-        '{"query":"{ account(id: \\"A00001\\") { nav { amount currency } positions { qty } } }"}'
-    )
-    say(f"  curl -s {url}/graphql -H 'content-type: application/json' -d '{query}'")
-    order = (
-        '{"order_id":"try-1","account_id":"A00001","instrument_id":"AAPL","side":"BUY",'
-        '"qty":"1","ord_type":"MARKET"}'
-    )
-    say(
-        f"  curl -s {url}/commands/PlaceOrder -H 'Idempotency-Key: try-1' "
-        f"-H 'content-type: application/json' -d '{order}'"
-    )
-    say(
-        '  uv run tidemark sql "SELECT account, unit, sum(amount) FROM postings '
-        "WHERE book = 'C' GROUP BY account, unit ORDER BY account, unit\""
-    )

@@ -19,7 +19,7 @@ from adapters.entropy import SeededEntropy
 from adapters.simulators.statement import PostgresStatement
 from adapters.wiring import Platform, open_platform
 from adapters.worker_wiring import open_bus, saga_lease
-from api.cli import UsageError, emit, settings, simulate_faults, wants_json
+from api.cli import UsageError, add_verb, emit, settings, simulate_faults, wants_json
 from api.cli.progress import Bar
 from api.cli.summary import figures, table
 from streams.bus_side import BusSide
@@ -37,29 +37,57 @@ SMALL = runs.Spec(first=date(2022, 5, 23), last=date(2022, 6, 13), accounts=4, s
 """What --crash runs: 15 sessions over a month's end, in three currencies."""
 WORKERS_MAX = 4  # of --crash
 
+ABOUT = """\
+Trade real daily prices of 20 US stocks through the ledger, from order to settlement: clients with
+strategies, a venue with partial fills and busts, a custodian that fails at times. Prices run from
+1990 to 2022-12-28. Each day closes only if its controls hold. The data directory must be empty, or
+hold the same run: then it goes on with it. `tidemark serve` plays the days behind it on.
+"""
+MORE = """\
+examples:
+  tidemark simulate --data-dir /tmp/year
+  tidemark simulate --from 2008-01-02 --to 2009-12-31 --accounts 20 --data-dir /tmp/crisis
+
+exit codes: 0 done; 1 it failed, or figures differ; 2 the run cannot be had (one line says why)
+"""
+
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    verb = verbs.add_parser("simulate", parents=[shared], help="trade real market history")
-    verb.add_argument("--from", dest="first", type=_day, metavar="D", help="first day")
-    verb.add_argument("--to", dest="last", type=_day, metavar="D", help="last day")
-    verb.add_argument("--accounts", type=int, metavar="N")
-    verb.add_argument("--seed", type=int, metavar="S", help="of all dice")
-    verb.add_argument("--no-warehouse", action="store_true", help="leave ClickHouse out")
+    verb = add_verb(verbs, shared, "simulate", about=ABOUT, more=MORE)
+    verb.add_argument(
+        "--from", dest="first", type=_day, metavar="DAY", help="first day (default 2022-01-03)"
+    )
+    verb.add_argument(
+        "--to", dest="last", type=_day, metavar="DAY", help="last day (default 2022-12-28)"
+    )
+    verb.add_argument("--accounts", type=int, metavar="N", help="accounts that trade (default 100)")
+    verb.add_argument(
+        "--seed", type=int, metavar="S", help="of all dice (default 1): same seed, same log"
+    )
+    verb.add_argument(
+        "--no-warehouse", action="store_true", help="leave ClickHouse out of the days' controls"
+    )
     verb.add_argument(
         "--crash",
         action="store_true",
-        help="kill and restart a small platform at every append, and compare the figures",
+        help="instead: kill and restart a small platform at every append, compare the figures",
     )
     verb.add_argument(
-        "--crash-every", type=int, default=1, metavar="N", help="only at every N-th moment"
+        "--crash-every",
+        type=int,
+        default=1,
+        metavar="N",
+        help="of --crash: only at every N-th moment",
     )
     verb.add_argument(
         "--faults",
         type=int,
         metavar="N",
-        help="N runs of a small platform, each under faults of its own seed, from --seed on",
+        help="instead: N runs of a small platform, each under faults of its own seed",
     )
-    verb.add_argument("--faults-seed", type=int, metavar="X", help="only the run of this seed")
+    verb.add_argument(
+        "--faults-seed", type=int, metavar="X", help="of --faults: only this seed, with a trace"
+    )
     verb.set_defaults(run=_run)
 
 
@@ -101,22 +129,37 @@ async def simulate(
 ) -> dict[str, Any]:
     """Run, or go on with, the simulation of the data directory; its figures."""
     clock = SimulatedClock(runs.eve_of(spec))
-    config = settings(args)
     platform = await open_platform(
-        config, verb="simulate", clock=clock, entropy=SeededEntropy(spec.seed)
+        settings(args), verb="simulate", clock=clock, entropy=SeededEntropy(spec.seed)
     )
     async with platform:
-        try:
-            runs.remember(config.data_dir, spec)
-            async with bus_of(platform) as bus:
-                street = street_of(spec, PostgresStatement(platform.database_url))
-                drive = Drive(platform, street, bus=bus)
-                with Bar(quiet=wants_json(args)) as bar:
-                    run = runs.Run(platform, drive, clock, spec, warehouse=warehouse)
-                    outcome = await run.go(bar.show)
-        except (runs.OtherRun, ControlsFailed, LeaseHeld, StandStill) as e:
-            raise UsageError(str(e)) from e
+        outcome = await history(platform, args, spec, clock=clock, warehouse=warehouse)
         return await figures(platform, outcome)
+
+
+async def history(
+    platform: Platform,
+    args: argparse.Namespace,
+    spec: runs.Spec,
+    *,
+    clock: SimulatedClock,
+    warehouse: bool = True,
+) -> runs.Outcome:
+    """Trade what of a run is not traded yet, on a platform that is open.
+
+    Raises:
+        UsageError: it cannot be had, and why.
+    """
+    try:
+        runs.bound(platform.origin.run, spec, where=platform.settings.data_dir)
+        async with bus_of(platform) as bus:
+            street = street_of(spec, PostgresStatement(platform.database_url))
+            drive = Drive(platform, street, bus=bus)
+            with Bar(quiet=wants_json(args)) as bar:
+                run = runs.Run(platform, drive, clock, spec, warehouse=warehouse)
+                return await run.go(bar.show, checked=bar.checked)
+    except (runs.OtherRun, ControlsFailed, LeaseHeld, StandStill) as e:
+        raise UsageError(str(e)) from e
 
 
 @asynccontextmanager

@@ -6,14 +6,24 @@ import sys
 from typing import Any
 
 from adapters.warehouse import Warehouse
-from api.cli import UsageError, settings, wants_json
+from api.cli import UsageError, add_verb, settings, wants_json
 
 ROWS_MAX, TIMEOUT_S = 10_000, 60.0
 
+MORE = """\
+examples:
+  tidemark sql "SELECT name, count() FROM events GROUP BY name ORDER BY 2 DESC LIMIT 10"
+  tidemark sql --json < question.sql
+
+Tables and what they mean: docs/analysts.md.
+"""
+
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    verb = verbs.add_parser("sql", parents=[shared], help="query the warehouse (docs/analysts.md)")
-    verb.add_argument("query", nargs="?", default="-", help="the SQL text; '-' reads stdin")
+    verb = add_verb(verbs, shared, "sql", more=MORE)
+    verb.add_argument(
+        "query", nargs="?", default="-", help="the SQL; - (the default) reads it from stdin"
+    )
     verb.set_defaults(run=_run)
 
 

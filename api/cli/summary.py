@@ -111,7 +111,8 @@ def table(answer: dict[str, Any]) -> str:
     units = len(answer["trial_balance"])
     grid.add_row("trial balance", f"zero in all {units} units" if not off else f"OFF: {off}")
     grid.add_row("events", f"{answer['events']:,} (position {answer['log_position']:,})")
-    grid.add_row("speed", f"{answer['events_per_s']:,} events/s, {answer['wall_s']} s")
+    if answer["events_per_s"]:
+        grid.add_row("speed", f"{answer['events_per_s']:,} events/s, {answer['wall_s']} s")
     grid.add_row("root", answer["root"][:32] + "...")
     grid.add_row("prices", answer["prices"])
     console.print(grid)

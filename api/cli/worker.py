@@ -12,33 +12,47 @@ import socket
 import sys
 import threading
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from adapters.clock import OffsetClock
 from adapters.wiring import Platform, open_platform
 from adapters.worker_wiring import open_bus, stuck_views
-from api.cli import UsageError, say, settings
+from api.cli import UsageError, add_verb, say, settings
 from api.cli.doors import doors
 from projections.catalogue import BY_NAME, VIEWS
 from projections.ports import View
 from streams.working import Worker, line
 
+SIMULATED = "the log runs on a simulated clock, and the process with that clock leads its sagas"
 LEAVE_S = 30.0  # beyond it the process ends where it stands
+
+ABOUT = """\
+Fold read models and run sagas from Kafka, beside the process that serves. Any number may run; they
+share the work. `tidemark serve` keeps TIDEMARK_WORKERS of them by itself (docs/workers.md).
+"""
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    verb = verbs.add_parser("worker", parents=[shared], help="fold views and run sagas from Kafka")
+    verb = add_verb(verbs, shared, "worker", about=ABOUT)
     verb.add_argument(
-        "--views", default=None, metavar="V", help="all (default), or some: positions,orders"
+        "--views",
+        default=None,
+        metavar="V",
+        help="read models to fold: all (default), or some: positions,orders",
     )
-    verb.add_argument("--sagas", action="store_true", help="stand by for the sagas")
-    verb.add_argument("--name", default=None, help="kept by a restart; default HOST.PID")
-    verb.add_argument("--port", type=int, default=0, help="of /status and /metrics; default: free")
     verb.add_argument(
-        "--requeue", metavar="VIEW", help="all or a view: try the event again that it is stuck at"
+        "--sagas",
+        action="store_true",
+        help="be ready to run the sagas (the default, unless only --views)",
     )
-    verb.add_argument("--clock-ahead", type=float, default=0.0, help=argparse.SUPPRESS)
+    verb.add_argument("--name", default=None, help="the same after a restart (default HOST.PID)")
+    verb.add_argument(
+        "--port", type=int, default=0, help="of /status and /metrics (default: a free one)"
+    )
+    verb.add_argument(
+        "--requeue",
+        metavar="VIEW",
+        help="do only this: let a view (or all) try the event again that it is stuck at",
+    )
     verb.set_defaults(run=_run)
 
 
@@ -47,14 +61,17 @@ async def _run(args: argparse.Namespace) -> int:
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s"
     )
     config = settings(args)
-    ahead = timedelta(seconds=args.clock_ahead)  # of a demo, which goes on from its own past
-    clock = OffsetClock(datetime.now(UTC) + ahead) if ahead else None
-    async with await open_platform(config, verb="worker", clock=clock, exclusive=False) as platform:
+    async with await open_platform(config, verb="worker", exclusive=False) as platform:
         if args.requeue:
             return await _requeue(platform, args.requeue)
         opened = await open_bus(platform)
         try:
             views, sagas = _asked(args)
+            if platform.origin.simulated and sagas:
+                if not views:
+                    raise UsageError(f"--sagas: {SIMULATED}")
+                say(f"views only: {SIMULATED}")
+                sagas = False
             name = args.name or f"{socket.gethostname()}.{os.getpid()}"
             worker = Worker(platform, opened.bus, name=name, views=views, sagas=sagas)
             return await _work(worker, args)

@@ -65,9 +65,7 @@ class Trading:
         market = self._history.market(day)
         await self.send(self.intents(plans, market, books))
         await self._drive.drain()
-        for moment in venue_ticks(day):
-            self._clock.set(moment)
-            await self._drive.drain()
+        await self.session(day)
         self._clock.set(at(day, CLOSE))
         await self.send(self.marks(day))
         await self._drive.drain()
@@ -78,6 +76,12 @@ class Trading:
         await books.refresh(plans)
         await self.send(self._fees(day, plans, books))
         await self._drive.drain()
+
+    async def session(self, day: date) -> None:
+        """The hours in which the venue trades: looked at a few times."""
+        for moment in venue_ticks(day):
+            self._clock.set(moment)
+            await self._drive.drain()
 
     def intents(
         self, plans: tuple[Plan, ...], market: Market, books: Books

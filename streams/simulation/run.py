@@ -5,11 +5,9 @@ log ends, so that nothing is recorded before its cause. The morning's decisions 
 the books as they were then; whatever of the day was done already is known by its message id.
 """
 
-import json
 import time
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
@@ -19,6 +17,7 @@ from adapters.clock import SimulatedClock
 from commands.handler import Declined
 from commands.ports import Request
 from domain.house import STREAM, CloseDay, House
+from domain.simulation import Simulation, StartSimulation
 from streams.auditor import Auditor, told
 from streams.drive import Drive
 from streams.platform import Platform
@@ -30,7 +29,9 @@ from streams.simulation.history import History
 from streams.simulation.plans import Plan, plans
 from streams.simulation.stage import renewal, stage
 
-SPEC = "simulation.json"
+SIMULATION = "simulation"  # the message id of what binds a log to its run
+Checked = Callable[[int, int, int], None]
+"""Told while a log is checked: (events so far, their position, the log's last position)."""
 
 
 class Spec(Struct, frozen=True, kw_only=True):
@@ -70,22 +71,23 @@ class Outcome(Struct, frozen=True, kw_only=True):
     events_before: int  # in the log when this process began
 
 
-def remember(data_dir: Path, spec: Spec) -> None:
-    """Bind the directory to the run, or check that it is bound to this one.
+def bound(run: Simulation, spec: Spec, *, where: object) -> None:
+    """Check that a log is nobody's yet, or of this run.
+
+    Args:
+        run: what the log says.
+        where: the data directory, for the message.
 
     Raises:
-        OtherRun: it holds a run with another start, number of accounts or seed.
+        OtherRun: it is of a run with another start, number of accounts or seed.
     """
-    path = data_dir / SPEC
-    mine = {"from": str(spec.first), "accounts": spec.accounts, "seed": spec.seed}
-    if path.exists():
-        theirs = json.loads(path.read_text())
-        off = [f"{k} {theirs.get(k)}, not {v}" for k, v in mine.items() if theirs.get(k) != v]
-        if off:
-            raise OtherRun(f"{data_dir} holds a run with {', '.join(off)}")
+    if run.first_day is None:
         return
-    data_dir.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(mine) + "\n")
+    theirs = {"from": run.first_day, "accounts": run.accounts, "seed": run.seed}
+    mine = {"from": spec.first, "accounts": spec.accounts, "seed": spec.seed}
+    off = [f"{k} {theirs[k]}, not {v}" for k, v in mine.items() if theirs[k] != v]
+    if off:
+        raise OtherRun(f"{where} holds a run with {', '.join(off)}")
 
 
 def eve_of(spec: Spec) -> datetime:
@@ -104,10 +106,12 @@ class Run:
         spec: Spec,
         *,
         warehouse: bool = True,
-        trading: type[Trading] = Trading,
+        trading: Callable[[Platform, Any, Drive, History], Trading] = Trading,
+        census: Census | None = None,
     ) -> None:
         self._platform, self._drive, self._clock = platform, drive, clock
-        self._warehouse, self._census = warehouse, Census(platform.log)
+        self._warehouse, self._spec = warehouse, spec
+        self._census = census or Census(platform.log)
         self._auditor = Auditor(
             platform,
             drive.sides(warehouse=warehouse),
@@ -121,31 +125,36 @@ class Run:
         self._books = Books(platform, self._history)
         self._trading = trading(platform, clock, drive, self._history)
 
-    async def go(self, seen: Callable[[Progress], None]) -> Outcome:
+    async def check(self, seen: Checked | None = None) -> None:
+        """Fold the log up to its end, for the controls of the days that close from now on.
+
+        Raises:
+            Unreadable, Unavailable: of the log.
+        """
+        await self._census.fold.to(seen=seen)
+
+    async def go(
+        self, seen: Callable[[Progress], None], *, checked: Checked | None = None
+    ) -> Outcome:
         """Trade, and say what came of it.
+
+        Args:
+            seen: told after every session.
+            checked: told while the log that is there already is read.
 
         Raises:
             ControlsFailed: a day could not be closed.
             OtherRun: somebody else has written to the log, at times that are still to come.
         """
         started = time.monotonic()
-        await self._census.fold.to()
+        await self.check(checked)
         before = self._census.fold.events
-        house: Any = (await self._platform.handler.state(STREAM))[0]
-        self.check_alone(house.last_day)
-        self._clock.set(self._census.fold.last_at or at(self._history.eve, MORNING))
-        if house.last_day is None:
-            await self._trading.stage(stage(self._history, self._plans))
-            await self._trading.stage(self._trading.marks(self._history.eve))
-        else:  # it may have been killed between a close and its signature
-            await self._drive.sign()
-        traded, resumed = 0, before > 0
-        for i, day in enumerate(self._history.sessions):
-            if house.last_day is None or day > house.last_day:
-                await self._day(day, resumed=resumed)
-                traded, resumed = traded + 1, False
-                seen(_progress(day, i + 1, self._history, self._census))
-        await self._finish(drain=traded > 0)
+        days = await self._begin()
+        done = len(self._history.sessions) - len(days)
+        for i, day in enumerate(days, 1):
+            await self._day(day, resumed=before > 0 and i == 1)
+            seen(_progress(day, done + i, self._history, self._census))
+        await self._finish(drain=bool(days))
         return Outcome(
             census=self._census,
             plans=self._plans,
@@ -156,16 +165,51 @@ class Run:
             events_before=before,
         )
 
+    async def _begin(self) -> list[date]:
+        """Set the clock to where the log ends, and the stage where it is empty.
+
+        Returns:
+            The days that are left to trade.
+        """
+        house: House = (await self._platform.handler.state(STREAM))[0]
+        self.check_alone(house.last_day)
+        self._clock.set(self._census.fold.last_at or at(self._history.eve, MORNING))
+        days = self.days_left(house.last_day)
+        if days:
+            await self._remember()
+        if house.last_day is None:
+            await self._trading.stage(stage(self._history, self._plans))
+            await self._trading.stage(self._trading.marks(self._history.eve))
+        else:  # it may have been killed between a close and its signature
+            await self._sign()
+        return days
+
     def check_alone(self, closed: date | None) -> None:
         """A log that goes on behind the first day to trade was lived in, not only simulated.
 
         Raises:
             OtherRun: it was.
         """
-        days = [day for day in self._history.sessions if closed is None or day > closed]
+        days = self.days_left(closed)
         last_at = self._census.fold.last_at
         if days and last_at is not None and last_at > at(days[0], CONTROLS):
             raise OtherRun(f"the log was written to at {last_at:%Y-%m-%d %H:%M}, after {days[0]}")
+
+    def days_left(self, closed: date | None) -> list[date]:
+        """The sessions of the run behind the last day that was closed."""
+        return [day for day in self._history.sessions if closed is None or day > closed]
+
+    async def _remember(self) -> None:
+        """Write into the log which run it is of, before anything else is in it.
+
+        Raises:
+            OtherRun: it is another's.
+        """
+        spec = self._spec
+        command = StartSimulation(first_day=spec.first, accounts=spec.accounts, seed=spec.seed)
+        await self._trading.send([(SIMULATION, command)])
+        if why := self._trading.tally.declined:
+            raise OtherRun(f"the log is of another run: {', '.join(why)}")
 
     async def _day(self, day: date, *, resumed: bool) -> None:
         """A day whose log goes on behind its morning goes on there: its clock never goes back."""
@@ -179,6 +223,9 @@ class Run:
         await self._trading.sweep(day, self._census.sweeps())
         self._clock.set(at(day, CONTROLS))
         await self._close(day)
+        await self._sign()
+
+    async def _sign(self) -> None:
         await self._drive.sign()
 
     async def _close(self, day: date) -> None:

@@ -46,15 +46,9 @@ async def envelopes(log: RecorderLog) -> AsyncIterator[Envelope]:
 
 
 class Seen:
-    """One walk over the log.
+    """One walk over the log."""
 
-    Args:
-        history: where what was traded beforehand ends. Its venue overfills now and then, so an
-            order of it may have been filled beyond itself by then, and by no more ever after.
-    """
-
-    def __init__(self, history: int = 0) -> None:
-        self._history = history
+    def __init__(self) -> None:
         self.events = 0
         self._ids: Counter[str] = Counter()
         self._facts: Counter[tuple[str, ...]] = Counter()
@@ -80,8 +74,6 @@ class Seen:
                 self._ordered[order] = max(self._ordered[order], event.qty)
             case on_order.OrderFilled(order_id=order, last_qty=qty):
                 self._filled[order] += qty  # type: ignore[assignment]
-                if arrived.position <= self._history:
-                    self._ordered[order] = max(self._ordered[order], Decimal(self._filled[order]))
             case on_order.TradeCanceled(order_id=order, last_qty=qty):
                 self._filled[order] -= qty  # type: ignore[assignment]
 

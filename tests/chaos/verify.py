@@ -40,7 +40,7 @@ async def _verify(world: World) -> Findings:
     told, _ = read(world.folder / "journal.jsonl")
     with world.database() as connection:
         conversations = Conversations(stands(connection))
-    seen, ledger = Seen(world.history), books.Ledger()
+    seen, ledger = Seen(), books.Ledger()
     env = environment(world.env)
     settings = Settings(**{k.removeprefix("TIDEMARK_").lower(): v for k, v in world.env.items()})
     async with await open_platform(settings, verb="chaos", exclusive=False) as platform:

@@ -30,7 +30,6 @@ from tests.chaos.parts import STOP_S, Part, Program
 DISK = "1g"  # of the database; a run needs a third of it
 RESTART_S, LOOK_S = 0.5, 0.1
 READY_S = 120.0
-HISTORY = ("--from", "2022-01-03", "--to", "2022-02-15", "--accounts", "4")
 PARTITIONS = 4
 WORKERS = ("worker-1", "worker-2")
 _DOOR = re.compile(r"on (http://127\.0\.0\.1:\d+)")
@@ -50,7 +49,6 @@ class World:
         self.disk = self.folder / "disk"
         self.data = self.folder / "d"
         self.small_disk = False
-        self.history = 0  # the last position of what was traded beforehand
         self.rested = 0  # the last position when it was last seen at rest
         self.restarts: Counter[str] = Counter()
         self.parts: dict[str, Part] = {}
@@ -162,7 +160,6 @@ class World:
 
     def _begin(self) -> None:
         self._engines()
-        self._trade_before()
         self._add(
             parts.tidemark("api", ["serve", "--port", str(self._port)], self.folder, self.env)
         )
@@ -197,18 +194,6 @@ class World:
             self._add(kafka)
             self.env["TIDEMARK_BUS"] = f"kafka://{kafka.address}?partitions={PARTITIONS}"
             self.env["TIDEMARK_SUPERVISE"] = "no"
-
-    def _trade_before(self) -> None:
-        """Six weeks of market history, so that there are positions, and trades yet to settle."""
-        words = ["simulate", *HISTORY, "--seed", str(self.seed), "--no-warehouse"]
-        env = parts.environment(self.env | {"TIDEMARK_BUS": "inline:"})
-        traded = subprocess.run(
-            [*parts.PYTHON, *words], env=env, capture_output=True, text=True, check=False
-        )
-        if traded.returncode:
-            raise RuntimeError(f"no history: {traded.stderr.strip().splitlines()[-1:]}")
-        self.history = self.position() or 0
-        self.say(f"a history of {self.history} events")
 
     def _add(self, part: Part) -> None:
         part.start()

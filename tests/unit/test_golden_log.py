@@ -30,6 +30,7 @@ NEWER = {
     "lots.rematched",
     "obligation.settled_after_bust",
     "residue.cashed",
+    "simulation.started",
     "trade.base_stated",
 }
 """Events that came after the golden log; their golden samples are what holds them."""

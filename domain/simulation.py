@@ -1,0 +1,87 @@
+"""Simulation: how a log remembers that it runs on a simulated clock, and of which run it is.
+
+    (empty log) -StartSimulation-> started        the first event of the log; it never ends
+
+A log with this event is never run on the machine's clock: its dates lie in the past, so every
+deadline would be overdue at once. A log without it is never traded by the simulator.
+"""
+
+from datetime import date
+from typing import ClassVar
+
+from msgspec import Struct
+
+from domain.message import Command, Decision, Event, Refusal, Seen, refused
+
+RUN = "main"
+
+
+class SimulationRefusal(Refusal):
+    SIMULATION_DIFFERS = "simulation_differs"
+    ACCOUNTS_NOT_POSITIVE = "accounts_not_positive"
+
+
+class StartSimulation(Command):
+    """Bind the log to a run. The same run again changes nothing."""
+
+    INTERNAL: ClassVar[bool] = True
+
+    first_day: date  # the first session that is traded
+    accounts: int
+    seed: int  # of all dice
+
+
+class SimulationStarted(Event, tag="simulation.started"):
+    first_day: date
+    accounts: int
+    seed: int
+
+
+class Simulation(Struct, frozen=True, kw_only=True):
+    """The run of this log; `first_day` None: the log runs on the machine's clock."""
+
+    first_day: date | None = None
+    accounts: int = 0
+    seed: int = 0
+
+
+CATEGORY = "simulation"
+STREAM = f"{CATEGORY}-{RUN}"
+COMMANDS = (StartSimulation,)
+EVENTS = (SimulationStarted,)
+INITIAL = Simulation()
+
+
+def key(command: StartSimulation) -> str:
+    return RUN
+
+
+def reads(command: StartSimulation) -> tuple[str, ...]:
+    return ()
+
+
+def decide(command: StartSimulation, state: Simulation, seen: Seen) -> Decision:
+    """Record the run, or refuse it: the log is another run's, or nobody takes part."""
+    if command.accounts < 1:
+        return refused(SimulationRefusal.ACCOUNTS_NOT_POSITIVE, accounts=command.accounts)
+    started = SimulationStarted(
+        first_day=command.first_day, accounts=command.accounts, seed=command.seed
+    )
+    if state.first_day is None:
+        return (started,)
+    if evolve(state, started) == state:
+        return ()
+    return refused(
+        SimulationRefusal.SIMULATION_DIFFERS,
+        first_day=state.first_day,
+        accounts=state.accounts,
+        seed=state.seed,
+    )
+
+
+def evolve(state: Simulation, event: SimulationStarted) -> Simulation:
+    return Simulation(first_day=event.first_day, accounts=event.accounts, seed=event.seed)
+
+
+def home(state: Simulation, stream: str) -> str:
+    return stream

@@ -1,0 +1,127 @@
+"""A demo in memory: its market runs in tasks, and real time passes only when a test says so."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from adapters.clock import PacedClock
+from adapters.entropy import SeededEntropy
+from adapters.memory_disk import Disk, Write
+from commands.handler import Outcome
+from commands.ports import Request
+from domain.envelope import Envelope
+from domain.fix import OrdType, Side, TimeInForce
+from domain.house import DayClosed
+from domain.message import Command
+from domain.order.commands import PlaceOrder
+from domain.order.status import ord_status
+from domain.price import PriceMarked
+from streams.simulation.live import DemoDrive, Floor, LiveMarket
+from streams.simulation.memory_platform import MemoryPlatform
+from streams.simulation.pace import Pace
+from streams.simulation.run import Spec, eve_of
+from streams.simulation.street import street_of
+from streams.supervise import Part
+
+SPEC = Spec(first=date(2022, 1, 13), last=date(2022, 1, 18), accounts=2, seed=2)
+"""Thursday, Friday, and the Tuesday behind a weekend and a holiday."""
+PATIENCE_S = 60.0
+PACE = Pace()
+SESSION_S = 360.0  # at the default pace
+
+
+class Drive(DemoDrive):
+    """It has no warehouse to load."""
+
+    def phases(self) -> tuple[tuple[Part, ...], ...]:
+        return super().phases()[:-1]
+
+
+class Demo:
+    def __init__(self, disk: Disk, spec: Spec) -> None:
+        self.disk, self.seconds, self.pace = disk, 0.0, Pace()
+        self.clock = PacedClock(eve_of(spec), real=lambda: self.seconds)
+        self.platform = MemoryPlatform(disk, self.clock, SeededEntropy(spec.seed))
+        self.drive = Drive(self.platform, street_of(spec, disk.statement))
+        self.said: list[str] = []
+        floor = Floor(self.drive, self.clock, pace=lambda: self.pace, news=self.said.append)
+        self.drive.market = LiveMarket(self.platform, floor, spec, warehouse=False)
+        self._sent = 0
+
+    async def do(self, command: Command, key: str = "") -> Outcome:
+        self._sent += 1
+        request = Request(command=command, message_id=key or f"do{self._sent}", actor="newcomer")
+        return (await self.drive.send([request]))[0]
+
+    async def buy(
+        self, order_id: str, *, limit: Decimal | None = None, account: str = "A00001"
+    ) -> Outcome:
+        return await self.do(
+            PlaceOrder(
+                order_id=order_id,
+                account_id=account,
+                instrument_id="AAPL",
+                side=Side.BUY,
+                qty=Decimal(1),
+                ord_type=OrdType.MARKET if limit is None else OrdType.LIMIT,
+                limit_px=limit,
+                time_in_force=TimeInForce.DAY,
+            )
+        )
+
+    async def status(self, order_id: str) -> str:
+        state: Any = (await self.platform.handler.state(f"order-{order_id}"))[0]
+        return ord_status(state).name
+
+    async def pass_until(self, holds: Callable[[], Any], *, step_s: float = 5.0) -> None:
+        """Let real time pass in steps until it holds, bounded."""
+        deadline = time.monotonic() + PATIENCE_S
+        while not holds():
+            assert time.monotonic() < deadline, (self.clock(), self.said, self.drive.troubles())
+            self.seconds += step_s
+            await asyncio.sleep(0.02)
+
+    async def filled(self, order_id: str) -> None:
+        deadline = time.monotonic() + PATIENCE_S
+        while await self.status(order_id) != "FILLED":
+            assert time.monotonic() < deadline, (await self.status(order_id), self.said)
+            self.seconds += 5.0
+            await asyncio.sleep(0.02)
+
+    def heard(self, text: str) -> bool:
+        return any(text in line for line in self.said)
+
+    async def events(self) -> Sequence[Envelope]:
+        return await self.platform.log.after(0, limit=100_000)
+
+    async def closed(self) -> list[date]:
+        return [e.event.day for e in await self.events() if isinstance(e.event, DayClosed)]
+
+    async def ticks(self) -> dict[tuple[str, str], Decimal]:
+        """(symbol, message id) -> price, of what the market marked between the closes."""
+        return {
+            (e.event.instrument_id, e.meta.message_id): e.event.price
+            for e in await self.events()
+            if isinstance(e.event, PriceMarked) and e.event.source == "simulated"
+        }
+
+
+@asynccontextmanager
+async def demo(
+    found: Sequence[Write] = (), spec: Spec = SPEC, *, pace: Pace = PACE
+) -> AsyncIterator[Demo]:
+    """A demo on what an earlier one left, running; what it leaves is `disk.journal`."""
+    made = Demo(await Disk.after(found, SeededEntropy(spec.seed)), spec)
+    made.pace = pace
+    stop = asyncio.Event()
+    running = asyncio.create_task(made.drive.run(stop))
+    try:
+        yield made
+    finally:
+        stop.set()
+        await running
+        await made.platform.close()

@@ -1,0 +1,88 @@
+"""`tidemark --help` in a user's words: every verb and every option explained, at no cost."""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from api.cli import EXPECTED, VERBS, _verb_of, main, parser
+
+ROOT = Path(__file__).parent.parent.parent
+HEAVY = ("pyarrow", "strawberry", "faust", "grpc", "numpy", "clickhouse_connect", "psycopg", "rich")
+
+
+def parsers(made: argparse.ArgumentParser, name: str) -> Iterator[tuple[str, argparse.Action]]:
+    """Every option and argument, of sub-verbs too."""
+    for action in made._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            helps = {c.dest: c.help for c in action._choices_actions}
+            for verb, inner in action.choices.items():
+                assert helps.get(verb), f"{name} {verb} is not explained"
+                yield from parsers(inner, f"{name} {verb}")
+        else:
+            yield name, action
+
+
+def test_every_verb_and_every_option_is_explained() -> None:
+    for name, action in parsers(parser(), "tidemark"):
+        assert action.help, f"{name}: {action.option_strings or action.dest}"
+
+
+def test_every_verb_has_its_module_and_every_module_its_line() -> None:
+    verbs = next(a for a in parser()._actions if isinstance(a, argparse._SubParsersAction))
+    assert list(verbs.choices) == list(VERBS)
+
+
+@pytest.mark.parametrize("words", [[], *([v] for v in VERBS), ["log", "tail"], ["relay", "dead"]])
+def test_help_is_shown_and_ends_well(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main([*words, "--help"])
+    assert end.value.code == 0
+    assert " ".join(["usage: tidemark", *words]) in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "verb"),
+    [
+        (["serve", "--port", "0"], "serve"),
+        (["--data-dir", "log", "serve"], "serve"),
+        (["--data-dir=x", "--json", "log", "tail", "-n", "3"], "log"),
+        (["--help"], ""),
+        (["nothing"], ""),
+        ([], ""),
+    ],
+)
+def test_the_verb_is_found_wherever_it_stands(words: list[str], verb: str) -> None:
+    assert _verb_of(words) == verb
+
+
+def test_a_verb_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        main(["server"])
+    assert end.value.code == 2
+    assert "'server'" in capsys.readouterr().err
+
+
+def test_help_imports_no_technology() -> None:
+    code = (
+        "import sys, json\nfrom api.cli import main\n"
+        "try: main(['--help'])\nexcept SystemExit: pass\n"
+        "print(json.dumps(sorted(sys.modules)), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    loaded = set(json.loads(done.stderr))
+    assert not loaded & set(HEAVY)
+    assert len(loaded) < 600
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_every_expected_error_is_an_error(name: str) -> None:
+    module, _, error = name.rpartition(".")
+    assert issubclass(getattr(import_module(module), error), Exception)
