@@ -20,14 +20,15 @@ from adapters.clock import OffsetClock
 from adapters.settings import Settings, SettingsError
 from adapters.wiring import Platform, open_platform
 from adapters.worker_wiring import open_bus
+from api.browsers import Site
 from api.cli import say, settings, wants_json
-from api.cli.doors import Door
 from api.cli.simulate import simulate, spec_of
 from api.cli.summary import table
+from api.limits import Limits, room_for
+from api.server import Door
 from streams.bus_side import BusSide
 from streams.live import live_drive
 
-WS_FRAME_MAX = 1 << 20  # bytes, as of a body
 DEMO = ["--accounts", "100", "--seed", "1"]
 
 
@@ -84,15 +85,15 @@ async def _serve(
     drive = await live_drive(platform, bus)
     stop = asyncio.Event()
     listener = _listen(config)
-    server = Door(
-        uvicorn.Config(
-            create_app(platform, drive.views, troubles=drive.troubles),
-            log_level="warning",
-            ws="websockets-sansio",
-            ws_max_size=WS_FRAME_MAX,
-            timeout_graceful_shutdown=10,
-        )
+    room_for(config.connections)
+    site = Site.of([*config.hosts, config.host], config.origins)
+    app = create_app(platform, drive.views, troubles=drive.troubles, site=site)
+    limits = Limits(
+        connections=config.connections,
+        connections_each=config.connections_each,
+        bodies_bytes=config.bodies_mb << 20,
     )
+    server = Door(app, limits, timeout_graceful_shutdown=10)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, _stopper(server))
