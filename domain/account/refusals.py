@@ -38,6 +38,7 @@ class AccountRefusal(Refusal):
     MARGIN_NOT_PERMITTED = "margin_not_permitted"
     NOTHING_ACCRUED = "nothing_accrued"
     OBLIGATION_UNKNOWN = "obligation_unknown"
+    PERIOD_EMPTY = "period_empty"
     PERSON_UNKNOWN = "person_unknown"
     QTY_INEXACT = "qty_inexact"
     QTY_NOT_POSITIVE = "qty_not_positive"
