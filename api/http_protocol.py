@@ -137,6 +137,8 @@ class BoundedHttp(HttpToolsProtocol):
             clear = clear and not self._in_head and not cycle.response_started
             cycle.disconnected = True
             cycle.message_event.set()
+        elif self._in_body:
+            clear = False  # this request has its answer already
         self.pipeline.clear()
         self._unset_keepalive_if_required()
         if not clear or self.transport.is_closing():

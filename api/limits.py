@@ -50,15 +50,15 @@ class Held(ServerState):
         self.limits = limits
         self.bodies_bytes = 0
         self._callers: Counter[str] = Counter()
-        self._open = 0
+        self.open = 0
 
     def enter(self, address: str) -> bool:
         """Count a new connection; False: it is one too many. `leave` comes in either case."""
         caller = caller_of(address)
         self._callers[caller] += 1
-        self._open += 1
+        self.open += 1
         each = caller != "loopback" and self._callers[caller] > self.limits.connections_each
-        return not each and self._open <= self.limits.connections
+        return not each and self.open <= self.limits.connections
 
     def crowded(self, held_bytes: int) -> bool:
         """Whether a body of this size so far has to give way to the others."""
@@ -68,6 +68,6 @@ class Held(ServerState):
     def leave(self, address: str) -> None:
         caller = caller_of(address)
         self._callers[caller] -= 1
-        self._open -= 1
+        self.open -= 1
         if self._callers[caller] <= 0:
             del self._callers[caller]
