@@ -12,6 +12,7 @@ from strawberry.asgi import GraphQL
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 
 from api import bodies, graphiql, strict_json, wire
+from api.graphql.folding import Turns
 from api.graphql.hub import Hub
 from api.graphql.schema import schema
 from api.graphql.session import Operations, Session
@@ -29,8 +30,10 @@ class GraphQLDoor(GraphQL[None, None]):
     """The ASGI app at `/graphql`. What is not GraphQL at all is answered as problem details."""
 
     def __init__(self, platform: Platform, hub: Hub, metrics: Metrics) -> None:
+        turns = Turns()
+
         def operations() -> Operations:
-            return Operations(Session(platform, hub), metrics)
+            return Operations(Session(platform, hub, turns), metrics)
 
         super().__init__(
             schema(operations),
