@@ -35,8 +35,9 @@ SLICE = 1_000  # commands of a bulk that wait at a time: a bulk must not fill th
 
 # No "@", "#", "!" or "|": those are in the message ids that sagas, gateways and the timer make, so
 # no caller can take one of theirs on a stream.
-_KEY = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
-_ACTOR = re.compile(r"[A-Za-z0-9._@:-]{1,64}")
+KEY = r"[A-Za-z0-9._:/+=-]{1,128}"
+ACTOR = r"[A-Za-z0-9._@:-]{1,64}"
+_KEY, _ACTOR = re.compile(KEY), re.compile(ACTOR)
 _WAIT = re.compile(r"(?:^|,|;|\s)wait\s*=\s*(\d{1,4})(?:$|[,;\s])", re.IGNORECASE)
 _FLAGS = {"false": False, "0": False, "true": True, "1": True}
 
