@@ -46,9 +46,7 @@ class Purse:
             GraphQLError: TOO_COMPLEX, or UNAVAILABLE when no place became free.
         """
         self.spent += steps
-        if self.spent > STEPS_MAX:
-            says = f"folding for asOf or knownAt takes more than {STEPS_MAX} steps"
-            raise fault(TOO_COMPLEX, f"{says} (events times views); ask for less at once")
+        self._check()
         if self.spent <= LIGHT:
             return
         if self._placing is None:
@@ -58,7 +56,12 @@ class Purse:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """One slice of work; whoever else folds comes next."""
+        """One slice of work; whoever else folds comes next.
+
+        Raises:
+            GraphQLError: TOO_COMPLEX: the operation has meanwhile asked for more than it may.
+        """
+        self._check()
         async with self._turns.slice:
             yield
             await asyncio.sleep(0)  # the turn ends when the loop has looked at everybody else
@@ -69,6 +72,11 @@ class Purse:
             await asyncio.wait([self._placing])
             if self._placing.result():
                 self._turns.places.release()
+
+    def _check(self) -> None:
+        if self.spent > STEPS_MAX:
+            says = f"folding for asOf or knownAt takes more than {STEPS_MAX} steps"
+            raise fault(TOO_COMPLEX, f"{says} (events times views); ask for less at once")
 
     async def _place(self) -> bool:
         try:

@@ -192,6 +192,9 @@ async def test_an_operation_that_folds_too_much_is_refused_before_it_reads() -> 
     with pytest.raises(GraphQLError) as caught:
         await purse.pay(1)
     assert caught.value.extensions == {"code": "TOO_COMPLEX"}
+    with pytest.raises(GraphQLError):
+        async with purse.turn():
+            raise AssertionError("what it began before goes no further")
     await purse.close()
 
 
