@@ -12,7 +12,6 @@ ALWAYS = [
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
 UNLESS_SAID = {b"content-security-policy": POLICY.encode(), b"cache-control": b"no-store"}

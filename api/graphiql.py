@@ -96,3 +96,6 @@ POLICY = "; ".join(
     ]
 )
 """What the page may load: our own files, and the script and style that stand in it."""
+
+ALONE = {"Cross-Origin-Opener-Policy": "same-origin"}
+"""No page that opened this one, or that this one opens, can reach into it."""

@@ -60,7 +60,8 @@ class GraphQLDoor(GraphQL[None, None]):
         await response(scope, receive, send)
 
     async def render_graphql_ide(self, request: Request) -> Response:
-        return HTMLResponse(graphiql.PAGE, headers={"Content-Security-Policy": graphiql.POLICY})
+        headers = {"Content-Security-Policy": graphiql.POLICY} | graphiql.ALONE
+        return HTMLResponse(graphiql.PAGE, headers=headers)
 
     async def get_context(
         self, request: Request | WebSocket, response: Response | WebSocket
