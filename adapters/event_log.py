@@ -125,16 +125,15 @@ class RecorderLog:
 
     async def remembered(
         self, asked: Sequence[tuple[str, Request]], /
-    ) -> Mapping[tuple[str, str], Appended | KeyReused]:
+    ) -> Sequence[Appended | KeyReused | None]:
         found = await self.recorder.messages([(s, r.message_id) for s, r in asked])
-        out: dict[tuple[str, str], Appended | KeyReused] = {}
-        for stream, request in asked:
-            message = found.get((stream, request.message_id))
-            if message is None:
-                continue
-            same = message.request_hash == self._request_hash(request)
-            out[stream, request.message_id] = _replayed(message) if same else KeyReused()
-        return out
+        return [self._recalled(found.get((s, r.message_id)), r) for s, r in asked]
+
+    def _recalled(self, message: Any, request: Request) -> Appended | KeyReused | None:
+        if message is None:
+            return None
+        same = message.request_hash == self._request_hash(request)
+        return _replayed(message) if same else KeyReused()
 
     async def heads(self, streams: Sequence[str], /) -> Mapping[str, Head]:
         found = await self.recorder.heads(streams)

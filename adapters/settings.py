@@ -1,6 +1,7 @@
 """Settings: every `TIDEMARK_*` variable, read once. A wrong one is named in one clear line."""
 
 import os
+import re
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -20,6 +21,11 @@ _SCHEMES = {
     "cache": ("memory", "redis", "rediss"),
 }
 _ONE_SERVER = ("clickhouse", "redis")  # the others name lists of servers, which their clients read
+_NAME = r"(\[[0-9a-fA-F:.]+\]|[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:.]*|[A-Za-z0-9_.-]+)"
+_LISTS = {
+    "allowed_hosts": (re.compile(_NAME), "a host's name or address (without scheme and port)"),
+    "allowed_origins": (re.compile(rf"https?://{_NAME}(:[0-9]+)?"), "an origin like https://name"),
+}
 EMBEDDED = ("postgresql:", "postgresql://")
 
 
@@ -53,6 +59,11 @@ class Settings(BaseSettings):
     supervise: bool = True  # False: relay and workers run elsewhere
     port: int = Field(default=8080, ge=0, le=65_535)
     host: str = "127.0.0.1"
+    allowed_hosts: str = ""  # names by which callers reach us, beside the loopback's and `host`
+    allowed_origins: str = ""  # of our own pages, where a gateway changes scheme or port
+    connections: int = Field(default=1_000, ge=1, le=100_000)  # at once
+    connections_each: int = Field(default=200, ge=1, le=100_000)  # of one caller elsewhere
+    bodies_mb: int = Field(default=64, ge=1, le=65_536)  # of requests that are not answered yet
 
     @field_validator("data_dir", mode="before")
     @classmethod
@@ -83,6 +94,24 @@ class Settings(BaseSettings):
         if value.startswith("kafka:"):
             Bus.parse(value)
         return value
+
+    @field_validator("allowed_hosts", "allowed_origins")
+    @classmethod
+    def _listed(cls, value: str, info: object) -> str:
+        name = str(getattr(info, "field_name", ""))
+        rule, says = _LISTS[name]
+        for one in _split(value):
+            if not rule.fullmatch(one):
+                raise ValueError(f"{one[:100]!r} is not {says}")
+        return value
+
+    @property
+    def hosts(self) -> list[str]:
+        return _split(self.allowed_hosts)
+
+    @property
+    def origins(self) -> list[str]:
+        return _split(self.allowed_origins)
 
     @property
     def kafka(self) -> Bus | None:
@@ -138,3 +167,8 @@ class Settings(BaseSettings):
             first = e.errors()[0]
             name = "TIDEMARK_" + "_".join(str(p) for p in first["loc"]).upper()
             raise SettingsError(f"{name}: {first['msg'].removeprefix('Value error, ')}") from None
+
+
+def _split(listed: str) -> list[str]:
+    """What stands between commas, blanks aside."""
+    return [one for one in (part.strip() for part in listed.split(",")) if one]

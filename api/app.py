@@ -12,25 +12,35 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route, WebSocketRoute
 
 from api import bodies, graphiql, openapi, wire
+from api.browsers import Site
 from api.commands import CommandDoor
 from api.graphql.app import GraphQLDoor
 from api.graphql.hub import Hub
 from api.health import Health, Troubles
 from api.metrics import Metrics
+from api.outside import Outside
 from api.ports import Platform, Views
-from api.problems import Problem, on_bug, on_http, on_problem
+from api.problems import Problem, on_bug, on_gone, on_http, on_problem
 from api.throttle import Throttle
 from api.waiting import order_settled
 from api.warehouse import WarehouseDoor
 
+ON_ERROR = {
+    Problem: on_problem, HTTPException: on_http, ClientDisconnect: on_gone, Exception: on_bug,
+}  # fmt: skip
+
 
 def create_app(
-    platform: Platform, views: Views | None = None, *, troubles: Troubles = tuple
+    platform: Platform,
+    views: Views | None = None,
+    *,
+    troubles: Troubles = tuple,
+    site: Site = Site(),  # noqa: B008 - immutable
 ) -> Starlette:
     """The app over a platform that is already up; the caller opens and closes the platform.
 
@@ -38,6 +48,7 @@ def create_app(
         views: what drives the views in this process, if anything does: it feeds the
             subscriptions and tells `/readyz` of its troubles.
         troubles: what everything else that runs in this process has to say there.
+        site: under what names, beside the loopback's, the platform is reached.
     """
     metrics, hub = Metrics(), Hub()
     settled = order_settled(platform.log)
@@ -46,7 +57,8 @@ def create_app(
     warehouse = WarehouseDoor(platform.read_warehouse)
     graphql = GraphQLDoor(platform, hub, metrics)
 
-    return Starlette(
+    return Outside(
+        site=site,
         routes=[
             Route("/commands", commands.many, methods=["POST"]),
             Route("/commands/{name}", commands.one, methods=["POST"]),
@@ -60,7 +72,7 @@ def create_app(
             Route("/openapi.json", _openapi),
         ],
         middleware=[Middleware(Throttle, limiter=platform.limiter, metrics=metrics)],
-        exception_handlers={Problem: on_problem, HTTPException: on_http, Exception: on_bug},
+        exception_handlers=ON_ERROR,
         lifespan=lambda _: _listening(views, hub),
     )
 

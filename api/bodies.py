@@ -5,15 +5,21 @@ from starlette.requests import Request
 from api.problems import Problem
 
 JSON = "application/json"
+PLAIN = "identity"
 
 
 async def read(request: Request, limit: int) -> bytes:
     """The body, of which no more than `limit` bytes are ever held.
 
     Raises:
-        Problem: 413; a declared length over the limit is refused before reading.
+        Problem: 413; a declared length over the limit is refused before reading. 415: the body is
+            encoded (compressed), which nobody here undoes.
+        ClientDisconnect: the caller hung up half-way.
     """
-    declared = request.headers.get("content-length", "")
+    headers = request.headers
+    if headers.get("content-encoding", PLAIN).strip().lower() != PLAIN:
+        raise Problem(415, "content_encoding_unsupported", f"send the body as it is ({PLAIN})")
+    declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
     chunks, size = [], 0
@@ -38,6 +44,4 @@ def require_json(request: Request) -> None:
 
 
 def _too_large(limit: int) -> Problem:
-    # The rest is not read, so the connection cannot serve another request.
-    headers = {"Connection": "close"}
-    return Problem(413, "body_too_large", f"the limit is {limit} bytes", headers=headers)
+    return Problem(413, "body_too_large", f"the limit is {limit} bytes")

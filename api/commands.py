@@ -13,11 +13,10 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 from pydantic import ValidationError
-from pydantic_core import from_json
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
 
-from api import bodies, problems, wire
+from api import bodies, problems, strict_json, wire
 from api.metrics import Metrics
 from api.models import command_from
 from api.ports import Dispatch, Limiter, Overloaded, Unavailable
@@ -36,10 +35,11 @@ SLICE = 1_000  # commands of a bulk that wait at a time: a bulk must not fill th
 
 # No "@", "#", "!" or "|": those are in the message ids that sagas, gateways and the timer make, so
 # no caller can take one of theirs on a stream.
-_KEY = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
-_ACTOR = re.compile(r"[A-Za-z0-9._@:-]{1,64}")
+KEY = r"[A-Za-z0-9._:/+=-]{1,128}"
+ACTOR = r"[A-Za-z0-9._@:-]{1,64}"
+_KEY, _ACTOR = re.compile(KEY), re.compile(ACTOR)
 _WAIT = re.compile(r"(?:^|,|;|\s)wait\s*=\s*(\d{1,4})(?:$|[,;\s])", re.IGNORECASE)
-_FLAGS = {"": False, "false": False, "0": False, "true": True, "1": True}
+_FLAGS = {"false": False, "0": False, "true": True, "1": True}
 
 PUBLIC: dict[str, type[Command]] = {n: c for n, c in COMMANDS.items() if not c.INTERNAL}
 """What may be asked over HTTP; the rest is for sagas, gateways and the timer."""
@@ -145,13 +145,13 @@ class CommandDoor:
 
 
 def parsed(raw: bytes) -> object:
-    """The body as JSON: UTF-8, at most 200 levels deep, no NaN or Infinity.
+    """The body as JSON (`api.strict_json`).
 
     Raises:
         Problem: 400 saying where it stops being JSON.
     """
     try:
-        return from_json(raw, allow_inf_nan=False, cache_strings="keys")
+        return strict_json.loads(raw)
     except ValueError as error:
         raise Problem(400, "invalid_json", f"not JSON in UTF-8: {error}") from error
 
@@ -189,9 +189,12 @@ def _actor(http: HttpRequest) -> str:
 
 
 def _dry_run(http: HttpRequest) -> bool:
-    flag = _FLAGS.get(http.query_params.get("dry_run", "").lower())
+    """The parameter of that name; `api.parameters` has refused any other one."""
+    if not http.scope["query_string"]:
+        return False
+    flag = _FLAGS.get(http.query_params.get("dry_run", "false").lower())
     if flag is None:
-        raise Problem(400, "invalid_input", "dry_run is true or false")
+        raise Problem(400, "invalid_input", "dry_run is true or false", parameter="dry_run")
     return flag
 
 

@@ -5,6 +5,8 @@ The scripts (GraphiQL, React 17, graphql-ws) are the static files of the package
 """
 
 import re
+from base64 import b64encode
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -39,24 +41,10 @@ def static() -> Mount:
     raise FileNotFoundError(f"install the package {PACKAGE!r}, which holds GraphiQL's scripts")
 
 
-def page() -> str:
+def _inline() -> str:
+    """The page's own script. It stands in the page, and its hash in the page's policy."""
     sample = re.sub(r"[`\\$]", lambda m: "\\" + m.group(), SAMPLE)
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-  <meta charset="utf-8">
-  <title>Tidemark GraphiQL</title>
-  <link rel="icon" href="data:,">
-  <link rel="stylesheet" href="{AT}/graphiql.min.css">
-  <style>html, body, #graphiql {{ height: 100vh; margin: 0; }}</style>
-  <script src="{AT}/react.production.min.js"></script>
-  <script src="{AT}/react-dom.production.min.js"></script>
-  <script src="{AT}/graphql-ws.min.js"></script>
-  <script src="{AT}/graphiql.min.js"></script>
-</head>
-<body>
-  <div id="graphiql"></div>
-  <script>
+    return f"""
     const socket = location.origin.replace(/^http/, 'ws') + location.pathname;
     const fetcher = GraphiQL.createFetcher({{
       url: location.pathname,
@@ -65,7 +53,49 @@ def page() -> str:
     ReactDOM.render(
       React.createElement(GraphiQL, {{ fetcher, defaultQuery: `{sample}` }}),
       document.getElementById('graphiql'));
-  </script>
+  """
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
+
+
+_SCRIPT, _STYLE = _inline(), "html, body, #graphiql { height: 100vh; margin: 0; }"
+
+PAGE = f"""<!doctype html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <title>Tidemark GraphiQL</title>
+  <link rel="icon" href="data:,">
+  <link rel="stylesheet" href="{AT}/graphiql.min.css">
+  <style>{_STYLE}</style>
+  <script src="{AT}/react.production.min.js"></script>
+  <script src="{AT}/react-dom.production.min.js"></script>
+  <script src="{AT}/graphql-ws.min.js"></script>
+  <script src="{AT}/graphiql.min.js"></script>
+</head>
+<body>
+  <div id="graphiql"></div>
+  <script>{_SCRIPT}</script>
 </body>
 </html>
 """
+
+POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        f"script-src 'self' {_hash(_SCRIPT)}",
+        f"style-src 'self' {_hash(_STYLE)}",
+        "connect-src 'self'",
+        "img-src 'self' data:",
+        "font-src 'self' data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    ]
+)
+"""What the page may load: our own files, and the script and style that stand in it."""
+
+ALONE = {"Cross-Origin-Opener-Policy": "same-origin"}
+"""No page that opened this one, or that this one opens, can reach into it."""

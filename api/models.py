@@ -30,6 +30,7 @@ from pydantic import (
 from pydantic import create_model as create
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from api.texts import shown
 from domain.catalogue import DECIDERS
 from domain.message import Command, Erased
 
@@ -184,21 +185,25 @@ def _day(text: str) -> date | None:
 
 
 def _instant(text: str) -> datetime | None:
+    """The time in UTC; its year is one of `YEARS` as written and in UTC."""
     try:
         at = datetime.fromisoformat(text) if _is_instant(text) else None
-        return at.astimezone(UTC) if at and at.year in YEARS else None
     except ValueError:
         return None
+    if at is None or at.year not in YEARS:
+        return None
+    utc = at.astimezone(UTC)
+    return utc if utc.year in YEARS else None
 
 
 def _text(limit: int) -> Callable[[str], str | None]:
-    """Up to `limit` characters without controls other than tab and line feed."""
-    found = re.compile(rf"[^\x00-\x08\x0b-\x1f\x7f]{{0,{limit}}}").fullmatch
-    return lambda text: text if found(text) else None
+    """Up to `limit` characters that can be seen (`api.texts`)."""
+    return lambda text: text if len(text) <= limit and shown(text) else None
 
 
 _is_decimal, _is_day, _is_instant = _matching(DECIMAL), _matching(DATE), _matching(DATETIME)
 _is_identifier = _matching(IDENTIFIER)
+_SEEN = "text of characters that can be seen"
 _IDENTIFIER_SAYS = "1 to 64 of A-Z a-z 0-9 . _ -"
 
 _ID = Annotated[
@@ -207,9 +212,9 @@ _ID = Annotated[
 ]
 _TEXT = Annotated[
     str,
-    *_rule("text", f"text of at most {TEXT_MAX} characters", _text(TEXT_MAX), maxLength=TEXT_MAX),
+    *_rule("text", f"{_SEEN}, at most {TEXT_MAX}", _text(TEXT_MAX), maxLength=TEXT_MAX),
 ]
-_LABEL = Annotated[str, *_rule("label", "text of at most 64 characters", _text(64), maxLength=64)]
+_LABEL = Annotated[str, *_rule("label", f"{_SEEN}, at most 64", _text(64), maxLength=64)]
 _DECIMAL = Annotated[
     Decimal, *_rule("decimal", f"a JSON string matching {DECIMAL}", _decimal, pattern=DECIMAL)
 ]

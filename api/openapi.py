@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from api.commands import PUBLIC
+from api.commands import ACTOR, BULK_ITEMS_MAX, KEY, PUBLIC
 from api.models import model_of
 from api.problems import MEDIA_TYPE
 from domain.catalogue import DECIDERS
@@ -67,12 +67,17 @@ DRY: dict[str, Any] = {
 }
 PROBLEMS = {
     "400": "The body, a header or a parameter breaks a rule; `errors` names field and rule.",
+    "403": "A web page that is not ours asks: Origin or Sec-Fetch-Site.",
     "404": "No such command.",
+    "405": "This path takes another method; see Allow.",
+    "408": "The request did not arrive in time.",
     "409": "The key was used on this stream with another body, or other writers kept winning.",
     "413": "The body is over the limit.",
-    "415": "The body is not declared as JSON in UTF-8.",
-    "500": "Unexpected, or the log holds something that cannot be read.",
+    "415": "The body is not declared as JSON in UTF-8, or is encoded.",
+    "421": "Host is none of our names (TIDEMARK_ALLOWED_HOSTS).",
     "429": "More than this caller may; see Retry-After.",
+    "431": "Too many or too large headers.",
+    "500": "Unexpected, or the log holds something that cannot be read.",
     "503": "Overloaded, or the store cannot be reached; see Retry-After.",
 }
 
@@ -163,9 +168,13 @@ def _parameters(name: str) -> list[dict[str, Any]]:
         "name": "Idempotency-Key", "in": "header", "required": True,
         "description": "Binds this request on its stream; repeats get the first answer. "
         "Not needed for a dry run.",
-        "schema": text | {"pattern": "^[A-Za-z0-9._:/+=-]{1,128}$"},
+        "schema": text | {"pattern": f"^{KEY}$"},
     }  # fmt: skip
-    actor = {"name": "X-Actor", "in": "header", "schema": text | {"default": "local"}}
+    actor = {
+        "name": "X-Actor",
+        "in": "header",
+        "schema": text | {"default": "local", "pattern": f"^{ACTOR}$"},
+    }
     dry = {"name": "dry_run", "in": "query", "schema": {"type": "boolean", "default": False}}
     prefer = {
         "name": "Prefer", "in": "header", "schema": text | {"examples": ["wait=5"]},
@@ -175,7 +184,8 @@ def _parameters(name: str) -> list[dict[str, Any]]:
 
 
 def _others() -> dict[str, Any]:
-    body = {"type": "array", "items": {"type": "object", "required": ["name", "key", "body"]}}
+    item = {"description": "`{name, key, body}`; anything else is answered 400 in its place."}
+    body = {"type": "array", "items": item, "maxItems": BULK_ITEMS_MAX}
     answers = {"type": "array", "items": {"type": "object", "required": ["status", "body"]}}
     bulk = {
         "operationId": "bulk",

@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from domain.message import Refused
 
@@ -92,6 +93,20 @@ def bug(what: str, error: Exception) -> Problem:
     """Whatever nobody expected: logged whole, told to the caller without its insides."""
     _log.error("%s", what, exc_info=error)
     return Problem(500, "internal_error", "unexpected; the server's log has the rest")
+
+
+async def refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with a problem; a socket gets it as HTTP, instead of being opened."""
+    if scope["type"] == "websocket":
+        await receive()
+    await problem.response(scope["path"])(scope, receive, send)
+
+
+async def on_gone(request: Request, error: Exception) -> Response:
+    """The caller hung up before the request was whole: no bug, and nobody to answer."""
+    assert isinstance(error, ClientDisconnect)
+    _log.debug("%s %s: the caller hung up", request.method, request.url.path)
+    return Response(status_code=400)
 
 
 async def on_problem(request: Request, error: Exception) -> Response:

@@ -14,6 +14,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from api.outside import Outside
+
 S = TypeVar("S")
 
 
@@ -30,7 +32,7 @@ class Told(NamedTuple, Generic[S]):
             "/healthz": self._alive, "/readyz": self._ready, "/status": self._status,
             "/metrics": self._metrics,
         }  # fmt: skip
-        return Starlette(routes=[Route(path, answer) for path, answer in doors.items()])
+        return Outside(routes=[Route(path, answer) for path, answer in doors.items()])
 
     async def _alive(self, _: Request) -> Response:
         return JSONResponse({"status": "up"})

@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.metrics import Metrics
 from api.ports import Limiter, Rate, Verdict
-from api.problems import Problem
+from api.problems import Problem, refuse
 
 DOORS = {"commands": "commands", "graphql": "queries"}
 """First step of the path -> whose limit holds there."""
@@ -38,7 +38,7 @@ class Throttle:
         headers = _headers(door, self._limiter.rates[door], found)
         if not found.admitted:
             self._metrics.limited.labels(door).inc()
-            await _refuse(scope, receive, send, headers=headers)
+            await refuse(_limited(headers), scope, receive, send)
         elif scope["type"] == "websocket":
             await self._app(scope, self._paced(door, scope, receive), send)
         else:
@@ -79,13 +79,9 @@ def _headers(door: str, rate: Rate, found: Verdict) -> dict[str, str]:
     return out
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, *, headers: dict[str, str]) -> None:
-    """An HTTP answer; a socket gets it instead of being opened."""
-    if scope["type"] == "websocket":
-        await receive()
+def _limited(headers: dict[str, str]) -> Problem:
     detail = f"more than this caller may; try again in {headers['Retry-After']} s"
-    response = Problem(429, "rate_limited", detail, headers=headers).response(scope["path"])
-    await response(scope, receive, send)
+    return Problem(429, "rate_limited", detail, headers=headers)
 
 
 def _told(send: Send, headers: dict[str, str]) -> Send:

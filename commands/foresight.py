@@ -6,20 +6,14 @@ The next step is asked of the aggregate itself, as a dry run too: there is one r
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-from commands.outcomes import Declined, Done, Outcome
+from commands.outcomes import Declined, Done, Job, Outcome
 from commands.ports import Decider, Request
 from domain.message import Command, Event
 
 Foresee = Callable[[Any, Any], Command | None]
 """(state, the event that led to it) -> what a saga asks for next."""
-
-
-class Job(Protocol):
-    request: Request
-    foreseen: Command | None
-    at: int
 
 
 def next_step(

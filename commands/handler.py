@@ -15,10 +15,7 @@ from typing import Any
 from msgspec import Struct
 
 from commands.foresight import Foresee, look_ahead, next_step
-from commands.outcomes import Declined as Declined  # noqa: PLC0414
-from commands.outcomes import Done as Done  # noqa: PLC0414
-from commands.outcomes import Outcome as Outcome  # noqa: PLC0414
-from commands.outcomes import Raced as Raced  # noqa: PLC0414
+from commands.outcomes import Declined, Done, Job, Outcome, Raced, done, likewise, repeat
 from commands.ports import (
     EMPTY,
     Appended,
@@ -30,8 +27,11 @@ from commands.ports import (
     Proposal,
     Request,
 )
+from commands.repeats import Message, same
 from commands.state_cache import StateCache
 from domain.message import Command, Event, Refusal, Refused, Seen, refused
+
+__all__ = ["Declined", "Done", "Handler", "Job", "Outcome", "Raced"]
 
 ATTEMPTS_MAX = 8
 ROUNDS_MAX = 1_000
@@ -41,19 +41,6 @@ SKEW_MAX = timedelta(seconds=1)  # between the caller's clock and ours
 
 class RequestRefusal(Refusal):
     EFFECTIVE_AT_IN_FUTURE = "effective_at_in_future"
-
-
-class Job(Struct, gc=False):
-    """A request with what it takes to run it."""
-
-    request: Request
-    decider: Any
-    stream: str  # that it writes
-    reads: tuple[str, ...]  # others that it looks at
-    later: Callable[[Any], tuple[str, ...]] | None = None  # `reads`, by the state of `stream`
-    foreseen: Command | None = None  # of a dry run: what would be asked next
-    at: int = 0  # index in its batch
-    attempts: int = 0
 
 
 _Entry = tuple[Any, Head]
@@ -72,7 +59,10 @@ class _Round(Struct):
     settled: list[tuple[Job, Outcome | None]] = []  # refusals, no-ops, dry runs to confirm
     deferred: list[Job] = []
     blocked: set[str] = set()  # streams whose next command must wait for the next round
-    messages: set[tuple[str, str]] = set()
+    messages: set[Message] = set()  # that are proposed
+    reused: set[Message] = set()  # of these: the log knows them with another body
+    repeats: list[Job] = []  # of messages that are proposed or answered
+    answered: dict[Message, tuple[Request, Done]] = {}  # in this round and those before it
 
 
 class Handler:
@@ -123,10 +113,12 @@ class Handler:
         for at, job in enumerate(jobs):
             job.at, job.attempts = at, 0
         todo = [j for j in jobs if not self._too_early(j, now, out)]
+        answered: dict[Message, tuple[Request, Done]] = {}
         for _ in range(ROUNDS_MAX):
             if not todo:
                 break
             step = await self._begin(todo, now)
+            step.answered = answered
             todo = await self._round(todo, step, out)
         await look_ahead(self.handle, jobs, out)
         return [o if o is not None else Raced(jobs[i].stream) for i, o in enumerate(out)]
@@ -218,15 +210,18 @@ class Handler:
             self._decide(job, step)
         again = await self._confirm(step, out)
         again += await self._append(step, out)
+        again += await self._repeated(step, out)
         ordered = sorted(again + step.deferred, key=lambda j: j.at)
         return [j for j in ordered if j.attempts <= ATTEMPTS_MAX]
 
     def _decide(self, job: Job, step: _Round) -> None:
         message = (job.stream, job.request.message_id)
-        if (
-            job.stream in step.blocked
-            or message in step.messages
-            or (job.reads and any(s in step.working or s in step.blocked for s in job.reads))
+        known = message in step.messages or message in step.answered
+        if known and not job.request.dry_run:
+            step.repeats.append(job)
+            return
+        if job.stream in step.blocked or (
+            job.reads and any(s in step.working or s in step.blocked for s in job.reads)
         ):
             self._defer(job, step)
             return
@@ -288,10 +283,9 @@ class Handler:
         stale = {s for s in names if heads.get(s, EMPTY).version != step.found[s][1].version}
         for s in stale:
             self.cache.drop(s)
-        for job, outcome in step.settled:
-            before = known.get((job.stream, job.request.message_id))
+        for (job, outcome), before in zip(step.settled, known, strict=True):
             if before is not None and not job.request.dry_run:
-                out[job.at] = _repeat(job, before)
+                out[job.at] = repeat(job, before)
             elif stale.intersection((job.stream, *job.reads)):
                 again.append(_once_more(job))
             else:
@@ -312,19 +306,45 @@ class Handler:
             match result:
                 case Appended(replayed=False):
                     self._keep(proposal, state, result.head)
-                    out[job.at] = Done(
-                        job.stream,
-                        result.head.version,
-                        result.position,
-                        changed=bool(proposal.events),
-                        events=tuple(proposal.events),
-                    )
+                    outcome = done(job, proposal, result)
+                    out[job.at] = outcome
+                    step.answered[job.stream, job.request.message_id] = job.request, outcome
                 case Conflict():
                     self.cache.drop(job.stream)
                     again.append(_once_more(job))
                 case _:
                     self.cache.drop(job.stream)
-                    out[job.at] = _repeat(job, result)
+                    self._remember(job, repeat(job, result), step, out)
+        return again
+
+    def _remember(
+        self, job: Job, outcome: Outcome, step: _Round, out: list[Outcome | None]
+    ) -> None:
+        """The log knew the message: what it said then holds for the batch's repeats too."""
+        out[job.at] = outcome
+        message = (job.stream, job.request.message_id)
+        if isinstance(outcome, Done):
+            step.answered[message] = job.request, outcome
+        else:
+            step.reused.add(message)
+
+    async def _repeated(self, step: _Round, out: list[Outcome | None]) -> list[Job]:
+        """Answer the repeats of what this batch did; give back those of what it did not do."""
+        again: list[Job] = []
+        asked: list[Job] = []
+        for job in step.repeats:
+            message = (job.stream, job.request.message_id)
+            if message in step.answered:
+                first, outcome = step.answered[message]
+                out[job.at] = likewise(outcome) if same(first, job.request) else KeyReused()
+            elif message in step.reused:
+                asked.append(job)
+            else:
+                again.append(_once_more(job))
+        if asked:
+            known = await self._log.remembered([(j.stream, j.request) for j in asked])
+            for job, before in zip(asked, known, strict=True):
+                out[job.at] = repeat(job, before or KeyReused())
         return again
 
     def _keep(self, proposal: Proposal, state: Any, head: Head) -> None:
@@ -358,10 +378,3 @@ def _effective_at(request: Request, now: datetime) -> datetime | None:
 def _once_more(job: Job) -> Job:
     job.attempts += 1
     return job
-
-
-def _repeat(job: Job, before: Appended | KeyReused) -> Outcome:
-    if isinstance(before, KeyReused):
-        return before
-    head = before.head
-    return Done(job.stream, head.version, before.position, replayed=True, changed=before.changed)

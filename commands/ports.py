@@ -90,8 +90,8 @@ class EventLog(Protocol):
 
     async def remembered(
         self, asked: Sequence[tuple[str, Request]], /
-    ) -> Mapping[tuple[str, str], Appended | KeyReused]:
-        """What a request did to a stream before, by (stream, message id), where known."""
+    ) -> Sequence[Appended | KeyReused | None]:
+        """What each request did to its stream before, in their order; None: not known."""
         ...
 
     async def heads(self, streams: Sequence[str], /) -> Mapping[str, Head]: ...

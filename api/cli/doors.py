@@ -4,13 +4,13 @@ import argparse
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 
-import uvicorn
 from starlette.applications import Starlette
 
 from api.cli import say, wants_json
+from api.server import Door
 
 STATUS_S = 10.0
 LOOPBACK = "127.0.0.1"
@@ -28,7 +28,7 @@ async def doors(
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     listener = socket.create_server((LOOPBACK, args.port))
-    door = Door(uvicorn.Config(app, log_level="warning"))
+    door = Door(app)
     answering = asyncio.create_task(door.serve(sockets=[listener]))
     telling = asyncio.create_task(_tell(line, args))
     say(f"{name} on http://{LOOPBACK}:{listener.getsockname()[1]}")
@@ -46,11 +46,3 @@ async def _tell(line: Line, args: argparse.Namespace) -> None:
         await asyncio.sleep(STATUS_S)
         with suppress(Exception):  # the log is away: health says so
             print(await line(), flush=True)
-
-
-class Door(uvicorn.Server):
-    """uvicorn without its hands on the signals: what the process does ends with them in order."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield

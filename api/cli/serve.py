@@ -25,12 +25,14 @@ from adapters.log_origin import origin_of
 from adapters.settings import Settings, SettingsError
 from adapters.wiring import Platform, open_platform
 from adapters.worker_wiring import OpenBus, open_bus
+from api.browsers import Site
 from api.cli import UsageError, add_verb, say, settings, wants_json
 from api.cli.demo_screen import first_screen, opening
-from api.cli.doors import Door
 from api.cli.progress import Bar
 from api.cli.simulate import history
 from api.cli.summary import figures, table
+from api.limits import Limits, room_for
+from api.server import Door
 from commands.ports import Unreadable
 from streams.bus_side import BusSide
 from streams.drive import Drive
@@ -39,7 +41,6 @@ from streams.simulation.census import Census
 from streams.simulation.pace import BadPace, PaceFile, parse_pace
 from streams.simulation.run import Spec, eve_of
 
-WS_FRAME_MAX = 1 << 20  # bytes, as of a body
 FIRST_DAYS = timedelta(days=7)  # of another run of which no day is closed yet
 DEMO = Spec(first=date(2021, 1, 4), last=date(2021, 12, 31), accounts=100, seed=1)
 
@@ -219,15 +220,15 @@ async def _serve(
 
     stop = asyncio.Event()
     listener = _listen(config)
-    server = Door(
-        uvicorn.Config(
-            create_app(platform, drive.views, troubles=drive.troubles),
-            log_level="warning",
-            ws="websockets-sansio",
-            ws_max_size=WS_FRAME_MAX,
-            timeout_graceful_shutdown=10,
-        )
+    room_for(config.connections)
+    site = Site.of([*config.hosts, config.host], config.origins)
+    app = create_app(platform, drive.views, troubles=drive.troubles, site=site)
+    limits = Limits(
+        connections=config.connections,
+        connections_each=config.connections_each,
+        bodies_bytes=config.bodies_mb << 20,
     )
+    server = Door(app, limits, timeout_graceful_shutdown=10)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, _stopper(server))

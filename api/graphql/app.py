@@ -1,9 +1,9 @@
 """`/graphql`: queries by POST and GET, GraphiQL in a browser, subscriptions over a socket."""
 
 import json
+from datetime import timedelta
 
 from cross_web import HTTPException as Declined
-from pydantic_core import from_json
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Message, Receive, Scope, Send
@@ -11,7 +11,8 @@ from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 
-from api import bodies, graphiql, wire
+from api import bodies, graphiql, strict_json, wire
+from api.graphql.folding import Turns
 from api.graphql.hub import Hub
 from api.graphql.schema import schema
 from api.graphql.session import Operations, Session
@@ -21,6 +22,7 @@ from api.problems import Problem
 
 BODY_MAX = 1 << 20
 SUBSCRIPTIONS_MAX = 100  # a connection
+INIT_MAX = timedelta(seconds=10)  # from a socket's opening to its connection_init
 """The socket's own frames are bounded by the server (uvicorn's `ws_max_size`)."""
 
 
@@ -28,14 +30,18 @@ class GraphQLDoor(GraphQL[None, None]):
     """The ASGI app at `/graphql`. What is not GraphQL at all is answered as problem details."""
 
     def __init__(self, platform: Platform, hub: Hub, metrics: Metrics) -> None:
+        turns = Turns()
+
         def operations() -> Operations:
-            return Operations(Session(platform, hub), metrics)
+            return Operations(Session(platform, hub, turns), metrics)
 
         super().__init__(
             schema(operations),
             subscription_protocols=[GRAPHQL_TRANSPORT_WS_PROTOCOL],
             graphql_ide="graphiql",
             max_subscriptions_per_connection=SUBSCRIPTIONS_MAX,
+            connection_init_wait_timeout=INIT_MAX,
+            allowed_origins=["*"],  # `api.browsers` has looked at it
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -54,7 +60,8 @@ class GraphQLDoor(GraphQL[None, None]):
         await response(scope, receive, send)
 
     async def render_graphql_ide(self, request: Request) -> Response:
-        return HTMLResponse(graphiql.page())
+        headers = {"Content-Security-Policy": graphiql.POLICY} | graphiql.ALONE
+        return HTMLResponse(graphiql.PAGE, headers=headers)
 
     async def get_context(
         self, request: Request | WebSocket, response: Response | WebSocket
@@ -62,17 +69,18 @@ class GraphQLDoor(GraphQL[None, None]):
         """Nothing here: each operation gets a session of its own (`Operations`)."""
 
     def decode_json(self, data: str | bytes) -> object:
-        """JSON with a bound on its depth; an operation is an object (there are no batches)."""
+        """Strict JSON; an operation is an object (there are no batches)."""
         try:
-            found = from_json(data, allow_inf_nan=False)
+            found = strict_json.loads(data)
         except ValueError as error:
             raise json.JSONDecodeError(str(error), "", 0) from error
         if not isinstance(found, dict):
             raise json.JSONDecodeError("not an object", "", 0)
         return found
 
-    def encode_json(self, data: object) -> bytes:
-        return wire.dump(data)
+    def encode_json(self, data: object) -> str:
+        """Text: over a socket the protocol's messages are text frames, which bytes would not be."""
+        return wire.dump(data).decode()
 
 
 def _replay(body: bytes) -> Receive:

@@ -16,15 +16,14 @@ from typing import Any, NamedTuple
 from msgspec import msgpack, structs
 from strawberry.dataloader import DataLoader
 
-from api.graphql.faults import TOO_MANY, fault
+from api.graphql.folding import READ, SLICE, Purse
 from api.ports import Cache, EventLog
 from commands.ports import Head
 from domain.envelope import Envelope
 from projections.ports import Key, Row, View
 
-EVENTS_MAX = 200_000  # of one stream, for one answer
-CHUNK = 1_000  # events a read
-SLICE = 100  # events folded at a stretch
+CHUNK = 250  # events a read: opening them holds up the loop for some milliseconds
+SORTED_MAX = 5_000  # events that are put in order on the loop; more of them, beside it
 KEEP_MIN = 32  # events; a shorter stream is folded sooner than it is looked up
 FORM = "1"  # of what is kept; raised when its encoding or the cutting below changes
 
@@ -44,16 +43,24 @@ class Moment(NamedTuple):
 class Folds:
     """Rows of views over single streams, all at one moment; a stream is read once for all views."""
 
-    def __init__(self, log: EventLog, cache: Cache, moment: Moment) -> None:
-        self._log, self._cache, self._moment = log, cache, moment
+    def __init__(self, log: EventLog, cache: Cache, moment: Moment, purse: Purse) -> None:
+        self._log, self._cache, self._moment, self._purse = log, cache, moment, purse
         self._heads: DataLoader[str, Head | None] = DataLoader(load_fn=self._load_heads)
-        self._reading: dict[str, asyncio.Task[list[Envelope]]] = {}
+        self._paid: set[str] = set()
+        self._reading: dict[str, asyncio.Task[_Read]] = {}
 
     async def rows(self, view: View, stream: str) -> Rows:
-        """What the view's fold makes of the stream's events of the moment."""
+        """What the view's fold makes of the stream's events of the moment.
+
+        Raises:
+            GraphQLError: the operation folds too much (`Purse.pay`).
+        """
         head = await self._heads.load(stream)
         if head is None:
             return {}
+        steps = head.version * (1 if stream in self._paid else 1 + READ)
+        self._paid.add(stream)
+        await self._purse.pay(steps)
         if head.version < KEEP_MIN:
             return (await self._folded(view, stream))[1]
 
@@ -82,24 +89,29 @@ class Folds:
     async def _folded(self, view: View, stream: str) -> tuple[Envelope | None, Rows]:
         """(the last event known at the moment, the rows)."""
         if stream not in self._reading:
-            self._reading[stream] = asyncio.create_task(self._events(stream))
-        known = await asyncio.shield(self._reading[stream])
-        events = in_effective_order(known, self._moment.effective_at)
-        return (known[-1] if known else None), await folded(view, events)
+            self._reading[stream] = asyncio.create_task(self._read(stream))
+        last, events = await asyncio.shield(self._reading[stream])
+        return last, await folded(view, events, self._purse)
 
-    async def _events(self, stream: str) -> list[Envelope]:
-        """The stream's events up to the moment's position."""
+    async def _read(self, stream: str) -> "_Read":
+        """The stream's events of the moment, in the order in which they took effect."""
         found: list[Envelope] = []
         version, more = 0, True
         while more:
-            chunk = await self._log.select(stream, after_version=version, limit=CHUNK)
+            async with self._purse.turn():
+                chunk = await self._log.select(stream, after_version=version, limit=CHUNK)
             known = [e for e in chunk if e.position <= self._moment.position]
             found += known
             version += len(chunk)
             more = len(known) == CHUNK
-            if version > EVENTS_MAX:
-                raise fault(TOO_MANY, f"{stream} is too long to fold for one answer")
-        return found
+        last, until = (found[-1] if found else None), self._moment.effective_at
+        if len(found) <= SORTED_MAX:
+            return last, in_effective_order(found, until)
+        return last, await asyncio.to_thread(in_effective_order, found, until)
+
+
+_Read = tuple[Envelope | None, list[Envelope]]
+"""(the last event known at the moment, those in effect by then)"""
 
 
 @cache
@@ -121,15 +133,15 @@ def in_effective_order(events: Sequence[Envelope], until: datetime | None) -> li
     return [e for at, _, e in sorted(timed, key=lambda t: t[:2]) if until is None or at <= until]
 
 
-async def folded(view: View, events: Sequence[Envelope]) -> Rows:
+async def folded(view: View, events: Sequence[Envelope], purse: Purse) -> Rows:
     """The rows that a view's own fold makes of these events."""
     rows: dict[Key, Row | None] = {}
     last: dict[Key, int] = {}
-    for count, arrived in enumerate(events, 1):
-        for key, fact in view.facts(arrived):
-            rows[key] = view.fold(rows.get(key), key, fact)
-            last[key] = arrived.position
-        if count % SLICE == 0:
-            await asyncio.sleep(0)  # a long fold must not hold up everybody else
+    for start in range(0, len(events), SLICE):
+        async with purse.turn():  # a long fold must not hold up everybody else
+            for arrived in events[start : start + SLICE]:
+                for key, fact in view.facts(arrived):
+                    rows[key] = view.fold(rows.get(key), key, fact)
+                    last[key] = arrived.position
     left = {key: row for key, row in rows.items() if row is not None}
     return {key: structs.replace(row, position=last[key]) for key, row in left.items()}

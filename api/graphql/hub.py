@@ -1,39 +1,76 @@
 """The broadcast hub: which rows the views have just changed, to whoever subscribed to them.
 
 The view runner hands over each batch after its commit, so a subscriber never hears of what it
-cannot read. Queues are bounded: a consumer that does not keep up is dropped with an error, and
-neither the runner nor the other subscribers wait for it.
+cannot read. Each subscriber reads at its own pace, and neither the runner nor the others wait:
+
+    up to QUEUE_MAX waiting   every change, in order
+    more                      the newest state of each row, once, in the order of its last change
+    more than ROWS_MAX rows, or nothing taken for PATIENCE_S: dropped with SLOW_CONSUMER
+
+So a batch of any size reaches whoever keeps taking, and what one subscriber holds has a bound.
 """
 
 import asyncio
+import time
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 
 from api.graphql.faults import SLOW_CONSUMER, TOO_MANY, fault
 from projections.ports import Change, Row
 
 QUEUE_MAX = 1_000
+ROWS_MAX = 20_000
+PATIENCE_S = 30.0
 SUBSCRIBERS_MAX = 10_000
 
 Topic = tuple[str, str, str]  # view, column, value
 
 
 class _Subscriber:
-    def __init__(self) -> None:
-        self.queue: asyncio.Queue[Row] = asyncio.Queue(QUEUE_MAX)
-        self.overrun = False
+    def __init__(self, now: float) -> None:
+        self.overrun = ""  # why it is dropped
+        self._waiting: dict[object, Row] = {}
+        self._some = asyncio.Event()
+        self._taken_at = now  # when it last took something, or had nothing to take
 
-    def offer(self, row: Row) -> None:
-        try:
-            self.queue.put_nowait(row)
-        except asyncio.QueueFull:
-            self.overrun = True
+    def offer(self, key: object, row: Row, now: float) -> None:
+        if self.overrun:
+            return
+        if not self._waiting:
+            self._taken_at = now
+        named = key if len(self._waiting) >= QUEUE_MAX else object()
+        self._waiting.pop(named, None)
+        self._waiting[named] = row
+        if len(self._waiting) > ROWS_MAX:
+            self._drop(f"more than {ROWS_MAX} changes were waiting")
+        elif now - self._taken_at > PATIENCE_S:
+            self._drop(f"nothing was taken for {PATIENCE_S:g} s")
+        self._some.set()
+
+    async def take(self, clock: Callable[[], float]) -> Row:
+        """The next change.
+
+        Raises:
+            GraphQLError: SLOW_CONSUMER.
+        """
+        if not self._waiting and not self.overrun:
+            self._some.clear()
+            await self._some.wait()
+        if self.overrun:
+            raise fault(SLOW_CONSUMER, self.overrun)
+        self._taken_at = clock()
+        return self._waiting.pop(next(iter(self._waiting)))
+
+    def _drop(self, why: str) -> None:
+        self.overrun = why
+        self._waiting.clear()
 
 
 class Hub:
     """`publish` from the runner's loop; `changes` once per subscription."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._subscribers: dict[Topic, set[_Subscriber]] = defaultdict(set)
         self._columns: dict[str, set[str]] = defaultdict(set)
         self.count = 0
@@ -43,9 +80,9 @@ class Hub:
         for change in changes:
             view = change.view.NAME
             columns = self._columns.get(view, ())
-            for row in change.rows.values() if columns else ():
+            for key, row in change.rows.items() if columns else ():
                 if row is not None:
-                    self._tell(view, columns, row)
+                    self._tell(view, columns, (key, row))
 
     def wanted(self) -> dict[str, dict[str, list[str]]]:
         """View -> column -> values that somebody subscribes to."""
@@ -54,25 +91,25 @@ class Hub:
             found.setdefault(view, {}).setdefault(column, []).append(value)
         return found
 
-    def _tell(self, view: str, columns: Collection[str], row: Row) -> None:
+    def _tell(self, view: str, columns: Collection[str], changed: tuple[object, Row]) -> None:
+        key, row = changed
         for column in columns:
             for subscriber in self._subscribers.get((view, column, getattr(row, column)), ()):
-                subscriber.offer(row)
+                subscriber.offer(key, row, self._clock())
 
     async def changes(self, view: str, column: str, value: str) -> AsyncGenerator[Row, None]:
         """Rows of a view with this value in a column, as they change, without end.
 
         Raises:
-            GraphQLError: SLOW_CONSUMER when more than `QUEUE_MAX` wait; TOO_MANY subscribers.
+            GraphQLError: SLOW_CONSUMER (see above); TOO_MANY subscribers.
         """
         if self.count >= SUBSCRIBERS_MAX:
             raise fault(TOO_MANY, "too many subscriptions")
-        topic, subscriber = (view, column, value), _Subscriber()
+        topic, subscriber = (view, column, value), _Subscriber(self._clock())
         self._enter(topic, subscriber)
         try:
-            while not subscriber.overrun:
-                yield await subscriber.queue.get()
-            raise fault(SLOW_CONSUMER, f"more than {QUEUE_MAX} changes were waiting")
+            while True:
+                yield await subscriber.take(self._clock)
         finally:
             self._leave(topic, subscriber)
 

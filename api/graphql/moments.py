@@ -42,7 +42,7 @@ async def source_at(session: Session, when: When) -> Source:
     if any(at is not None and at.tzinfo is None for at in (when.as_of, when.known_at)):
         raise fault(BAD_ARGUMENT, "asOf and knownAt need a zone: 2020-01-31T00:00:00Z")
     moment = await _moment(session, when, position)
-    return Past(Folds(session.log, session.cache, moment), moment)
+    return Past(Folds(session.log, session.cache, moment, session.purse), moment)
 
 
 async def now_only(session: Session, what: str, when: When) -> Current:

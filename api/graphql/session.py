@@ -15,6 +15,7 @@ from strawberry.extensions import SchemaExtension
 from strawberry.types.execution import StreamExecutionResult
 
 from api.graphql.faults import NOT_YET, fault
+from api.graphql.folding import Purse, Turns
 from api.graphql.hub import Hub
 from api.graphql.sources import Current
 from api.metrics import Metrics
@@ -27,10 +28,11 @@ POLL_S = (0.005, 0.01, 0.02, 0.05)
 class Session:
     """What resolvers find in `info.context`; one per operation."""
 
-    def __init__(self, platform: Platform, hub: Hub) -> None:
+    def __init__(self, platform: Platform, hub: Hub, turns: Turns) -> None:
         self.read_models, self.log, self.cache = platform.read_models, platform.log, platform.cache
         self.hub, self.clock = hub, platform.clock
         self.current = Current(self.reader, self.clock().date())
+        self.purse = Purse(turns)
         self._needs = 0
         self._reached = 0
         self._opening: asyncio.Task[Reader] | None = None
@@ -68,6 +70,7 @@ class Session:
         if self._opening is not None:
             await asyncio.wait([self._opening])
         await self._stack.aclose()
+        await self.purse.close()
 
     async def _open(self) -> Reader:
         if self._needs:

@@ -32,6 +32,7 @@ from domain.account.events import (
     Owner,
     PersonAuthorised,
     PersonRevoked,
+    Power,
 )
 from domain.account.refusals import R, bad_money, blank, first, gone, two_persons, unknown, unless
 from domain.account.state import BLOCKED, CLOSED, CLOSING, CLOSING_ONLY, DORMANT, OPEN, State
@@ -112,11 +113,18 @@ def _shares(owners: tuple[Owner, ...]) -> Refused | None:
 def authorise_person(command: AuthorisePerson, state: State, seen: Seen) -> Decision:
     limit = command.power.limit
     wrong = gone(state) or (bad_money(limit, state.base_currency) if limit is not None else None)
+    wrong = wrong or _never_valid(command.power)
     if wrong:
         return wrong
     if state.powers.get(command.power.person_id) == command.power:
         return ()
     return (PersonAuthorised(account_id=command.account_id, power=command.power),)
+
+
+def _never_valid(power: Power) -> Refused | None:
+    if power.valid_from and power.valid_to and power.valid_to < power.valid_from:
+        return refused(R.PERIOD_EMPTY, valid_from=power.valid_from, valid_to=power.valid_to)
+    return None
 
 
 def revoke_person(command: RevokePerson, state: State, seen: Seen) -> Decision:

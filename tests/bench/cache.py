@@ -60,7 +60,7 @@ class Side:
         parts = {name: getattr(platform, name) for name in names}
         over: Any = SimpleNamespace(**parts, cache=cache, limiter=limiter or free)
         wire = httpx.ASGITransport(create_app(over), client=("192.0.2.1", 1))
-        self._http = httpx.AsyncClient(transport=wire, base_url="http://bench")
+        self._http = httpx.AsyncClient(transport=wire, base_url="http://localhost")
 
     async def ask(self, query: str) -> float:
         start = time.perf_counter()

@@ -77,7 +77,7 @@ class Caller(asyncio.Protocol):
 
     async def post(self, path: str, body: bytes, key: str) -> bytes:
         head = (
-            f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+            f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             f"Idempotency-Key: {key}\r\nContent-Length: {len(body)}\r\n\r\n"
         )
         self._buffer = b""

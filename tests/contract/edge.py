@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
-import uvicorn
 
 from adapters.settings import Settings
 from adapters.wiring import Platform, open_platform
 from api.app import create_app
+from api.limits import Limits
+from api.server import Door
 from commands.handler import Done
 from commands.ports import Request
 from domain.message import Command
@@ -29,6 +30,7 @@ from streams.sagas import SagaRunner
 
 T = TypeVar("T")
 PATIENCE_S = 30.0
+NO_OTHER = Limits()
 
 
 class Edge:
@@ -82,12 +84,12 @@ class Edge:
 
 
 @contextmanager
-def serving() -> Iterator[Edge]:
+def serving(limits: Limits = NO_OTHER) -> Iterator[Edge]:
     """An edge on a free port over a data directory of its own; gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="tidemark-edge-"))
     ready: Future[Edge] = Future()
     stop = threading.Event()
-    thread = threading.Thread(target=_serve, args=(folder, ready, stop), name="edge")
+    thread = threading.Thread(target=_serve, args=(folder, ready, stop, limits), name="edge")
     thread.start()
     try:
         edge = ready.result(60)
@@ -188,16 +190,16 @@ def settled(edge: Edge) -> str:
     return str(edge.run(quiet()))
 
 
-def _serve(folder: Path, ready: "Future[Edge]", stop: threading.Event) -> None:
+def _serve(folder: Path, ready: "Future[Edge]", stop: threading.Event, limits: Limits) -> None:
     try:
-        asyncio.run(_main(folder, ready, stop))
+        asyncio.run(_main(folder, ready, stop, limits))
     except BaseException as error:
         if not ready.done():
             ready.set_exception(error)
         raise
 
 
-async def _main(folder: Path, ready: "Future[Edge]", stop: threading.Event) -> None:
+async def _main(folder: Path, ready: "Future[Edge]", stop: threading.Event, limits: Limits) -> None:
     settings = Settings(data_dir=folder)
     async with await open_platform(settings, verb="test") as platform:
         views = InlineRunner(platform.log, platform.sink, VIEWS)
@@ -208,10 +210,7 @@ async def _main(folder: Path, ready: "Future[Edge]", stop: threading.Event) -> N
         async def idle(position: int) -> None:
             await platform.log.wait(position, timeout_s=0.2)
 
-        config = uvicorn.Config(
-            create_app(platform, views), port=0, log_level="error", ws_max_size=1 << 20
-        )
-        server = uvicorn.Server(config)
+        server = Door(create_app(platform, views), limits, port=0)
         tasks = [
             asyncio.create_task(views.run(ended)),
             asyncio.create_task(sagas.run(ended, idle)),

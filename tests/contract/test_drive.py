@@ -123,7 +123,7 @@ class World:
         health = Health(platform, self.drive.views, Hub(), Metrics(), troubles=self.drive.troubles)
         app = Starlette(routes=[Route("/readyz", health.ready)])
         async with httpx.AsyncClient(
-            transport=httpx.ASGITransport(app), base_url="http://edge"
+            transport=httpx.ASGITransport(app), base_url="http://localhost"
         ) as client:
             return await client.get("/readyz")
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
 from decimal import Decimal
 from typing import Any
@@ -12,7 +12,7 @@ from graphql import GraphQLError
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from api.graphql.hub import QUEUE_MAX, Hub
+from api.graphql.hub import PATIENCE_S, QUEUE_MAX, ROWS_MAX, Hub
 from projections import orders, positions
 from projections.ports import Change, Row
 from projections.positions import Position
@@ -47,7 +47,9 @@ class Subscriber:
         self.send(type="subscribe", id=id_, payload={"query": query, "variables": variables})
 
     def next(self, timeout_s: float = 10) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.socket.recv(timeout_s))
+        raw = self.socket.recv(timeout_s)
+        assert isinstance(raw, str), "messages of this protocol are text frames"
+        found: dict[str, Any] = json.loads(raw)
         return found
 
     def data(self, timeout_s: float = 10) -> Any:
@@ -167,23 +169,86 @@ def test_a_frame_over_the_limit_closes_the_socket(edge: Edge) -> None:
     assert edge.http.get("/healthz").status_code == 200
 
 
-async def test_a_slow_consumer_is_dropped_with_an_error_and_holds_up_nobody() -> None:
-    hub = Hub()
-    async with (
-        aclosing(hub.changes("positions", "account_id", "A1")) as slow,
-        aclosing(hub.changes("positions", "account_id", "A1")) as quick,
-    ):
-        waiting = asyncio.ensure_future(anext(slow)), asyncio.ensure_future(anext(quick))
-        await asyncio.sleep(0)
-        hub.publish([change("A1", 0)])
-        assert [row.position for row in await asyncio.gather(*waiting)] == [0, 0]
-        for n in range(1, QUEUE_MAX + 2):
-            hub.publish([change("A1", n)])
+class Time:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def of_a1(hub: Hub) -> AsyncGenerator[Row, None]:
+    return hub.changes("positions", "account_id", "A1")
+
+
+async def begun(hub: Hub, *readers: AsyncGenerator[Row, None]) -> None:
+    """Each has entered the hub, and reads its first change."""
+    waiting = [asyncio.ensure_future(anext(reader)) for reader in readers]
+    await asyncio.sleep(0)
+    hub.publish([change("A1", 0, "first")])
+    await asyncio.gather(*waiting)
+
+
+@pytest.fixture
+def hub() -> Hub:
+    return Hub(Time())
+
+
+async def test_a_reader_that_keeps_taking_gets_every_change_of_a_large_batch(hub: Hub) -> None:
+    async with aclosing(of_a1(hub)) as reader:
+        await begun(hub, reader)
+        hub.publish([change("A1", n, f"I{n}") for n in range(1, 10 * QUEUE_MAX)])
+        seen = [(await anext(reader)).position for _ in range(1, 10 * QUEUE_MAX)]
+        assert seen == list(range(1, 10 * QUEUE_MAX))
+
+
+async def test_a_reader_far_behind_is_told_where_each_row_stands_and_not_how_it_got_there(
+    hub: Hub,
+) -> None:
+    async with aclosing(of_a1(hub)) as reader:
+        await begun(hub, reader)
+        changes = 50 * QUEUE_MAX
+        hub.publish([change("A1", n, f"I{n % 7}") for n in range(1, changes + 1)])
+        newest: dict[str, int] = {}
+        for _ in range(QUEUE_MAX + 7):
+            row = await anext(reader)
+            assert isinstance(row, Position)
+            assert row.position > newest.get(row.isin, 0)
+            newest[row.isin] = row.position
+        assert sorted(newest.values()) == list(range(changes - 6, changes + 1))
+
+
+async def test_a_slow_consumer_is_dropped_with_an_error_and_holds_up_nobody(hub: Hub) -> None:
+    async with aclosing(of_a1(hub)) as slow, aclosing(of_a1(hub)) as quick:
+        await begun(hub, slow, quick)
+        for n in range(1, ROWS_MAX + QUEUE_MAX + 2):
+            hub.publish([change("A1", n, f"I{n}")])
             assert (await anext(quick)).position == n
-        with pytest.raises(GraphQLError) as caught:
-            await anext(slow)
-        assert caught.value.extensions == {"code": "SLOW_CONSUMER"}
+        await dropped(slow)
     assert hub.count == 0
+
+
+async def test_a_reader_that_takes_nothing_for_long_is_dropped(hub: Hub) -> None:
+    clock = hub._clock
+    assert isinstance(clock, Time)
+    async with aclosing(of_a1(hub)) as reader:
+        await begun(hub, reader)
+        clock.now += 10 * PATIENCE_S  # nothing happened: that is nobody's fault
+        hub.publish([change("A1", 1), change("A1", 2)])
+        clock.now += PATIENCE_S - 1
+        assert (await anext(reader)).position == 1
+        clock.now += PATIENCE_S - 1
+        hub.publish([change("A1", 3)])
+        assert (await anext(reader)).position == 2
+        clock.now += PATIENCE_S + 1
+        hub.publish([change("A1", 4)])
+        await dropped(reader)
+
+
+async def dropped(reader: AsyncGenerator[Row, None]) -> None:
+    with pytest.raises(GraphQLError) as caught:
+        await anext(reader)
+    assert caught.value.extensions == {"code": "SLOW_CONSUMER"}
 
 
 async def test_the_hub_tells_only_what_somebody_watches() -> None:
@@ -195,6 +260,6 @@ async def test_the_hub_tells_only_what_somebody_watches() -> None:
         assert (await waiting).position == 3
 
 
-def change(account_id: str, position: int) -> Change:
-    row: Row = Position(account_id=account_id, isin="US0378331005", position=position)
-    return Change(positions, {(account_id, "US0378331005"): row}, position - 1, position)
+def change(account_id: str, position: int, isin: str = "US0378331005") -> Change:
+    row: Row = Position(account_id=account_id, isin=isin, position=position)
+    return Change(positions, {(account_id, isin): row}, position - 1, position)

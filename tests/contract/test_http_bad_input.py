@@ -134,6 +134,63 @@ def test_other_paths_and_methods_are_problems_too(edge: Edge) -> None:
     assert answer.headers["allow"] == "POST"
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"account_id": "A1", "amount": "1.00", "currency": "USD", "amount": "9"}',
+        b'{"account_id": "A1", "amount": "1.00", "currency": "USD", "\\u0061mount": "9"}',
+    ],
+)
+def test_a_field_that_is_there_twice_is_no_json(edge: Edge, raw: bytes) -> None:
+    answer = sent(edge, raw)
+    problem(answer, 400, "invalid_json")
+    assert "amount" in answer.json()["detail"]
+
+
+def test_a_bulk_and_a_query_have_no_field_twice_either(edge: Edge) -> None:
+    bulk = b'[{"name": "DepositCash", "key": "k", "body": {"a": {"b": 1, "b": 2}}}]'
+    problem(sent(edge, bulk, path="/commands"), 400, "invalid_json")
+    query = b'{"query": "{ log { position } }", "query": "{ log { position } }"}'
+    assert sent(edge, query, path="/graphql").status_code == 400
+    over = '{"a": 1, "a": 2}'
+    url = httpx.URL("/graphql", params={"query": "{ log { position } }", "variables": over})
+    assert edge.http.get(url).status_code == 400
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "deflate", "br", "identity, gzip", "x"])
+@pytest.mark.parametrize("path", ["/commands/DepositCash", "/commands", "/graphql"])
+def test_an_encoded_body_is_415(edge: Edge, path: str, encoding: str) -> None:
+    headers = {"Idempotency-Key": edge.key(), "Content-Encoding": encoding}
+    answer = edge.http.post(path, json=deposit(), headers=headers)
+    problem(answer, 415, "content_encoding_unsupported")
+
+
+@pytest.mark.parametrize("name", ["Idempotency-Key", "Content-Type", "X-Actor"])
+def test_a_header_that_decides_something_comes_once(edge: Edge, name: str) -> None:
+    headers = [("Idempotency-Key", edge.key()), ("Content-Type", "application/json")]
+    headers += [(name, "application/json")] * (1 if name != "X-Actor" else 2)
+    raw = json.dumps(deposit(reference="twice")).encode()
+    answer = edge.http.post("/commands/DepositCash", content=raw, headers=headers)
+    problem(answer, 400, "header_repeated")
+
+
+@pytest.mark.parametrize(
+    "query", ["dryrun=true", "DRY_RUN=true", "dry_run=true&dry_run=false", "dry_run", "dry_run="]
+)
+@pytest.mark.parametrize("path", ["/commands/DepositCash", "/commands"])
+def test_a_slip_in_dry_run_does_nothing_for_real(edge: Edge, path: str, query: str) -> None:
+    before = edge.run(edge.platform.log.last())
+    one = {"name": "DepositCash", "key": edge.key(), "body": deposit(reference="slip")}
+    answer = edge.http.post(
+        f"{path}?{query}",
+        json=[one] if path == "/commands" else one["body"],
+        headers={"Idempotency-Key": edge.key()},
+    )
+    assert answer.status_code == 400, answer.text
+    assert "dry" in answer.json()["detail"].lower() or "name=value" in answer.json()["detail"]
+    assert edge.run(edge.platform.log.last()) == before
+
+
 def test_the_server_lives_after_all_that(edge: Edge) -> None:
     assert edge.http.get("/healthz").status_code == 200
     assert edge.post("DepositCash", deposit(reference="alive")).status_code == 201

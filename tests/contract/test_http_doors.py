@@ -1,13 +1,21 @@
 """The other doors over a real socket: health, metrics, OpenAPI, the warehouse."""
 
+import base64
+import hashlib
 import re
+import socket
 from collections.abc import Iterator
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Origin, Subprotocol
 
 from api.commands import PUBLIC
 from tests.contract.edge import Edge, book, serving
+
+PROTOCOL = Subprotocol("graphql-transport-ws")
 
 
 @pytest.fixture(scope="module")
@@ -135,3 +143,78 @@ def test_graphiql_needs_no_other_host(edge: Edge) -> None:
     assert len(scripts) == 6
     for path in scripts:
         assert path == "data:," or edge.http.get(path).status_code == 200
+
+
+def test_graphiql_may_run_its_own_scripts_and_nothing_else(edge: Edge) -> None:
+    page = edge.http.get("/graphql", headers={"accept": "text/html"})
+    policy = page.headers["content-security-policy"]
+    assert "unsafe" not in policy and "*" not in policy
+    assert "frame-ancestors 'none'" in policy
+    for tag, rule in (("script", "script-src"), ("style", "style-src")):
+        (inline,) = re.findall(rf"<{tag}>(.*?)</{tag}>", page.text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(inline.encode()).digest()).decode()
+        assert re.search(rf"{rule} 'self' 'sha256-{re.escape(digest)}'", policy)
+    assert not re.search(r"\son\w+=|javascript:|\sstyle=", page.text)
+
+
+DOORS = [
+    ("POST", "/commands/DepositCash"), ("POST", "/commands"), ("POST", "/graphql"),
+    ("POST", "/warehouse"), ("GET", "/graphql?query=%7Blog%7Bposition%7D%7D"), ("GET", "/readyz"),
+    ("GET", "/metrics"), ("GET", "/openapi.json"), ("GET", "/graphiql/graphiql.min.js"),
+    ("GET", "/nowhere"), ("DELETE", "/commands/DepositCash"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path"), DOORS)
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Host": "evil.example:8080", "Origin": "http://evil.example:8080"}, 421),
+    ],
+)
+def test_a_page_of_another_site_gets_nothing_at_any_door(
+    edge: Edge, method: str, path: str, headers: dict[str, str], status: int
+) -> None:
+    before = edge.run(edge.platform.log.last())
+    for kind in ("text/plain", "application/json", "application/x-www-form-urlencoded"):
+        sent = headers | {"Content-Type": kind, "Idempotency-Key": edge.key()}
+        answer = edge.http.request(method, path, headers=sent, content=b"SELECT 1")
+        assert answer.status_code == status
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    assert edge.run(edge.platform.log.last()) == before
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        (None, "https://evil.example", 403),
+        (None, "null", 403),
+        (None, "http://localhost:1", 403),
+        ("evil.example:8080", "http://evil.example:8080", 421),
+    ],
+)
+def test_a_page_of_another_site_opens_no_socket(
+    edge: Edge, host: str | None, origin: str, status: int
+) -> None:
+    address = edge.url.replace(
+        "http://127.0.0.1", f"ws://{host.split(':')[0] if host else '127.0.0.1'}"
+    )
+    port = int(edge.url.rpartition(":")[2])
+    with (
+        socket.create_connection(("127.0.0.1", port)) as wire,
+        pytest.raises(InvalidStatus) as refused,
+        connect(f"{address}/graphql", sock=wire, origin=Origin(origin), subprotocols=[PROTOCOL]),
+    ):
+        pass
+    assert refused.value.response.status_code == status
+    assert b"_not_allowed" in refused.value.response.body
+
+
+def test_our_own_page_opens_a_socket(edge: Edge) -> None:
+    address = edge.url.replace("http", "ws") + "/graphql"
+    with connect(address, origin=Origin(edge.url), subprotocols=[PROTOCOL]) as opened:
+        assert opened.subprotocol == PROTOCOL

@@ -68,7 +68,7 @@ class Views:
 async def post(outcome: Outcome | Exception, path: str, body: object) -> httpx.Response:
     app = create_app(Failing(outcome))  # type: ignore[arg-type]
     wire = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=wire, base_url="http://edge") as client:
+    async with httpx.AsyncClient(transport=wire, base_url="http://localhost") as client:
         return await client.post(path, json=body, headers={"Idempotency-Key": "k"})
 
 
@@ -115,7 +115,7 @@ async def test_a_query_says_that_the_read_models_are_gone_and_no_more() -> None:
 async def test_readyz_gives_every_reason_and_healthz_stays_up() -> None:
     app = create_app(Failing(Raced("x")), Views())  # type: ignore[arg-type]
     wire = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=wire, base_url="http://edge") as client:
+    async with httpx.AsyncClient(transport=wire, base_url="http://localhost") as client:
         ready = await client.get("/readyz")
         assert ready.status_code == 503
         reasons = " | ".join(ready.json()["reasons"])

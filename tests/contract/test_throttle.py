@@ -35,7 +35,7 @@ class Edge:
 
     async def ask(self, method: str, path: str, body: Any, source: str) -> httpx.Response:
         wire = httpx.ASGITransport(self._app, client=(source, 1), raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=wire, base_url="http://edge") as client:
+        async with httpx.AsyncClient(transport=wire, base_url="http://localhost") as client:
             return await client.request(
                 method, path, json=body, headers={"Idempotency-Key": "k"} if body else {}
             )

@@ -109,6 +109,26 @@ def test_a_limit_is_money(limit: str) -> None:
     assert decision.refusal in (R.AMOUNT_NOT_POSITIVE, R.AMOUNT_INEXACT)
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "refused"),
+    [
+        (date(2024, 3, 2), date(2024, 3, 1), True),
+        (date(2024, 3, 1), date(2024, 3, 1), False),
+        (date(2024, 3, 1), None, False),
+        (None, date(2024, 3, 1), False),
+    ],
+)
+def test_a_power_that_ends_before_it_begins_is_refused(
+    start: date | None, end: date | None, refused: bool
+) -> None:
+    power = Power(person_id="U1", trade=True, valid_from=start, valid_to=end)
+    told = given(account, OPENED).when(c.AuthorisePerson(account_id=A1, power=power))
+    if refused:
+        told.refused(R.PERIOD_EMPTY)
+    else:
+        told.then(e.PersonAuthorised(account_id=A1, power=power))
+
+
 def test_the_lot_method_changes_for_later_sales() -> None:
     command = c.ChangeLotMethod(account_id=A1, lot_method="HIFO")
     changed = e.LotMethodChanged(account_id=A1, lot_method="HIFO")

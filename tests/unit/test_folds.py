@@ -7,13 +7,15 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from graphql import GraphQLError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.cache import Cache
 from adapters.entropy import SystemEntropy
 from adapters.memory_cache import MemoryCache
-from api.graphql import folds
+from api.graphql import folding, folds
+from api.graphql.folding import LANES, LIGHT, SLICE, STEPS_MAX, Purse, Turns
 from api.graphql.folds import Folds, Moment, Rows
 from commands.handler import Done
 from domain.instrument.commands import ListInstrument
@@ -61,7 +63,7 @@ def never(store: MemoryCache) -> Cache:
 
 async def rows_at(side: WriteSide, cache: Cache, stream: str, moment: Moment) -> Rows:
     view: View = marks
-    return await Folds(side.log, cache, moment).rows(view, stream)
+    return await Folds(side.log, cache, moment, Purse(Turns())).rows(view, stream)
 
 
 steps = st.lists(
@@ -147,3 +149,83 @@ async def test_a_short_stream_is_folded_without_asking() -> None:
     moment = Moment(await side.log.last(), None, NOW.date())
     assert await rows_at(side, cache, STREAMS[0], moment)
     assert cache.counts.misses == 0
+
+
+async def long_stream(side: WriteSide, events: int) -> str:
+    stream = STREAMS[0]
+    days = [(30 - n % 20, n) for n in range(events)]
+    for day, price in days:
+        await mark(side, stream, day, price + 1)
+    return stream
+
+
+async def test_however_many_folds_go_on_others_wait_for_one_slice_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    side = await listed()
+    stream = await long_stream(side, 5 * SLICE)
+    done = 0
+    fold = marks.fold
+
+    def counted(*given: Any) -> Any:
+        nonlocal done
+        done += 1
+        return fold(*given)
+
+    monkeypatch.setattr(marks, "fold", counted)
+    cache, turns, last = never(MemoryCache()), Turns(), await side.log.last()
+    moments = [Moment(last, NOW + timedelta(days=1 + n), NOW.date()) for n in range(20)]
+    work = [
+        asyncio.create_task(Folds(side.log, cache, moment, Purse(turns)).rows(marks, stream))
+        for moment in moments
+    ]
+    while not all(task.done() for task in work):
+        before = done
+        await asyncio.sleep(0)
+        assert done - before <= SLICE
+    assert done == 20 * 5 * SLICE
+
+
+async def test_an_operation_that_folds_too_much_is_refused_before_it_reads() -> None:
+    purse = Purse(Turns())
+    await purse.pay(STEPS_MAX)
+    with pytest.raises(GraphQLError) as caught:
+        await purse.pay(1)
+    assert caught.value.extensions == {"code": "TOO_COMPLEX"}
+    with pytest.raises(GraphQLError):
+        async with purse.turn():
+            raise AssertionError("what it began before goes no further")
+    await purse.close()
+
+
+async def test_the_price_of_a_fold_is_the_length_of_its_stream() -> None:
+    side = await listed()
+    stream = await long_stream(side, 40)
+    purse, moment = Purse(Turns()), Moment(await side.log.last(), None, NOW.date())
+    by_price = Folds(side.log, never(MemoryCache()), moment, purse)
+    await by_price.rows(marks, stream)
+    assert purse.spent == 40 * 3, "read, and folded by one view"
+    await by_price.rows(marks, stream)
+    assert purse.spent == 40 * 4, "folded once more; it was read"
+
+
+async def test_long_folds_have_so_many_places_and_short_ones_need_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(folding, "PATIENCE_S", 0.05)
+    turns = Turns()
+    inside = [Purse(turns) for _ in range(LANES)]
+    for purse in inside:
+        await purse.pay(LIGHT + 1)
+    one_more = Purse(turns)
+    await one_more.pay(LIGHT)
+    with pytest.raises(GraphQLError) as caught:
+        await one_more.pay(1)
+    assert caught.value.extensions == {"code": "UNAVAILABLE"}
+    await one_more.close()
+    await inside[0].close()
+    next_one = Purse(turns)
+    await next_one.pay(LIGHT + 1)
+    for purse in (next_one, *inside[1:]):
+        await purse.close()
+    assert not turns.places.locked()

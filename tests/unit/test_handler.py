@@ -5,9 +5,11 @@ from decimal import Decimal
 
 import pytest
 
+from adapters.event_log import RecorderLog
 from commands.handler import Declined, Done, Handler
 from commands.ports import KeyReused, Request
 from domain.account.commands import DepositCash, OpenAccount, WithdrawCash
+from domain.catalogue import DECIDERS
 from domain.client.commands import ApproveKyc, OnboardClient, SubmitKyc
 from domain.client.events import Document, Kind, RiskRating
 from domain.message import Command
@@ -186,3 +188,86 @@ async def test_a_small_cache_only_costs_loads() -> None:
         done = await side.do(deposit("1.00", f"r{i}", f"A{i % 3 + 1}"))
         assert isinstance(done, Done)
         assert len(side.handler.cache) <= 3
+
+
+class Counted:
+    """A log that counts what is asked of it."""
+
+    def __init__(self, log: RecorderLog) -> None:
+        self._log = log
+        self.calls = 0
+
+    def __getattr__(self, name: str) -> object:
+        self.calls += 1
+        return getattr(self._log, name)
+
+
+def keyed(*asked: tuple[str, Command]) -> list[Request]:
+    return [Request(command=c, message_id=key) for key, c in asked]
+
+
+async def test_equal_items_of_a_batch_are_done_once_in_as_many_steps_as_distinct_ones(
+    side: WriteSide,
+) -> None:
+    log = Counted(side.log)
+    handler = Handler(log, DECIDERS, clock=side.clock)  # type: ignore[arg-type]
+    outcomes = await handler.handle(keyed(*[("same", deposit("1.00"))] * 1_000))
+    assert log.calls <= 3, "a repeat costs no step of its own"
+    first, *repeats = outcomes
+    assert isinstance(first, Done) and not first.replayed
+    for repeat in repeats:
+        assert isinstance(repeat, Done) and repeat.replayed
+        assert (repeat.version, repeat.position) == (first.version, first.position)
+    assert first.version == 2, "one deposit after the opening"
+
+
+async def test_another_body_under_a_key_of_the_same_batch_is_told_apart(side: WriteSide) -> None:
+    bodies = [deposit("1.00"), deposit("2.00"), deposit("1.0"), deposit("1.00")]
+    first, two, digits, repeat = await side.handler.handle(keyed(*[("k", b) for b in bodies]))
+    assert isinstance(first, Done) and not first.replayed
+    assert isinstance(two, KeyReused) and isinstance(digits, KeyReused)
+    assert isinstance(repeat, Done) and repeat.replayed
+
+
+async def test_repeats_hold_up_nobody_behind_them(side: WriteSide) -> None:
+    log = Counted(side.log)
+    handler = Handler(log, DECIDERS, clock=side.clock)  # type: ignore[arg-type]
+    asked = [(f"k{i // 2}", deposit("1.00", reference=f"r{i // 2}")) for i in range(400)]
+    outcomes = await handler.handle(keyed(*asked))
+    assert [o.replayed for o in outcomes if isinstance(o, Done)] == [False, True] * 200
+    assert log.calls <= 3
+
+
+async def test_a_repeat_of_what_an_older_batch_did_is_answered_as_that(side: WriteSide) -> None:
+    await side.do(deposit("1.00"), "k")
+    bodies = [deposit("2.00"), deposit("1.00"), deposit("3.00")]
+    other, same, another = await side.handler.handle(keyed(*[("k", b) for b in bodies]))
+    assert isinstance(other, KeyReused) and isinstance(another, KeyReused)
+    assert isinstance(same, Done) and same.replayed
+
+
+async def test_a_refused_first_answers_for_nobody(side: WriteSide) -> None:
+    asked = keyed(("k", withdraw("5.00")), ("d", deposit("9.00")), ("k", withdraw("5.00")))
+    refused, paid, again = await side.handler.handle(asked)
+    assert isinstance(refused, Declined)
+    assert isinstance(paid, Done)
+    assert isinstance(again, Done) and not again.replayed
+
+
+async def test_refused_repeats_are_settled_together_each_as_the_log_remembers_it(
+    side: WriteSide,
+) -> None:
+    await side.do(deposit("9.00"))
+    await side.do(withdraw("9.00"), "k")
+    asked = keyed(("k", withdraw("9.00")), ("k", withdraw("8.00")), ("k", withdraw("9.00")))
+    first, other, again = await side.handler.handle(asked)
+    assert isinstance(first, Done) and first.replayed
+    assert isinstance(other, KeyReused)
+    assert isinstance(again, Done) and again.replayed
+
+
+async def test_a_dry_run_under_a_key_of_its_batch_appends_nothing(side: WriteSide) -> None:
+    dry = Request(command=deposit("1.00"), message_id="k", dry_run=True)
+    done, tried = await side.handler.handle([*keyed(("k", deposit("1.00"))), dry])
+    assert isinstance(done, Done) and done.changed
+    assert isinstance(tried, Done) and not tried.changed and tried.events

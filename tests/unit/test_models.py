@@ -206,3 +206,26 @@ def test_what_names_a_stream_must_be_an_identifier_whatever_its_field_is_called(
     body = {"source": "e/c/b", "rate_date": "2024-01-02", "rates": {"USD": "1.1"}}
     assert rules(FixRates, body) == {"source": "identifier"}
     assert command_from(FixRates, body | {"source": "ecb"})
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "1900-01-01T00:00:00+23:59",
+        "2199-12-31T23:59:59-00:01",
+        "1899-12-31T23:59:59-23:59",
+        "0001-01-01T00:00:00+23:59",
+        "9999-12-31T23:59:59-23:59",
+    ],
+)
+def test_a_time_whose_year_is_out_of_bounds_here_or_in_utc_is_refused(at: str) -> None:
+    assert rules(PlaceOrder, ORDER | {"effective_at": at}) == {"effective_at": "datetime"}
+
+
+@pytest.mark.parametrize("text", ["Ann\u202eSmith", "a\u200bb", "x\uffff", "tab\x0bbed"])
+def test_no_field_takes_text_that_cannot_be_seen(text: str) -> None:
+    assert rules(Everything, {"thing_id": "T", "text": text}) == {"text": "text"}
+    assert rules(Everything, {"thing_id": text})["thing_id"] == "identifier"
+    wrong = rules(Everything, {"thing_id": "T", "shares": {text: "1"}})
+    assert set(wrong.values()) == {"label"}
+    assert rules(Everything, {"thing_id": "T", "payee": text}) == {"payee": "text"}

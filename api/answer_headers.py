@@ -1,0 +1,46 @@
+"""Headers that every answer carries, so that a browser does nothing with it but show it.
+
+Nothing may be framed, guessed to be of another type, read by another site or kept in a cache. A
+page that needs more of its content policy (GraphiQL) sends its own, which stays.
+"""
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+ALWAYS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+]
+UNLESS_SAID = {b"content-security-policy": POLICY.encode(), b"cache-control": b"no-store"}
+PLAIN = [*ALWAYS, *UNLESS_SAID.items()]
+_STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
+
+
+class AnswerHeaders:
+    """ASGI middleware; the outermost, so that refusals and bugs are answered with them too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+
+        async def told(message: Message) -> None:
+            if message["type"] in _STARTS:
+                message["headers"] = with_headers(list(message.get("headers", ())))
+            await send(message)
+
+        await self._app(scope, receive, told)
+
+
+def with_headers(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer with those that are missing added."""
+    said = {name for name, _ in headers if name in UNLESS_SAID}
+    if not said:
+        return headers + PLAIN
+    return headers + ALWAYS + [(k, v) for k, v in UNLESS_SAID.items() if k not in said]

@@ -1,0 +1,250 @@
+"""HTTP/1.1 as uvicorn speaks it, with bounds on what a caller may send, hold and delay.
+
+    connected --> head --(10 s, 64 kB, 100 headers)--> body --(a least rate, 64 MB in all)--> answer
+        ^                                                                                       |
+        '------------------------------- idle (5 s) <-------------------------------------------'
+
+Bytes are counted before the parser sees them: it joins the pieces of a header that is not whole
+yet, which costs the square of their length. Times are looked at by a sweep each second
+(`api.server`), so that a request that keeps the rules costs no timer. A broken rule is answered
+once (400, 408, 431, 503) and the connection closed.
+"""
+
+from typing import Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from api.answer_headers import with_headers
+from api.limits import Held, Limits
+from api.problems import Problem
+from api.ws_protocol import BoundedSocket
+
+COLON_AND_BREAK = 4  # bytes of a header beside its name and value
+
+
+class _Refused(Exception):
+    """Raised inside the parser's callbacks; `BoundedHttp._problem` says why."""
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """One connection."""
+
+    server_state: Held
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._limits: Limits = self.server_state.limits
+        self._address = ""
+        self._problem: Problem | None = None  # what the parser's callbacks object to
+        self._done = False  # refused: what still comes is thrown away
+        self._in_head = self._in_body = False
+        self._head_bytes = self._head_lines = 0
+        self._unseen = 0  # bytes fed that nothing has been heard of yet
+        self._discarded = 0
+        self._since = self._body_since = 0.0  # when the wait for what is due began
+        self._window_bytes = 0  # of the body, since then
+        self._held_bytes = 0  # of bodies that are not answered
+        self._unsent, self._unsent_since = 0, 0.0
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._since = self.loop.time()
+        self._address = self.client[0] if self.client else ""
+        if not self.server_state.enter(self._address):
+            self.refuse(_busy("too_many_connections", "too many connections are open"))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._release()
+        self.server_state.leave(self._address)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._done:
+            self._throw_away(len(data))
+            return
+        if self.timeout_keep_alive_task is not None:
+            self._since = self.loop.time()  # it was at rest: now the next head is due
+        size = self._limits.head_bytes
+        for start in range(0, len(data), size):
+            self._feed(data[start : start + size] if len(data) > size else data)
+            if self._done or self.transport.is_closing() or self.transport.get_protocol() != self:
+                return
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._since = self.loop.time()
+        self._in_head, self._in_body = True, False
+        self._head_bytes = self._head_lines = 0
+
+    def on_url(self, url: bytes) -> None:
+        self._count(len(url))
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._head_lines += 1
+        self._count(len(name) + len(value) + COLON_AND_BREAK)
+        if self._in_head:  # what follows a chunked body are no headers of the request
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        self._in_head, self._in_body = False, True
+        self._since = self._body_since = self.loop.time()
+        self._window_bytes = 0
+        super().on_headers_complete()
+        if len(self.pipeline) > self._limits.pipelined:
+            self._object(400, "pipelined", "too many requests wait for their answers")
+
+    def on_body(self, body: bytes) -> None:
+        self._unseen = 0
+        self._window_bytes += len(body)
+        if self.cycle is None or self.cycle.response_complete:
+            self._throw_away(len(body))
+            return
+        self._held_bytes += len(body)
+        self.server_state.bodies_bytes += len(body)
+        if self.server_state.crowded(self._held_bytes):
+            self._problem = _busy("overloaded", "too many bodies are under way")
+            raise _Refused
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._in_body = False
+        self._unseen = self._discarded = 0
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        if not self.pipeline:
+            self._release()
+        super().on_response_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._release()
+        self._unset_keepalive_if_required()
+        super().handle_websocket_upgrade()
+        socket = self.transport.get_protocol()
+        if isinstance(socket, BoundedSocket):
+            socket.address = self._address
+
+    def refuse(self, problem: Problem) -> None:
+        """Answer with `problem` unless another answer is due or begun, and hang up."""
+        if self._done:
+            return
+        self._done = True
+        self._release()
+        cycle, clear = self.cycle, not self.pipeline
+        if cycle is not None and not cycle.response_complete:
+            clear = clear and not self._in_head and not cycle.response_started
+            cycle.disconnected = True
+            cycle.message_event.set()
+        elif self._in_body:
+            clear = False  # this request has its answer already
+        self.pipeline.clear()
+        self._unset_keepalive_if_required()
+        if not clear or self.transport.is_closing():
+            self.transport.abort()
+            return
+        self.transport.write(_raw(problem, self.server_state.default_headers))
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(self._limits.linger_s, self.transport.abort)
+
+    def sweep(self, now: float) -> None:
+        """Hang up on a caller who takes too long; called each second."""
+        limits, waited = self._limits, now - self._since
+        self._sweep_unsent(now)
+        if self._done:
+            return
+        if self._in_head or (self.cycle is None and not self._in_body):
+            if waited > limits.head_s:
+                self._late("the head of the request")
+        elif self._in_body and waited > limits.body_window_s:
+            if self.flow.read_paused:
+                self._since, self._window_bytes = now, 0
+            elif (
+                self._window_bytes < limits.body_window_bytes
+                or now - self._body_since > limits.body_s
+            ):
+                self._late("the body of the request")
+            else:
+                self._since, self._window_bytes = now, 0
+        elif self._idle and self.timeout_keep_alive_task is None and waited > limits.head_s:
+            self._late("the head of the request")  # line breaks between requests
+
+    @property
+    def _idle(self) -> bool:
+        return self.cycle is None or self.cycle.response_complete
+
+    def _feed(self, piece: bytes) -> None:
+        """Give a piece to the parser, unless too much of one header is not whole yet."""
+        self._unseen += len(piece)
+        heard = self._head_lines, self._in_head
+        self._parse(piece)
+        if (not self._in_head and not self._in_body) or heard != (self._head_lines, self._in_head):
+            self._unseen = 0
+        if self._unseen > self._limits.head_bytes and not self._done:
+            self.refuse(_head_too_large(self._limits))
+
+    def _parse(self, piece: bytes) -> None:
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(piece)
+        except httptools.HttpParserUpgrade:
+            if self._should_upgrade():
+                self.handle_websocket_upgrade()
+        except httptools.HttpParserError:
+            says = "not HTTP/1.1 as this server reads it"
+            self.refuse(self._problem or Problem(400, "invalid_request", says))
+
+    def _count(self, size: int) -> None:
+        self._head_bytes += size
+        limits = self._limits
+        if self._head_bytes > limits.head_bytes or self._head_lines > limits.headers:
+            self._problem = _head_too_large(limits)
+            raise _Refused
+
+    def _object(self, status: int, name: str, detail: str) -> None:
+        self._problem = Problem(status, name, detail)
+        raise _Refused
+
+    def _late(self, what: str) -> None:
+        if self.cycle is None and not self._in_head:
+            self.transport.abort()  # nothing was asked, so nothing is answered
+            return
+        self.refuse(Problem(408, "too_slow", f"{what} did not arrive in time"))
+
+    def _throw_away(self, size: int) -> None:
+        self._discarded += size
+        if self._discarded > self._limits.discard_bytes:
+            self._done = True
+            self.transport.abort()
+
+    def _release(self) -> None:
+        self.server_state.bodies_bytes -= self._held_bytes
+        self._held_bytes = 0
+
+    def _sweep_unsent(self, now: float) -> None:
+        """Hang up on a caller who does not take the answer."""
+        unsent = self.transport.get_write_buffer_size()
+        if unsent != self._unsent or not unsent:
+            self._unsent, self._unsent_since = unsent, now
+        elif now - self._unsent_since > self._limits.stuck_s:
+            self.transport.abort()
+
+
+def _busy(name: str, detail: str) -> Problem:
+    return Problem(503, name, f"{detail}; try again", headers={"Retry-After": "1"})
+
+
+def _head_too_large(limits: Limits) -> Problem:
+    says = f"at most {limits.head_bytes} bytes and {limits.headers} headers"
+    return Problem(431, "head_too_large", says)
+
+
+def _raw(problem: Problem, default: list[tuple[bytes, bytes]]) -> bytes:
+    """The whole answer, as it goes out where no app has been asked."""
+    response = problem.response("")
+    headers = [*default, *with_headers(response.raw_headers), (b"connection", b"close")]
+    lines = [name + b": " + value + b"\r\n" for name, value in headers]
+    return b"".join([STATUS_LINE[problem.status], *lines, b"\r\n", bytes(response.body)])
