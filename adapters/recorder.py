@@ -5,12 +5,16 @@
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from msgspec import Struct
 
 from adapters.frame import Payloads
+
+if TYPE_CHECKING:
+    from adapters.evidence import Evidence
 
 BATCH_MAX = 1_000
 
@@ -157,6 +161,14 @@ class Recorder(Protocol):
 
     async def wait(self, position: int, /, *, timeout_s: float) -> bool:
         """Until the log has gone past `position`, told by the store, not by polling alone."""
+        ...
+
+    def evidence(self) -> "AbstractAsyncContextManager[Evidence]":
+        """What is kept beside the events, at one instant, for `log verify`.
+
+        Raises:
+            Unavailable: on entering or reading.
+        """
         ...
 
     async def close(self) -> None: ...

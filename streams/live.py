@@ -27,6 +27,7 @@ async def live_drive(platform: Platform, bus: BusSide | None = None) -> Drive:
             p.log, p.saga_store, send, clock=p.clock, statement=statement, marks=prices
         ),
         bus=bus,
+        seal_s=platform.settings.seal_s,
     )
     try:
         if bus is None:
