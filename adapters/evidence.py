@@ -9,7 +9,15 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from adapters.recorder import SnapshotRow
+
+class SnapshotRow(NamedTuple):
+    """A state that a stream was folded to, so that a load need not fold it again."""
+
+    stream: str
+    version: int
+    hash: bytes
+    domain_hash: str
+    state: bytes
 
 
 class Head(NamedTuple):

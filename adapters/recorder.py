@@ -7,14 +7,13 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
+from adapters.evidence import Evidence
+from adapters.evidence import SnapshotRow as SnapshotRow  # noqa: PLC0414 - its users find it here
 from adapters.frame import Payloads
-
-if TYPE_CHECKING:
-    from adapters.evidence import Evidence
 
 BATCH_MAX = 1_000
 
@@ -74,14 +73,6 @@ class WrongVersion(NamedTuple):
 
 
 Result = Written | Known | WrongVersion
-
-
-class SnapshotRow(NamedTuple):
-    stream: str
-    version: int
-    hash: bytes
-    domain_hash: str
-    state: bytes
 
 
 class StreamRead(Struct, frozen=True, gc=False):
@@ -163,7 +154,7 @@ class Recorder(Protocol):
         """Until the log has gone past `position`, told by the store, not by polling alone."""
         ...
 
-    def evidence(self) -> "AbstractAsyncContextManager[Evidence]":
+    def evidence(self) -> AbstractAsyncContextManager[Evidence]:
         """What is kept beside the events, at one instant, for `log verify`.
 
         Raises:
