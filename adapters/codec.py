@@ -128,6 +128,16 @@ class Codec:
                 raw[field] = _unseal(key, text, aad)
 
 
+def read_event(name: str, schema: int, payload: bytes) -> Event:
+    """A stored event that holds nothing personal, for whoever has no keys.
+
+    Raises:
+        UnknownEvent, msgspec.DecodeError: as `Codec.decode`.
+    """
+    raw = _decode_raw(payload)
+    return msgspec.convert(_upcast(raw, name, schema, to=EVENTS[name].VERSION), EVENTS[name])
+
+
 def sealed_for(name: str, schema: int, payload: bytes) -> str | None:
     """The client under whose key some field of a stored payload is sealed; None: no field is."""
     if _MARK not in payload:
