@@ -75,6 +75,11 @@ async def replay_sagas(log: RecorderLog, store: Store) -> list[Conversation]:
         if gateway.NAME in current:
             states |= await _gateway_to(log, gateway, kept.positions[gateway.NAME])
     lost = await _lost(log, owed, kept)
+    end = await log.last()
+    for name in current:
+        if kept.positions[name] > end:
+            ahead = f"it stands at {kept.positions[name]}, and the log ends at {end}"
+            lost[name].append(ahead)
     return [_compared(name, states, kept, lost) for name in current]
 
 

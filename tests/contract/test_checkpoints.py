@@ -9,15 +9,13 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-import psycopg
 import pytest
 
 from adapters.checkpoints import Signer
 from adapters.clock import SimulatedClock
 from adapters.codec import Codec
 from adapters.entropy import SeededEntropy
-from adapters.event_log import RecorderLog, chain
-from adapters.frame import unframe
+from adapters.event_log import RecorderLog
 from adapters.keystore import MemoryKeyStore
 from adapters.log_audit import verify
 from adapters.memory_disk import Disk
@@ -34,75 +32,10 @@ from streams.drive import Drive
 from streams.simulation.memory_platform import MemoryPlatform
 from streams.simulation.run import Run, Spec, eve_of
 from streams.simulation.street import street_of
+from tests.contract.forger import Forger
 
 SIGNER, OTHER = Signer(b"k" * 32), Signer(b"x" * 32)
 NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
-Row = tuple[int, str, int, bytes, bytes]  # position, stream, version, state, hash
-
-
-class Forger:
-    """Every right on the store, and knows how the writer computes its hashes and its messages."""
-
-    def __init__(self, url: str) -> None:
-        self._db = psycopg.connect(url, autocommit=True)
-
-    def close(self) -> None:
-        self._db.close()
-
-    def execute(self, sql: str, *values: object) -> None:
-        self._db.execute(sql.encode(), values)
-
-    def rows(self, stream: str) -> list[Row]:
-        sql = "select position, stream, version, state, hash from log.events where stream = %s"
-        found = self._db.execute((sql + " order by version").encode(), (stream,)).fetchall()
-        return [(p, s, v, bytes(state), bytes(h)) for p, s, v, state, h in found]
-
-    def replace(self, stream: str, version: int, old: bytes, new: bytes) -> None:
-        """Other bytes in one event's payload; its hash is left as it was."""
-        [state] = [r[3] for r in self.rows(stream) if r[2] == version]
-        assert state.count(old) == 1, state
-        self._store(stream, version, state.replace(old, new))
-
-    def rechain(self, stream: str) -> None:
-        """Number the stream's events anew, and compute every hash from the first on."""
-        tip = b""
-        for at, (position, _, version, state, _) in enumerate(self.rows(stream), start=1):
-            metadata, payload = unframe(state)
-            metadata = _numbered(metadata, version, at, tip.hex())
-            tip = chain(tip, payload, metadata)
-            whole = b'{"metadata":' + metadata + b',"payload":' + payload + b"}"
-            self.execute(
-                "update log.events set version = %s, state = %s, hash = %s where position = %s",
-                at, whole, tip, position,
-            )  # fmt: skip
-            self.execute(
-                "update log.messages set version = %s, hash = %s where stream = %s and position = "
-                "%s", at, tip, stream, position,
-            )  # fmt: skip
-
-    def remove(self, stream: str, version: int | None = None) -> None:
-        """An event, or a whole stream, with what the store remembers of its messages."""
-        for table in ("messages", "events"):
-            self.execute(
-                f"delete from log.{table} where stream = %s and version = coalesce(%s, version)",
-                stream, version,
-            )  # fmt: skip
-
-    def _store(self, stream: str, version: int, state: bytes) -> None:
-        sql = "update log.events set state = %s where stream = %s and version = %s"
-        self.execute(sql, state, stream, version)
-
-
-def _numbered(metadata: bytes, version: int, at: int, previous: str) -> bytes:
-    """The writer's metadata with another version and predecessor, field order kept."""
-    text = metadata.decode()
-    text = text.replace(f'"version":{version},', f'"version":{at},')
-    start = text.find('"previous":"')
-    if start >= 0:
-        end = text.index('"', start + 12) + 1
-        text = text[:start] + (f'"previous":"{previous}"' if previous else "") + text[end:]
-        text = text.replace(",,", ",").replace("{,", "{").replace(",}", "}")
-    return text.encode()
 
 
 class Platform:
