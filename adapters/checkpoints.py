@@ -2,7 +2,7 @@
 
     DIR/keys/checkpoint.key    32 secret bytes, readable by the owner alone
     DIR/keys/checkpoint.pub    PEM, for whoever checks: `openssl pkeyutl -verify -pubin ...`
-    DIR/keys/checkpoint.last   the last statement that the key has signed (adapters.witness)
+    DIR/keys/checkpoint.last   the last statement that the key has signed (TIDEMARK_STATEMENT)
     DIR/keys/retired-*.pub     keys that signed before: believed up to the first newer signature
 
 The keys lie beside the master key and outside the database (an HSM or KMS in production): who
@@ -29,7 +29,7 @@ from adapters.entropy import Entropy
 from adapters.key_files import read_secret, secret_file
 from adapters.merkle import Tree
 from adapters.settings import SettingsError
-from adapters.witness import KEPT, FileMemory, Memory, Placed
+from adapters.witness import Memory, Placed
 from domain.checkpoint import INITIAL, CheckpointSigned, SignCheckpoint, evolve, leaf, statement
 
 
@@ -102,11 +102,19 @@ class Signer:
         self.memory = memory
 
     @classmethod
-    def open(cls, folder: Path, entropy: Entropy, *, signed_by: str = "") -> "Signer":
+    def open(
+        cls,
+        folder: Path,
+        entropy: Entropy,
+        *,
+        signed_by: str = "",
+        memory: Memory | None = None,
+    ) -> "Signer":
         """The signer of a data directory's `keys/`, made on first use.
 
         Args:
             signed_by: id of the key that signed the log's last checkpoint; "": it has none.
+            memory: as of `Signer`.
 
         Raises:
             SettingsError: the published key is not that of the secret one; or the log was signed
@@ -120,7 +128,7 @@ class Signer:
                 f"by key {signed_by[:16]}...: put it back from the backup"
             )
         secret_file(secret, entropy, label="checkpoint-key")
-        signer, published = cls.read(folder), folder / "checkpoint.pub"
+        signer, published = cls.read(folder, memory=memory), folder / "checkpoint.pub"
         if signed_by and not signer.verifier.believes(signed_by):
             raise SettingsError(
                 f"TIDEMARK_DATA_DIR: {secret} is key {signer.verifier.key_id[:16]}..., and this "
@@ -133,14 +141,13 @@ class Signer:
         return signer
 
     @classmethod
-    def read(cls, folder: Path) -> "Signer":
+    def read(cls, folder: Path, *, memory: Memory | None = None) -> "Signer":
         """The same from files that are there; makes none.
 
         Raises:
             SettingsError: a file holds no key, or the published key is another's.
         """
         secret, published = read_secret(folder / "checkpoint.key"), folder / "checkpoint.pub"
-        memory = FileMemory(folder / KEPT)
         signer = cls(secret, memory=memory, retired=retired_keys(folder))
         if published.exists() and Verifier.read(published).key_id != signer.verifier.key_id:
             raise SettingsError(f"TIDEMARK_DATA_DIR: {published} is not of checkpoint.key")

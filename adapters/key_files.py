@@ -48,14 +48,13 @@ def secret_file(file: Path, entropy: Entropy, *, label: str) -> bytes:
 
 
 def too_open(folder: Path) -> list[str]:
-    """One sentence for each secret file, and for the folder, that other users may read or write."""
-    found = []
-    for path in (folder, *sorted(folder.glob("*.key"))):
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0
-        if mode & _OTHERS:
-            want = 0o700 if path.is_dir() else 0o600
-            found.append(f"{path} is open to other users (mode {mode:04o}): chmod {want:o} {path}")
-    return found
+    """One sentence for each secret file that other users may read or write."""
+    modes = {path: path.stat().st_mode & 0o777 for path in sorted(folder.glob("*.key"))}
+    return [
+        f"{path} is open to other users (mode {mode:04o}): chmod 600 {path}"
+        for path, mode in modes.items()
+        if mode & _OTHERS
+    ]
 
 
 def write_whole(file: Path, content: bytes) -> None:

@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     rate_commands: float = Field(default=500.0, ge=0, le=1e6)  # a second and caller; 0: no limit
     rate_queries: float = Field(default=100.0, ge=0, le=1e6)  # GraphQL operations
     rate_burst_s: float = Field(default=5.0, gt=0, le=3_600)  # how many seconds' worth at once
+    statement: Path | None = None  # where the signer keeps its last statement; None: in keys/
     seal_s: float = Field(default=60.0, ge=0, le=86_400)  # an event waits no longer for its
     # checkpoint while serve runs; 0: checkpoints at a close of day and every 10,000 events only
     rate_loopback: bool = False  # limit callers on this machine too
@@ -70,6 +71,11 @@ class Settings(BaseSettings):
         if value.startswith("kafka:"):
             Bus.parse(value)
         return value
+
+    @property
+    def statement_file(self) -> Path:
+        """Outlives the process, and nobody who writes to the database writes to it."""
+        return self.statement or self.data_dir / "keys" / "checkpoint.last"
 
     @property
     def kafka(self) -> Bus | None:

@@ -40,7 +40,7 @@ from adapters.saga_store import PostgresSagaStore
 from adapters.schema_versions import SchemaMismatch
 from adapters.settings import Settings, SettingsError
 from adapters.warehouse import Warehouse, WarehouseError, WarehouseUnavailable
-from adapters.witness import KEPT, FileMemory, Memory
+from adapters.witness import FileMemory, Memory
 from commands.handler import Handler
 from commands.ports import EMPTY, Unreadable
 from domain import checkpoint
@@ -93,7 +93,9 @@ class Platform:
         Raises:
             SettingsError: the key is missing though the log was signed, or is another's.
         """
-        return Signer.open(self._keys_dir, self.entropy, signed_by=self.signed_by)
+        return Signer.open(
+            self._keys_dir, self.entropy, signed_by=self.signed_by, memory=self.memory
+        )
 
     @property
     def verifier(self) -> Verifier | None:
@@ -103,7 +105,7 @@ class Platform:
     @property
     def memory(self) -> Memory:
         """What the signer remembers of the log, beside its key."""
-        return FileMemory(self._keys_dir / KEPT)
+        return FileMemory(self.settings.statement_file)
 
     @property
     def _keys_dir(self) -> Path:

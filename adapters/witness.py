@@ -17,8 +17,6 @@ from adapters.key_files import write_whole
 from adapters.settings import SettingsError
 from domain.checkpoint import CheckpointSigned
 
-KEPT = "checkpoint.last"
-
 
 class Placed(NamedTuple):
     """A checkpoint as it lies in the log."""

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from adapters.checkpoints import Signer
 from adapters.event_log import chain
 from adapters.frame import frame, unframe
-from adapters.witness import KEPT, Witness
+from adapters.witness import Witness
 from domain.checkpoint import STREAM
 from tests.contract.forger import Forger
 
@@ -191,7 +191,7 @@ def with_the_machine(does: Does, *, remembers: str = "cut") -> Does:
 
     def all_of_it(scene: Scene) -> None:
         does(scene)
-        kept = scene.keys / KEPT
+        kept = scene.keys / "checkpoint.last"
         if remembers == "gone":
             kept.unlink()
         else:

@@ -118,13 +118,6 @@ def test_a_secret_that_others_may_touch_is_named_with_its_cure(keys: Path, mode:
     assert f"{mode:04o}" in line and f"chmod 600 {keys}/checkpoint.key" in line
 
 
-def test_a_folder_that_others_may_enter_is_named(keys: Path) -> None:
-    keys.chmod(0o755)
-    [line] = too_open(keys)
-    assert f"chmod 700 {keys}" in line
-    assert too_open(keys / "none") == []
-
-
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     file = tmp_path / "f"
     for content in (b"one", b"another, and longer", b""):

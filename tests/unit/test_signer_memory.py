@@ -11,7 +11,6 @@ from adapters.entropy import SystemEntropy
 from adapters.log_audit import Known, verify
 from adapters.settings import SettingsError
 from adapters.witness import (
-    KEPT,
     FileMemory,
     NotAWitness,
     Placed,
@@ -25,6 +24,8 @@ from domain.checkpoint import STREAM, CheckpointSigned
 from domain.house import FundHouse
 from streams.checkpoints import CheckpointSigner, StatementLost
 from tests.unit.platform import WriteSide
+
+KEPT = "checkpoint.last"
 
 
 @pytest.fixture
@@ -41,7 +42,9 @@ async def signed(side: WriteSide, keys: Path, events: int, *, amount: str = "1.0
 
     for _ in range(events):
         await side.do(FundHouse(currency="USD", amount=Decimal(amount)))
-    return await CheckpointSigner(side.log, Signer.read(keys), send, every=4).catch_up()
+    return await CheckpointSigner(
+        side.log, Signer.read(keys, memory=FileMemory(keys / KEPT)), send, every=4
+    ).catch_up()
 
 
 def kept(keys: Path) -> Witness:
