@@ -110,5 +110,7 @@ def _differences(row: Bound, stored: Stored, meta: Metadata) -> str:
         keep=kept_for_ever(meta),
         bound_at=stored.committed_at,
     )
+    if row == wanted:
+        return ""
     off = [f for f, a, b in zip(Bound._fields, row, wanted, strict=True) if a != b]
-    return f"its row in log.messages was changed: {', '.join(off)}" if off else ""
+    return f"its row in log.messages was changed: {', '.join(off)}"

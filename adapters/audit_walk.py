@@ -14,7 +14,7 @@ from adapters.audit_event import bytes_fault, causes, clock_fault
 from adapters.audit_messages import MessageAudit
 from adapters.audit_snapshots import SnapshotAudit
 from adapters.checkpoints import Audit
-from adapters.codec import sealed_for
+from adapters.codec import SEALED_MARK, sealed_for
 from adapters.event_log import RecorderLog
 from adapters.evidence import Bound, Columns, Evidence
 from adapters.frame import unframe
@@ -135,6 +135,8 @@ class Walk:
         self, stored: Stored, name: str, schema: int, standings: Mapping[str, Standing]
     ) -> None:
         """Whoever has sealed data has a row: with a key, or with the mark of an erasure."""
+        if SEALED_MARK not in stored.state:
+            return
         client_id = sealed_for(name, schema, unframe(stored.state)[1])
         if client_id is None or client_id in self._keyless:
             return
