@@ -2,7 +2,7 @@
 
     TO/postgres/server/data   what pg_basebackup made: a whole cluster with the WAL it needs
     TO/keys                   unless they are to be kept elsewhere
-    TO/backup.json            what was in it: compare with `log verify --reaches POSITION`
+    TO/backup.json            what was in it: check with `log verify --witness TO/backup.json`
 
 The result is a data directory: put it (or a copy made with `cp -a`) in place and open it. The
 warehouse is left out; it is loaded again from the log. A log on a server of its own is backed up
@@ -17,12 +17,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import psycopg
 
+from adapters.codec import UnknownEvent, read_event
 from adapters.embedded_postgres import EmbeddedPostgres
+from adapters.frame import unframe
 from adapters.schema_versions import PARTS, migrations
 from adapters.server_account import account_for, binaries, hand_over
 from adapters.settings import Settings, SettingsError
+from adapters.witness import Placed, Witness
+from domain.checkpoint import STREAM, CheckpointSigned
+from domain.envelope import Metadata
 
 
 class BackupFailed(Exception):
@@ -32,6 +38,8 @@ class BackupFailed(Exception):
 class Backup(NamedTuple):
     path: str
     position: int  # the log's when it began: at least so far it reaches
+    sealed_to: int  # and so far it was under a checkpoint
+    witness: dict[str, Any] | None  # the last checkpoint's line (adapters.witness)
     bytes: int
     keys: bool
     seconds: float
@@ -54,13 +62,15 @@ def backup(settings: Settings, to: Path, *, keys: bool) -> Backup:
     began = datetime.now(UTC)
     try:
         with EmbeddedPostgres(settings.data_dir / "postgres") as server:
-            position = _position(server.uri)
+            if keys:  # first: what the signer remembers must be in the log that is copied
+                shutil.copytree(settings.data_dir / "keys", fresh / "keys")  # modes, times too
+            position, witness = _position(server.uri), _witness(server.uri)
             _copy_cluster(server.uri, fresh)
-        if keys:
-            shutil.copytree(settings.data_dir / "keys", fresh / "keys")  # modes and times too
         size = sum(f.stat().st_size for f in fresh.rglob("*") if f.is_file())
-        seconds = (datetime.now(UTC) - began).total_seconds()
-        made = Backup(str(to), position, size, keys, round(seconds, 2))
+        seconds = round((datetime.now(UTC) - began).total_seconds(), 2)
+        said = msgspec.to_builtins(witness) if witness else None
+        sealed_to = witness.last_position if witness else 0
+        made = Backup(str(to), position, sealed_to, said, size, keys, seconds)
         (fresh / "backup.json").write_text(json.dumps(_described(made, began), indent=1) + "\n")
         fresh.rename(to)
     except OSError as e:
@@ -81,6 +91,26 @@ def _position(uri: str) -> int:
     with psycopg.connect(uri) as connection:
         found = connection.execute("select position from log.head").fetchone()
     return int(found[0]) if found else 0
+
+
+def _witness(uri: str) -> Witness | None:
+    """The log's last checkpoint that can be read; None where there is none."""
+    sql = (
+        "select version, position, state from log.events where stream = %s order by 1 desc limit 1"
+    )
+    with psycopg.connect(uri) as connection:
+        found = connection.execute(sql, (STREAM,)).fetchone()
+    if found is None:
+        return None
+    version, position, state = found
+    try:
+        metadata, payload = unframe(bytes(state))
+        schema = msgspec.json.decode(metadata, type=Metadata).schema
+        event = read_event("checkpoint.signed", schema, payload)
+    except (msgspec.MsgspecError, UnknownEvent):
+        return None  # log verify names it
+    assert isinstance(event, CheckpointSigned)
+    return Witness.of(Placed(version, position, event))
 
 
 def _copy_cluster(uri: str, to: Path) -> None:

@@ -25,6 +25,7 @@ _decode_raw = msgspec.json.Decoder().decode
 _EXPONENT = re.compile(rb'"-?\d+(\.\d+)?E[+-]?\d+"')
 _E = ord("E")
 _SEALED = "aes-gcm:"
+SEALED_MARK = b'"aes-gcm:'  # stands in every stored event that has a sealed field
 _NONCE_BYTES = 12
 
 
@@ -125,6 +126,23 @@ class Codec:
             if isinstance(text, str) and text.startswith(_SEALED):
                 aad = f"{subject}|{name}|{field}".encode()
                 raw[field] = _unseal(key, text, aad)
+
+
+def read_event(name: str, schema: int, payload: bytes) -> Event:
+    """A stored event that holds nothing personal, for whoever has no keys.
+
+    Raises:
+        UnknownEvent, msgspec.DecodeError: as `Codec.decode`.
+    """
+    raw = _decode_raw(payload)
+    return msgspec.convert(_upcast(raw, name, schema, to=EVENTS[name].VERSION), EVENTS[name])
+
+
+def sealed_for(name: str, schema: int, payload: bytes) -> str | None:
+    """The client under whose key some field of a stored payload is sealed; None: no field is."""
+    raw, seals = _decode_raw(payload), _seals(name, schema, EVENTS[name])
+    sealed = [f for f in seals.fields if str(raw.get(f)).startswith(_SEALED)]
+    return str(raw[seals.subject]) if sealed else None
 
 
 def _seals(name: str, schema: int, cls: type[Event]) -> Seals:

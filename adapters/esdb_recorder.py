@@ -8,12 +8,13 @@ that it may be lost: snapshots, digests of message ids, marks of the log's clock
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 
 from esdbclient.client import DEFAULT_EXCLUDE_FILTER
 
 from adapters.append_plan import chunks
+from adapters.domain_hash import DOMAIN_HASH
 from adapters.esdb_batch import Batches
 from adapters.esdb_clock import BEGIN, LogClock, Place
 from adapters.esdb_event import Arrived, arrived
@@ -21,6 +22,7 @@ from adapters.esdb_identity import identify
 from adapters.esdb_keys import SNAPSHOT_NAME
 from adapters.esdb_link import Link
 from adapters.esdb_tail import EsdbTail
+from adapters.evidence import Evidence, NoEvidence
 from adapters.frame import NONE, payloads
 from adapters.recorder import (
     Message,
@@ -171,6 +173,12 @@ class EsdbRecorder:
 
     async def wait(self, position: int, /, *, timeout_s: float) -> bool:
         return await self._tail.wait(position, timeout_s)
+
+    @contextlib.asynccontextmanager
+    async def evidence(self) -> AsyncIterator[Evidence]:
+        """Snapshots alone: message ids are drawn from the events' own metadata."""
+        async with self._beside.evidence() as beside:
+            yield NoEvidence([row async for row in beside.snapshots(DOMAIN_HASH)])
 
     async def close(self) -> None:
         await self._tail.close()

@@ -9,6 +9,7 @@ chain of a stream is the same wherever its bytes are carried.
 
 import hashlib
 import hmac
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -46,6 +47,8 @@ from domain.catalogue import CATEGORIES
 from domain.envelope import Envelope, Metadata, category
 from domain.message import Event
 
+SEAL_BYTES = 32  # before the state of a stored snapshot
+_log = logging.getLogger(__name__)
 _NAMESPACE = UUID("7a1c3d0e-52b1-5d0a-9a53-74696465006d").bytes
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 _encode = msgspec.json.Encoder(order="deterministic").encode
@@ -85,6 +88,9 @@ class RecorderLog:
         self._tail = LogTail()
         self._codec = codec
         self._hmac = hmac.new(request_key, digestmod="sha256")  # keyed once, copied per request
+        snapshot_key = hmac.digest(request_key, b"snapshots", "sha256")
+        self._seals = hmac.new(snapshot_key, digestmod="sha256")
+        self.keyed = bool(request_key)  # without a key no snapshot is believed, and none made
 
     async def load(self, streams: Sequence[str], /) -> Mapping[str, Loaded]:
         found = await self.recorder.read(streams, domain_hash=DOMAIN_HASH)
@@ -94,9 +100,23 @@ class RecorderLog:
                 events = unpack(state_category(stream), read.events, self._codec)
             except (UnknownEvent, msgspec.MsgspecError, KeyError, ValueError):
                 events = await self._one_by_one(stream, read)
-            snapshot = read.snapshot and self._open_snapshot(read.snapshot)
+            snapshot = None
+            if read.snapshot is not None:
+                snapshot = self.snapshot_state(read.snapshot)
+                if snapshot is None:
+                    out[stream] = await self._without_snapshot(read.snapshot)
+                    continue
             out[stream] = Loaded(Head(read.version, read.hash.hex()), snapshot, events)
         return out
+
+    async def _without_snapshot(self, refused: SnapshotRow) -> Loaded:
+        """A stream from its first event on, because nobody with our key made its snapshot."""
+        if self.keyed:
+            line = "the snapshot of %s at version %s has no seal of ours: not used (log verify)"
+            _log.warning(line, refused.stream, refused.version)
+        found = await self.select(refused.stream)
+        head = Head(found[-1].version, found[-1].hash) if found else EMPTY
+        return Loaded(head, None, [envelope.event for envelope in found])
 
     async def _one_by_one(self, stream: str, read: StreamRead) -> list[Event]:
         """What cannot be read at once; says which event cannot be read at all."""
@@ -140,11 +160,29 @@ class RecorderLog:
         return {s: Head(v, h.hex()) for s, (v, h) in found.items()}
 
     async def snapshot(self, states: Mapping[str, tuple[Head, Any]], /) -> None:
+        if not self.keyed:
+            return
         rows = [
             SnapshotRow(s, head.version, bytes.fromhex(head.hash), DOMAIN_HASH, _encode_state(st))
             for s, (head, st) in states.items()
         ]
-        await self.recorder.save_snapshots(rows)
+        sealed = [row._replace(state=self._snapshot_seal(row) + row.state) for row in rows]
+        await self.recorder.save_snapshots(sealed)
+
+    def snapshot_state(self, row: SnapshotRow) -> Any | None:
+        """The state in a stored snapshot; None when it was not sealed with this log's key."""
+        seal, state = row.state[:SEAL_BYTES], row.state[SEAL_BYTES:]
+        row = row._replace(state=state)
+        if not self.keyed or not hmac.compare_digest(seal, self._snapshot_seal(row)):
+            return None
+        return _states[state_category(row.stream)].decode(state)
+
+    def _snapshot_seal(self, row: SnapshotRow) -> bytes:
+        """HMAC over all of a snapshot; the key is made from the master key, not in the database."""
+        where = f"{row.stream}\n{row.domain_hash}\n{row.version}\n{row.hash.hex()}\n"
+        mac = self._seals.copy()
+        mac.update(where.encode() + row.state)
+        return mac.digest()
 
     async def after(
         self, position: int, /, *, limit: int, until: int | None = None
@@ -224,9 +262,6 @@ class RecorderLog:
     def opened(self, stored: Stored) -> tuple[Envelope, bytes, bytes]:
         """The same, with the exact bytes of its metadata and of its payload."""
         return self.open(stored), *unframe(stored.state)
-
-    def _open_snapshot(self, row: SnapshotRow) -> Any:
-        return _states[state_category(row.stream)].decode(row.state)
 
     def _request_hash(self, request: Request) -> bytes:
         at = request.effective_at.isoformat() if request.effective_at else ""

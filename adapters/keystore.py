@@ -3,10 +3,14 @@
 Destroying a client's data key erases that client's personal data everywhere the log's bytes
 went, while every hash over them stays valid. The master key is a file outside the database
 (a KMS in production), so a stolen database alone opens nothing.
+
+An erasure leaves a row: no wrapped key, but a mark that only a holder of the master key can make.
+A row that somebody deleted, or made look erased, is thereby told from an erasure.
 """
 
-import hashlib
 import hmac
+from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
@@ -15,10 +19,19 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap
 
 from adapters import schema_versions
 from adapters.entropy import Entropy
+from adapters.key_files import secret_file
 from adapters.postgres_link import CONNECT_S
 from adapters.postgres_steady import Steady
 from adapters.recorder import Unavailable
 from commands.ports import KeyDestroyed as KeyDestroyed  # noqa: PLC0414 - its callers find it here
+
+
+class Standing(StrEnum):
+    """What the store has of a client's key; a client without a row has no standing."""
+
+    HELD = "held"
+    ERASED = "erased"  # by us
+    CHANGED = "changed"  # by somebody without the master key
 
 
 class KeyStore(Protocol):
@@ -31,19 +44,34 @@ class KeyStore(Protocol):
         ...
 
     def find(self, client_id: str, /) -> bytes | None:
-        """The key for reading; None when it was destroyed or never was."""
+        """The key for reading; None when it was destroyed or never was.
+
+        Raises:
+            KeyChanged: somebody else has written the client's row.
+        """
         ...
 
     def destroy(self, client_id: str, /) -> None: ...
 
     @property
     def request_key(self) -> bytes:
-        """The HMAC key of request hashes."""
+        """The HMAC key of request hashes; that of snapshots is made from it."""
+        ...
+
+    def standings(self) -> Mapping[str, Standing] | None:
+        """Every client that has a row, as the store is now; None where this process may not ask."""
         ...
 
 
 class WrongMasterKey(Exception):
     """The master key file was lost or replaced; the right one is in a backup, or nowhere."""
+
+
+class KeyChanged(ValueError):
+    """A client's wrapped key does not open under the master key, though others do."""
+
+    def __init__(self, client_id: str) -> None:
+        super().__init__(f"the row of {client_id} in keys.data_keys was changed")
 
 
 class MemoryKeyStore:
@@ -64,6 +92,9 @@ class MemoryKeyStore:
     def destroy(self, client_id: str, /) -> None:
         self._keys[client_id] = None
 
+    def standings(self) -> Mapping[str, Standing]:
+        return {c: Standing.HELD if k else Standing.ERASED for c, k in self._keys.items()}
+
 
 class ClosedKeyStore:
     """For a process whose role may not read the keys: what is personal reads as erased."""
@@ -79,21 +110,43 @@ class ClosedKeyStore:
     def destroy(self, client_id: str, /) -> None:
         raise Unavailable("the clients' keys are closed to this process's database role")
 
+    def standings(self) -> None:
+        return None
+
     def close(self) -> None:
         """It holds nothing."""
 
 
-def open_keys(url: str, master_file: Path, entropy: Entropy) -> "PostgresKeyStore | ClosedKeyStore":
+_NEEDED = "select exists(select from keys.data_keys) or exists(select from log.events)"
+
+
+def open_keys(
+    url: str, master_file: Path, entropy: Entropy, *, make: bool = True
+) -> "PostgresKeyStore | ClosedKeyStore":
     """The keys of a log; closed where the role that `url` connects as has no right to them.
 
+    Args:
+        make: make the master key where nothing was ever stored under one; without it a log that
+            never had a key has closed keys.
+
     Raises:
-        WrongMasterKey, Unavailable
+        WrongMasterKey: it is missing and the log needs it, or it is another log's.
+        SettingsError: its file is no key.
+        Unavailable: the server cannot be reached.
     """
     with psycopg.connect(url, connect_timeout=CONNECT_S) as connection:
         schema_versions.ready(url, "log")
         may = "select has_schema_privilege('keys', 'usage')"
         if connection.execute(may).fetchone() != (True,):
             return ClosedKeyStore()
+        if not master_file.exists():
+            if connection.execute(_NEEDED).fetchone() == (True,):
+                raise WrongMasterKey(
+                    f"{master_file} is missing, and this log was written under one: "
+                    "put it back from the backup"
+                )
+            if not make:
+                return ClosedKeyStore()
     return PostgresKeyStore(url, master_file, entropy)
 
 
@@ -107,14 +160,13 @@ class PostgresKeyStore:
         self._db = Steady(url, "the clients' keys")
         schema_versions.ready(url, "log")
         self._keys: dict[str, bytes] = {}
-        try:
-            for client_id, wrapped in self._db.execute(
-                "select client_id, wrapped from keys.data_keys where not destroyed"
-            ):
-                self._keys[client_id] = aes_key_unwrap(self._master, bytes(wrapped))
-        except InvalidUnwrap as e:
+        rows = self._db.execute("select client_id, wrapped from keys.data_keys where not destroyed")
+        for client_id, wrapped in rows:
+            if (key := _unwrapped(self._master, wrapped)) is not None:
+                self._keys[client_id] = key
+        if rows and not self._keys:
             self.close()
-            raise WrongMasterKey(f"{master_file} is not the key of this log's personal data") from e
+            raise WrongMasterKey(f"{master_file} is not the key of this log's personal data")
 
     def data_key(self, client_id: str, /) -> bytes:
         key = self._keys.get(client_id)
@@ -133,16 +185,37 @@ class PostgresKeyStore:
             )
             if not rows:
                 return None
-            self._keys[client_id] = aes_key_unwrap(self._master, bytes(rows[0][0]))
+            key = _unwrapped(self._master, rows[0][0])
+            if key is None:
+                raise KeyChanged(client_id)
+            self._keys[client_id] = key
         return self._keys[client_id]
 
     def destroy(self, client_id: str, /) -> None:
+        """Erase a client: the wrapped key gives way to the mark of an erasure; again does no harm.
+
+        Raises:
+            Unavailable: the server cannot be reached.
+        """
         self._db.execute(
-            "insert into keys.data_keys values (%s, null, true) "
-            "on conflict (client_id) do update set wrapped = null, destroyed = true",
-            (client_id,),
+            "insert into keys.data_keys values (%s, %s, true) "
+            "on conflict (client_id) do update set wrapped = excluded.wrapped, destroyed = true",
+            (client_id, self._mark(client_id)),
         )
         self._keys.pop(client_id, None)
+
+    def standings(self) -> Mapping[str, Standing]:
+        rows = self._db.execute("select client_id, wrapped, destroyed from keys.data_keys")
+        return {client_id: self._standing(client_id, *row) for client_id, *row in rows}
+
+    def _standing(self, client_id: str, wrapped: bytes | None, destroyed: bool) -> Standing:
+        if destroyed:
+            ours = hmac.compare_digest(bytes(wrapped or b""), self._mark(client_id))
+            return Standing.ERASED if ours else Standing.CHANGED
+        return Standing.HELD if _unwrapped(self._master, wrapped) else Standing.CHANGED
+
+    def _mark(self, client_id: str) -> bytes:
+        return hmac.digest(self._master, f"erased|{client_id}".encode(), "sha256")
 
     def close(self) -> None:
         self._db.close()
@@ -155,17 +228,9 @@ class PostgresKeyStore:
         )
 
 
-def secret_file(file: Path, entropy: Entropy, *, label: str) -> bytes:
-    """The 32 secret bytes of a key file (0600), made on first use; all processes get the same."""
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not file.exists():
-        fresh = file.with_suffix(f".{hashlib.sha256(entropy.draw(8, 'tmp')).hexdigest()[:8]}")
-        fresh.touch(mode=0o600)
-        fresh.write_bytes(entropy.draw(32, label))
-        try:
-            file.hardlink_to(fresh)  # the first process wins, all use its key
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
-    return file.read_bytes()
+def _unwrapped(master: bytes, wrapped: bytes | None) -> bytes | None:
+    """The data key in a row; None where it was not wrapped under this master key."""
+    try:
+        return aes_key_unwrap(master, bytes(wrapped or b""))
+    except InvalidUnwrap:
+        return None

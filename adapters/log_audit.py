@@ -1,4 +1,4 @@
-"""Auditing the log: counts and root, every hash and checkpoint, the causes of an event.
+"""Auditing the log: its counts and root, and whether everything in it and beside it is right.
 
 root = SHA-256 over (stream, version, head hash) sorted by stream, without the streams that carry
 no business fact of their own (`checkpoint`, `fix`, `saga_*`).
@@ -6,21 +6,28 @@ no business fact of their own (`checkpoint`, `fix`, `saga_*`).
 
 import hashlib
 from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
-from adapters.checkpoints import Audit, Fault, Placed, Verifier
-from adapters.event_log import RecorderLog, chain
-from adapters.frame import unframe
-from adapters.recorder import Recorder, Stored
+import msgspec
+
+from adapters.audit_messages import MessageAudit
+from adapters.audit_snapshots import SnapshotAudit
+from adapters.audit_walk import Parts, Walk
+from adapters.checkpoints import Audit, Verifier
+from adapters.event_log import RecorderLog
+from adapters.evidence import Evidence
+from adapters.keystore import KeyStore
+from adapters.recorder import Recorder
+from adapters.witness import Placed, Witness, missing
 from commands.ports import Unreadable
 from domain import checkpoint
 from domain.checkpoint import CheckpointSigned
-from domain.envelope import Envelope, category
+from domain.envelope import category
 
 PAGE = 5_000
-FAULTS_MAX = 100
-TRACE_MAX = 500
 
 
 def counts_for_root(stream: str) -> bool:
@@ -56,67 +63,131 @@ async def stats(recorder: Recorder) -> dict[str, Any]:
     }
 
 
-async def verify(
-    log: RecorderLog, verifier: Verifier | None = None, *, reaches: int = 0
-) -> dict[str, Any]:
-    """Every event: readable, next in its stream, and its hash the chain's.
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a log from outside it, and must be found in it again."""
 
-    Every checkpoint: signed by `verifier`'s key, next to the one before it, and its Merkle root
-    that of the events in its range. Without a verifier a log that has checkpoints is not ok.
-    `sealed_to` is the last position that a checkpoint speaks for: behind it, and behind it alone,
-    whoever can write to the store can still make the log end earlier or otherwise. It has to go
-    as far as `reaches`, a position that it is known to have had.
+    reaches: int = 0  # a position that was sealed
+    kept: Witness | None = None  # what the signer keeps beside its key; read before the log is
+    witnesses: Sequence[Witness] = ()
+    now: datetime | None = None  # the platform's clock
+
+    def statements(self) -> list[tuple[str, Witness]]:
+        """Every witness, with who says it."""
+        own = [("the signer's memory (keys/checkpoint.last)", self.kept)] if self.kept else []
+        return own + [("the witness", one) for one in self.witnesses]
+
+
+NOTHING = Known()
+
+
+async def verify(
+    log: RecorderLog,
+    verifier: Verifier | None = None,
+    *,
+    known: Known = NOTHING,
+    keys: KeyStore | None = None,
+) -> dict[str, Any]:
+    """Recompute everything that a reader or a writer of the log uses, and say what is off.
+
+    Every event: its exact bytes, columns, place, hash, committed_at and causes. Every checkpoint:
+    signed by `verifier`'s key, next to the one before it, its Merkle root that of the events in
+    its range, and one for every close of day. Messages, snapshots, head row, and (given `keys`)
+    the rows of the clients' keys. What is `known` from outside must be there.
+
+    `sealed_to` is the last position that a checkpoint speaks for; `unsealed` says how many events
+    lie behind it. `witness` is the line to keep elsewhere, None for a log that is not ok.
     """
-    placed = await _checkpoints(log)
-    audit = Audit(placed, verifier)
-    heads: dict[str, tuple[int, bytes]] = {}
-    faults: list[dict[str, Any]] = []
-    events, position, committed = 0, 0, None
-    while page := await log.stored(position, limit=PAGE):
-        for stored in page:
-            events += 1
-            audit.add(stored.position, stored.hash)
-            fault = _fault(log, stored, heads.get(stored.stream, (0, b"")))
-            if fault is None and committed is not None and stored.committed_at < committed:
-                fault = "committed_at goes backwards"
-            if fault is not None and len(faults) < FAULTS_MAX:
-                faults.append(_named(stored, fault))
-            heads[stored.stream] = (stored.version, stored.hash)
-            committed = stored.committed_at
-        position = page[-1].position
-    faults += await _end_missing(log, position, reaches)
-    faults += [_checkpoint_fault(f) for f in audit.finish()[: FAULTS_MAX - len(faults)]]
+    async with log.recorder.evidence() as evidence:
+        placed = await _checkpoints(log)
+        sealed_to = placed[-1].signed.last_position if placed else 0
+        parts = Parts(
+            evidence=evidence,
+            checkpoints=Audit(placed, verifier),
+            messages=MessageAudit(evidence, known.now),
+            snapshots=await SnapshotAudit.begin(log, evidence),
+            standings=keys.standings() if keys is not None else None,
+            tips=[(who, one.tip) for who, one in known.statements() if one.tip is not None],
+        )
+        walk = Walk(log, parts, sealed_to=sealed_to)
+        for stream, version, wrong in parts.snapshots.unsealed:
+            walk.add(stream, version, wrong)
+        while page := await log.stored(walk.position, limit=PAGE, until=evidence.end):
+            await walk.take(page)
+        await walk.finish()
+        await _ends(walk, log, evidence)
+    await _closes(walk, log, placed)
+    _said(walk, known, placed, verifier)
+    if known.reaches > sealed_to:
+        walk.add("log", known.reaches, _too_short(walk.position, sealed_to, known.reaches))
+    return _answer(walk, placed, sealed_to)
+
+
+def _answer(walk: Walk, placed: Sequence[Placed], sealed_to: int) -> dict[str, Any]:
+    whole = bool(placed) and not walk.faults
     return {
-        "events": events,
-        "position": position,
-        "streams": len(heads),
+        "events": walk.events,
+        "position": walk.position,
+        "streams": len(walk.heads),
         "checkpoints": len(placed),
-        "sealed_to": placed[-1].signed.last_position if placed else 0,
-        "root": root(heads),
-        "ok": not faults,
-        "faults": faults,
+        "sealed_to": sealed_to,
+        "unsealed": walk.unsealed,
+        "root": root(walk.heads),
+        "ok": not walk.faults,
+        "faults": walk.faults,
+        "witness": msgspec.to_builtins(Witness.of(placed[-1], walk.tip)) if whole else None,
     }
 
 
-async def _end_missing(log: RecorderLog, position: int, reaches: int) -> list[dict[str, Any]]:
-    """Whether there were events behind the last one: by what is known, and by the store's count.
+async def _ends(walk: Walk, log: RecorderLog, evidence: Evidence) -> None:
+    """Whether the store's own count of events ends where they end."""
+    if evidence.head is not None:
+        head, committed_at = evidence.head
+    else:
+        head, committed_at = (await log.recorder.last())[0], walk.committed
+        if head > walk.position and await log.recorder.after(walk.position, limit=1):
+            return  # somebody has appended since
+    if head > walk.position:
+        walk.add("log", head, f"its last event is at {walk.position}: what followed is missing")
+    elif head < walk.position:
+        walk.add("log", head, f"its head says {head}, and events go on to {walk.position}")
+    elif walk.events and committed_at != walk.committed:
+        walk.add("log", head, f"its head's clock says {committed_at}, not {walk.committed}")
 
-    Nobody may be appending just now for the second to count.
-    """
+
+async def _closes(walk: Walk, log: RecorderLog, placed: Sequence[Placed]) -> None:
+    """Every close of day is under a checkpoint, be it one that was signed a moment ago."""
+    sealed_to = placed[-1].signed.last_position if placed else 0
+    if not [close for close in walk.closes if close.stored.position > sealed_to]:
+        return
+    newer = await _checkpoints(log, after_version=placed[-1].version if placed else 0)
+    sealed_to = newer[-1].signed.last_position if newer else sealed_to
+    for stored, day in walk.closes:
+        if stored.position > sealed_to:
+            fault = f"{day} was closed here, and no checkpoint covers it: one was taken away, or"
+            walk.add(stored.stream, stored.version, f"{fault} the signer has not run since")
+
+
+def _said(walk: Walk, known: Known, placed: Sequence[Placed], verifier: Verifier | None) -> None:
+    """What others keep of the log's checkpoints must be in it, and be signed."""
+    for who, one in known.statements():
+        said = f"{who} keeps a statement over positions {one.first_position} to {one.last_position}"
+        if verifier is not None and (wrong := verifier.fault(one.signed())):
+            walk.add(checkpoint.STREAM, one.version, f"{said}: {wrong}")
+        if missing([one], placed):
+            fault = f"{said} that the log lacks: it was cut or rewritten, or is older"
+            walk.add(checkpoint.STREAM, one.version, fault)
+
+
+def _too_short(position: int, sealed_to: int, reaches: int) -> str:
     if position < reaches:
-        fault = f"it ends at {position}, before position {reaches}: it was cut, or is older"
-        return [{"stream": "log", "version": position, "position": position, "fault": fault}]
-    head, _ = await log.recorder.last()
-    if head <= position or await log.recorder.after(position, limit=1):
-        return []
-    fault = f"its last event is at {position}: what followed is missing"
-    return [{"stream": "log", "version": head, "position": head, "fault": fault}]
+        return f"it ends at {position}, before position {reaches}: it was cut, or is older"
+    return f"it is sealed up to {sealed_to} only, not to position {reaches}"
 
 
-async def _checkpoints(log: RecorderLog) -> list[Placed]:
+async def _checkpoints(log: RecorderLog, *, after_version: int = 0) -> list[Placed]:
     """Those that can be read; what cannot is named where the log is read in order."""
     out: list[Placed] = []
-    version = 0
+    version = after_version
     while page := await log.recorder.select(checkpoint.STREAM, after_version=version, limit=PAGE):
         for stored in page:
             with suppress(Unreadable):
@@ -125,131 +196,3 @@ async def _checkpoints(log: RecorderLog) -> list[Placed]:
                     out.append(Placed(stored.version, stored.position, event))
         version = page[-1].version
     return out
-
-
-def _checkpoint_fault(found: Fault) -> dict[str, Any]:
-    where = {"stream": checkpoint.STREAM, "version": found.version, "position": found.position}
-    return where | {"fault": found.fault}
-
-
-def _named(stored: Stored, fault: str) -> dict[str, Any]:
-    return {
-        "stream": stored.stream,
-        "version": stored.version,
-        "position": stored.position,
-        "fault": fault,
-    }
-
-
-def _fault(log: RecorderLog, stored: Stored, before: tuple[int, bytes]) -> str | None:
-    version, tip = before
-    if stored.version != version + 1:
-        return f"version {version + 1} is missing"
-    try:
-        meta = log.open(stored).meta
-    except Unreadable as e:
-        return str(e)
-    metadata, payload = unframe(stored.state)
-    if (meta.stream, meta.version, meta.name) != (stored.stream, stored.version, stored.name):
-        return "its metadata names another event"
-    if bytes.fromhex(meta.previous) != tip:
-        return "its previous hash is not that of its predecessor"
-    if chain(tip, payload, metadata) != stored.hash:
-        return "its bytes do not give its hash"
-    return None
-
-
-async def position_before(recorder: Recorder, count: int) -> int:
-    """The position with the last `count` events behind it; positions may have gaps."""
-    last, _ = await recorder.last()
-    span = count
-    while True:
-        start = max(last - span, 0)
-        found = await _positions(recorder, start, last)
-        if len(found) > count:
-            return found[-count - 1]
-        if len(found) == count or start == 0:
-            return start
-        span *= 8
-
-
-async def _positions(recorder: Recorder, start: int, last: int) -> list[int]:
-    found: list[int] = []
-    while page := await recorder.after(start, limit=PAGE, until=last):
-        found += [stored.position for stored in page]
-        start = found[-1]
-    return found
-
-
-async def trace(log: RecorderLog, asked: str) -> dict[str, Any] | None:
-    """The first cause of an event and everything that came of it, in log order.
-
-    What a counterparty reported has no cause of ours: it is found by the conversation, and stands
-    one step below its beginning. `asked` is stream@version, an event id or a position. None:
-    there is no such event.
-    """
-    wanted = await _find(log, asked)
-    if wanted is None:
-        return None
-    top = wanted
-    while cause := await _at_source(log, top.meta.causation_id):
-        top = cause
-    if top.meta.correlation_id:  # a report: what it reports on began the conversation
-        top = await _beginning(log, top)
-    conversation = top.meta.correlation_id or top.meta.message_id
-    depth, family, position = {top.source: 0}, [top], top.position
-    while (page := await log.after(position, limit=PAGE)) and len(family) < TRACE_MAX:
-        for e in page:  # an effect always stands behind its cause
-            above = depth.get(e.meta.causation_id)
-            if above is not None or e.meta.correlation_id == conversation:
-                depth[e.source] = (above or 0) + 1
-                family.append(e)
-        position = page[-1].position
-    return {"asked": wanted.source, "events": [_step(e, depth[e.source]) for e in family]}
-
-
-async def _beginning(log: RecorderLog, later: Envelope) -> Envelope:
-    """The first event of a conversation, which goes by the message id that began it."""
-    position = 0
-    while page := await log.after(position, limit=PAGE, until=later.position):
-        for e in page:
-            if (e.meta.correlation_id or e.meta.message_id) == later.meta.correlation_id:
-                return e
-        position = page[-1].position
-    return later
-
-
-async def _find(log: RecorderLog, asked: str) -> Envelope | None:
-    if asked.isdecimal():
-        page = await log.after(int(asked) - 1, limit=1)
-        return page[0] if page and page[0].position == int(asked) else None
-    if "@" in asked:
-        return await _at_source(log, asked)
-    position = 0
-    while page := await log.after(position, limit=PAGE):
-        for e in page:
-            if e.meta.event_id == asked:
-                return e
-        position = page[-1].position
-    return None
-
-
-async def _at_source(log: RecorderLog, source: str) -> Envelope | None:
-    stream, _, version = source.partition("@")
-    if not version.isdecimal() or int(version) < 1:
-        return None
-    found = await log.select(stream, after_version=int(version) - 1, limit=1)
-    return found[0] if found else None
-
-
-def _step(e: Envelope, depth: int) -> dict[str, Any]:
-    return {
-        "source": e.source,
-        "name": e.meta.name,
-        "position": e.position,
-        "depth": depth,
-        "recorded_at": e.meta.recorded_at.isoformat(),
-        "actor": e.meta.actor,
-        "event_id": e.meta.event_id,
-        "hash": e.hash,
-    }

@@ -9,13 +9,14 @@ import asyncio
 import contextlib
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 
 from eventsourcing.persistence import StoredEvent
 from eventsourcing.popo import POPOApplicationRecorder
 
 from adapters.append_plan import chunks
+from adapters.evidence import NoEvidence
 from adapters.frame import payloads
 from adapters.recorder import (
     Known,
@@ -118,6 +119,10 @@ class MemoryRecorder:
             async with asyncio.timeout(timeout_s), self._grown:
                 await self._grown.wait_for(lambda: len(self._committed) > position)
         return len(self._committed) > position
+
+    @contextlib.asynccontextmanager
+    async def evidence(self) -> AsyncIterator[NoEvidence]:
+        yield NoEvidence(list(self._snapshots.values()))
 
     async def close(self) -> None:
         """Keeps everything: what was written is on this object's 'disk'."""

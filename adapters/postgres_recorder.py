@@ -6,6 +6,7 @@ of their own and never queue behind them; waiting has a listening connection (po
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from functools import partial
 from struct import unpack
@@ -18,6 +19,7 @@ from adapters import postgres_arrays
 from adapters.frame import NONE, UNKNOWN, Payloads
 from adapters.postgres_append import HEADS, MESSAGES, Appender
 from adapters.postgres_arrays import Bytes, Ints, Text, Texts
+from adapters.postgres_evidence import PostgresEvidence, open_evidence
 from adapters.postgres_lane import BACKOFF_MAX_S, BACKOFF_S
 from adapters.postgres_link import Row, connection_arguments, is_lost, reply_within, unavailable
 from adapters.postgres_statement import Statement
@@ -87,6 +89,7 @@ class PostgresRecorder:
         self._reply_s = reply_s
         self._retry_s = retry_s
         self._appender = Appender(url, reply_s=reply_s, retry_s=retry_s)
+        self._url = url
         self._tail = Tail(url, self._last_position)
         self._pool = AsyncConnectionPool(
             url, connection_class=StreamingConnection, kwargs=connection_arguments(url),
@@ -204,6 +207,9 @@ class PostgresRecorder:
 
     async def wait(self, position: int, /, *, timeout_s: float) -> bool:
         return await self._tail.wait(position, timeout_s)
+
+    def evidence(self) -> AbstractAsyncContextManager[PostgresEvidence]:
+        return open_evidence(self._url)
 
     async def close(self) -> None:
         await self._tail.close()

@@ -5,11 +5,14 @@
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
+from adapters.evidence import Evidence
+from adapters.evidence import SnapshotRow as SnapshotRow  # noqa: PLC0414 - its users find it here
 from adapters.frame import Payloads
 
 BATCH_MAX = 1_000
@@ -70,14 +73,6 @@ class WrongVersion(NamedTuple):
 
 
 Result = Written | Known | WrongVersion
-
-
-class SnapshotRow(NamedTuple):
-    stream: str
-    version: int
-    hash: bytes
-    domain_hash: str
-    state: bytes
 
 
 class StreamRead(Struct, frozen=True, gc=False):
@@ -157,6 +152,14 @@ class Recorder(Protocol):
 
     async def wait(self, position: int, /, *, timeout_s: float) -> bool:
         """Until the log has gone past `position`, told by the store, not by polling alone."""
+        ...
+
+    def evidence(self) -> AbstractAsyncContextManager[Evidence]:
+        """What is kept beside the events, at one instant, for `log verify`.
+
+        Raises:
+            Unavailable: on entering or reading.
+        """
         ...
 
     async def close(self) -> None: ...

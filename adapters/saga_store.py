@@ -20,7 +20,7 @@ from psycopg import AsyncConnection
 from adapters import schema_versions
 from adapters.postgres_link import with_options
 from adapters.recorder import Unavailable
-from sagas.ports import Due, Expelled, Kept, Owed, SagaKey, Saved
+from sagas.ports import Due, Expelled, Kept, KeptRows, Owed, SagaKey, Saved
 
 RESET_LOCK = 7308332154838212457
 CONNECT_S = 10
@@ -40,6 +40,9 @@ _OWED = """
         correlation_id, effective_at
     from sagas.outbox order by position, saga, index limit %s
 """
+_STANDS = "select saga, position, version from sagas.checkpoint where partition = %s"
+_EVERY = "select saga, id, body, due_at, ended from sagas.state"
+_ALL = 2**62
 _DUE = """
     select due_at, saga, id from sagas.state
     where due_at <= %s and saga = any(%s) and (due_at, saga, id) > (%s::timestamptz, %s, %s)
@@ -80,10 +83,9 @@ class PostgresSagaStore:
         return store
 
     async def positions(self, sagas: Mapping[str, int], /) -> Mapping[str, int]:
-        sql = "select saga, position, version from sagas.checkpoint where partition = %s"
         async with self._connected() as connection, connection.transaction():
             await connection.execute("select pg_advisory_xact_lock(%s)", (RESET_LOCK,))
-            cursor = await connection.execute(sql, (self._partition,))
+            cursor = await connection.execute(_STANDS, (self._partition,))
             found = {saga: (at, version) for saga, at, version in await cursor.fetchall()}
             for saga, version in sagas.items():
                 if saga not in found or found[saga][1] != version:
@@ -142,6 +144,23 @@ class PostgresSagaStore:
         async with self._connected() as connection:
             cursor = await connection.execute(_UNFINISHED, (saga, since))
             return {row[1]: _kept(row) for row in await cursor.fetchall()}
+
+    async def everything(self) -> KeptRows:
+        """All rows, for whoever compares them with the log.
+
+        Raises:
+            Unavailable: the server cannot be reached.
+        """
+        async with self._connected() as connection, connection.transaction():
+            await connection.execute("set transaction isolation level repeatable read, read only")
+            cursor = await connection.execute(_STANDS, (self._partition,))
+            stands = await cursor.fetchall()
+            cursor = await connection.execute(_EVERY)
+            states = {(row[0], row[1]): _kept(row) for row in await cursor.fetchall()}
+            cursor = await connection.execute(_OWED, (_ALL,))
+            outbox = {row[0]: _owed(row) for row in await cursor.fetchall()}
+        positions = {saga: at for saga, at, _ in stands}
+        return KeptRows(positions, {saga: v for saga, _, v in stands}, states, outbox)
 
     async def reset(self, saga: str, /) -> None:
         async with self._connected() as connection, connection.transaction():

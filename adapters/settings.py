@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     rate_commands: float = Field(default=500.0, ge=0, le=1e6)  # a second and caller; 0: no limit
     rate_queries: float = Field(default=100.0, ge=0, le=1e6)  # GraphQL operations
     rate_burst_s: float = Field(default=5.0, gt=0, le=3_600)  # how many seconds' worth at once
+    statement: Path | None = None  # where the signer keeps its last statement; None: in keys/
+    seal_s: float = Field(default=60.0, ge=0, le=86_400)  # an event waits no longer for its
+    # checkpoint while serve runs; 0: checkpoints at a close of day and every 10,000 events only
     rate_loopback: bool = False  # limit callers on this machine too
     workers: int = Field(default=1, ge=0, le=64)  # that serve and simulate keep, on a kafka: bus
     supervise: bool = True  # False: relay and workers run elsewhere
@@ -112,6 +115,11 @@ class Settings(BaseSettings):
     @property
     def origins(self) -> list[str]:
         return _split(self.allowed_origins)
+
+    @property
+    def statement_file(self) -> Path:
+        """Outlives the process, and nobody who writes to the database writes to it."""
+        return self.statement or self.data_dir / "keys" / "checkpoint.last"
 
     @property
     def kafka(self) -> Bus | None:

@@ -25,4 +25,12 @@ class Seals(NamedTuple):
 SEALED: dict[tuple[str, int], Seals] = {}
 """By name and version: of every old version of an event that has, or had, personal fields."""
 
-UPCASTS: dict[tuple[str, int], Callable[[Payload], Payload]] = {}
+
+def _form_1(payload: Payload) -> Payload:
+    """Version 1 knew one form of statement only: its leaves are the chain hashes alone."""
+    return {**payload, "form": 1}
+
+
+UPCASTS: dict[tuple[str, int], Callable[[Payload], Payload]] = {
+    ("checkpoint.signed", 1): _form_1,
+}

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Self
 
 import psycopg
@@ -18,7 +19,7 @@ import psycopg
 from adapters import collector
 from adapters.cache import Cache
 from adapters.cache_opening import open_cache
-from adapters.checkpoints import Signer
+from adapters.checkpoints import Signer, Verifier
 from adapters.clock import SystemClock
 from adapters.codec import Codec
 from adapters.data_dir import DataDir
@@ -27,6 +28,7 @@ from adapters.embedded_postgres import EmbeddedPostgres, PostgresFailed
 from adapters.entropy import Entropy, SystemEntropy
 from adapters.esdb_recorder import EsdbRecorder
 from adapters.event_log import RecorderLog
+from adapters.key_files import too_open
 from adapters.keystore import ClosedKeyStore, PostgresKeyStore, WrongMasterKey, open_keys
 from adapters.ledger_balances import from_postgres
 from adapters.log_origin import Origin, clock_of, origin_of
@@ -39,7 +41,10 @@ from adapters.saga_store import PostgresSagaStore
 from adapters.schema_versions import SchemaMismatch
 from adapters.settings import Settings, SettingsError
 from adapters.warehouse import Warehouse, WarehouseError, WarehouseUnavailable
+from adapters.witness import FileMemory, Memory
 from commands.handler import Handler
+from commands.ports import EMPTY, Unreadable
+from domain import checkpoint
 from domain.catalogue import DECIDERS
 from projections.controls import Served
 from sagas import order as order_saga
@@ -77,6 +82,7 @@ class Platform:
         self.given_clock = clock
         self.data_dir = DataDir(settings.data_dir)
         self.database_url = ""
+        self.signed_by = ""  # id of the key of the log's last checkpoint
         self._postgres: EmbeddedPostgres | None = None
         self._keeping: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
@@ -89,8 +95,28 @@ class Platform:
 
     @cached_property
     def signer(self) -> Signer:
-        """Opened when it is first asked for: who neither signs nor checks needs no key."""
-        return Signer.open(self.settings.data_dir / "keys", self.entropy)
+        """Opened when it is first asked for: who does not sign needs no key.
+
+        Raises:
+            SettingsError: the key is missing though the log was signed, or is another's.
+        """
+        return Signer.open(
+            self._keys_dir, self.entropy, signed_by=self.signed_by, memory=self.memory
+        )
+
+    @property
+    def verifier(self) -> Verifier | None:
+        """What checks the log's checkpoints; made from the files that are there, making none."""
+        return Verifier.find(self._keys_dir)
+
+    @property
+    def memory(self) -> Memory:
+        """What the signer remembers of the log, beside its key."""
+        return FileMemory(self.settings.statement_file)
+
+    @property
+    def _keys_dir(self) -> Path:
+        return self.settings.data_dir / "keys"
 
     async def served_balances(self) -> Served:
         """The ledger as the read models have it, zero lines left out."""
@@ -137,7 +163,7 @@ async def open_platform(
     try:
         _take(platform, verb, exclusive=exclusive)
         alone = exclusive and settings.embedded_log and settings.kafka is None
-        await _open(platform, sole_writer=alone)
+        await _open(platform, writes=exclusive, sole_writer=alone)
         if exclusive and not settings.embedded_warehouse:
             await _reach("TIDEMARK_WAREHOUSE", platform.warehouse)
         if exclusive and settings.read_warehouse:
@@ -190,8 +216,12 @@ async def _reach(variable: str, warehouse: Warehouse) -> None:
         raise SettingsError(f"{variable}: {e}") from e
 
 
-async def _open(platform: Platform, *, sole_writer: bool) -> None:
-    log_url = await _open_log(platform, sole_writer=sole_writer)
+async def _open(platform: Platform, *, writes: bool, sole_writer: bool) -> None:
+    log_url = await _open_log(platform, writes=writes, sole_writer=sole_writer)
+    if writes:
+        platform.signed_by = await _signed_by(platform.log)
+        for line in too_open(platform._keys_dir):
+            _log.warning(line)
     platform.origin = await origin_of(platform.log, platform.settings.data_dir)
     platform.clock = clock_of(platform.origin, platform.given_clock)
     platform.handler = Handler(
@@ -207,8 +237,11 @@ async def _open(platform: Platform, *, sole_writer: bool) -> None:
         platform.read_warehouse = _warehouse("TIDEMARK_READ_WAREHOUSE", settings.read_warehouse)
 
 
-async def _open_log(platform: Platform, *, sole_writer: bool) -> str:
-    """Log and keys; the URL of the Postgres that they are in, or lie beside."""
+async def _open_log(platform: Platform, *, writes: bool, sole_writer: bool) -> str:
+    """Log and keys; the URL of the Postgres that they are in, or lie beside.
+
+    Only a process that `writes` makes the key of a log that has none.
+    """
     settings = platform.settings
     variable = "TIDEMARK_DATABASE" if settings.esdb_log else "TIDEMARK_LOG"
     url = _server_url(platform, variable, settings.log_server)
@@ -218,12 +251,23 @@ async def _open_log(platform: Platform, *, sole_writer: bool) -> str:
         platform.recorder = await _esdb(settings.log, platform.recorder)
     master = settings.data_dir / "keys" / "master.key"
     try:
-        platform.keys = open_keys(url, master, platform.entropy)
+        platform.keys = open_keys(url, master, platform.entropy, make=writes)
     except WrongMasterKey as e:
         raise SettingsError(f"TIDEMARK_DATA_DIR: {e}") from e
     codec, key = Codec(platform.keys, platform.entropy), platform.keys.request_key
     platform.log = RecorderLog(platform.recorder, codec, request_key=key, sole_writer=sole_writer)
     return url
+
+
+async def _signed_by(log: RecorderLog) -> str:
+    """The id of the key that signed the log's last checkpoint; "" where there is none to read."""
+    version = (await log.heads([checkpoint.STREAM])).get(checkpoint.STREAM, EMPTY).version
+    try:
+        found = await log.select(checkpoint.STREAM, after_version=version - 1) if version else ()
+    except Unreadable:  # log verify names it
+        return ""
+    event = found[-1].event if found else None
+    return event.key_id if isinstance(event, checkpoint.CheckpointSigned) else ""
 
 
 async def _open_views(platform: Platform, log_url: str) -> None:

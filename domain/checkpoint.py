@@ -9,6 +9,7 @@ and a key); the domain says what is signed, and holds the statements together.
 """
 
 import re
+from datetime import UTC, datetime
 from typing import ClassVar
 
 from msgspec import Struct
@@ -16,6 +17,8 @@ from msgspec import Struct
 from domain.message import Command, Decision, Event, Refusal, Refused, Seen, refused
 
 LOG = "log"
+FORM = 2  # of the statements that are made today
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SIGNATURE = re.compile(r"[0-9a-f]{128}")
 
@@ -35,11 +38,12 @@ class SignCheckpoint(Command):
     """
 
     INTERNAL: ClassVar[bool] = True
+    form: ClassVar[int] = FORM
 
     first_position: int
     last_position: int
     events: int
-    merkle_root: str  # RFC 6962 over the events' hashes in position order, hex
+    merkle_root: str  # RFC 6962 over the events' leaves in position order, hex
     previous: str  # signature of the last statement; "" for the first
     key_id: str  # SHA-256 of the public key's 32 bytes, hex
     signature: str = ""  # Ed25519 over `statement`, hex
@@ -48,8 +52,11 @@ class SignCheckpoint(Command):
 class CheckpointSigned(Event, tag="checkpoint.signed"):
     """The log held exactly these events in this order, by the holder of the key.
 
-    Every event of the range is a leaf, earlier checkpoints included, by its chain hash.
+    Every event of the range is a leaf, earlier checkpoints included. `form` says what a leaf is
+    (`leaf`): in form 1 the event's chain hash alone, in form 2 also its position and committed_at.
     """
+
+    VERSION: ClassVar[int] = 2
 
     first_position: int
     last_position: int
@@ -58,6 +65,7 @@ class CheckpointSigned(Event, tag="checkpoint.signed"):
     previous: str
     key_id: str
     signature: str
+    form: int = 1  # those of version 1 say nothing of it
 
 
 class Checkpoints(Struct, frozen=True, kw_only=True):
@@ -77,7 +85,7 @@ INITIAL = Checkpoints()
 def statement(said: SignCheckpoint | CheckpointSigned) -> bytes:
     """The exact bytes that are signed: ASCII lines, so that any tool can check a signature."""
     lines = (
-        "tidemark checkpoint 1",
+        f"tidemark checkpoint {said.form}",
         f"positions {said.first_position} {said.last_position}",
         f"events {said.events}",
         f"root {said.merkle_root}",
@@ -85,6 +93,20 @@ def statement(said: SignCheckpoint | CheckpointSigned) -> bytes:
         f"key {said.key_id}",
     )
     return "\n".join((*lines, "")).encode()
+
+
+def leaf(form: int, chained: bytes, position: int, committed_at: datetime) -> bytes:
+    """The bytes that stand for one event in the Merkle tree of a statement of this form.
+
+    Args:
+        chained: the event's chain hash, 32 bytes.
+        committed_at: with a time zone; taken to the microsecond.
+    """
+    if form == 1:
+        return chained
+    since = committed_at - _EPOCH
+    micros = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    return chained + position.to_bytes(8, "big") + micros.to_bytes(8, "big", signed=True)
 
 
 def key(command: SignCheckpoint) -> str:
@@ -110,6 +132,7 @@ def decide(command: SignCheckpoint, state: Checkpoints, seen: Seen) -> Decision:
             previous=command.previous,
             key_id=command.key_id,
             signature=command.signature,
+            form=command.form,
         ),
     )
 

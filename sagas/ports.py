@@ -98,6 +98,15 @@ class Saved(Struct, frozen=True, kw_only=True):
     checkpoints: Mapping[str, tuple[int, int]]  # saga -> (position before, after)
 
 
+class KeptRows(NamedTuple):
+    """All that a saga store holds, at one instant."""
+
+    positions: Mapping[str, int]  # where each saga and gateway stands
+    versions: Mapping[str, int]  # of the code that made its rows
+    states: Mapping[SagaKey, Kept]
+    outbox: Mapping[str, Owed]
+
+
 class Expelled(Exception):
     """Another runner moved a saga's checkpoint; load again before going on."""
 

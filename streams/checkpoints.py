@@ -1,17 +1,24 @@
 """Signs the log: reads it in order, and states what it held at every cut.
 
-    cut = each `house.day_closed`, and each `every`-th event since the last cut
+    cut = each `house.day_closed`, each `deadline.passed` of the seal, and each `every`-th event
+          since the last cut
 
 Where a checkpoint ends follows from the log alone, never from when somebody looked: a signer that
 starts again, or a second one with the same key, makes the same statements, and each is one fact.
+Time is an event too: `streams.sealing` passes the seal's deadline while there is something to seal.
+
+The signer keeps its last statement beside its key. A log that lacks it was cut, rewritten or put
+back to an earlier state: the signer refuses to sign it.
 """
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol, cast
 
 from adapters.checkpoints import Signer
 from adapters.merkle import Tree
+from adapters.witness import Memory, Placed, Witness
 from commands.handler import Done
 from commands.ports import Loaded, Request
 from domain.checkpoint import (
@@ -21,9 +28,12 @@ from domain.checkpoint import (
     CheckpointSigned,
     SignCheckpoint,
     evolve,
+    leaf,
 )
+from domain.envelope import Envelope
 from domain.house import DayClosed
 from projections.ports import Log
+from streams import sealing
 from streams.sagas import Send
 from streams.supervise import until
 
@@ -38,11 +48,19 @@ class TailedLog(Log, Protocol):
 
     async def load(self, streams: Sequence[str], /) -> Mapping[str, Loaded]: ...
 
+    async def select(
+        self, stream: str, /, *, after_version: int = 0, limit: int | None = None
+    ) -> Sequence[Envelope]: ...
+
     async def wait(self, position: int, /, *, timeout_s: float) -> bool: ...
 
 
 class NotSigned(Exception):
     """A statement was declined: another signer, with another key or other cuts, is at work."""
+
+
+class StatementLost(Exception):
+    """The log is not the one that this key has signed; the signer signs nothing more."""
 
 
 class CheckpointSigner:
@@ -51,13 +69,26 @@ class CheckpointSigner:
     Args:
         send: runs commands.
         every: events after which a checkpoint is due even if no day closes.
+        seal: passes a deadline when events have waited long enough; None: only counts and closes
+            of day cut the log.
     """
 
-    def __init__(self, log: TailedLog, signer: Signer, send: Send, *, every: int = EVERY) -> None:
+    def __init__(
+        self,
+        log: TailedLog,
+        signer: Signer,
+        send: Send,
+        *,
+        every: int = EVERY,
+        seal: sealing.Seal | None = None,
+    ) -> None:
         self._log, self._signer, self._send = log, signer, send
-        self._every = max(every, EVERY_MIN)
+        self._every, self._seal = max(every, EVERY_MIN), seal
+        self._memory = signer.memory or Memory()
         self._last: Checkpoints | None = None  # None: ask the log
+        self._version = 0  # of the last statement in its stream
         self._tree = Tree()
+        self._unsealed_since: datetime | None = None  # committed_at of the first such event
         self._position = 0
 
     @property
@@ -69,7 +100,7 @@ class CheckpointSigner:
         """Sign everything that is due by now; how many statements were made.
 
         Raises:
-            NotSigned: see there.
+            NotSigned, StatementLost: see there.
             Unavailable, Overloaded, Unreadable: of the log or the handler; nothing is lost.
         """
         try:
@@ -79,22 +110,34 @@ class CheckpointSigner:
             raise
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Follow the log until `stop`; raises as `catch_up` does."""
+        """Follow the log until `stop`, and seal its end then; raises as `catch_up` does."""
         while not stop.is_set():
             await self.catch_up()
+            if self._seal is not None and await self._seal.due(self._unsealed_since):
+                continue
             await until(stop, self._log.wait(self._position, timeout_s=WAIT_S))
+        await self.catch_up()
+        if self._seal is not None and await self._seal.now(self._unsealed_since):
+            await self.catch_up()
 
     async def _catch_up(self) -> int:
         last = self._last or await self._resume()
         signed = 0
         while page := await self._log.after(self._position, limit=PAGE):
             for arrived in page:
-                self._tree.add(bytes.fromhex(arrived.hash))
-                self._position = arrived.position
-                if self._tree.size >= self._every or isinstance(arrived.event, DayClosed):
+                self._take(arrived)
+                if self._tree.size >= self._every or _cuts(arrived):
                     last = await self._sign(last)
                     signed += 1
         return signed
+
+    def _take(self, arrived: Envelope) -> None:
+        at = arrived.committed_at
+        chained = bytes.fromhex(arrived.hash)
+        self._tree.add(leaf(SignCheckpoint.form, chained, arrived.position, at))
+        self._position = arrived.position
+        if self._unsealed_since is None and arrived.stream not in (STREAM, sealing.STREAM):
+            self._unsealed_since = at
 
     async def _resume(self) -> Checkpoints:
         """The last statement in the log; reading goes on behind what it covers."""
@@ -102,8 +145,36 @@ class CheckpointSigner:
         state: Checkpoints = INITIAL if loaded.snapshot is None else loaded.snapshot
         for said in loaded.events:
             state = evolve(state, cast(CheckpointSigned, said))
-        self._last, self._tree, self._position = state, Tree(), state.last_position
+        await self._recognise(loaded.head.version)
+        self._last, self._version = state, loaded.head.version
+        self._begin(state.last_position)
         return state
+
+    async def _recognise(self, version: int) -> None:
+        """Compare the log with what the signer remembers; take the log's last where that is newer.
+
+        Raises:
+            StatementLost: the log lacks what we signed, or its last statement is a stranger's.
+        """
+        kept = self._memory.last()
+        if kept is not None and await self._placed(kept.version) != kept.signed():
+            raise StatementLost(
+                f"the log lacks the statement over positions {kept.first_position} to "
+                f"{kept.last_position} that this key signed: it was cut or rewritten, or is an "
+                "older copy; nothing is signed (docs/operations.md, 'A log that lacks a statement')"
+            )
+        newest = await self._placed(version)
+        if newest is None:
+            return
+        if wrong := self._signer.verifier.fault(newest):
+            raise StatementLost(f"{STREAM}@{version}: {wrong}; nothing is signed behind it")
+        self._memory.keep(Witness.of(Placed(version, 0, newest)))
+
+    async def _placed(self, version: int) -> CheckpointSigned | None:
+        found = (
+            await self._log.select(STREAM, after_version=version - 1, limit=1) if version else ()
+        )
+        return cast(CheckpointSigned, found[0].event) if found else None
 
     async def _sign(self, last: Checkpoints) -> Checkpoints:
         said = SignCheckpoint(
@@ -120,6 +191,21 @@ class CheckpointSigner:
         [outcome] = await self._send([request])
         if not isinstance(outcome, Done):
             raise NotSigned(f"positions {said.first_position} to {said.last_position}: {outcome}")
-        self._tree = Tree()
+        self._version = outcome.version
+        self._remember(command)
+        self._begin(command.last_position)
         self._last = Checkpoints(last_position=command.last_position, signature=command.signature)
         return self._last
+
+    def _remember(self, made: SignCheckpoint) -> None:
+        fields = {f: getattr(made, f) for f in CheckpointSigned.__struct_fields__}
+        signed = CheckpointSigned(**fields)
+        self._memory.keep(Witness.of(Placed(self._version, 0, signed)))
+
+    def _begin(self, position: int) -> None:
+        """Read on behind a cut."""
+        self._tree, self._position, self._unsealed_since = Tree(), position, None
+
+
+def _cuts(arrived: Envelope) -> bool:
+    return isinstance(arrived.event, DayClosed) or sealing.is_seal(arrived.event)

@@ -23,6 +23,7 @@ from streams.inline import InlineRunner
 from streams.platform import Platform
 from streams.pruning import Pruner
 from streams.sagas import SagaRunner, Send
+from streams.sealing import Seal
 from streams.street import Street
 from streams.supervise import Part, Supervisor, until
 from streams.timer import Timer
@@ -44,7 +45,9 @@ class Drive:
         *,
         bus: BusSide | None = None,
         warehouse: bool = True,
+        seal_s: float = 0.0,
     ) -> None:
+        """`seal_s`: the longest that an event waits for its checkpoint; 0: no time bounds it."""
         self.platform, self.bus = platform, bus
         self.views: InlineRunner | FollowedViews = (
             InlineRunner(platform.log, platform.sink, VIEWS) if bus is None else bus.views
@@ -53,7 +56,8 @@ class Drive:
         self.sagas = SagaRunner(platform.log, platform.saga_store, self.send)
         self.timer = Timer(platform.saga_store, self.send)
         self.street = street(platform, self.send)
-        self.checkpoints = CheckpointSigner(platform.log, platform.signer, self.send)
+        seal = Seal(self.send, platform.clock, every_s=seal_s) if seal_s else None
+        self.checkpoints = CheckpointSigner(platform.log, platform.signer, self.send, seal=seal)
         self.auditor = Auditor(platform, self.sides(warehouse=warehouse), self.send)
         self.pruner = Pruner(platform.log.recorder, platform.clock)
         self._supervisor = Supervisor()

@@ -40,6 +40,7 @@ async def live_drive(platform: Platform, bus: BusSide | None = None) -> Drive:
             p.log, p.saga_store, send, clock=p.clock, statement=statement, marks=prices
         ),
         bus=bus,
+        seal_s=platform.settings.seal_s,
     )
     await _catch_up(drive)
     async with platform.sink.snapshot() as connection:
@@ -57,6 +58,7 @@ async def live_drive(platform: Platform, bus: BusSide | None = None) -> Drive:
     return drive
 
 
+DEMO_SEAL_S = 1_800.0  # on the demo's clock: half a minute at six minutes a session
 NAMELESS = (
     "the log runs on a simulated clock but does not say of which run; have it said by "
     "`tidemark simulate --from D --to D --accounts N --seed S`, as it was begun"
@@ -86,7 +88,7 @@ async def demo_drive(
     last = market_history.prices().dates[-1]
     spec = Spec(first=run.first_day, last=last, accounts=run.accounts, seed=run.seed)
     street = street_of(spec, PostgresStatement(platform.database_url))
-    drive = DemoDrive(platform, street, bus=bus)
+    drive = DemoDrive(platform, street, bus=bus, seal_s=DEMO_SEAL_S)
     floor = Floor(drive, clock, pace=pace, news=news)
 
     @asynccontextmanager

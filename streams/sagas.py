@@ -242,7 +242,7 @@ def _refusal(
             saga_id=owed.saga_id,
             command=owed.command,
             refusal=refusal,
-            target=_target(owed, known),
+            target=target(owed, known),
             state=state,
             refused_id=owed.message_id,
         ),
@@ -255,8 +255,8 @@ def _refusal(
     )
 
 
-def _target(owed: Owed, known: Mapping[str, type[Command]]) -> str:
-    """The stream that refused."""
+def target(owed: Owed, known: Mapping[str, type[Command]]) -> str:
+    """The stream that an owed command is for."""
     sent = command(owed, known)
     decider = DECIDERS[type(sent)]
     return f"{decider.CATEGORY}-{decider.key(sent)}"

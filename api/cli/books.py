@@ -9,6 +9,7 @@ from adapters.rebuild import rebuild, replay
 from adapters.wiring import open_platform
 from api.cli import UsageError, add_verb, emit, say, settings
 from projections.catalogue import BY_NAME, VIEWS
+from streams.replaying import replay_sagas
 
 REPLAY = "Exit code 1 if a single row differs. Nothing is changed; serve may run meanwhile."
 REBUILD = """\
@@ -35,6 +36,7 @@ async def _replay(args: argparse.Namespace) -> int:
     async with await open_platform(settings(args), verb="replay", exclusive=False) as p:
         await p.sink.prepare(VIEWS, take=False)
         found = await replay(p.log, p.sink, VIEWS)
+        sagas = await replay_sagas(p.log, p.saga_store)
     rows: list[dict[str, Any]] = [
         {
             "view": one.live.view,
@@ -47,12 +49,15 @@ async def _replay(args: argparse.Namespace) -> int:
         }
         for one in found
     ]
-    equal = all(r["equal"] for r in rows)
+    kept = [{**msgspec.to_builtins(one), "equal": one.equal} for one in sagas]
+    equal = all(r["equal"] for r in (*rows, *kept))
     lines = [
         f"{r['view']:<16}{r['rows']:>10}  {r['hash'][:16]}  {'equal' if r['equal'] else 'DIFFERS'}"
         for r in rows
     ]
-    emit(args, {"equal": equal, "views": rows}, "\n".join(lines))
+    lines += [f"saga {s.name:<11}{s.rows:>10}  {'equal' if s.equal else 'DIFFERS'}" for s in sagas]
+    lines += [f"  {difference}" for s in sagas for difference in s.differences]
+    emit(args, {"equal": equal, "views": rows, "sagas": kept}, "\n".join(lines))
     return 0 if equal else 1
 
 

@@ -2,13 +2,16 @@
 
 import argparse
 import json
+import sys
+from pathlib import Path
 from typing import Any
 
-from adapters import log_audit
+from adapters import log_audit, log_trace
 from adapters.event_log import RecorderLog
 from adapters.frame import unframe
 from adapters.recorder import Stored
 from adapters.wiring import open_platform
+from adapters.witness import NotAWitness, Witness, read_witnesses
 from api.cli import UsageError, add_verb, emit, settings, wants_json
 from streams.audit import checksums
 
@@ -44,13 +47,18 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
     tail.set_defaults(run=_tail)
     stats = log.add_parser("stats", parents=[shared], help="how many events of each kind, root")
     stats.set_defaults(run=_stats)
-    check = log.add_parser("verify", parents=[shared], help="check every hash and signature")
+    check = log.add_parser("verify", parents=[shared], help="check everything that is used")
     check.add_argument(
         "--reaches",
         type=int,
         default=0,
         metavar="POSITION",
-        help="also that the log goes as far as here: a position that you noted down",
+        help="and that it is sealed at least up to this position",
+    )
+    check.add_argument(
+        "--witness",
+        metavar="FILE",
+        help="and that it holds what earlier answers of log verify --json say; - reads stdin",
     )
     check.set_defaults(run=_verify)
     trace = log.add_parser("trace", parents=[shared], help="what led to an event, what followed")
@@ -73,7 +81,7 @@ async def _tail(args: argparse.Namespace) -> None:
             return
         at, left = args.after, args.n
         if at is None:
-            at = await log_audit.position_before(p.recorder, args.n)
+            at = await log_trace.position_before(p.recorder, args.n)
         while args.follow or left > 0:
             page = await p.log.stored(at, limit=PAGE if args.follow else min(PAGE, left))
             for stored in page:
@@ -121,19 +129,35 @@ async def _stats(args: argparse.Namespace) -> None:
 
 
 async def _verify(args: argparse.Namespace) -> int:
+    witnesses = _witnesses(args.witness) if args.witness else ()
     async with await open_platform(settings(args), verb="log verify", exclusive=False) as p:
-        found = await log_audit.verify(p.log, p.signer.verifier, reaches=args.reaches)
+        known = log_audit.Known(
+            reaches=args.reaches, kept=p.memory.last(), witnesses=witnesses, now=p.clock()
+        )
+        found = await log_audit.verify(p.log, p.verifier, known=known, keys=p.keys)
     text = f"{found['events']} events in {found['streams']} streams verified"
     text += f", {found['checkpoints']} checkpoints up to position {found['sealed_to']}"
+    text += f", unsealed: {found['unsealed']} events"
     if found["faults"]:
         text = "\n".join(f"{f['stream']}@{f['version']}: {f['fault']}" for f in found["faults"])
     emit(args, found, text)
     return 1 if found["faults"] else 0
 
 
+def _witnesses(source: str) -> list[Witness]:
+    """What was kept of `log verify --json`, from a file or from standard input."""
+    try:
+        text = sys.stdin.read() if source == "-" else Path(source).read_text()
+        return read_witnesses(text, "standard input" if source == "-" else source)
+    except OSError as e:
+        raise UsageError(f"--witness {source}: {e.strerror}") from e
+    except (NotAWitness, UnicodeError) as e:
+        raise UsageError(f"--witness {e}") from e
+
+
 async def _trace(args: argparse.Namespace) -> int:
     async with await open_platform(settings(args), verb="log trace", exclusive=False) as p:
-        found = await log_audit.trace(p.log, args.event)
+        found = await log_trace.trace(p.log, args.event)
     if found is None:
         raise UsageError(f"no event {args.event} in the log")
     lines = [f"{'  ' * e['depth']}{e['source']} {e['name']}" for e in found["events"]]

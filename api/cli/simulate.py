@@ -23,6 +23,7 @@ from api.cli import UsageError, add_verb, emit, settings, simulate_faults, wants
 from api.cli.progress import Bar
 from api.cli.summary import figures, table
 from streams.bus_side import BusSide
+from streams.checkpoints import StatementLost
 from streams.drive import Drive
 from streams.followed import StandStill
 from streams.saga_worker import LeaseHeld, held
@@ -158,7 +159,7 @@ async def history(
             with Bar(quiet=wants_json(args)) as bar:
                 run = runs.Run(platform, drive, clock, spec, warehouse=warehouse)
                 return await run.go(bar.show, checked=bar.checked)
-    except (runs.OtherRun, ControlsFailed, LeaseHeld, StandStill) as e:
+    except (runs.OtherRun, ControlsFailed, LeaseHeld, StandStill, StatementLost) as e:
         raise UsageError(str(e)) from e
 
 

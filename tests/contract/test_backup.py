@@ -62,10 +62,12 @@ def test_a_backup_made_while_serving_is_restored_verified_and_goes_on(
         served.did("DepositCash", deposit(account, "7.00", "after"), "after")
     restored = copied(place / "copy", place / "restored")
     assert made.json["position"] > simulated.answer["log_position"]
-    reached = tidemark(
-        "log", "verify", "--reaches", str(made.json["position"]), "--json", data_dir=restored
-    )
-    assert reached.code == 0, reached.out + reached.err
+    for asked in (
+        ("--reaches", str(made.json["sealed_to"])),
+        ("--witness", str(restored / "backup.json")),
+    ):
+        reached = tidemark("log", "verify", *asked, "--json", data_dir=restored)
+        assert reached.code == 0, reached.out + reached.err
     assert (
         sound(restored)["sealed_to"]
         == verb("log", "verify", "--json", data_dir=data_dir).json["sealed_to"]

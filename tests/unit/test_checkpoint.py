@@ -1,5 +1,7 @@
 """Checkpoints as statements that follow each other: what is refused, and what is signed."""
 
+import struct
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,6 +16,7 @@ from domain.checkpoint import (
     Checkpoints,
     CheckpointSigned,
     SignCheckpoint,
+    leaf,
     statement,
 )
 from domain.message import Refused, Seen
@@ -22,7 +25,7 @@ from tests.unit.scenario import given
 ROOT, KEY = "ab" * 32, "0f" * 32
 FIRST = CheckpointSigned(
     first_position=1, last_position=10, events=10, merkle_root=ROOT, previous="", key_id=KEY,
-    signature="01" * 64,
+    signature="01" * 64, form=2,
 )  # fmt: skip
 
 
@@ -44,7 +47,7 @@ def test_the_next_one_goes_on_where_the_last_ended_and_names_it() -> None:
     state = given(checkpoint, FIRST).when(sign()).then(
         CheckpointSigned(
             first_position=11, last_position=30, events=15, merkle_root=ROOT,
-            previous=FIRST.signature, key_id=KEY, signature="02" * 64,
+            previous=FIRST.signature, key_id=KEY, signature="02" * 64, form=2,
         )
     )  # fmt: skip
     assert state == Checkpoints(last_position=30, signature="02" * 64)
@@ -107,11 +110,23 @@ def test_every_field_is_under_the_signature() -> None:
     assert unsigned == {"signature"}
 
 
-def test_the_signed_bytes_never_change() -> None:
-    assert statement(FIRST) == (
-        b"tidemark checkpoint 1\npositions 1 10\nevents 10\nroot " + b"ab" * 32
+@pytest.mark.parametrize("form", [1, 2])
+def test_the_signed_bytes_never_change(form: int) -> None:
+    assert statement(replace(FIRST, form=form)) == (
+        b"tidemark checkpoint %d\npositions 1 10\nevents 10\nroot " % form + b"ab" * 32
         + b"\nprevious -\nkey " + b"0f" * 32 + b"\n"
     )  # fmt: skip
+
+
+def test_a_leaf_of_the_first_form_is_the_hash_alone_and_of_the_second_its_place_and_time_too() -> (
+    None
+):
+    at = datetime(2024, 3, 1, 12, 0, 0, 7, tzinfo=UTC)
+    micros = 1_709_294_400_000_007
+    assert leaf(1, b"h" * 32, 5, at) == b"h" * 32
+    assert leaf(2, b"h" * 32, 5, at) == b"h" * 32 + struct.pack(">Qq", 5, micros)
+    before_1970 = datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+    assert leaf(2, b"h" * 32, 5, before_1970) == b"h" * 32 + struct.pack(">Qq", 5, -1)
 
 
 def test_nobody_outside_may_sign() -> None:
