@@ -29,6 +29,20 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
     log = add_verb(verbs, shared, "log", more=MORE).add_subparsers(
         dest="what", required=True, metavar="WHAT", title="what"
     )
+    _add_tail(log, shared)
+    stats = log.add_parser("stats", parents=[shared], help="how many events of each kind, root")
+    stats.set_defaults(run=_stats)
+    _add_verify(log, shared)
+    trace = log.add_parser("trace", parents=[shared], help="what led to an event, what followed")
+    trace.add_argument("event", help="stream@version, an event id, or a position")
+    trace.set_defaults(run=_trace)
+    sums = log.add_parser(
+        "checksum", parents=[shared], help="hashes of the log, every read model, every fact table"
+    )
+    sums.set_defaults(run=_checksum)
+
+
+def _add_tail(log: Any, shared: argparse.ArgumentParser) -> None:
     tail = log.add_parser("tail", parents=[shared], help="events in position order, JSON Lines")
     tail.add_argument(
         "--after",
@@ -45,8 +59,9 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
         "-f", "--follow", action="store_true", help="go on with what comes, until Ctrl-C"
     )
     tail.set_defaults(run=_tail)
-    stats = log.add_parser("stats", parents=[shared], help="how many events of each kind, root")
-    stats.set_defaults(run=_stats)
+
+
+def _add_verify(log: Any, shared: argparse.ArgumentParser) -> None:
     check = log.add_parser("verify", parents=[shared], help="check everything that is used")
     check.add_argument(
         "--reaches",
@@ -61,13 +76,6 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
         help="and that it holds what earlier answers of log verify --json say; - reads stdin",
     )
     check.set_defaults(run=_verify)
-    trace = log.add_parser("trace", parents=[shared], help="what led to an event, what followed")
-    trace.add_argument("event", help="stream@version, an event id, or a position")
-    trace.set_defaults(run=_trace)
-    sums = log.add_parser(
-        "checksum", parents=[shared], help="hashes of the log, every read model, every fact table"
-    )
-    sums.set_defaults(run=_checksum)
 
 
 async def _tail(args: argparse.Namespace) -> None:
