@@ -83,7 +83,8 @@ class _Round(Struct):
     now: datetime
     found: "dict[str, _Entry]"
     fresh: set[str]  # of these: read from the log for this round
-    log_end: int = 0  # if a command asked for it
+    log_began: datetime | None = None  # if a command asked for it
+    log_end: int = 0
     working: dict[str, _Entry] = {}
     proposals: list[tuple[Job, Proposal, Any]] = []
     settled: list[tuple[Job, Outcome | None]] = []  # refusals, no-ops, dry runs to confirm
@@ -181,8 +182,10 @@ class Handler:
         missing = [s for s in wanted if s not in found]
         if missing:
             found |= await self._load(missing)
-        asked = any(j.request.command.SEES_LOG_END for j in jobs)
-        return _Round(now, found, set(missing), await self._log.last() if asked else 0)
+        if not any(j.request.command.SEES_LOG for j in jobs):
+            return _Round(now, found, set(missing))
+        began, end = await self._log.began(), await self._log.last()
+        return _Round(now, found, set(missing), began, end)
 
     async def _load(self, streams: Sequence[str]) -> dict[str, _Entry]:
         entries: dict[str, _Entry] = {}
@@ -330,6 +333,7 @@ def _seen(job: Job, step: _Round) -> Seen:
         effective_at=at,
         actor=job.request.actor,
         streams=streams,
+        log_began=step.log_began,
         log_end=step.log_end,
     )
 

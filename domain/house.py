@@ -23,7 +23,7 @@ from typing import ClassVar, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.market_time import day_end
+from domain.market_time import day_end, house_today
 from domain.message import Command, Decision, Event, Refusal, Refused, Seen, refused
 from domain.money import MINOR_UNITS, is_currency, is_money, money
 
@@ -100,6 +100,8 @@ class ReceiveInterest(Command):
 class CloseDay(Command):
     """Ask for the end of a day; the auditor computes the controls and answers."""
 
+    SEES_LOG: ClassVar[bool] = True
+
     day: date
 
 
@@ -111,7 +113,7 @@ class RecordClose(Command):
     """
 
     INTERNAL: ClassVar[bool] = True
-    SEES_LOG_END: ClassVar[bool] = True
+    SEES_LOG: ClassVar[bool] = True
 
     day: date
     position: int
@@ -242,8 +244,9 @@ def _request(command: CloseDay, state: House, seen: Seen) -> Decision:
 
 
 def _bad_day(day: date, seen: Seen) -> Refused | None:
-    if day < EARLIEST:
-        return refused(HouseRefusal.DAY_BEFORE_LOG, earliest=EARLIEST)
+    began = EARLIEST if seen.log_began is None else house_today(seen.log_began)
+    if day < began:
+        return refused(HouseRefusal.DAY_BEFORE_LOG, began=began)
     if day.year == date.max.year or seen.now < (end := day_end(day)):
         ends = "never" if day.year == date.max.year else end.isoformat()
         return refused(HouseRefusal.DAY_NOT_OVER, ends=ends, now=seen.now.isoformat())
