@@ -36,6 +36,7 @@ SKEW_MAX = timedelta(seconds=1)  # between the caller's clock and ours
 
 class RequestRefusal(Refusal):
     EFFECTIVE_AT_IN_FUTURE = "effective_at_in_future"
+    EFFECTIVE_AT_NOT_ALLOWED = "effective_at_not_allowed"
 
 
 class Done(Struct, frozen=True, gc=False):
@@ -129,7 +130,7 @@ class Handler:
         out: list[Outcome | None] = [None] * len(jobs)
         for at, job in enumerate(jobs):
             job.at, job.attempts = at, 0
-        todo = [j for j in jobs if not self._too_early(j, now, out)]
+        todo = [j for j in jobs if not self._untimely(j, now, out)]
         for _ in range(ROUNDS_MAX):
             if not todo:
                 break
@@ -162,16 +163,22 @@ class Handler:
             state, head = (await self._load([stream]))[stream]
         return state, head.version
 
-    def _too_early(self, job: Job, now: datetime, out: list[Outcome | None]) -> bool:
-        """Nobody acts in the future; what happened may seem to have, where clocks differ.
+    def _untimely(self, job: Job, now: datetime, out: list[Outcome | None]) -> bool:
+        """Nobody acts in the past or in the future; only what happened has a time of its own.
 
-        What the log caused is dated as its cause, a report as whoever tells it has it: refusing
-        either would lose it.
+        A command that may state its time may not state one to come. What the log caused is dated
+        as its cause, a report as its sender has it: refusing either would lose it.
         """
-        request, asked = job.request, job.request.effective_at
-        if asked is None or request.causation_id or request.keep or asked <= now + SKEW_MAX:
+        request = job.request
+        asked, kind = request.effective_at, type(request.command)
+        if asked is None or request.causation_id:
             return False
-        why = refused(RequestRefusal.EFFECTIVE_AT_IN_FUTURE, effective_at=asked, now=now)
+        if not (kind.STATES_TIME or kind.INTERNAL):
+            why = refused(RequestRefusal.EFFECTIVE_AT_NOT_ALLOWED, effective_at=asked)
+        elif not request.keep and asked > now + SKEW_MAX:
+            why = refused(RequestRefusal.EFFECTIVE_AT_IN_FUTURE, effective_at=asked, now=now)
+        else:
+            return False
         out[job.at] = Declined(why)
         return True
 

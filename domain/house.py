@@ -23,12 +23,12 @@ from typing import ClassVar, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
+from domain.dates import EARLIEST, bad_date
 from domain.market_time import day_end, house_today
 from domain.message import Command, Decision, Event, Refusal, Refused, Seen, refused
 from domain.money import MINOR_UNITS, is_currency, is_money, money
 
 AMOUNT_LIMIT = Decimal(10) ** 15
-EARLIEST = date(1900, 1, 1)
 HOUSE = "main"
 CONTROLS_MAX = 10_000
 FAILED_MAX = 100  # of one close, in an event
@@ -199,7 +199,7 @@ def decide(command: HouseCommand, state: House, seen: Seen) -> Decision:
         return _request(command, state, seen)
     if isinstance(command, RecordClose):
         return _record(command, state, seen)
-    if wrong := _bad_money(command.amount, command.currency, signed=isinstance(command, SweepDues)):
+    if wrong := _bad_terms(command, seen):
         return wrong
     amount = money(command.amount, command.currency)
     match command:
@@ -285,6 +285,14 @@ def _holds(control: Control) -> bool:
     """Right by its own account and by its figures; what is no number holds nothing."""
     sound = control.expected.is_finite() and control.actual.is_finite()
     return control.ok and sound and control.expected == control.actual
+
+
+def _bad_terms(command: FundHouse | SweepDues | ReceiveInterest, seen: Seen) -> Refused | None:
+    signed = isinstance(command, SweepDues)
+    wrong = _bad_money(command.amount, command.currency, signed=signed)
+    if wrong is None and isinstance(command, ReceiveInterest):
+        return bad_date("value_date", command.value_date, house_today(seen.now))
+    return wrong
 
 
 def _bad_money(amount: Decimal, currency: str, *, signed: bool) -> Refused | None:

@@ -33,6 +33,8 @@ class Command(
 
     INTERNAL: ClassVar[bool] = False
     """True for what only sagas, gateways and the timer send: refused over HTTP as unknown."""
+    STATES_TIME: ClassVar[bool] = False
+    """True where a caller may say when it was so (`effective_at`); of reports always."""
     SEES_LOG: ClassVar[bool] = False
     """True where the decision needs `Seen.log_began` and `log_end`; they cost a question."""
 

@@ -34,6 +34,7 @@ from domain.account.events import (
 )
 from domain.account.refusals import R, bad_money, first, gone, unless
 from domain.account.state import BLOCKED, CLOSED, CLOSING, CLOSING_ONLY, DORMANT, OPEN, State
+from domain.dates import bad_span
 from domain.lots import LotMethod
 from domain.message import Decision, Refused, Seen, refused
 from domain.money import RATE_DECIMALS, ZERO, is_currency, is_exact
@@ -109,8 +110,9 @@ def _shares(owners: tuple[Owner, ...]) -> Refused | None:
 
 
 def authorise_person(command: AuthorisePerson, state: State, seen: Seen) -> Decision:
-    limit = command.power.limit
+    power, limit = command.power, command.power.limit
     wrong = gone(state) or (bad_money(limit, state.base_currency) if limit is not None else None)
+    wrong = wrong or bad_span("valid_from", power.valid_from, "valid_to", power.valid_to)
     if wrong:
         return wrong
     if state.powers.get(command.power.person_id) == command.power:

@@ -198,7 +198,7 @@ def test_an_accrued_fee_keeps_it_open_until_it_is_charged() -> None:
         )
     )
     assert book.send(CLOSE).state == {"USD": "10.00", "accrued_fees": "1"}
-    book.send(c.ChargeFee(account_id=A1, currency="USD", period_end=date(2024, 6, 30)))
+    book.send(c.ChargeFee(account_id=A1, currency="USD", period_end=date(2024, 6, 3)))
     assert book.send(CLOSE).status == "closed"
 
 
