@@ -229,6 +229,11 @@ class RecorderLog:
     async def last(self) -> int:
         return (await self.recorder.last())[0]
 
+    async def began(self) -> datetime | None:
+        """When the first event was committed; None if there is none."""
+        first = await self.recorder.after(0, limit=1)
+        return first[0].committed_at if first else None
+
     async def position_at(self, known_at: datetime, /) -> int:
         return await self.recorder.position_at(known_at)
 

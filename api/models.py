@@ -58,8 +58,11 @@ def command_from(kind: type[Command], body: object) -> Asked:
     Raises:
         pydantic.ValidationError: naming each field and the rule it breaks.
     """
-    stated = model_of(kind).model_validate(body).model_dump(mode="json", exclude_unset=True)
     at = None
+    if _states_no_time(kind) and isinstance(body, dict) and EFFECTIVE_AT in body:
+        at = _Timed.model_validate({EFFECTIVE_AT: body[EFFECTIVE_AT]}).effective_at
+        body = {name: value for name, value in body.items() if name != EFFECTIVE_AT}
+    stated = model_of(kind).model_validate(body).model_dump(mode="json", exclude_unset=True)
     if EFFECTIVE_AT not in kind.__struct_fields__ and (text := stated.pop(EFFECTIVE_AT, None)):
         at = datetime.fromisoformat(text)
     command = msgspec.convert(stated, type=kind)
@@ -85,9 +88,16 @@ def _check_stream(command: Command) -> None:
 
 @cache
 def model_of(kind: type[Command]) -> type[BaseModel]:
-    """The model of a command: its fields and the optional `effective_at` of every command."""
+    """The model of a command: its fields, and `effective_at` where it may be stated."""
+    if EFFECTIVE_AT in kind.__struct_fields__ or _states_no_time(kind):
+        return _model(kind)
+    return _model(kind, **{EFFECTIVE_AT: (_INSTANT | None, None)})
+
+
+def _states_no_time(kind: type[Command]) -> bool:
+    """Whether the handler will refuse it when a time is stated."""
     own = EFFECTIVE_AT in kind.__struct_fields__
-    return _model(kind) if own else _model(kind, **{EFFECTIVE_AT: (_INSTANT | None, None)})
+    return not (own or kind.STATES_TIME or kind.INTERNAL)
 
 
 @cache
@@ -231,3 +241,10 @@ _SCALARS: dict[Any, Any] = {
     int: _INTEGER,
     bool: Annotated[bool, Strict()],
 }
+
+
+class _Timed(BaseModel):
+    """The time that a command states which may not state one: read, so that it can be refused."""
+
+    model_config = CONFIG
+    effective_at: _INSTANT | None = None

@@ -20,7 +20,8 @@ from domain.message import Command, Refusal
 
 VERSION = "1.0.0"
 TABLE = Path(__file__).parent.parent / "docs" / "commands.md"
-COMMON = ("effective_at_in_future",)
+UNTIMED, TIMED = "effective_at_not_allowed", "effective_at_in_future"
+"""What a stated time may be refused as, by whether the command may state one."""
 _ROW = re.compile(r"^\| (\w+)[^|]*\|(?:[^|]*\|){4}([^|]*)\|$", re.MULTILINE)
 _REF = "#/components/schemas/{model}"
 
@@ -118,7 +119,8 @@ def refusals(kind: type[Command], documented: Mapping[str, tuple[str, ...]]) -> 
     known = documented.get(kind.__name__)
     if known is None:
         known = tuple(r.value for e in _enums(Refusal) if _within(e, decider) for r in e)
-    return sorted({*known, f"{decider.CATEGORY}_unknown", *COMMON})
+    untimely = TIMED if kind.STATES_TIME else UNTIMED
+    return sorted({*known, f"{decider.CATEGORY}_unknown", untimely})
 
 
 def _documented() -> dict[str, tuple[str, ...]]:

@@ -41,6 +41,7 @@ SKEW_MAX = timedelta(seconds=1)  # between the caller's clock and ours
 
 class RequestRefusal(Refusal):
     EFFECTIVE_AT_IN_FUTURE = "effective_at_in_future"
+    EFFECTIVE_AT_NOT_ALLOWED = "effective_at_not_allowed"
 
 
 _Entry = tuple[Any, Head]
@@ -53,7 +54,8 @@ class _Round(Struct):
     now: datetime
     found: "dict[str, _Entry]"
     fresh: set[str]  # of these: read from the log for this round
-    log_end: int = 0  # if a command asked for it
+    log_began: datetime | None = None  # if a command asked for it
+    log_end: int = 0
     working: dict[str, _Entry] = {}
     proposals: list[tuple[Job, Proposal, Any]] = []
     settled: list[tuple[Job, Outcome | None]] = []  # refusals, no-ops, dry runs to confirm
@@ -112,7 +114,7 @@ class Handler:
         out: list[Outcome | None] = [None] * len(jobs)
         for at, job in enumerate(jobs):
             job.at, job.attempts = at, 0
-        todo = [j for j in jobs if not self._too_early(j, now, out)]
+        todo = [j for j in jobs if not self._untimely(j, now, out)]
         answered: dict[Message, tuple[Request, Done]] = {}
         for _ in range(ROUNDS_MAX):
             if not todo:
@@ -148,16 +150,22 @@ class Handler:
             state, head = (await self._load([stream]))[stream]
         return state, head.version
 
-    def _too_early(self, job: Job, now: datetime, out: list[Outcome | None]) -> bool:
-        """Nobody acts in the future; what happened may seem to have, where clocks differ.
+    def _untimely(self, job: Job, now: datetime, out: list[Outcome | None]) -> bool:
+        """Nobody acts in the past or in the future; only what happened has a time of its own.
 
-        What the log caused is dated as its cause, a report as whoever tells it has it: refusing
-        either would lose it.
+        A command that may state its time may not state one to come. What the log caused is dated
+        as its cause, a report as its sender has it: refusing either would lose it.
         """
-        request, asked = job.request, job.request.effective_at
-        if asked is None or request.causation_id or request.keep or asked <= now + SKEW_MAX:
+        request = job.request
+        asked, kind = request.effective_at, type(request.command)
+        if asked is None or request.causation_id:
             return False
-        why = refused(RequestRefusal.EFFECTIVE_AT_IN_FUTURE, effective_at=asked, now=now)
+        if not (kind.STATES_TIME or kind.INTERNAL):
+            why = refused(RequestRefusal.EFFECTIVE_AT_NOT_ALLOWED, effective_at=asked)
+        elif not request.keep and asked > now + SKEW_MAX:
+            why = refused(RequestRefusal.EFFECTIVE_AT_IN_FUTURE, effective_at=asked, now=now)
+        else:
+            return False
         out[job.at] = Declined(why)
         return True
 
@@ -170,8 +178,10 @@ class Handler:
             found |= await self._load(missing)
         if late := [j for j in jobs if j.later]:
             missing += await self._read_later(late, found)
-        asked = any(j.request.command.SEES_LOG_END for j in jobs)
-        return _Round(now, found, set(missing), await self._log.last() if asked else 0)
+        if not any(j.request.command.SEES_LOG for j in jobs):
+            return _Round(now, found, set(missing))
+        began, end = await self._log.began(), await self._log.last()
+        return _Round(now, found, set(missing), began, end)
 
     async def _read_later(self, jobs: Sequence[Job], found: dict[str, _Entry]) -> list[str]:
         """Find the streams that only the jobs' own states name; the names of those loaded now."""
@@ -363,6 +373,7 @@ def _seen(job: Job, step: _Round) -> Seen:
         effective_at=at,
         actor=job.request.actor,
         streams=streams,
+        log_began=step.log_began,
         log_end=step.log_end,
     )
 

@@ -100,6 +100,10 @@ class EventLog(Protocol):
         """The last position of the log; 0 if it is empty."""
         ...
 
+    async def began(self) -> datetime | None:
+        """When the first event was committed; None if there is none."""
+        ...
+
     async def snapshot(self, states: Mapping[str, tuple[Head, Any]], /) -> None:
         """Keep states for faster loads. May be lost at any time without changing an answer."""
         ...

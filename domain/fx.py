@@ -6,9 +6,12 @@ one stands; `rate_date` says which day it is from. Source: domain rule 15.
 
 from datetime import date
 from decimal import Decimal
+from typing import ClassVar
 
 from msgspec import Struct
 
+from domain.dates import bad_date
+from domain.market_time import house_today
 from domain.message import Command, Decision, Event, Refusal, Seen, refused
 from domain.money import EXACT, RATE_DECIMALS, is_currency, is_exact, plain, quantise
 
@@ -23,6 +26,8 @@ class FxRefusal(Refusal):
 
 
 class FixRates(Command):
+    STATES_TIME: ClassVar[bool] = True
+
     source: str
     rate_date: date
     rates: dict[str, Decimal]  # currency -> units per EUR
@@ -67,6 +72,8 @@ def reads(command: FixRates) -> tuple[str, ...]:
 
 def decide(command: FixRates, state: Fixing, seen: Seen) -> Decision:
     """Record a day's fixing; the same one again changes nothing."""
+    if wrong := bad_date("rate_date", command.rate_date, house_today(seen.now)):
+        return wrong
     for currency, rate in command.rates.items():
         if not is_currency(currency) or currency == BASE:
             return refused(FxRefusal.CURRENCY_UNKNOWN, currency=currency)

@@ -23,12 +23,12 @@ from typing import ClassVar, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.market_time import day_end
+from domain.dates import EARLIEST, bad_date
+from domain.market_time import day_end, house_today
 from domain.message import Command, Decision, Event, Refusal, Refused, Seen, refused
 from domain.money import MINOR_UNITS, is_currency, is_money, money
 
 AMOUNT_LIMIT = Decimal(10) ** 15
-EARLIEST = date(1900, 1, 1)
 HOUSE = "main"
 CONTROLS_MAX = 10_000
 FAILED_MAX = 100  # of one close, in an event
@@ -100,6 +100,8 @@ class ReceiveInterest(Command):
 class CloseDay(Command):
     """Ask for the end of a day; the auditor computes the controls and answers."""
 
+    SEES_LOG: ClassVar[bool] = True
+
     day: date
 
 
@@ -111,7 +113,7 @@ class RecordClose(Command):
     """
 
     INTERNAL: ClassVar[bool] = True
-    SEES_LOG_END: ClassVar[bool] = True
+    SEES_LOG: ClassVar[bool] = True
 
     day: date
     position: int
@@ -197,7 +199,7 @@ def decide(command: HouseCommand, state: House, seen: Seen) -> Decision:
         return _request(command, state, seen)
     if isinstance(command, RecordClose):
         return _record(command, state, seen)
-    if wrong := _bad_money(command.amount, command.currency, signed=isinstance(command, SweepDues)):
+    if wrong := _bad_terms(command, seen):
         return wrong
     amount = money(command.amount, command.currency)
     match command:
@@ -242,8 +244,9 @@ def _request(command: CloseDay, state: House, seen: Seen) -> Decision:
 
 
 def _bad_day(day: date, seen: Seen) -> Refused | None:
-    if day < EARLIEST:
-        return refused(HouseRefusal.DAY_BEFORE_LOG, earliest=EARLIEST)
+    began = EARLIEST if seen.log_began is None else house_today(seen.log_began)
+    if day < began:
+        return refused(HouseRefusal.DAY_BEFORE_LOG, began=began)
     if day.year == date.max.year or seen.now < (end := day_end(day)):
         ends = "never" if day.year == date.max.year else end.isoformat()
         return refused(HouseRefusal.DAY_NOT_OVER, ends=ends, now=seen.now.isoformat())
@@ -282,6 +285,14 @@ def _holds(control: Control) -> bool:
     """Right by its own account and by its figures; what is no number holds nothing."""
     sound = control.expected.is_finite() and control.actual.is_finite()
     return control.ok and sound and control.expected == control.actual
+
+
+def _bad_terms(command: FundHouse | SweepDues | ReceiveInterest, seen: Seen) -> Refused | None:
+    signed = isinstance(command, SweepDues)
+    wrong = _bad_money(command.amount, command.currency, signed=signed)
+    if wrong is None and isinstance(command, ReceiveInterest):
+        return bad_date("value_date", command.value_date, house_today(seen.now))
+    return wrong
 
 
 def _bad_money(amount: Decimal, currency: str, *, signed: bool) -> Refused | None:

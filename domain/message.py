@@ -33,8 +33,10 @@ class Command(
 
     INTERNAL: ClassVar[bool] = False
     """True for what only sagas, gateways and the timer send: refused over HTTP as unknown."""
-    SEES_LOG_END: ClassVar[bool] = False
-    """True where the decision needs `Seen.log_end`; it costs a question to the log."""
+    STATES_TIME: ClassVar[bool] = False
+    """True where a caller may say when it was so (`effective_at`); of reports always."""
+    SEES_LOG: ClassVar[bool] = False
+    """True where the decision needs `Seen.log_began` and `log_end`; they cost a question."""
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -69,7 +71,8 @@ class Seen(Struct, frozen=True, kw_only=True, gc=False):
     actor: str = "system"
     streams: Mapping[str, Any] = {}
     """The state of each stream that `reads(command)` names; the aggregate's INITIAL if empty."""
-    log_end: int = 0  # the last position of the log, for commands that `SEES_LOG_END`
+    log_began: datetime | None = None  # for commands that `SEES_LOG`; None: it is empty
+    log_end: int = 0  # its last position
 
 
 Decision = tuple[Event, ...] | Refused

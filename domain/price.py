@@ -6,10 +6,13 @@ never changed: a better one for the same day is another event, and the newest da
 
 from datetime import date
 from decimal import Decimal
+from typing import ClassVar
 
 from msgspec import Struct
 
+from domain.dates import bad_date
 from domain.instrument import Instrument, Status
+from domain.market_time import market_today
 from domain.message import Command, Decision, Event, Refusal, Seen, refused
 from domain.money import PRICE_DECIMALS, is_exact, plain
 
@@ -22,6 +25,8 @@ class PriceRefusal(Refusal):
 
 
 class MarkPrice(Command):
+    STATES_TIME: ClassVar[bool] = True
+
     instrument_id: str
     isin: str
     price: Decimal  # as quoted: in the quote currency, or percent of par
@@ -64,11 +69,17 @@ def reads(command: MarkPrice) -> tuple[str, ...]:
 
 
 def decide(command: MarkPrice, state: Mark, seen: Seen) -> Decision:
-    """Mark the price, or refuse it: not the instrument's currency or ISIN, not a price."""
+    """Mark the price, or refuse it: not the instrument's currency or ISIN, not a price.
+
+    Nor may the day of the mark be one that has not begun in the instrument's market.
+    """
     listed: Instrument = seen.streams[f"instrument-{command.instrument_id}"]
     terms = listed.terms(command.price_date)
     if terms.status is Status.NONE or terms.isin != command.isin:
         return refused(PriceRefusal.INSTRUMENT_UNKNOWN, isin=terms.isin)
+    today = market_today(terms.market, seen.now)
+    if wrong := bad_date("price_date", command.price_date, today):
+        return wrong
     quoted_in = listed.quoted_in(command.price_date)
     if quoted_in != command.currency:
         return refused(PriceRefusal.CURRENCY_DIFFERS, currency=quoted_in)

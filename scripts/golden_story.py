@@ -50,6 +50,7 @@ from streams.timer import Timer  # noqa: E402
 D = Decimal
 SEED = 20240304
 AUDITOR = "auditor"
+REPORTERS = ("venue", "custodian", "bank")
 
 
 class Told:
@@ -84,8 +85,8 @@ class Told:
             command=command,
             message_id=f"told-{self._n}",
             actor=by,
-            effective_at=self.clock(),
-            keep=by in ("venue", "custodian", "bank"),
+            effective_at=self.clock() if by in REPORTERS else None,
+            keep=by in REPORTERS,
         )
         return (await self.handler.handle([request]))[0]
 
@@ -270,8 +271,8 @@ async def _executions(told: Told) -> None:
     await _venue(told, w.fill("O4", "E8", "1000", "70.50"))
     await told.do(w.order("O5", account="A3", qty="20", limit="50.00"), w.ack("O5"))
     await _venue(told, w.fill("O5", "E9", "20", "49.50"))
-    await told.marks(w.TUE, "52.00", "71.00")
     await told.at(w.TUE, 15)
+    await told.marks(w.TUE, "52.00", "71.00")
     await told.do(w.order("O6", qty="30", limit="51.00", side=Side.SELL), w.ack("O6"))
     await _venue(told, w.fill("O6", "E10", "30", "52.25", day=w.TUE))
     await told.do(
@@ -293,8 +294,8 @@ async def _settling(told: Told) -> None:
     await told.do(w.bust("O3", "E11", "E7"), by="venue")
     await _custodian(told, w.settled("O3.t1R", "S5", "10", "515.00", day=w.WED))
     await told.at(w.WED, 23, 30)  # what was due and did not settle fails
-    await told.marks(w.THU, "53.00", "71.50")
     await told.at(w.THU, 9)
+    await told.marks(w.THU, "53.00", "71.50")
     await _custodian(told, w.settled("O1.t1", "S6", "20", "998.00", day=w.THU))
     await _custodian(told, w.settled("O1.t3", "S7", "40", "1992.00", day=w.THU))
     await told.at(w.THU, 12, 1)  # a delivery is held until noon, then released if covered
@@ -355,6 +356,7 @@ async def _ending(told: Told) -> None:
         c.SuspendClient(client_id="C1", reason="documents"),
         c.ReinstateClient(client_id="C1", reason="documents came"),
     )
+    await told.at(w.NEXT_MON, 9)
     await told.marks(w.NEXT_MON, "54.00", "72.00")
     await told.at(date(2024, 3, 13), 9)  # C3's review date has passed
     await told.do(

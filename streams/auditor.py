@@ -14,7 +14,6 @@ is answered, so a restart finds it.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -91,7 +90,7 @@ class Auditor:
             state = await self._house()
             if state.requested is None:
                 return None
-            controls = await self._controls(state.requested)
+            controls = await self._controls()
             failed = [c for c in controls if not c.ok]
             if not failed or not tries_left:
                 return await self._record(state, controls)
@@ -110,7 +109,7 @@ class Auditor:
         found: House = state
         return found
 
-    async def _controls(self, day: date) -> tuple[Control, ...]:
+    async def _controls(self) -> tuple[Control, ...]:
         """Every control over the log up to what the bank has seen of it."""
         closing = await self._sides.street.closing()
         await self._fold.to(closing.position)
@@ -119,7 +118,7 @@ class Auditor:
             *([await self._warehouse_agrees()] if self._sides.facts_to is not None else []),
         ]
         checks = await asyncio.to_thread(self._checks, closing)
-        return (*agreement, *self._began(day), *checks)
+        return (*agreement, *checks)
 
     def _checks(self, closing: Closing) -> tuple[Control, ...]:
         return check(
@@ -139,14 +138,6 @@ class Auditor:
         await self._sides.facts_to(self._fold.position)
         facts = await from_warehouse(self._platform.warehouse, self._fold.position)
         return _same("ClickHouse", self._fold.balances, facts)
-
-    def _began(self, day: date) -> list[Control]:
-        """A day that was over before the log began has no books to close."""
-        first_at = self._fold.first_at
-        if first_at is not None and first_at.date() <= day:
-            return []
-        name = "the log had begun by the end of the day"
-        return [Control(name=name, ok=False, expected=Decimal(1), actual=ZERO)]
 
     async def _record(self, state: House, controls: tuple[Control, ...]) -> Answer | None:
         assert state.requested is not None

@@ -18,7 +18,7 @@ from projections.catalogue import VIEWS
 from streams.auditor import Auditor, Sides
 from streams.bus_side import BusSide
 from streams.checkpoints import CheckpointSigner
-from streams.followed import FollowedViews
+from streams.followed import FollowedViews, StandStill
 from streams.inline import InlineRunner
 from streams.platform import Platform
 from streams.pruning import Pruner
@@ -28,6 +28,7 @@ from streams.street import Street
 from streams.supervise import Part, Supervisor, until
 from streams.timer import Timer
 
+VIEWS_S = 120.0
 ROUNDS_MAX = 100_000  # of one drain: beyond it two parties answer each other for ever
 
 
@@ -58,7 +59,9 @@ class Drive:
         self.street = street(platform, self.send)
         seal = Seal(self.send, platform.clock, every_s=seal_s) if seal_s else None
         self.checkpoints = CheckpointSigner(platform.log, platform.signer, self.send, seal=seal)
-        self.auditor = Auditor(platform, self.sides(warehouse=warehouse), self.send)
+        facts_to = self.facts_to if warehouse else None
+        sides = Sides(self.street, self._views_past, facts_to)
+        self.auditor = Auditor(platform, sides, self.send)
         self.pruner = Pruner(platform.log.recorder, platform.clock)
         self._supervisor = Supervisor()
 
@@ -84,11 +87,16 @@ class Drive:
     async def views_to(self, position: int) -> None:
         await self.views.catch_up(position)
 
+    async def _views_past(self, position: int) -> None:
+        """The same beside `run`, whose turn at the views may last as long as commands come in."""
+        if not await self.views.wait_for(position, timeout_s=VIEWS_S):
+            raise StandStill(f"the views have not passed {position} within {VIEWS_S:g} s")
+
     async def facts_to(self, position: int) -> None:
         await self.loader.load_until(position)
 
     def sides(self, *, warehouse: bool) -> Sides:
-        """What an auditor holds against each other."""
+        """What an auditor holds against each other who does not `run`."""
         return Sides(self.street, self.views_to, self.facts_to if warehouse else None)
 
     async def sign(self) -> None:

@@ -33,7 +33,6 @@ class LedgerFold:
         self.accounts: dict[str, State] = {}
         self.events = 0
         self.position = 0
-        self.first_at: datetime | None = None  # when the log began
         self.last_at: datetime | None = None  # when it was last written to
 
     async def to(self, position: int | None = None, *, seen: Progress | None = None) -> None:
@@ -47,7 +46,6 @@ class LedgerFold:
             for arrived in page:
                 self._take(arrived)
             self.position, self.last_at = page[-1].position, page[-1].committed_at
-            self.first_at = self.first_at or page[0].committed_at
             if seen:
                 seen(self.events, self.position, max(last, self.position))
             await asyncio.sleep(0)

@@ -101,15 +101,16 @@ class Street:
                 await asyncio.sleep(POLL_S)
 
     async def read_log(self) -> None:
-        """Let the bank see what happened on its accounts outside the gateways."""
+        """Let the bank see what happened on its accounts outside the gateways, until now."""
         async with self._reading:
-            while page := await self._log.after(self.statement.position, limit=PAGE_MAX):
+            end = await self._log.last()
+            while page := await self._log.after(self.statement.position, limit=PAGE_MAX, until=end):
                 entries = [e for arrived in page for e in _booked(arrived)]
                 # Off the loop: its database may stand still, and health must be able to say so.
                 await asyncio.to_thread(self.statement.book, entries, position=page[-1].position)
 
     async def closing(self) -> Closing:
-        """What bank and custodian say now that they have seen all of our log."""
+        """What bank and custodian say, having seen all that our log holds now."""
         await self.read_log()
         return await asyncio.to_thread(self.statement.closing)
 

@@ -70,6 +70,8 @@ class ReopenAccount(Command):
 class DepositCash(Command):
     """A booked receipt; without `available_on` it is collected at once."""
 
+    STATES_TIME: ClassVar[bool] = True
+
     account_id: str
     amount: Decimal
     currency: str
@@ -79,6 +81,8 @@ class DepositCash(Command):
 
 class ReturnDeposit(Command):
     """The bank took a receipt back; recorded even into debit."""
+
+    STATES_TIME: ClassVar[bool] = True
 
     account_id: str
     amount: Decimal
@@ -281,7 +285,7 @@ class SettleFx(Internal):
 
 
 class AccrueFee(Command):
-    """One day's fee on a fee base (a NAV): annual rate x base x days / 365."""
+    """The fee of `days` days that end with `accrual_date`: annual rate x base x days / 365."""
 
     account_id: str
     accrual_date: date

@@ -3,6 +3,7 @@
 Suspension and blocks stop neither; only a closed account takes none.
 """
 
+from datetime import timedelta
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -12,6 +13,8 @@ from domain.account.commands import AccrueFee, ChargeFee, CreditInterest, DebitI
 from domain.account.events import FeeAccrued, FeeCharged, InterestCredited, InterestDebited
 from domain.account.refusals import AMOUNT_LIMIT, R, bad_money, bad_rate, first, gone
 from domain.account.state import Accrual, State
+from domain.dates import bad_date
+from domain.market_time import house_today
 from domain.message import Decision, Refused, Seen, refused
 from domain.money import EXACT, ZERO, is_currency, is_exact, money, plain, quantise, round_money
 
@@ -23,7 +26,7 @@ DAYS_MAX = 3660
 def accrue(command: AccrueFee, state: State, seen: Seen) -> Decision:
     """Add days of fee to the exact running total and post the difference of its rounding."""
     last = state.fees.get(command.currency)
-    if wrong := gone(state) or _terms(command, last):
+    if wrong := gone(state) or _terms(command, last) or _period(command, last, seen):
         return wrong
     base = max(command.fee_base, ZERO)  # a negative NAV bears no fee
     fee = EXACT.multiply(EXACT.multiply(base, command.annual_rate), Decimal(command.days))
@@ -49,14 +52,32 @@ def _terms(command: AccrueFee, last: Accrual | None) -> Refused | None:
         return refused(R.AMOUNT_INEXACT, decimals=EXACT_DECIMALS)
     if not 0 < command.days <= DAYS_MAX:
         return refused(R.DAYS_NOT_POSITIVE, days=command.days)
-    if last and command.accrual_date <= last.last_day:
-        return refused(R.DATE_ALREADY_ACCRUED, last=last.last_day)
     return bad_rate(command.annual_rate)
+
+
+def _period(command: AccrueFee, last: Accrual | None, seen: Seen) -> Refused | None:
+    """A day is accrued once: a period begins behind the last one's end; a gap may lie between.
+
+    The period is the `days` days that end with `accrual_date`.
+    """
+    end = command.accrual_date
+    if wrong := bad_date("accrual_date", end, house_today(seen.now)):
+        return wrong
+    first = end - timedelta(days=command.days - 1)
+    if last and first <= last.last_day:
+        return refused(R.DATE_ALREADY_ACCRUED, last=last.last_day, first=first)
+    return None
 
 
 def charge(command: ChargeFee, state: State, seen: Seen) -> Decision:
     """Take all that was accrued, with VAT; recorded even into debit."""
-    if wrong := gone(state) or first(_currency(command), bad_rate(command.vat_rate, lowest=ZERO)):
+    today = house_today(seen.now)
+    if wrong := first(
+        gone(state),
+        _currency(command),
+        bad_rate(command.vat_rate, lowest=ZERO),
+        bad_date("period_end", command.period_end, today),
+    ):
         return wrong
     accrued = state.fees.get(command.currency)
     if accrued is None or accrued.posted <= 0:
@@ -78,8 +99,16 @@ def _currency(command: ChargeFee) -> Refused | None:
     return refused(R.CURRENCY_UNKNOWN, currency=command.currency)
 
 
+def _interest(command: CreditInterest | DebitInterest, state: State, seen: Seen) -> Refused | None:
+    return first(
+        gone(state),
+        bad_money(command.amount, command.currency),
+        bad_date("value_date", command.value_date, house_today(seen.now)),
+    )
+
+
 def credit_interest(command: CreditInterest, state: State, seen: Seen) -> Decision:
-    if wrong := first(gone(state), bad_money(command.amount, command.currency)):
+    if wrong := _interest(command, state, seen):
         return wrong
     return (
         InterestCredited(
@@ -92,7 +121,7 @@ def credit_interest(command: CreditInterest, state: State, seen: Seen) -> Decisi
 
 
 def debit_interest(command: DebitInterest, state: State, seen: Seen) -> Decision:
-    if wrong := first(gone(state), bad_money(command.amount, command.currency)):
+    if wrong := _interest(command, state, seen):
         return wrong
     event = InterestDebited(
         account_id=command.account_id,

@@ -43,7 +43,6 @@ class AccountRefusal(Refusal):
     NO_RESIDUE = "no_residue"
     NOTHING_ACCRUED = "nothing_accrued"
     OBLIGATION_UNKNOWN = "obligation_unknown"
-    PERIOD_EMPTY = "period_empty"
     PERSON_UNKNOWN = "person_unknown"
     PRICE_UNKNOWN = "price_unknown"
     QTY_INEXACT = "qty_inexact"

@@ -32,10 +32,10 @@ from domain.account.events import (
     Owner,
     PersonAuthorised,
     PersonRevoked,
-    Power,
 )
 from domain.account.refusals import R, bad_money, blank, first, gone, two_persons, unknown, unless
 from domain.account.state import BLOCKED, CLOSED, CLOSING, CLOSING_ONLY, DORMANT, OPEN, State
+from domain.dates import bad_span
 from domain.lots import LotMethod
 from domain.message import Decision, Refused, Seen, refused
 from domain.money import RATE_DECIMALS, ZERO, is_currency, is_exact
@@ -111,20 +111,14 @@ def _shares(owners: tuple[Owner, ...]) -> Refused | None:
 
 
 def authorise_person(command: AuthorisePerson, state: State, seen: Seen) -> Decision:
-    limit = command.power.limit
+    power, limit = command.power, command.power.limit
     wrong = gone(state) or (bad_money(limit, state.base_currency) if limit is not None else None)
-    wrong = wrong or _never_valid(command.power)
+    wrong = wrong or bad_span("valid_from", power.valid_from, "valid_to", power.valid_to)
     if wrong:
         return wrong
     if state.powers.get(command.power.person_id) == command.power:
         return ()
     return (PersonAuthorised(account_id=command.account_id, power=command.power),)
-
-
-def _never_valid(power: Power) -> Refused | None:
-    if power.valid_from and power.valid_to and power.valid_to < power.valid_from:
-        return refused(R.PERIOD_EMPTY, valid_from=power.valid_from, valid_to=power.valid_to)
-    return None
 
 
 def revoke_person(command: RevokePerson, state: State, seen: Seen) -> Decision:

@@ -54,6 +54,8 @@ class RequestKycInformation(Command):
 class RecordScreening(Command):
     """A report of the screening provider, deduplicated by `screening_id`."""
 
+    STATES_TIME: ClassVar[bool] = True
+
     client_id: str
     screening_id: str
     outcome: Screening

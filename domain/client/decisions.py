@@ -1,5 +1,6 @@
 """What becomes of a client's commands: onboarding and review here, restrictions in `lids`."""
 
+from collections.abc import Sequence
 from datetime import date
 from typing import assert_never
 
@@ -20,6 +21,7 @@ from domain.client.events import (
     ClientBlocked,
     ClientOnboarded,
     ClientScreened,
+    Document,
     KycApproved,
     KycInformationRequested,
     KycRejected,
@@ -37,7 +39,9 @@ from domain.client.rules import (
     senior_needed,
 )
 from domain.client.state import Client, Status
+from domain.dates import bad_date, bad_span
 from domain.identifiers import is_country, is_id, is_lei
+from domain.market_time import house_today
 from domain.message import Decision, Event, Refused, Seen, refused
 
 SUBMITTABLE = frozenset(
@@ -57,25 +61,26 @@ YES = frozenset({"yes", "true", "1"})
 
 def decide(command: ClientCommand, state: Client, seen: Seen) -> Decision:
     """Judge `command` against the client; dates are measured from the handler's clock."""
-    today = seen.now.date()
+    today = house_today(seen.now)
     if isinstance(command, OnboardClient):
-        return _onboard(command, state)
+        return _onboard(command, state, today)
     if state.standing is Status.NONE:
         return refused(ClientRefusal.CLIENT_UNKNOWN, client_id=command.client_id)
     match command:
         case SubmitKyc():
-            return _submit(command, state, seen.actor)
+            return _submit(command, state, seen.actor, today)
         case ApproveKyc() | RequestKycInformation() | RejectKyc():
             return _judge(command, state, today)
         case RecordScreening() | MarkReviewDue() | MarkReviewOverdue():
-            return _report(command, state)
+            return _report(command, state, today)
     return lids.decide(command, state, today)
 
 
-def _onboard(command: OnboardClient, state: Client) -> Decision:
+def _onboard(command: OnboardClient, state: Client, today: date) -> Decision:
     if state.standing is not Status.NONE:
         return refused(ClientRefusal.CLIENT_EXISTS, status=state.status)
-    fault = _fault(command)
+    born = command.birth_date
+    fault = _fault(command) or bad_date("birth_date", born, today, earliest=date.min)
     if fault is not None:
         return fault
     return (
@@ -124,11 +129,13 @@ def _is_email(text: str) -> bool:
     return bool(local and at and domain) and not any(c.isspace() for c in text)
 
 
-def _submit(command: SubmitKyc, state: Client, actor: str) -> Decision:
+def _submit(command: SubmitKyc, state: Client, actor: str, today: date) -> Decision:
     if state.standing not in SUBMITTABLE or state.blocked:
         return refused(ClientRefusal.KYC_NOT_EXPECTED, status=state.status)
     if not command.documents:
         return refused(ClientRefusal.DOCUMENTS_MISSING, status=state.status)
+    if wrong := _bad_documents(command.documents, today):
+        return wrong
     return (
         KycSubmitted(
             client_id=command.client_id,
@@ -139,6 +146,17 @@ def _submit(command: SubmitKyc, state: Client, actor: str) -> Decision:
             pep=command.risk_answers.get("pep", "").strip().lower() in YES,
         ),
     )
+
+
+def _bad_documents(documents: Sequence[Document], today: date) -> Refused | None:
+    """The first that was issued in the future, or that expires before it was issued."""
+    for n, document in enumerate(documents):
+        issued, expires = f"documents[{n}].issued_on", f"documents[{n}].expires_on"
+        wrong = bad_date(issued, document.issued_on, today)
+        wrong = wrong or bad_span(issued, document.issued_on, expires, document.expires_on)
+        if wrong:
+            return wrong
+    return None
 
 
 def _judge(
@@ -178,10 +196,11 @@ def _approve(command: ApproveKyc, state: Client, today: date) -> Decision:
 
 
 def _report(
-    command: RecordScreening | MarkReviewDue | MarkReviewOverdue, state: Client
+    command: RecordScreening | MarkReviewDue | MarkReviewOverdue, state: Client, today: date
 ) -> Decision:
     if isinstance(command, RecordScreening):
-        return _screen(command, state)
+        wrong = bad_date("screened_on", command.screened_on, today)
+        return wrong or _screen(command, state)
     return _review(command, state)
 
 

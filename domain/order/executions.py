@@ -15,8 +15,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import reduce
 
+from domain.dates import bad_date
 from domain.fix import ExecType
-from domain.message import Decision, Event, Seen, refused
+from domain.market_time import latest_today
+from domain.message import Decision, Event, Refused, Seen, refused
 from domain.money import EXACT, ZERO, plain, round_money
 from domain.order.commands import RecordFill, RecordTradeCancel, RecordTradeCorrect
 from domain.order.events import OrderFilled, ReportParked, TradeCanceled
@@ -29,8 +31,8 @@ from domain.order.state import Execution, Order, Parked, exec_key
 
 def fill(command: RecordFill, order: Order, seen: Seen) -> Decision:
     """ExecType F: record the execution, and what was parked for it."""
-    if not _is_exact(command):
-        return _invalid(command)
+    if wrong := _invalid(command, seen):
+        return wrong
     key = exec_key(command.venue_order_id, command.exec_id, command.trade_date)
     if key in order.executions:
         return _told_again(command, order, key)
@@ -39,8 +41,8 @@ def fill(command: RecordFill, order: Order, seen: Seen) -> Decision:
 
 def correct(command: RecordTradeCorrect, order: Order, seen: Seen) -> Decision:
     """ExecType G: the execution happened with these figures instead."""
-    if not _is_exact(command):
-        return _invalid(command)
+    if wrong := _invalid(command, seen):
+        return wrong
     key = exec_key(command.venue_order_id, command.exec_id, command.trade_date)
     if key in order.executions:
         return _told_again(command, order, key)
@@ -60,6 +62,8 @@ def correct(command: RecordTradeCorrect, order: Order, seen: Seen) -> Decision:
 
 def bust(command: RecordTradeCancel, order: Order, seen: Seen) -> Decision:
     """ExecType H: the execution did not happen, with whatever corrected it."""
+    if wrong := bad_date("trade_date", command.trade_date, latest_today(seen.now)):
+        return wrong
     report = Parked(
         exec_type=ExecType.TRADE_CANCEL,
         exec_id=command.exec_id,
@@ -253,8 +257,12 @@ def _is_exact(command: RecordFill | RecordTradeCorrect) -> bool:
     return is_qty(command.last_qty) and command.last_qty > 0 and is_px(command.last_px)
 
 
-def _invalid(command: RecordFill | RecordTradeCorrect) -> Decision:
-    return refused(OrderRefusal.REPORT_INVALID, last_qty=command.last_qty, last_px=command.last_px)
+def _invalid(command: RecordFill | RecordTradeCorrect, seen: Seen) -> Refused | None:
+    """Figures that cannot be held, or a day that has begun nowhere: the gateway parks it."""
+    qty, px = command.last_qty, command.last_px
+    if not _is_exact(command):
+        return refused(OrderRefusal.REPORT_INVALID, last_qty=qty, last_px=px)
+    return bad_date("trade_date", command.trade_date, latest_today(seen.now))
 
 
 def _utc(moment: datetime) -> datetime:

@@ -3,6 +3,8 @@
 from decimal import Decimal
 from typing import assert_never
 
+from domain.dates import bad_date
+from domain.market_time import latest_today
 from domain.message import Decision, Refusal, Refused, Seen, refused
 from domain.money import QTY_DECIMALS, is_exact, is_money, money, plain
 from domain.settlement.commands import (
@@ -51,7 +53,8 @@ def decide(  # noqa: PLR0911 - a table of commands
         case RecordSettlementStatus():
             return _advise(command, state)
         case RecordSettlementConfirmation():
-            return _confirm(command, state)
+            wrong = bad_date("value_date", command.value_date, latest_today(seen.now))
+            return wrong or _confirm(command, state)
         case MarkFailing():
             return _fail(command, state)
         case CancelSettlement() | RecordSettlementCancel():

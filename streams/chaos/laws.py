@@ -35,7 +35,9 @@ PAGE = 4_000
 NEVER_ENDS = frozenset({"kyc"})  # a client's standing is watched for as long as there is one
 MISJUDGED = frozenset(
     {
+        "date_in_future",
         "effective_at_in_future",
+        "effective_at_not_allowed",
         "business_id_reused",
         "key_reused",
         "venue_reference_unknown",

@@ -10,6 +10,12 @@ import pytest
 
 from api.graphql.roots import Keys
 from api.graphql.schema import Query
+from commands.handler import Done
+from commands.ports import Request
+from domain.account.commands import OpenAccount
+from domain.client.commands import OnboardClient, SubmitKyc
+from domain.client.events import Document, Kind
+from domain.message import Command
 from domain.order.commands import RecordAck
 from tests.contract.edge import Edge, book, filled, listing, order, serving, settled
 from tests.contract.test_graphql_reads import HOLDINGS, account, codes
@@ -75,17 +81,31 @@ def test_known_at_shows_what_was_known_then(edge: Edge) -> None:
     assert account(edge, "T1", "id", knownAt="2020-01-01T00:00:00Z") is None
 
 
+def caused(edge: Edge, command: Command, day: str) -> None:
+    """Done now, dated as a cause in the log that lies back."""
+    at = datetime.fromisoformat(day).replace(tzinfo=UTC)
+    request = Request(
+        command=command, message_id=edge.key(), effective_at=at, causation_id="import-1@1"
+    )
+    assert isinstance(edge.run(edge.platform.dispatcher.submit(request)), Done)
+
+
 def test_as_of_shows_what_was_effective_then(edge: Edge) -> None:
-    at = "2023-05-01T10:00:00Z"
-    client = {"client_id": "T2-c", "kind": "individual", "legal_name": "T", "country": "US"}
-    edge.did("OnboardClient", client | {"effective_at": at})
-    document = {"client_id": "T2-c", "documents": [{"kind": "passport", "reference": "P"}]}
-    edge.did("SubmitKyc", document | {"effective_at": at, "risk_answers": {}})
+    caused(
+        edge,
+        OnboardClient(client_id="T2-c", kind=Kind.INDIVIDUAL, legal_name="T", country="US"),
+        "2023-05-01",
+    )
+    caused(
+        edge,
+        SubmitKyc(client_id="T2-c", documents=(Document(kind="passport", reference="P"),)),
+        "2023-05-01",
+    )
     review = f"{datetime.now(UTC).year + 1}-01-15"
     approved = {"client_id": "T2-c", "officer": "olga", "risk_rating": "low", "review_on": review}
     edge.did("ApproveKyc", approved)
-    opened = {"account_id": "T2", "client_id": "T2-c", "base_currency": "USD"}
-    edge.did("OpenAccount", opened | {"lot_method": "FIFO", "effective_at": "2023-06-01T00:00:00Z"})
+    opened = OpenAccount(account_id="T2", client_id="T2-c", base_currency="USD", lot_method="FIFO")
+    caused(edge, opened, "2023-06-01")
     for amount, day in (("3.00", "2023-08-01"), ("2.00", "2023-07-01")):  # told in reverse
         paid = {"account_id": "T2", "amount": amount, "currency": "USD", "reference": day}
         edge.did("DepositCash", paid | {"effective_at": f"{day}T00:00:00Z"})

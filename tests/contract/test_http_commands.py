@@ -173,6 +173,26 @@ def test_a_future_effective_time_is_refused(edge: Edge) -> None:
     problem(answer, 422, "effective_at_in_future")
 
 
+WITHDRAWAL = {"account_id": "A1", "amount": "1.00", "currency": "USD", "reference": "back-dated"}
+
+
+@pytest.mark.parametrize("at", ["2024-03-05T00:00:00Z", "2199-01-01T00:00:00Z"])
+@pytest.mark.parametrize("door", ["one", "bulk", "dry run", "dry bulk"])
+def test_an_intent_that_states_a_time_is_refused_at_every_door(
+    edge: Edge, at: str, door: str
+) -> None:
+    body, headers = WITHDRAWAL | {"effective_at": at}, {"Idempotency-Key": f"{door[:3]}-{at[:4]}"}
+    dry = "?dry_run=true" if door.startswith("dry") else ""
+    if door.endswith("bulk"):
+        items = [{"name": "WithdrawCash", "key": f"{door[:3]}-{at[:4]}", "body": body}]
+        [answer] = edge.http.post(f"/commands{dry}", json=items).json()
+        status, found = answer["status"], answer["body"]
+    else:
+        told = edge.http.post(f"/commands/WithdrawCash{dry}", json=body, headers=headers)
+        status, found = told.status_code, told.json()
+    assert (status, found["type"]) == (422, "effective_at_not_allowed")
+
+
 def test_a_past_effective_time_is_kept_on_the_event(edge: Edge) -> None:
     body = deposit(reference="past", effective_at="2024-05-06T07:08:09Z")
     done = edge.post("DepositCash", body).json()

@@ -78,6 +78,16 @@ def test_openapi_says_what_a_command_takes_and_how_it_may_be_refused(edge: Edge)
     assert set(schema["required"]) == {"account_id", "amount", "currency", "reference"}
 
 
+def test_openapi_shows_a_stated_time_only_where_it_is_taken(edge: Edge) -> None:
+    document = edge.http.get("/openapi.json").json()
+    timed = {
+        name
+        for name in PUBLIC
+        if "effective_at" in document["components"]["schemas"][name]["properties"]
+    }
+    assert timed == {"DepositCash", "ReturnDeposit", "RecordScreening", "MarkPrice", "FixRates"}
+
+
 def test_every_reference_of_the_document_leads_somewhere(edge: Edge) -> None:
     document = edge.http.get("/openapi.json").json()
     schemas = document["components"]["schemas"]

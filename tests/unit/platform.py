@@ -17,9 +17,11 @@ NOW = datetime(2024, 3, 1, 12, tzinfo=UTC)
 
 
 class WriteSide:
-    def __init__(self, recorder: MemoryRecorder | None = None, seed: int = 1) -> None:
+    def __init__(
+        self, recorder: MemoryRecorder | None = None, seed: int = 1, *, since: datetime = NOW
+    ) -> None:
         entropy = SeededEntropy(seed)
-        self.clock = SimulatedClock(NOW)
+        self.clock = SimulatedClock(since)
         self.keys = MemoryKeyStore(entropy)
         self.recorder = recorder or MemoryRecorder()
         self.log = RecorderLog(

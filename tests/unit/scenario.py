@@ -9,6 +9,7 @@ Every `then` also checks two laws that hold for all aggregates: the event types 
 own, and the state survives a round trip through msgpack (it is stored as a snapshot).
 """
 
+from datetime import UTC, datetime
 from functools import reduce
 from typing import Any
 
@@ -16,7 +17,9 @@ import msgspec
 
 from domain.message import Command, Event, Refusal, Refused, Seen
 
-NOTHING_SEEN = Seen()
+TODAY = datetime(2030, 1, 2, 12, tzinfo=UTC)
+"""The handler's clock where a test names none: after every date that the tests state."""
+NOTHING_SEEN = Seen(now=TODAY)
 
 
 class given:

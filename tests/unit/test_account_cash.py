@@ -307,7 +307,7 @@ def accrue(day: int, base: str = "100000.00", rate: str = "0.01", days: int = 1)
 
 def test_the_running_total_is_rounded_not_each_day() -> None:
     book = Book()
-    posted = [book.send(accrue(day)).amount for day in range(365)]
+    posted = [book.send(accrue(day), at(DAY + timedelta(days=day))).amount for day in range(365)]
     assert sum(posted) == D("1000.00")
     assert set(posted) == {D("2.73"), D("2.74")}
 
@@ -323,7 +323,7 @@ def test_a_fee_is_charged_with_vat_and_starts_anew() -> None:
     told = book.send(c.ChargeFee(account_id=A1, currency="USD", period_end=DAY))
     assert told.refusal is R.NOTHING_ACCRUED
     assert book.send(accrue(0)).refusal is R.DATE_ALREADY_ACCRUED
-    assert book.send(accrue(1, "365000.00")).amount == D("10.00")
+    assert book.send(accrue(1, "365000.00"), at(NEXT)).amount == D("10.00")
 
 
 def test_a_negative_base_bears_no_fee() -> None:
@@ -352,9 +352,9 @@ def test_a_fee_that_makes_no_sense_is_refused(command: account.Command, refusal:
 
 def test_interest_is_credited_and_debited_even_below_zero() -> None:
     book = Book()
-    credit = c.CreditInterest(account_id=A1, currency="USD", amount=D("2.50"), value_date=NEXT)
-    assert book.send(credit).value_date == NEXT
-    debit = c.DebitInterest(account_id=A1, currency="USD", amount=D("2.90"), value_date=NEXT)
+    credit = c.CreditInterest(account_id=A1, currency="USD", amount=D("2.50"), value_date=DAY)
+    assert book.send(credit).value_date == DAY
+    debit = c.DebitInterest(account_id=A1, currency="USD", amount=D("2.90"), value_date=DAY)
     assert book.send(debit).in_debit
     assert book.state.cash("USD").traded == D("-0.40")
 

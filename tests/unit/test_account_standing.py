@@ -11,6 +11,7 @@ from domain.account import AccountRefusal as R
 from domain.account import commands as c
 from domain.account import events as e
 from domain.account.events import Owner, Power
+from domain.dates import DateRefusal
 from domain.fix import Side
 from tests.unit.accounts import A1, OPENED, Book, at, confirm, deposited, fill, opened, reserve
 from tests.unit.scenario import given
@@ -124,7 +125,7 @@ def test_a_power_that_ends_before_it_begins_is_refused(
     power = Power(person_id="U1", trade=True, valid_from=start, valid_to=end)
     told = given(account, OPENED).when(c.AuthorisePerson(account_id=A1, power=power))
     if refused:
-        told.refused(R.PERIOD_EMPTY)
+        told.refused(DateRefusal.DATES_OUT_OF_ORDER, first="valid_from", last="valid_to")
     else:
         told.then(e.PersonAuthorised(account_id=A1, power=power))
 
@@ -218,7 +219,7 @@ def test_an_accrued_fee_keeps_it_open_until_it_is_charged() -> None:
         )
     )
     assert book.send(CLOSE).state == {"USD": "10.00", "accrued_fees": "1"}
-    book.send(c.ChargeFee(account_id=A1, currency="USD", period_end=date(2024, 6, 30)))
+    book.send(c.ChargeFee(account_id=A1, currency="USD", period_end=date(2024, 6, 3)))
     assert book.send(CLOSE).status == "closed"
 
 

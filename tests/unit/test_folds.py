@@ -46,13 +46,14 @@ async def mark(side: WriteSide, stream: str, day: int, price: int) -> None:
 
 
 async def listed() -> WriteSide:
-    side = WriteSide()
+    side = WriteSide(since=NOW - timedelta(days=99))
     for stream in STREAMS:
         name = stream.partition("-")[2]
         command = ListInstrument(
             instrument_id=name, symbol=name, isin=ISINS[stream], currency="USD", mic="XNAS"
         )
-        assert isinstance(await side.do(command, effective_at=NOW - timedelta(days=99)), Done)
+        assert isinstance(await side.do(command), Done)
+    side.clock.set(NOW)
     return side
 
 

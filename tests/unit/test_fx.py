@@ -1,6 +1,6 @@
 """Rates are fixed against the euro, once a day; crosses follow from them."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -9,7 +9,11 @@ from hypothesis import given as forall
 from hypothesis import strategies as st
 
 from domain import fx
+from domain.account.commands import ConvertCurrency
+from domain.dates import DateRefusal
 from domain.fx import Fixing, FixRates, FxRefusal, RatesFixed
+from domain.message import Seen
+from tests.unit.accounts import A1, Book, at, deposited, opened
 from tests.unit.scenario import given
 
 THURSDAY, FRIDAY = date(2024, 5, 30), date(2024, 5, 31)
@@ -87,3 +91,27 @@ def test_there_and_back_is_one_but_for_the_twelfth_decimal(usd: Decimal, gbp: De
     there, back = state.rate("USD", "GBP"), state.rate("GBP", "USD")
     assert there is not None and back is not None
     assert abs(there * back - 1) <= (there + back) * Decimal("1E-12")
+
+
+def test_a_fixing_of_a_day_to_come_is_refused_and_no_conversion_takes_it() -> None:
+    """USD 1.10, then 11.0 dated 2062: buying 1100 USD costs 1002.50 with the margin."""
+    seen = Seen(now=datetime(2024, 5, 31, 23, 59, tzinfo=UTC))
+    state = (
+        given(fx)
+        .when(fix({"USD": Decimal("1.10")}), seen=seen)
+        .then(RatesFixed(source="ecb", rate_date=FRIDAY, rates={"USD": Decimal("1.1")}))
+    )
+    for day in (date(2024, 6, 1), date(2062, 5, 31)):
+        given(fx, FIXED).when(fix({"USD": Decimal("11.0")}, day), seen=seen).refused(
+            DateRefusal.DATE_IN_FUTURE, field="rate_date", today=FRIDAY
+        )
+    book = Book(opened(base_currency="EUR"), deposited("2000.00", "EUR"))
+    command = ConvertCurrency(
+        account_id=A1,
+        fx_id="F1",
+        buy_currency="USD",
+        buy_amount=Decimal(1100),
+        sell_currency="EUR",
+    )
+    booked = book.send(command, at(FRIDAY, **{"fx-ecb": state}))
+    assert booked.dealer_amount + booked.margin == Decimal("1002.50")

@@ -9,9 +9,10 @@ from adapters.event_log import RecorderLog
 from commands.handler import Declined, Done, Handler
 from commands.ports import KeyReused, Request
 from domain.account.commands import DepositCash, OpenAccount, WithdrawCash
-from domain.catalogue import DECIDERS
+from domain.catalogue import COMMANDS, DECIDERS
 from domain.client.commands import ApproveKyc, OnboardClient, SubmitKyc
 from domain.client.events import Document, Kind, RiskRating
+from domain.house import FundHouse
 from domain.message import Command
 from tests.unit.platform import NOW, WriteSide
 
@@ -271,3 +272,37 @@ async def test_a_dry_run_under_a_key_of_its_batch_appends_nothing(side: WriteSid
     done, tried = await side.handler.handle([*keyed(("k", deposit("1.00"))), dry])
     assert isinstance(done, Done) and done.changed
     assert isinstance(tried, Done) and not tried.changed and tried.events
+
+
+# The time that a caller may state
+
+
+TIMED = {"DepositCash", "ReturnDeposit", "RecordScreening", "MarkPrice", "FixRates"}
+
+
+def test_a_caller_may_state_the_time_of_reports_alone() -> None:
+    public = {name for name, kind in COMMANDS.items() if not kind.INTERNAL}
+    assert {name for name in public if COMMANDS[name].STATES_TIME} == TIMED
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+@pytest.mark.parametrize("ago", [timedelta(days=9), timedelta(), timedelta(days=-9)])
+async def test_an_intent_is_of_now_and_says_no_other_time(
+    ago: timedelta, dry_run: bool, side: WriteSide
+) -> None:
+    """A withdrawal of 600 dated before the deposit of 1000 that pays for it."""
+    assert isinstance(await side.do(deposit("1000.00")), Done)
+    told = await side.do(withdraw("600.00"), effective_at=NOW - ago, dry_run=dry_run)
+    assert isinstance(told, Declined)
+    assert told.refused.refusal == "effective_at_not_allowed"
+    assert isinstance(await side.do(withdraw("600.00"), dry_run=dry_run), Done)
+
+
+async def test_a_report_of_the_street_keeps_its_time_and_so_does_what_the_log_caused(
+    side: WriteSide,
+) -> None:
+    ago = NOW - timedelta(days=3)
+    caused = FundHouse(currency="USD", amount=Decimal(1))
+    assert isinstance(await side.do(caused, effective_at=ago, causation_id="order-O1@1"), Done)
+    assert isinstance(await side.do(deposit("1.00"), effective_at=ago), Done)
+    assert (await side.log.select("account-A1"))[-1].effective_at == ago

@@ -136,6 +136,15 @@ def test_a_day_before_any_log_is_not_closed() -> None:
         given(house).when(CloseDay(day=day), seen=EVENING).refused(HouseRefusal.DAY_BEFORE_LOG)
 
 
+def test_a_day_that_was_over_before_the_log_began_is_not_closed() -> None:
+    began = datetime(2024, 6, 3, 0, 0, tzinfo=UTC)
+    seen = Seen(now=EVENING.now, log_began=began)
+    given(house).when(CloseDay(day=DAY), seen=seen).then(REQUESTED)
+    given(house).when(CloseDay(day=DAY - timedelta(days=1)), seen=seen).refused(
+        HouseRefusal.DAY_BEFORE_LOG, began=DAY
+    )
+
+
 def test_a_day_closes_once_and_in_order() -> None:
     seen = at("2024-06-10T00:00:00")
     for day in (DAY, DAY - timedelta(days=1)):

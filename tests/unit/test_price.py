@@ -1,13 +1,15 @@
 """A price is marked in the instrument's own currency and never changed."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from domain import instrument, price
-from domain.message import Seen
+from domain.dates import DateRefusal
+from domain.message import Refused, Seen
 from domain.price import MarkPrice, PriceMarked, PriceRefusal
 from tests.unit.scenario import given
 from tests.unit.test_instrument import APPLE, DELISTED, JUNE_10, LISTED, META, amended
@@ -15,9 +17,13 @@ from tests.unit.test_instrument import APPLE, DELISTED, JUNE_10, LISTED, META, a
 FRIDAY, MONDAY = date(2024, 5, 31), date(2024, 6, 3)
 
 
-def seeing(*history: Any) -> Seen:
+def seeing(*history: Any, now: str = "2024-06-10T22:00:00") -> Seen:
     state = given(instrument, *history).state
-    return Seen(now=datetime(2024, 6, 3, 22, tzinfo=UTC), streams={"instrument-I1": state})
+    at = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    return Seen(now=at, streams={"instrument-I1": state})
+
+
+SEEN = seeing(LISTED)
 
 
 def mark(**changes: Any) -> MarkPrice:
@@ -95,3 +101,49 @@ def test_a_late_mark_is_recorded_and_leaves_the_newest_in_force() -> None:
     late = {"price_date": FRIDAY, "price": Decimal("192.25")}
     state = given(price, marked()).when(mark(**late), seen=seeing(LISTED)).then(marked(**late))
     assert (state.price, state.price_date) == (Decimal("194.03"), MONDAY)
+
+
+# listing's market, clock (UTC), the last day that can be marked then
+TODAYS = [
+    ("XNAS", "", "2024-06-04T01:00:00", "2024-06-03"),  # New York is a day behind UTC
+    ("XNAS", "", "2024-06-04T04:00:00", "2024-06-04"),
+    ("XLON", "", "2024-06-03T22:59:59", "2024-06-03"),
+    ("XLON", "", "2024-06-03T23:00:00", "2024-06-04"),  # summer time
+    ("XLON", "", "2024-01-03T23:00:00", "2024-01-03"),
+    ("XTKS", "JP", "2024-06-03T15:00:00", "2024-06-04"),  # Tokyo is a day ahead
+    ("XTKS", "JP", "2024-06-03T14:59:59", "2024-06-03"),
+    ("XXXX", "", "2024-06-03T09:59:59", "2024-06-03"),  # nobody knows where: anywhere on earth
+    ("XXXX", "", "2024-06-03T10:00:00", "2024-06-04"),
+]
+
+
+@pytest.mark.parametrize(("mic", "country", "now", "last"), TODAYS)
+def test_a_day_can_be_marked_once_it_has_begun_in_the_market(
+    mic: str, country: str, now: str, last: str
+) -> None:
+    seen = seeing(replace(LISTED, mic=mic, market_country=country), now=now)
+    day = date.fromisoformat(last)
+    given(price).when(mark(price_date=day), seen=seen).then(marked(price_date=day))
+    for ahead in (1, 2, 366, 13_000):
+        later = mark(price_date=day + timedelta(days=ahead))
+        told = given(price).when(later, seen=seen).refused(DateRefusal.DATE_IN_FUTURE, today=day)
+        assert told.state["field"] == "price_date"
+
+
+def test_a_mark_of_a_day_to_come_does_not_stop_the_marks_of_today() -> None:
+    """10 held: 50.00, then 5.00 dated 2062, then 51.00 is worth 510.00."""
+    first = given(price).when(mark(price=Decimal("50.00")), seen=seeing(LISTED))
+    state = first.then(marked(price=Decimal("50.00")))
+    far = price.decide(mark(price=Decimal("5.00"), price_date=date(2062, 6, 3)), state, SEEN)
+    assert isinstance(far, Refused)
+    decided = price.decide(mark(price=Decimal("51.00")), state, SEEN)
+    assert not isinstance(decided, Refused)
+    state = price.evolve(state, decided[0])
+    assert state.price is not None and state.price * 10 == Decimal("510.00")
+
+
+def test_a_mark_of_before_all_books_is_refused() -> None:
+    for day in (date.min, date(1899, 12, 31)):
+        given(price).when(mark(price_date=day), seen=seeing(LISTED)).refused(
+            DateRefusal.DATE_TOO_EARLY
+        )

@@ -36,7 +36,7 @@ from domain.settlement import (
     SettlementStatusAdvised,
     StatusKind,
 )
-from tests.unit.scenario import given
+from tests.unit.scenario import NOTHING_SEEN, given
 
 DUE = date(2024, 6, 4)
 IDS = {"obligation_id": "T2", "account_id": "A1"}
@@ -293,7 +293,7 @@ def test_parts_settle_to_the_same_whole_in_any_order() -> None:
     for order in permutations(parts):
         state = given(settlement, INSTRUCTED).state
         for report in order:
-            for event in settlement.decide(report, state, Seen()):
+            for event in settlement.decide(report, state, NOTHING_SEEN):
                 state = settlement.evolve(state, event)
         assert (state.status, state.settled_qty, state.rest_qty) == ("settled", 40, 0)
         assert state.settled_amount == Decimal(2400)
@@ -308,7 +308,7 @@ class TheCustodianSaysAnything(RuleBasedStateMachine):
         self.seen: dict[str, int] = {}
 
     def tell(self, command: Any) -> None:
-        decision = settlement.decide(command, self.state, Seen())
+        decision = settlement.decide(command, self.state, NOTHING_SEEN)
         assert not isinstance(decision, Refused), "a report is never refused"
         for event in decision:
             self.state = settlement.evolve(self.state, event)

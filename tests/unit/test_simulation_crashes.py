@@ -179,4 +179,4 @@ async def test_what_the_log_caused_is_done_by_a_process_whose_clock_is_behind_th
     assert isinstance(caused, Done)
     asked = await side.do(fund, effective_at=ahead)
     assert isinstance(asked, Declined)
-    assert asked.refused.refusal == "effective_at_in_future"
+    assert asked.refused.refusal == "effective_at_not_allowed"

@@ -614,18 +614,17 @@ async def test_an_instrument_has_the_terms_of_the_day_that_is_asked(world: World
 async def test_the_newest_days_mark_stands_and_a_late_one_does_not_replace_it(
     world: World,
 ) -> None:
-    world.done(mark("51.00", TODAY + timedelta(days=1)))
-    world.done(mark("49.00", TODAY))
+    world.done(mark("51.00", TODAY))
+    world.done(mark("49.00", YESTERDAY))
     row = (await folded(marks, world.log))[("AAPL",)]
-    assert (row.price, row.price_date) == (51, TODAY + timedelta(days=1))
+    assert (row.price, row.price_date) == (51, TODAY)
 
 
 async def test_a_currency_left_out_of_a_fixing_keeps_its_last_rate(world: World) -> None:
-    tomorrow = TODAY + timedelta(days=1)
-    world.done(FixRates(source="ecb", rate_date=tomorrow, rates={"GBP": D("0.85")}))
+    world.done(FixRates(source="ecb", rate_date=TODAY, rates={"GBP": D("0.85")}))
     world.done(FixRates(source="ecb", rate_date=date(2020, 1, 1), rates={"GBP": D("0.9")}))
     rows = await folded(rates, world.log)
-    assert (rows["ecb", "GBP"].per_euro, rows["ecb", "GBP"].rate_date) == (D("0.85"), tomorrow)
+    assert (rows["ecb", "GBP"].per_euro, rows["ecb", "GBP"].rate_date) == (D("0.85"), TODAY)
     assert (rows["ecb", "USD"].per_euro, rows["ecb", "USD"].rate_date) == (D("1.1"), TODAY)
 
 
