@@ -12,9 +12,7 @@ from domain.client.events import (
     Screening,
     TaxResidence,
 )
-from domain.message import PERSONAL, Command
-
-Personal = Annotated[str, PERSONAL]
+from domain.message import PERSONAL, Command, Personal
 
 
 class Internal(Command):
@@ -47,7 +45,7 @@ class SubmitKyc(Command):
 
 class RequestKycInformation(Command):
     client_id: str
-    officer: str
+    officer: Personal
     reason: Personal
 
 
@@ -59,18 +57,20 @@ class RecordScreening(Command):
     outcome: Screening
     screened_on: date
     pep: bool = False
-    lists: tuple[str, ...] = ()
+    lists: Annotated[tuple[str, ...], PERSONAL] = ()
 
 
 class ApproveKyc(Command):
-    """`senior` says that the officer is a senior one, `regime` whose rules apply.
+    """The officer is the actor, unless the caller names itself as nobody.
+
+    `senior` says that the officer is a senior one, `regime` whose rules apply.
 
     In the development regime the caller states both; an identity provider's roles and the
     deployment's settings overwrite them at the edge.
     """
 
     client_id: str
-    officer: str
+    officer: Personal
     risk_rating: RiskRating
     review_on: date
     senior: bool = False
@@ -79,7 +79,7 @@ class ApproveKyc(Command):
 
 class RejectKyc(Command):
     client_id: str
-    officer: str
+    officer: Personal
     reason: Personal
 
 
@@ -125,6 +125,14 @@ class CloseClient(Internal):
     client_id: str
 
 
+class EraseClient(Internal):
+    """Record that the client's data key was destroyed; `forced`: before the client was closed."""
+
+    client_id: str
+    forced: bool = False
+    reason: Personal = ""
+
+
 ClientCommand = (
     OnboardClient
     | SubmitKyc
@@ -140,4 +148,5 @@ ClientCommand = (
     | MarkReviewDue
     | MarkReviewOverdue
     | CloseClient
+    | EraseClient
 )

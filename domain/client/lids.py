@@ -6,6 +6,7 @@ from typing import assert_never
 from domain.client.commands import (
     BlockClient,
     CloseClient,
+    EraseClient,
     OffboardClient,
     ReinstateClient,
     SuspendClient,
@@ -14,6 +15,7 @@ from domain.client.commands import (
 from domain.client.events import (
     ClientBlocked,
     ClientClosed,
+    ClientErased,
     ClientExiting,
     ClientReinstated,
     ClientSuspended,
@@ -26,7 +28,15 @@ from domain.message import Decision, refused
 
 ACTIVE = frozenset({Status.APPROVED, Status.REVIEW_DUE, Status.IN_REFRESH, Status.OVERDUE})
 
-Lid = SuspendClient | ReinstateClient | BlockClient | UnblockClient | OffboardClient | CloseClient
+Lid = (
+    SuspendClient
+    | ReinstateClient
+    | BlockClient
+    | UnblockClient
+    | OffboardClient
+    | CloseClient
+    | EraseClient
+)
 
 
 def decide(command: Lid, state: Client, today: date) -> Decision:
@@ -36,17 +46,36 @@ def decide(command: Lid, state: Client, today: date) -> Decision:
             return _suspension(command, state, today)
         case BlockClient() | UnblockClient():
             return _block(command, state)
-        case OffboardClient(client_id=client_id, reason=reason):
-            if state.standing is Status.EXITING:
-                return ()
-            if state.blocked or state.standing not in ACTIVE | {Status.REJECTED}:
-                return refused(ClientRefusal.CLIENT_NOT_ACTIVE, status=state.status)
-            return (ClientExiting(client_id=client_id, reason=reason),)
+        case OffboardClient():
+            return _offboard(command, state)
         case CloseClient(client_id=client_id):
             leaves = state.standing is Status.EXITING and not state.blocked
             return (ClientClosed(client_id=client_id),) if leaves else ()
+        case EraseClient():
+            return _erase(command, state)
         case _:
             assert_never(command)
+
+
+def _offboard(command: OffboardClient, state: Client) -> Decision:
+    if state.standing is Status.EXITING:
+        return ()
+    if state.blocked or state.standing not in ACTIVE | {Status.REJECTED}:
+        return refused(ClientRefusal.CLIENT_NOT_ACTIVE, status=state.status)
+    return (ClientExiting(client_id=command.client_id, reason=command.reason),)
+
+
+def _erase(command: EraseClient, state: Client) -> Decision:
+    """After closing and retention; before that only by force, with a reason."""
+    if state.erased:
+        return ()
+    if state.standing is not Status.CLOSED and not command.forced:
+        return refused(ClientRefusal.CLIENT_NOT_CLOSED, status=state.status)
+    if command.forced and not command.reason.strip():
+        return refused(ClientRefusal.REASON_MISSING, forced=command.forced)
+    return (
+        ClientErased(client_id=command.client_id, forced=command.forced, reason=command.reason),
+    )
 
 
 def _suspension(command: SuspendClient | ReinstateClient, state: Client, today: date) -> Decision:

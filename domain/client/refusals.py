@@ -20,3 +20,8 @@ class ClientRefusal(Refusal):
     CLIENT_NOT_SUSPENDED = "client_not_suspended"
     CLIENT_NOT_BLOCKED = "client_not_blocked"
     CLIENT_CLOSED = "client_closed"
+    CLIENT_ERASED = "client_erased"
+    CLIENT_NOT_CLOSED = "client_not_closed"
+    OFFICER_IS_NOT_ACTOR = "officer_is_not_actor"
+    OFFICER_MISSING = "officer_missing"
+    REASON_MISSING = "reason_missing"
