@@ -40,6 +40,7 @@ SKEW_MAX = timedelta(seconds=1)  # between the caller's clock and ours
 
 
 class RequestRefusal(Refusal):
+    CLIENT_ERASED = "client_erased"
     EFFECTIVE_AT_IN_FUTURE = "effective_at_in_future"
 
 

@@ -126,9 +126,13 @@ class CloseClient(Internal):
 
 
 class EraseClient(Internal):
-    """Record that the client's data key was destroyed; `forced`: before the client was closed."""
+    """Record that the client's data key was destroyed; `forced`: before it was due.
+
+    `closed_on` is when the client was closed, as the envelope of that event has it.
+    """
 
     client_id: str
+    closed_on: date | None = None
     forced: bool = False
     reason: Personal = ""
 

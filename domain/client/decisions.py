@@ -172,13 +172,13 @@ def _officer_fault(
     """The officer is somebody, is the actor, and decides on nothing that they handed in."""
     officer = normal_form(command.officer)
     if not officer:
-        return refused(ClientRefusal.OFFICER_MISSING, officer=command.officer)
+        return refused(ClientRefusal.OFFICER_MISSING, status=state.status)
     if not acts_as(seen.actor, officer):
         return refused(ClientRefusal.OFFICER_IS_NOT_ACTOR, actor=seen.actor)
     key, scope = seen.digest_key, command.client_id
     own = stored_as(officer, key, scope=scope, known={state.submitted_by}) is not None
     if own and not isinstance(command, RequestKycInformation):
-        return refused(ClientRefusal.OFFICER_IS_SUBMITTER, officer=command.officer)
+        return refused(ClientRefusal.OFFICER_IS_SUBMITTER, status=state.status)
     return None
 
 

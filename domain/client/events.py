@@ -219,7 +219,7 @@ class ClientErased(Event, tag="client.erased"):
 
     SUBJECT: ClassVar[str] = FIRM
     client_id: str
-    forced: bool = False  # before the client was closed
+    forced: bool = False  # before retention was over
     reason: PersonalText = ""  # the firm's, so it outlives the client's key
 
 

@@ -22,7 +22,7 @@ from domain.client.events import (
     ClientUnblocked,
 )
 from domain.client.refusals import ClientRefusal
-from domain.client.rules import REVIEW_GRACE
+from domain.client.rules import RETENTION_MONTHS, REVIEW_GRACE, months_after
 from domain.client.state import Client, Status
 from domain.message import Decision, refused
 
@@ -52,7 +52,7 @@ def decide(command: Lid, state: Client, today: date) -> Decision:
             leaves = state.standing is Status.EXITING and not state.blocked
             return (ClientClosed(client_id=client_id),) if leaves else ()
         case EraseClient():
-            return _erase(command, state)
+            return _erase(command, state, today)
         case _:
             assert_never(command)
 
@@ -65,14 +65,17 @@ def _offboard(command: OffboardClient, state: Client) -> Decision:
     return (ClientExiting(client_id=command.client_id, reason=command.reason),)
 
 
-def _erase(command: EraseClient, state: Client) -> Decision:
+def _erase(command: EraseClient, state: Client, today: date) -> Decision:
     """After closing and retention; before that only by force, with a reason."""
     if state.erased:
         return ()
-    if state.standing is not Status.CLOSED and not command.forced:
+    if command.forced:
+        if not command.reason.strip():
+            return refused(ClientRefusal.REASON_MISSING, forced=command.forced)
+    elif state.standing is not Status.CLOSED or command.closed_on is None:
         return refused(ClientRefusal.CLIENT_NOT_CLOSED, status=state.status)
-    if command.forced and not command.reason.strip():
-        return refused(ClientRefusal.REASON_MISSING, forced=command.forced)
+    elif today < (until := months_after(command.closed_on, RETENTION_MONTHS)):
+        return refused(ClientRefusal.RETENTION_NOT_OVER, until=until)
     return (
         ClientErased(client_id=command.client_id, forced=command.forced, reason=command.reason),
     )

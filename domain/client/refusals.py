@@ -24,4 +24,5 @@ class ClientRefusal(Refusal):
     CLIENT_NOT_CLOSED = "client_not_closed"
     OFFICER_IS_NOT_ACTOR = "officer_is_not_actor"
     OFFICER_MISSING = "officer_missing"
+    RETENTION_NOT_OVER = "retention_not_over"
     REASON_MISSING = "reason_missing"
