@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from adapters.erasure import erase
+from adapters.recorder import Unavailable
 from adapters.wiring import open_platform
 from api.cli import UsageError, add_verb, emit, say, settings
 from commands.handler import Declined, Done
@@ -45,7 +46,8 @@ async def _run(args: argparse.Namespace) -> int:
         outcome, compact = await erase(platform, args.client, force=args.force, reason=args.reason)
     if isinstance(outcome, Declined):
         return _declined(args, outcome.refused)
-    assert isinstance(outcome, Done), outcome
+    if not isinstance(outcome, Done):
+        raise Unavailable(f"client-{args.client}: others kept winning; run the verb again")
     answer = {"client_id": args.client, "erased": True, "compact": compact, "still": STILL}
     place = {"stream": outcome.stream, "version": outcome.version, "position": outcome.position}
     owner = "" if compact else "\nthe owner of keys.data_keys has to run VACUUM FULL on it"

@@ -59,6 +59,8 @@ __all__ = [
     "ApproveKyc",
     "BlockClient",
     "Client",
+    "ClientClosed",
+    "ClientErased",
     "ClientRefusal",
     "CloseClient",
     "Document",
