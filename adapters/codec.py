@@ -1,24 +1,25 @@
 """Codec: events to stored bytes and back, by stable name and version, never by Python path.
 
 Personal fields (annotated in the domain) are stored as AES-GCM ciphertext under the data key of
-the event's client; without that key they read as `Erased`. Decimals are stored as plain strings:
-no exponent, ever.
+the event's subject: a client, or the firm. Without that key they read as `Erased`, and once it was
+destroyed they are stored as `Erased`. Decimals are stored as plain strings: no exponent, ever.
 """
 
-import base64
 import re
+from binascii import a2b_base64, b2a_base64
 from decimal import Decimal
 from typing import Any, get_type_hints
 
 import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from msgspec.structs import replace
 
 from adapters.entropy import Entropy
-from adapters.keystore import KeyStore
+from adapters.keystore import KeyDestroyed, KeyStore
 from adapters.upcasts import SEALED, UPCASTS, Seals
 from domain.catalogue import EVENTS
-from domain.message import ERASED, PERSONAL, Event
+from domain.message import ERASED, FIRM, PERSONAL, Event
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
 _decode_raw = msgspec.json.Decoder().decode
@@ -44,7 +45,17 @@ def _is_personal(hint: Any) -> bool:
     return any(_is_personal(arg) for arg in getattr(hint, "__args__", ()))
 
 
+def _all_texts(cls: type[Event], fields: tuple[str, ...]) -> bool:
+    """Whether ciphertext fits the type of every personal field."""
+    hints = get_type_hints(cls)
+    return bool(fields) and all(str in getattr(hints[f], "__args__", ()) for f in fields)
+
+
 PERSONAL_FIELDS = {name: _personal_fields(cls) for name, cls in EVENTS.items()}
+_TEXTS = frozenset(n for n, fields in PERSONAL_FIELDS.items() if _all_texts(EVENTS[n], fields))
+ERASED_RAW = msgspec.to_builtins(ERASED)  # what an upcast sees of it
+_UNSAID = (None, "", (), ERASED)  # values that say nothing
+CIPHERS_MAX = 4_096  # kept ready
 _decoders = {name: msgspec.json.Decoder(cls) for name, cls in EVENTS.items()}
 
 
@@ -73,15 +84,18 @@ def _without_exponents(value: Any) -> Any:
 class Codec:
     def __init__(self, keys: KeyStore, entropy: Entropy) -> None:
         self._keys, self._entropy = keys, entropy
+        self._ciphers: dict[bytes, AESGCM] = {}
 
     def encode(self, event: Event, *, label: str) -> tuple[str, int, bytes]:
-        """(name, schema version, payload). `label` is unique per event: it derives the nonces."""
+        """(name, schema version, payload). `label` is unique per event: it derives the nonces.
+
+        Raises:
+            KeyDestroyed: the event is about personal data (`NEEDS`) of an erased client.
+        """
         name = str(event.__struct_config__.tag)
-        payload = plain_json(event)
-        fields = PERSONAL_FIELDS[name]
-        if fields:
-            payload = self._seal(event, name, payload, fields=fields, label=label)
-        return name, event.VERSION, payload
+        if fields := PERSONAL_FIELDS[name]:
+            event = self._sealed(event, name, fields, label=label)
+        return name, event.VERSION, plain_json(event)
 
     def decode(self, name: str, schema: int, payload: bytes | msgspec.Raw) -> Event:
         """Decode one stored event, upcasting when it was written by an older build.
@@ -94,38 +108,78 @@ class Codec:
         if cls is None or schema > cls.VERSION:
             raise UnknownEvent(f"unknown event {name} v{schema}")
         fields = PERSONAL_FIELDS[name]
-        if schema == cls.VERSION and not fields:
-            return _decoders[name].decode(payload)
+        if schema == cls.VERSION and (not fields or name in _TEXTS):
+            event = _decoders[name].decode(payload)
+            return self._opened(event, name, fields) if fields else event
         raw = _decode_raw(payload)
         seals = _seals(name, schema, cls)
         if seals.fields:
             self._open(raw, name, seals)
         return msgspec.convert(_upcast(raw, name, schema, to=cls.VERSION), cls)
 
-    def _seal(
-        self, event: Event, name: str, payload: bytes, *, fields: tuple[str, ...], label: str
-    ) -> bytes:
-        raw = _decode_raw(payload)
-        subject = raw[event.SUBJECT]
-        given = [field for field in fields if raw.get(field) is not None]
+    def _sealed(self, event: Event, name: str, fields: tuple[str, ...], *, label: str) -> Event:
+        """The event with ciphertext in its personal fields, as far as they say anything."""
+        given = [f for f in fields if getattr(event, f) not in _UNSAID]
         if not given:
-            return _encode(raw)  # and no key is made, or missed, for nothing
-        cipher = AESGCM(self._keys.data_key(subject))
+            return event  # and no key is made, or missed, for nothing
+        subject = _subject(event.SUBJECT, getattr(event, event.SUBJECT, ""))
+        try:
+            cipher = self._cipher(self._keys.data_key(subject))
+        except KeyDestroyed:
+            if not set(given).isdisjoint(event.NEEDS):
+                raise
+            return replace(event, **dict.fromkeys(given, ERASED))
+        sealed: dict[str, str] = {}
         for field in given:
             nonce = self._entropy.draw(_NONCE_BYTES, f"nonce:{label}:{field}")
-            aad = f"{subject}|{name}|{field}".encode()
-            sealed = nonce + cipher.encrypt(nonce, _encode(raw[field]), aad)
-            raw[field] = _SEALED + base64.b64encode(sealed).decode()
-        return _encode(raw)
+            said, aad = plain_json(getattr(event, field)), f"{subject}|{name}|{field}".encode()
+            bytes_ = b2a_base64(nonce + cipher.encrypt(nonce, said, aad), newline=False)
+            sealed[field] = _SEALED + bytes_.decode()
+        return replace(event, **sealed)
+
+    def _opened(self, event: Event, name: str, fields: tuple[str, ...]) -> Event:
+        """The event with its personal texts in clear."""
+        sealed = {f: v for f in fields if is_sealed(v := getattr(event, f))}
+        if not sealed:
+            return event
+        subject = _subject(event.SUBJECT, getattr(event, event.SUBJECT, ""))
+        key = self._keys.find(subject)
+        if key is None:
+            return replace(event, **dict.fromkeys(sealed, ERASED))
+        cipher = self._cipher(key)
+        for field, text in sealed.items():
+            sealed[field] = _unseal(cipher, text, f"{subject}|{name}|{field}".encode())
+        return replace(event, **sealed)
 
     def _open(self, raw: dict[str, Any], name: str, seals: Seals) -> None:
-        subject = raw[seals.subject]
+        sealed = [f for f in seals.fields if is_sealed(raw.get(f))]
+        if not sealed:
+            return
+        subject = _subject(seals.subject, raw.get(seals.subject, ""))
         key = self._keys.find(subject)
-        for field in seals.fields:
-            text = raw.get(field)
-            if isinstance(text, str) and text.startswith(_SEALED):
-                aad = f"{subject}|{name}|{field}".encode()
-                raw[field] = _unseal(key, text, aad)
+        cipher = None if key is None else self._cipher(key)
+        for field in sealed:
+            aad = f"{subject}|{name}|{field}".encode()
+            raw[field] = ERASED_RAW if cipher is None else _unseal(cipher, raw[field], aad)
+
+    def _cipher(self, key: bytes) -> AESGCM:
+        """Made once for each of the keys in use: that takes longer than to seal a text."""
+        cipher = self._ciphers.get(key)
+        if cipher is None:
+            if len(self._ciphers) >= CIPHERS_MAX:
+                self._ciphers.clear()
+            cipher = self._ciphers[key] = AESGCM(key)
+        return cipher
+
+
+def is_sealed(value: object) -> bool:
+    """Whether a stored value is ciphertext."""
+    return isinstance(value, str) and value.startswith(_SEALED)
+
+
+def _subject(field: str, value: str) -> str:
+    """Whose key it is: the firm's where the event names no client."""
+    return FIRM if field == FIRM else value or FIRM
 
 
 def read_event(name: str, schema: int, payload: bytes) -> Event:
@@ -165,12 +219,10 @@ def _upcast(raw: dict[str, Any], name: str, version: int, *, to: int) -> dict[st
     return raw
 
 
-def _unseal(key: bytes | None, text: str, aad: bytes) -> Any:
-    if key is None:
-        return msgspec.to_builtins(ERASED)
-    sealed = base64.b64decode(text.removeprefix(_SEALED))
+def _unseal(cipher: AESGCM, text: str, aad: bytes) -> Any:
+    sealed = a2b_base64(text[len(_SEALED) :])
     try:
-        clear = AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], aad)
+        clear = cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], aad)
     except InvalidTag as e:
         raise msgspec.DecodeError("personal data was altered, or its key is another's") from e
     return _decode_raw(clear)

@@ -11,8 +11,9 @@ from operator import attrgetter
 
 from adapters.group_commit import Closed, Full, GroupCommit
 from adapters.recorder import Unavailable
-from commands.handler import Handler, Job, Outcome
-from commands.ports import Request
+from commands.handler import Declined, Handler, Job, Outcome, RequestRefusal
+from commands.ports import KeyDestroyed, Request
+from domain.message import refused
 
 SNAPSHOTS_MAX = 200  # that may wait for a moment with nothing to do
 IDLE_S = 0.01  # how often such a moment is looked for
@@ -96,7 +97,7 @@ class Dispatcher:
             return [e] * len(jobs)
         except Exception as e:
             if len(jobs) == 1:
-                return [e]
+                return [_refusal(e) if isinstance(e, KeyDestroyed) else e]
             return [(await self._outcomes([one]))[0] for one in jobs]
         self._trouble("")
         return outcomes
@@ -119,6 +120,11 @@ class Dispatcher:
             await self.handler.flush_snapshots()
         except Exception as e:  # a lost snapshot costs only time
             _log.info("snapshots: %s", e)
+
+
+def _refusal(e: KeyDestroyed) -> Declined:
+    """An erased client is an ordinary state: what cannot be stored of them, is refused."""
+    return Declined(refused(RequestRefusal.CLIENT_ERASED, client_id=e))
 
 
 def _cut_off(e: Closed) -> Unavailable:

@@ -1,21 +1,23 @@
 """Key store: one data key per client, wrapped under the installation's master key.
 
 Destroying a client's data key erases that client's personal data everywhere the log's bytes
-went, while every hash over them stays valid. The master key is a file outside the database
-(a KMS in production), so a stolen database alone opens nothing.
+went, while every hash over them stays valid. Every process that holds keys is told. Texts of the
+firm itself are sealed under a key of its own (`domain.message.FIRM`). The master key is a file
+outside the database (a KMS in production), so a stolen database alone opens nothing.
 
 An erasure leaves a row: no wrapped key, but a mark that only a holder of the master key can make.
 A row that somebody deleted, or made look erased, is thereby told from an erasure.
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import psycopg
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
+from psycopg import Connection, errors
 
 from adapters import schema_versions
 from adapters.entropy import Entropy
@@ -51,7 +53,9 @@ class KeyStore(Protocol):
         """
         ...
 
-    def destroy(self, client_id: str, /) -> None: ...
+    def destroy(self, client_id: str, /) -> None:
+        """Destroy the key for good, in every process; destroying it again changes nothing."""
+        ...
 
     @property
     def request_key(self) -> bytes:
@@ -60,6 +64,11 @@ class KeyStore(Protocol):
 
     def standings(self) -> Mapping[str, Standing] | None:
         """Every client that has a row, as the store is now; None where this process may not ask."""
+        ...
+
+    @property
+    def digest_key(self) -> bytes:
+        """The HMAC key of digests of sealed texts (`domain.digests`)."""
         ...
 
 
@@ -79,6 +88,7 @@ class MemoryKeyStore:
         self._entropy = entropy
         self._keys: dict[str, bytes | None] = {}
         self.request_key = entropy.draw(32, "request-hash")
+        self.digest_key = entropy.draw(32, "digest")
 
     def data_key(self, client_id: str, /) -> bytes:
         key = self._keys.setdefault(client_id, self._entropy.draw(32, f"data-key:{client_id}"))
@@ -99,7 +109,7 @@ class MemoryKeyStore:
 class ClosedKeyStore:
     """For a process whose role may not read the keys: what is personal reads as erased."""
 
-    request_key = b""  # nothing is appended without keys, so nothing is hashed with it
+    request_key = digest_key = b""  # nothing is appended without keys, so nothing is hashed
 
     def data_key(self, client_id: str, /) -> bytes:
         raise Unavailable("the clients' keys are closed to this process's database role")
@@ -151,15 +161,21 @@ def open_keys(
 
 
 class PostgresKeyStore:
-    """Wrapped keys in a table (RFC 3394), read once and kept; new ones cost one insert."""
+    """Wrapped keys in a table (RFC 3394), read once and kept; new ones cost one insert.
+
+    A key that is destroyed by another process, or by hand, is forgotten here at the next use of
+    any key: the table tells every listener (`migrations/log/0005_erasure.sql`).
+    """
 
     def __init__(self, url: str, master_file: Path, entropy: Entropy) -> None:
         self._entropy = entropy
         self._master = secret_file(master_file, entropy, label="master-key")
         self.request_key = hmac.digest(self._master, b"request-hash", "sha256")
-        self._db = Steady(url, "the clients' keys")
-        schema_versions.ready(url, "log")
+        self.digest_key = hmac.digest(self._master, b"digest", "sha256")
+        self.on_erased: Callable[[], None] = lambda: None  # called when a key was forgotten
         self._keys: dict[str, bytes] = {}
+        schema_versions.ready(url, "log")
+        self._db = Steady(url, "the clients' keys", opened=self._listen)
         rows = self._db.execute("select client_id, wrapped from keys.data_keys where not destroyed")
         for client_id, wrapped in rows:
             if (key := _unwrapped(self._master, wrapped)) is not None:
@@ -169,6 +185,7 @@ class PostgresKeyStore:
             raise WrongMasterKey(f"{master_file} is not the key of this log's personal data")
 
     def data_key(self, client_id: str, /) -> bytes:
+        self._heed()
         key = self._keys.get(client_id)
         if key is None:
             self._create(client_id)
@@ -178,6 +195,7 @@ class PostgresKeyStore:
         return key
 
     def find(self, client_id: str, /) -> bytes | None:
+        self._heed()
         if client_id not in self._keys:  # another process may have made it since
             rows = self._db.execute(
                 "select wrapped from keys.data_keys where client_id = %s and not destroyed",
@@ -198,11 +216,23 @@ class PostgresKeyStore:
             Unavailable: the server cannot be reached.
         """
         self._db.execute(
-            "insert into keys.data_keys values (%s, %s, true) "
+            "insert into keys.data_keys (client_id, wrapped, destroyed) values (%s, %s, true) "
             "on conflict (client_id) do update set wrapped = excluded.wrapped, destroyed = true",
             (client_id, self._mark(client_id)),
         )
-        self._keys.pop(client_id, None)
+        self._forget([client_id])
+
+    def compact(self) -> bool:
+        """Write the table anew, without what its pages still hold of destroyed keys.
+
+        Returns:
+            False where this role does not own the table: its owner has to do it.
+        """
+        try:
+            self._db.execute("vacuum (full, analyze) keys.data_keys")
+        except errors.InsufficientPrivilege:
+            return False
+        return True
 
     def standings(self) -> Mapping[str, Standing]:
         rows = self._db.execute("select client_id, wrapped, destroyed from keys.data_keys")
@@ -220,10 +250,27 @@ class PostgresKeyStore:
     def close(self) -> None:
         self._db.close()
 
+    def _heed(self) -> None:
+        if told := self._db.heed():
+            self._forget(told)
+
+    def _listen(self, connection: Connection[Any]) -> None:
+        """On every new connection: what was told while there was none, is not known."""
+        connection.add_notify_handler(lambda told: self._forget([told.payload]))
+        connection.execute("listen tidemark_keys")
+        self._forget(list(self._keys))
+
+    def _forget(self, client_ids: Collection[str]) -> None:
+        for client_id in client_ids:
+            self._keys.pop(client_id, None)
+        if client_ids:
+            self.on_erased()
+
     def _create(self, client_id: str) -> None:
         wrapped = aes_key_wrap(self._master, self._entropy.draw(32, f"data-key:{client_id}"))
         self._db.execute(
-            "insert into keys.data_keys values (%s, %s) on conflict do nothing",
+            "insert into keys.data_keys (client_id, wrapped) values (%s, %s) "
+            "on conflict do nothing",
             (client_id, wrapped),
         )
 

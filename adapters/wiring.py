@@ -225,7 +225,11 @@ async def _open(platform: Platform, *, writes: bool, sole_writer: bool) -> None:
     platform.origin = await origin_of(platform.log, platform.settings.data_dir)
     platform.clock = clock_of(platform.origin, platform.given_clock)
     platform.handler = Handler(
-        platform.log, DECIDERS, clock=platform.clock, foresee=order_saga.FORESEEN
+        platform.log,
+        DECIDERS,
+        clock=platform.clock,
+        foresee=order_saga.FORESEEN,
+        digest_key=platform.keys.digest_key,
     )
     platform.dispatcher = Dispatcher(platform.handler)
     await _open_views(platform, log_url)
@@ -256,6 +260,8 @@ async def _open_log(platform: Platform, *, writes: bool, sole_writer: bool) -> s
         raise SettingsError(f"TIDEMARK_DATA_DIR: {e}") from e
     codec, key = Codec(platform.keys, platform.entropy), platform.keys.request_key
     platform.log = RecorderLog(platform.recorder, codec, request_key=key, sole_writer=sole_writer)
+    if isinstance(platform.keys, PostgresKeyStore):
+        platform.keys.on_erased = platform.log.forget  # it holds opened events
     return url
 
 

@@ -23,9 +23,10 @@ from api.ports import Dispatch, Limiter, Overloaded, Unavailable
 from api.problems import Problem
 from api.throttle import address_of
 from commands.handler import Declined, Done, Outcome, Raced
-from commands.ports import KeyDestroyed, KeyReused, Request, Unreadable
+from commands.ports import KeyReused, Request, Unreadable
 from domain.catalogue import COMMANDS
 from domain.message import Command
+from domain.persons import ANONYMOUS, is_part
 
 BODY_MAX, BULK_BODY_MAX = 1 << 20, 10 << 20
 BULK_ITEMS_MAX = 10_000
@@ -136,8 +137,6 @@ class CommandDoor:
             raise problems.unavailable("overloaded", str(error)) from error
         except Unavailable as error:
             raise problems.unavailable("store_unavailable", error.summary) from error
-        except KeyDestroyed as error:
-            raise Problem(422, "client_erased", "nothing personal may be stored of them") from error
         except Unreadable as error:
             raise Problem(500, "log_unreadable", str(error)) from error
         except Exception as error:  # one command's bug must not answer for its neighbours
@@ -182,9 +181,11 @@ def _key(header: str | None, *, dry_run: bool) -> str:
 
 
 def _actor(http: HttpRequest) -> str:
-    actor = http.headers.get("x-actor", "local")
+    actor = http.headers.get("x-actor", ANONYMOUS)
     if not _ACTOR.fullmatch(actor):
         raise Problem(400, "actor_invalid", f"X-Actor must match {_ACTOR.pattern}")
+    if is_part(actor):
+        raise Problem(400, "actor_reserved", "X-Actor is the name of a part of the platform")
     return actor
 
 

@@ -40,6 +40,7 @@ SKEW_MAX = timedelta(seconds=1)  # between the caller's clock and ours
 
 
 class RequestRefusal(Refusal):
+    CLIENT_ERASED = "client_erased"
     EFFECTIVE_AT_IN_FUTURE = "effective_at_in_future"
     EFFECTIVE_AT_NOT_ALLOWED = "effective_at_not_allowed"
 
@@ -82,12 +83,15 @@ class Handler:
         clock: Callable[[], datetime],
         cache: StateCache | None = None,
         foresee: Mapping[type[Event], Foresee] | None = None,
+        digest_key: bytes = b"",
     ) -> None:
         """
         Args:
             foresee: by event, the command that a saga sends after it. A dry run asks it too.
+            digest_key: keys the digests of texts that are sealed (`domain.digests`).
         """
         self._log, self._deciders, self._clock = log, deciders, clock
+        self._digest_key = digest_key
         self.cache = cache if cache is not None else StateCache()
         self._foresee = foresee or {}
         self._later: dict[type[Command], Callable[[Any], tuple[str, ...]]] = {
@@ -239,7 +243,7 @@ class Handler:
         if job.later and job.later(state) != job.reads:
             self._defer(job, step)  # until what it looks at is found
             return
-        decision = job.decider.decide(job.request.command, state, _seen(job, step))
+        decision = job.decider.decide(job.request.command, state, self._seen(job, step))
         if isinstance(decision, Refused):
             self._settle(job, step, Declined(decision))
         elif job.request.dry_run:
@@ -251,6 +255,17 @@ class Handler:
         else:
             self._propose(job, tuple(decision), state, head, step=step)
             step.messages.add(message)
+
+    def _seen(self, job: Job, step: _Round) -> Seen:
+        return Seen(
+            now=step.now,
+            effective_at=_effective_at(job.request, step.now) or step.now,
+            actor=job.request.actor,
+            digest_key=self._digest_key,
+            streams={s: step.found[s][0] for s in job.reads},
+            log_began=step.log_began,
+            log_end=step.log_end,
+        )
 
     def _defer(self, job: Job, step: _Round) -> None:
         step.deferred.append(job)
@@ -363,19 +378,6 @@ class Handler:
         before = proposal.expected.version
         if head.version // SNAPSHOT_EVERY > before // SNAPSHOT_EVERY:
             self._snapshots[proposal.stream] = (head, state)
-
-
-def _seen(job: Job, step: _Round) -> Seen:
-    streams = {s: step.found[s][0] for s in job.reads}
-    at = _effective_at(job.request, step.now) or step.now
-    return Seen(
-        now=step.now,
-        effective_at=at,
-        actor=job.request.actor,
-        streams=streams,
-        log_began=step.log_began,
-        log_end=step.log_end,
-    )
 
 
 def _effective_at(request: Request, now: datetime) -> datetime | None:

@@ -25,7 +25,18 @@ from msgspec.structs import replace
 
 from domain.dates import EARLIEST, bad_date
 from domain.market_time import day_end, house_today
-from domain.message import Command, Decision, Event, Refusal, Refused, Seen, refused
+from domain.message import (
+    FIRM,
+    Command,
+    Decision,
+    Event,
+    Personal,
+    PersonalText,
+    Refusal,
+    Refused,
+    Seen,
+    refused,
+)
 from domain.money import MINOR_UNITS, is_currency, is_money, money
 
 AMOUNT_LIMIT = Decimal(10) ** 15
@@ -78,7 +89,7 @@ class FundHouse(Command):
 
     currency: str
     amount: Decimal
-    reference: str = ""
+    reference: Personal = ""
 
 
 class SweepDues(Command):
@@ -86,7 +97,7 @@ class SweepDues(Command):
 
     currency: str
     amount: Decimal  # signed
-    reference: str = ""
+    reference: Personal = ""
 
 
 class ReceiveInterest(Command):
@@ -123,17 +134,21 @@ class RecordClose(Command):
 class HouseFunded(Event, tag="house.funded"):
     """J0."""
 
+    VERSION: ClassVar[int] = 2
+    SUBJECT: ClassVar[str] = FIRM
     currency: str
     amount: Decimal
-    reference: str = ""
+    reference: PersonalText = ""
 
 
 class DuesSwept(Event, tag="house.swept"):
     """J15: C.DUE and H.DUE fall by the same amount, in money moved."""
 
+    VERSION: ClassVar[int] = 2
+    SUBJECT: ClassVar[str] = FIRM
     currency: str
     amount: Decimal  # signed: + to the house
-    reference: str = ""
+    reference: PersonalText = ""
 
 
 class InterestReceived(Event, tag="house.interest_received"):

@@ -21,8 +21,15 @@ class Erased(Struct, frozen=True, tag_field="erased", tag="erased"):
 
 ERASED = Erased()
 PERSONAL = Meta(extra={"personal": True})
+Personal = Annotated[str, PERSONAL]
+"""Free text of a command: it may hold a person's name, so it reaches no log file in clear."""
 PersonalText = Annotated[str | Erased, PERSONAL]
-"""A field that the codec stores encrypted under the data key of the event's `SUBJECT` client."""
+"""A field that the codec stores encrypted under the data key of the event's `SUBJECT`.
+
+A fold must not look at it: views and decisions are the same once it is erased.
+"""
+FIRM = ":firm"
+"""The subject of texts that concern no client. No client id may hold a colon."""
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -45,7 +52,11 @@ class Event(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=T
 
     VERSION: ClassVar[int] = 1
     SUBJECT: ClassVar[str] = "client_id"
-    """The field that names the client whose data key seals this event's personal fields."""
+    """The field that names the client whose data key seals the personal fields; or `FIRM`."""
+
+    NEEDS: ClassVar[tuple[str, ...]] = ()
+    """Personal fields that the event is about. It is not stored when one of them is given and its
+    key was destroyed; any other event is stored with its personal fields erased."""
 
 
 class Refusal(StrEnum):
@@ -69,6 +80,7 @@ class Seen(Struct, frozen=True, kw_only=True, gc=False):
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)  # the handler's clock
     effective_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
     actor: str = "system"
+    digest_key: bytes = b""  # of `domain.digests`
     streams: Mapping[str, Any] = {}
     """The state of each stream that `reads(command)` names; the aggregate's INITIAL if empty."""
     log_began: datetime | None = None  # for commands that `SEES_LOG`; None: it is empty

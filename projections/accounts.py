@@ -17,10 +17,10 @@ from domain.account.events import (
 )
 from domain.envelope import Envelope
 from projections.ports import Key, Row
-from projections.words import clean, listed
+from projections.words import listed
 
 NAME = "accounts"
-VERSION = 1
+VERSION = 2
 OPEN = "open"
 
 
@@ -34,7 +34,7 @@ class Account(Row, frozen=True, kw_only=True):
     lot_method: str
     account_type: str
     status: str = OPEN  # open closing_only blocked dormant closing closed
-    reason: str = ""  # of that status
+    reason: str = ""  # of that status: a saga's code; what people wrote is sealed in the event
     owners: str = "[]"  # JSON: [{client_id, share}, ...]
     powers: str = "{}"  # JSON: person -> what they may do, from when to when
     opened_at: datetime
@@ -58,8 +58,8 @@ def fold(row: Account | None, key: Key, fact: Envelope) -> Account:
         return _opened(event, fact.effective_at)
     assert row is not None, f"{fact.stream} does not begin with its opening"
     match event:
-        case AccountRestricted(status=status, reason=reason):
-            return replace(row, status=status, reason=clean(reason))
+        case AccountRestricted(status=status, cause=cause):
+            return replace(row, status=status, reason=cause)
         case LotMethodChanged(lot_method=lot_method):
             return replace(row, lot_method=lot_method)
         case PersonAuthorised(power=power):

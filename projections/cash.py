@@ -6,7 +6,8 @@
 
 Deposits stay uncollected until a date. A view has no clock, so the row lists them and `available`
 is asked with a day. What a later deposit's value date has outlived is dropped from the list, as
-the account's own state drops it: what is shown is what it decides by.
+the account's own state drops it: what is shown is what it decides by. A deposit is known by the
+digest of its reference: the reference itself may name a person, and is sealed in the event.
 
 Units: money at the currency's minor unit.
 """
@@ -26,7 +27,7 @@ from projections.posted import is_cash, posted
 from projections.words import listed
 
 NAME = "cash"
-VERSION = 1
+VERSION = 2
 
 
 class Cash(Row, frozen=True, kw_only=True):
@@ -37,7 +38,7 @@ class Cash(Row, frozen=True, kw_only=True):
     traded: Decimal = ZERO
     settled: Decimal = ZERO
     reserved: Decimal = ZERO
-    uncollected: str = "[]"  # JSON: [[available_on, amount, reference], ...]
+    uncollected: str = "[]"  # JSON: [[available_on, amount, reference_hmac], ...]
 
 
 class Moved(Struct, frozen=True):
@@ -51,13 +52,13 @@ class Moved(Struct, frozen=True):
 class Deposited(Struct, frozen=True):
     available_on: date
     amount: Decimal
-    reference: str
+    reference: str  # its digest
     value_date: date
 
 
 class Returned(Struct, frozen=True):
     amount: Decimal
-    reference: str
+    reference: str  # its digest
 
 
 Fact = Moved | Deposited | Returned
@@ -78,10 +79,10 @@ def facts(arrived: Envelope) -> Iterable[tuple[Key, Fact]]:
     found: list[tuple[Key, Fact]] = [(key, Moved(*moved)) for key, moved in sums.items()]
     match arrived.event:
         case CashDeposited(available_on=date() as on) as e:
-            deposited = Deposited(on, e.amount, e.reference, e.value_date)
+            deposited = Deposited(on, e.amount, e.reference_hmac, e.value_date)
             found.append(((e.account_id, e.currency), deposited))
         case DepositReturned() as e:
-            found.append(((e.account_id, e.currency), Returned(e.amount, e.reference)))
+            found.append(((e.account_id, e.currency), Returned(e.amount, e.reference_hmac)))
     return found
 
 

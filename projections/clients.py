@@ -17,7 +17,7 @@ from projections.ports import Key, Row
 from projections.words import Memory
 
 NAME = "clients"
-VERSION = 1
+VERSION = 2
 
 
 class ClientRow(Row, frozen=True, kw_only=True):
@@ -37,6 +37,7 @@ class ClientRow(Row, frozen=True, kw_only=True):
     possible_hit: bool = False  # a screening hit that nobody has judged
     onboarded_at: datetime
     updated_at: datetime
+    erased: bool = False  # the client's data key was destroyed
     state: str = ""  # of `domain.client`, JSON
 
 
@@ -70,5 +71,6 @@ def fold(row: ClientRow | None, key: Key, fact: Envelope) -> ClientRow:
         pep=client.pep,
         possible_hit=client.possible_hit,
         updated_at=at,
+        erased=client.erased,
         state=_memory.text(client),
     )

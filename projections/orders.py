@@ -21,7 +21,7 @@ from projections.ports import Key, Row
 from projections.words import Memory, clean
 
 NAME = "orders"
-VERSION = 1
+VERSION = 2
 
 
 class OrderRow(Row, frozen=True, kw_only=True):
@@ -59,7 +59,7 @@ class OrderRow(Row, frozen=True, kw_only=True):
     advice: str = ""
     channel: str = ""
     ord_rej_reason: str = ""  # tag 103
-    reason: str = ""  # why it was rejected or canceled
+    reason: str = ""  # the venue's, or a saga's; what people wrote is sealed in the event
     placed_at: datetime
     updated_at: datetime  # effective time of the last event
     state: str = ""  # of `domain.order`, JSON
@@ -87,7 +87,7 @@ def fold(row: OrderRow | None, key: Key, fact: Envelope) -> OrderRow:
         case e.OrderRejected():
             return replace(row, ord_rej_reason=str(event.ord_rej_reason), reason=clean(event.text))
         case e.OrderCanceled():
-            return replace(row, reason=clean(event.reason))
+            return replace(row, reason=clean(event.text))
         case _:
             return row
 

@@ -180,7 +180,7 @@ def _account(state: Kyc, event: AccountOpened | AccountRestricted) -> Kyc:
 
 def _restricted(before: Account, event: AccountRestricted) -> Account:
     """Lifting a block shows what lies beneath it, which was ours or was not."""
-    ours = event.status != OPEN and event.reason == REASON
+    ours = event.status != OPEN and event.cause == REASON
     if event.status == BLOCKED:
         return Account(status=BLOCKED, ours=ours, beneath=before.ours)
     if before.status == BLOCKED and event.status == CLOSING_ONLY:

@@ -27,7 +27,7 @@ from adapters.codec import Codec, plain_json  # noqa: E402
 from adapters.entropy import SeededEntropy  # noqa: E402
 from adapters.keystore import MemoryKeyStore  # noqa: E402
 from domain.catalogue import EVENTS  # noqa: E402
-from domain.message import Erased, Event  # noqa: E402
+from domain.message import FIRM, Erased, Event  # noqa: E402
 
 FOLDER = ROOT / "tests" / "golden" / "events"
 SEED = 20240304
@@ -60,7 +60,8 @@ def codec() -> Codec:
     """The one that wrote the samples; it can read them too."""
     entropy = SeededEntropy(SEED)
     keys = MemoryKeyStore(entropy)
-    keys.data_key(CLIENT)
+    for subject in (CLIENT, FIRM):
+        keys.data_key(subject)
     return Codec(keys, entropy)
 
 

@@ -36,6 +36,7 @@ from adapters.memory_sink import MemorySink  # noqa: E402
 from adapters.recorder import Sealed, Stored, Write, Written  # noqa: E402
 from adapters.warehouse_columns import Gathered  # noqa: E402
 from domain.ledger import entries  # noqa: E402
+from domain.message import FIRM  # noqa: E402
 from projections.catalogue import VIEWS  # noqa: E402
 from projections.checksum import Digest  # noqa: E402
 from projections.controls import Line, add  # noqa: E402
@@ -86,9 +87,9 @@ def codec(without: str = "") -> Codec:
     """Reads what the story's people sealed; `without` the key of one of them."""
     entropy = SeededEntropy(SEED)
     keys = MemoryKeyStore(entropy)
-    for client_id in CLIENTS:
-        if client_id != without:
-            keys.data_key(client_id)
+    for subject in (*CLIENTS, FIRM):
+        if subject != without:
+            keys.data_key(subject)
     return Codec(keys, entropy)
 
 

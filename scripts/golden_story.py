@@ -63,7 +63,7 @@ class Told:
         keys = MemoryKeyStore(entropy)
         codec = Codec(keys, entropy)
         self.log = RecorderLog(self.recorder, codec, request_key=keys.request_key)
-        self.handler = Handler(self.log, DECIDERS, clock=self.clock)
+        self.handler = Handler(self.log, DECIDERS, clock=self.clock, digest_key=keys.digest_key)
         store = MemorySagaStore()
         self.sagas = SagaRunner(self.log, store, self.handler.handle)
         self.timer = Timer(store, self.handler.handle)
@@ -81,10 +81,11 @@ class Told:
     async def tell(self, command: Command, by: str = "clerk") -> Outcome:
         """One command, and nothing that follows from it yet."""
         self._n += 1
+        person = getattr(command, "officer", getattr(command, "approved_by", by))
         request = Request(
             command=command,
             message_id=f"told-{self._n}",
-            actor=by,
+            actor=person,  # who decides, acts under their own name
             effective_at=self.clock() if by in REPORTERS else None,
             keep=by in REPORTERS,
         )

@@ -26,6 +26,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "replay": ("books", "fold the log again and compare it with what is served"),
     "rebuild": ("books", "fold one read model anew beside itself, compare, swap"),
     "backup": ("backup", "copy the data directory while it is in use"),
+    "erase": ("erase", "destroy a client's data key: their names and texts are gone for good"),
     "migrate": ("migrate", "bring the database schemas up to this build"),
     "relay": ("relay", "feed the log to Kafka (where TIDEMARK_BUS names one)"),
     "worker": ("worker", "fold read models and run sagas from Kafka"),

@@ -3,8 +3,8 @@
     text --length, nesting--> parser --tokens--> document --depth, repeats, aliases, cost-->
 
 Cost counts the leaves that the operation may return: a page multiplies what is under it by its
-`first`, a plain list by `LISTED`, a fold of the log costs `FOLD`. Fragments are measured once
-each, however often they are spread, so measuring cannot be made to explode.
+`first`, a plain list by `LISTED`, a fold of the log costs `FOLD`, a sealed text `OPENED`.
+Fragments are measured once each, however often they are spread: measuring cannot explode.
 """
 
 import re
@@ -44,6 +44,8 @@ ALIASES_MAX = 50
 COST_MAX = 100_000  # about a second: 6 to 10 us a leaf
 LISTED = 10  # rows that a list without pages is taken to have
 FOLD = 5_000  # an `asOf` or `knownAt`
+OPENED = 50  # a text that is sealed in an event
+OPENING = frozenset({("Order", "reason")})
 PAGED = frozenset({"edges", "nodes"})  # lists that their connection's `first` has counted
 
 _BRACKETS = re.compile(r"[{}()\[\]]")
@@ -140,12 +142,13 @@ class Meter:
         elif field and name not in PAGED and isinstance(get_nullable_type(field.type), GraphQLList):
             times = LISTED
         fold = FOLD if any(self._argued(node, a) is not None for a in ("asOf", "knownAt")) else 0
+        opened = OPENED if (getattr(kind, "name", ""), name) in OPENING else 0
         depth = inner.depth + 1 if node.selection_set else 0
         return Measure(
             0 if name.startswith("__") else depth,  # introspection has a rule of its own
             max(inner.repeats, self._repeats(node.selection_set)),
             inner.aliases + bool(node.alias),
-            1 + fold + times * inner.cost,
+            1 + fold + opened + times * inner.cost,
         )
 
     def _repeats(self, node: SelectionSetNode | None) -> int:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from api.graphql.faults import BAD_ARGUMENT, NOT_YET, fault
 from api.graphql.folds import Folds, Moment
+from api.graphql.opened import Opened
 from api.graphql.session import PATIENCE_S, Session
 from api.graphql.sources import Current, Past, Source, unsupported
 
@@ -42,7 +43,8 @@ async def source_at(session: Session, when: When) -> Source:
     if any(at is not None and at.tzinfo is None for at in (when.as_of, when.known_at)):
         raise fault(BAD_ARGUMENT, "asOf and knownAt need a zone: 2020-01-31T00:00:00Z")
     moment = await _moment(session, when, position)
-    return Past(Folds(session.log, session.cache, moment, session.purse), moment)
+    opened = Opened(session.log, moment)
+    return Past(Folds(session.log, session.cache, moment, session.purse), moment, opened)
 
 
 async def now_only(session: Session, what: str, when: When) -> Current:

@@ -37,6 +37,7 @@ class Fill:
 @strawberry.type
 class Order:
     _source: strawberry.Private[Source]
+    _reason: strawberry.Private[str]
     id: strawberry.ID
     account_id: strawberry.ID
     instrument_id: strawberry.ID
@@ -51,7 +52,6 @@ class Order:
     leaves_qty: str
     avg_px: str = strawberry.field(description="quantity-weighted, 10 decimals; 0 without fills")
     currency: str = strawberry.field(description="of prices, as quoted")
-    reason: str = strawberry.field(description="why it was rejected or canceled")
     placed_at: datetime
     updated_at: datetime
     position: str = strawberry.field(description="of the last event that changed it")
@@ -62,6 +62,12 @@ class Order:
         found = [row for row in rows if isinstance(row, FillRow)]
         return [_fill(row) for row in found if canceled or row.status == LIVE]
 
+    @field("Why it was rejected or canceled; null once the client was erased.")
+    async def reason(self) -> str | None:
+        if self._reason or self.ord_status is not OrdStatus.CANCELED:
+            return self._reason
+        return await self._source.opened.cancel_reason(self.id)
+
     @strawberry.field
     async def instrument(self) -> Instrument | None:
         row = await listing(self._source, self.instrument_id)
@@ -71,6 +77,7 @@ class Order:
 def order(source: Source, row: OrderRow) -> Order:
     return Order(
         _source=source,
+        _reason=row.reason,
         id=strawberry.ID(row.order_id),
         account_id=strawberry.ID(row.account_id),
         instrument_id=strawberry.ID(row.instrument_id),
@@ -85,7 +92,6 @@ def order(source: Source, row: OrderRow) -> Order:
         leaves_qty=decimal(row.leaves_qty),
         avg_px=decimal(row.avg_px),
         currency=row.currency,
-        reason=row.reason,
         placed_at=row.placed_at,
         updated_at=row.updated_at,
         position=str(row.position),

@@ -17,6 +17,7 @@ from strawberry.types.execution import StreamExecutionResult
 from api.graphql.faults import NOT_YET, fault
 from api.graphql.folding import Purse, Turns
 from api.graphql.hub import Hub
+from api.graphql.opened import Opened
 from api.graphql.sources import Current
 from api.metrics import Metrics
 from api.ports import Platform, Reader
@@ -31,7 +32,7 @@ class Session:
     def __init__(self, platform: Platform, hub: Hub, turns: Turns) -> None:
         self.read_models, self.log, self.cache = platform.read_models, platform.log, platform.cache
         self.hub, self.clock = hub, platform.clock
-        self.current = Current(self.reader, self.clock().date())
+        self.current = Current(self.reader, self.clock().date(), Opened(self.log))
         self.purse = Purse(turns)
         self._needs = 0
         self._reached = 0
@@ -64,7 +65,7 @@ class Session:
         async def reader() -> Reader:
             return self.read_models
 
-        return Current(reader, self.clock().date())
+        return Current(reader, self.clock().date(), Opened(self.log))
 
     async def close(self) -> None:
         if self._opening is not None:

@@ -18,6 +18,7 @@ from strawberry.dataloader import DataLoader
 from api.graphql.cursors import Page
 from api.graphql.faults import AS_OF_UNSUPPORTED, fault
 from api.graphql.folds import Folds, Moment
+from api.graphql.opened import Opened
 from api.ports import Reader
 from projections.ports import Key, Row, View
 
@@ -40,6 +41,7 @@ STREAMS: Mapping[str, tuple[str, str]] = {
 class Source(Protocol):
     today: date
     """The day whose terms, collected deposits and so on are shown."""
+    opened: Opened
 
     async def row(self, view: View, *key: str) -> Row | None:
         """The row with this key."""
@@ -61,8 +63,10 @@ class Source(Protocol):
 class Current:
     """The views' tables, through a reader that is opened at the first statement."""
 
-    def __init__(self, reader: Callable[[], Awaitable[Reader]], today: date) -> None:
-        self.reader, self.today = reader, today
+    def __init__(
+        self, reader: Callable[[], Awaitable[Reader]], today: date, opened: Opened
+    ) -> None:
+        self.reader, self.today, self.opened = reader, today, opened
         self._loaders: dict[tuple[Any, ...], DataLoader[Any, Any]] = {}
 
     async def row(self, view: View, *key: str) -> Row | None:
@@ -109,8 +113,9 @@ class Current:
 class Past:
     """Folds of single streams at a moment, each made once for an answer."""
 
-    def __init__(self, folds: Folds, moment: Moment) -> None:
+    def __init__(self, folds: Folds, moment: Moment, opened: Opened) -> None:
         self._folds, self.moment, self.today = folds, moment, moment.today
+        self.opened = opened
         self._known: dict[tuple[str, str], asyncio.Task[Mapping[Key, Row]]] = {}
 
     async def row(self, view: View, *key: str) -> Row | None:

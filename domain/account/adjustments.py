@@ -12,7 +12,9 @@ from domain.money import money
 
 
 def post(command: PostAdjustment, state: State, seen: Seen) -> Decision:
-    if wrong := first(gone(state), bad_amount(command.amount, command.currency), _grounds(command)):
+    if wrong := first(
+        gone(state), bad_amount(command.amount, command.currency), _grounds(command, seen.actor)
+    ):
         return wrong
     amount = money(command.amount, command.currency)
     event = AdjustmentPosted(
@@ -24,18 +26,19 @@ def post(command: PostAdjustment, state: State, seen: Seen) -> Decision:
         evidence=command.evidence,
         requested_by=command.requested_by,
         approved_by=command.approved_by,
+        client_id=state.client_id,
     )
     debit = in_debit(state, posted(state, event), command.currency, on=seen.now.date())
     return (replace(event, in_debit=debit),)
 
 
-def _grounds(command: PostAdjustment) -> Refused | None:
-    """Reason, evidence, and two people who are not one."""
+def _grounds(command: PostAdjustment, actor: str) -> Refused | None:
+    """Reason, evidence, and two people who are not one; the approver is who asks."""
     if blank((command.reason,)):
         return refused(R.REASON_MISSING)
     if blank((command.evidence,)):
         return refused(R.EVIDENCE_MISSING)
-    if wrong := two_persons(command.requested_by, command.approved_by):
+    if wrong := two_persons(command.requested_by, command.approved_by, actor):
         return wrong
     return refused(R.AMOUNT_ZERO) if command.amount.is_zero() else None
 

@@ -8,7 +8,7 @@ from domain.account.events import Counted, Owner, Power
 from domain.charges import Charge
 from domain.fix import Side
 from domain.lots import LotMove
-from domain.message import Command, PersonalText
+from domain.message import Command, Personal
 
 
 class Internal(Command):
@@ -41,17 +41,17 @@ class ChangeLotMethod(Command):
 
 class BlockAccount(Command):
     account_id: str
-    reason: str
+    reason: Personal
 
 
 class UnblockAccount(Command):
     account_id: str
-    reason: str = ""
+    reason: Personal = ""
 
 
 class SetClosingOnly(Command):
     account_id: str
-    reason: str
+    reason: Personal
 
 
 class CloseAccount(Command):
@@ -62,9 +62,9 @@ class ReopenAccount(Command):
     """For what has come to a closed account: it is wound down once more, with two persons."""
 
     account_id: str
-    reason: str
-    requested_by: str
-    approved_by: str
+    reason: Personal
+    requested_by: Personal
+    approved_by: Personal
 
 
 class DepositCash(Command):
@@ -75,7 +75,7 @@ class DepositCash(Command):
     account_id: str
     amount: Decimal
     currency: str
-    reference: str
+    reference: Personal
     available_on: date | None = None
 
 
@@ -87,22 +87,22 @@ class ReturnDeposit(Command):
     account_id: str
     amount: Decimal
     currency: str
-    reference: str
-    reason: str = ""
+    reference: Personal
+    reason: Personal = ""
 
 
 class WithdrawCash(Command):
     account_id: str
     amount: Decimal
     currency: str
-    reference: str
-    payee: PersonalText | None = None
+    reference: Personal
+    payee: Personal | None = None
 
 
 class CancelWithdrawal(Command):
     account_id: str
     payment_id: str
-    reason: str = "client"
+    reason: Personal = "client"
 
 
 class SendWithdrawal(Internal):
@@ -118,7 +118,7 @@ class CompleteWithdrawal(Internal):
 class RejectWithdrawal(Internal):
     account_id: str
     payment_id: str
-    reason: str
+    reason: Personal
 
 
 class ReturnWithdrawal(Internal):
@@ -126,7 +126,7 @@ class ReturnWithdrawal(Internal):
     payment_id: str
     amount: Decimal
     currency: str
-    reason: str
+    reason: Personal
 
 
 class ReserveForOrder(Internal):
@@ -370,10 +370,10 @@ class PostAdjustment(Command):
     adjustment_id: str
     currency: str
     amount: Decimal  # signed: + credits the client
-    reason: str
-    evidence: str
-    requested_by: str
-    approved_by: str
+    reason: Personal
+    evidence: Personal
+    requested_by: Personal
+    approved_by: Personal
 
 
 class CashResidue(Command):
@@ -383,6 +383,6 @@ class CashResidue(Command):
     residue_id: str
     instrument_id: str
     isin: str
-    reason: str
-    requested_by: str
-    approved_by: str
+    reason: Personal
+    requested_by: Personal
+    approved_by: Personal

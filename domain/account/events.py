@@ -2,10 +2,14 @@
 
 Amounts are positive unless named signed; money at the currency's minor unit, quantities up to 8
 decimals. The journal lines (J..) that each event posts are in `domain/ledger.py`.
+
+Free texts and references are sealed under the key of the account's client (`client_id`, which the
+decision takes from the state). `reference_hmac` stands beside a reference for comparisons.
 """
 
 from datetime import date
 from decimal import Decimal
+from typing import ClassVar
 
 from msgspec import Struct
 
@@ -16,6 +20,7 @@ from domain.account.bust_events import TradeBusted as TradeBusted  # noqa: PLC04
 from domain.account.obligation_events import ObligationFailing as ObligationFailing  # noqa: PLC0414
 from domain.account.obligation_events import ObligationSettled as ObligationSettled  # noqa: PLC0414
 from domain.account.obligation_events import SettledAfterBust as SettledAfterBust  # noqa: PLC0414
+from domain.account.residue_events import ResidueCashed as ResidueCashed  # noqa: PLC0414
 from domain.charges import Charge as Charge  # noqa: PLC0414
 from domain.fix import Side
 from domain.lots import LotMove as LotMove  # noqa: PLC0414
@@ -66,48 +71,59 @@ class LotMethodChanged(Event, tag="account.lot_method_changed"):
 class AccountRestricted(Event, tag="account.restricted"):
     """The account's state was set: open, closing_only, blocked, dormant, closing, closed."""
 
+    VERSION: ClassVar[int] = 2
     account_id: str
     status: str
-    reason: str = ""
+    reason: PersonalText = ""  # in the words of whoever asked for it
     client_id: str = ""  # whose sagas follow the account
-    requested_by: str = ""  # of a closed account that is wound down again
-    approved_by: str = ""
+    requested_by: PersonalText = ""  # of a closed account that is wound down again
+    approved_by: PersonalText = ""
+    cause: str = ""  # the saga's code, where a saga has asked for it
 
 
 class CashDeposited(Event, tag="cash.deposited"):
     """J1: a booked receipt (camt BOOK), identified. Uncollected until `available_on`."""
 
+    VERSION: ClassVar[int] = 2
     account_id: str
     amount: Decimal
     currency: str
-    reference: str
+    reference: PersonalText
     value_date: date
     available_on: date | None = None
+    client_id: str = ""
+    reference_hmac: str = ""  # `domain.digests`, in the scope of the account
 
 
 class DepositReturned(Event, tag="cash.deposit_returned"):
     """J1 undone: the bank took the receipt back (return, recall)."""
 
+    VERSION: ClassVar[int] = 2
     account_id: str
     amount: Decimal
     currency: str
-    reference: str
+    reference: PersonalText
     value_date: date
-    reason: str = ""
+    reason: PersonalText = ""
     in_debit: bool = False
     account_closed: bool = False  # it came after the account had been closed: a case
+    client_id: str = ""
+    reference_hmac: str = ""  # as on the receipt that it takes back
 
 
 class WithdrawalRequested(Event, tag="cash.withdrawal_requested"):
     """J2: hold the amount. `payment_id` keys C.PAYOUT and the hold."""
 
+    VERSION: ClassVar[int] = 2
+    NEEDS: ClassVar[tuple[str, ...]] = ("payee",)
     account_id: str
     client_id: str
     payment_id: str
     amount: Decimal
     currency: str
-    reference: str
+    reference: PersonalText
     payee: PersonalText | None = None
+    reference_hmac: str = ""
 
 
 class WithdrawalSent(Event, tag="cash.withdrawal_sent"):
@@ -132,33 +148,39 @@ class WithdrawalCompleted(Event, tag="cash.withdrawal_completed"):
 class WithdrawalRejected(Event, tag="cash.withdrawal_rejected"):
     """J2*: pain.002 RJCT while in flight: back to the client."""
 
+    VERSION: ClassVar[int] = 2
     account_id: str
     payment_id: str
     amount: Decimal
     currency: str
-    reason: str
+    reason: PersonalText  # the bank's words
+    client_id: str = ""
 
 
 class WithdrawalReturned(Event, tag="cash.withdrawal_returned"):
     """J2*: money came back after the debit."""
 
+    VERSION: ClassVar[int] = 2
     account_id: str
     payment_id: str
     amount: Decimal
     currency: str
     value_date: date
-    reason: str
+    reason: PersonalText  # the bank's words
     account_closed: bool = False  # it came after the account had been closed: a case
+    client_id: str = ""
 
 
 class WithdrawalCancelled(Event, tag="cash.withdrawal_cancelled"):
     """J2*: cancelled before it was sent: hold off."""
 
+    VERSION: ClassVar[int] = 2
     account_id: str
     payment_id: str
     amount: Decimal
     currency: str
-    reason: str
+    reason: PersonalText
+    client_id: str = ""
 
 
 class FundsReserved(Event, tag="funds.reserved"):
@@ -353,33 +375,14 @@ class TransferUndone(Event, tag="transfer.undone"):
 class AdjustmentPosted(Event, tag="adjustment.posted"):
     """A manual cash entry against the house's error account, with a second person."""
 
+    VERSION: ClassVar[int] = 2
     account_id: str
     adjustment_id: str
     currency: str
     amount: Decimal  # signed: + credits the client
-    reason: str
-    evidence: str
-    requested_by: str
-    approved_by: str
+    reason: PersonalText
+    evidence: PersonalText
+    requested_by: PersonalText
+    approved_by: PersonalText
     in_debit: bool = False
-
-
-class ResidueCashed(Event, tag="residue.cashed"):
-    """The house took a fraction that no order can sell, and paid the last mark for it.
-
-    The stock stays where it lies and is the house's by C.DUE and H.DUE, as the cash is.
-    """
-
-    account_id: str
-    residue_id: str
-    instrument_id: str
-    isin: str
-    qty: Decimal
-    price: Decimal  # as quoted
-    currency: str  # of settlement
-    amount: Decimal  # paid to the client
-    lots: tuple[LotMove, ...]
-    base_rate: Decimal  # base currency per unit of `currency`; 0: none was fixed
-    reason: str
-    requested_by: str
-    approved_by: str
+    client_id: str = ""

@@ -6,6 +6,7 @@ from decimal import Decimal
 from domain.account.state import State
 from domain.message import Refusal, Refused, refused
 from domain.money import MINOR_UNITS, QTY_DECIMALS, is_currency, is_exact, is_money
+from domain.persons import acts_as, normal_form
 
 AMOUNT_LIMIT = Decimal(10) ** 15
 """Amounts and quantities stay below it: 15 digits before the point."""
@@ -23,6 +24,7 @@ class AccountRefusal(Refusal):
     AMOUNT_NOT_POSITIVE = "amount_not_positive"
     AMOUNT_TOO_LARGE = "amount_too_large"
     AMOUNT_ZERO = "amount_zero"
+    APPROVER_IS_NOT_ACTOR = "approver_is_not_actor"
     BASE_COST_UNKNOWN = "base_cost_unknown"
     CLIENT_NOT_APPROVED = "client_not_approved"
     CLIENT_UNKNOWN = "client_unknown"
@@ -136,9 +138,11 @@ def blank(texts: Iterable[str]) -> bool:
     return any(not text.strip() for text in texts)
 
 
-def two_persons(requested_by: str, approved_by: str) -> Refused | None:
-    """Declines when nobody, or the same person under another spelling, has approved."""
-    people = (requested_by.strip().lower(), approved_by.strip().lower())
+def two_persons(requested_by: str, approved_by: str, actor: str) -> Refused | None:
+    """Declines when nobody, or one person in two spellings, or another than the actor approves."""
+    people = (normal_form(requested_by), normal_form(approved_by))
     if blank(people) or people[0] == people[1]:
-        return refused(R.SECOND_PERSON_REQUIRED, requested_by=requested_by)
+        return refused(R.SECOND_PERSON_REQUIRED)
+    if not acts_as(actor, approved_by):
+        return refused(R.APPROVER_IS_NOT_ACTOR, actor=actor)
     return None

@@ -26,7 +26,9 @@ from domain.money import EXACT, ZERO, plain, round_money
 
 def cash(command: CashResidue, state: State, seen: Seen) -> Decision:
     """Only what is settled, not held for a sale, and below the step that can be ordered."""
-    if wrong := first(unless(state, OPEN, CLOSING_ONLY, DORMANT, CLOSING), _grounds(command)):
+    if wrong := first(
+        unless(state, OPEN, CLOSING_ONLY, DORMANT, CLOSING), _grounds(command, seen.actor)
+    ):
         return wrong
     terms = listing(seen, command.instrument_id, command.isin)
     if isinstance(terms, Refused):
@@ -59,6 +61,7 @@ def cash(command: CashResidue, state: State, seen: Seen) -> Decision:
         reason=command.reason,
         requested_by=command.requested_by,
         approved_by=command.approved_by,
+        client_id=state.client_id,
     )
     return (_with_lots(event, state, seen),)
 
@@ -91,10 +94,10 @@ def _with_lots(event: ResidueCashed, state: State, seen: Seen) -> ResidueCashed:
     return replace(event, lots=lots)
 
 
-def _grounds(command: CashResidue) -> Refused | None:
+def _grounds(command: CashResidue, actor: str) -> Refused | None:
     if blank((command.reason,)):
         return refused(R.REASON_MISSING)
-    return two_persons(command.requested_by, command.approved_by)
+    return two_persons(command.requested_by, command.approved_by, actor)
 
 
 def cashed(state: State, event: ResidueCashed) -> State:

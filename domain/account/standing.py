@@ -43,6 +43,7 @@ from domain.money import RATE_DECIMALS, ZERO, is_currency, is_exact
 ACCOUNT_TYPES = frozenset(
     {"cash", "retirement", "custodial", "trust", "corporate", "omnibus", "house", "error"}
 )
+SAGAS = "saga."  # how the actors of sagas begin
 MAY_OPEN = frozenset({"approved", "review_due", "in_refresh"})
 """Standings of a client for whom an account may be opened."""
 
@@ -139,7 +140,7 @@ def block(command: BlockAccount, state: State, seen: Seen) -> Decision:
     if state.status == BLOCKED:
         return ()
     wrong = unless(state, OPEN, CLOSING_ONLY, DORMANT, CLOSING)
-    return wrong or _restrict(state, BLOCKED, command.reason)
+    return wrong or _restrict(state, BLOCKED, command.reason, seen)
 
 
 def unblock(command: UnblockAccount, state: State, seen: Seen) -> Decision:
@@ -147,13 +148,13 @@ def unblock(command: UnblockAccount, state: State, seen: Seen) -> Decision:
     if state.status not in (BLOCKED, CLOSING_ONLY):
         return refused(R.ACCOUNT_NOT_BLOCKED, status=state.status)
     status = (state.prior or OPEN) if state.status == BLOCKED else OPEN
-    return _restrict(state, status, command.reason)
+    return _restrict(state, status, command.reason, seen)
 
 
 def set_closing_only(command: SetClosingOnly, state: State, seen: Seen) -> Decision:
     if state.status == CLOSING_ONLY:
         return ()
-    return unless(state, OPEN, DORMANT) or _restrict(state, CLOSING_ONLY, command.reason)
+    return unless(state, OPEN, DORMANT) or _restrict(state, CLOSING_ONLY, command.reason, seen)
 
 
 def close(command: CloseAccount, state: State, seen: Seen) -> Decision:
@@ -161,7 +162,7 @@ def close(command: CloseAccount, state: State, seen: Seen) -> Decision:
         return wrong
     if holds := dict(_holds(state)):
         return refused(R.ACCOUNT_NOT_EMPTY, **holds)
-    return _restrict(state, CLOSED, "")
+    return _restrict(state, CLOSED, "", seen)
 
 
 def reopen(command: ReopenAccount, state: State, seen: Seen) -> Decision:
@@ -175,9 +176,9 @@ def reopen(command: ReopenAccount, state: State, seen: Seen) -> Decision:
         return refused(R.ACCOUNT_NOT_CLOSED, status=state.status)
     if blank((command.reason,)):
         return refused(R.REASON_MISSING)
-    if wrong := two_persons(command.requested_by, command.approved_by):
+    if wrong := two_persons(command.requested_by, command.approved_by, seen.actor):
         return wrong
-    (event,) = _restrict(state, CLOSING, command.reason)
+    (event,) = _restrict(state, CLOSING, command.reason, seen)
     return (replace(event, requested_by=command.requested_by, approved_by=command.approved_by),)
 
 
@@ -198,10 +199,16 @@ def _holds(state: State) -> Iterator[tuple[str, object]]:
     yield from ((name, len(items)) for name, items in under_way.items() if items)
 
 
-def _restrict(state: State, status: str, reason: str) -> tuple[AccountRestricted, ...]:
+def _restrict(state: State, status: str, reason: str, seen: Seen) -> tuple[AccountRestricted, ...]:
+    """A saga gives a code, which stays in clear; anybody else gives a reason in free words."""
+    coded = seen.actor.startswith(SAGAS)
     return (
         AccountRestricted(
-            account_id=state.account_id, status=status, reason=reason, client_id=state.client_id
+            account_id=state.account_id,
+            status=status,
+            reason="" if coded else reason,
+            client_id=state.client_id,
+            cause=reason if coded else "",
         ),
     )
 

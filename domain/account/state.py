@@ -37,7 +37,7 @@ class Deposit(Struct, frozen=True, kw_only=True, gc=False):
 
     amount: Decimal
     currency: str
-    reference: str
+    reference_hmac: str
     available_on: date
 
 

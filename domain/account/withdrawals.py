@@ -11,6 +11,7 @@ from hashlib import sha256
 
 from msgspec.structs import replace
 
+from domain.account.cash import reference_hmac
 from domain.account.changes import add_cash, with_item
 from domain.account.commands import (
     CancelWithdrawal,
@@ -62,6 +63,7 @@ def withdraw(command: WithdrawCash, state: State, seen: Seen) -> Decision:
             currency=command.currency,
             reference=command.reference,
             payee=command.payee,
+            reference_hmac=reference_hmac(command, seen),
         ),
     )
 
@@ -79,6 +81,7 @@ def cancel(command: CancelWithdrawal, state: State, seen: Seen) -> Decision:
             amount=payment.amount,
             currency=payment.currency,
             reason=command.reason,
+            client_id=state.client_id,
         ),
     )
 
@@ -111,6 +114,7 @@ def reject(command: RejectWithdrawal, state: State, seen: Seen) -> Decision:
             amount=payment.amount,
             currency=payment.currency,
             reason=command.reason,
+            client_id=state.client_id,
         ),
     )
 
@@ -134,6 +138,7 @@ def give_back(command: ReturnWithdrawal, state: State, seen: Seen) -> Decision:
             currency=command.currency,
             value_date=seen.effective_at.date(),
             reason=command.reason,
+            client_id=state.client_id,
         ),
     )
 

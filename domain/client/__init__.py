@@ -10,6 +10,7 @@ from domain.client.commands import (
     BlockClient,
     ClientCommand,
     CloseClient,
+    EraseClient,
     MarkReviewDue,
     MarkReviewOverdue,
     OffboardClient,
@@ -26,6 +27,7 @@ from domain.client.decisions import decide
 from domain.client.events import (
     ClientBlocked,
     ClientClosed,
+    ClientErased,
     ClientExiting,
     ClientOnboarded,
     ClientReinstated,
@@ -57,9 +59,12 @@ __all__ = [
     "ApproveKyc",
     "BlockClient",
     "Client",
+    "ClientClosed",
+    "ClientErased",
     "ClientRefusal",
     "CloseClient",
     "Document",
+    "EraseClient",
     "Kind",
     "MarkReviewDue",
     "MarkReviewOverdue",
@@ -101,6 +106,7 @@ COMMANDS = (
     MarkReviewDue,
     MarkReviewOverdue,
     CloseClient,
+    EraseClient,
 )
 EVENTS = (
     ClientOnboarded,
@@ -117,6 +123,7 @@ EVENTS = (
     ReviewDue,
     ReviewOverdue,
     ClientClosed,
+    ClientErased,
 )
 
 

@@ -12,9 +12,7 @@ from domain.client.events import (
     Screening,
     TaxResidence,
 )
-from domain.message import PERSONAL, Command
-
-Personal = Annotated[str, PERSONAL]
+from domain.message import PERSONAL, Command, Personal
 
 
 class Internal(Command):
@@ -47,7 +45,7 @@ class SubmitKyc(Command):
 
 class RequestKycInformation(Command):
     client_id: str
-    officer: str
+    officer: Personal
     reason: Personal
 
 
@@ -61,18 +59,20 @@ class RecordScreening(Command):
     outcome: Screening
     screened_on: date
     pep: bool = False
-    lists: tuple[str, ...] = ()
+    lists: Annotated[tuple[str, ...], PERSONAL] = ()
 
 
 class ApproveKyc(Command):
-    """`senior` says that the officer is a senior one, `regime` whose rules apply.
+    """The officer is the actor, unless the caller names itself as nobody.
+
+    `senior` says that the officer is a senior one, `regime` whose rules apply.
 
     In the development regime the caller states both; an identity provider's roles and the
     deployment's settings overwrite them at the edge.
     """
 
     client_id: str
-    officer: str
+    officer: Personal
     risk_rating: RiskRating
     review_on: date
     senior: bool = False
@@ -81,7 +81,7 @@ class ApproveKyc(Command):
 
 class RejectKyc(Command):
     client_id: str
-    officer: str
+    officer: Personal
     reason: Personal
 
 
@@ -127,6 +127,18 @@ class CloseClient(Internal):
     client_id: str
 
 
+class EraseClient(Internal):
+    """Record that the client's data key was destroyed; `forced`: before it was due.
+
+    `closed_on` is when the client was closed, as the envelope of that event has it.
+    """
+
+    client_id: str
+    closed_on: date | None = None
+    forced: bool = False
+    reason: Personal = ""
+
+
 ClientCommand = (
     OnboardClient
     | SubmitKyc
@@ -142,4 +154,5 @@ ClientCommand = (
     | MarkReviewDue
     | MarkReviewOverdue
     | CloseClient
+    | EraseClient
 )

@@ -17,6 +17,7 @@ from domain.client.commands import (
     SubmitKyc,
 )
 from domain.client.events import (
+    KINDS,
     Answer,
     ClientBlocked,
     ClientOnboarded,
@@ -40,9 +41,11 @@ from domain.client.rules import (
 )
 from domain.client.state import Client, Status
 from domain.dates import bad_date, bad_span
+from domain.digests import digest, stored_as
 from domain.identifiers import is_country, is_id, is_lei
 from domain.market_time import house_today
 from domain.message import Decision, Event, Refused, Seen, refused
+from domain.persons import acts_as, normal_form
 
 SUBMITTABLE = frozenset(
     {
@@ -68,15 +71,17 @@ def decide(command: ClientCommand, state: Client, seen: Seen) -> Decision:
         return refused(ClientRefusal.CLIENT_UNKNOWN, client_id=command.client_id)
     match command:
         case SubmitKyc():
-            return _submit(command, state, seen.actor, today)
+            return _submit(command, state, seen, today)
         case ApproveKyc() | RequestKycInformation() | RejectKyc():
-            return _judge(command, state, today)
+            return _judge(command, state, seen)
         case RecordScreening() | MarkReviewDue() | MarkReviewOverdue():
             return _report(command, state, today)
     return lids.decide(command, state, today)
 
 
 def _onboard(command: OnboardClient, state: Client, today: date) -> Decision:
+    if state.erased:
+        return refused(ClientRefusal.CLIENT_ERASED, status=state.status)
     if state.standing is not Status.NONE:
         return refused(ClientRefusal.CLIENT_EXISTS, status=state.status)
     born = command.birth_date
@@ -129,7 +134,9 @@ def _is_email(text: str) -> bool:
     return bool(local and at and domain) and not any(c.isspace() for c in text)
 
 
-def _submit(command: SubmitKyc, state: Client, actor: str, today: date) -> Decision:
+def _submit(command: SubmitKyc, state: Client, seen: Seen, today: date) -> Decision:
+    if state.erased:
+        return refused(ClientRefusal.CLIENT_ERASED, status=state.status)
     if state.standing not in SUBMITTABLE or state.blocked:
         return refused(ClientRefusal.KYC_NOT_EXPECTED, status=state.status)
     if not command.documents:
@@ -139,11 +146,14 @@ def _submit(command: SubmitKyc, state: Client, actor: str, today: date) -> Decis
     return (
         KycSubmitted(
             client_id=command.client_id,
-            submitted_by=actor,
-            document_kinds=tuple(document.kind for document in command.documents),
+            submitted_by=seen.actor,
+            document_kinds=tuple(d.kind if d.kind in KINDS else "other" for d in command.documents),
             documents=command.documents,
             risk_answers=tuple(Answer(q, a) for q, a in sorted(command.risk_answers.items())),
             pep=command.risk_answers.get("pep", "").strip().lower() in YES,
+            submitted_by_hmac=digest(
+                normal_form(seen.actor), seen.digest_key, scope=command.client_id
+            ),
         ),
     )
 
@@ -160,21 +170,37 @@ def _bad_documents(documents: Sequence[Document], today: date) -> Refused | None
 
 
 def _judge(
-    command: ApproveKyc | RequestKycInformation | RejectKyc, state: Client, today: date
+    command: ApproveKyc | RequestKycInformation | RejectKyc, state: Client, seen: Seen
 ) -> Decision:
-    """An officer's word on the file that was handed in."""
+    """An officer's word on the file that was handed in. Who handed it in may only ask for more."""
     judged = APPROVABLE if isinstance(command, ApproveKyc) else FIRST_REVIEW
     if state.standing not in judged or state.blocked or not state.submitted:
         return refused(ClientRefusal.KYC_NOT_IN_REVIEW, status=state.status)
+    if wrong := _officer_fault(command, state, seen):
+        return wrong
     if isinstance(command, ApproveKyc):
-        return _approve(command, state, today)
+        return _approve(command, state, house_today(seen.now))
     event = KycRejected if isinstance(command, RejectKyc) else KycInformationRequested
     return (event(client_id=command.client_id, officer=command.officer, reason=command.reason),)
 
 
+def _officer_fault(
+    command: ApproveKyc | RequestKycInformation | RejectKyc, state: Client, seen: Seen
+) -> Refused | None:
+    """The officer is somebody, is the actor, and decides on nothing that they handed in."""
+    officer = normal_form(command.officer)
+    if not officer:
+        return refused(ClientRefusal.OFFICER_MISSING, status=state.status)
+    if not acts_as(seen.actor, officer):
+        return refused(ClientRefusal.OFFICER_IS_NOT_ACTOR, actor=seen.actor)
+    key, scope = seen.digest_key, command.client_id
+    own = stored_as(officer, key, scope=scope, known={state.submitted_by}) is not None
+    if own and not isinstance(command, RequestKycInformation):
+        return refused(ClientRefusal.OFFICER_IS_SUBMITTER, status=state.status)
+    return None
+
+
 def _approve(command: ApproveKyc, state: Client, today: date) -> Decision:
-    if command.officer == state.submitted_by:
-        return refused(ClientRefusal.OFFICER_IS_SUBMITTER, officer=command.officer)
     if senior_needed(state, command.risk_rating) and not command.senior:
         return refused(ClientRefusal.SENIOR_REQUIRED, status=state.status, pep=state.pep)
     ceiling = review_ceiling(command.risk_rating, today)

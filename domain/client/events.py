@@ -2,16 +2,17 @@
 
 Personal fields are sealed under the client's data key and read as `Erased` once it is destroyed.
 Beside them stand the bare facts (that a birth date was given, not which), so that decisions and
-views work without the key.
+views work without the key. So do events that come after the erasure: their personal fields are
+stored as erased.
 """
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from msgspec import Struct
 
-from domain.message import PERSONAL, Erased, Event, PersonalText
+from domain.message import FIRM, PERSONAL, Erased, Event, PersonalText
 
 
 class Kind(StrEnum):
@@ -64,6 +65,31 @@ class Answer(Struct, frozen=True):
     answer: str
 
 
+KINDS = frozenset(
+    {
+        "passport",
+        "id_card",
+        "national_id",
+        "driving_licence",
+        "residence_permit",
+        "birth_certificate",
+        "utility_bill",
+        "proof_of_address",
+        "bank_statement",
+        "tax_form",
+        "tax_certificate",
+        "source_of_funds",
+        "source_of_wealth",
+        "register_extract",
+        "articles_of_association",
+        "shareholder_list",
+        "beneficial_owners",
+        "power_of_attorney",
+        "board_resolution",
+    }
+)
+"""Kinds of documents that events name in clear. The kind that was given is sealed with the rest."""
+
 # A union may hold one struct, so what is a struct or a mapping stands in a tuple.
 PersonalDate = Annotated[date | Erased | None, PERSONAL]
 PersonalWords = Annotated[tuple[str, ...] | Erased, PERSONAL]
@@ -74,6 +100,7 @@ PersonalAnswers = Annotated[tuple[Answer, ...] | Erased, PERSONAL]
 
 
 class ClientOnboarded(Event, tag="client.onboarded"):
+    NEEDS: ClassVar[tuple[str, ...]] = ("legal_name",)
     client_id: str
     kind: Kind
     legal_name: PersonalText
@@ -91,32 +118,38 @@ class ClientOnboarded(Event, tag="client.onboarded"):
 
 
 class KycSubmitted(Event, tag="client.kyc_submitted"):
+    VERSION: ClassVar[int] = 2
+    NEEDS: ClassVar[tuple[str, ...]] = ("documents",)
     client_id: str
-    submitted_by: str  # the actor; an officer may not approve their own submission
-    document_kinds: tuple[str, ...]  # which kinds were handed in
+    submitted_by: PersonalText  # the actor; an officer may not judge their own submission
+    document_kinds: tuple[str, ...]  # which of `KINDS` were handed in; any other is "other"
     documents: PersonalDocuments
     risk_answers: PersonalAnswers = ()
     pep: bool = False  # the client declared to be a politically exposed person
+    submitted_by_hmac: str = ""  # `domain.digests` of the actor's normal form
 
 
 class KycInformationRequested(Event, tag="client.kyc_information_requested"):
+    VERSION: ClassVar[int] = 2
     client_id: str
-    officer: str
+    officer: PersonalText
     reason: PersonalText
 
 
 class ClientScreened(Event, tag="client.screened"):
+    VERSION: ClassVar[int] = 2
     client_id: str
     screening_id: str
     outcome: Screening
     screened_on: date
     pep: bool = False
-    lists: tuple[str, ...] = ()  # names of the lists searched
+    lists: PersonalWords = ()  # names of the lists searched
 
 
 class KycApproved(Event, tag="client.kyc_approved"):
+    VERSION: ClassVar[int] = 2
     client_id: str
-    officer: str
+    officer: PersonalText
     risk_rating: RiskRating
     review_on: date
     senior: bool = False
@@ -124,8 +157,9 @@ class KycApproved(Event, tag="client.kyc_approved"):
 
 
 class KycRejected(Event, tag="client.kyc_rejected"):
+    VERSION: ClassVar[int] = 2
     client_id: str
-    officer: str
+    officer: PersonalText
     reason: PersonalText
 
 
@@ -180,6 +214,15 @@ class ClientClosed(Event, tag="client.closed"):
     client_id: str
 
 
+class ClientErased(Event, tag="client.erased"):
+    """The client's data key was destroyed: what it sealed, reads as erased from now on."""
+
+    SUBJECT: ClassVar[str] = FIRM
+    client_id: str
+    forced: bool = False  # before retention was over
+    reason: PersonalText = ""  # the firm's, so it outlives the client's key
+
+
 ClientEvent = (
     ClientOnboarded
     | KycSubmitted
@@ -195,4 +238,5 @@ ClientEvent = (
     | ReviewDue
     | ReviewOverdue
     | ClientClosed
+    | ClientErased
 )

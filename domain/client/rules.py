@@ -11,6 +11,8 @@ from domain.client.state import Client, Status
 
 REVIEW_MONTHS = {RiskRating.HIGH: 12, RiskRating.MEDIUM: 24, RiskRating.LOW: 36}
 REVIEW_GRACE = timedelta(days=30)
+RETENTION_MONTHS = 60
+"""How long the file of a closed client is kept: 31 CFR 1010.430, Directive 2015/849 article 40."""
 
 FACTS = (
     "lei",

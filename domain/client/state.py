@@ -7,9 +7,13 @@
     in_refresh -Approve-> approved
     review_due | in_refresh -review_on passes-> overdue (closing only) -Submit, Approve-> approved
     approved | rejected | suspended -Offboard-> exiting -last account closed-> closed
+    closed -Erase-> closed, erased
 
 Suspended and blocked lie over that standing like lids: Reinstate and Unblock lift one and show
 what is beneath. So a review goes on under a suspension, and both lids may be on at once.
+
+An erasure changes no standing: an erased client is reviewed, blocked and closed like any other.
+Only what is about personal data itself (onboarding, a KYC file) is refused from then on.
 """
 
 from datetime import date
@@ -22,6 +26,7 @@ from msgspec.structs import replace
 from domain.client.events import (
     ClientBlocked,
     ClientClosed,
+    ClientErased,
     ClientEvent,
     ClientExiting,
     ClientOnboarded,
@@ -67,18 +72,19 @@ class Client(Struct, frozen=True, kw_only=True, gc=False):
     review_on: date | None = None
     grace_until: date | None = None  # while overdue: the timer suspends after it
     submitted: bool = False  # there is a submission that nobody has decided on
-    submitted_by: str = ""  # the actor of that submission
+    submitted_by: str = ""  # `domain.digests` of the actor of that submission
     document_kinds: tuple[str, ...] = ()  # of that submission
     facts: tuple[str, ...] = ()  # names of the optional facts given at onboarding
     pep: bool = False
     possible_hit: bool = False  # the last screening found one that nobody has judged
     screening_id: str = ""  # of the last screening
+    erased: bool = False  # the data key was destroyed
 
 
 INITIAL = Client()
 
 
-def evolve(state: Client, event: ClientEvent) -> Client:
+def evolve(state: Client, event: ClientEvent) -> Client:  # noqa: PLR0911 - a table of events
     """Apply one fact. Never judges: whatever is in the stream has happened."""
     match event:
         case ClientOnboarded():
@@ -99,6 +105,8 @@ def evolve(state: Client, event: ClientEvent) -> Client:
             return _shown(replace(state, standing=Status.REVIEW_DUE))
         case ReviewOverdue(grace_until=grace_until):
             return _shown(replace(state, standing=Status.OVERDUE, grace_until=grace_until))
+        case ClientErased():
+            return replace(state, erased=True)
         case _:
             return _shown(_lidded(state, event))
 
@@ -121,7 +129,7 @@ def _reviewed(
             submitted = replace(
                 state,
                 submitted=True,
-                submitted_by=event.submitted_by,
+                submitted_by=event.submitted_by_hmac,
                 document_kinds=event.document_kinds,
                 pep=state.pep or event.pep,
             )

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from domain.instrument.events import PriceType
-from domain.message import Command
+from domain.message import Command, Personal
 
 
 class ListInstrument(Command):
@@ -59,17 +59,17 @@ class AmendInstrument(Command):
 
 class HaltInstrument(Command):
     instrument_id: str
-    reason: str = ""
+    reason: Personal = ""
 
 
 class ResumeInstrument(Command):
     instrument_id: str
-    reason: str = ""
+    reason: Personal = ""
 
 
 class DelistInstrument(Command):
     instrument_id: str
-    reason: str = ""
+    reason: Personal = ""
     effective_from: date | None = None  # None: today
 
 

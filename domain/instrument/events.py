@@ -8,8 +8,9 @@ money = quantity x price x price_factor x multiplier (percent of par: / 100).
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
+from typing import ClassVar
 
-from domain.message import Event
+from domain.message import FIRM, Event, PersonalText
 
 
 class PriceType(StrEnum):
@@ -59,20 +60,26 @@ class InstrumentAmended(Event, tag="instrument.amended"):
 
 
 class InstrumentHalted(Event, tag="instrument.halted"):
+    VERSION: ClassVar[int] = 2
+    SUBJECT: ClassVar[str] = FIRM
     instrument_id: str
-    reason: str = ""
+    reason: PersonalText = ""
 
 
 class InstrumentResumed(Event, tag="instrument.resumed"):
+    VERSION: ClassVar[int] = 2
+    SUBJECT: ClassVar[str] = FIRM
     instrument_id: str
-    reason: str = ""
+    reason: PersonalText = ""
 
 
 class InstrumentDelisted(Event, tag="instrument.delisted"):
+    VERSION: ClassVar[int] = 2
+    SUBJECT: ClassVar[str] = FIRM
     instrument_id: str
     effective_from: date
     decided_on: date
-    reason: str = ""
+    reason: PersonalText = ""
 
 
 class InstrumentUsed(Event, tag="instrument.used"):

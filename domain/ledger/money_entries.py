@@ -14,7 +14,7 @@ from domain.message import Event
 
 
 def _deposited(x: e.CashDeposited) -> tuple[Entry, ...]:
-    unalloc, day = ("C.UNALLOC", "", x.reference), x.value_date
+    unalloc, day = ("C.UNALLOC", "", x.reference_hmac), x.value_date
     return (
         *move("J1 receipt", NOSTRO, unalloc, x.currency, amount=x.amount, value_date=day),
         *move(
@@ -29,7 +29,7 @@ def _deposited(x: e.CashDeposited) -> tuple[Entry, ...]:
 
 
 def _deposit_returned(x: e.DepositReturned) -> tuple[Entry, ...]:
-    unalloc, cash, day = ("C.UNALLOC", "", x.reference), cash_of(x.account_id), x.value_date
+    unalloc, cash, day = ("C.UNALLOC", "", x.reference_hmac), cash_of(x.account_id), x.value_date
     return (
         *move("J1 taken back", cash, unalloc, x.currency, amount=x.amount, value_date=day),
         *move("J1 returned", unalloc, NOSTRO, x.currency, amount=x.amount, value_date=day),

@@ -48,13 +48,14 @@ def cancel(command: CancelOrder, order: Order, seen: Seen) -> Decision:
     if order.leaves_qty == 0 and not order.pending(REPLACE):
         return _not_open(order)
     if not order.released:
-        return (_canceled(order, command.reason),)
+        return (_canceled(order, reason=command.reason),)
     return (
         CancelRequested(
             order_id=order.order_id,
             cl_ord_id=child_id(order.order_id, "c", order.minted + 1),
             orig_cl_ord_id=_last_not_rejected(order),
             reason=command.reason,
+            client_id=order.client_id,
         ),
     )
 
@@ -110,7 +111,7 @@ def refuse_replace(command: RefuseReplace, order: Order, seen: Seen) -> Decision
 
 def record_canceled(command: RecordCanceled, order: Order, seen: Seen) -> Decision:
     """ExecType 4: asked for or not, and how a venue kills an IOC or FOK order."""
-    return () if order.canceled else (_canceled(order, command.reason),)
+    return () if order.canceled else (_canceled(order, text=command.reason),)
 
 
 def record_cancel_reject(command: RecordCancelReject, order: Order, seen: Seen) -> Decision:
@@ -229,5 +230,11 @@ def _not_open(order: Order) -> Refused:
     return refused(OrderRefusal.ORDER_NOT_OPEN, ord_status=ord_status(order), cum_qty=order.cum_qty)
 
 
-def _canceled(order: Order, reason: str) -> OrderCanceled:
-    return OrderCanceled(order_id=order.order_id, account_id=order.account_id, reason=reason)
+def _canceled(order: Order, *, reason: str = "", text: str = "") -> OrderCanceled:
+    return OrderCanceled(
+        order_id=order.order_id,
+        account_id=order.account_id,
+        reason=reason,
+        client_id=order.client_id,
+        text=text,
+    )

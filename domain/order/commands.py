@@ -18,7 +18,7 @@ from domain.fix import (
     Side,
     TimeInForce,
 )
-from domain.message import Command
+from domain.message import Command, Personal
 
 
 class VenueStatus(StrEnum):
@@ -57,7 +57,7 @@ class PlaceOrder(Command):
 
 class CancelOrder(Command):
     order_id: str
-    reason: str
+    reason: Personal
 
 
 class ReplaceOrder(Command):

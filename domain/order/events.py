@@ -2,6 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from typing import ClassVar
 
 from domain.fix import (
     Advice,
@@ -13,7 +14,7 @@ from domain.fix import (
     Side,
     TimeInForce,
 )
-from domain.message import Event
+from domain.message import Event, PersonalText
 
 
 class OrderPlaced(Event, tag="order.placed", kw_only=True):
@@ -145,10 +146,12 @@ class ReportParked(Event, tag="order.report_parked"):
 
 
 class CancelRequested(Event, tag="order.cancel_requested"):
+    VERSION: ClassVar[int] = 2
     order_id: str
     cl_ord_id: str
     orig_cl_ord_id: str
-    reason: str
+    reason: PersonalText  # in the words of whoever asked for it
+    client_id: str = ""
 
 
 class CancelRejected(Event, tag="order.cancel_rejected"):
@@ -161,9 +164,12 @@ class CancelRejected(Event, tag="order.cancel_rejected"):
 
 
 class OrderCanceled(Event, tag="order.canceled"):
+    VERSION: ClassVar[int] = 2
     order_id: str
     account_id: str
-    reason: str = ""
+    reason: PersonalText = ""  # in the words of whoever asked for it
+    client_id: str = ""
+    text: str = ""  # the venue's, where the venue canceled it
 
 
 class ReplaceRequested(Event, tag="order.replace_requested"):

@@ -19,6 +19,7 @@ def _placed(order: Order, event: e.OrderPlaced) -> Order:
     return Order(
         order_id=event.order_id,
         account_id=event.account_id,
+        client_id=event.client_id,
         instrument_id=event.instrument_id,
         isin=event.isin,
         side=event.side,

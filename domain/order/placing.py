@@ -12,6 +12,7 @@ from typing import Protocol
 
 from domain.charges import charged_in
 from domain.fix import Advice, OrdType, Side, TimeInForce
+from domain.identifiers import is_id
 from domain.message import Decision, Refused, Seen, refused
 from domain.money import EXACT, ZERO, plain
 from domain.order.commands import PlaceOrder
@@ -26,6 +27,7 @@ from domain.settlement_dates import market_of
 BRANCH_COUNTRY = "US"  # of the firm's one branch, where every order is taken
 LIMITED = frozenset({OrdType.LIMIT, OrdType.STOP_LIMIT})
 STOPPING = frozenset({OrdType.STOP, OrdType.STOP_LIMIT})
+CODES = ("decision_maker", "investment_decision", "execution_decision", "channel")
 PERCENT_OF_PAR = Decimal("0.01")
 
 
@@ -218,6 +220,16 @@ def _oversold(desk: Desk) -> Refused | None:
     )
 
 
+def _code_fault(desk: Desk) -> Refused | None:
+    """Persons, algorithms and channels are told by code: a name has no place in an order."""
+    order = desk.order
+    for field in CODES:
+        code = getattr(order, field)
+        if code and not is_id(code):
+            return refused(OrderRefusal.CODE_INVALID, field=field)
+    return None
+
+
 def _power_fault(desk: Desk) -> Refused | None:
     """Who decides for the client is the client, an owner, or has a power that covers the order."""
     person = desk.decision_maker
@@ -255,6 +267,7 @@ _FAULTS: tuple[Callable[[Desk], Refused | None], ...] = (
     _expiry_fault,
     _price_fault,
     _oversold,
+    _code_fault,
     _power_fault,
 )
 

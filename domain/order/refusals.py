@@ -11,6 +11,7 @@ class OrderRefusal(Refusal):
     ACCOUNT_UNKNOWN = "account_unknown"
     ACCOUNT_NOT_OPEN = "account_not_open"
     CLOSING_ONLY = "closing_only"
+    CODE_INVALID = "code_invalid"
     INSTRUMENT_UNKNOWN = "instrument_unknown"
     INSTRUMENT_NOT_TRADABLE = "instrument_not_tradable"
     MARKET_NOT_SUPPORTED = "market_not_supported"  # no calendar to settle on

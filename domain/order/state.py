@@ -77,6 +77,7 @@ class Asked(Struct, frozen=True, kw_only=True, gc=False):
 class Order(Struct, frozen=True, kw_only=True, gc=False):
     order_id: str = ""  # "": there is none
     account_id: str = ""
+    client_id: str = ""
     instrument_id: str = ""
     isin: str = ""
     side: Side = Side.BUY

@@ -44,7 +44,7 @@ class MemoryPlatform:
         self.log = log(
             disk.recorder, codec, request_key=disk.keys.request_key, sole_writer=sole_writer
         )
-        self.handler = Handler(self.log, DECIDERS, clock=clock)
+        self.handler = Handler(self.log, DECIDERS, clock=clock, digest_key=disk.keys.digest_key)
         self.dispatcher = Dispatcher(self.handler)
         self.warehouse = Warehouse(NOWHERE)
 

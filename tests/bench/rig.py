@@ -101,7 +101,9 @@ class WriteSide:
         self.keys = PostgresKeyStore(url, folder / "keys" / "master.key", entropy)
         self.codec = Codec(self.keys, entropy)
         self.log = RecorderLog(recorder, self.codec, request_key=self.keys.request_key)
-        self.handler = Handler(self.log, DECIDERS, clock=self.clock)
+        self.handler = Handler(
+            self.log, DECIDERS, clock=self.clock, digest_key=self.keys.digest_key
+        )
         self.dispatcher = Dispatcher(self.handler)
         collector.settle()
 

@@ -10,6 +10,7 @@ from domain import account
 from domain.account import commands as c
 from domain.account import events as e
 from domain.account.state import State
+from domain.digests import digest
 from domain.fix import Side
 from domain.fx import Fixing
 from domain.instrument import Instrument, Status
@@ -49,7 +50,15 @@ def opened(**terms: Any) -> e.AccountOpened:
 
 
 def deposited(amount: str, currency: str = "USD", **more: Any) -> e.CashDeposited:
-    given = {"reference": "P1", "value_date": DAY}
+    """A receipt as the account K1's decision books it."""
+    reference = more.get("reference", "P1")
+    known = digest(reference, b"", scope=A1)
+    given = {
+        "reference": reference,
+        "value_date": DAY,
+        "client_id": "K1",
+        "reference_hmac": known,
+    }
     return e.CashDeposited(account_id=A1, amount=D(amount), currency=currency, **given | more)
 
 

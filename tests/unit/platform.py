@@ -31,7 +31,7 @@ class WriteSide:
 
     def fresh_handler(self) -> Handler:
         """A second process on the same log: its own cache."""
-        return Handler(self.log, DECIDERS, clock=self.clock)
+        return Handler(self.log, DECIDERS, clock=self.clock, digest_key=self.keys.digest_key)
 
     async def do(self, command: Command, key: str = "", **more: object) -> Outcome:
         self._n = getattr(self, "_n", 0) + 1

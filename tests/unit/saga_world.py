@@ -148,7 +148,8 @@ class World:
         out = []
         for command in commands:
             self._n = getattr(self, "_n", 0) + 1
-            request = Request(command=command, message_id=f"{prefix}{self._n}", actor="ada")
+            actor = getattr(command, "officer", "ada")  # an officer acts under their own name
+            request = Request(command=command, message_id=f"{prefix}{self._n}", actor=actor)
             out += await self.side.handler.handle([request])
         return out
 

@@ -63,7 +63,7 @@ def test_who_a_client_is_is_personal_throughout() -> None:
         *("legal_name", "tax_id", "email", "first_names", "surnames", "birth_date"),
         *("nationality", "tax_residence", "national_id"),
     }
-    assert _personal(KycSubmitted) == {"documents", "risk_answers"}
+    assert _personal(KycSubmitted) == {"documents", "risk_answers", "submitted_by"}
 
 
 def test_a_decoder_can_be_built_for_all_events_at_once() -> None:

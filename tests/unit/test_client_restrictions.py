@@ -48,6 +48,7 @@ from tests.unit.test_client import APPROVED, ONBOARDED, PASSPORT, SUBMITTED, onb
 REVIEW = date(2027, 5, 31)
 GRACE = date(2027, 6, 30)
 LATER = Seen(now=datetime(2027, 7, 15, tzinfo=UTC), actor="u.clerk")
+OFFICER = Seen(now=LATER.now, actor="u.officer")
 ACTIVE = (ONBOARDED, SUBMITTED, APPROVED)
 DUE = ReviewDue(client_id="C1", review_on=REVIEW)
 OVERDUE = ReviewOverdue(client_id="C1", review_on=REVIEW, grace_until=GRACE)
@@ -64,7 +65,7 @@ def test_a_review_falls_due_is_refreshed_and_trading_goes_on() -> None:
     assert given(client, *ACTIVE).when(mark).then(DUE).status == "review_due"
     refreshed = given(client, *ACTIVE, DUE).when(SUBMIT, seen=LATER)
     assert refreshed.after().status == "in_refresh"
-    approved = given(client, *ACTIVE, DUE, *refreshed.decision).when(APPROVE, seen=LATER).after()
+    approved = given(client, *ACTIVE, DUE, *refreshed.decision).when(APPROVE, seen=OFFICER).after()
     assert (approved.status, approved.review_on) == ("approved", date(2030, 5, 31))
 
 
@@ -92,10 +93,10 @@ def test_a_trigger_brings_the_review_forward() -> None:
 
 def test_an_overdue_client_is_approved_only_after_a_new_submission() -> None:
     overdue = (*ACTIVE, DUE, OVERDUE)
-    given(client, *overdue).when(APPROVE, seen=LATER).refused(ClientRefusal.KYC_NOT_IN_REVIEW)
+    given(client, *overdue).when(APPROVE, seen=OFFICER).refused(ClientRefusal.KYC_NOT_IN_REVIEW)
     submitted = given(client, *overdue).when(SUBMIT, seen=LATER)
     assert submitted.after().status == "overdue"
-    approved = given(client, *overdue, *submitted.decision).when(APPROVE, seen=LATER).after()
+    approved = given(client, *overdue, *submitted.decision).when(APPROVE, seen=OFFICER).after()
     assert (approved.status, approved.grace_until) == ("approved", None)
 
 
@@ -123,7 +124,7 @@ def test_who_is_reinstated_while_overdue_gets_a_new_grace_period() -> None:
 def test_suspended_for_a_missed_review_it_may_be_caught_up_before_reinstatement() -> None:
     missed = (*ACTIVE, DUE, OVERDUE, SUSPENDED)
     submitted = given(client, *missed).when(SUBMIT, seen=LATER).decision
-    approved = given(client, *missed, *submitted).when(APPROVE, seen=LATER)
+    approved = given(client, *missed, *submitted).when(APPROVE, seen=OFFICER)
     assert approved.after().status == "suspended"
     back = given(client, *missed, *submitted, *approved.decision)
     assert back.when(ReinstateClient(client_id="C1")).after().status == "approved"
@@ -177,9 +178,9 @@ def test_a_finding_during_a_refresh_needs_a_senior_and_a_judged_hit_no_more() ->
         )
         scene = given(client, *refresh, found)
         assert scene.state.status == "in_refresh"
-        scene.when(APPROVE, seen=LATER).refused(ClientRefusal.SENIOR_REQUIRED, pep=pep)
+        scene.when(APPROVE, seen=OFFICER).refused(ClientRefusal.SENIOR_REQUIRED, pep=pep)
         senior = msgspec.structs.replace(APPROVE, senior=True)
-        judged = scene.when(senior, seen=LATER).after()
+        judged = scene.when(senior, seen=OFFICER).after()
         assert (judged.status, judged.possible_hit, judged.pep) == ("approved", False, pep)
 
 
@@ -202,7 +203,7 @@ def test_nothing_is_reviewed_under_a_block() -> None:
     given(client, ONBOARDED, BLOCKED).when(SUBMIT).refused(
         ClientRefusal.KYC_NOT_EXPECTED, status="blocked"
     )
-    given(client, ONBOARDED, SUBMITTED, BLOCKED).when(APPROVE, seen=LATER).refused(
+    given(client, ONBOARDED, SUBMITTED, BLOCKED).when(APPROVE, seen=OFFICER).refused(
         ClientRefusal.KYC_NOT_IN_REVIEW, status="blocked"
     )
 

@@ -24,6 +24,7 @@ import golden_log  # noqa: E402
 import golden_story  # noqa: E402
 
 NEWER = {
+    "client.erased",
     "house.close_failed",
     "house.close_requested",
     "instrument.used",

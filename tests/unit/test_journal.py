@@ -154,10 +154,16 @@ JOURNAL: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
     ),
     (
         "J1 deposit",
-        cash(e.CashDeposited, amount=D("10000.00"), reference="P1", value_date=DAY),
+        cash(
+            e.CashDeposited,
+            amount=D("10000.00"),
+            reference="P1",
+            reference_hmac="d1",
+            value_date=DAY,
+        ),
         (
-            "C.NOSTRO / C.UNALLOC[P1] USD 10000.00",
-            "C.UNALLOC[P1] / C.CASH[A1] USD 10000.00",
+            "C.NOSTRO / C.UNALLOC[d1] USD 10000.00",
+            "C.UNALLOC[d1] / C.CASH[A1] USD 10000.00",
         ),
     ),
     (
@@ -489,8 +495,14 @@ ALTERNATIVES: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
     ),
     (
         "J1* the bank takes the receipt back",
-        cash(e.DepositReturned, amount=D("10000.00"), reference="P1", value_date=DAY),
-        ("C.CASH[A1] / C.UNALLOC[P1] USD 10000.00", "C.UNALLOC[P1] / C.NOSTRO USD 10000.00"),
+        cash(
+            e.DepositReturned,
+            amount=D("10000.00"),
+            reference="P1",
+            reference_hmac="d1",
+            value_date=DAY,
+        ),
+        ("C.CASH[A1] / C.UNALLOC[d1] USD 10000.00", "C.UNALLOC[d1] / C.NOSTRO USD 10000.00"),
     ),
     (
         "J3* the hold shrinks after a replace",

@@ -28,11 +28,12 @@ placed = decided(place())
 released = e.OrderReleased(order_id="O1", cl_ord_id="O1.c1")
 accepted = e.OrderAccepted(order_id="O1", venue_order_id="V1")
 working = (placed, released, accepted)
-canceled = e.OrderCanceled(order_id="O1", account_id="A1", reason="client")
+canceled = e.OrderCanceled(order_id="O1", account_id="A1", reason="client", client_id="C1")
+canceled_there = e.OrderCanceled(order_id="O1", account_id="A1", text="halted", client_id="C1")
 expired = e.OrderExpired(order_id="O1", account_id="A1")
 cancel = c.CancelOrder(order_id="O1", reason="client")
 cancel_requested = e.CancelRequested(
-    order_id="O1", cl_ord_id="O1.c2", orig_cl_ord_id="O1.c1", reason="client"
+    order_id="O1", cl_ord_id="O1.c2", orig_cl_ord_id="O1.c1", reason="client", client_id="C1"
 )
 replace_requested = e.ReplaceRequested(
     order_id="O1",
@@ -168,21 +169,29 @@ class TestCancel:
     def test_it_refers_to_a_replace_that_has_left(self) -> None:
         given(order, *working, replace_requested, replace_released).when(cancel).then(
             e.CancelRequested(
-                order_id="O1", cl_ord_id="O1.c3", orig_cl_ord_id="O1.c2", reason="client"
+                order_id="O1",
+                cl_ord_id="O1.c3",
+                orig_cl_ord_id="O1.c2",
+                reason="client",
+                client_id="C1",
             )
         )
 
     def test_but_not_to_one_that_still_waits_for_funds(self) -> None:
         given(order, *working, replace_requested).when(cancel).then(
             e.CancelRequested(
-                order_id="O1", cl_ord_id="O1.c3", orig_cl_ord_id="O1.c1", reason="client"
+                order_id="O1",
+                cl_ord_id="O1.c3",
+                orig_cl_ord_id="O1.c1",
+                reason="client",
+                client_id="C1",
             )
         )
 
     def test_a_venue_may_cancel_unasked_and_twice(self) -> None:
-        report = c.RecordCanceled(order_id="O1", reason="client")
-        given(order, *working).when(report).then(canceled)
-        given(order, *working, canceled).when(report).then()
+        report = c.RecordCanceled(order_id="O1", reason="halted")
+        given(order, *working).when(report).then(canceled_there)
+        given(order, *working, canceled_there).when(report).then()
 
     def test_a_cancel_ends_a_pending_replace_too(self) -> None:
         events = (*working, replace_requested, replace_released, canceled)
@@ -196,7 +205,11 @@ class TestCancel:
         before = (*working, filled(100), replace_requested, replace_released)
         given(order, *before).when(cancel).then(
             e.CancelRequested(
-                order_id="O1", cl_ord_id="O1.c3", orig_cl_ord_id="O1.c2", reason="client"
+                order_id="O1",
+                cl_ord_id="O1.c3",
+                orig_cl_ord_id="O1.c2",
+                reason="client",
+                client_id="C1",
             )
         )
 

@@ -18,6 +18,7 @@ from domain.account.commands import (
 from domain.client.commands import OffboardClient, ReinstateClient, SuspendClient
 from domain.fix import OrdType, Side, TimeInForce
 from domain.fx import FixRates
+from domain.message import ERASED
 from domain.order.commands import CancelOrder, ReplaceOrder
 from tests.unit.saga_world import MONDAY, World, declined, order
 
@@ -259,3 +260,31 @@ async def test_a_silent_venue_becomes_a_case() -> None:
     await world.until(date(2024, 3, 6))
     assert await world.names("saga_order-O1") == ["deadline.passed"]
     assert await world.names("order-O1") == ["order.placed", "order.released"]
+
+
+async def test_an_erased_client_goes_through_its_reviews_like_any_other(world: World) -> None:
+    """Every saga command is taken: none of them needs the words that cannot be stored any more."""
+    world.side.keys.destroy("C1")
+    world.side.log.forget()
+    world.clock.set(datetime(2026, 3, 1, tzinfo=UTC))
+    await world.drain()
+    names = await world.names("client-C1")
+    assert names[3:] == ["client.review_due", "client.review_overdue", "client.suspended"]
+    restricted = await world.named("account.restricted")
+    assert [(e.status, e.cause) for e in restricted] == [
+        ("closing_only", "client_standing"),
+        ("blocked", "client_standing"),
+    ]
+    [suspended] = await world.named("client.suspended")
+    assert suspended.reason == ERASED
+
+
+async def test_an_erased_clients_sagas_are_derived_again_to_the_same(world: World) -> None:
+    pay = WithdrawCash(account_id="A1", amount=Decimal("9.00"), currency="USD", reference="rent")
+    await world.do(pay, BlockAccount(account_id="A1", reason="court order"))
+    await world.drain()
+    before = dict(world.store._states)
+    world.side.keys.destroy("C1")
+    world.side.log.forget()
+    await world.runner.rebuild()
+    assert dict(world.store._states) == before

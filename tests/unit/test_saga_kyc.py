@@ -46,7 +46,9 @@ def opened(account_id: str = "A1") -> AccountOpened:
 
 
 def restricted(status: str, reason: str = OURS, account_id: str = "A1") -> AccountRestricted:
-    return AccountRestricted(account_id=account_id, status=status, reason=reason, client_id="C1")
+    """By the saga, which gives a code as the cause; or by people, who give a reason."""
+    why = {"cause": reason} if reason == OURS else {"reason": reason}
+    return AccountRestricted(account_id=account_id, status=status, client_id="C1", **why)
 
 
 def at(year: int, month: int, day: int) -> datetime:

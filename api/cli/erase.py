@@ -1,0 +1,64 @@
+"""`tidemark erase CLIENT`: destroys a client's data key, and records that it was done."""
+
+import argparse
+from typing import Any
+
+from adapters.erasure import erase
+from adapters.recorder import Unavailable
+from adapters.wiring import open_platform
+from api.cli import UsageError, add_verb, emit, say, settings
+from commands.handler import Declined, Done
+from domain.identifiers import is_id
+from domain.message import Refused
+
+MORE = """\
+examples:
+  tidemark erase C1 --yes                               closed five years ago or longer
+  tidemark erase C1 --yes --force --reason "a court"    before that
+
+It cannot be undone. It may run beside serve, which notices at once.
+"""
+STILL = (
+    "backups of the database that are older still hold the wrapped key, and old files of its "
+    "write-ahead log may: let them expire"
+)
+
+
+def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
+    verb = add_verb(verbs, shared, "erase", more=MORE)
+    verb.add_argument("client", metavar="CLIENT", help="the client's id")
+    verb.add_argument("--yes", action="store_true", help="you mean it: it cannot be undone")
+    verb.add_argument(
+        "--force",
+        action="store_true",
+        help="before the client is closed and retention is over; give a reason",
+    )
+    verb.add_argument("--reason", default="", help="why; kept under the firm's own key")
+    verb.set_defaults(run=_run)
+
+
+async def _run(args: argparse.Namespace) -> int:
+    if not is_id(args.client):
+        raise UsageError(f"CLIENT: {args.client!r} is no client id")
+    if not args.yes:
+        raise UsageError("an erasure cannot be undone: say --yes if you mean it")
+    async with await open_platform(settings(args), verb="erase", exclusive=False) as platform:
+        outcome, compact = await erase(platform, args.client, force=args.force, reason=args.reason)
+    if isinstance(outcome, Declined):
+        return _declined(args, outcome.refused)
+    if not isinstance(outcome, Done):
+        raise Unavailable(f"client-{args.client}: others kept winning; run the verb again")
+    answer = {"client_id": args.client, "erased": True, "compact": compact, "still": STILL}
+    place = {"stream": outcome.stream, "version": outcome.version, "position": outcome.position}
+    owner = "" if compact else "\nthe owner of keys.data_keys has to run VACUUM FULL on it"
+    emit(args, answer | place, f"{args.client} is erased; {STILL}{owner}")
+    return 0
+
+
+def _declined(args: argparse.Namespace, why: Refused) -> int:
+    state = ", ".join(f"{k} {v}" for k, v in why.state.items())
+    say(f"tidemark: {args.client} is not erased: {why.refusal} ({state})")
+    if getattr(args, "json", False):
+        answer = {"client_id": args.client, "erased": False, "refusal": str(why.refusal)}
+        emit(args, answer | {"state": why.state}, "")
+    return 1

@@ -1,0 +1,42 @@
+"""Digests: how a text that is sealed in the log can still be compared.
+
+An event carries the text sealed and a keyed hash of it in clear. The state keeps the hash alone,
+so a decision compares without the client's key, on replay and after an erasure too. The key is
+the installation's and arrives as a value (`Seen.digest_key`).
+
+    stored                what it is
+    32 hex digits         HMAC-SHA256 under the installation's key
+    "sha256:" + 32        of an event that was stored in clear, before texts were sealed
+
+Both bind the text to a scope (an account, a client), so that one text has another digest there.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Collection
+
+DIGITS = 32
+_PLAIN = "sha256:"
+
+
+def digest(text: str, key: bytes, *, scope: str) -> str:
+    """The digest that an event of today stores for a text."""
+    return hmac.digest(key, _bound(text, scope), "sha256").hex()[:DIGITS]
+
+
+def plain_digest(text: str, *, scope: str) -> str:
+    """The digest of a text that an old event holds in clear: an upcast has no key."""
+    return _PLAIN + hashlib.sha256(_bound(text, scope)).hexdigest()[:DIGITS]
+
+
+def stored_as(text: str, key: bytes, *, scope: str, known: Collection[str]) -> str | None:
+    """The one of the `known` digests that stands for this text; None: none of them does."""
+    today = digest(text, key, scope=scope)
+    if today in known:
+        return today
+    before = plain_digest(text, scope=scope)
+    return before if before in known else None
+
+
+def _bound(text: str, scope: str) -> bytes:
+    return f"{len(scope)}:{scope}:{text}".encode()

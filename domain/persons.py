@@ -1,0 +1,61 @@
+"""Persons: when two names are one person, and when an actor may use a name.
+
+A second-person rule compares names. `normal_form` is the only form in which it may do so: what
+looks the same on a screen is the same person. Identities come from outside one day; then only
+`acts_as` and what fills `Seen.actor` change.
+"""
+
+import unicodedata
+
+ANONYMOUS = "local"
+"""The actor of a caller that names nobody. The person is then whoever the body names."""
+
+PARTS = frozenset(
+    {"system", "simulator", "timer", "checkpoints", "auditor", "venue", "custodian", "bank", "saga"}
+)
+PART_PREFIXES = ("saga.", "cli.")
+"""Actors that are parts of the platform. No caller over HTTP may claim one of them."""
+
+_INVISIBLE = frozenset(
+    "\N{COMBINING GRAPHEME JOINER}\N{HANGUL CHOSEONG FILLER}\N{HANGUL JUNGSEONG FILLER}"
+    "\N{HANGUL FILLER}\N{HALFWIDTH HANGUL FILLER}\N{KHMER VOWEL INHERENT AQ}"
+    "\N{KHMER VOWEL INHERENT AA}\N{BRAILLE PATTERN BLANK}"
+)
+_VARIATION = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0), range(0x180B, 0x1810))
+
+
+def normal_form(name: str) -> str:
+    """A name as it is compared: compatibility forms, case, spaces and invisible signs removed.
+
+    "" for a name in which nothing can be seen.
+    """
+    if name.isascii() and name.isalnum():  # most names are ids: nothing to remove
+        return name.lower()
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return " ".join("".join(map(_seen, folded)).split())
+
+
+def same_person(one: str, other: str) -> bool:
+    return normal_form(one) == normal_form(other)
+
+
+def is_part(actor: str) -> bool:
+    """Whether an actor is a part of the platform, in whatever spelling."""
+    form = normal_form(actor)
+    return form in PARTS or form.startswith(PART_PREFIXES)
+
+
+def acts_as(actor: str, name: str) -> bool:
+    """Whether the actor may act under this name: it is its own, or the actor names no person.
+
+    An anonymous caller and the platform's own parts are taken at their word.
+    """
+    return same_person(actor, ANONYMOUS) or is_part(actor) or same_person(actor, name)
+
+
+def _seen(sign: str) -> str:
+    """What one character adds to a name: itself, a space, or nothing."""
+    if sign.isspace():
+        return " "
+    hidden = unicodedata.category(sign).startswith("C") or sign in _INVISIBLE
+    return "" if hidden or any(ord(sign) in signs for signs in _VARIATION) else sign
