@@ -17,6 +17,8 @@ from domain.account.base_events import BaseCostStated as BaseCostStated  # noqa:
 from domain.account.bust_events import Counted as Counted  # noqa: PLC0414
 from domain.account.bust_events import LotsRematched as LotsRematched  # noqa: PLC0414
 from domain.account.bust_events import TradeBusted as TradeBusted  # noqa: PLC0414
+from domain.account.manual_events import AdjustmentPosted as AdjustmentPosted  # noqa: PLC0414
+from domain.account.manual_events import ResidueCashed as ResidueCashed  # noqa: PLC0414
 from domain.account.obligation_events import ObligationFailing as ObligationFailing  # noqa: PLC0414
 from domain.account.obligation_events import ObligationSettled as ObligationSettled  # noqa: PLC0414
 from domain.account.obligation_events import SettledAfterBust as SettledAfterBust  # noqa: PLC0414
@@ -369,41 +371,3 @@ class TransferUndone(Event, tag="transfer.undone"):
     instrument_id: str = ""
     lots: tuple[LotMove, ...] = ()
     reason: str = ""
-
-
-class AdjustmentPosted(Event, tag="adjustment.posted"):
-    """A manual cash entry against the house's error account, with a second person."""
-
-    VERSION: ClassVar[int] = 2
-    account_id: str
-    adjustment_id: str
-    currency: str
-    amount: Decimal  # signed: + credits the client
-    reason: PersonalText
-    evidence: PersonalText
-    requested_by: PersonalText
-    approved_by: PersonalText
-    in_debit: bool = False
-    client_id: str = ""
-
-
-class ResidueCashed(Event, tag="residue.cashed"):
-    """The house took a fraction that no order can sell, and paid the last mark for it.
-
-    The stock stays where it lies and is the house's by C.DUE and H.DUE, as the cash is.
-    """
-
-    account_id: str
-    residue_id: str
-    instrument_id: str
-    isin: str
-    qty: Decimal
-    price: Decimal  # as quoted
-    currency: str  # of settlement
-    amount: Decimal  # paid to the client
-    lots: tuple[LotMove, ...]
-    base_rate: Decimal  # base currency per unit of `currency`; 0: none was fixed
-    reason: PersonalText
-    requested_by: PersonalText
-    approved_by: PersonalText
-    client_id: str
