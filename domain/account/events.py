@@ -17,10 +17,11 @@ from domain.account.base_events import BaseCostStated as BaseCostStated  # noqa:
 from domain.account.bust_events import Counted as Counted  # noqa: PLC0414
 from domain.account.bust_events import LotsRematched as LotsRematched  # noqa: PLC0414
 from domain.account.bust_events import TradeBusted as TradeBusted  # noqa: PLC0414
+from domain.account.manual_events import AdjustmentPosted as AdjustmentPosted  # noqa: PLC0414
+from domain.account.manual_events import ResidueCashed as ResidueCashed  # noqa: PLC0414
 from domain.account.obligation_events import ObligationFailing as ObligationFailing  # noqa: PLC0414
 from domain.account.obligation_events import ObligationSettled as ObligationSettled  # noqa: PLC0414
 from domain.account.obligation_events import SettledAfterBust as SettledAfterBust  # noqa: PLC0414
-from domain.account.residue_events import ResidueCashed as ResidueCashed  # noqa: PLC0414
 from domain.charges import Charge as Charge  # noqa: PLC0414
 from domain.fix import Side
 from domain.lots import LotMove as LotMove  # noqa: PLC0414
@@ -370,19 +371,3 @@ class TransferUndone(Event, tag="transfer.undone"):
     instrument_id: str = ""
     lots: tuple[LotMove, ...] = ()
     reason: str = ""
-
-
-class AdjustmentPosted(Event, tag="adjustment.posted"):
-    """A manual cash entry against the house's error account, with a second person."""
-
-    VERSION: ClassVar[int] = 2
-    account_id: str
-    adjustment_id: str
-    currency: str
-    amount: Decimal  # signed: + credits the client
-    reason: PersonalText
-    evidence: PersonalText
-    requested_by: PersonalText
-    approved_by: PersonalText
-    in_debit: bool = False
-    client_id: str = ""

@@ -40,6 +40,7 @@ CODES = {
     **dict.fromkeys(("decision_maker", "investment_decision", "channel"), "an id or refused"),
     "execution_decision": "an id or refused",
     "client_id_code": "a client id",
+    "because": "a trade id",
     "replaces": "an obligation's id",
     "cause": "a saga's code",
     "trigger": "what set off a review: only the timer and a screening may say",

@@ -1,9 +1,29 @@
-"""What the house takes of an account that no order can sell."""
+"""What people book by hand on `account-{id}`, two of them: adjustments and residues.
+
+Part of `domain.account.events`, where they are imported from.
+"""
 
 from decimal import Decimal
+from typing import ClassVar
 
 from domain.lots import LotMove
 from domain.message import Event, PersonalText
+
+
+class AdjustmentPosted(Event, tag="adjustment.posted"):
+    """A manual cash entry against the house's error account, with a second person."""
+
+    VERSION: ClassVar[int] = 2
+    account_id: str
+    adjustment_id: str
+    currency: str
+    amount: Decimal  # signed: + credits the client
+    reason: PersonalText
+    evidence: PersonalText
+    requested_by: PersonalText
+    approved_by: PersonalText
+    in_debit: bool = False
+    client_id: str = ""
 
 
 class ResidueCashed(Event, tag="residue.cashed"):
