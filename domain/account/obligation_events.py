@@ -55,4 +55,3 @@ class SettledAfterBust(Event, tag="obligation.settled_after_bust", kw_only=True)
     trade_date: date  # of the busted trade
     value_date: date
     confirmation_id: str
-    account_closed: bool = False  # it came after the account had been closed: a case

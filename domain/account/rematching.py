@@ -44,13 +44,15 @@ class _Shelf:
         self.state, self.currency = state, currency
         self.arrivals: Sequence[str] = state.arrivals.get(isin, ())
         self.lots: tuple[Lot, ...] = state.lots.get(isin, ())
+        self._places = {lot_id: place for place, lot_id in enumerate(self.arrivals)}
 
     def move(self, moves: Sequence[LotMove]) -> None:
         lots = apply(self.lots, moves, currency=self.currency)
         self.lots = arranged(lots, self.arrivals)
 
     def place(self, lot_id: str) -> int:
-        return self.arrivals.index(lot_id) if lot_id in self.arrivals else -1
+        """Where it stands in the order of arrival; -1: it came before all that is known."""
+        return self._places.get(lot_id, -1)
 
 
 def rematch(state: State, command: BustTrade, charged: Charged) -> Rematched:

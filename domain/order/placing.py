@@ -98,6 +98,11 @@ class Desk:
         )
 
     @property
+    def first_use(self) -> bool:
+        """Nobody can hold the instrument yet, so that its ISIN might still change."""
+        return not self.instrument.used and self.mark.price is None
+
+    @property
     def decision_maker(self) -> str:
         """Who decides for the client under a power; "": the client, or the house's own desk."""
         if self.order.decision_maker:
@@ -310,7 +315,7 @@ def _placed(desk: Desk) -> OrderPlaced:
         channel=order.channel,
         ex_destination=instrument.mic,
         market_country=instrument.market,
-        first_use=not instrument.used and desk.mark.price is None,
+        first_use=desk.first_use,
     )
 
 

@@ -60,7 +60,6 @@ def reopen(**more: str) -> c.ReopenAccount:
         fill("T9", "10", "50.00"),
         fill("T9", "10", "50.00", Side.SELL),
         bust(TRADE),
-        after_bust(TRADE, "10", "500.00", reverse="T1B"),
     ],
 )
 def test_a_report_to_a_closed_account_is_booked_and_is_a_case(report: Any) -> None:
@@ -68,6 +67,11 @@ def test_a_report_to_a_closed_account_is_booked_and_is_a_case(report: Any) -> No
     assert event.account_closed
     kinds = {kind for (_, kind), _ in cases.facts(envelope(event))}
     assert "account_closed" in kinds
+
+
+def test_what_settles_after_a_bust_on_a_closed_account_is_a_case_as_ever() -> None:
+    event = closed().send(after_bust(TRADE, "10", "500.00", reverse="T1B"))
+    assert {kind for (_, kind), _ in cases.facts(envelope(event))} == {"settled_after_bust"}
 
 
 def test_a_report_to_an_open_account_is_no_such_case() -> None:

@@ -96,8 +96,10 @@ def _consistent(event: Event) -> Event:
             wanted = qty if side is Side.BUY else -qty
         case e.TradeBusted(side=side, open_qty=rest, reverse_qty=back, lots=lots):
             wanted = -(rest + back) if side is Side.BUY else rest + back
-        case e.LotsSelected(lots=lots):
+        case e.LotsSelected(lots=lots) | e.LotsRematched(lots=lots):
             wanted = D(0)
+        case e.ResidueCashed(qty=qty, lots=lots):
+            wanted = -qty
         case _:
             return event
     last = LotMove(
