@@ -59,14 +59,6 @@ async def live_drive(platform: Platform, bus: BusSide | None = None) -> Drive:
 
 
 DEMO_SEAL_S = 1_800.0  # on the demo's clock: half a minute at six minutes a session
-NAMELESS = (
-    "the log runs on a simulated clock but does not say of which run; have it said by "
-    "`tidemark simulate --from D --to D --accounts N --seed S`, as it was begun"
-)
-
-
-class Nameless(Exception):
-    """The log runs on a simulated clock, but does not say of which run it is."""
 
 
 async def demo_drive(
@@ -76,15 +68,10 @@ async def demo_drive(
     news: News,
     bus: BusSide | None = None,
 ) -> DemoDrive:
-    """What `serve` runs on a simulated log. It leads the sagas itself: they follow its clock.
-
-    Raises:
-        Nameless: the log does not say what to go on with.
-    """
+    """What `serve` runs on a log of a run. It leads the sagas itself: they follow its clock."""
     run, clock = platform.origin.run, platform.clock
     assert isinstance(clock, PacedClock), "only a paced clock can be played on"
-    if run.first_day is None:
-        raise Nameless(NAMELESS)
+    assert run.first_day is not None, "only a run that the log names can be played on"
     last = market_history.prices().dates[-1]
     spec = Spec(first=run.first_day, last=last, accounts=run.accounts, seed=run.seed)
     street = street_of(spec, PostgresStatement(platform.database_url))

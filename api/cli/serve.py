@@ -36,13 +36,19 @@ from api.server import Door
 from commands.ports import Unreadable
 from streams.bus_side import BusSide
 from streams.drive import Drive
-from streams.live import NAMELESS, Nameless, demo_drive, live_drive
+from streams.live import demo_drive, live_drive
 from streams.simulation.census import Census
+from streams.simulation.live import FAR
 from streams.simulation.pace import BadPace, PaceFile, parse_pace
 from streams.simulation.run import Spec, eve_of
 
 FIRST_DAYS = timedelta(days=7)  # of another run of which no day is closed yet
 DEMO = Spec(first=date(2021, 1, 4), last=date(2021, 12, 31), accounts=100, seed=1)
+
+UNNAMED = (
+    "the log runs on a simulated clock but does not say of which run; `tidemark simulate --from D "
+    "--to D --accounts N --seed S`, as it was begun, has it said"
+)
 
 _log = logging.getLogger(__name__)
 
@@ -113,7 +119,7 @@ async def _run(args: argparse.Namespace) -> int:
     if args.demo:
         clock, entropy = PacedClock(eve_of(DEMO)), HandedOver(DEMO.seed)
     async with await open_platform(config, verb="serve", clock=clock, entropy=entropy) as platform:
-        demo = args.demo or platform.origin.simulated
+        demo = args.demo or platform.origin.run.first_day is not None
         file = _paced(args, config, demo=demo)
         if entropy is not None:
             census = await _history(platform, args, entropy)
@@ -124,6 +130,7 @@ async def _run(args: argparse.Namespace) -> int:
             if demo:
                 await _play(platform, args, file, opened=opened, census=census)
             else:
+                _unnamed(platform)
                 bus = None if opened is None else BusSide(platform, opened)
                 await _serve(platform, config, await live_drive(platform, bus))
         finally:
@@ -141,12 +148,28 @@ def _paced(args: argparse.Namespace, config: Settings, *, demo: bool) -> PaceFil
     file = PaceFile(config.data_dir)
     if args.pace is not None:
         if not demo:
-            raise UsageError("--pace is for a demo: this log runs on the machine's clock")
+            raise UsageError("--pace is for a demo: this log names no run that could be played on")
         try:
             file.set(parse_pace(args.pace, now=file.pace()))
         except BadPace as e:
             raise UsageError(f"--pace: {e}") from e
     return file
+
+
+def _unnamed(platform: Platform) -> None:
+    """A simulated log that names no run: its clock goes on like the machine's, from its end.
+
+    Raises:
+        UsageError: the sagas would be led by workers, which have no such clock.
+    """
+    clock = platform.clock
+    if not platform.origin.simulated or not isinstance(clock, PacedClock):
+        return
+    if platform.settings.kafka is not None:
+        raise UsageError(f"TIDEMARK_BUS: {UNNAMED}")
+    say(f"{UNNAMED}; its market is always open, around the last marks")
+    say(f"its clock goes on at {clock():%Y-%m-%d %H:%M}")
+    clock.run(FAR)
 
 
 async def _history(platform: Platform, args: argparse.Namespace, entropy: HandedOver) -> Census:
@@ -173,13 +196,14 @@ async def _spec(platform: Platform) -> Spec:
     run = platform.origin.run
     if run.first_day is None:
         if platform.origin.written:
-            raise UsageError(NAMELESS)
+            raise UsageError(UNNAMED)
         return DEMO
     house: Any = (await platform.handler.state("house-main"))[0]
+    closed = max(house.last_day or run.first_day, run.first_day)
     spec = Spec(first=run.first_day, last=DEMO.last, accounts=run.accounts, seed=run.seed)
-    if spec != DEMO:
-        spec = replace(spec, last=house.last_day or spec.first + FIRST_DAYS)
-    return replace(spec, last=max(spec.last, house.last_day or spec.last))
+    if spec != DEMO:  # another run: up to where it has come, or a first session
+        spec = replace(spec, last=closed if house.last_day else closed + FIRST_DAYS)
+    return replace(spec, last=max(spec.last, closed))
 
 
 async def _play(
@@ -196,10 +220,7 @@ async def _play(
     bus = None
     if opened is not None:  # the sagas follow the demo's clock, which is in this process
         bus = BusSide(platform, opened, words=("--views", "all"), sagas=False)
-    try:
-        drive = await demo_drive(platform, pace=file.pace, news=say, bus=bus)
-    except Nameless as e:
-        raise UsageError(str(e)) from e
+    drive = await demo_drive(platform, pace=file.pace, news=say, bus=bus)
     with Bar(quiet=wants_json(args)) as bar:
         try:
             await drive.market.check(None if census else bar.checked, census=census)
