@@ -58,6 +58,7 @@ class Walk:
         self.committed: datetime | None = None
         self.closes: list[Close] = []
         self.tip: Tip | None = None
+        self._gaps: list[tuple[int, int]] = []  # positions, first and last
         self._missing: dict[str, tuple[int, str, int]] = {}
         self._keyless: set[str] = set()
         self._tips: dict[int, list[tuple[str, str]]] = {}
@@ -79,6 +80,10 @@ class Walk:
             self._fault(stream, version, position, f"it is missing: {by} followed from it")
         for where, wrong in await self._parts.messages.finish():
             self._at(where, wrong)
+        for first, last in self._gaps:
+            many = last - first + 1
+            text = f"positions {first} to {last} are missing: {many} events were taken out"
+            self._fault("log", first, first, text)
         for stream, version, wrong in self._parts.snapshots.finish():
             self._fault(stream, version, self.position, wrong)
         for position, said in self._tips.items():
@@ -161,10 +166,9 @@ class Walk:
             self.unsealed += 1
 
     def _gap(self, until: int) -> None:
-        first, last = self.position + 1, until - 1
-        many = last - first + 1
-        text = f"positions {first} to {last} are missing: {many} events were taken out"
-        self._fault("log", first, first, text)
+        """Named at the end, behind the streams that are known to have been there."""
+        if len(self._gaps) < FAULTS_MAX:
+            self._gaps.append((self.position + 1, until - 1))
 
     def _at(self, where: Stored | Bound, wrong: str) -> None:
         self._fault(where.stream, where.version, where.position, wrong)

@@ -68,10 +68,8 @@ def test_a_backup_made_while_serving_is_restored_verified_and_goes_on(
     ):
         reached = tidemark("log", "verify", *asked, "--json", data_dir=restored)
         assert reached.code == 0, reached.out + reached.err
-    assert (
-        sound(restored)["sealed_to"]
-        == verb("log", "verify", "--json", data_dir=data_dir).json["sealed_to"]
-    )
+    assert sound(restored)["sealed_to"] >= made.json["sealed_to"] > 0
+    assert made.json["witness"]["last_position"] == made.json["sealed_to"]
     with serving(restored) as served:  # and it takes the command that came after the backup
         served.did("DepositCash", deposit(account, "7.00", "after"), "after")
         assert served.ready().status_code == 200
@@ -92,7 +90,9 @@ def test_a_log_put_back_to_before_is_found_by_a_position_it_had(
     )
     checked = verb("log", "verify", "--reaches", str(sealed), "--json", data_dir=data_dir)
     assert checked.code == 1
-    assert f"it ends at {cut}, before position {sealed}" in checked.json["faults"][0]["fault"]
+    faults = [f["fault"] for f in checked.json["faults"]]
+    assert any(f"it ends at {cut}, before position {sealed}" in fault for fault in faults)
+    assert any("the signer's memory" in fault for fault in faults)
     assert checked.json["sealed_to"] < sealed
 
 
