@@ -22,7 +22,7 @@ from api.graphql.app import GraphQLDoor
 from api.graphql.hub import Hub
 from api.health import Health, Troubles
 from api.metrics import Metrics
-from api.ports import Platform, Views
+from api.ports import Facts, Platform, Views
 from api.problems import Problem, on_bug, on_http, on_problem
 from api.throttle import Throttle
 from api.waiting import order_settled
@@ -30,19 +30,24 @@ from api.warehouse import WarehouseDoor
 
 
 def create_app(
-    platform: Platform, views: Views | None = None, *, troubles: Troubles = tuple
+    platform: Platform,
+    views: Views | None = None,
+    *,
+    facts: Facts | None = None,
+    troubles: Troubles = tuple,
 ) -> Starlette:
     """The app over a platform that is already up; the caller opens and closes the platform.
 
     Args:
         views: what drives the views in this process, if anything does: it feeds the
             subscriptions and tells `/readyz` of its troubles.
+        facts: what loads the warehouse in this process, if anything does.
         troubles: what everything else that runs in this process has to say there.
     """
     metrics, hub = Metrics(), Hub()
     settled = order_settled(platform.log)
     commands = CommandDoor(platform.dispatcher, metrics, settled, limiter=platform.limiter)
-    health = Health(platform, views, hub, metrics, troubles=troubles)
+    health = Health(platform, views, hub, metrics, facts=facts, troubles=troubles)
     warehouse = WarehouseDoor(platform.read_warehouse)
     graphql = GraphQLDoor(platform, hub, metrics)
 

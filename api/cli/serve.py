@@ -86,7 +86,7 @@ async def _serve(
     listener = _listen(config)
     server = Door(
         uvicorn.Config(
-            create_app(platform, drive.views, troubles=drive.troubles),
+            create_app(platform, drive.views, facts=drive.loader, troubles=drive.troubles),
             log_level="warning",
             ws="websockets-sansio",
             ws_max_size=WS_FRAME_MAX,
