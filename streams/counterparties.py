@@ -110,13 +110,18 @@ def live_street(
     clock: Callable[[], datetime],
     statement: Statement,
     marks: Mapping[str, Decimal],
+    units: Mapping[str, str] | None = None,
 ) -> Street:
-    """Well-behaved counterparties for `serve`: a venue that never closes, around the last marks."""
+    """Well-behaved counterparties for `serve`: a venue that never closes, around the last marks.
+
+    `units` are those that the marks were made in, by symbol: orders keep the unit that they were
+    placed in when a listing's quotation changes.
+    """
     today = clock().date()
     days = NextDay(today + timedelta(days=400))
     market = AlwaysOpen(marks, since=today - timedelta(days=1))  # the same fills after a restart
     parties = Parties(
-        SimulatedVenue(market, seed=0),
+        SimulatedVenue(market, seed=0, units=units),
         SimulatedCustodian(seed=0, next_day=days.after),
         SimulatedBank(seed=0),
     )

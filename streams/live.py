@@ -33,11 +33,18 @@ _log = logging.getLogger(__name__)
 async def live_drive(platform: Platform, bus: BusSide | None = None) -> Drive:
     """What `serve` runs; the street knows the marks that the views have, and follows them."""
     prices: dict[str, Decimal] = {}
+    units: dict[str, str] = {}
     statement = PostgresStatement(platform.database_url)
     drive = Drive(
         platform,
         lambda p, send: live_street(
-            p.log, p.saga_store, send, clock=p.clock, statement=statement, marks=prices
+            p.log,
+            p.saga_store,
+            send,
+            clock=p.clock,
+            statement=statement,
+            marks=prices,
+            units=units,
         ),
         bus=bus,
         seal_s=platform.settings.seal_s,
@@ -47,12 +54,14 @@ async def live_drive(platform: Platform, bus: BusSide | None = None) -> Drive:
         async for page in platform.sink.scan(connection, marks):
             known: list[Any] = list(page)
             prices.update({row.instrument_id: row.price for row in known})
+            units.update({row.instrument_id: row.currency for row in known})
 
     def follow(changes: Sequence[Change]) -> None:
         for change in changes:
             if change.view is marks:
                 rows: list[Any] = [row for row in change.rows.values() if row is not None]
                 prices.update({row.instrument_id: row.price for row in rows})
+                units.update({row.instrument_id: row.currency for row in rows})
 
     drive.views.listen(follow, wants=lambda: {marks.NAME: {}})
     return drive

@@ -8,6 +8,7 @@ keeps no file, and a gateway that tells it what is open has it back as it was.
 """
 
 from bisect import bisect_right
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -38,6 +39,7 @@ from adapters.simulators.venue_reports import (
     unreinstated,
 )
 from domain.fix import OrdRejReason
+from domain.quotation import requoted
 
 SLICES_MAX = 3
 OVERTAKEN = timedelta(minutes=7)  # by at least one tick
@@ -52,10 +54,20 @@ class SimulatedVenue:
         market: sessions and prices.
         seed: of slices and faults.
         faults: how it misbehaves; not at all by default.
+        units: the unit that a symbol's prices are in; one that is not there has its orders' unit.
+            An order in another unit of the same money trades at the price restated, and one in
+            other money not at all.
     """
 
-    def __init__(self, market: Market, *, seed: int, faults: VenueFaults | None = None) -> None:
-        self._market, self._seed = market, seed
+    def __init__(
+        self,
+        market: Market,
+        *,
+        seed: int,
+        faults: VenueFaults | None = None,
+        units: Mapping[str, str] | None = None,
+    ) -> None:
+        self._market, self._seed, self._units = market, seed, units or {}
         self._faults = faults or VenueFaults()
         self._known: set[str] = set()  # ClOrdIDs, against what is sent twice
         self._orders: dict[str, VenueOrder] = {}  # by any ClOrdID of the chain
@@ -167,8 +179,17 @@ class SimulatedVenue:
     def _trade(self, order: VenueOrder, session: Session, to: datetime) -> None:
         first = bisect_right(session.ticks, order.at, key=_at)
         for number in range(first, bisect_right(session.ticks, to, key=_at)):
-            if not order.closed:
-                self._tick(order, session, number, session.ticks[number])
+            tick = self._quoted(order, session.ticks[number])
+            if tick is not None and not order.closed:
+                self._tick(order, session, number, tick)
+
+    def _quoted(self, order: VenueOrder, tick: Tick) -> Tick | None:
+        """The tick in the order's own unit; None: it is in other money."""
+        unit, own = self._units.get(order.received.symbol), order.received.currency
+        if unit is None or unit == own:
+            return tick
+        price = requoted(tick.price, unit, own)
+        return None if price is None else Tick(tick.at, price)
 
     def _tick(self, order: VenueOrder, session: Session, number: int, tick: Tick) -> None:
         if self._expire_by(order, tick.at):

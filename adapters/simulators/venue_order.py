@@ -51,9 +51,9 @@ class VenueOrder(Struct, kw_only=True):
         """The execution that a tick gives, applied; None when it gives none."""
         order = self.received
         when = order.time_in_force
-        if when == TimeInForce.OPG and tick is not session.ticks[0]:
+        if when == TimeInForce.OPG and tick.at != session.ticks[0].at:
             return None
-        if when == TimeInForce.CLS and tick is not session.ticks[-1]:
+        if when == TimeInForce.CLS and tick.at != session.ticks[-1].at:
             return None
         if not self._triggers(tick.price) or not self._crosses(tick.price):
             return None
@@ -76,8 +76,8 @@ class VenueOrder(Struct, kw_only=True):
         if when in IMMEDIATE:
             return True
         if when == TimeInForce.OPG:
-            return tick is session.ticks[0]
-        return when in ONE_SESSION and tick is session.ticks[-1]
+            return tick.at == session.ticks[0].at
+        return when in ONE_SESSION and tick.at == session.ticks[-1].at
 
     def expires_by(self, at: datetime) -> datetime | None:
         """The moment at or before `at` at which a GTD order ends."""

@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from time import monotonic
 
+from msgspec.structs import replace
+
 from adapters.ports import NewOrderSingle
 from adapters.simulators.always_open import AlwaysOpen
 from adapters.simulators.venue import SimulatedVenue
@@ -37,6 +39,18 @@ async def test_an_order_left_open_years_ago_costs_no_time_and_may_still_trade() 
     assert monotonic() - started < 5
     filled = {r.secondary_cl_ord_id for r in reports if getattr(r, "last_qty", 0)}
     assert filled == {"near"}
+
+
+async def test_an_order_trades_in_the_unit_it_was_placed_in_whatever_unit_marks_are_in() -> None:
+    market = AlwaysOpen({"AAPL": Decimal("0.70")}, since=TODAY)
+    venue = SimulatedVenue(market, seed=0, units={"AAPL": "GBP"})
+    orders = (("below", "69.00", "GBX"), ("above", "71.00", "GBX"), ("euros", "71.00", "EUR"))
+    for name, limit, currency in orders:
+        await venue.submit(replace(_order(name, limit), currency=currency))
+    reports = venue.advance(NOON)
+    fills = [r for r in reports if getattr(r, "last_qty", 0)]
+    assert {r.secondary_cl_ord_id for r in fills} == {"above"}
+    assert all(69 < r.last_px < 71 for r in fills)
 
 
 def _order(name: str, limit: str) -> NewOrderSingle:
