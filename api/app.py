@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from api import bodies, graphiql, openapi, wire
 from api.browsers import Site
@@ -53,30 +53,33 @@ def create_app(
         site: under what names, beside the loopback's, the platform is reached.
     """
     metrics, hub = Metrics(), Hub()
-    settled = order_settled(platform.log)
-    commands = CommandDoor(platform.dispatcher, metrics, settled, limiter=platform.limiter)
     health = Health(platform, views, hub, metrics, facts=facts, troubles=troubles)
-    warehouse = WarehouseDoor(platform.read_warehouse)
-    graphql = GraphQLDoor(platform, hub, metrics)
-
     return Outside(
         site=site,
-        routes=[
-            Route("/commands", commands.many, methods=["POST"]),
-            Route("/commands/{name}", commands.one, methods=["POST"]),
-            Route("/warehouse", warehouse.query, methods=["POST"]),
-            Route("/graphql", graphql),
-            WebSocketRoute("/graphql", graphql),
-            graphiql.static(),
-            Route("/healthz", health.alive),
-            Route("/readyz", health.ready),
-            Route("/metrics", health.metrics),
-            Route("/openapi.json", _openapi),
-        ],
+        routes=_routes(platform, hub, metrics, health),
         middleware=[Middleware(Throttle, limiter=platform.limiter, metrics=metrics)],
         exception_handlers=ON_ERROR,
         lifespan=lambda _: _listening(views, hub),
     )
+
+
+def _routes(platform: Platform, hub: Hub, metrics: Metrics, health: Health) -> list[BaseRoute]:
+    settled = order_settled(platform.log)
+    commands = CommandDoor(platform.dispatcher, metrics, settled, limiter=platform.limiter)
+    warehouse = WarehouseDoor(platform.read_warehouse)
+    graphql = GraphQLDoor(platform, hub, metrics)
+    return [
+        Route("/commands", commands.many, methods=["POST"]),
+        Route("/commands/{name}", commands.one, methods=["POST"]),
+        Route("/warehouse", warehouse.query, methods=["POST"]),
+        Route("/graphql", graphql),
+        WebSocketRoute("/graphql", graphql),
+        graphiql.static(),
+        Route("/healthz", health.alive),
+        Route("/readyz", health.ready),
+        Route("/metrics", health.metrics),
+        Route("/openapi.json", _openapi),
+    ]
 
 
 @asynccontextmanager

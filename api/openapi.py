@@ -185,21 +185,12 @@ def _parameters(name: str) -> list[dict[str, Any]]:
     return [key, actor, dry, prefer] if name == "PlaceOrder" else [key, actor, dry]
 
 
-def _others() -> dict[str, Any]:
-    item = {"description": "`{name, key, body}`; anything else is answered 400 in its place."}
-    body = {"type": "array", "items": item, "maxItems": BULK_ITEMS_MAX}
-    answers = {"type": "array", "items": {"type": "object", "required": ["status", "body"]}}
-    bulk = {
-        "operationId": "bulk",
-        "summary": "Many commands, answered in order; at most 10,000 in 10 MiB",
-        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
-        "responses": {"200": _json("One status and body each.", answers), **_problem_responses()},
-    }
+def _warehouse() -> dict[str, Any]:
     asked = {
         "type": "object", "required": ["query"], "additionalProperties": False,
         "properties": {"query": {"type": "string"}},
     }  # fmt: skip
-    sql = {
+    return {
         "operationId": "warehouse",
         "summary": "Read-only SQL over the warehouse, at most 10,000 rows",
         "requestBody": {
@@ -218,7 +209,19 @@ def _others() -> dict[str, Any]:
             },
         },
     }
-    return {"/commands": {"post": bulk}, "/warehouse": {"post": sql}} | {
+
+
+def _others() -> dict[str, Any]:
+    item = {"description": "`{name, key, body}`; anything else is answered 400 in its place."}
+    body = {"type": "array", "items": item, "maxItems": BULK_ITEMS_MAX}
+    answers = {"type": "array", "items": {"type": "object", "required": ["status", "body"]}}
+    bulk = {
+        "operationId": "bulk",
+        "summary": "Many commands, answered in order; at most 10,000 in 10 MiB",
+        "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
+        "responses": {"200": _json("One status and body each.", answers), **_problem_responses()},
+    }
+    return {"/commands": {"post": bulk}, "/warehouse": {"post": _warehouse()}} | {
         path: {"get": {"summary": says, "responses": {"200": {"description": says}}}}
         for path, says in (
             ("/healthz", "The process is up"),
