@@ -46,10 +46,9 @@ def create_app(
     """The app over a platform that is already up; the caller opens and closes the platform.
 
     Args:
-        views: what drives the views in this process, if anything does: it feeds the
-            subscriptions and tells `/readyz` of its troubles.
-        facts: what loads the warehouse in this process, if anything does.
-        troubles: what everything else that runs in this process has to say there.
+        views: what drives the views here, if anything: feeds subscriptions, reports to `/readyz`.
+        facts: what loads the warehouse here, if anything.
+        troubles: what everything else that runs here has to say there.
         site: under what names, beside the loopback's, the platform is reached.
     """
     metrics, hub = Metrics(), Hub()

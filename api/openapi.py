@@ -202,11 +202,7 @@ def _warehouse() -> dict[str, Any]:
         },
         "responses": {
             "200": _json("`{columns, rows}`.", {"type": "object"}),
-            **{
-                s: r
-                for s, r in _problem_responses().items()
-                if s in ("400", "413", "415", "429", "503")
-            },
+            **{s: r for s, r in _problem_responses().items() if s not in ("404", "409")},
         },
     }
 
@@ -221,7 +217,12 @@ def _others() -> dict[str, Any]:
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {"200": _json("One status and body each.", answers), **_problem_responses()},
     }
-    return {"/commands": {"post": bulk}, "/warehouse": {"post": _warehouse()}} | {
+    return {"/commands": {"post": bulk}, "/warehouse": {"post": _warehouse()}} | _plain_pages()
+
+
+def _plain_pages() -> dict[str, Any]:
+    """Doors that are only looked at."""
+    return {
         path: {"get": {"summary": says, "responses": {"200": {"description": says}}}}
         for path, says in (
             ("/healthz", "The process is up"),
