@@ -33,6 +33,7 @@ async def open_cache(
         for door, per_s in (
             ("commands", settings.rate_commands),
             ("queries", settings.rate_queries),
+            ("sql", settings.rate_sql),
         )
         if per_s
     }

@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     cache: str = "memory:"  # cached answers and callers' allowances
     rate_commands: float = Field(default=500.0, ge=0, le=1e6)  # a second and caller; 0: no limit
     rate_queries: float = Field(default=100.0, ge=0, le=1e6)  # GraphQL operations
+    rate_sql: float = Field(default=10.0, ge=0, le=1e6)  # statements at the warehouse's door
     rate_burst_s: float = Field(default=5.0, gt=0, le=3_600)  # how many seconds' worth at once
     statement: Path | None = None  # where the signer keeps its last statement; None: in keys/
     seal_s: float = Field(default=60.0, ge=0, le=86_400)  # an event waits no longer for its

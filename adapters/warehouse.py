@@ -6,9 +6,9 @@
     clickhouses://...:8443/db?ca_cert=FILE     the same with TLS; ca_cert if not of a public CA
 
 A lost connection (the owner crashed, or ended with the process that had started it) is healed
-here: attach or start again, then repeat what is safe to repeat. That is every call: queries
-change nothing, inserts carry a deduplication token, and `command` takes idempotent statements
-only. An analyst's statement is repeated once at most: it may be what killed the owner.
+here: attach or start again, then repeat what is safe to repeat. That is every call of ours:
+queries change nothing, inserts carry a deduplication token, and `command` takes idempotent
+statements only. Analysts' statements (`readonly`) go another way: adapters/warehouse_analysts.py.
 """
 
 import asyncio
@@ -17,23 +17,29 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
-from urllib.parse import parse_qsl, unquote, urlsplit
+from typing import Any, TypeVar
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import clickhouse_connect
 import pyarrow as pa
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 from clickhouse_connect.driver.httputil import get_pool_manager
 
+from adapters.settings import SettingsError
+from adapters.warehouse_analysts import Analysts, Link
 from adapters.warehouse_owner import Child, NotStarted, attach
+from adapters.warehouse_statement import Answer, Endpoint, WarehouseError, said
+
+__all__ = [
+    "Answer", "Warehouse", "WarehouseError", "WarehouseUnavailable", "directory_of", "named",
+]  # fmt: skip
 
 DATABASE = "tidemark"
 ATTEMPTS_MAX = 6
 PAUSE_S = 0.05  # before the second attempt; doubled before each later one: 1.5 s in all
-ANALYST_ATTEMPTS_MAX = 2
 THREADS = 4
 TIMEOUT_S = 300
 AUTHENTICATION_FAILED = 516
@@ -50,19 +56,6 @@ T = TypeVar("T")
 # The client and its transport report every failed attempt; callers get one WarehouseUnavailable.
 for _chatty in ("clickhouse_connect", "urllib3"):
     logging.getLogger(_chatty).setLevel(logging.CRITICAL)
-
-
-class Answer(NamedTuple):
-    columns: tuple[str, ...]
-    rows: Sequence[tuple[Any, ...]]
-
-
-class WarehouseError(Exception):
-    """ClickHouse declined a statement. `code` is its error code (164: not at this door)."""
-
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class WarehouseUnavailable(Exception):
@@ -86,12 +79,20 @@ class Warehouse:
         self._tls: dict[str, Any] = dict(parse_qsl(self._url.query))
         if unknown := sorted(self._tls.keys() - OPTIONS):
             raise ValueError(f"{unknown[0]!r} is no option of a warehouse URL: {sorted(OPTIONS)}")
+        self._port = _port(self._url)
         self._idle_s = idle_s
         self._threads = ThreadPoolExecutor(THREADS, "warehouse")
         self._connecting = threading.Lock()
         self._closing = threading.Event()
-        self._client: Any = None
+        self._link: Link | None = None
         self._child: Child | None = None
+        self._analysts = Analysts(self._connected, self._forget)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What the fence of the embedded engine lacks here, in words; nothing for a server."""
+        link = self._link
+        return link.owner.missing if link and link.owner else ()
 
     async def open(self) -> None:
         """Connect now, so that what is wrong is said at the start.
@@ -106,21 +107,24 @@ class Warehouse:
         return await self._call(lambda client: _answer(client, sql, params), ATTEMPTS_MAX)
 
     async def readonly(self, sql: str, *, max_rows: int, timeout_s: float) -> Answer:
-        """Rows of somebody else's SQL: reads only, bounded in rows, bytes, memory and time.
+        """Rows of somebody else's SQL: reads of the views, bounded in rows, bytes, memory, time.
+
+        Cancelling it ends the statement.
 
         Raises:
-            WarehouseError: declined: 164 not a plain read, 396 over max_rows, 159 too slow.
+            WarehouseError: declined: 164 not a plain read, 396 over max_rows, 159 too slow,
+                241 too much memory, 202 too many at once.
+            WarehouseUnavailable
         """
         limits = {
             "max_result_rows": max_rows,
             "result_overflow_mode": "throw",
             "max_execution_time": max(1, round(timeout_s)),
         }
-        sql = sql.strip().rstrip(";")
-        return await self._call(
-            lambda client: _answer(client, sql, None, _bounds(client, limits)),
-            ANALYST_ATTEMPTS_MAX,
-        )
+        try:
+            return await self._analysts.ask(sql, limits)
+        except ConnectionError as error:
+            raise WarehouseUnavailable(f"{self._where()} does not answer: {error}") from error
 
     async def command(self, sql: str) -> None:
         """Run an idempotent statement (CREATE ... IF NOT EXISTS, CREATE OR REPLACE VIEW)."""
@@ -138,6 +142,7 @@ class Warehouse:
         self._closing.set()  # who waits for an owner to come up gives up
         await asyncio.get_running_loop().run_in_executor(self._threads, self._close)
         self._threads.shutdown(wait=False)
+        self._analysts.close()
 
     async def _call(self, operation: Callable[[Any], T], attempts: int) -> T:
         loop = asyncio.get_running_loop()
@@ -150,64 +155,80 @@ class Warehouse:
             if attempt:
                 time.sleep(PAUSE_S * 2 ** (attempt - 1))
             try:
-                client = self._connected()
+                client = self._connected().client
                 return operation(client)
             except OperationalError as error:
                 lost = error
+            except ConnectionError as error:
+                lost = error
             except DatabaseError as error:
-                if error.code != AUTHENTICATION_FAILED:
-                    raise WarehouseError(_said(error), error.code or 0) from error
-                if self._url.scheme != "chdb":
-                    raise WarehouseUnavailable(self._unknown_user()) from error
-                lost = error  # another owner has taken the port since
-            except NotStarted as error:
-                raise WarehouseUnavailable(str(error)) from error
+                raise WarehouseError(said(str(error)), error.code or 0) from error
             self._forget(client)
         raise WarehouseUnavailable(f"{self._where()} does not answer: {_line(lost)}") from lost
 
-    def _connected(self) -> Any:
-        with self._connecting:
-            if self._client is None:
-                self._client = self._connect()
-            return self._client
+    def _connected(self) -> Link:
+        """The link, made or made anew.
 
-    def _connect(self) -> Any:
-        common: dict[str, Any] = {
-            "tz_mode": "aware", "autogenerate_session_id": False, "query_retries": 0,
-            "send_receive_timeout": TIMEOUT_S,
-            "pool_mgr": get_pool_manager(
-                maxsize=THREADS, socket_options=SOCKET_OPTIONS, **self._tls
-            ),
-        }  # fmt: skip
-        if self._url.scheme == "chdb":
-            owner, child = attach(
-                Path(unquote(self._url.path)), idle_s=self._idle_s, closing=self._closing
-            )
-            self._child = child or self._child
-            return clickhouse_connect.get_client(
-                host="127.0.0.1", port=owner.port, username=DATABASE, password=owner.token,
-                database=DATABASE, compress=False, **common,
-            )  # fmt: skip
-        return clickhouse_connect.get_client(
-            host=self._url.hostname,
-            port=self._url.port or PORTS[self._url.scheme],
-            username=unquote(self._url.username or "default"),
-            password=unquote(self._url.password or ""),
-            database=self._url.path.strip("/") or DATABASE,
-            secure=self._url.scheme == "clickhouses",
-            **common,
+        Raises:
+            ConnectionError: not now; it may be tried again.
+            WarehouseUnavailable: nor will it be soon.
+        """
+        with self._connecting:
+            if self._link is None:
+                self._link = self._connect()
+            return self._link
+
+    def _connect(self) -> Link:
+        try:
+            return self._embedded() if self._url.scheme == "chdb" else self._server()
+        except NotStarted as error:
+            raise WarehouseUnavailable(str(error)) from error
+        except OperationalError as error:
+            raise ConnectionError(_line(error)) from error
+        except DatabaseError as error:
+            if error.code != AUTHENTICATION_FAILED:
+                raise WarehouseError(said(str(error)), error.code or 0) from error
+            if self._url.scheme != "chdb":
+                raise WarehouseUnavailable(self._unknown_user()) from error
+            raise ConnectionError("another owner has taken the port since") from error
+
+    def _embedded(self) -> Link:
+        directory = directory_of(self._url.geturl())
+        owner, child = attach(directory, idle_s=self._idle_s, closing=self._closing)
+        self._child = child or self._child
+        to = Endpoint("127.0.0.1", owner.port, DATABASE, owner.token, DATABASE, None)
+        return Link(self._client(to, compress=False), to, owner)
+
+    def _server(self) -> Link:
+        secure = self._url.scheme == "clickhouses"
+        to = Endpoint(
+            self._url.hostname or "localhost",
+            self._port or PORTS[self._url.scheme],
+            unquote(self._url.username or "default"),
+            unquote(self._url.password or ""),
+            self._url.path.strip("/") or DATABASE,
+            tuple(sorted(self._tls.items())) if secure else None,
         )
+        return Link(self._client(to, secure=secure), to, None)
+
+    def _client(self, to: Endpoint, **how: Any) -> Any:
+        pool = get_pool_manager(maxsize=THREADS, socket_options=SOCKET_OPTIONS, **self._tls)
+        return clickhouse_connect.get_client(
+            host=to.host, port=to.port, username=to.user, password=to.password,
+            database=to.database, tz_mode="aware", autogenerate_session_id=False, query_retries=0,
+            send_receive_timeout=TIMEOUT_S, pool_mgr=pool, **how,
+        )  # fmt: skip
 
     def _forget(self, client: Any) -> None:
         with self._connecting:
-            if client is not None and self._client is client:
-                self._client = None
+            if client is not None and self._link is not None and self._link.client is client:
+                self._link = None
 
     def _close(self) -> None:
         with self._connecting:
-            if self._client is not None:
-                self._client.close()
-                self._client = None
+            if self._link is not None:
+                self._link.client.close()
+                self._link = None
             if self._child is not None:
                 self._child.stop()
                 self._child = None
@@ -217,40 +238,37 @@ class Warehouse:
         return f"{self._where()} does not let user {user!r} in: wrong password, or no such user"
 
     def _where(self) -> str:
-        port = f":{self._url.port}" if self._url.port else ""
+        port = f":{self._port}" if self._port else ""
         return f"{self._url.scheme}://{self._url.hostname or ''}{port}{self._url.path}"
 
 
-def _answer(
-    client: Any,
-    sql: str,
-    params: Mapping[str, Any] | None,
-    settings: Mapping[str, Any] | None = None,
-) -> Answer:
-    result = client.query(sql, parameters=dict(params or {}), settings=dict(settings or {}))
-    return Answer(tuple(result.column_names), result.result_rows)
+def named(variable: str, url: str) -> Warehouse:
+    """The warehouse of a setting.
 
-
-def _bounds(client: Any, limits: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What may be set for this user: a read-only profile bounds its user by itself.
-
-    `readonly` of the profile is 0 (we make the statement read-only), 2 (limits may be lowered,
-    nothing else set) or 1 (nothing may be set).
+    Raises:
+        SettingsError: not a warehouse URL, said by the variable's name.
     """
-    setting = client.server_settings.get("readonly")
-    match str(setting.value) if setting else "0":
-        case "0":
-            return {**limits, "readonly": 1}
-        case "1":
-            return {}
-        case _:
-            return limits
+    try:
+        return Warehouse(url)
+    except ValueError as error:
+        raise SettingsError(f"{variable}: {error}") from error
 
 
-def _said(error: DatabaseError) -> str:
-    """What the engine said, on one line, without the transport's words around it."""
-    text = re.sub(r"\s*\(for url [^)]*\)\s*$", "", " ".join(str(error).split()))
-    return re.sub(r"^.*?Code: \d+\. (?:DB::Exception: )*", "", text, flags=re.DOTALL)
+def directory_of(url: str) -> Path:
+    """The folder of an embedded warehouse's URL."""
+    return Path(unquote(urlsplit(url).path))
+
+
+def _port(url: SplitResult) -> int | None:
+    try:
+        return url.port
+    except ValueError as error:
+        raise ValueError(f"the port of a warehouse URL is 0 to 65535: {error}") from error
+
+
+def _answer(client: Any, sql: str, params: Mapping[str, Any] | None) -> Answer:
+    result = client.query(sql, parameters=dict(params or {}))
+    return Answer(tuple(result.column_names), result.result_rows)
 
 
 def _line(error: Exception | None) -> str:

@@ -12,13 +12,14 @@ Only one loader is meant to run; two would do the same work twice, to the same r
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 
 from adapters.recorder import Stored
-from adapters.warehouse import Warehouse, WarehouseUnavailable
+from adapters.warehouse import Warehouse, WarehouseError, WarehouseUnavailable
 from adapters.warehouse_columns import Gathered
 from adapters.warehouse_tables import RANGES, Checksums, checksums, drop, prepare
 from domain.envelope import Envelope
@@ -59,6 +60,12 @@ class Loader:
         self._log, self._warehouse = log, warehouse
         self._loading = asyncio.Lock()
         self._position: int | None = None
+        self._moved_at = time.monotonic()  # or found nothing more to load
+        self.fault: str | None = None  # why it does not go on
+
+    def still_s(self, position: int) -> float:
+        """For how many seconds it has not moved although the log has `position`; 0: it has that."""
+        return 0.0 if self.position >= position else time.monotonic() - self._moved_at
 
     @property
     def position(self) -> int:
@@ -104,14 +111,16 @@ class Loader:
         return gathered.tables()
 
     async def run(self) -> None:
-        """Tail the log for ever; an unavailable warehouse is tried again, the log waits."""
+        """Tail the log for ever; a warehouse that fails is tried again, the log waits."""
         while True:
             try:
                 loaded = await self._load()
-            except WarehouseUnavailable as error:
+            except (WarehouseUnavailable, WarehouseError) as error:
                 _log.warning("warehouse: %s; trying again", error)
+                self.fault = str(error)
                 await asyncio.sleep(RETRY_S)
                 continue
+            self.fault, self._moved_at = None, time.monotonic()
             await asyncio.sleep(FLUSH_S)
             if not loaded:
                 await self._log.wait(self.position, timeout_s=WAIT_S)
@@ -131,7 +140,7 @@ class Loader:
                 except BaseException:
                     ahead.cancel()
                     raise
-                self._position = ready.until
+                self._position, self._moved_at = ready.until, time.monotonic()
                 ranges += 1
                 ready = await ahead
             return ranges

@@ -21,6 +21,7 @@ class Owner(NamedTuple):
     pid: int
     port: int
     token: str
+    missing: tuple[str, ...] = ()  # what of its fence could not be had
 
 
 class NotStarted(Exception):
@@ -31,7 +32,7 @@ class Child:
     """A warehouse process that we started; it ends with us unless it has an idle time-out."""
 
     def __init__(self, directory: Path, idle_s: float) -> None:
-        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _made(directory)
         self._directory = directory
         self._log = directory / "process.log"
         command = [sys.executable, "-m", "adapters.warehouse_process", "--dir", str(directory)]
@@ -112,8 +113,22 @@ def attach(
     raise NotStarted(f"the warehouse of {directory} is not up after {START_S:.0f} s")
 
 
+def _made(directory: Path) -> None:
+    """The folder, with a log in it that we may write.
+
+    Raises:
+        NotStarted: it cannot be made or written.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (directory / "process.log").open("ab").close()
+    except OSError as error:
+        raise NotStarted(f"the warehouse of {directory}: {error.strerror}") from error
+
+
 def _parsed(text: str) -> Owner | None:
     try:
-        return Owner(**json.loads(text))
-    except ValueError:  # it has the lock and is still opening its engine
+        found = json.loads(text)
+        return Owner(**(found | {"missing": tuple(found["missing"])}))
+    except (ValueError, KeyError):  # it has the lock and is still opening its engine
         return None

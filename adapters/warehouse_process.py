@@ -5,7 +5,10 @@
 chdb holds its directory exclusively and a native crash takes its process along, so one child
 owns it, and everyone else sends SQL over loopback with the client that they would use for a
 server. `DIR/owner.lock` is flocked by the owner for as long as it lives and says {pid, port,
-token}; a second child on the same directory ends with the status `HELD`.
+token, missing}; a second child on the same directory ends with the status `HELD`.
+
+Before it loads the engine it fences itself in (adapters/warehouse_sandbox.py): it sees this one
+directory, no keys and no network. What of the fence could not be had stands in the lock file.
 
 It ends on SIGTERM, after `--idle` seconds of silence, or when its parent is gone
 (`--with-parent`: end of file on stdin. A parent-death signal would come when the spawning
@@ -18,6 +21,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import sys
@@ -29,6 +33,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import uvicorn
+
+from adapters.warehouse_sandbox import Fence, bound_memory, confine, memory_max
 
 if TYPE_CHECKING:
     from adapters.warehouse_door import Door
@@ -59,6 +65,7 @@ def main() -> int:
     parser.add_argument("--with-parent", action="store_true", help="end when stdin ends")
     parser.add_argument("--idle", type=float, default=0, help="end after so many idle seconds")
     options = parser.parse_args()
+    options.dir = options.dir.resolve()
     options.dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     lock = _own(options.dir / LOCK)
     if lock is None:
@@ -88,14 +95,15 @@ def _own(path: Path) -> TextIO | None:
 
 
 async def _serve(directory: Path, lock: TextIO, *, with_parent: bool, idle_s: float) -> None:
-    from adapters.warehouse_door import Door  # noqa: PLC0415  (loads chdb: only the owner does)
-    from adapters.warehouse_engine import Engine  # noqa: PLC0415
-
-    engine = Engine(directory / "db")
     token = secrets.token_hex(24)
-    door = Door(engine, token)
     listening = socket.create_server(("127.0.0.1", 0), backlog=128)
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # 40 ms an answer otherwise
+    from adapters.warehouse_door import Door  # noqa: PLC0415  (only the owner needs it)
+    from adapters.warehouse_engine import Engine  # noqa: PLC0415
+
+    fence = _fenced(directory)  # our own modules are not to be read from here on
+    engine = Engine(directory / "db")
+    door = Door(engine, token)
     server = _Server(
         uvicorn.Config(
             door.app(), log_level="warning", lifespan="off", timeout_graceful_shutdown=GRACE_S,
@@ -109,7 +117,7 @@ async def _serve(directory: Path, lock: TextIO, *, with_parent: bool, idle_s: fl
         _end_with_parent(server)
     watch = asyncio.create_task(_end_when_idle(server, door, idle_s)) if idle_s else None
     try:
-        _announce(lock, listening.getsockname()[1], token)
+        _announce(lock, listening.getsockname()[1], token, fence)
         await server.serve(sockets=[listening])
     finally:
         if watch:
@@ -117,9 +125,22 @@ async def _serve(directory: Path, lock: TextIO, *, with_parent: bool, idle_s: fl
         engine.close()
 
 
-def _announce(lock: TextIO, port: int, token: str) -> None:
+def _fenced(directory: Path) -> Fence:
+    """Fence this process in, with a place for the engine's temporary files inside the fence."""
+    scratch = directory / "tmp"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(mode=0o700)
+    os.environ["TMPDIR"] = str(scratch)
+    os.chdir(directory)
+    fence = confine(directory)
+    bound_memory(memory_max())
+    return fence
+
+
+def _announce(lock: TextIO, port: int, token: str, fence: Fence) -> None:
     lock.seek(0)
-    lock.write(json.dumps({"pid": os.getpid(), "port": port, "token": token}))
+    found = {"pid": os.getpid(), "port": port, "token": token, "missing": fence.missing}
+    lock.write(json.dumps(found))
     lock.flush()
 
 

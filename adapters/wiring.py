@@ -41,6 +41,7 @@ from adapters.saga_store import PostgresSagaStore
 from adapters.schema_versions import SchemaMismatch
 from adapters.settings import Settings, SettingsError
 from adapters.warehouse import Warehouse, WarehouseError, WarehouseUnavailable
+from adapters.warehouse import named as warehouse_named
 from adapters.witness import FileMemory, Memory
 from commands.handler import Handler
 from commands.ports import EMPTY, Unreadable
@@ -235,10 +236,12 @@ async def _open(platform: Platform, *, writes: bool, sole_writer: bool) -> None:
     await _open_views(platform, log_url)
     settings, key = platform.settings, platform.keys.request_key
     platform.cache, platform.limiter = await open_cache(settings, key, platform.entropy)
-    platform.warehouse = _warehouse("TIDEMARK_WAREHOUSE", settings.warehouse_url)
+    platform.warehouse = warehouse_named("TIDEMARK_WAREHOUSE", settings.warehouse_url)
     platform.read_warehouse = platform.warehouse
     if settings.read_warehouse:
-        platform.read_warehouse = _warehouse("TIDEMARK_READ_WAREHOUSE", settings.read_warehouse)
+        platform.read_warehouse = warehouse_named(
+            "TIDEMARK_READ_WAREHOUSE", settings.read_warehouse
+        )
 
 
 async def _open_log(platform: Platform, *, writes: bool, sole_writer: bool) -> str:
@@ -290,13 +293,6 @@ async def _open_views(platform: Platform, log_url: str) -> None:
     if settings.read_database:
         url = _server_url(platform, "TIDEMARK_READ_DATABASE", settings.read_database)
     platform.read_models = await ReadModels.connect(url, connections=settings.read_connections)
-
-
-def _warehouse(variable: str, url: str) -> Warehouse:
-    try:
-        return Warehouse(url)
-    except ValueError as e:
-        raise SettingsError(f"{variable}: {e}") from e
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ from api.graphql.hub import Hub
 from api.health import Health, Troubles
 from api.metrics import Metrics
 from api.outside import Outside
-from api.ports import Platform, Views
+from api.ports import Facts, Platform, Views
 from api.problems import Problem, on_bug, on_gone, on_http, on_problem
 from api.throttle import Throttle
 from api.waiting import order_settled
@@ -39,6 +39,7 @@ def create_app(
     platform: Platform,
     views: Views | None = None,
     *,
+    facts: Facts | None = None,
     troubles: Troubles = tuple,
     site: Site = Site(),  # noqa: B008 - immutable
 ) -> Starlette:
@@ -47,13 +48,14 @@ def create_app(
     Args:
         views: what drives the views in this process, if anything does: it feeds the
             subscriptions and tells `/readyz` of its troubles.
+        facts: what loads the warehouse in this process, if anything does.
         troubles: what everything else that runs in this process has to say there.
         site: under what names, beside the loopback's, the platform is reached.
     """
     metrics, hub = Metrics(), Hub()
     settled = order_settled(platform.log)
     commands = CommandDoor(platform.dispatcher, metrics, settled, limiter=platform.limiter)
-    health = Health(platform, views, hub, metrics, troubles=troubles)
+    health = Health(platform, views, hub, metrics, facts=facts, troubles=troubles)
     warehouse = WarehouseDoor(platform.read_warehouse)
     graphql = GraphQLDoor(platform, hub, metrics)
 

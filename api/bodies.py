@@ -21,12 +21,12 @@ async def read(request: Request, limit: int) -> bytes:
         raise Problem(415, "content_encoding_unsupported", f"send the body as it is ({PLAIN})")
     declared = headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
         if size > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
         chunks.append(chunk)
     return b"".join(chunks)
 
@@ -43,5 +43,6 @@ def require_json(request: Request) -> None:
         raise Problem(415, "unsupported_media_type", f"send {JSON} in UTF-8")
 
 
-def _too_large(limit: int) -> Problem:
+def too_large(limit: int) -> Problem:
+    """413: the body, or what it says, is longer than `limit` bytes."""
     return Problem(413, "body_too_large", f"the limit is {limit} bytes")

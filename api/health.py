@@ -1,12 +1,13 @@
 """Is the process up, can it serve, and what are its figures.
 
 `/healthz` says only that the loop turns. `/readyz` asks the log and the read models and looks at
-every view: 200 with the figures, or 503 with the reasons, each naming its part.
+every view and at the warehouse's loader: 200 with the figures, or 503 with the reasons, each naming
+its part.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgspec import structs
 from starlette.requests import Request
@@ -14,10 +15,12 @@ from starlette.responses import JSONResponse, Response
 
 from api.graphql.hub import Hub
 from api.metrics import CONTENT_TYPE, Figures, Metrics
-from api.ports import Platform, Views
+from api.ports import Facts, Platform, Views
 
 PATIENCE_S = 3.0
 LAG_MAX = 100_000  # positions behind the log at which reads are no longer worth serving
+STILL_S, STILL_MAX_S = 30.0, 300.0
+"""How long the warehouse may stand still while the log goes on: then degraded, then not ready."""
 
 T = TypeVar("T")
 Troubles = Callable[[], Sequence[str]]
@@ -32,9 +35,10 @@ class Health:
         hub: Hub,
         metrics: Metrics,
         *,
+        facts: Facts | None = None,
         troubles: Troubles = tuple,
     ) -> None:
-        self._platform, self._views, self._hub = platform, views, hub
+        self._platform, self._views, self._hub, self._facts = platform, views, hub, facts
         self._metrics, self._others = metrics, troubles
         self._cache_fault: str | None = None
 
@@ -51,14 +55,40 @@ class Health:
         ]
         reasons += [*self._troubles(), *self._others()]
         degraded = [] if seen.cache_up else [f"cache: {self._cache_fault}"]
+        degraded += self._unfenced()
+        warehouse = self._warehouse(seen.position, reasons, degraded)
         body = {
             "status": "not ready" if reasons else "degraded" if degraded else "ready",
             "reasons": reasons,
             "degraded": degraded,
             "log": {"position": seen.position},
             "views": {view: {"position": at[view], "lag": lags[view]} for view in sorted(at)},
+            **warehouse,
         }
         return JSONResponse(body, 503 if reasons else 200)
+
+    def _warehouse(
+        self, position: int | None, reasons: list[str], degraded: list[str]
+    ) -> dict[str, Any]:
+        """Where its loader stands; one that stands still is a trouble, and then a reason."""
+        if self._facts is None:
+            return {}
+        stands, still_s = self._facts.position, 0.0
+        if position is not None and position > stands:
+            still_s = self._facts.still_s(position)
+        if still_s > STILL_S:
+            why = f": {self._facts.fault}" if self._facts.fault else ""
+            lag = (position or 0) - stands
+            said = f"warehouse: {lag} positions behind, not moving for {still_s:.0f} s{why}"
+            (reasons if still_s > STILL_MAX_S else degraded).append(said)
+        lag = max(0, (position or 0) - stands)
+        return {"warehouse": {"position": stands, "lag": lag, "still_s": round(still_s)}}
+
+    def _unfenced(self) -> list[str]:
+        """What keeps the analysts' engine from files and network, where it is not whole."""
+        warehouse = self._platform.read_warehouse
+        missing = warehouse.missing if warehouse is not None else ()
+        return [f"warehouse: no sandbox for {what}" for what in missing]
 
     async def metrics(self, _: Request) -> Response:
         """Prometheus text; a part that does not answer is left out."""

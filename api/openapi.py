@@ -195,16 +195,27 @@ def _others() -> dict[str, Any]:
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {"200": _json("One status and body each.", answers), **_problem_responses()},
     }
+    asked = {
+        "type": "object", "required": ["query"], "additionalProperties": False,
+        "properties": {"query": {"type": "string"}},
+    }  # fmt: skip
     sql = {
         "operationId": "warehouse",
         "summary": "Read-only SQL over the warehouse, at most 10,000 rows",
         "requestBody": {
             "required": True,
-            "content": {"text/plain": {"schema": {"type": "string"}}},
+            "content": {
+                "application/sql": {"schema": {"type": "string"}},
+                "application/json": {"schema": asked},
+            },
         },
         "responses": {
             "200": _json("`{columns, rows}`.", {"type": "object"}),
-            **{s: r for s, r in _problem_responses().items() if s in ("400", "413", "503")},
+            **{
+                s: r
+                for s, r in _problem_responses().items()
+                if s in ("400", "413", "415", "429", "503")
+            },
         },
     }
     return {"/commands": {"post": bulk}, "/warehouse": {"post": sql}} | {

@@ -22,6 +22,7 @@ __all__ = [
     "Cache",
     "Dispatch",
     "EventLog",
+    "Facts",
     "LedgerLine",
     "Limiter",
     "Overloaded",
@@ -102,7 +103,34 @@ class Limiter(Protocol):
 
 
 class Warehouse(Protocol):
-    async def readonly(self, sql: str, *, max_rows: int, timeout_s: float) -> Any: ...
+    async def readonly(self, sql: str, *, max_rows: int, timeout_s: float) -> Any:
+        """Rows of an analyst's statement; cancelling ends it.
+
+        Raises:
+            WarehouseError, WarehouseUnavailable
+        """
+        ...
+
+    @property
+    def missing(self) -> Sequence[str]:
+        """What the fence of the embedded engine lacks, in words."""
+        ...
+
+
+class Facts(Protocol):
+    """What loads the warehouse in this process; see `adapters.warehouse_loader.Loader`."""
+
+    @property
+    def position(self) -> int: ...
+
+    @property
+    def fault(self) -> str | None:
+        """Why it does not go on, if it knows."""
+        ...
+
+    def still_s(self, position: int) -> float:
+        """For how many seconds it has not moved although the log has `position`; 0: it moves."""
+        ...
 
 
 class Reader(Protocol):

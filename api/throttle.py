@@ -19,7 +19,7 @@ from api.metrics import Metrics
 from api.ports import Limiter, Rate, Verdict
 from api.problems import Problem, refuse
 
-DOORS = {"commands": "commands", "graphql": "queries"}
+DOORS = {"commands": "commands", "graphql": "queries", "warehouse": "sql"}
 """First step of the path -> whose limit holds there."""
 
 

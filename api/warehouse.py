@@ -1,24 +1,44 @@
-"""The analysts' door over HTTP: SQL text in, bounded JSON out; the engine keeps it read-only.
+"""The analysts' door over HTTP: SQL in, bounded JSON out.
 
-Values are JSON as they are when JSON can hold them exactly; decimals, dates, times and 64-bit
-integers beyond 2^53 are strings.
+The statement is the body as application/sql, or `{"query": ...}` as application/json: types that a
+web page cannot send to another site unasked. A caller (an address) has one statement under way; a
+statement of his that does not get its turn soon is told to come back. It is ended when he goes
+away. Values are JSON as they are when JSON can hold them exactly; decimals, dates, times and
+64-bit integers beyond 2^53 are strings.
 """
 
-from datetime import date
-from decimal import Decimal
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
+import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import bodies, wire
+from api import bodies
 from api.ports import Warehouse, WarehouseError, WarehouseUnavailable
 from api.problems import Problem, unavailable
+from api.throttle import address_of
+from api.warehouse_line import Line, Turned
+from api.warehouse_rows import TooLarge, body_of
 
+SQL = "application/sql"
 SQL_MAX = 64 << 10
+JSON_MAX = 6 * SQL_MAX  # every character of a statement may be escaped
 ROWS_MAX = 10_000
 TIMEOUT_S = 30.0
-EXACT_INTEGER_MAX = 2**53
+RETRY_AFTER_S = 5
+TOO_LARGE, BUSY = 396, 202  # ClickHouse's error codes
+GONE = 499  # nobody reads it: the caller has closed the connection
+
+T = TypeVar("T")
+
+
+class _Asked(msgspec.Struct, forbid_unknown_fields=True):
+    query: str
+
+
+_asked = msgspec.json.Decoder(_Asked)
 
 
 class WarehouseDoor:
@@ -26,44 +46,85 @@ class WarehouseDoor:
 
     def __init__(self, warehouse: Warehouse | None) -> None:
         self._warehouse = warehouse
+        self._line = Line()
 
     async def query(self, http: Request) -> Response:
         """Rows of one read-only statement, as `{columns, rows}`."""
         if self._warehouse is None:
             raise Problem(503, "warehouse_off", "this server runs without a warehouse")
-        sql = _text(await bodies.read(http, SQL_MAX))
+        sql = await _statement(http)
+        warehouse = self._warehouse
+        found = await _while_waited_for(http, lambda: self._answer(warehouse, http, sql))
+        return Response(status_code=GONE) if found is None else found
+
+    async def _answer(self, warehouse: Warehouse, http: Request, sql: str) -> Response:
         try:
-            answer = await self._warehouse.readonly(sql, max_rows=ROWS_MAX, timeout_s=TIMEOUT_S)
+            async with self._line.turn(address_of(http.scope)):
+                answer = await warehouse.readonly(sql, max_rows=ROWS_MAX, timeout_s=TIMEOUT_S)
+                body = await asyncio.to_thread(body_of, answer.columns, answer.rows)
+        except Turned as error:
+            raise _later(429 if error.own else 503, str(error)) from error
+        except TooLarge as error:
+            raise Problem(400, "statement_declined", str(error), code=TOO_LARGE) from error
         except WarehouseError as error:
+            if error.code == BUSY:
+                raise _later(503, str(error)) from error
             raise Problem(400, "statement_declined", str(error), code=error.code) from error
         except WarehouseUnavailable as error:
             raise unavailable("warehouse_unavailable", str(error)) from error
-        rows = [[_value(v) for v in row] for row in answer.rows]
-        body = {"columns": list(answer.columns), "rows": rows}
-        return Response(wire.dump(body), media_type=bodies.JSON)
+        return Response(body, media_type=bodies.JSON)
+
+
+async def _statement(http: Request) -> str:
+    """The SQL text of a request.
+
+    Raises:
+        Problem: 415 another type, 413 too long, 400 not text, or not the one field `query`.
+    """
+    kind, _, parameters = http.headers.get("content-type", "").partition(";")
+    kind, charset = kind.strip().lower(), parameters.replace(" ", "").replace('"', "").lower()
+    if kind not in (SQL, bodies.JSON) or charset not in ("", "charset=utf-8"):
+        detail = f'send the statement as {SQL}, or {bodies.JSON} {{"query": ...}}, in UTF-8'
+        raise Problem(415, "unsupported_media_type", detail)
+    raw = await bodies.read(http, SQL_MAX if kind == SQL else JSON_MAX)
+    sql = _text(raw) if kind == SQL else _field(raw)
+    if len(sql.encode()) > SQL_MAX:
+        raise bodies.too_large(SQL_MAX)
+    if not sql.strip():
+        raise Problem(400, "invalid_text", "the statement is empty")
+    return sql
 
 
 def _text(raw: bytes) -> str:
     try:
-        sql = raw.decode()
+        return raw.decode()
     except UnicodeDecodeError as error:
         raise Problem(400, "invalid_text", f"the statement is not UTF-8: {error}") from error
-    if not sql.strip():
-        raise Problem(400, "invalid_text", "the body is the statement; it is empty")
-    return sql
 
 
-def _value(value: Any) -> Any:
-    match value:
-        case bool() | float() | str() | None:
-            return value
-        case int() if abs(value) <= EXACT_INTEGER_MAX:
-            return value
-        case Decimal():
-            return wire.decimal(value)
-        case list() | tuple():
-            return [_value(v) for v in value]
-        case dict():
-            return {str(k): _value(v) for k, v in value.items()}
-        case _:
-            return value.isoformat() if isinstance(value, date) else str(value)
+def _field(raw: bytes) -> str:
+    try:
+        return _asked.decode(raw).query
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Problem(400, "invalid_input", f'expected {{"query": text}}: {error}') from error
+
+
+async def _while_waited_for(http: Request, act: Callable[[], Awaitable[T]]) -> T | None:
+    """What `act` gives; when the caller goes away first it is cancelled, and the answer is None."""
+    acting, gone = asyncio.ensure_future(act()), asyncio.ensure_future(_gone(http))
+    try:
+        await asyncio.wait({acting, gone}, return_when=asyncio.FIRST_COMPLETED)
+        return await acting if acting.done() else None
+    finally:
+        gone.cancel()
+        acting.cancel()
+
+
+async def _gone(http: Request) -> None:
+    while (await http.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _later(status: int, detail: str) -> Problem:
+    headers = {"Retry-After": str(RETRY_AFTER_S)}
+    return Problem(status, "statements_waiting", detail, headers=headers)

@@ -222,7 +222,7 @@ async def _serve(
     listener = _listen(config)
     room_for(config.connections)
     site = Site.of([*config.hosts, config.host], config.origins)
-    app = create_app(platform, drive.views, troubles=drive.troubles, site=site)
+    app = create_app(platform, drive.views, facts=drive.loader, troubles=drive.troubles, site=site)
     limits = Limits(
         connections=config.connections,
         connections_each=config.connections_each,

@@ -5,7 +5,8 @@ import json
 import sys
 from typing import Any
 
-from adapters.warehouse import Warehouse
+from adapters.settings import Settings, SettingsError
+from adapters.warehouse import directory_of, named
 from api.cli import UsageError, add_verb, settings, wants_json
 
 ROWS_MAX, TIMEOUT_S = 10_000, 60.0
@@ -31,7 +32,10 @@ async def _run(args: argparse.Namespace) -> None:
     text = sys.stdin.read() if args.query == "-" else args.query
     if not text.strip():
         raise UsageError("the query is empty")
-    warehouse = Warehouse(settings(args).read_warehouse_url)
+    config = settings(args)
+    _require(config)
+    variable = "TIDEMARK_READ_WAREHOUSE" if config.read_warehouse else "TIDEMARK_WAREHOUSE"
+    warehouse = named(variable, config.read_warehouse_url)
     try:
         answer = await warehouse.readonly(text, max_rows=ROWS_MAX, timeout_s=TIMEOUT_S)
     finally:
@@ -44,3 +48,15 @@ async def _run(args: argparse.Namespace) -> None:
     widths = [max(len(c), *(len(r[i]) for r in texts), 1) for i, c in enumerate(columns)]
     for line in [list(columns), *texts]:
         print("  ".join(v.ljust(w) for v, w in zip(line, widths, strict=True)).rstrip())
+
+
+def _require(config: Settings) -> None:
+    """Refuse to make an empty warehouse where there is none."""
+    if config.read_warehouse or not config.embedded_warehouse:
+        return
+    if config.embedded_server and not (config.data_dir / "postgres").exists():
+        where = config.data_dir
+        raise SettingsError(f"TIDEMARK_DATA_DIR: no log in {where} (serve or simulate begins one)")
+    directory = directory_of(config.warehouse_url)
+    if not (directory / "db").is_dir():
+        raise SettingsError(f"no warehouse in {directory}: serve or simulate fills one")

@@ -16,6 +16,7 @@ from api.commands import PUBLIC
 from tests.contract.edge import Edge, book, serving
 
 PROTOCOL = Subprotocol("graphql-transport-ws")
+SQL = {"content-type": "application/sql"}
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +99,7 @@ def test_every_reference_of_the_document_leads_somewhere(edge: Edge) -> None:
 
 def test_the_warehouse_answers_sql(edge: Edge) -> None:
     sql = "select toDecimal64(3.5, 2) as d, toDate('2024-01-02') as day, 9007199254740993 as n"
-    answer = edge.http.post("/warehouse", content=sql)
+    answer = edge.http.post("/warehouse", content=sql, headers=SQL)
     assert answer.status_code == 200, answer.text
     assert answer.json() == {
         "columns": ["d", "day", "n"],
@@ -111,17 +112,37 @@ def test_the_warehouse_answers_sql(edge: Edge) -> None:
     ["drop table x", "select * from file('/etc/passwd')", "not sql", "insert into x select 1"],
 )
 def test_the_warehouse_declines_what_is_not_a_read(edge: Edge, sql: str) -> None:
-    answer = edge.http.post("/warehouse", content=sql)
+    answer = edge.http.post("/warehouse", content=sql, headers=SQL)
     assert answer.status_code == 400, answer.text
     assert answer.json()["type"] == "statement_declined"
 
 
 def test_the_warehouse_bounds_rows_and_statements(edge: Edge) -> None:
-    many = edge.http.post("/warehouse", content="select number from numbers(20000)")
+    many = edge.http.post("/warehouse", content="select number from numbers(20000)", headers=SQL)
     assert many.status_code == 400
-    assert edge.http.post("/warehouse", content=b"x" * (65 << 10)).status_code == 413
-    assert edge.http.post("/warehouse", content=b"\xff").status_code == 400
-    assert edge.http.post("/warehouse", content=b" ").status_code == 400
+    for content, status in ((b"x" * (65 << 10), 413), (b"\xff", 400), (b" ", 400)):
+        assert edge.http.post("/warehouse", content=content, headers=SQL).status_code == status
+
+
+def test_the_warehouse_takes_json_with_the_one_field_query(edge: Edge) -> None:
+    answer = edge.http.post("/warehouse", json={"query": "select 1 as one"})
+    assert answer.json() == {"columns": ["one"], "rows": [[1]]}
+    for wrong in ({}, {"query": 1}, {"query": "select 1", "x": 1}, [], {"query": ""}):
+        assert edge.http.post("/warehouse", json=wrong).status_code == 400
+    long = {"query": "select '" + "\u0001" * (65 << 10) + "'"}
+    assert edge.http.post("/warehouse", json=long).status_code == 413
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "",
+     "text/plain; application/sql", "application/json; charset=utf-16", "application/sqlx"],
+)  # fmt: skip
+def test_the_warehouse_takes_no_type_that_a_web_page_may_send_unasked(
+    edge: Edge, kind: str
+) -> None:
+    answer = edge.http.post("/warehouse", content="select 1", headers={"content-type": kind})
+    assert (answer.status_code, answer.json()["type"]) == (415, "unsupported_media_type")
 
 
 def figures(edge: Edge) -> dict[str, float]:

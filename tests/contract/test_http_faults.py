@@ -126,5 +126,5 @@ async def test_readyz_gives_every_reason_and_healthz_stays_up() -> None:
 
 
 async def test_without_a_warehouse_its_door_says_so() -> None:
-    answer = await post(Raced("x"), "/warehouse", "select 1")
+    answer = await post(Raced("x"), "/warehouse", {"query": "select 1"})
     assert (answer.status_code, answer.json()["type"]) == (503, "warehouse_off")

@@ -19,6 +19,7 @@ import pytest
 from adapters.warehouse import Warehouse, WarehouseError, WarehouseUnavailable
 from adapters.warehouse_owner import START_S, Owner, owner_of
 from adapters.warehouse_process import HELD, LOCK
+from adapters.warehouse_tables import prepare
 
 ROOT = Path(__file__).resolve().parents[2]
 CREATE = """
@@ -67,6 +68,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def warehouse(directory: Path) -> Iterator[Warehouse]:
     opened = Warehouse(f"chdb://{directory}")
     asyncio.run(opened.command(CREATE))
+    asyncio.run(prepare(opened))
     yield opened
     asyncio.run(opened.close())
     assert owner_of(directory) is None
@@ -304,11 +306,12 @@ async def test_two_statements_at_the_analysts_door_are_refused(warehouse: Wareho
         "SELECT 1; -- the end",
         "-- a comment; with a semicolon\nWITH x AS (SELECT 1 AS one) SELECT one FROM x",
         "(SELECT 1) UNION ALL (SELECT 2)",
-        "SELECT 'it''s a file, into outfile' AS said, `n` FROM numbers_held LIMIT 1",
-        "FROM numbers_held SELECT max(n)",
+        "SELECT 'it''s a file, into outfile' AS said, `number` FROM numbers(1) LIMIT 1",
+        "FROM events SELECT max(position)",
         "EXPLAIN SELECT 1",
         "SHOW TABLES",
-        "DESCRIBE TABLE numbers_held",
+        "DESCRIBE TABLE postings",
+        "EXISTS postings",
     ],
 )
 async def test_the_analysts_door_runs_plain_reads(warehouse: Warehouse, sql: str) -> None:
