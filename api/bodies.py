@@ -45,6 +45,4 @@ def require_json(request: Request) -> None:
 
 def too_large(limit: int) -> Problem:
     """413: the body, or what it says, is longer than `limit` bytes."""
-    # The rest is not read, so the connection cannot serve another request.
-    headers = {"Connection": "close"}
-    return Problem(413, "body_too_large", f"the limit is {limit} bytes", headers=headers)
+    return Problem(413, "body_too_large", f"the limit is {limit} bytes")

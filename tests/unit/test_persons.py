@@ -92,7 +92,7 @@ def test_a_named_actor_acts_under_its_own_name_only() -> None:
 @pytest.mark.parametrize(
     "actor",
     [
-        *PARTS,
+        *sorted(PARTS),
         "saga.kyc",
         "SAGA.order",
         "Cli.root",
