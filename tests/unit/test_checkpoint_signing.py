@@ -1,7 +1,7 @@
 """Signing: where checkpoints end, who signs them, and what a restart makes of it."""
 
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -38,8 +38,10 @@ async def fund(side: WriteSide, times: int) -> None:
 
 
 async def close(side: WriteSide, day: int) -> None:
+    """Close a day of March, in its evening."""
+    side.clock.set(datetime(2024, 3, day, 22, tzinfo=UTC))
     position = await side.log.last()
-    for command in closing(date(2024, 1, day), position + 1):
+    for command in closing(date(2024, 3, day), position + 1):
         await side.do(command)
 
 
