@@ -38,7 +38,8 @@ async def fund(side: WriteSide, times: int) -> None:
 
 
 async def close(side: WriteSide, day: int) -> None:
-    side.clock.set(datetime(2024, 3, day, 23, tzinfo=UTC))
+    """Close a day of March, in its evening."""
+    side.clock.set(datetime(2024, 3, day, 22, tzinfo=UTC))
     position = await side.log.last()
     for command in closing(date(2024, 3, day), position + 1):
         await side.do(command)
