@@ -69,6 +69,7 @@ class Auditor:
         self._platform, self._sides, self._send = platform, sides, send
         self._fold = fold or LedgerFold(platform.log)
         self._tries = tries
+        self._answering = asyncio.Lock()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Answer what is requested until `stop`; an engine that is away is asked again."""
@@ -86,6 +87,10 @@ class Auditor:
             NotRecorded: see there.
             Unavailable, WarehouseUnavailable, StandStill: the figures cannot be had now.
         """
+        async with self._answering:
+            return await self._answer(stop)
+
+    async def _answer(self, stop: asyncio.Event | None) -> Answer | None:
         for tries_left in reversed(range(self._tries)):
             state = await self._house()
             if state.requested is None:

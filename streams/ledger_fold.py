@@ -33,6 +33,7 @@ class LedgerFold:
         self.accounts: dict[str, State] = {}
         self.events = 0
         self.position = 0
+        self._folding = asyncio.Lock()
         self.last_at: datetime | None = None  # when it was last written to
 
     async def to(self, position: int | None = None, *, seen: Progress | None = None) -> None:
@@ -41,6 +42,10 @@ class LedgerFold:
         Args:
             seen: told after each page: events so far, their position, the log's last position.
         """
+        async with self._folding:
+            await self._to(position, seen)
+
+    async def _to(self, position: int | None, seen: Progress | None) -> None:
         last = await self._log.last() if seen else 0
         while page := await self._log.after(self.position, limit=PAGE, until=position):
             for arrived in page:
