@@ -46,8 +46,7 @@ def create_app(
     """The app over a platform that is already up; the caller opens and closes the platform.
 
     Args:
-        views: what drives the views in this process, if anything does: it feeds the
-            subscriptions and tells `/readyz` of its troubles.
+        views: what drives the views here: it feeds subscriptions, and `/readyz` with troubles.
         facts: what loads the warehouse in this process, if anything does.
         troubles: what everything else that runs in this process has to say there.
         site: under what names, beside the loopback's, the platform is reached.
@@ -56,7 +55,6 @@ def create_app(
     settled = order_settled(platform.log)
     commands = CommandDoor(platform.dispatcher, metrics, settled, limiter=platform.limiter)
     health = Health(platform, views, hub, metrics, facts=facts, troubles=troubles)
-    warehouse = WarehouseDoor(platform.read_warehouse)
     graphql = GraphQLDoor(platform, hub, metrics)
 
     return Outside(
@@ -64,7 +62,7 @@ def create_app(
         routes=[
             Route("/commands", commands.many, methods=["POST"]),
             Route("/commands/{name}", commands.one, methods=["POST"]),
-            Route("/warehouse", warehouse.query, methods=["POST"]),
+            Route("/warehouse", WarehouseDoor(platform.read_warehouse).query, methods=["POST"]),
             Route("/graphql", graphql),
             WebSocketRoute("/graphql", graphql),
             graphiql.static(),

@@ -195,11 +195,22 @@ def _others() -> dict[str, Any]:
         "requestBody": {"required": True, "content": {"application/json": {"schema": body}}},
         "responses": {"200": _json("One status and body each.", answers), **_problem_responses()},
     }
+    return {"/commands": {"post": bulk}, "/warehouse": {"post": _sql()}} | {
+        path: {"get": {"summary": says, "responses": {"200": {"description": says}}}}
+        for path, says in (
+            ("/healthz", "The process is up"),
+            ("/readyz", "The log, the read models and every view are in order (else 503)"),
+            ("/metrics", "Prometheus text"),
+        )
+    }
+
+
+def _sql() -> dict[str, Any]:
     asked = {
         "type": "object", "required": ["query"], "additionalProperties": False,
         "properties": {"query": {"type": "string"}},
     }  # fmt: skip
-    sql = {
+    return {
         "operationId": "warehouse",
         "summary": "Read-only SQL over the warehouse, at most 10,000 rows",
         "requestBody": {
@@ -217,14 +228,6 @@ def _others() -> dict[str, Any]:
                 if s in ("400", "413", "415", "429", "503")
             },
         },
-    }
-    return {"/commands": {"post": bulk}, "/warehouse": {"post": sql}} | {
-        path: {"get": {"summary": says, "responses": {"200": {"description": says}}}}
-        for path, says in (
-            ("/healthz", "The process is up"),
-            ("/readyz", "The log, the read models and every view are in order (else 503)"),
-            ("/metrics", "Prometheus text"),
-        )
     }
 
 
