@@ -7,6 +7,7 @@ simulated            the market of its run, played on at a pace; with --demo fir
 
 import argparse
 import asyncio
+import errno
 import json
 import logging
 import signal
@@ -285,6 +286,7 @@ def _listen(config: Settings) -> socket.socket:
     try:
         listener.bind((config.host, config.port))
     except OSError as e:
-        variable = "TIDEMARK_HOST" if isinstance(e, socket.gaierror) else "TIDEMARK_PORT"
+        elsewhere = isinstance(e, socket.gaierror) or e.errno == errno.EADDRNOTAVAIL
+        variable = "TIDEMARK_HOST" if elsewhere else "TIDEMARK_PORT"
         raise SettingsError(f"{variable}: {config.host}:{config.port}: {e.strerror}") from e
     return listener

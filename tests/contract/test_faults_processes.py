@@ -117,6 +117,7 @@ WRONG = [
     ("TIDEMARK_PORT", "99999"),
     ("TIDEMARK_PORT", "a door"),
     ("TIDEMARK_HOST", "no-such-host.invalid"),
+    ("TIDEMARK_HOST", "192.0.2.1"),  # an address of another machine
     ("TIDEMARK_DATA_DIR", "/proc/no/such"),
 ]
 
