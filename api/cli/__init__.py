@@ -44,8 +44,8 @@ EXPECTED = {
     "adapters.embedded_postgres.PostgresFailed",
     "adapters.recorder.Unavailable",
     "adapters.settings.SettingsError",
-    "adapters.warehouse.WarehouseError",
     "adapters.warehouse.WarehouseUnavailable",
+    "adapters.warehouse_statement.WarehouseError",
     "commands.ports.Unreadable",
 }
 """What may go wrong without being a bug: one line on stderr, exit code 1. By name, so that
