@@ -196,7 +196,7 @@ def sealed_for(name: str, schema: int, payload: bytes) -> str | None:
     """The client under whose key some field of a stored payload is sealed; None: no field is."""
     raw, seals = _decode_raw(payload), _seals(name, schema, EVENTS[name])
     sealed = [f for f in seals.fields if str(raw.get(f)).startswith(_SEALED)]
-    return _subject(seals.subject, raw.get(seals.subject, "")) if sealed else None
+    return _subject(seals.subject, str(raw.get(seals.subject, ""))) if sealed else None
 
 
 def _seals(name: str, schema: int, cls: type[Event]) -> Seals:

@@ -23,7 +23,6 @@ from domain.account.events import (
     WithdrawalCompleted,
     WithdrawalReturned,
 )
-from domain.account.references import reference_key
 from domain.envelope import Envelope
 from domain.message import Event
 from domain.order.events import OrderFilled
@@ -101,7 +100,7 @@ def fold(row: Repeat | None, key: Key, fact: Told) -> Repeat:
 
 
 def _deposited(e: CashDeposited, arrived: Envelope) -> Iterator[tuple[Key, Told]]:
-    name, event, at = f"{e.account_id}:{reference_key(e)}", arrived.source, arrived.effective_at
+    name, event, at = f"{e.account_id}:{e.reference_hmac}", arrived.source, arrived.effective_at
     detail = f"{e.amount} {e.currency} under the reference of another receipt"
     yield (
         (f"reference:{name}", REFERENCE),
@@ -114,7 +113,7 @@ def _deposited(e: CashDeposited, arrived: Envelope) -> Iterator[tuple[Key, Told]
 
 
 def _taken_back(e: DepositReturned, arrived: Envelope) -> Iterator[tuple[Key, Told]]:
-    name = f"{e.account_id}:{reference_key(e)}:{e.currency}"
+    name = f"{e.account_id}:{e.reference_hmac}:{e.currency}"
     told = Told(arrived.source, arrived.effective_at, e.account_id, named=name, gone=e.amount)
     yield (f"receipt:{name}", RECEIPT), told
 

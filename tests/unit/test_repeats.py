@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from domain.account import events as e
+from domain.digests import digest
 from domain.fix import Side
 from domain.message import Event
 from domain.order.events import OrderFilled
@@ -31,13 +32,23 @@ def deposit(
     amount: str = "100.00", ref: str = "N1", *, currency: str = "USD", account: str = "A1"
 ) -> e.CashDeposited:
     return e.CashDeposited(
-        account_id=account, amount=D(amount), currency=currency, reference=ref, value_date=DAY
+        account_id=account,
+        amount=D(amount),
+        currency=currency,
+        reference=ref,
+        value_date=DAY,
+        reference_hmac=digest(ref, b"", scope=account),
     )
 
 
 def taken(amount: str = "100.00", ref: str = "N1", *, currency: str = "USD") -> e.DepositReturned:
     return e.DepositReturned(
-        account_id="A1", amount=D(amount), currency=currency, reference=ref, value_date=DAY
+        account_id="A1",
+        amount=D(amount),
+        currency=currency,
+        reference=ref,
+        value_date=DAY,
+        reference_hmac=digest(ref, b"", scope="A1"),
     )
 
 
