@@ -2,11 +2,13 @@
 
 import json
 import shlex
+from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
 from adapters import market_history
 from adapters.wiring import Platform
+from commands.ports import Unreadable
 from domain.house import STREAM as HOUSE
 from streams.simulation.pace import Pace
 from streams.simulation.run import Spec
@@ -90,9 +92,10 @@ async def _account(platform: Platform) -> str:
     mark: Any = (await platform.handler.state(f"price-{SHARE}"))[0]
     names = [f"A{n:05d}" for n in range(1, min(run.accounts, LOOKED_AT) + 1)]
     for name in names:
-        state: Any = (await platform.handler.state(f"account-{name}"))[0]
-        if state.available_to_trade(CURRENCY, today) > SPARE * (mark.price or 1):
-            return name
+        with suppress(Unreadable):  # a damaged account is no place to try anything
+            state: Any = (await platform.handler.state(f"account-{name}"))[0]
+            if state.available_to_trade(CURRENCY, today) > SPARE * (mark.price or 1):
+                return name
     return names[0]
 
 

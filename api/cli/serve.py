@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import date, timedelta
 from typing import Any
 
@@ -223,13 +224,14 @@ async def _play(
         bus = BusSide(platform, opened, words=("--views", "all"), sagas=False)
     drive = await demo_drive(platform, pace=file.pace, news=say, bus=bus)
     with Bar(quiet=wants_json(args)) as bar:
-        try:
+        with suppress(Unreadable):  # commands go on; the market says why it stands still
             await drive.market.check(None if census else bar.checked, census=census)
-        except Unreadable as e:  # commands go on, and health says so
-            _log.error("the market stands still: %s", e)
 
     async def screen(url: str) -> None:
-        say(await first_screen(url, platform, file.pace()))
+        try:
+            say(await first_screen(url, platform, file.pace()))
+        except Unreadable as e:  # serving goes on around it
+            _log.error("nothing to try is shown: %s", e)
 
     await _serve(platform, platform.settings, drive, greet=screen)
 
