@@ -223,9 +223,9 @@ async def _play(
     if opened is not None:  # the sagas follow the demo's clock, which is in this process
         bus = BusSide(platform, opened, words=("--views", "all"), sagas=False)
     drive = await demo_drive(platform, pace=file.pace, news=say, bus=bus)
-    with Bar(quiet=wants_json(args)) as bar:
-        with suppress(Unreadable):  # commands go on; the market says why it stands still
-            await drive.market.check(None if census else bar.checked, census=census)
+    # A log that cannot be read: commands go on, and the market says why it stands still.
+    with Bar(quiet=wants_json(args)) as bar, suppress(Unreadable):
+        await drive.market.check(None if census else bar.checked, census=census)
 
     async def screen(url: str) -> None:
         try:
