@@ -54,6 +54,7 @@ def test_a_backup_made_while_serving_is_restored_verified_and_goes_on(
     simulated: Simulated, place: Path
 ) -> None:
     data_dir = copied(simulated.data_dir, place / "d")
+    assert verb("demo", "pause", data_dir=data_dir).code == 0  # its market would seal on
     with serving(data_dir) as served:
         account = sql(data_dir, "select account_id from views.accounts order by 1 limit 1")[0][0]
         served.did("DepositCash", deposit(account, "7.00", "before"), "before")

@@ -211,7 +211,8 @@ def test_serving_goes_on_around_it(simulated: Simulated) -> None:
             assert len(said) == len(set(said))  # each thing once, however long it lasted
             own_account = place.stream.removeprefix("account-")
             assert served.do("DepositCash", deposit(own_account), "mended").status_code == 201
-        assert tidemark("log", "verify", data_dir=data_dir).code == 0
+        checked = tidemark("log", "verify", data_dir=data_dir)
+        assert checked.code == 0, checked.out + checked.err
         assert tidemark("replay", data_dir=data_dir).code == 0
 
 
