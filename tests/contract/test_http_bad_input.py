@@ -24,6 +24,14 @@ def test_an_odd_actor_is_400(edge: Edge, actor: str) -> None:
     problem(answer, 400, "actor_invalid")
 
 
+@pytest.mark.parametrize(
+    "actor", ["system", "SYSTEM", "simulator", "checkpoints", "timer", "saga.kyc", "cli.root"]
+)
+def test_no_caller_is_a_part_of_the_platform(edge: Edge, actor: str) -> None:
+    answer = edge.post("DepositCash", deposit(reference="claimed"), X_Actor=actor)
+    problem(answer, 400, "actor_reserved")
+
+
 def test_a_dry_run_is_said_by_true_or_false(edge: Edge) -> None:
     answer = edge.http.post("/commands/DepositCash?dry_run=perhaps", json=deposit())
     problem(answer, 400, "invalid_input")
