@@ -170,7 +170,7 @@ async def test_at_the_start_a_wrong_password_is_one_line_that_does_not_say_it() 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:notaport/0", "redis://[::1/0"])
 async def test_at_the_start_a_url_that_is_none_is_one_line(url: str) -> None:
     with pytest.raises(SettingsError, match=r"^TIDEMARK_CACHE: [^\n]+$"):
-        await open_cache(Settings(cache=url), b"secret", SystemEntropy())
+        await open_cache(Settings.read(cache=url), b"secret", SystemEntropy())
 
 
 def test_a_scheme_that_nobody_knows_is_named() -> None:
