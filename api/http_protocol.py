@@ -125,6 +125,12 @@ class BoundedHttp(HttpToolsProtocol):
         socket = self.transport.get_protocol()
         if isinstance(socket, BoundedSocket):
             socket.address = self._address
+            # Its reader is stricter than ours (no body, 8 kB a line) and does not say so.
+            if not socket.handshake_initiated:
+                says = "not a request for a WebSocket as this server reads it"
+                problem = Problem(400, "invalid_request", says)
+                self.transport.write(_raw(problem, self.server_state.default_headers))
+                self.transport.close()
 
     def refuse(self, problem: Problem) -> None:
         """Answer with `problem` unless another answer is due or begun, and hang up."""

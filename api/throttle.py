@@ -65,7 +65,7 @@ def address_of(scope: Scope) -> str:
 def _door(scope: Scope) -> str | None:
     if scope["type"] not in ("http", "websocket"):
         return None
-    return DOORS.get(scope["path"].split("/", 2)[1])
+    return DOORS.get(scope["path"].partition("/")[2].partition("/")[0])
 
 
 def _headers(door: str, rate: Rate, found: Verdict) -> dict[str, str]:

@@ -376,6 +376,25 @@ def test_a_socket_speaks_and_its_messages_count_among_the_bodies(served: Served)
         assert served.door.server_state.bodies_bytes == 0
 
 
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        (b"Content-Length: 5\r\n", b"hello"),
+        (b"Transfer-Encoding: chunked\r\n", b"5\r\nhello\r\n0\r\n\r\n"),
+        (b"X: " + b"a" * 9_000 + b"\r\n", b""),
+    ],
+    ids=["a body", "pieces of a body", "a line that its reader finds too long"],
+)
+def test_a_socket_that_its_reader_does_not_take_is_answered_and_hung_up_on(
+    served: Served, headers: bytes, body: bytes
+) -> None:
+    head = (
+        b"GET /talk HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+    )
+    assert_problem(served.said(head + headers + b"\r\n" + body), 400, "invalid_request")
+
+
 def test_messages_not_whole_yet_are_bounded_together(served: Served) -> None:
     head = (
         b"GET /talk HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"

@@ -167,3 +167,27 @@ async def test_only_the_two_doors_are_charged(path: str) -> None:
         await edge.ask("GET", path, None, "192.0.2.1")
     found = await limits.admit("queries", "192.0.2.1")
     assert found is not None and found.remaining == 0 and found.admitted
+
+
+@pytest.mark.parametrize(
+    "target", ["*", "", "/", "//", "graphql"], ids=["of the server", "none", "root", "two", "bare"]
+)
+async def test_a_target_that_is_no_path_has_no_limit_and_is_no_error(target: str) -> None:
+    asked: list[Scope] = []
+
+    async def app(scope: Scope, _receive: Receive, _send: Send) -> None:
+        asked.append(scope)
+
+    throttle = Throttle(app, limiter=limiter(), metrics=Metrics())
+    for kind in ("http", "websocket"):
+        scope = {"type": kind, "path": target, "headers": [], "client": ("192.0.2.1", 1)}
+        await throttle(scope, receive_nothing, send_nothing)
+    assert len(asked) == 2
+
+
+async def receive_nothing() -> Message:
+    raise AssertionError("nothing is read")
+
+
+async def send_nothing(_message: Message) -> None:
+    raise AssertionError("nothing is said")
