@@ -80,9 +80,12 @@ _ORPHAN = "its row in log.messages is there, and the event that it tells of is n
 
 
 def kept_for_ever(meta: Metadata) -> bool:
-    """Whether the message is never forgotten: what sagas, gateways and the timer have sent."""
+    """Whether the message is never forgotten: what sagas, gateways and the timer have sent, and
+    the erasure of a client.
+    """
     caused = meta.causation_id or meta.correlation_id
-    return bool(caused) or meta.message_id.endswith("!refused") or _deadline(meta)
+    refused = meta.message_id.endswith("!refused")
+    return bool(caused) or refused or meta.name == "client.erased" or _deadline(meta)
 
 
 def _deadline(meta: Metadata) -> bool:
