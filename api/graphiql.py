@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 PACKAGE = "graphene_django_graphiql_static"
 AT = "/graphiql"
-SAMPLE = """# An account as it is. Add asOf: "2022-06-30T23:59:00Z" to see it as it was.
+SAMPLE = """# An account as it is. Add asOf: "2021-06-30T23:59:00Z" to see it as it was.
 {
   account(id: "A00001") {
     baseCurrency
@@ -60,7 +60,9 @@ def _hash(text: str) -> str:
     return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
 
 
-_SCRIPT, _STYLE = _inline(), "html, body, #graphiql { height: 100vh; margin: 0; }"
+_SCRIPT = _inline()
+_STYLE = """:root { color-scheme: light dark; }
+html, body, #graphiql { height: 100vh; margin: 0; }"""
 
 PAGE = f"""<!doctype html>
 <html lang="en">

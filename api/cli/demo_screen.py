@@ -54,7 +54,7 @@ async def first_screen(url: str, platform: Platform, pace: Pace) -> str:
         tidemark += f" --data-dir {shlex.quote(str(platform.settings.data_dir))}"
     return f"""
   It is {platform.clock():%Y-%m-%d %H:%M} UTC on the demo's clock; {pace}.
-  {await _moves(platform)}
+  {await _moves(platform, pace, tidemark)}
 
   Three things to try, at any time, in another terminal:
 
@@ -76,12 +76,14 @@ curl -s {url}/commands/PlaceOrder -H 'Idempotency-Key: {order}' \\
 """
 
 
-async def _moves(platform: Platform) -> str:
+async def _moves(platform: Platform, pace: Pace, tidemark: str) -> str:
     """What there is to be seen."""
     house: Any = (await platform.handler.state(HOUSE))[0]
     ends = market_history.prices().dates[-1]
     if house.last_day is not None and house.last_day >= ends:
         return f"The market is closed for good: prices end on {ends}. An order (2.) is refused."
+    if pace.paused:
+        return f"Nothing moves, and an order (2.) waits, until `{tidemark} demo resume`."
     accounts = platform.origin.run.accounts
     return f"Prices tick, {accounts} accounts trade, orders fill; days settle and close."
 

@@ -60,7 +60,7 @@ Greet = Callable[[str], Awaitable[None]]
 ABOUT = """\
 Run the platform: commands over HTTP, GraphQL, SQL, health (docs/concepts.md).
 
-With --demo it first trades the year 2021 for 100 accounts, on real prices (two minutes; later
+With --demo it first trades the year 2021 for 100 accounts, on real prices (some minutes; later
 starts go on with what is there). Then the market is open and moving: the days of 2022 are played
 on, one session in about six minutes, with nights and weekends left out. Prices tick, the clients
 trade on, your orders fill, each day is settled and closes with its controls. Without a terminal on

@@ -14,6 +14,7 @@ from domain.account.events import (
     WithdrawalCompleted,
 )
 from domain.envelope import Envelope
+from domain.house import DayClosed
 from domain.money import ZERO
 from domain.order.events import OrderFilled, OrderPlaced, TradeCanceled
 from projections.controls import by_unit, client_money
@@ -25,6 +26,8 @@ class Census:
     def __init__(self, log: Log) -> None:
         self.fold = LedgerFold(log, self._count)
         self.counts: Counter[str] = Counter()
+        self.last_day: Counter[str] = Counter()  # of these, since the close before the last
+        self._closed: Counter[str] = Counter()  # how they stood at the last close
         self.failed: set[str] = set()  # obligations that ever failed
         self.paid_in: dict[str, Decimal] = defaultdict(
             Decimal
@@ -50,6 +53,8 @@ class Census:
                 self.paid_in[paid] += amount
             case WithdrawalCompleted(account_id=paid, amount=amount):
                 self.paid_in[paid] -= amount
+            case DayClosed():
+                self.last_day, self._closed = self.counts - self._closed, self.counts.copy()
             case OrderPlaced():
                 self.counts["orders"] += 1
             case OrderFilled():

@@ -193,12 +193,12 @@ class LiveRun(Run):
 
     async def _day(self, day: date, *, resumed: bool) -> None:
         await self._floor.awake()
-        counts = self._census.counts
-        orders, fills = counts["orders"], counts["fills"]
         await super()._day(day, resumed=resumed)
+        await self._census.fold.to()
+        counts = self._census.last_day
         self._floor.news(
             f"{day}  closed, every control holds: "
-            f"{counts['orders'] - orders:,} orders, {counts['fills'] - fills:,} fills"
+            f"orders {counts['orders']:,}, fills {counts['fills']:,}"
         )
 
     async def _close(self, day: date) -> None:

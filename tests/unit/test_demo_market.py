@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from adapters.simulators.market import INTERVALS
 from commands.handler import Declined, Done
 from domain.account.commands import DepositCash
-from domain.order.events import OrderFilled
+from domain.order.events import OrderFilled, OrderPlaced
 from streams.counterparties import history_market
 from streams.simulation.clockwork import CONTROLS, at
 from streams.simulation.history import History
@@ -142,6 +142,8 @@ async def test_killed_half_way_it_goes_on_from_its_log_and_nothing_counts_twice(
         assert sum(f.last_qty for f in fills if f.order_id == "try-1") == 1
         assert await again.closed() == [THURSDAY]
         assert len({f.exec_id for f in fills}) == len(fills)
+        orders = [e for e in await again.events() if isinstance(e.event, OrderPlaced)]
+        assert again.heard(f"holds: orders {len(orders)}, fills {len(fills)}")  # the whole day's
 
 
 async def test_commands_between_the_controls_of_a_day_do_not_keep_it_open() -> None:
