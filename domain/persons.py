@@ -21,18 +21,27 @@ _INVISIBLE = frozenset(
     "\N{HANGUL FILLER}\N{HALFWIDTH HANGUL FILLER}\N{KHMER VOWEL INHERENT AQ}"
     "\N{KHMER VOWEL INHERENT AA}\N{BRAILLE PATTERN BLANK}"
 )
+_LOOKALIKES = {
+    **dict(zip(map(ord, "авеѕіјкмнорстухһԁԛԝӏ"), "abesijkmhopctyxhdqwl", strict=True)),
+    **dict(zip(map(ord, "αβεηικμνορτυχ"), "abehikmvoptyx", strict=True)),
+    **dict(zip(map(ord, "\u0251\u0261\u0131"), "agi", strict=True)),
+    **dict.fromkeys(map(ord, "\u2018\u2019\u02bc\u2032`\u00b4"), "'"),
+    **dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212\ufe58\ufe63"), "-"),
+}
+"""Small letters of other scripts, hyphens and apostrophes by what they look like (Unicode TR39)."""
 _VARIATION = (range(0xFE00, 0xFE10), range(0xE0100, 0xE01F0), range(0x180B, 0x1810))
 
 
 def normal_form(name: str) -> str:
-    """A name as it is compared: compatibility forms, case, spaces and invisible signs removed.
+    """A name as it is compared: compatibility forms, case, spaces and invisible signs removed,
+    Cyrillic and Greek letters, hyphens and apostrophes by what they look like.
 
     "" for a name in which nothing can be seen.
     """
     if name.isascii() and name.isalnum():  # most names are ids: nothing to remove
         return name.lower()
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return " ".join("".join(map(_seen, folded)).split())
+    return " ".join("".join(map(_seen, folded.translate(_LOOKALIKES))).split())
 
 
 def same_person(one: str, other: str) -> bool:

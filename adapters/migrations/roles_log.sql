@@ -25,7 +25,7 @@ grant select, insert, update on keys.data_keys to tidemark_writer;
 
 -- Who folds: reads events, in which what is personal stays ciphertext.
 grant usage on schema log to tidemark_projector;
-grant select on log.events, log.head, log.snapshots to tidemark_projector;
+grant select on log.events, log.messages, log.head, log.snapshots to tidemark_projector;
 
 -- Who publishes: reads events too, and nothing else of ours anywhere.
 grant usage on schema log to tidemark_relay;

@@ -6,7 +6,7 @@ from decimal import Decimal
 from domain.account.state import State
 from domain.message import Refusal, Refused, refused
 from domain.money import MINOR_UNITS, QTY_DECIMALS, is_currency, is_exact, is_money
-from domain.persons import acts_as, normal_form
+from domain.persons import acts_as, is_part, normal_form
 
 AMOUNT_LIMIT = Decimal(10) ** 15
 """Amounts and quantities stay below it: 15 digits before the point."""
@@ -139,9 +139,11 @@ def blank(texts: Iterable[str]) -> bool:
 
 
 def two_persons(requested_by: str, approved_by: str, actor: str) -> Refused | None:
-    """Declines when nobody, or one person in two spellings, or another than the actor approves."""
+    """Declines when nobody, a part of the platform, one person in two spellings, or another than
+    the actor approves.
+    """
     people = (normal_form(requested_by), normal_form(approved_by))
-    if blank(people) or people[0] == people[1]:
+    if blank(people) or people[0] == people[1] or any(map(is_part, people)):
         return refused(R.SECOND_PERSON_REQUIRED)
     if not acts_as(actor, approved_by):
         return refused(R.APPROVER_IS_NOT_ACTOR, actor=actor)

@@ -45,7 +45,7 @@ from domain.digests import digest, stored_as
 from domain.identifiers import is_country, is_id, is_lei
 from domain.market_time import house_today
 from domain.message import Decision, Event, Refused, Seen, refused
-from domain.persons import acts_as, normal_form
+from domain.persons import acts_as, is_part, normal_form
 
 SUBMITTABLE = frozenset(
     {
@@ -187,9 +187,9 @@ def _judge(
 def _officer_fault(
     command: ApproveKyc | RequestKycInformation | RejectKyc, state: Client, seen: Seen
 ) -> Refused | None:
-    """The officer is somebody, is the actor, and decides on nothing that they handed in."""
+    """The officer is a person, is the actor, and decides on nothing that they handed in."""
     officer = normal_form(command.officer)
-    if not officer:
+    if not officer or is_part(officer):
         return refused(ClientRefusal.OFFICER_MISSING, status=state.status)
     if not acts_as(seen.actor, officer):
         return refused(ClientRefusal.OFFICER_IS_NOT_ACTOR, actor=seen.actor)

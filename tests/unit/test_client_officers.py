@@ -169,3 +169,12 @@ def test_a_client_is_erased_after_closing_and_retention_or_by_force_with_a_reaso
     ):
         decision = client.decide(replace(erase, closed_on=on), closed, by("cli.root"))
         assert getattr(decision, "refusal", None) is refusal
+
+
+@pytest.mark.parametrize("part", ["system", "Simulator", "saga.kyc", "cli.root"])
+def test_a_part_of_the_platform_is_nobody_who_decides(part: str) -> None:
+    for pair in ((part, "olga"), ("olga", part)):
+        scene = given(account, OPENED)
+        scene.when(adjust(*pair), seen=by("local")).refused(AccountRefusal.SECOND_PERSON_REQUIRED)
+    told = submitted("ann").when(said(ApproveKyc, part), seen=by("local"))
+    told.refused(ClientRefusal.OFFICER_MISSING)

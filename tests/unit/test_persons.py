@@ -49,6 +49,14 @@ def test_what_looks_the_same_is_the_same_person(spelling: str) -> None:
         ("STRASSE", "straße"),
         ("\N{ANGSTROM SIGN}sa", "\N{LATIN SMALL LETTER A WITH RING ABOVE}sa"),
         ("\N{LATIN SMALL LIGATURE FI}ona", "Fiona"),
+        ("\N{CYRILLIC SMALL LETTER O}lga", "olga"),
+        ("\N{CYRILLIC CAPITAL LETTER O}LGA", "olga"),
+        ("olg\N{CYRILLIC SMALL LETTER A}", "olga"),
+        ("\N{GREEK SMALL LETTER OMICRON}lga", "olga"),
+        ("olg\N{LATIN SMALL LETTER ALPHA}", "olga"),
+        ("a\N{HYPHEN}b", "a-b"),
+        ("a\N{NON-BREAKING HYPHEN}b", "a-b"),
+        ("O\N{RIGHT SINGLE QUOTATION MARK}Neil", "o'neil"),
     ],
 )
 def test_case_spaces_and_compatibility_forms_do_not_count(one: str, other: str) -> None:
