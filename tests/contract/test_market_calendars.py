@@ -40,7 +40,7 @@ async def test_the_market_decides_whatever_the_isin_says(
     await world.do(order())  # of Apple: a US ISIN
     await world.until(settles)
     (placed,) = await world.named("order.placed")
-    assert (placed.market_country, placed.country) == (country, "US")
+    assert (placed.market_country, placed.country) == (country, country)
     for name in ("trade.booked", "settlement.instructed"):
         found = await world.named(name)
         assert found and {e.settl_date for e in found} == {settles}, name

@@ -46,8 +46,8 @@ class Log:
         self.all.append(envelope)
         return envelope
 
-    def seen(self, history: int = 0) -> Seen:
-        seen = Seen(history)
+    def seen(self) -> Seen:
+        seen = Seen()
         for envelope in self.all:
             seen.note(envelope)
         return seen
@@ -125,17 +125,6 @@ def test_more_executed_than_was_ordered_is_doubled(log: Log) -> None:
         log.add("order-O1", f"fill{number}", fill(number))
     found = log.seen().doubled([])
     assert len(found) == 1 and found[0].startswith("O1: 200 executed of 100")
-
-
-def test_what_a_venue_overfilled_in_the_history_may_stay_and_may_not_grow(log: Log) -> None:
-    log.add("order-O1", "k3", placed())
-    for number in (1, 2):
-        log.add("order-O1", f"fill{number}", fill(number))
-    history = len(log.all)
-    assert log.seen(history).doubled([]) == []
-    log.add("order-O1", "fill3", fill(3))
-    (found,) = log.seen(history).doubled([])
-    assert found.startswith("O1: 300 executed of 200")
 
 
 def test_a_saga_that_waits_for_nobody_is_stuck(log: Log) -> None:
