@@ -40,7 +40,7 @@ from streams.street import Street
 from streams.supervise import Part, Supervisor, until
 from tests.unit.platform import NOW, WriteSide
 
-PATIENCE_S = 10.0
+PATIENCE_S = 60.0
 
 
 async def eventually(true: Callable[[], object]) -> None:
