@@ -93,7 +93,7 @@ class Walk:
             self._fault(checkpoint.STREAM, found.version, found.position, found.fault)
 
     def add(self, stream: str, version: int, fault: str) -> None:
-        """A fault that somebody else has found."""
+        """Add a fault that another check has found."""
         self._fault(stream, version, version if stream == "log" else self.position, fault)
 
     async def _event(self, stored: Stored, columns: Columns | None) -> None:
@@ -139,7 +139,7 @@ class Walk:
     def _keys(
         self, stored: Stored, name: str, schema: int, standings: Mapping[str, Standing]
     ) -> None:
-        """Whoever has sealed data has a row: with a key, or with the mark of an erasure."""
+        """Check that each client with sealed data has a row: a key, or an erasure's mark."""
         if SEALED_MARK not in stored.state:
             return
         client_id = sealed_for(name, schema, unframe(stored.state)[1])

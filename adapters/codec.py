@@ -183,7 +183,7 @@ def _subject(field: str, value: str) -> str:
 
 
 def read_event(name: str, schema: int, payload: bytes) -> Event:
-    """A stored event that holds nothing personal, for whoever has no keys.
+    """A stored event that holds nothing personal, for a reader without keys.
 
     Raises:
         UnknownEvent, msgspec.DecodeError: as `Codec.decode`.

@@ -45,7 +45,7 @@ class HandedOver:
         self._dice = SeededEntropy(seed)
 
     def hand_over(self) -> None:
-        """From now on nobody can foresee what is drawn."""
+        """Draw from the system from now on, so that later draws cannot be predicted."""
         self._dice = SystemEntropy()
 
     def draw(self, size: int, label: str, /) -> bytes:

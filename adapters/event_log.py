@@ -110,7 +110,7 @@ class RecorderLog:
         return out
 
     async def _without_snapshot(self, refused: SnapshotRow) -> Loaded:
-        """A stream from its first event on, because nobody with our key made its snapshot."""
+        """Load a stream from its first event: its snapshot does not carry our key's MAC."""
         if self.keyed:
             line = "the snapshot of %s at version %s has no seal of ours: not used (log verify)"
             _log.warning(line, refused.stream, refused.version)

@@ -6,7 +6,7 @@ firm itself are sealed under a key of its own (`domain.message.FIRM`). The maste
 outside the database (a KMS in production), so a stolen database alone opens nothing.
 
 An erasure leaves a row: no wrapped key, but a mark that only a holder of the master key can make.
-A row that somebody deleted, or made look erased, is thereby told from an erasure.
+So a deleted row, or one made to look erased, differs from an erasure.
 """
 
 import hmac
@@ -33,7 +33,7 @@ class Standing(StrEnum):
 
     HELD = "held"
     ERASED = "erased"  # by us
-    CHANGED = "changed"  # by somebody without the master key
+    CHANGED = "changed"  # written without the master key
 
 
 class KeyStore(Protocol):
@@ -49,7 +49,7 @@ class KeyStore(Protocol):
         """The key for reading; None when it was destroyed or never was.
 
         Raises:
-            KeyChanged: somebody else has written the client's row.
+            KeyChanged: another writer has changed the client's row.
         """
         ...
 
@@ -255,7 +255,7 @@ class PostgresKeyStore:
             self._forget(told)
 
     def _listen(self, connection: Connection[Any]) -> None:
-        """On every new connection: what was told while there was none, is not known."""
+        """Forget opened keys on a new connection: notices sent while there was none are lost."""
         connection.add_notify_handler(lambda told: self._forget([told.payload]))
         connection.execute("listen tidemark_keys")
         self._forget(list(self._keys))
