@@ -58,8 +58,8 @@ def in_debit(before: State, after: State, currency: str, *, on: date) -> bool:
 
 
 def put_order(state: State, order_id: str, order: OpenOrder) -> State:
-    """Keep an order while it has a hold or an unsettled trade: a refill is charged with it."""
-    spent = not order.qty and not order.held
+    """Keep an order while it has a hold or an unsettled trade, or for good after a bust."""
+    spent = not (order.qty or order.held or order.busted)
     settled = all(o.order_id != order_id for o in state.obligations.values())
     kept = None if spent and settled else order
     return replace(state, orders=with_item(state.orders, order_id, kept))

@@ -42,7 +42,11 @@ class Deposit(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class OpenOrder(Struct, frozen=True, kw_only=True, gc=False):
-    """An order's hold, and what its executions were charged so far (until they have settled)."""
+    """An order's hold, and what its executions were charged so far.
+
+    Known until its trades have settled, and for good once one was busted: a booking decided on
+    what counted before the bust would charge the order for the wrong trades.
+    """
 
     unit: str  # currency of a purchase, ISIN of a sale
     held: Decimal
@@ -50,6 +54,7 @@ class OpenOrder(Struct, frozen=True, kw_only=True, gc=False):
     done: Decimal = ZERO  # filled
     gross: Decimal = ZERO
     charged: Decimal = ZERO  # commission
+    busted: bool = False
 
 
 class Trade(Struct, frozen=True, kw_only=True, gc=False):

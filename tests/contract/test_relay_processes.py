@@ -15,7 +15,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from adapters.entropy import SystemEntropy
 from adapters.kafka_url import Bus
+from adapters.keystore import PostgresKeyStore
 from adapters.postgres_recorder import PostgresRecorder
 from adapters.recorder import Sealed, Stored, Write
 from tests.contract.kafka_broker import Broker
@@ -121,6 +123,8 @@ async def world(kafka: Broker, database_url: str, tmp_path: Path) -> AsyncIterat
             "TIDEMARK_LOG": database_url,
         }
     )
+    master_file = tmp_path / "keys" / "master.key"
+    PostgresKeyStore(database_url, master_file, SystemEntropy()).close()  # a log has its key first
     recorder = await PostgresRecorder.connect(database_url)
     yield World(recorder, tmp_path, env)
     await recorder.close()

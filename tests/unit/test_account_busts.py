@@ -153,6 +153,17 @@ def test_an_order_whose_only_execution_is_busted_pays_nothing() -> None:
     assert told.state.traded == {"USD": D("100000.00")}
 
 
+def test_a_correction_is_charged_without_the_trade_that_it_replaces() -> None:
+    """Both commands were decided when the first trade counted; the bust came first."""
+    told = Told()
+    told.send(fill("T1", "10", "50.00"))
+    told.bust("T1")
+    before = e.Counted(qty=D(10), gross=D("500.00"), charged=D("1.00"))
+    (corrected,) = told.send(fill("T2", "10", "50.10", before=before))
+    assert commission_of(corrected.charges) == D("1.00")
+    assert paid(told) == {"commission": D("1.00")}
+
+
 def test_a_fill_after_all_others_have_settled_goes_on_where_the_commission_stood() -> None:
     told = Told()
     told.send(fill("T1", "10", "50.00"))
@@ -398,4 +409,5 @@ def test_a_bust_of_an_order_that_is_not_at_the_venue_holds_nothing() -> None:
     book.send(reserve())
     book.send(bust(book.send(fill("T1", "100", "50.00"))))
     assert book.state.cash("USD").reserved == 0
-    assert book.state.orders == {}
+    known = book.state.orders["O1"]
+    assert (known.held, known.qty, known.done, known.charged) == (0, 0, 0, 0)
