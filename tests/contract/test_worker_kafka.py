@@ -167,7 +167,9 @@ def test_a_day_with_a_worker_killed_and_kafka_wiped_ends_with_the_views_of_one_f
         assert {view["position"] for view in found["views"]} == {position}
         counts = {view["view"]: view["rows"] for view in found["views"]}
         assert counts["accounts"] == counts["clients"] == 4
-        assert sql(home / "data", "select count(*) from log.events") == [(position,)]
+        assert sql(home / "data", "select count(*) from log.events") == [(position + 2,)]
+        beyond = f"select stream from log.events where position > {position} order by position"
+        assert sql(home / "data", beyond) == [("saga_seal-log",), ("checkpoint-log",)]
 
 
 def test_serve_tells_who_waits_and_who_subscribes_what_workers_have_folded(
