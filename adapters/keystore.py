@@ -13,6 +13,7 @@ import hmac
 from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from pathlib import Path
+from time import monotonic
 from typing import Any, Protocol
 
 import psycopg
@@ -127,6 +128,9 @@ class ClosedKeyStore:
         """It holds nothing."""
 
 
+HEED_S = 0.01
+"""How long an erasure by another process may go unseen here."""
+
 _NEEDED = "select exists(select from keys.data_keys) or exists(select from log.events)"
 
 
@@ -164,7 +168,8 @@ class PostgresKeyStore:
     """Wrapped keys in a table (RFC 3394), read once and kept; new ones cost one insert.
 
     A key that is destroyed by another process, or by hand, is forgotten here at the next use of
-    any key: the table tells every listener (`migrations/log/0005_erasure.sql`).
+    any key that is `HEED_S` later: the table tells every listener
+    (`migrations/log/0005_erasure.sql`).
     """
 
     def __init__(self, url: str, master_file: Path, entropy: Entropy) -> None:
@@ -174,6 +179,7 @@ class PostgresKeyStore:
         self.digest_key = hmac.digest(self._master, b"digest", "sha256")
         self.on_erased: Callable[[], None] = lambda: None  # called when a key was forgotten
         self._keys: dict[str, bytes] = {}
+        self._heed_at = 0.0
         schema_versions.ready(url, "log")
         self._db = Steady(url, "the clients' keys", opened=self._listen)
         rows = self._db.execute("select client_id, wrapped from keys.data_keys where not destroyed")
@@ -251,6 +257,11 @@ class PostgresKeyStore:
         self._db.close()
 
     def _heed(self) -> None:
+        """Look for notices; not at every event, since a look costs more than to open a text."""
+        now = monotonic()
+        if now < self._heed_at:
+            return
+        self._heed_at = now + HEED_S
         if told := self._db.heed():
             self._forget(told)
 

@@ -230,9 +230,7 @@ def _order_after(state: State, event: TradeBusted) -> State:
         gross=max(order.gross - event.gross, ZERO),
         charged=max(order.charged - commission_of(event.charges), ZERO),
     )
-    order = replace(
-        order, done=after.qty, gross=after.gross, charged=after.charged, busted=True
-    )
+    order = replace(order, done=after.qty, gross=after.gross, charged=after.charged, busted=True)
     if event.hold_added or event.hold_qty:
         held = order.held + event.hold_added
         order = replace(order, unit=event.hold_unit, held=held, qty=event.hold_qty)

@@ -1,5 +1,7 @@
 """Digests of sealed texts: equal texts compare equal, and nothing else does."""
 
+import hmac
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +13,12 @@ KEY = b"k" * 32
 @given(st.text(max_size=30), st.text(max_size=30))
 def test_digests_are_equal_where_the_texts_are(one: str, other: str) -> None:
     assert (digest(one, KEY, scope="A1") == digest(other, KEY, scope="A1")) == (one == other)
+
+
+@given(st.binary(max_size=200), st.text(), st.text())
+def test_a_digest_is_the_hmac_of_the_standard(key: bytes, text: str, scope: str) -> None:
+    said = f"{len(scope)}:{scope}:{text}".encode()
+    assert digest(text, key, scope=scope) == hmac.digest(key, said, "sha256").hex()[:32]
 
 
 def test_the_key_and_the_scope_change_the_digest() -> None:
