@@ -32,6 +32,18 @@ class LogTail:
             last = min(last, bisect_right(self._positions, until))
         return self._events[first:last]
 
+    def at(self, position: int) -> Envelope | None:
+        """The event at `position`, if it was opened lately; a loader's thread may ask, too.
+
+        The lists may lose their front between the two steps: the event's own position decides.
+        """
+        index = bisect_right(self._positions, position) - 1
+        try:
+            found = self._events[index]
+        except IndexError:
+            return None
+        return found if found.position == position else None
+
     def extend(self, position: int, events: Sequence[Envelope]) -> None:
         """Take what was read behind `position`; a run that does not join starts anew."""
         if not events:
