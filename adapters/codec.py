@@ -132,9 +132,10 @@ class Codec:
         sealed: dict[str, str] = {}
         for field in given:
             nonce = self._entropy.draw(_NONCE_BYTES, f"nonce:{label}:{field}")
-            said, aad = plain_json(getattr(event, field)), f"{subject}|{name}|{field}".encode()
-            bytes_ = b2a_base64(nonce + cipher.encrypt(nonce, said, aad), newline=False)
-            sealed[field] = _SEALED + bytes_.decode()
+            value = getattr(event, field)
+            said = _encode(value) if type(value) is str else plain_json(value)
+            bytes_ = nonce + cipher.encrypt(nonce, said, f"{subject}|{name}|{field}".encode())
+            sealed[field] = _SEALED + b2a_base64(bytes_, newline=False).decode()
         return replace(event, **sealed)
 
     def _opened(self, event: Event, name: str, fields: tuple[str, ...]) -> Event:

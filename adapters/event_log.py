@@ -7,6 +7,7 @@ The metadata holds stream, version, name, message id and the previous hash, but 
 chain of a stream is the same wherever its bytes are carried.
 """
 
+import asyncio
 import hashlib
 import hmac
 import logging
@@ -86,6 +87,7 @@ class RecorderLog:
         self._appends = 0
         self._flying = 0  # of these: not answered yet
         self._tail = LogTail()
+        self._turn = asyncio.Lock()  # of who reads on at its end
         self._codec = codec
         self._hmac = hmac.new(request_key, digestmod="sha256")  # keyed once, copied per request
         snapshot_key = hmac.digest(request_key, b"snapshots", "sha256")
@@ -187,9 +189,20 @@ class RecorderLog:
     async def after(
         self, position: int, /, *, limit: int, until: int | None = None
     ) -> Sequence[Envelope]:
-        """The next events, opened; those that were opened lately are not opened again."""
+        """The next events, opened; those that were opened lately are not opened again.
+
+        Of those who wait at the end of the tail one reads, and the others have it from there.
+        """
         if self._tail.holds(position):
             return self._tail.after(position, limit=limit, until=until)
+        if position != self._tail.end:
+            return await self._read(position, limit=limit, until=until)
+        async with self._turn:
+            if self._tail.holds(position):
+                return self._tail.after(position, limit=limit, until=until)
+            return await self._read(position, limit=limit, until=until)
+
+    async def _read(self, position: int, *, limit: int, until: int | None) -> Sequence[Envelope]:
         page = [self.open(s) for s in await self.stored(position, limit=limit, until=until)]
         self._tail.extend(position, page)
         return page
