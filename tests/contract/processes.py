@@ -228,6 +228,10 @@ def deposit(account: str, amount: str = "1.00", reference: str = "r") -> dict[st
 
 
 def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
-    """Ours without anybody's settings, and with the test's."""
+    """Ours without anybody's settings, and with the test's.
+
+    Processes may write bytecode: else each of them compiles all that it imports, for seconds.
+    """
     kept = {k: v for k, v in os.environ.items() if not k.startswith("TIDEMARK_")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return kept | {"PYTHONPATH": str(ROOT)} | dict(env or {})
