@@ -87,17 +87,20 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
         type=int,
         default=None,
         metavar="N",
-        help="where HTTP is answered (default 8080, or TIDEMARK_PORT); 0 picks a free one",
+        help="the port for HTTP (default 8080, or TIDEMARK_PORT); 0 picks a free one",
     )
     verb.add_argument(
-        "--demo", action="store_true", help="trade the year 2021 first, where that is not done yet"
+        "--demo",
+        action="store_true",
+        help="trade the year 2021 first, unless that is done already; then open the market",
     )
     verb.add_argument(
         "--pace",
         default=None,
         metavar="MINUTES",
         help="real minutes that a session of a demo takes (default 6, 0.05 to 1440), or `paused`;"
-        " kept for the next start; `tidemark demo` changes it while it runs",
+        " kept for the next start; a paused demo stays paused. `tidemark demo` changes it while it"
+        " runs, and resumes it",
     )
     verb.add_argument(
         "--clock",

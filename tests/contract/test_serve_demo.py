@@ -139,6 +139,7 @@ def test_killed_in_the_middle_of_a_session_it_goes_on_from_there(
         assert f"goes on at {stood:%Y-%m-%d %H:%M}" in served.errors
         assert latest(data_dir) == stood  # paused: nothing has moved
         paced(data_dir, "pace", "0.1")
+        paced(data_dir, "resume")
         until(lambda: f"{NEXT}  closed, every control holds" in served.errors, seconds=120)
     assert verb("log", "verify", data_dir=data_dir).code == 0
 

@@ -4,12 +4,14 @@ import asyncio
 from collections import Counter
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from adapters import market_history
 from adapters.simulators.market import INTERVALS
+from api.cli import main
 from commands.handler import Declined, Done
 from domain.account.commands import DepositCash
 from domain.order.events import OrderFilled, OrderPlaced
@@ -210,7 +212,28 @@ def test_a_pace_that_cannot_be_had_is_refused_with_what_can(text: str) -> None:
         parse_pace(text, now=Pace())
 
 
-def test_the_pace_of_a_directory_is_what_was_said_last(tmp_path) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("minutes", ["1", "6", "30"])
+def test_another_pace_ends_no_pause(minutes: str) -> None:
+    paused = Pace(minutes=6, paused=True)
+    assert parse_pace(minutes, now=paused) == Pace(minutes=float(minutes), paused=True)
+    assert parse_pace(minutes, now=Pace()) == Pace(minutes=float(minutes))
+
+
+def test_the_command_that_sets_the_pace_of_a_paused_demo_says_how_to_resume_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(*words: str) -> str:
+        assert main(["demo", *words, "--data-dir", str(tmp_path)]) == 0
+        return capsys.readouterr().out.strip()
+
+    how = "; resume with `tidemark demo resume`"
+    assert said("pause") == f"6 minutes a session, paused{how}"
+    assert said("pace", "2") == said() == f"2 minutes a session, paused{how}"
+    assert PaceFile(tmp_path).pace() == Pace(minutes=2, paused=True)
+    assert said("resume") == said() == "2 minutes a session"
+
+
+def test_the_pace_of_a_directory_is_what_was_said_last(tmp_path: Path) -> None:
     file, other = PaceFile(tmp_path), PaceFile(tmp_path)
     assert file.pace() == Pace()
     other.set(Pace(minutes=2))
