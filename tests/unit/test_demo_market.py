@@ -16,6 +16,7 @@ from commands.handler import Declined, Done
 from domain.account.commands import DepositCash
 from domain.order.events import OrderFilled, OrderPlaced
 from streams.counterparties import history_market
+from streams.simulation.census import Census
 from streams.simulation.clockwork import CONTROLS, at
 from streams.simulation.history import History
 from streams.simulation.live import EVERY_TICKS, ticks
@@ -83,6 +84,19 @@ async def test_orders_fill_at_any_moment_on_prices_that_are_marked_and_days_clos
         assert set(marked) == set(market_history.prices().symbols)
         assert marked.total() > 200
         assert min(marked.values()) >= INTERVALS // EVERY_TICKS
+
+
+async def test_the_census_of_a_log_names_the_day_that_is_not_closed() -> None:
+    async def open_day(of: Demo) -> date | None:
+        census = Census(of.platform.log)
+        await census.fold.to()
+        return census.open_day
+
+    async with demo(spec=ONE_DAY) as market:
+        await half_way(market)
+        assert await open_day(market) == THURSDAY
+        await market.pass_until(lambda: market.heard(f"{THURSDAY}  closed"))
+        assert await open_day(market) is None
 
 
 async def test_nights_weekends_and_holidays_are_skipped() -> None:
