@@ -48,8 +48,8 @@ FIRST_DAYS = timedelta(days=7)  # of another run of which no day is closed yet
 DEMO = Spec(first=date(2021, 1, 4), last=date(2021, 12, 31), accounts=100, seed=1)
 
 UNNAMED = (
-    "the log runs on a simulated clock but does not say of which run; `tidemark simulate --from D "
-    "--to D --accounts N --seed S`, as it was begun, has it said"
+    "the log runs on a simulated clock but does not say of which run; name it by `tidemark simulate"
+    " --from D --to D --accounts N --seed S`, with the values that it was begun with"
 )
 
 _log = logging.getLogger(__name__)
