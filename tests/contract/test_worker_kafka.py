@@ -34,6 +34,7 @@ from tests.contract.processes import (
     sql,
     tidemark,
     until,
+    verb,
 )
 
 pytestmark = pytest.mark.slow
@@ -234,13 +235,13 @@ def test_views_stand_still_in_the_open_when_relay_and_workers_run_nowhere(
 def test_a_worker_without_a_bus_and_a_bus_that_is_away_are_each_said_in_one_line(
     home: Path,
 ) -> None:
-    assert tidemark("simulate", "--from", "2022-01-03", "--to", "2022-01-03", "--accounts", "1",
-                    "--no-warehouse", data_dir=home).code == 0  # fmt: skip
-    ran = tidemark("worker", data_dir=home)
+    day = ("--from", "2022-01-03", "--to", "2022-01-03", "--accounts", "1")
+    assert verb("simulate", *day, "--no-warehouse", data_dir=home).code == 0
+    ran = verb("worker", data_dir=home)
     assert (ran.code, ran.complaint[:24]) == (1, "tidemark: TIDEMARK_BUS: ")
-    ran = tidemark("worker", data_dir=home, env={"TIDEMARK_BUS": "kafka://127.0.0.1:9"})
+    ran = tidemark("worker", data_dir=home, env={"TIDEMARK_BUS": "kafka://127.0.0.1:9?wait=1"})
     assert (ran.code, ran.complaint[:24]) == (1, "tidemark: TIDEMARK_BUS: ")
-    ran = tidemark("worker", "--views", "cash,gold", data_dir=home)
+    ran = verb("worker", "--views", "cash,gold", data_dir=home)
     assert ran.code in (1, 2)
 
 
