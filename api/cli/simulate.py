@@ -79,6 +79,12 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
         action="store_true",
         help="close days without ClickHouse's part of the controls",
     )
+    _add_others(verb)
+    verb.set_defaults(run=_run)
+
+
+def _add_others(verb: argparse.ArgumentParser) -> None:
+    """What it does instead of a run in the data directory."""
     verb.add_argument(
         "--crash",
         action="store_true",
@@ -103,7 +109,6 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
         metavar="X",
         help="with --faults: only the run of this seed, with all that happens in it",
     )
-    verb.set_defaults(run=_run)
 
 
 async def _run(args: argparse.Namespace) -> int:
