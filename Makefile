@@ -2,6 +2,8 @@
 PY := .venv/bin/python
 BIN := .venv/bin
 .DEFAULT_GOAL := help
+# Without bytecode on disk each process compiles all that it imports: seconds of every start.
+unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help setup run test test-engines test-faults test-chaos coverage bench check lint lint-deploy types imports docs clean
 
 help:  ## list the targets

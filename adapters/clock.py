@@ -45,14 +45,14 @@ class PacedClock(SimulatedClock):
         self, start: datetime, *, rate: float = 1.0, real: Callable[[], float] = time.monotonic
     ) -> None:
         super().__init__(start)
-        self._rate, self._real = rate, real
+        self._rate, self.real = rate, real
         self._since = real()
         self._until: datetime | None = None  # None: it stands
 
     def __call__(self) -> datetime:
         if self._until is None:
             return self._now
-        passed = timedelta(seconds=(self._real() - self._since) * self._rate)
+        passed = timedelta(seconds=(self.real() - self._since) * self._rate)
         return max(self._now, min(self._now + passed, self._until))
 
     @property
@@ -62,11 +62,11 @@ class PacedClock(SimulatedClock):
     @rate.setter
     def rate(self, rate: float) -> None:
         """From now on it runs at another rate; what has passed stays."""
-        self._now, self._since, self._rate = self(), self._real(), rate
+        self._now, self._since, self._rate = self(), self.real(), rate
 
     def run(self, until: datetime) -> None:
         """Start from where it stands."""
-        self._now, self._since, self._until = self(), self._real(), until
+        self._now, self._since, self._until = self(), self.real(), until
 
     def set(self, to: datetime) -> None:
         """Stand at `to`, or where it is by now if that is later."""

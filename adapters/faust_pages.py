@@ -20,6 +20,7 @@ import faust
 from faust.transport.drivers import aiokafka as driver
 
 from adapters.bus import BusUnavailable
+from adapters.faust_fetches import Fetches
 from adapters.kafka_page import MalformedPage, Span, span_of
 from adapters.kafka_url import Bus
 
@@ -152,9 +153,11 @@ class _CommittedThread(driver.AIOKafkaConsumerThread):
         consumer = self.consumer
         before, consumer.in_transaction = consumer.in_transaction, True
         try:
-            return super()._create_worker_consumer(transport)
+            made = super()._create_worker_consumer(transport)
         finally:
             consumer.in_transaction = before
+        made._client.send = Fetches(made._client.send)
+        return made
 
     async def on_thread_stop(self) -> None:
         """A static member stays in its group until its session times out; we mean to leave."""

@@ -33,7 +33,7 @@ _COMPACTED = {"cleanup.policy": "compact"}
 _KEPT = {"cleanup.policy": "delete", "retention.ms": "-1"}
 
 
-def ensure_topics(bus: Bus, *, timeout_s: float = REPLY_S) -> None:
+def ensure_topics(bus: Bus) -> None:
     """Make the topics that are missing, and look at those that are there. Blocks.
 
     A log topic with another partition count is put right if nothing was ever relayed: many brokers
@@ -42,12 +42,12 @@ def ensure_topics(bus: Bus, *, timeout_s: float = REPLY_S) -> None:
     widened where it is: one that is deleted would at once be made again by the next who asks.
 
     Raises:
-        BusUnavailable: Kafka cannot be reached, or refuses to make one.
+        BusUnavailable: Kafka gives no first answer within the bus's `wait_s`, or refuses.
         BusMismatch: the log topic has another partition count, and holds some of the log.
     """
-    admin = AdminClient(client(bus))
+    admin, timeout_s = AdminClient(client(bus)), REPLY_S
     try:
-        found = _partitions(admin, timeout_s)
+        found = _partitions(admin, float(bus.wait_s))
         if _another_count(bus, found) and _unused(bus, found):
             if found[bus.log_topic] < bus.partitions:
                 _widen(admin, bus, timeout_s)

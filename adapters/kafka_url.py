@@ -5,8 +5,9 @@
     kafka:                                                     the embedded development broker
 
 Parameters: `prefix`, `generation` (a new one begins new topics), `partitions` (of the log topic:
-1, 2, 4, 8 or 16), `replication` (default: the broker's), `tls` (0, 1), `ca`, `cert`, `key` (PEM
-files), `mechanism` (PLAIN, SCRAM-SHA-256, SCRAM-SHA-512).
+1, 2, 4, 8 or 16), `replication` (default: the broker's), `wait` (seconds that a start waits for
+Kafka), `tls` (0, 1), `ca`, `cert`, `key` (PEM files), `mechanism` (PLAIN, SCRAM-SHA-256,
+SCRAM-SHA-512).
 """
 
 import re
@@ -32,6 +33,7 @@ class Bus(Struct, frozen=True, kw_only=True):
     generation: int = 1
     partitions: int = 4
     replication: int = -1  # of new topics; -1: the broker's default
+    wait_s: int = 30  # for Kafka to answer at the start
     tls: bool = False
     ca: str = ""
     cert: str = ""
@@ -103,6 +105,7 @@ class Bus(Struct, frozen=True, kw_only=True):
             generation=_number(words, "generation", "1", least=1),
             partitions=_number(words, "partitions", "4", least=1),
             replication=_number(words, "replication", "-1", least=-1),
+            wait_s=_number(words, "wait", "30", least=1),
             tls=_one_of(words, "tls", "0", ("0", "1")) == "1",
             ca=words.pop("ca", ""),
             cert=words.pop("cert", ""),

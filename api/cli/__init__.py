@@ -23,14 +23,14 @@ VERBS: dict[str, tuple[str, str]] = {
     "simulate": ("simulate", "trade years of real prices through the ledger, as fast as it goes"),
     "sql": ("sql", "ask the warehouse a question in SQL (read-only)"),
     "log": ("log", "look at the event log: follow it, verify it, trace an order through it"),
-    "replay": ("books", "fold the log again and compare it with what is served"),
-    "rebuild": ("books", "fold one read model anew beside itself, compare, swap"),
+    "replay": ("books", "compute every read model again from the log, and compare"),
+    "rebuild": ("books", "make a read model anew from the log, and put it in place of the old"),
     "backup": ("backup", "copy the data directory while it is in use"),
     "erase": ("erase", "destroy a client's data key: their names and texts are gone for good"),
     "migrate": ("migrate", "bring the database schemas up to this build"),
-    "relay": ("relay", "feed the log to Kafka (where TIDEMARK_BUS names one)"),
-    "worker": ("worker", "fold read models and run sagas from Kafka"),
-    "bench": ("bench", "measure this build against named peers"),
+    "relay": ("relay", "publish the log to Kafka (where TIDEMARK_BUS names one)"),
+    "worker": ("worker", "keep read models up to date and run sagas, from Kafka"),
+    "bench": ("bench", "measure how fast this build is, beside other software"),
     "conformance": ("conformance", "check this build against published examples"),
 }
 """Verb -> (module, help). A new verb is a module in this folder and a line here."""
@@ -113,17 +113,34 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
 
 
 def add_verb(
-    verbs: Any, shared: argparse.ArgumentParser, name: str, *, about: str = "", more: str = ""
+    verbs: Any, shared: argparse.ArgumentParser, name: str, *, about: str, more: str
 ) -> argparse.ArgumentParser:
     """A verb's parser, under its help of VERBS.
 
     Args:
-        about: what it does, above its options; by default its help.
+        about: what it does and what it is for, in sentences above its options.
         more: examples and exit codes, below them.
     """
-    text = VERBS[name][1]
-    made: argparse.ArgumentParser = verbs.add_parser(
-        name, parents=[shared], help=text, description=about or text, epilog=more, **_FORMAT
+    return add_words(verbs, [shared], name, text=VERBS[name][1], about=about, more=more)
+
+
+def add_words(
+    words: Any,
+    parents: Sequence[argparse.ArgumentParser],
+    name: str,
+    *,
+    text: str,
+    about: str,
+    more: str,
+) -> argparse.ArgumentParser:
+    """A parser of a verb, or of a word behind it (`log verify`).
+
+    Args:
+        text: its line in the list of its siblings.
+        about, more: as in `add_verb`.
+    """
+    made: argparse.ArgumentParser = words.add_parser(
+        name, parents=parents, help=text, description=about, epilog=more, **_FORMAT
     )
     return made
 

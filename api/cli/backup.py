@@ -8,6 +8,11 @@ from typing import Any
 from adapters.backup import backup
 from api.cli import add_verb, emit, settings
 
+ABOUT = """\
+Copy the data directory into a new folder while `tidemark serve` uses it, or not: log, read models
+and keys. The warehouse is left out: a restored copy loads it again from the log. docs/operations.md
+says how to restore.
+"""
 MORE = """\
 examples:
   tidemark backup /backups/today
@@ -18,10 +23,14 @@ What lies outside the data directory (servers that variables name) is not copied
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    verb = add_verb(verbs, shared, "backup", more=MORE)
-    verb.add_argument("to", type=Path, metavar="TO", help="a folder that does not exist yet")
+    verb = add_verb(verbs, shared, "backup", about=ABOUT, more=MORE)
     verb.add_argument(
-        "--without-keys", action="store_true", help="leave keys/ out: you keep it by other means"
+        "to", type=Path, metavar="TO", help="the folder to make; it must not exist yet"
+    )
+    verb.add_argument(
+        "--without-keys",
+        action="store_true",
+        help="leave the folder keys/ out; keep it elsewhere: without it no name can be read",
     )
     verb.set_defaults(run=_run)
 

@@ -15,14 +15,32 @@ NAMES = (
     "worker",
 )  # fmt: skip
 
+ABOUT = """\
+Measure how fast this build is on this machine, each time beside other software (its peer) that does
+the same work in the same run. docs/benchmarks.md has the figures and says what each is about. It
+needs the source tree.
+"""
+MORE = """\
+examples:
+  tidemark bench append                              one benchmark
+  tidemark bench all --write docs/benchmarks.md      all of them, for an hour or so
+"""
+
 _log = logging.getLogger(__name__)
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    verb = add_verb(verbs, shared, "bench")
-    verb.add_argument("name", choices=(*NAMES, "all"), help="what to measure")
+    verb = add_verb(verbs, shared, "bench", about=ABOUT, more=MORE)
+    every = (*NAMES, "all")
     verb.add_argument(
-        "--write", type=Path, default=None, metavar="FILE", help="put the figures into this page"
+        "name", choices=every, metavar="NAME", help=f"what to measure: {', '.join(every)}"
+    )
+    verb.add_argument(
+        "--write",
+        type=Path,
+        default=None,
+        metavar="FILE",
+        help="also write the figures into this page",
     )
     verb.set_defaults(run=_run)
 

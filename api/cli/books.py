@@ -11,24 +11,39 @@ from api.cli import UsageError, add_verb, emit, say, settings
 from projections.catalogue import BY_NAME, VIEWS
 from streams.replaying import replay_sagas
 
-REPLAY = "Exit code 1 if a single row differs. Nothing is changed; serve may run meanwhile."
+REPLAY = """\
+Compute every read model again from the log, in memory, and compare it row by row with what is
+served; the same for what sagas and gateways remember. Nothing is changed, and `tidemark serve` may
+run meanwhile. A read model that differs is put right by `tidemark rebuild`.
+"""
+REPLAY_MORE = """\
+examples:
+  tidemark replay
+  tidemark replay --json
+
+exit codes: 0 all is equal; 1 something differs (each is named), or it could not look
+"""
 REBUILD = """\
+Make a read model anew from the log, in a table beside the old one; compare the two; then put the
+new one in place of the old. `tidemark serve` may run meanwhile.
+"""
+REBUILD_MORE = """\
 examples:
   tidemark rebuild positions
-  tidemark rebuild all --no-swap
+  tidemark rebuild all --no-swap     only compare
 
-Exit code 1 if the new one differs from the old one.
+exit codes: 0 the old one was right; 1 it was not (now it is, unless --no-swap), or it failed
 """
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    again = add_verb(verbs, shared, "replay", more=REPLAY)
+    again = add_verb(verbs, shared, "replay", about=REPLAY, more=REPLAY_MORE)
     again.set_defaults(run=_replay)
-    new = add_verb(verbs, shared, "rebuild", more=REBUILD)
-    new.add_argument("view", help=f"all, or one of: {', '.join(BY_NAME)}")
+    new = add_verb(verbs, shared, "rebuild", about=REBUILD, more=REBUILD_MORE)
     new.add_argument(
-        "--no-swap", action="store_true", help="compare, and leave the old one in place"
+        "view", metavar="VIEW", help=f"the read model: all, or one of {', '.join(BY_NAME)}"
     )
+    new.add_argument("--no-swap", action="store_true", help="only compare, and keep the old one")
     new.set_defaults(run=_rebuild)
 
 

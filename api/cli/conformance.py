@@ -11,11 +11,23 @@ from xml.etree import ElementTree
 
 from api.cli import UsageError, add_verb, emit
 
+ABOUT = """\
+Check this build against examples that others have published: the order states of FIX, identifiers
+(ISIN and others), the matching of lots, settlement dates. It says how many of each family hold. It
+needs the source tree.
+"""
+MORE = """\
+examples:
+  tidemark conformance
+  tidemark conformance --json
+
+exit codes: 0 all hold; 1 some do not (each is named)
+"""
 ROOT = Path(__file__).parent.parent.parent
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    verb = add_verb(verbs, shared, "conformance")
+    verb = add_verb(verbs, shared, "conformance", about=ABOUT, more=MORE)
     verb.set_defaults(run=_run)
 
 

@@ -8,11 +8,15 @@ from msgspec.structs import replace
 from api.cli import UsageError, add_verb, emit, settings
 from streams.simulation.pace import MINUTES, BadPace, PaceFile, parse_pace
 
+ABOUT = """\
+Change how fast the market of a demo (`tidemark serve --demo`) moves, or stop it for a while.
+Without a word it says the pace. docs/demo.md explains the demo.
+"""
 MORE = """\
 examples:
   tidemark demo pause          the clock stands; commands are answered, orders wait
-  tidemark demo resume
-  tidemark demo pace 1         a session takes one minute
+  tidemark demo resume         the clock goes on from there
+  tidemark demo pace 1         a session takes one minute; a paused demo stays paused
   tidemark demo                say the pace
 
 The running demo follows within a second; a demo that is not running begins with it.
@@ -20,18 +24,19 @@ The running demo follows within a second; a demo that is not running begins with
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    verb = add_verb(verbs, shared, "demo", more=MORE)
+    verb = add_verb(verbs, shared, "demo", about=ABOUT, more=MORE)
     verb.add_argument(
         "what",
         nargs="?",
         choices=("pause", "resume", "pace"),
-        help="nothing: only say the pace that holds",
+        help="stop the clock, let it go on, or set the pace; without it: say the pace",
     )
     verb.add_argument(
         "minutes",
         nargs="?",
         metavar="MINUTES",
-        help=f"of `pace`: real minutes that a session of 6.5 hours takes (at first {MINUTES:g})",
+        help="with `pace`: the real minutes that a session of 6.5 hours takes, 0.05 to 1440"
+        f" (at first {MINUTES:g})",
     )
     verb.set_defaults(run=_run)
 
@@ -53,4 +58,5 @@ async def _run(args: argparse.Namespace) -> None:
         pace = replace(pace, paused=args.what == "pause")
     if args.what:
         said.set(pace)
-    emit(args, {"minutes": pace.minutes, "paused": pace.paused}, str(pace))
+    text = f"{pace}; resume with `tidemark demo resume`" if pace.paused else str(pace)
+    emit(args, {"minutes": pace.minutes, "paused": pace.paused}, text)

@@ -11,6 +11,11 @@ from commands.handler import Declined, Done
 from domain.identifiers import is_id
 from domain.message import Refused
 
+ABOUT = """\
+Destroy a client's data key: nobody can read their names and texts again, in the log or in a read
+model. The events stay, and no balance changes. The client must be closed and the retention time be
+over; --force goes before that.
+"""
 MORE = """\
 examples:
   tidemark erase C1 --yes                               closed five years ago or longer
@@ -25,15 +30,19 @@ STILL = (
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    verb = add_verb(verbs, shared, "erase", more=MORE)
-    verb.add_argument("client", metavar="CLIENT", help="the client's id")
-    verb.add_argument("--yes", action="store_true", help="you mean it: it cannot be undone")
+    verb = add_verb(verbs, shared, "erase", about=ABOUT, more=MORE)
+    verb.add_argument("client", metavar="CLIENT", help="the id of the client")
+    verb.add_argument(
+        "--yes", action="store_true", help="say that you mean it; without it nothing is done"
+    )
     verb.add_argument(
         "--force",
         action="store_true",
-        help="before the client is closed and retention is over; give a reason",
+        help="erase though the client is open or the retention time is not over; needs --reason",
     )
-    verb.add_argument("--reason", default="", help="why; kept under the firm's own key")
+    verb.add_argument(
+        "--reason", default="", help="why; it is kept in the log, encrypted with the firm's key"
+    )
     verb.set_defaults(run=_run)
 
 

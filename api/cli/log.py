@@ -12,11 +12,15 @@ from adapters.frame import unframe
 from adapters.recorder import Stored
 from adapters.wiring import open_platform
 from adapters.witness import NotAWitness, Witness, read_witnesses
-from api.cli import UsageError, add_verb, emit, settings, wants_json
+from api.cli import UsageError, add_verb, add_words, emit, settings, wants_json
 from streams.audit import checksums
 
 PAGE = 1_000
 
+ABOUT = """\
+Look at the event log itself, without changing it. `tidemark serve` may run meanwhile.
+`tidemark log WHAT --help` explains each of these.
+"""
 MORE = """\
 examples:
   tidemark log tail -f                       events as they come
@@ -24,56 +28,134 @@ examples:
   tidemark log trace order-try-1@1           from an order to its settlement
 """
 
+TAIL = """\
+Show events in the order of the log, one a line: position, time, stream@version, payload. With
+--json each line is one JSON object with all that is stored. Names and texts of clients stay
+encrypted here.
+"""
+TAIL_MORE = """\
+examples:
+  tidemark log tail                                 the last 20 events
+  tidemark log tail -f                              and then those that come
+  tidemark log tail --stream account-A00001 -n 5    the last 5 of one stream
+  tidemark log tail --after 1000 -n 10              the 10 behind position 1000
+"""
+STATS = """\
+Count the events of the log by name, and show its root: one hash over the ends of all streams. Two
+logs with the same root hold the same events.
+"""
+STATS_MORE = """\
+examples:
+  tidemark log stats
+  tidemark log stats --json
+"""
+VERIFY = """\
+Check that nobody has changed the log: compute every hash again, check every signed checkpoint and
+whatever else readers and writers of the log use. Each fault is one line that names its stream and
+version. docs/operations.md says what is found how.
+"""
+VERIFY_MORE = """\
+examples:
+  tidemark log verify
+  tidemark log verify --json >> kept.jsonl       keep a witness; best on another machine
+  tidemark log verify --witness kept.jsonl       does the log still hold what was kept?
+
+exit codes: 0 no fault; 1 faults, or it could not look
+"""
+TRACE = """\
+Show what belongs together, as a tree: how it began, and everything that followed from it. Of an
+order: its hold, its fills, the trade, the settlement.
+"""
+TRACE_MORE = """\
+examples:
+  tidemark log trace order-try-1@1      the first event of the stream order-try-1
+  tidemark log trace 1234               the event at that position
+
+exit codes: 0 done; 1 it failed; 2 there is no such event
+"""
+SUMS = """\
+Hash the log, every read model and every table of the warehouse, all at one position. Equal answers
+on two machines mean equal content.
+"""
+SUMS_MORE = """\
+examples:
+  tidemark log checksum
+  tidemark log checksum --json > before.json
+"""
+
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    log = add_verb(verbs, shared, "log", more=MORE).add_subparsers(
+    log = add_verb(verbs, shared, "log", about=ABOUT, more=MORE).add_subparsers(
         dest="what", required=True, metavar="WHAT", title="what"
     )
     _add_tail(log, shared)
-    stats = log.add_parser("stats", parents=[shared], help="how many events of each kind, root")
+    stats = add_words(
+        log, [shared], "stats", text="how many events of each name; the root",
+        about=STATS, more=STATS_MORE,
+    )  # fmt: skip
     stats.set_defaults(run=_stats)
     _add_verify(log, shared)
-    trace = log.add_parser("trace", parents=[shared], help="what led to an event, what followed")
-    trace.add_argument("event", help="stream@version, an event id, or a position")
-    trace.set_defaults(run=_trace)
-    sums = log.add_parser(
-        "checksum", parents=[shared], help="hashes of the log, every read model, every fact table"
+    trace = add_words(
+        log, [shared], "trace", text="what led to an event, and what followed",
+        about=TRACE, more=TRACE_MORE,
+    )  # fmt: skip
+    trace.add_argument(
+        "event",
+        metavar="EVENT",
+        help="which event: STREAM@VERSION, its position in the log, or its id (a UUID)",
     )
+    trace.set_defaults(run=_trace)
+    sums = add_words(
+        log, [shared], "checksum", text="hashes of the log, every read model, every table",
+        about=SUMS, more=SUMS_MORE,
+    )  # fmt: skip
     sums.set_defaults(run=_checksum)
 
 
 def _add_tail(log: Any, shared: argparse.ArgumentParser) -> None:
-    tail = log.add_parser("tail", parents=[shared], help="events in position order, JSON Lines")
+    tail = add_words(
+        log, [shared], "tail", text="the events themselves, in their order",
+        about=TAIL, more=TAIL_MORE,
+    )  # fmt: skip
     tail.add_argument(
         "--after",
         type=int,
         default=None,
         metavar="POSITION",
-        help="begin behind this position (default: so that the last events are shown)",
+        help="begin with the first event behind this position (default: show the last events)",
     )
     tail.add_argument(
-        "--stream", default=None, metavar="NAME", help="of one stream only: account-A00001"
+        "--stream", default=None, metavar="NAME", help="of one stream only, as account-A00001"
     )
-    tail.add_argument("-n", type=int, default=20, help="how many events (default 20)")
     tail.add_argument(
-        "-f", "--follow", action="store_true", help="go on with what comes, until Ctrl-C"
+        "-n", type=int, default=20, metavar="N", help="how many events to show (default 20)"
+    )
+    tail.add_argument(
+        "-f",
+        "--follow",
+        action="store_true",
+        help="then show new events as they come, until Ctrl-C",
     )
     tail.set_defaults(run=_tail)
 
 
 def _add_verify(log: Any, shared: argparse.ArgumentParser) -> None:
-    check = log.add_parser("verify", parents=[shared], help="check everything that is used")
+    check = add_words(
+        log, [shared], "verify", text="whether anybody has changed the log",
+        about=VERIFY, more=VERIFY_MORE,
+    )  # fmt: skip
     check.add_argument(
         "--reaches",
         type=int,
         default=0,
         metavar="POSITION",
-        help="and that it is sealed at least up to this position",
+        help="it is also a fault if no signed checkpoint reaches up to this position",
     )
     check.add_argument(
         "--witness",
         metavar="FILE",
-        help="and that it holds what earlier answers of log verify --json say; - reads stdin",
+        help="it is also a fault if the log lacks what FILE tells of it: answers of an earlier"
+        " `log verify --json`, or the backup.json of a backup; - reads them from stdin",
     )
     check.set_defaults(run=_verify)
 

@@ -11,15 +11,24 @@ ABOUT = """\
 Bring the database schemas up to this build, as their owner. The embedded Postgres needs no
 migrating by hand: it is brought up when it starts. For servers see docs/deploy.md.
 """
+MORE = """\
+examples:
+  tidemark migrate --dry-run
+  tidemark migrate --roles
+
+The variables TIDEMARK_LOG and TIDEMARK_DATABASE name the servers.
+"""
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    verb = add_verb(verbs, shared, "migrate", about=ABOUT)
-    verb.add_argument("--dry-run", action="store_true", help="only say what would be done")
+    verb = add_verb(verbs, shared, "migrate", about=ABOUT, more=MORE)
+    verb.add_argument(
+        "--dry-run", action="store_true", help="only say what would be done, and change nothing"
+    )
     verb.add_argument(
         "--roles",
         action="store_true",
-        help="make the database roles and grant them their rights, too",
+        help="also make the database roles and grant them their rights (docs/operations.md)",
     )
     verb.set_defaults(run=_run)
 

@@ -17,7 +17,7 @@ import msgspec
 
 from adapters.wiring import Platform, open_platform
 from adapters.worker_wiring import dead_letters, open_bus, relay_outlet, stuck_views
-from api.cli import UsageError, add_verb, emit, settings
+from api.cli import UsageError, add_verb, add_words, emit, settings
 from api.cli.doors import doors
 from projections.catalogue import BY_NAME
 from streams.relay import Relay
@@ -26,26 +26,73 @@ from streams.relaying import Status, line, status
 Ask = Callable[[], Awaitable[Status]]
 
 ABOUT = """\
-Feed the log to Kafka. `tidemark serve` does that by itself unless TIDEMARK_SUPERVISE=no.
-`relay dead` shows letters about events that a read model could not fold (docs/bus.md).
+Publish the log to Kafka, from where workers read it. `tidemark serve` does that by itself unless
+TIDEMARK_SUPERVISE=no. `tidemark relay dead` is for events that a read model cannot take
+(docs/bus.md).
+"""
+MORE = """\
+examples:
+  tidemark relay                   until it is stopped
+  tidemark relay --once            for a script
+  tidemark relay dead list
+"""
+DEAD = """\
+Dead letters: where a read model cannot take an event, the worker that folds it stops there and
+publishes a letter that names the event and the error. The other read models go on.
+"""
+DEAD_MORE = """\
+examples:
+  tidemark relay dead list
+  tidemark relay dead requeue positions
+"""
+LIST = """\
+Show the letters that nobody has answered: read model, event, error. `[past it]` marks those whose
+read model is past the event by now.
+"""
+LIST_MORE = """\
+examples:
+  tidemark relay dead list
+  tidemark relay dead list --json
+"""
+REQUEUE = """\
+Have a read model try again the event at which it stopped, and count its letters as answered. Do it
+when the cause is mended.
+"""
+REQUEUE_MORE = """\
+examples:
+  tidemark relay dead requeue positions
+  tidemark relay dead requeue all
 """
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    verb = add_verb(verbs, shared, "relay", about=ABOUT)
-    verb.add_argument("--once", action="store_true", help="relay what the log holds now, then end")
-    verb.add_argument("--name", default=None, help="how it shows itself (default HOST.PID)")
+    verb = add_verb(verbs, shared, "relay", about=ABOUT, more=MORE)
     verb.add_argument(
-        "--port", type=int, default=0, help="of /status and /metrics (default: a free one)"
+        "--once", action="store_true", help="publish what the log holds now, then end"
+    )
+    verb.add_argument(
+        "--name", default=None, help="its name in /status and in messages (default HOST.PID)"
+    )
+    verb.add_argument(
+        "--port",
+        type=int,
+        default=0,
+        help="the port of 127.0.0.1 for /status and /metrics (default: a free one)",
     )
     verb.set_defaults(run=_run)
-    dead = verb.add_subparsers(dest="what", metavar="dead").add_parser(
-        "dead", help="letters about events that a view could not fold"
+    _add_dead(verb.add_subparsers(dest="what", metavar="dead"), shared)
+
+
+def _add_dead(words: Any, shared: argparse.ArgumentParser) -> None:
+    text = "events that a read model cannot take"
+    dead = add_words(words, [], "dead", text=text, about=DEAD, more=DEAD_MORE)
+    letters = dead.add_subparsers(dest="letters", required=True, metavar="WHAT", title="what")
+    shown = add_words(letters, [shared], "list", text="show what waits", about=LIST, more=LIST_MORE)
+    shown.set_defaults(run=_list)
+    again = add_words(
+        letters, [shared], "requeue", text="try again", about=REQUEUE, more=REQUEUE_MORE
     )
-    words = dead.add_subparsers(dest="letters", required=True)
-    words.add_parser("list", parents=[shared], help="those that wait").set_defaults(run=_list)
-    again = words.add_parser("requeue", parents=[shared], help="have their views try again")
-    again.add_argument("view", help="a view, or all")
+    again.add_argument("view", metavar="VIEW", help="the read model, as positions; or all")
     again.set_defaults(run=_requeue)
 
 

@@ -48,8 +48,8 @@ FIRST_DAYS = timedelta(days=7)  # of another run of which no day is closed yet
 DEMO = Spec(first=date(2021, 1, 4), last=date(2021, 12, 31), accounts=100, seed=1)
 
 UNNAMED = (
-    "the log runs on a simulated clock but does not say of which run; `tidemark simulate --from D "
-    "--to D --accounts N --seed S`, as it was begun, has it said"
+    "the log runs on a simulated clock but does not say of which run; name it by `tidemark simulate"
+    " --from D --to D --accounts N --seed S`, with the values that it was begun with"
 )
 
 _log = logging.getLogger(__name__)
@@ -87,17 +87,20 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
         type=int,
         default=None,
         metavar="N",
-        help="where HTTP is answered (default 8080, or TIDEMARK_PORT); 0 picks a free one",
+        help="the port for HTTP (default 8080, or TIDEMARK_PORT); 0 picks a free one",
     )
     verb.add_argument(
-        "--demo", action="store_true", help="trade the year 2021 first, where that is not done yet"
+        "--demo",
+        action="store_true",
+        help="trade the year 2021 first, unless that is done already; then open the market",
     )
     verb.add_argument(
         "--pace",
         default=None,
         metavar="MINUTES",
         help="real minutes that a session of a demo takes (default 6, 0.05 to 1440), or `paused`;"
-        " kept for the next start; `tidemark demo` changes it while it runs",
+        " kept for the next start; a paused demo stays paused. `tidemark demo` changes it while it"
+        " runs, and resumes it",
     )
     verb.add_argument(
         "--clock",

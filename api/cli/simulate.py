@@ -56,18 +56,35 @@ exit codes: 0 done; 1 it failed, or figures differ; 2 the run cannot be had (one
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
     verb = add_verb(verbs, shared, "simulate", about=ABOUT, more=MORE)
     verb.add_argument(
-        "--from", dest="first", type=_day, metavar="DAY", help="first day (default 2022-01-03)"
+        "--from",
+        dest="first",
+        type=_day,
+        metavar="DAY",
+        help="first day to trade (default 2022-01-03)",
     )
     verb.add_argument(
-        "--to", dest="last", type=_day, metavar="DAY", help="last day (default 2022-12-28)"
-    )
-    verb.add_argument("--accounts", type=int, metavar="N", help="accounts that trade (default 100)")
-    verb.add_argument(
-        "--seed", type=int, metavar="S", help="of all dice (default 1): same seed, same log"
+        "--to", dest="last", type=_day, metavar="DAY", help="last day to trade (default 2022-12-28)"
     )
     verb.add_argument(
-        "--no-warehouse", action="store_true", help="leave ClickHouse out of the days' controls"
+        "--accounts", type=int, metavar="N", help="how many accounts trade (default 100)"
     )
+    verb.add_argument(
+        "--seed",
+        type=int,
+        metavar="S",
+        help="where chance begins (default 1): the same seed gives the same log",
+    )
+    verb.add_argument(
+        "--no-warehouse",
+        action="store_true",
+        help="close days without ClickHouse's part of the controls",
+    )
+    _add_others(verb)
+    verb.set_defaults(run=_run)
+
+
+def _add_others(verb: argparse.ArgumentParser) -> None:
+    """What it does instead of a run in the data directory."""
     verb.add_argument(
         "--crash",
         action="store_true",
@@ -78,7 +95,7 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
         type=int,
         default=1,
         metavar="N",
-        help="of --crash: only at every N-th moment",
+        help="with --crash: only at every N-th append",
     )
     verb.add_argument(
         "--faults",
@@ -87,9 +104,11 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
         help="instead: N runs of a small platform, each under faults of its own seed",
     )
     verb.add_argument(
-        "--faults-seed", type=int, metavar="X", help="of --faults: only this seed, with a trace"
+        "--faults-seed",
+        type=int,
+        metavar="X",
+        help="with --faults: only the run of this seed, with all that happens in it",
     )
-    verb.set_defaults(run=_run)
 
 
 async def _run(args: argparse.Namespace) -> int:

@@ -11,6 +11,10 @@ from api.cli import UsageError, add_verb, settings, wants_json
 
 ROWS_MAX, TIMEOUT_S = 10_000, 60.0
 
+ABOUT = """\
+Ask the warehouse a question in SQL (ClickHouse's), over every event, posting, fill and price. It
+reads only.
+"""
 MORE = """\
 examples:
   tidemark sql "SELECT name, count() FROM events GROUP BY name ORDER BY 2 DESC LIMIT 10"
@@ -21,9 +25,13 @@ Tables and what they mean: docs/analysts.md.
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    verb = add_verb(verbs, shared, "sql", more=MORE)
+    verb = add_verb(verbs, shared, "sql", about=ABOUT, more=MORE)
     verb.add_argument(
-        "query", nargs="?", default="-", help="the SQL; - (the default) reads it from stdin"
+        "query",
+        nargs="?",
+        default="-",
+        metavar="SQL",
+        help="the question; - (the default) reads it from stdin",
     )
     verb.set_defaults(run=_run)
 

@@ -35,6 +35,7 @@ async def figures(platform: Platform, outcome: Outcome) -> dict[str, Any]:
         "prices": market_history.PRICES,
         "from": str(history.sessions[0]),
         "to": str(history.sessions[-1]),
+        "open_day": str(census.open_day) if census.open_day else None,
         "ended_at": ended_at.isoformat(),
         "wall_s": round(outcome.wall_s, 2),
         "events_per_s": round(added / outcome.wall_s) if outcome.wall_s else 0,
@@ -93,7 +94,9 @@ def _ranked(outcome: Outcome, navs: dict[str, Decimal]) -> list[dict[str, str]]:
 def table(answer: dict[str, Any]) -> str:
     out = io.StringIO()
     console = Console(file=out, width=100)
-    grid = Table(title=f"{answer['from']} to {answer['to']}", show_header=False)
+    title, open_day = f"{answer['from']} to {answer['to']}", answer["open_day"]
+    title += f", and {open_day} as far as it has come" if open_day else ""
+    grid = Table(title=title, show_header=False)
     for name in ("accounts", "orders", "fills", "settled", "failed", "failing_now", "open"):
         grid.add_row(name.replace("_", " "), f"{answer[name]:,}")
     for currency, amount in answer["nav"].items():
@@ -106,7 +109,8 @@ def table(answer: dict[str, Any]) -> str:
         )
     for unit, money in answer["client_money"].items():
         need, have = Decimal(money["requirement"]), Decimal(money["resource"])
-        grid.add_row(f"client money {unit}", f"{have:,} held for {need:,} owed")
+        when = f", before the sweep of {open_day}" if open_day else ""
+        grid.add_row(f"client money {unit}", f"{have:,} held for {need:,} owed{when}")
     off = {u: a for u, a in answer["trial_balance"].items() if Decimal(a)}
     units = len(answer["trial_balance"])
     grid.add_row("trial balance", f"zero in all {units} units" if not off else f"OFF: {off}")

@@ -26,32 +26,46 @@ SIMULATED = "the log runs on a simulated clock, and the process with that clock 
 LEAVE_S = 30.0  # beyond it the process ends where it stands
 
 ABOUT = """\
-Fold read models and run sagas from Kafka, beside the process that serves. Any number may run; they
-share the work. `tidemark serve` keeps TIDEMARK_WORKERS of them by itself (docs/workers.md).
+Keep read models up to date and run sagas, from Kafka, beside the process that serves. Any number
+may run; they share the work. `tidemark serve` keeps TIDEMARK_WORKERS of them by itself
+(docs/workers.md).
+"""
+MORE = """\
+examples:
+  tidemark worker                               all read models and the sagas
+  tidemark worker --views positions,orders      these two alone
+  tidemark worker --requeue positions           once the cause is mended
 """
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
-    verb = add_verb(verbs, shared, "worker", about=ABOUT)
+    verb = add_verb(verbs, shared, "worker", about=ABOUT, more=MORE)
     verb.add_argument(
         "--views",
         default=None,
-        metavar="V",
-        help="read models to fold: all (default), or some: positions,orders",
+        metavar="NAMES",
+        help="the read models it is for: all (default), or names with commas between them",
     )
     verb.add_argument(
         "--sagas",
         action="store_true",
-        help="be ready to run the sagas (the default, unless only --views)",
+        help="run the sagas, or stand by while another does (the default without --views)",
     )
-    verb.add_argument("--name", default=None, help="the same after a restart (default HOST.PID)")
     verb.add_argument(
-        "--port", type=int, default=0, help="of /status and /metrics (default: a free one)"
+        "--name",
+        default=None,
+        help="its name among the workers; keep it over restarts (default HOST.PID)",
+    )
+    verb.add_argument(
+        "--port",
+        type=int,
+        default=0,
+        help="the port of 127.0.0.1 for /status and /metrics (default: a free one)",
     )
     verb.add_argument(
         "--requeue",
         metavar="VIEW",
-        help="do only this: let a view (or all) try the event again that it is stuck at",
+        help="do only this: have a read model (or all) try again the event at which it stopped",
     )
     verb.set_defaults(run=_run)
 

@@ -4,6 +4,7 @@ It watches the same fold of the log that the auditor holds the other engines to.
 """
 
 from collections import Counter, defaultdict
+from datetime import date
 from decimal import Decimal
 
 from domain.account.events import (
@@ -28,10 +29,19 @@ class Census:
         self.counts: Counter[str] = Counter()
         self.last_day: Counter[str] = Counter()  # of these, since the close before the last
         self._closed: Counter[str] = Counter()  # how they stood at the last close
+        self.closed_day: date | None = None
         self.failed: set[str] = set()  # obligations that ever failed
         self.paid_in: dict[str, Decimal] = defaultdict(
             Decimal
         )  # deposits less withdrawals, by account
+
+    @property
+    def open_day(self) -> date | None:
+        """The day that the log has begun and not closed: its sweep is still to come."""
+        last_at, closed = self.fold.last_at, self.closed_day
+        if last_at is None or (closed is not None and last_at.date() <= closed):
+            return None
+        return last_at.date()
 
     def sweeps(self) -> list[tuple[str, Decimal]]:
         """What the house moves today, by currency: + its dues, as far as client money stays
@@ -53,7 +63,8 @@ class Census:
                 self.paid_in[paid] += amount
             case WithdrawalCompleted(account_id=paid, amount=amount):
                 self.paid_in[paid] -= amount
-            case DayClosed():
+            case DayClosed(day=day):
+                self.closed_day = day
                 self.last_day, self._closed = self.counts - self._closed, self.counts.copy()
             case OrderPlaced():
                 self.counts["orders"] += 1

@@ -55,7 +55,7 @@ class Floor:
     ) -> None:
         self.drive, self.clock, self.news = drive, clock, news
         self.answer: Callable[[], Awaitable[None]] | None = None  # requests to close a day
-        self._pace, self._fired_at = pace, 0.0
+        self._pace, self._fired_at = pace, -TIMER_S
 
     @property
     def pace(self) -> Pace:
@@ -77,9 +77,13 @@ class Floor:
         now = self.clock()
         moved = await self.drive.round() + await self._now_and_then(now)
         if not moved:
-            pause = min(max(self.clock.seconds_to(ahead), LOOK_MIN_S), LOOK_MAX_S)
-            await self.drive.platform.log.wait(self.drive.sagas.position, timeout_s=pause)
+            await self.rest(ahead)
         return now
+
+    async def rest(self, ahead: datetime) -> None:
+        """Wait until the log grows; at most until `ahead` is reached."""
+        pause = min(max(self.clock.seconds_to(ahead), LOOK_MIN_S), LOOK_MAX_S)
+        await self.drive.platform.log.wait(self.drive.sagas.position, timeout_s=pause)
 
     async def awake(self) -> None:
         """Until the market is not paused; commands are answered meanwhile."""
@@ -87,7 +91,7 @@ class Floor:
             await self.step(ahead=FAR)
 
     async def _now_and_then(self, now: datetime) -> int:
-        real = asyncio.get_running_loop().time()
+        real = self.clock.real()
         if real - self._fired_at < TIMER_S:
             return 0
         self._fired_at = real

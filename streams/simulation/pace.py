@@ -42,6 +42,8 @@ class Pace(Struct, frozen=True, kw_only=True):
 def parse_pace(text: str, *, now: Pace) -> Pace:
     """What a user asks for: minutes a session, or `paused` (at the pace `now`).
 
+    Minutes end no pause: a paused market stays paused, and moves at that pace once it is resumed.
+
     Raises:
         BadPace: it is neither, or out of bounds.
     """
@@ -50,7 +52,7 @@ def parse_pace(text: str, *, now: Pace) -> Pace:
     with suppress(ValueError):
         minutes = float(text)
         if math.isfinite(minutes) and MINUTES_MIN <= minutes <= MINUTES_MAX:
-            return Pace(minutes=minutes)
+            return replace(now, minutes=minutes)
     raise BadPace(
         f"the pace must be {MINUTES_MIN:g} to {MINUTES_MAX:g} minutes a session, or paused, "
         f"not {text!r}"

@@ -16,9 +16,10 @@ from typing import Any, NamedTuple
 AT_MOST = "itself, at most"
 HEAD = """# Benchmarks
 
-Each against a named peer or a limit in the same run: medians of the rounds, and ratios, of which
-more is better, except where a goal is a most. `make bench` writes this page; `tidemark bench NAME
---write docs/benchmarks.md` writes one section of it anew.
+How fast this build is, each time beside a peer: other software that does the same work in the same
+run, or a limit of the machine. Figures are medians of the rounds. A higher ratio is better, except
+where the goal is a maximum ("at most"). `make bench` measures all and writes this page; `tidemark
+bench NAME --write docs/benchmarks.md` measures one and writes its section anew.
 """
 ROOT = Path(__file__).parent.parent.parent
 

@@ -203,6 +203,12 @@ def is_alive(pid: int) -> bool:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
 
 
+def cpu_s(pid: int) -> float:
+    """Seconds that a process has computed so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
 
@@ -228,6 +234,10 @@ def deposit(account: str, amount: str = "1.00", reference: str = "r") -> dict[st
 
 
 def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
-    """Ours without anybody's settings, and with the test's."""
+    """Ours without anybody's settings, and with the test's.
+
+    Processes may write bytecode: else each of them compiles all that it imports, for seconds.
+    """
     kept = {k: v for k, v in os.environ.items() if not k.startswith("TIDEMARK_")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
     return kept | {"PYTHONPATH": str(ROOT)} | dict(env or {})

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -11,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from adapters.bus import BusMismatch, BusUnavailable, Fenced, Outlet
+from adapters.kafka_client import REPLY_S
 from adapters.kafka_position import last_relayed
 from adapters.kafka_publisher import Publisher
 from adapters.kafka_topics import ensure_topics
@@ -135,11 +137,11 @@ async def test_another_partition_count_is_refused_and_a_new_generation_is_taken(
     assert (await on(second, log)).has(log.held)
 
 
-async def test_a_broker_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("adapters.kafka_topics.REPLY_S", 1.0)
-    nowhere = Bus.parse("kafka://127.0.0.1:9")
+async def test_a_broker_that_is_not_there_is_named_after_the_wait_of_the_url() -> None:
+    nowhere, began = Bus.parse("kafka://127.0.0.1:9?wait=1"), time.monotonic()
     with pytest.raises(BusUnavailable, match=r"127\.0\.0\.1:9: "):
-        ensure_topics(nowhere, timeout_s=1.0)
+        ensure_topics(nowhere)
+    assert time.monotonic() - began < REPLY_S / 2
 
 
 async def test_a_relay_follows_through_a_broker_that_restarts(bus: Bus, kafka: Broker) -> None:

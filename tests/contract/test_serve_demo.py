@@ -1,6 +1,7 @@
 """`tidemark serve` on a simulated log, as a newcomer meets it: a market that moves.
 
 The small run of the session's fixture, played on at a high pace; its clock is never the machine's.
+Tests that change nothing share a directory.
 """
 
 import json
@@ -37,6 +38,23 @@ NEXT = "2022-01-18"
 def place() -> Iterator[Path]:
     with folder() as made:
         yield made
+
+
+@pytest.fixture(scope="module")
+def unchanged(simulated: Simulated) -> Iterator[Path]:
+    """The run as it ended; whoever looks at it leaves it as it is."""
+    with folder() as made:
+        yield copied(simulated.data_dir, made / "d")
+
+
+@pytest.fixture(scope="module")
+def real() -> Iterator[Path]:
+    """A log with business of its own, on the machine's clock."""
+    with folder() as made:
+        with serving(made / "real") as served:
+            capital = {"currency": "USD", "amount": "1.00", "reference": "r"}
+            served.did("FundHouse", capital, "fund")
+        yield made / "real"
 
 
 def ask(url: str, query: str) -> Any:
@@ -87,6 +105,7 @@ def test_a_plain_serve_goes_on_with_the_clock_of_the_log_and_the_market_moves(
         until(lambda: ticks(served), what="marks tick")
         assert {day for _, day in marks(data_dir)} == {NEXT}
         _three_things(served)
+        paced(data_dir, "pace", "0.1")
         closed = events(data_dir, "house.day_closed")
         until(lambda: f"{NEXT}  closed, every control holds" in served.errors, seconds=120)
         assert events(data_dir, "house.day_closed") == closed + 1
@@ -134,62 +153,62 @@ def test_killed_in_the_middle_of_a_session_it_goes_on_from_there(
         served.process.send_signal(signal.SIGKILL)
         served.process.wait(30)
     stood = latest(data_dir)
+    again = verb("serve", "--demo", "--port", "0", data_dir=data_dir)
+    assert again.code == 0 and f"owed, before the sweep of {NEXT}" in again.out, again.err
+    assert latest(data_dir) == stood
     paced(data_dir, "pause")
     with serving(data_dir) as served:
         assert f"goes on at {stood:%Y-%m-%d %H:%M}" in served.errors
         assert latest(data_dir) == stood  # paused: nothing has moved
         paced(data_dir, "pace", "0.1")
+        paced(data_dir, "resume")
         until(lambda: f"{NEXT}  closed, every control holds" in served.errors, seconds=120)
     assert verb("log", "verify", data_dir=data_dir).code == 0
 
 
 def test_a_simulated_log_is_refused_to_the_machine_s_clock_in_one_line(
-    simulated: Simulated, place: Path
+    unchanged: Path,
 ) -> None:
-    data_dir = copied(simulated.data_dir, place / "d")
-    before = sql(data_dir, "select count(*) from log.events")
-    ran = tidemark("serve", "--clock", "system", "--port", "0", data_dir=data_dir)
+    before = sql(unchanged, "select count(*) from log.events")
+    ran = verb("serve", "--clock", "system", "--port", "0", data_dir=unchanged)
     assert (ran.code, ran.out) == (1, "")
     assert "simulated clock" in ran.complaint and "2022-01-14 23:30" in ran.complaint
-    assert sql(data_dir, "select count(*) from log.events") == before
+    assert sql(unchanged, "select count(*) from log.events") == before
 
 
 @pytest.mark.parametrize("words", [("serve", "--demo", "--port", "0"), ("simulate",)])
 def test_a_real_log_is_refused_to_a_simulated_clock_in_one_line(
-    words: tuple[str, ...], place: Path
+    words: tuple[str, ...], real: Path
 ) -> None:
-    data_dir = place / "real"
-    with serving(data_dir) as served:
-        capital = {"currency": "USD", "amount": "1.00", "reference": "r"}
-        served.did("FundHouse", capital, "fund")
-    ran = tidemark(*words, data_dir=data_dir)
+    ran = verb(*words, data_dir=real)
     assert (ran.code, ran.out) == (1, "")
     assert "machine's clock" in ran.complaint
-    assert sql(data_dir, "select count(*) from log.events where stream like 'simulation%'") == [
-        (0,)
-    ]
-    ran = tidemark("serve", "--pace", "1", "--port", "0", data_dir=data_dir)
+    begun = "select count(*) from log.events where stream like 'simulation%'"
+    assert sql(real, begun) == [(0,)]
+
+
+def test_a_real_log_has_no_pace(real: Path) -> None:
+    ran = verb("serve", "--pace", "1", "--port", "0", data_dir=real)
     assert ran.code == 2 and "--pace" in ran.complaint
 
 
 def test_serve_demo_on_a_run_that_is_there_says_what_it_checks_and_ends_without_a_terminal(
-    simulated: Simulated, place: Path
+    simulated: Simulated, unchanged: Path
 ) -> None:
-    data_dir = copied(simulated.data_dir, place / "d")
     count = simulated.answer["events"]
-    ran = tidemark("serve", "--demo", "--json", "--port", "0", data_dir=data_dir)
+    ran = tidemark("serve", "--demo", "--json", "--port", "0", data_dir=unchanged)
     assert ran.code == 0, ran.err
     assert ran.json["accounts"] == 4 and ran.json["to"] == ENDS
     assert ran.json["root"] == simulated.answer["root"]
-    ran = tidemark("serve", "--demo", "--port", "0", data_dir=data_dir)
+    assert ran.json["open_day"] is None
+    ran = verb("serve", "--demo", "--port", "0", data_dir=unchanged)
     assert f"checking {count:,} events ... 100 %" in ran.err
     assert "0/?" not in ran.err and "accounts" in ran.out
 
 
-def test_a_backup_remembers_the_clock(simulated: Simulated, place: Path) -> None:
-    data_dir = copied(simulated.data_dir, place / "d")
-    assert verb("backup", str(place / "copy"), data_dir=data_dir).code == 0
-    ran = tidemark("serve", "--clock", "system", "--port", "0", data_dir=place / "copy")
+def test_a_backup_remembers_the_clock(unchanged: Path, place: Path) -> None:
+    assert verb("backup", str(place / "copy"), data_dir=unchanged).code == 0
+    ran = verb("serve", "--clock", "system", "--port", "0", data_dir=place / "copy")
     assert ran.code == 1 and "simulated clock" in ran.complaint
 
 

@@ -26,6 +26,7 @@ from tests.contract.processes import (
     ROOT,
     Served,
     client,
+    cpu_s,
     deposit,
     folder,
     is_alive,
@@ -34,12 +35,14 @@ from tests.contract.processes import (
     sql,
     tidemark,
     until,
+    verb,
 )
 
 pytestmark = pytest.mark.slow
 
 MONTHS = ("--from", "2022-01-03", "--to", "2022-02-28", "--accounts", "3", "--seed", "5")
 WARM_S = 90.0
+IDLE_S, IDLE_CPU_MAX = 3.0, 0.3  # of a core; asking without a pause took 0.4 on a quiet machine
 
 
 @pytest.fixture
@@ -201,7 +204,10 @@ def test_serve_tells_who_waits_and_who_subscribes_what_workers_have_folded(
         assert told["payload"]["data"]["orderChanged"]["id"] == "O1"
 
         until(lambda: behind(served) == 0, what="the views follow")
-        time.sleep(1.0)  # a measured lag may be half a second old
+        used = {pid: cpu_s(pid) for pid in _worker_pids(served)}
+        time.sleep(IDLE_S)  # a measured lag may be half a second old
+        for pid, before in used.items():
+            assert cpu_s(pid) - before < IDLE_S * IDLE_CPU_MAX, "an idle worker computes"
         urls = workers(served)
         text = "".join(httpx.get(f"{url}/metrics").text for url in urls.values())
         assert "tidemark_worker_lag_seconds 0.0" in text
@@ -234,13 +240,13 @@ def test_views_stand_still_in_the_open_when_relay_and_workers_run_nowhere(
 def test_a_worker_without_a_bus_and_a_bus_that_is_away_are_each_said_in_one_line(
     home: Path,
 ) -> None:
-    assert tidemark("simulate", "--from", "2022-01-03", "--to", "2022-01-03", "--accounts", "1",
-                    "--no-warehouse", data_dir=home).code == 0  # fmt: skip
-    ran = tidemark("worker", data_dir=home)
+    day = ("--from", "2022-01-03", "--to", "2022-01-03", "--accounts", "1")
+    assert verb("simulate", *day, "--no-warehouse", data_dir=home).code == 0
+    ran = verb("worker", data_dir=home)
     assert (ran.code, ran.complaint[:24]) == (1, "tidemark: TIDEMARK_BUS: ")
-    ran = tidemark("worker", data_dir=home, env={"TIDEMARK_BUS": "kafka://127.0.0.1:9"})
+    ran = tidemark("worker", data_dir=home, env={"TIDEMARK_BUS": "kafka://127.0.0.1:9?wait=1"})
     assert (ran.code, ran.complaint[:24]) == (1, "tidemark: TIDEMARK_BUS: ")
-    ran = tidemark("worker", "--views", "cash,gold", data_dir=home)
+    ran = verb("worker", "--views", "cash,gold", data_dir=home)
     assert ran.code in (1, 2)
 
 

@@ -1,10 +1,14 @@
-"""A demo in memory: its market runs in tasks, and real time passes only when a test says so."""
+"""A demo in memory: its market runs in tasks, and real time passes only when a test says so.
+
+    test: 5 s pass -> market: marks, orders, fills, until nothing is left to do: it rests -> test
+
+A step ends only when the market rests, so a busy machine makes a test slow and changes nothing.
+"""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -29,7 +33,8 @@ from streams.supervise import Part
 
 SPEC = Spec(first=date(2022, 1, 13), last=date(2022, 1, 18), accounts=2, seed=2)
 """Thursday, Friday, and the Tuesday behind a weekend and a holiday."""
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0  # of the machine's time, for the work of one step
+STEPS_MAX = 1_000  # of one wait
 PACE = Pace()
 SESSION_S = 360.0  # at the default pace
 
@@ -41,6 +46,46 @@ class Drive(DemoDrive):
         return super().phases()[:-1]
 
 
+class SteppedFloor(Floor):
+    """Moves a market only when a test lets time pass, or when the log grows."""
+
+    def __init__(self, drive: DemoDrive, clock: PacedClock, **told: Any) -> None:
+        super().__init__(drive, clock, **told)
+        self._asked, self._seen = 0, 0  # steps of the test; those that the market has begun
+        self._woken, self._resting = asyncio.Event(), asyncio.Event()
+
+    async def step(self, *, ahead: datetime, rate: float | None = None) -> datetime:
+        self._seen = self._asked
+        self._woken.clear()
+        return await super().step(ahead=ahead, rate=rate)
+
+    async def rest(self, ahead: datetime) -> None:
+        if self.clock.seconds_to(ahead) <= 0:
+            return  # something is due by now
+        if self._seen == self._asked:
+            self._resting.set()
+        log, position = self.drive.platform.log, self.drive.sagas.position
+        grown = asyncio.ensure_future(log.wait(position, timeout_s=PATIENCE_S))
+        woken = asyncio.ensure_future(self._woken.wait())
+        try:
+            await asyncio.wait([grown, woken], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            grown.cancel()
+            woken.cancel()
+
+    async def woken(self) -> None:
+        """Have it look at the clock, and return when it has done all that is due and rests.
+
+        Raises:
+            TimeoutError: it does not come to rest.
+        """
+        self._asked += 1
+        self._resting.clear()
+        self._woken.set()
+        async with asyncio.timeout(PATIENCE_S):
+            await self._resting.wait()
+
+
 class Demo:
     def __init__(self, disk: Disk, spec: Spec) -> None:
         self.disk, self.seconds, self.pace = disk, 0.0, Pace()
@@ -48,8 +93,10 @@ class Demo:
         self.platform = MemoryPlatform(disk, self.clock, SeededEntropy(spec.seed))
         self.drive = Drive(self.platform, street_of(spec, disk.statement))
         self.said: list[str] = []
-        floor = Floor(self.drive, self.clock, pace=lambda: self.pace, news=self.said.append)
-        self.drive.market = LiveMarket(self.platform, floor, spec, warehouse=False)
+        self.floor = SteppedFloor(
+            self.drive, self.clock, pace=lambda: self.pace, news=self.said.append
+        )
+        self.drive.market = LiveMarket(self.platform, self.floor, spec, warehouse=False)
         self._sent = 0
 
     async def do(self, command: Command, key: str = "") -> Outcome:
@@ -77,20 +124,33 @@ class Demo:
         state: Any = (await self.platform.handler.state(f"order-{order_id}"))[0]
         return ord_status(state).name
 
+    async def passes(self, seconds: float) -> None:
+        """Let real time pass at once; then the market does what is due by then."""
+        self.seconds += seconds
+        try:
+            await self.floor.woken()
+        except TimeoutError as e:
+            raise AssertionError((self.clock(), self.said, self.drive.troubles())) from e
+
+    async def runs_at(self, pace: Pace) -> None:
+        """Set the pace, and return when the market has seen it."""
+        self.pace = pace
+        await self.passes(0)
+
     async def pass_until(self, holds: Callable[[], Any], *, step_s: float = 5.0) -> None:
         """Let real time pass in steps until it holds, bounded."""
-        deadline = time.monotonic() + PATIENCE_S
-        while not holds():
-            assert time.monotonic() < deadline, (self.clock(), self.said, self.drive.troubles())
-            self.seconds += step_s
-            await asyncio.sleep(0.02)
+        for _ in range(STEPS_MAX):
+            if holds():
+                return
+            await self.passes(step_s)
+        raise AssertionError((self.clock(), self.said, self.drive.troubles()))
 
     async def filled(self, order_id: str) -> None:
-        deadline = time.monotonic() + PATIENCE_S
-        while await self.status(order_id) != "FILLED":
-            assert time.monotonic() < deadline, (await self.status(order_id), self.said)
-            self.seconds += 5.0
-            await asyncio.sleep(0.02)
+        for _ in range(STEPS_MAX):
+            if await self.status(order_id) == "FILLED":
+                return
+            await self.passes(5.0)
+        raise AssertionError((await self.status(order_id), self.said))
 
     def heard(self, text: str) -> bool:
         return any(text in line for line in self.said)

@@ -2,6 +2,8 @@
 
 import argparse
 import json
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -28,9 +30,44 @@ def parsers(made: argparse.ArgumentParser, name: str) -> Iterator[tuple[str, arg
             yield name, action
 
 
+def words_of(made: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+    """The parser itself, those of its verbs, and of the words behind them."""
+    yield made
+    for action in made._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for inner in action.choices.values():
+                yield from words_of(inner)
+
+
+WHOLE = parser()
+EXPLAINED = {made.prog: made for made in words_of(WHOLE) if made is not WHOLE}
+
+
 def test_every_verb_and_every_option_is_explained() -> None:
     for name, action in parsers(parser(), "tidemark"):
         assert action.help, f"{name}: {action.option_strings or action.dest}"
+
+
+@pytest.mark.parametrize("name", EXPLAINED)
+def test_the_help_of_every_word_says_in_sentences_what_it_is_for(name: str) -> None:
+    about = (EXPLAINED[name].description or "").strip()
+    assert re.match(r"[A-Z`]", about) and about.endswith("."), f"{name}: {about!r}"
+    assert len(about.split()) >= 8, f"{name}: {about!r}"
+    assert max(map(len, about.splitlines())) <= 100
+
+
+@pytest.mark.parametrize("name", EXPLAINED)
+def test_the_help_of_every_word_has_an_example_of_it_that_is_understood(name: str) -> None:
+    examples = [line.strip() for line in (EXPLAINED[name].epilog or "").splitlines()]
+    found = [re.split(r" {2,}| [<>]", line)[0] for line in examples if line.startswith("tidemark ")]
+    assert any(f"{line} ".startswith(f"{_bare(name)} ") for line in found), f"{name}: {found}"
+    for line in found:
+        assert WHOLE.parse_args(shlex.split(line)[1:]).run, line
+
+
+def _bare(name: str) -> str:
+    """`tidemark relay dead list`, without the arguments that argparse puts between its words."""
+    return " ".join(word for word in name.split() if word.isalpha() and word.islower())
 
 
 def test_every_verb_has_its_module_and_every_module_its_line() -> None:

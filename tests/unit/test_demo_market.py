@@ -4,19 +4,22 @@ import asyncio
 from collections import Counter
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from adapters import market_history
 from adapters.simulators.market import INTERVALS
+from api.cli import main
 from commands.handler import Declined, Done
 from domain.account.commands import DepositCash
 from domain.order.events import OrderFilled, OrderPlaced
 from streams.counterparties import history_market
+from streams.simulation.census import Census
 from streams.simulation.clockwork import CONTROLS, at
 from streams.simulation.history import History
-from streams.simulation.live import ticks
+from streams.simulation.live import EVERY_TICKS, ticks
 from streams.simulation.pace import SESSION, BadPace, Pace, PaceFile, parse_pace
 from tests.unit.demo_world import SESSION_S, SPEC, Demo, demo
 
@@ -78,9 +81,22 @@ async def test_orders_fill_at_any_moment_on_prices_that_are_marked_and_days_clos
         mine = [f for f in fills if f.order_id in ("try-1", "try-2")]
         assert mine and {f.last_px for f in mine} <= {t.price for t in path.ticks}
         marked = Counter(symbol for symbol, _ in await market.ticks())
-        # A machine that lags marks the newest tick and leaves out those before it.
         assert set(marked) == set(market_history.prices().symbols)
-        assert min(marked.values()) > 2
+        assert marked.total() > 200
+        assert min(marked.values()) >= INTERVALS // EVERY_TICKS
+
+
+async def test_the_census_of_a_log_names_the_day_that_is_not_closed() -> None:
+    async def open_day(of: Demo) -> date | None:
+        census = Census(of.platform.log)
+        await census.fold.to()
+        return census.open_day
+
+    async with demo(spec=ONE_DAY) as market:
+        await half_way(market)
+        assert await open_day(market) == THURSDAY
+        await market.pass_until(lambda: market.heard(f"{THURSDAY}  closed"))
+        assert await open_day(market) is None
 
 
 async def test_nights_weekends_and_holidays_are_skipped() -> None:
@@ -108,23 +124,20 @@ async def test_prices_are_the_same_whatever_the_pace() -> None:
 async def test_paused_the_clock_stands_while_commands_are_answered() -> None:
     async with demo(spec=ONE_DAY) as market:
         await half_way(market)
-        market.pace = Pace(paused=True)
-        await asyncio.sleep(0.6)
+        await market.runs_at(Pace(paused=True))
         stood, marks = market.clock(), len(await market.ticks())
-        market.seconds += 1_000
-        await asyncio.sleep(0.6)
+        await market.passes(1_000)
         assert (market.clock(), len(await market.ticks())) == (stood, marks)
         assert isinstance(await market.buy("patient", account="A00002"), (Done, Declined))
-        market.pace = Pace()
+        await market.runs_at(Pace())
         await market.pass_until(lambda: market.clock() > stood + timedelta(minutes=20))
-        await asyncio.sleep(0.6)
         assert len(await market.ticks()) > marks
 
 
 async def test_a_demo_that_begins_paused_trades_no_day() -> None:
     async with demo(pace=Pace(paused=True)) as market:
-        await asyncio.sleep(1.5)
-        market.seconds += 10_000
+        await market.passes(10_000)
+        await market.passes(10_000)
         assert await market.closed() == [] and not market.heard("open")
 
 
@@ -184,8 +197,7 @@ async def test_when_the_prices_end_the_market_closes_and_says_so_and_the_rest_go
         )
         assert isinstance(await market.do(cash), Done)
         stood = market.clock()
-        market.seconds += 3_600
-        await asyncio.sleep(0.5)
+        await market.passes(3_600)
         assert timedelta(minutes=55) < market.clock() - stood < timedelta(minutes=65)
 
 
@@ -214,7 +226,28 @@ def test_a_pace_that_cannot_be_had_is_refused_with_what_can(text: str) -> None:
         parse_pace(text, now=Pace())
 
 
-def test_the_pace_of_a_directory_is_what_was_said_last(tmp_path) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize("minutes", ["1", "6", "30"])
+def test_another_pace_ends_no_pause(minutes: str) -> None:
+    paused = Pace(minutes=6, paused=True)
+    assert parse_pace(minutes, now=paused) == Pace(minutes=float(minutes), paused=True)
+    assert parse_pace(minutes, now=Pace()) == Pace(minutes=float(minutes))
+
+
+def test_the_command_that_sets_the_pace_of_a_paused_demo_says_how_to_resume_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def said(*words: str) -> str:
+        assert main(["demo", *words, "--data-dir", str(tmp_path)]) == 0
+        return capsys.readouterr().out.strip()
+
+    how = "; resume with `tidemark demo resume`"
+    assert said("pause") == f"6 minutes a session, paused{how}"
+    assert said("pace", "2") == said() == f"2 minutes a session, paused{how}"
+    assert PaceFile(tmp_path).pace() == Pace(minutes=2, paused=True)
+    assert said("resume") == said() == "2 minutes a session"
+
+
+def test_the_pace_of_a_directory_is_what_was_said_last(tmp_path: Path) -> None:
     file, other = PaceFile(tmp_path), PaceFile(tmp_path)
     assert file.pace() == Pace()
     other.set(Pace(minutes=2))

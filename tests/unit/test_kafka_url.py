@@ -10,6 +10,7 @@ def test_a_url_of_brokers_says_the_topics() -> None:
     bus = Bus.parse("kafka://k1:9092,k2:9093?prefix=books&generation=3&partitions=8&replication=3")
     assert bus.brokers == ("k1:9092", "k2:9093") and bus.servers == "k1:9092,k2:9093"
     assert (bus.partitions, bus.replication, bus.embedded) == (8, 3, False)
+    assert (bus.wait_s, Bus.parse("kafka://k:1?wait=5").wait_s) == (30, 5)
     assert bus.log_topic == "books.log.3"
     assert bus.position_topic == "books.relay.3"
     assert bus.dead_topic == "books.dead.3"
@@ -50,6 +51,7 @@ def test_a_user_and_certificates_are_read_and_the_password_is_shown_nowhere() ->
         ("kafka://k:1?partitions=four", "partitions must be a whole number"),
         ("kafka://k:1?generation=0", "generation must be a whole number, 1 or more"),
         ("kafka://k:1?replication=0", "replication must be 1 or more"),
+        ("kafka://k:1?wait=0", "wait must be a whole number, 1 or more"),
         ("kafka://k:1?prefix=a/b", "prefix must be"),
         ("kafka://k:1?prefix=", "prefix must be"),
         ("kafka://k:1?tls=yes", "tls must be one of 0, 1"),
