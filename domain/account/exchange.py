@@ -16,7 +16,7 @@ from domain.account.changes import add_cash, with_item
 from domain.account.commands import ConvertCurrency, SettleFx
 from domain.account.events import FxBooked, FxSettled
 from domain.account.rates import RATES
-from domain.account.refusals import R, bad_money, lacking, unless
+from domain.account.refusals import R, bad_money, lacking, powerless, unless
 from domain.account.state import CLOSING_ONLY, OPEN, OpenFx, State
 from domain.message import Decision, Refused, Seen, refused
 from domain.money import EXACT, RATE_DECIMALS, is_currency, money, plain, quantise, round_money
@@ -34,8 +34,17 @@ def convert(command: ConvertCurrency, state: State, seen: Seen) -> Decision:
     if isinstance(event, Refused):
         return event
     free = state.available_to_trade(command.sell_currency, seen.now.date())
-    wrong = lacking(event.dealer_amount + event.margin, free, command.sell_currency)
+    wrong = powerless(state, seen, "trade", lambda: _worth(event, state)) or lacking(
+        event.dealer_amount + event.margin, free, command.sell_currency
+    )
     return wrong or (event,)
+
+
+def _worth(event: FxBooked, state: State) -> Decimal | None:
+    """What is paid or got in the account's base currency; None: neither side is in it."""
+    if event.sell_currency == state.base_currency:
+        return event.dealer_amount + event.margin
+    return event.buy_amount if event.buy_currency == state.base_currency else None
 
 
 def _terms(command: ConvertCurrency, state: State, seen: Seen) -> Refused | None:

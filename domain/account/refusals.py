@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from domain.account.state import State
-from domain.message import Refusal, Refused, refused
+from domain.message import Refusal, Refused, Seen, refused
 from domain.money import MINOR_UNITS, QTY_DECIMALS, is_currency, is_exact, is_money
 from domain.persons import acts_as, is_part, normal_form
+from domain.powers import Worth, holder, lacking_power
 
 AMOUNT_LIMIT = Decimal(10) ** 15
 """Amounts and quantities stay below it: 15 digits before the point."""
@@ -46,6 +47,7 @@ class AccountRefusal(Refusal):
     NOTHING_ACCRUED = "nothing_accrued"
     OBLIGATION_UNKNOWN = "obligation_unknown"
     PERSON_UNKNOWN = "person_unknown"
+    POWER_MISSING = "power_missing"
     PRICE_UNKNOWN = "price_unknown"
     QTY_INEXACT = "qty_inexact"
     QTY_NOT_POSITIVE = "qty_not_positive"
@@ -127,6 +129,24 @@ def lacking(required: Decimal, available: Decimal, currency: str) -> Refused | N
     if required <= available:
         return None
     return refused(R.INSUFFICIENT_FUNDS, required=required, available=available, currency=currency)
+
+
+def powerless(state: State, seen: Seen, may: str, worth: Worth) -> Refused | None:
+    """Declines what the actor's power does not cover; an actor who never had one needs none.
+
+    Args:
+        may, worth: as `domain.powers.lacking_power` takes them.
+    """
+    person = holder(state, seen.actor)
+    if not person:
+        return None
+    why = lacking_power(state, person, may, on=seen.now.date(), worth=worth)
+    return None if why is None else refused(R.POWER_MISSING, **why)
+
+
+def in_base_currency(state: State, amount: Decimal, currency: str) -> Worth:
+    """The worth of an amount for a power's limit: none in any other currency."""
+    return lambda: amount if currency == state.base_currency else None
 
 
 def first(*checks: Refused | None) -> Refused | None:

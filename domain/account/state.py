@@ -143,6 +143,7 @@ class State(Struct, frozen=True, kw_only=True, gc=False):
     us_taxable: bool = False
     owners: tuple[Owner, ...] = ()
     powers: dict[str, Power] = {}  # by person
+    revoked: tuple[str, ...] = ()  # persons whose power was taken back
     traded: dict[str, Decimal] = {}  # by currency: -C.CASH
     lots: dict[str, tuple[Lot, ...]] = {}  # by ISIN: -C.SEC
     arrivals: dict[str, tuple[str, ...]] = {}  # by ISIN with unsettled trades: lots in their order

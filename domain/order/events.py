@@ -183,6 +183,7 @@ class ReplaceRequested(Event, tag="order.replace_requested"):
     limit_px: Decimal | None
     hold_px: Decimal
     hold_amount: Decimal
+    decision_maker: str = ""  # of the new terms, under a power; "": as before
 
 
 class ReplaceReleased(Event, tag="order.replace_released"):
