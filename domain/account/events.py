@@ -261,6 +261,7 @@ class FxBooked(Event, tag="fx.booked"):
     dealer_rate: Decimal
     trade_date: date
     value_date: date
+    rate_date: date | None = None  # of the fixing; None: of older events
 
 
 class FxSettled(Event, tag="fx.settled"):
