@@ -31,7 +31,7 @@ from domain.order.events import (
     OrderReplaced,
     ReplaceRequested,
 )
-from domain.order.figures import hold_amount, is_px, is_qty, px_fault, qty_fault
+from domain.order.figures import hold_for, is_px, is_qty, px_fault, qty_fault
 from domain.order.ids import child_id
 from domain.order.refusals import OrderRefusal
 from domain.order.state import Asked, Order
@@ -91,7 +91,7 @@ def replace(command: ReplaceOrder, order: Order, seen: Seen) -> Decision:
             qty=plain(qty),
             limit_px=None if limit_px is None else plain(limit_px),
             hold_px=plain(hold_px),
-            hold_amount=_hold(order, qty, hold_px, seen),
+            hold_amount=hold_for(order, qty, hold_px, on=seen.now.date()),
             decision_maker=decider,
         ),
     )
@@ -132,18 +132,6 @@ def _power_fault(
 def _account(order: Order, seen: Seen) -> AccountSeen | None:
     account: AccountSeen | None = seen.streams.get(f"account-{order.account_id}")
     return account
-
-
-def _hold(order: Order, qty: Decimal, hold_px: Decimal, seen: Seen) -> Decimal:
-    return hold_amount(
-        order.side,
-        qty,
-        hold_px,
-        price_factor=order.price_factor,
-        currency=order.settl_currency,
-        country=order.country,
-        on=seen.now.date(),
-    )
 
 
 def refuse_replace(command: RefuseReplace, order: Order, seen: Seen) -> Decision:
@@ -198,7 +186,7 @@ def record_replaced(command: RecordReplaced, order: Order, seen: Seen) -> Decisi
             qty=qty,
             limit_px=None if limit_px is None else plain(limit_px),
             hold_px=plain(hold_px),
-            hold_amount=_hold(order, qty, hold_px, seen),
+            hold_amount=hold_for(order, qty, hold_px, on=seen.now.date()),
         ),
     )
 

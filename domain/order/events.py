@@ -234,3 +234,4 @@ class OrderRestated(Event, tag="order.restated"):
     order_id: str
     qty: Decimal | None = None  # the new OrderQty
     reason: str = ""
+    hold_amount: Decimal | None = None  # to hold for all of it; None: unchanged, or an older event

@@ -155,6 +155,7 @@ def _restated(order: Order, event: e.OrderRestated) -> Order:
         stopped=False,
         suspended=False,
         qty=order.qty if event.qty is None else event.qty,
+        hold_amount=order.hold_amount if event.hold_amount is None else event.hold_amount,
     )
 
 
