@@ -93,7 +93,7 @@ class CashDeposited(Event, tag="cash.deposited"):
     value_date: date
     available_on: date | None = None
     client_id: str = ""
-    reference_hmac: str = ""  # `domain.digests`, in the scope of the account
+    reference_hmac: str = ""  # `domain.digests` of its form, in the scope of the client
 
 
 class DepositReturned(Event, tag="cash.deposit_returned"):

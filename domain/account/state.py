@@ -150,6 +150,7 @@ class State(Struct, frozen=True, kw_only=True, gc=False):
     orders: dict[str, OpenOrder] = {}
     obligations: dict[str, Obligation] = {}
     uncollected_deposits: tuple[Deposit, ...] = ()
+    clear_references: tuple[str, ...] = ()  # of receipts in old events: digests without key
     withdrawals: dict[str, Withdrawal] = {}  # by payment id
     payments: int = 0  # minted so far
     fx: dict[str, OpenFx] = {}

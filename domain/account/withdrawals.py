@@ -74,7 +74,7 @@ def withdraw(command: WithdrawCash, state: State, seen: Seen) -> Decision:
             currency=command.currency,
             reference=command.reference,
             payee=command.payee,
-            reference_hmac=reference_hmac(command, seen),
+            reference_hmac=reference_hmac(command, state, seen),
         ),
     )
 
