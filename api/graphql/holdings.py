@@ -227,7 +227,8 @@ async def _positions(source: Source, account_id: str) -> Sequence[PositionRow]:
 
 
 def _held(row: PositionRow) -> bool:
-    return bool(row.traded or row.settled or row.reserved)
+    """By trade date: shares that are sold and not yet delivered are an obligation."""
+    return bool(row.traded)
 
 
 def _price(number: Decimal) -> Decimal:
