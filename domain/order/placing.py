@@ -107,8 +107,11 @@ class Desk:
 
     @property
     def first_use(self) -> bool:
-        """Nobody can hold the instrument yet, so that its ISIN might still change."""
-        return not self.instrument.used and self.mark.price is None
+        """The instrument does not know yet that it is used, so that its ISIN might still change.
+
+        A mark does not stand for it: an amendment under way may not have seen the mark.
+        """
+        return not self.instrument.used
 
     @property
     def decision_maker(self) -> str:
