@@ -22,6 +22,7 @@ from typing import Any
 DIGITS = 32
 _BLOCK_BYTES = 64  # of SHA-256
 _PLAIN = "sha256:"
+FOLDS_MAX = 8  # of a text until its form is its own; two do for nearly all
 
 
 def digest(text: str, key: bytes, *, scope: str) -> str:
@@ -58,12 +59,16 @@ def reference_form(reference: str) -> str:
     """
     if reference.isascii() and reference.isprintable():  # as nearly all are
         return reference.replace(" ", "").lower()
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", reference).casefold())
-    return "".join(sign for sign in folded if not (sign.isspace() or _hidden(sign)))
+    for _ in range(FOLDS_MAX):  # what is removed may bring signs together that make another one
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", reference).casefold())
+        before, reference = reference, "".join(s for s in folded if not _unseen(s))
+        if reference == before:
+            break
+    return reference
 
 
-def _hidden(sign: str) -> bool:
-    return unicodedata.category(sign).startswith("C")
+def _unseen(sign: str) -> bool:
+    return sign.isspace() or unicodedata.category(sign).startswith("C")
 
 
 @lru_cache(maxsize=4)
