@@ -12,7 +12,7 @@ the client, by the names they had then: the ciphertext is bound to them.
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from domain.digests import plain_digest
+from domain.digests import plain_digest, reference_form
 from domain.persons import normal_form
 
 Payload = dict[str, Any]
@@ -31,8 +31,8 @@ class Seals(NamedTuple):
 
 def _with_digest(raw: Payload) -> Payload:
     """References of version 1 are compared by a hash without key: an upcast has none."""
-    scope = raw["account_id"]
-    return raw | {"reference_hmac": plain_digest(raw["reference"], scope=scope)}
+    form, scope = reference_form(raw["reference"]), raw["account_id"]
+    return raw | {"reference_hmac": plain_digest(form, scope=scope)}
 
 
 def _with_submitter(raw: Payload) -> Payload:

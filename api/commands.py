@@ -23,6 +23,7 @@ from api.ports import Dispatch, Limiter, Overloaded, Unavailable
 from api.problems import Problem
 from api.throttle import address_of
 from commands.handler import Declined, Done, Outcome, Raced
+from commands.message_ids import CALLERS, is_callers
 from commands.ports import KeyReused, Request, Unreadable
 from domain.catalogue import COMMANDS
 from domain.message import Command
@@ -34,11 +35,8 @@ BULK_FIELDS = {"name", "key", "body"}
 WAIT_MAX_S = 10
 SLICE = 1_000  # commands of a bulk that wait at a time: a bulk must not fill the queue
 
-# No "@", "#", "!" or "|": those are in the message ids that sagas, gateways and the timer make, so
-# no caller can take one of theirs on a stream.
-KEY = r"[A-Za-z0-9._:/+=-]{1,128}"
 ACTOR = r"[A-Za-z0-9._@:-]{1,64}"
-_KEY, _ACTOR = re.compile(KEY), re.compile(ACTOR)
+_ACTOR = re.compile(ACTOR)
 _WAIT = re.compile(r"(?:^|,|;|\s)wait\s*=\s*(\d{1,4})(?:$|[,;\s])", re.IGNORECASE)
 _FLAGS = {"false": False, "0": False, "true": True, "1": True}
 
@@ -175,8 +173,8 @@ def _key(header: str | None, *, dry_run: bool) -> str:
             return "dry-run"
         raise Problem(400, "idempotency_key_missing", "send a header Idempotency-Key")
     key = header[1:-1] if len(header) > 2 and header[0] == header[-1] == '"' else header
-    if not _KEY.fullmatch(key):
-        raise Problem(400, "idempotency_key_invalid", f"Idempotency-Key must match {_KEY.pattern}")
+    if not is_callers(key):
+        raise Problem(400, "idempotency_key_invalid", f"Idempotency-Key must match {CALLERS}")
     return key
 
 

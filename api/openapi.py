@@ -12,9 +12,10 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from api.commands import ACTOR, BULK_ITEMS_MAX, KEY, PUBLIC
+from api.commands import ACTOR, BULK_ITEMS_MAX, PUBLIC
 from api.models import model_of
 from api.problems import MEDIA_TYPE
+from commands.message_ids import CALLERS
 from domain.catalogue import DECIDERS
 from domain.message import Command, Refusal
 
@@ -170,7 +171,7 @@ def _parameters(name: str) -> list[dict[str, Any]]:
         "name": "Idempotency-Key", "in": "header", "required": True,
         "description": "Binds this request on its stream; repeats get the first answer. "
         "Not needed for a dry run.",
-        "schema": text | {"pattern": f"^{KEY}$"},
+        "schema": text | {"pattern": f"^{CALLERS}$"},
     }  # fmt: skip
     actor = {
         "name": "X-Actor",

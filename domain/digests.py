@@ -9,9 +9,12 @@ the installation's and arrives as a value (`Seen.digest_key`).
     "sha256:" + 32        of an event that was stored in clear, before texts were sealed
 
 Both bind the text to a scope (an account, a client), so that one text has another digest there.
+Texts are compared in a normal form, which their digests are of: a person's name in that of
+`domain.persons`, a bank's reference in `reference_form`.
 """
 
 import hashlib
+import unicodedata
 from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
@@ -19,6 +22,7 @@ from typing import Any
 DIGITS = 32
 _BLOCK_BYTES = 64  # of SHA-256
 _PLAIN = "sha256:"
+FOLDS_MAX = 8  # of a text until its form is its own; two do for nearly all
 
 
 def digest(text: str, key: bytes, *, scope: str) -> str:
@@ -42,6 +46,29 @@ def stored_as(text: str, key: bytes, *, scope: str, known: Collection[str]) -> s
         return today
     before = plain_digest(text, scope=scope)
     return before if before in known else None
+
+
+def is_plain(stored: str) -> bool:
+    """Whether a stored digest is of a text that the log holds in clear."""
+    return stored.startswith(_PLAIN)
+
+
+def reference_form(reference: str) -> str:
+    """A bank's reference as it is compared: without compatibility forms, case, spaces and signs
+    that cannot be seen. Banks print one reference in capitals or not, in groups or not (ISO 11649).
+    """
+    if reference.isascii() and reference.isprintable():  # as nearly all are
+        return reference.replace(" ", "").lower()
+    for _ in range(FOLDS_MAX):  # what is removed may bring signs together that make another one
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", reference).casefold())
+        before, reference = reference, "".join(s for s in folded if not _unseen(s))
+        if reference == before:
+            break
+    return reference
+
+
+def _unseen(sign: str) -> bool:
+    return sign.isspace() or unicodedata.category(sign).startswith("C")
 
 
 @lru_cache(maxsize=4)

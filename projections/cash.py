@@ -27,7 +27,7 @@ from projections.posted import is_cash, posted
 from projections.words import listed
 
 NAME = "cash"
-VERSION = 2
+VERSION = 3
 
 
 class Cash(Row, frozen=True, kw_only=True):

@@ -26,7 +26,7 @@ from domain.message import Event
 from domain.order.events import OrderFilled, TradeCanceled
 from domain.price import PriceMarked
 
-VERSION = 2  # raise it when a fact's meaning changes: the next start loads everything again
+VERSION = 3  # raise it when a fact's meaning changes: the next start loads everything again
 
 REPEATING = Meta(extra={"repeating": True})
 Repeating = Annotated[str, REPEATING]

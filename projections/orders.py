@@ -21,7 +21,7 @@ from projections.ports import Key, Row
 from projections.words import Memory, clean
 
 NAME = "orders"
-VERSION = 2
+VERSION = 3
 
 
 class OrderRow(Row, frozen=True, kw_only=True):
@@ -108,7 +108,6 @@ def _placed(event: e.OrderPlaced, at: datetime) -> OrderRow:
         settl_currency=event.settl_currency,
         stop_px=event.stop_px,
         capacity=str(event.capacity),
-        decision_maker=clean(event.decision_maker),
         advice=str(event.advice),
         channel=clean(event.channel),
         placed_at=at,
@@ -129,6 +128,7 @@ def _shown(row: OrderRow, order: Order, at: datetime) -> OrderRow:
         avg_px=order.avg_px,
         cl_ord_id=order.cl_ord_id,
         venue_order_id=order.venue_order_id,
+        decision_maker=clean(order.decision_maker),
         updated_at=at,
         state=_memory.text(order),
     )

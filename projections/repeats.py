@@ -31,7 +31,7 @@ from projections.ports import Key, Row
 from projections.words import clean
 
 NAME = "repeats"
-VERSION = 1
+VERSION = 2
 REFERENCE, EXECUTION = "duplicate_reference", "duplicate_execution"
 RECEIPT, PAYMENT = "returned_beyond_receipt", "returned_beyond_payment"
 

@@ -165,9 +165,19 @@ def _proceed(before: Order, now: Order) -> tuple[Command, ...]:
 def _fit(before: Order, now: Order) -> tuple[Command, ...]:
     """After new terms, or none after all: hold what the terms that stand now need."""
     changed = (before.terms, before.asked) != (now.terms, now.asked)
-    if not changed or over(now) or needed(now, now.terms) == now.hold:
+    if not changed or over(now):
         return ()
-    return (_reserve(now, now.terms),)
+    terms = _dearer(now)
+    under_way = terms == now.asked and now.replacing == Phase.RESERVING
+    return () if under_way or needed(now, terms) == now.hold else (_reserve(now, terms),)
+
+
+def _dearer(order: Order) -> Terms:
+    """The terms to hold by: those in force, or of a replace under way that needs more."""
+    asked, terms = order.asked, order.terms
+    if asked is None or order.replacing not in (Phase.RESERVING, Phase.RELEASING):
+        return terms
+    return asked if needed(order, asked) > needed(order, terms) else terms
 
 
 def _let_go(before: Order, now: Order) -> tuple[Command, ...]:

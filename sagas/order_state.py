@@ -236,8 +236,10 @@ def _replacing(state: Order, event: object) -> Order:
             return replace(state, asked=None, replacing=Phase.NONE)
         case CommandRefused(command="ReserveForOrder") if state.replacing == Phase.RESERVING:
             return replace(state, replacing=Phase.REJECTING)
-        case OrderRestated(qty=Decimal() as qty):
-            return replace(state, terms=Terms(qty, _share(state, state.terms, qty)))
+        case OrderRestated(qty=Decimal() as qty, hold_amount=amount):
+            if amount is None:  # of an older event: in proportion
+                amount = _share(state, state.terms, qty)
+            return replace(state, terms=Terms(qty, amount))
         case _:
             return state
 

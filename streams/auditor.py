@@ -20,6 +20,7 @@ from typing import NamedTuple
 from adapters.ledger_balances import from_warehouse
 from adapters.simulators.statement import Closing
 from commands.handler import Declined, Done
+from commands.message_ids import own
 from commands.ports import Request
 from domain import house
 from domain.house import CloseFailed, Control, DayClosed, House, HouseRefusal, RecordClose
@@ -148,7 +149,7 @@ class Auditor:
         assert state.requested is not None
         day = state.requested
         command = RecordClose(day=day, position=self._fold.events, controls=controls)
-        message_id = f"close.{day:%Y%m%d}.{state.requests}"
+        message_id = own("auditor", f"close.{day:%Y%m%d}.{state.requests}")
         request = Request(command=command, message_id=message_id, actor="auditor")
         [outcome] = await self._send([request])
         match outcome:

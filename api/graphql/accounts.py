@@ -54,7 +54,10 @@ class Account:
         rows = await self._source.children(cash, "account_id", self.id)
         return [_cash(row, self._source.today) for row in rows if isinstance(row, CashRow)]
 
-    @field("Open ones; closed: those that are no longer held too.")
+    @field(
+        "Those with shares, by trade date. closed: true also lists those with none (sold or "
+        "busted, settled or not), with what they have realised."
+    )
     async def positions(self, closed: bool = False) -> list[Position]:
         return await holdings.positions_of(self._source, self.id, closed=closed)
 

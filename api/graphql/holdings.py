@@ -18,6 +18,7 @@ from api.graphql.instruments import Instrument, Mark, instrument, listing, mark_
 from api.graphql.sources import Source
 from api.graphql.valuation import Fixed, Holding, Value
 from api.wire import decimal
+from domain.freshness import FRESH_DAYS
 from domain.money import EXACT, PRICE_DECIMALS, quantise
 from projections import cash, lots, marks, positions, rates
 from projections.cash import Cash as CashRow
@@ -59,7 +60,7 @@ class Nav:
     currency: str
     missing: list[str]
     stale: list[Stale] = strawberry.field(
-        description=f"what is more than {valuation.FRESH_DAYS} days old, oldest first"
+        description=f"what is more than {FRESH_DAYS} days old, oldest first"
     )
 
 
@@ -226,7 +227,8 @@ async def _positions(source: Source, account_id: str) -> Sequence[PositionRow]:
 
 
 def _held(row: PositionRow) -> bool:
-    return bool(row.traded or row.settled or row.reserved)
+    """By trade date: shares that are sold and not yet delivered are an obligation."""
+    return bool(row.traded)
 
 
 def _price(number: Decimal) -> Decimal:

@@ -5,8 +5,8 @@ from datetime import date
 import strawberry
 
 from api.graphql.sources import Source
-from api.graphql.valuation import FRESH_DAYS, is_stale
 from api.wire import decimal
+from domain.freshness import FRESH_DAYS, is_stale
 from projections import instruments, marks
 from projections.instruments import InstrumentRow
 from projections.marks import Mark as MarkRow

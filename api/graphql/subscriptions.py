@@ -28,7 +28,10 @@ class Subscription:
                 if isinstance(row, OrderRow):
                     yield order(session.live(), row)
 
-    @subscription("Each position of the account, whenever it has changed.")
+    @subscription(
+        "Each position of the account, whenever a trade, a hold or a settlement has changed it. "
+        "Its value is at the last mark of that moment; a new mark alone sends nothing."
+    )
     async def position_changed(
         self, info: Context, account_id: ID
     ) -> AsyncGenerator[Position, None]:

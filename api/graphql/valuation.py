@@ -16,6 +16,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
+from domain.freshness import is_stale
 from domain.fx import BASE
 from domain.instrument.events import PriceType
 from domain.money import EXACT, ZERO, is_currency, round_money
@@ -24,9 +25,6 @@ from projections.instruments import InstrumentRow
 from projections.marks import Mark
 
 ONE, HUNDRED = Decimal(1), Decimal(100)
-FRESH_DAYS = 5
-"""A mark or rate is stale when it is more calendar days old than this. Five days lie between
-Maundy Thursday's prices and those of the Tuesday after Easter, the longest regular gap."""
 
 
 class Value(NamedTuple):
@@ -60,10 +58,6 @@ class Fixed(NamedTuple):
 
     per_euro: Decimal
     on: date
-
-
-def is_stale(as_of: date, today: date) -> bool:
-    return (today - as_of).days > FRESH_DAYS
 
 
 def value_of(qty: Decimal, listing: InstrumentRow | None, mark: Mark | None) -> Value | None:

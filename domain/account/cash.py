@@ -2,7 +2,8 @@
 
 A receipt is deduplicated by its command's idempotency key (the feed uses the bank's entry
 reference). The bank's reference is sealed in the event: the state keeps its digest alone, and only
-while the receipt is uncollected, because a list of old references would grow for ever.
+while the receipt is uncollected, because a list of old references would grow for ever. The
+references of old events that hold them in clear are all kept: there will be no more of them.
 """
 
 from msgspec.structs import replace
@@ -12,7 +13,7 @@ from domain.account.commands import DepositCash, ReturnDeposit, WithdrawCash
 from domain.account.events import CashDeposited, DepositReturned
 from domain.account.refusals import R, bad_money, first, gone
 from domain.account.state import Deposit, State
-from domain.digests import digest, stored_as
+from domain.digests import digest, is_plain, plain_digest, reference_form
 from domain.message import Decision, Seen, refused
 from domain.money import money
 
@@ -32,7 +33,7 @@ def deposit(command: DepositCash, state: State, seen: Seen) -> Decision:
             value_date=value_date,
             available_on=command.available_on if later else None,
             client_id=state.client_id,
-            reference_hmac=reference_hmac(command, seen),
+            reference_hmac=reference_hmac(command, state, seen),
         ),
     )
 
@@ -52,26 +53,33 @@ def return_deposit(command: ReturnDeposit, state: State, seen: Seen) -> Decision
         value_date=seen.effective_at.date(),
         reason=command.reason,
         client_id=state.client_id,
-        reference_hmac=_taken_back(command, state, seen) or reference_hmac(command, seen),
+        reference_hmac=reference_hmac(command, state, seen),
     )
     debit = in_debit(state, returned(state, event), command.currency, on=seen.now.date())
     return (replace(event, in_debit=debit),)
 
 
-def reference_hmac(command: DepositCash | ReturnDeposit | WithdrawCash, seen: Seen) -> str:
-    """What the event of today holds to compare the command's reference by."""
-    return digest(command.reference, seen.digest_key, scope=command.account_id)
+def reference_hmac(
+    command: DepositCash | ReturnDeposit | WithdrawCash, state: State, seen: Seen
+) -> str:
+    """What the event of today holds to compare the command's reference by.
 
-
-def _taken_back(command: ReturnDeposit, state: State, seen: Seen) -> str | None:
-    """The digest of the uncollected receipt that the bank takes back, as that receipt has it."""
-    open_ones = {d.reference_hmac for d in state.uncollected_deposits}
-    key, scope = seen.digest_key, command.account_id
-    return stored_as(command.reference, key, scope=scope, known=open_ones)
+    A receipt that was stored before texts were sealed has a digest without key. Whatever has the
+    same reference takes that one over, so that both are known to be of one reference.
+    """
+    form = reference_form(command.reference)
+    if state.clear_references:
+        before = plain_digest(form, scope=command.account_id)
+        if before in state.clear_references:
+            return before
+    return digest(form, seen.digest_key, scope=state.client_id)
 
 
 def deposited(state: State, event: CashDeposited) -> State:
     """Uncollected ones are pruned by the value dates of later ones: nothing here knows today."""
+    if is_plain(event.reference_hmac) and event.reference_hmac not in state.clear_references:
+        known = (*state.clear_references, event.reference_hmac)
+        state = replace(state, clear_references=known)
     if event.available_on is None and not state.uncollected_deposits:
         return add_cash(state, event.currency, event.amount)
     kept = tuple(d for d in state.uncollected_deposits if d.available_on > event.value_date)

@@ -93,7 +93,7 @@ class CashDeposited(Event, tag="cash.deposited"):
     value_date: date
     available_on: date | None = None
     client_id: str = ""
-    reference_hmac: str = ""  # `domain.digests`, in the scope of the account
+    reference_hmac: str = ""  # `domain.digests` of its form, in the scope of the client
 
 
 class DepositReturned(Event, tag="cash.deposit_returned"):
@@ -261,6 +261,7 @@ class FxBooked(Event, tag="fx.booked"):
     dealer_rate: Decimal
     trade_date: date
     value_date: date
+    rate_date: date | None = None  # of the fixing; None: of older events
 
 
 class FxSettled(Event, tag="fx.settled"):

@@ -2,9 +2,10 @@
 
     none -Convert-> open -value date: SettleFx-> settled*
 
-The dealer's rate is the last fixing, the client's adds the house's margin; both are units of the
-currency sold per unit bought. The value date is the market's spot date, or one that is stated: not
-before the deal, and a day on which both currencies can be paid. The rate is the same on each.
+The dealer's rate is the last fixing, unless it is stale (`domain.freshness`); the client's adds the
+house's margin. Both are units of the currency sold per unit bought. The value date is the market's
+spot date, or one that is stated: not before the deal, and a day on which both currencies can be
+paid. The rate is the same on each.
 """
 
 from datetime import date
@@ -16,7 +17,7 @@ from domain.account.changes import add_cash, with_item
 from domain.account.commands import ConvertCurrency, SettleFx
 from domain.account.events import FxBooked, FxSettled
 from domain.account.rates import RATES
-from domain.account.refusals import R, bad_money, lacking, unless
+from domain.account.refusals import R, bad_money, lacking, powerless, too_old, unless
 from domain.account.state import CLOSING_ONLY, OPEN, OpenFx, State
 from domain.message import Decision, Refused, Seen, refused
 from domain.money import EXACT, RATE_DECIMALS, is_currency, money, plain, quantise, round_money
@@ -34,8 +35,17 @@ def convert(command: ConvertCurrency, state: State, seen: Seen) -> Decision:
     if isinstance(event, Refused):
         return event
     free = state.available_to_trade(command.sell_currency, seen.now.date())
-    wrong = lacking(event.dealer_amount + event.margin, free, command.sell_currency)
+    wrong = powerless(state, seen, "trade", lambda: _worth(event, state)) or lacking(
+        event.dealer_amount + event.margin, free, command.sell_currency
+    )
     return wrong or (event,)
+
+
+def _worth(event: FxBooked, state: State) -> Decimal | None:
+    """What is paid or got in the account's base currency; None: neither side is in it."""
+    if event.sell_currency == state.base_currency:
+        return event.dealer_amount + event.margin
+    return event.buy_amount if event.buy_currency == state.base_currency else None
 
 
 def _terms(command: ConvertCurrency, state: State, seen: Seen) -> Refused | None:
@@ -63,9 +73,11 @@ def _value_date_fault(command: ConvertCurrency, today: date) -> Refused | None:
 def _quote(command: ConvertCurrency, seen: Seen) -> FxBooked | Refused:
     fixing, sell, buy = seen.streams.get(RATES), command.sell_currency, command.buy_currency
     dealer_rate = fixing.rate(sell, buy) if fixing is not None else None
-    if dealer_rate is None:
+    if fixing is None or fixing.rate_date is None or dealer_rate is None:
         return refused(R.RATE_UNKNOWN, sell=sell, buy=buy)
     day = seen.effective_at.date()
+    if old := too_old(R.RATE_STALE, "rate_date", fixing.rate_date, day):
+        return old
     margin = next(rate for since, rate in reversed(MARGINS) if since <= day)
     client_rate = quantise(EXACT.multiply(dealer_rate, 1 + margin), RATE_DECIMALS)
     dealer = round_money(EXACT.multiply(command.buy_amount, dealer_rate), sell)
@@ -84,6 +96,7 @@ def _quote(command: ConvertCurrency, seen: Seen) -> FxBooked | Refused:
         dealer_rate=plain(dealer_rate),
         trade_date=day,
         value_date=command.value_date or spot_date(buy, sell, day),
+        rate_date=fixing.rate_date,
     )
 
 

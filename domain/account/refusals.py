@@ -1,12 +1,15 @@
 """Why an account declines; and the checks that most commands share."""
 
 from collections.abc import Iterable
+from datetime import date
 from decimal import Decimal
 
 from domain.account.state import State
-from domain.message import Refusal, Refused, refused
+from domain.freshness import FRESH_DAYS, is_stale
+from domain.message import Refusal, Refused, Seen, refused
 from domain.money import MINOR_UNITS, QTY_DECIMALS, is_currency, is_exact, is_money
 from domain.persons import acts_as, is_part, normal_form
+from domain.powers import Worth, holder, lacking_power
 
 AMOUNT_LIMIT = Decimal(10) ** 15
 """Amounts and quantities stay below it: 15 digits before the point."""
@@ -46,10 +49,13 @@ class AccountRefusal(Refusal):
     NOTHING_ACCRUED = "nothing_accrued"
     OBLIGATION_UNKNOWN = "obligation_unknown"
     PERSON_UNKNOWN = "person_unknown"
+    POWER_MISSING = "power_missing"
+    PRICE_STALE = "price_stale"
     PRICE_UNKNOWN = "price_unknown"
     QTY_INEXACT = "qty_inexact"
     QTY_NOT_POSITIVE = "qty_not_positive"
     RATE_NOT_POSITIVE = "rate_not_positive"
+    RATE_STALE = "rate_stale"
     RATE_UNKNOWN = "rate_unknown"
     REASON_MISSING = "reason_missing"
     SAME_ACCOUNT = "same_account"
@@ -129,9 +135,35 @@ def lacking(required: Decimal, available: Decimal, currency: str) -> Refused | N
     return refused(R.INSUFFICIENT_FUNDS, required=required, available=available, currency=currency)
 
 
+def powerless(state: State, seen: Seen, may: str, worth: Worth) -> Refused | None:
+    """Declines what the actor's power does not cover; an actor who never had one needs none.
+
+    Args:
+        may, worth: as `domain.powers.lacking_power` takes them.
+    """
+    person = holder(state, seen.actor)
+    if not person:
+        return None
+    why = lacking_power(state, person, may, on=seen.now.date(), worth=worth)
+    return None if why is None else refused(R.POWER_MISSING, **why)
+
+
+def in_base_currency(state: State, amount: Decimal, currency: str) -> Worth:
+    """The worth of an amount for a power's limit: none in any other currency."""
+    return lambda: amount if currency == state.base_currency else None
+
+
 def first(*checks: Refused | None) -> Refused | None:
     """The first thing that is wrong. All are computed: a check must stand alone."""
     return next((check for check in checks if check is not None), None)
+
+
+def too_old(refusal: AccountRefusal, field: str, as_of: date, today: date) -> Refused | None:
+    """Declines to deal at a mark or fixing that is stale (`domain.freshness`)."""
+    if not is_stale(as_of, today):
+        return None
+    age = (today - as_of).days
+    return refused(refusal, **{field: as_of}, age_days=age, limit_days=FRESH_DAYS)
 
 
 def blank(texts: Iterable[str]) -> bool:

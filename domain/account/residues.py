@@ -17,7 +17,7 @@ from domain.account.commands import CashResidue
 from domain.account.events import ResidueCashed
 from domain.account.listings import Listing, factor, listing
 from domain.account.rates import base_rate, in_base
-from domain.account.refusals import R, blank, first, two_persons, unless
+from domain.account.refusals import R, blank, first, too_old, two_persons, unless
 from domain.account.state import CLOSING, CLOSING_ONLY, DORMANT, OPEN, State
 from domain.lots import dispose
 from domain.message import Decision, Refused, Seen, refused
@@ -34,8 +34,8 @@ def cash(command: CashResidue, state: State, seen: Seen) -> Decision:
     if isinstance(terms, Refused):
         return terms
     price = _price(command, terms, seen)
-    if price is None:
-        return refused(R.PRICE_UNKNOWN, instrument_id=command.instrument_id)
+    if isinstance(price, Refused):
+        return price
     rate = base_rate(state, terms.settlement_currency, seen)
     if wrong := first(base_cost.waits(state, command.isin), _without(rate, state, terms)):
         return wrong
@@ -66,13 +66,16 @@ def cash(command: CashResidue, state: State, seen: Seen) -> Decision:
     return (_with_lots(event, state, seen),)
 
 
-def _price(command: CashResidue, terms: Listing, seen: Seen) -> Decimal | None:
-    """The last mark in the unit that the listing is quoted in now."""
+def _price(command: CashResidue, terms: Listing, seen: Seen) -> Decimal | Refused:
+    """The last mark, if it is fresh, in the unit that the listing is quoted in now."""
     mark: Any = seen.streams.get(f"price-{command.instrument_id}")
     units = quotation.factor(terms.currency, terms.settlement_currency)
-    if mark is None or mark.price is None or units != terms.price_factor:
-        return None
-    return quotation.requoted(mark.price, mark.currency, terms.currency)
+    price: Decimal | None = None
+    if mark is not None and mark.price is not None and units == terms.price_factor:
+        price = quotation.requoted(mark.price, mark.currency, terms.currency)
+    if price is None:
+        return refused(R.PRICE_UNKNOWN, instrument_id=command.instrument_id)
+    return too_old(R.PRICE_STALE, "price_date", mark.price_date, seen.now.date()) or price
 
 
 def _without(rate: Decimal, state: State, terms: Listing) -> Refused | None:

@@ -8,7 +8,7 @@ from domain.account import base_cost
 from domain.account.changes import move_lots, with_item
 from domain.account.commands import SelectLots
 from domain.account.events import LotMove, LotsSelected
-from domain.account.refusals import R, bad_qty, first
+from domain.account.refusals import R, bad_qty, first, powerless
 from domain.account.state import Obligation, State
 from domain.fix import Side
 from domain.lots import LotMethod, Value, apply, can_choose, dispose, mirror
@@ -23,7 +23,11 @@ def select(command: SelectLots, state: State, seen: Seen) -> Decision:
         return refused(R.TRADE_UNKNOWN, trade_id=command.trade_id)
     if sale.settl_date is not None and seen.now.date() > sale.settl_date:
         return refused(R.TRADE_SETTLED, settl_date=sale.settl_date)
-    if wrong := first(*map(bad_qty, command.lots.values()), base_cost.waits(state, sale.isin)):
+    if wrong := first(
+        *map(bad_qty, command.lots.values()),
+        base_cost.waits(state, sale.isin),
+        powerless(state, seen, "trade", lambda: ZERO),  # no money moves
+    ):
         return wrong
     qty = -sum((m.qty for m in sale.lots), ZERO)
     held = apply(state.lots.get(sale.isin, ()), mirror(sale.lots), currency=sale.currency)

@@ -39,6 +39,7 @@ from domain.dates import bad_span
 from domain.lots import LotMethod
 from domain.message import Decision, Refused, Seen, refused
 from domain.money import RATE_DECIMALS, ZERO, is_currency, is_exact
+from domain.powers import holder
 
 ACCOUNT_TYPES = frozenset(
     {"cash", "retirement", "custodial", "trust", "corporate", "omnibus", "house", "error"}
@@ -113,13 +114,20 @@ def _shares(owners: tuple[Owner, ...]) -> Refused | None:
 
 def authorise_person(command: AuthorisePerson, state: State, seen: Seen) -> Decision:
     power, limit = command.power, command.power.limit
-    wrong = gone(state) or (bad_money(limit, state.base_currency) if limit is not None else None)
+    wrong = gone(state) or _passed_on(state, seen)
+    wrong = wrong or (bad_money(limit, state.base_currency) if limit is not None else None)
     wrong = wrong or bad_span("valid_from", power.valid_from, "valid_to", power.valid_to)
     if wrong:
         return wrong
     if state.powers.get(command.power.person_id) == command.power:
         return ()
     return (PersonAuthorised(account_id=command.account_id, power=command.power),)
+
+
+def _passed_on(state: State, seen: Seen) -> Refused | None:
+    """Nobody gives a power who has one only: powers come from the owners."""
+    person = holder(state, seen.actor)
+    return refused(R.POWER_MISSING, person_id=person, power="authorise") if person else None
 
 
 def revoke_person(command: RevokePerson, state: State, seen: Seen) -> Decision:
@@ -232,11 +240,20 @@ def restricted(state: State, event: AccountRestricted) -> State:
 
 
 def person_authorised(state: State, event: PersonAuthorised) -> State:
-    return replace(state, powers=with_item(state.powers, event.power.person_id, event.power))
+    person = event.power.person_id
+    return replace(
+        state,
+        powers=with_item(state.powers, person, event.power),
+        revoked=tuple(p for p in state.revoked if p != person),
+    )
 
 
 def person_revoked(state: State, event: PersonRevoked) -> State:
-    return replace(state, powers=with_item(state.powers, event.person_id, None))
+    return replace(
+        state,
+        powers=with_item(state.powers, event.person_id, None),
+        revoked=(*state.revoked, event.person_id),
+    )
 
 
 def lot_method_changed(state: State, event: LotMethodChanged) -> State:

@@ -143,12 +143,14 @@ class State(Struct, frozen=True, kw_only=True, gc=False):
     us_taxable: bool = False
     owners: tuple[Owner, ...] = ()
     powers: dict[str, Power] = {}  # by person
+    revoked: tuple[str, ...] = ()  # persons whose power was taken back
     traded: dict[str, Decimal] = {}  # by currency: -C.CASH
     lots: dict[str, tuple[Lot, ...]] = {}  # by ISIN: -C.SEC
     arrivals: dict[str, tuple[str, ...]] = {}  # by ISIN with unsettled trades: lots in their order
     orders: dict[str, OpenOrder] = {}
     obligations: dict[str, Obligation] = {}
     uncollected_deposits: tuple[Deposit, ...] = ()
+    clear_references: tuple[str, ...] = ()  # of receipts in old events: digests without key
     withdrawals: dict[str, Withdrawal] = {}  # by payment id
     payments: int = 0  # minted so far
     fx: dict[str, OpenFx] = {}

@@ -32,7 +32,16 @@ from domain.account.events import (
 )
 from domain.account.listings import listing
 from domain.account.rates import base_rate, in_base
-from domain.account.refusals import R, bad_money, bad_qty, first, lacking, unless
+from domain.account.refusals import (
+    R,
+    bad_money,
+    bad_qty,
+    first,
+    in_base_currency,
+    lacking,
+    powerless,
+    unless,
+)
 from domain.account.state import CLOSING, CLOSING_ONLY, DORMANT, OPEN, State, Transfer
 from domain.lots import Value, dispose, mirror
 from domain.message import Decision, Refused, Seen, refused
@@ -42,7 +51,12 @@ Sending = TransferCash | TransferSecurities
 
 
 def send_cash(command: TransferCash, state: State, seen: Seen) -> Decision:
-    if wrong := _between(command, state, seen) or bad_money(command.amount, command.currency):
+    worth = in_base_currency(state, command.amount, command.currency)
+    if wrong := (
+        _between(command, state, seen)
+        or bad_money(command.amount, command.currency)
+        or powerless(state, seen, "withdraw", worth)
+    ):
         return wrong
     free = state.available_to_withdraw(command.currency, seen.now.date())
     return lacking(command.amount, free, command.currency) or (
@@ -57,7 +71,11 @@ def send_cash(command: TransferCash, state: State, seen: Seen) -> Decision:
 
 
 def send_securities(command: TransferSecurities, state: State, seen: Seen) -> Decision:
-    if wrong := _between(command, state, seen) or bad_qty(command.qty):
+    if wrong := (
+        _between(command, state, seen)
+        or bad_qty(command.qty)
+        or powerless(state, seen, "withdraw", lambda: None)
+    ):
         return wrong
     isin = command.isin
     if isinstance(named := listing(seen, command.instrument_id, isin), Refused):

@@ -29,7 +29,15 @@ from domain.account.events import (
     WithdrawalReturned,
     WithdrawalSent,
 )
-from domain.account.refusals import R, bad_money, first, lacking, unless
+from domain.account.refusals import (
+    R,
+    bad_money,
+    first,
+    in_base_currency,
+    lacking,
+    powerless,
+    unless,
+)
 from domain.account.state import BLOCKED, CLOSING, CLOSING_ONLY, DORMANT, OPEN, State, Withdrawal
 from domain.message import Decision, Refused, Seen, refused
 from domain.money import money
@@ -49,6 +57,9 @@ def withdraw(command: WithdrawCash, state: State, seen: Seen) -> Decision:
     if wrong := first(
         unless(state, OPEN, CLOSING_ONLY, DORMANT, CLOSING),
         bad_money(command.amount, command.currency),
+        powerless(
+            state, seen, "withdraw", in_base_currency(state, command.amount, command.currency)
+        ),
     ):
         return wrong
     free = state.available_to_withdraw(command.currency, seen.now.date())
@@ -63,7 +74,7 @@ def withdraw(command: WithdrawCash, state: State, seen: Seen) -> Decision:
             currency=command.currency,
             reference=command.reference,
             payee=command.payee,
-            reference_hmac=reference_hmac(command, seen),
+            reference_hmac=reference_hmac(command, state, seen),
         ),
     )
 

@@ -13,6 +13,7 @@ one (FIX 4.4 appendix D, C.1.c).
 from decimal import Decimal
 
 from domain.fix import CxlRejResponseTo, OrdType, Side
+from domain.identifiers import is_id
 from domain.message import Decision, Refused, Seen, refused
 from domain.money import ZERO, plain
 from domain.order.commands import (
@@ -30,12 +31,19 @@ from domain.order.events import (
     OrderReplaced,
     ReplaceRequested,
 )
-from domain.order.figures import hold_amount, is_px, is_qty, px_fault, qty_fault
+from domain.order.figures import hold_for, is_px, is_qty, px_fault, qty_fault
 from domain.order.ids import child_id
 from domain.order.refusals import OrderRefusal
 from domain.order.state import Asked, Order
 from domain.order.status import ord_status
-from domain.order.trading import AccountSeen, account_fault, instrument_fault
+from domain.order.trading import (
+    AccountSeen,
+    account_fault,
+    instrument_fault,
+    power_fault,
+    worth,
+)
+from domain.powers import holder, is_owner
 
 CANCEL, REPLACE = CxlRejResponseTo.CANCEL, CxlRejResponseTo.REPLACE
 PRICED = frozenset({OrdType.LIMIT, OrdType.STOP_LIMIT})
@@ -71,6 +79,9 @@ def replace(command: ReplaceOrder, order: Order, seen: Seen) -> Decision:
     ):
         return fault
     hold_px = limit_px if limit_px is not None else order.hold_px
+    decider = _decider(command, order, seen)
+    if fault := _power_fault(order, seen, decider, qty=qty, px=hold_px):
+        return fault
     return (
         ReplaceRequested(
             order_id=order.order_id,
@@ -80,21 +91,47 @@ def replace(command: ReplaceOrder, order: Order, seen: Seen) -> Decision:
             qty=plain(qty),
             limit_px=None if limit_px is None else plain(limit_px),
             hold_px=plain(hold_px),
-            hold_amount=_hold(order, qty, hold_px, seen),
+            hold_amount=hold_for(order, qty, hold_px, on=seen.now.date()),
+            decision_maker=decider,
         ),
     )
 
 
-def _hold(order: Order, qty: Decimal, hold_px: Decimal, seen: Seen) -> Decimal:
-    return hold_amount(
-        order.side,
-        qty,
-        hold_px,
-        price_factor=order.price_factor,
-        currency=order.settl_currency,
-        country=order.country,
+def _decider(command: ReplaceOrder, order: Order, seen: Seen) -> str:
+    """Who decides on the new terms: whoever is named, an actor with a power, or the same person.
+
+    An owner may take over what was decided under a power.
+    """
+    account = _account(order, seen)
+    if account is None:
+        return command.decision_maker or order.decision_maker
+    if stated := command.decision_maker:
+        return holder(account, stated) or stated
+    owner = seen.actor if order.decision_maker and is_owner(account, seen.actor) else ""
+    return holder(account, seen.actor) or owner or order.decision_maker
+
+
+def _power_fault(
+    order: Order, seen: Seen, decider: str, *, qty: Decimal, px: Decimal
+) -> Refused | None:
+    """The new terms need a power of today, though the order may be older than its revocation."""
+    account = _account(order, seen)
+    if account is None:
+        return None
+    if decider and not is_id(decider):
+        return refused(OrderRefusal.CODE_INVALID, field="decision_maker")
+    factor, currency = order.price_factor, order.settl_currency
+    return power_fault(
+        account,
+        (decider, holder(account, seen.actor)),
         on=seen.now.date(),
+        worth=lambda: worth(account, currency, qty=qty, px=px, factor=factor),
     )
+
+
+def _account(order: Order, seen: Seen) -> AccountSeen | None:
+    account: AccountSeen | None = seen.streams.get(f"account-{order.account_id}")
+    return account
 
 
 def refuse_replace(command: RefuseReplace, order: Order, seen: Seen) -> Decision:
@@ -149,7 +186,7 @@ def record_replaced(command: RecordReplaced, order: Order, seen: Seen) -> Decisi
             qty=qty,
             limit_px=None if limit_px is None else plain(limit_px),
             hold_px=plain(hold_px),
-            hold_amount=_hold(order, qty, hold_px, seen),
+            hold_amount=hold_for(order, qty, hold_px, on=seen.now.date()),
         ),
     )
 
@@ -166,7 +203,7 @@ def _not_replaceable(command: ReplaceOrder, order: Order) -> Refused | None:
 
 def _not_tradable(order: Order, seen: Seen) -> Refused | None:
     """New terms are a new order in this: the account and the instrument must be fit for one."""
-    account = seen.streams.get(f"account-{order.account_id}")
+    account = _account(order, seen)
     instrument = seen.streams.get(f"instrument-{order.instrument_id}")
     fault = account_fault(account, order.side, order.account_id) if account is not None else None
     if fault is not None or instrument is None:
@@ -176,7 +213,7 @@ def _not_tradable(order: Order, seen: Seen) -> Refused | None:
 
 def _step(command: ReplaceOrder, order: Order, seen: Seen) -> Decimal:
     """The step of quantities; none for a sale of all that there is."""
-    account: AccountSeen | None = seen.streams.get(f"account-{order.account_id}")
+    account = _account(order, seen)
     if account is None or order.side is not Side.SELL or command.qty is None:
         return order.qty_increment
     own = account.orders.get(order.order_id)

@@ -64,6 +64,7 @@ class ReplaceOrder(Command):
     order_id: str
     qty: Decimal | None = None
     limit_px: Decimal | None = None
+    decision_maker: str = ""  # of the new terms; "": the actor with a power, or the order's
 
 
 class ReleaseOrder(Internal):

@@ -183,6 +183,7 @@ class ReplaceRequested(Event, tag="order.replace_requested"):
     limit_px: Decimal | None
     hold_px: Decimal
     hold_amount: Decimal
+    decision_maker: str = ""  # of the new terms, under a power; "": as before
 
 
 class ReplaceReleased(Event, tag="order.replace_released"):
@@ -233,3 +234,4 @@ class OrderRestated(Event, tag="order.restated"):
     order_id: str
     qty: Decimal | None = None  # the new OrderQty
     reason: str = ""
+    hold_amount: Decimal | None = None  # to hold for all of it; None: unchanged, or an older event

@@ -17,6 +17,7 @@ from domain.money import (
     round_money,
 )
 from domain.order.refusals import OrderRefusal
+from domain.order.state import Order
 
 COLLAR = Decimal("0.05")  # house policy: how far a market order may run from the last mark
 _BOUND = Decimal(10) ** 15
@@ -53,6 +54,19 @@ def px_fault(px: Decimal, tick_size: Decimal) -> Refused | None:
 def collared(px: Decimal) -> Decimal:
     """The worst price that a market order is reserved for, to 10 decimals."""
     return quantise(EXACT.multiply(px, 1 + COLLAR), PRICE_DECIMALS, ROUND_UP)
+
+
+def hold_for(order: Order, qty: Decimal, hold_px: Decimal, *, on: date) -> Decimal:
+    """Cash to hold for other terms of an order: what a new order of them would hold on that day."""
+    return hold_amount(
+        order.side,
+        qty,
+        hold_px,
+        price_factor=order.price_factor,
+        currency=order.settl_currency,
+        country=order.country,
+        on=on,
+    )
 
 
 def hold_amount(

@@ -35,6 +35,7 @@ def _placed(order: Order, event: e.OrderPlaced) -> Order:
         country=event.country,
         hold_px=event.hold_px,
         hold_amount=event.hold_amount,
+        decision_maker=event.decision_maker,
     )
 
 
@@ -105,6 +106,7 @@ def _replace_requested(order: Order, event: e.ReplaceRequested) -> Order:
         limit_px=event.limit_px,
         hold_px=event.hold_px,
         hold_amount=event.hold_amount,
+        decision_maker=event.decision_maker,
     )
     return replace(order, asked=_with(order.asked, event.cl_ord_id, asked), minted=order.minted + 1)
 
@@ -125,6 +127,7 @@ def _replaced(order: Order, event: e.OrderReplaced) -> Order:
         limit_px=event.limit_px,
         hold_px=event.hold_px,
         hold_amount=event.hold_amount,
+        decision_maker=asked.decision_maker or order.decision_maker,
     )
 
 
@@ -152,6 +155,7 @@ def _restated(order: Order, event: e.OrderRestated) -> Order:
         stopped=False,
         suspended=False,
         qty=order.qty if event.qty is None else event.qty,
+        hold_amount=order.hold_amount if event.hold_amount is None else event.hold_amount,
     )
 
 

@@ -20,7 +20,15 @@ from domain.order.events import OrderPlaced
 from domain.order.figures import collared, hold_amount, px_fault, qty_fault
 from domain.order.refusals import OrderRefusal
 from domain.order.state import Order
-from domain.order.trading import AccountSeen, InstrumentSeen, account_fault, instrument_fault
+from domain.order.trading import (
+    AccountSeen,
+    InstrumentSeen,
+    account_fault,
+    instrument_fault,
+    power_fault,
+    worth,
+)
+from domain.powers import holder
 from domain.quotation import factor, requoted
 from domain.settlement_dates import market_of
 
@@ -99,15 +107,19 @@ class Desk:
 
     @property
     def first_use(self) -> bool:
-        """Nobody can hold the instrument yet, so that its ISIN might still change."""
-        return not self.instrument.used and self.mark.price is None
+        """The instrument does not know yet that it is used, so that its ISIN might still change.
+
+        A mark does not stand for it: an amendment under way may not have seen the mark.
+        """
+        return not self.instrument.used
 
     @property
     def decision_maker(self) -> str:
         """Who decides for the client under a power; "": the client, or the house's own desk."""
-        if self.order.decision_maker:
-            return self.order.decision_maker
-        return self.actor if self.actor in self.account.powers else ""
+        stated = self.order.decision_maker
+        if not stated:
+            return holder(self.account, self.actor)
+        return holder(self.account, stated) or stated
 
     @property
     def investment_decision(self) -> str:
@@ -236,27 +248,18 @@ def _code_fault(desk: Desk) -> Refused | None:
 
 
 def _power_fault(desk: Desk) -> Refused | None:
-    """Who decides for the client is the client, an owner, or has a power that covers the order."""
-    person = desk.decision_maker
-    owners = {desk.account.client_id, *(o.client_id for o in desk.account.owners)}
-    if person in {"", *owners}:
-        return None
-    power = desk.account.powers.get(person)
-    if power is None or not power.trade:
-        return refused(OrderRefusal.POWER_MISSING, person_id=person)
-    if desk.today < (power.valid_from or date.min) or desk.today > (power.valid_to or date.max):
-        return refused(OrderRefusal.POWER_MISSING, person_id=person, valid_to=power.valid_to)
-    if power.limit is not None and not _within(desk, power.limit):
-        return refused(OrderRefusal.POWER_MISSING, person_id=person, limit=power.limit)
-    return None
-
-
-def _within(desk: Desk, limit: Decimal) -> bool:
-    """A limit is in the base currency; an order in another one is beyond what it can show."""
-    if desk.instrument.settlement_currency != desk.account.base_currency:
-        return False
-    qty, px = desk.order.qty, desk.hold_px or ZERO
-    return EXACT.multiply(EXACT.multiply(qty, px), desk.factor) <= limit
+    return power_fault(
+        desk.account,
+        (desk.decision_maker, holder(desk.account, desk.actor)),
+        on=desk.today,
+        worth=lambda: worth(
+            desk.account,
+            desk.instrument.settlement_currency,
+            qty=desk.order.qty,
+            px=desk.hold_px or ZERO,
+            factor=desk.factor,
+        ),
+    )
 
 
 _FAULTS: tuple[Callable[[Desk], Refused | None], ...] = (

@@ -30,7 +30,7 @@ from domain.order.events import (
     OrderSuspended,
     ReplaceReleased,
 )
-from domain.order.figures import is_qty
+from domain.order.figures import hold_for, is_qty
 from domain.order.ids import child_id
 from domain.order.refusals import OrderRefusal
 from domain.order.state import Order
@@ -104,18 +104,25 @@ def _done_for_day(command: RecordStatus, order: Order, seen: Seen) -> Decision:
 
 
 def _restated(command: RecordStatus, order: Order, seen: Seen) -> Decision:
-    """Resumed, or with another quantity: never less than what is already filled."""
+    """Resumed, or with another quantity: never less than what is already filled.
+
+    The hold is that of a new order of this quantity. A part of the old one in proportion would
+    lack the minimum commission, or have it several times.
+    """
     if command.qty is not None and not (is_qty(command.qty) and command.qty > 0):
         return refused(OrderRefusal.REPORT_INVALID, qty=command.qty)
     qty = order.qty if command.qty is None else plain(max(command.qty, order.cum_qty))
     resumes = order.done_at is not None or order.stopped or order.suspended
     if qty == order.qty and not resumes:
         return ()
+    if qty == order.qty:
+        return (OrderRestated(order_id=order.order_id, reason=command.reason),)
     return (
         OrderRestated(
             order_id=order.order_id,
-            qty=None if qty == order.qty else qty,
+            qty=qty,
             reason=command.reason,
+            hold_amount=hold_for(order, qty, order.hold_px, on=seen.now.date()),
         ),
     )
 

@@ -72,6 +72,7 @@ class Asked(Struct, frozen=True, kw_only=True, gc=False):
     limit_px: Decimal | None = None
     hold_px: Decimal = ZERO
     hold_amount: Decimal = ZERO
+    decision_maker: str = ""
 
 
 class Order(Struct, frozen=True, kw_only=True, gc=False):
@@ -93,6 +94,7 @@ class Order(Struct, frozen=True, kw_only=True, gc=False):
     country: str = ""
     hold_px: Decimal = ZERO
     hold_amount: Decimal = ZERO
+    decision_maker: str = ""  # of the terms in force: who decides under a power
 
     released: bool = False  # has left for the venue
     accepted: bool = False

@@ -1,11 +1,15 @@
 """Whether an account may trade an instrument today: asked of a new order and of changed terms."""
 
+from collections.abc import Iterable
+from datetime import date
 from decimal import Decimal
 from typing import Any, Protocol
 
 from domain.fix import Side
 from domain.message import Refused, refused
+from domain.money import EXACT
 from domain.order.refusals import OrderRefusal
+from domain.powers import Worth, lacking_power
 
 
 class AccountSeen(Protocol):
@@ -16,6 +20,7 @@ class AccountSeen(Protocol):
     base_currency: str
     owners: Any  # client ids are `owner.client_id`
     powers: Any  # person id -> Power
+    revoked: Any  # persons whose power was taken back
     lot_method: str
     us_taxable: bool
 
@@ -70,3 +75,23 @@ def instrument_fault(instrument: InstrumentSeen, instrument_id: str) -> Refused 
             return refused(OrderRefusal.INSTRUMENT_UNKNOWN, instrument_id=instrument_id)
         case status:
             return refused(OrderRefusal.INSTRUMENT_NOT_TRADABLE, status=status)
+
+
+def power_fault(
+    account: AccountSeen, persons: Iterable[str], *, on: date, worth: Worth
+) -> Refused | None:
+    """Each person who decides is an owner, or has a power that covers the terms; "" is nobody."""
+    for person in persons:
+        why = lacking_power(account, person, "trade", on=on, worth=worth) if person else None
+        if why is not None:
+            return refused(OrderRefusal.POWER_MISSING, **why)
+    return None
+
+
+def worth(
+    account: AccountSeen, currency: str, *, qty: Decimal, px: Decimal, factor: Decimal
+) -> Decimal | None:
+    """An order's amount in the base currency; None: it settles in another one."""
+    if currency != account.base_currency:
+        return None
+    return EXACT.multiply(EXACT.multiply(qty, px), factor)

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from adapters.clock import SimulatedClock
 from commands.handler import Declined, Done, Outcome, Raced
+from commands.message_ids import own
 from commands.ports import KeyReused, Request
 from domain.account.commands import AccrueFee, ChargeFee
 from domain.fx import FixRates
@@ -31,6 +32,7 @@ from streams.simulation.strategies import TRADED, Market, acts
 FEE_RATE = Decimal("0.0060")  # of the net asset value, a year
 VAT = Decimal("0.20")
 BATCH = 1_000
+SIMULATOR = "simulator"  # who acts for the clients, and whose message ids they are
 
 
 class Tally(Struct):
@@ -105,7 +107,10 @@ class Trading:
         """Commands under their message ids, in order, in batches; repeats count as done."""
         batch: list[Request] = []
         for message_id, command in wanted:
-            batch.append(Request(command=command, message_id=message_id, actor="simulator"))
+            request = Request(
+                command=command, message_id=own(SIMULATOR, message_id), actor=SIMULATOR
+            )
+            batch.append(request)
             if len(batch) == BATCH:
                 await self._submit(batch)
                 batch = []

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from adapters.clock import SimulatedClock
 from commands.handler import Declined
+from commands.message_ids import own
 from commands.ports import Request
 from domain.house import STREAM, CloseDay, House
 from domain.simulation import Simulation, StartSimulation
@@ -24,7 +25,7 @@ from streams.platform import Platform
 from streams.simulation.books import Books
 from streams.simulation.census import Census
 from streams.simulation.clockwork import CONTROLS, MORNING, at
-from streams.simulation.day import Trading
+from streams.simulation.day import SIMULATOR, Trading
 from streams.simulation.history import History
 from streams.simulation.plans import Plan, plans
 from streams.simulation.stage import renewal, stage
@@ -237,7 +238,9 @@ class Run:
         house: House = (await self._platform.handler.state(STREAM))[0]
         if house.requested is None:  # else it was killed between the request and the answer
             asked = f"close.{day:%Y%m%d}" + (f".{house.requests}" if house.failed else "")
-            request = Request(command=CloseDay(day=day), message_id=asked, actor="simulator")
+            request = Request(
+                command=CloseDay(day=day), message_id=own(SIMULATOR, asked), actor=SIMULATOR
+            )
             outcome = await self._platform.dispatcher.submit(request)
             if isinstance(outcome, Declined):
                 raise ControlsFailed(f"{day}: {outcome.refused.refusal}: {outcome.refused.state}")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domain.account.commands import BookTrade
+from domain.account.commands import Booked, BookTrade, BustTrade
 from domain.fix import Side
 from tests.contract.edge import Edge, book, serving, settled
 
@@ -164,3 +164,39 @@ def test_a_listing_in_two_moneys_is_refused_at_the_door(edge: Edge) -> None:
     answer = edge.post("ListInstrument", body | terms)
     assert answer.status_code == 422
     assert "settlement_currency_differs" in answer.json()["type"]
+
+
+SHOWN = "positions{0} {{ isin qty settledQty realizedPnl marketValue }} nav {{ amount missing }}"
+
+
+def shown(edge: Edge, name: str, *, closed: bool) -> Any:
+    return account(edge, name, SHOWN.format("(closed: true)" if closed else ""), settled(edge))
+
+
+def test_what_was_sold_whole_is_no_position_and_keeps_what_it_realised(edge: Edge) -> None:
+    book(edge, "Z", cash="1000.00")
+    traded(edge, "Z", "z1", Side.BUY, "50.00")
+    assert [p["qty"] for p in shown(edge, "Z", closed=False)["positions"]] == ["10"]
+    traded(edge, "Z", "z2", Side.SELL, "60.00")
+    assert shown(edge, "Z", closed=False)["positions"] == []
+    (gone,) = shown(edge, "Z", closed=True)["positions"]
+    assert (gone["qty"], gone["realizedPnl"]) == ("0", "98.00")  # 600 - 1 less 500 + 1
+
+
+def test_what_was_busted_is_no_position(edge: Edge) -> None:
+    book(edge, "ZB", cash="1000.00")
+    traded(edge, "ZB", "zb1", Side.BUY, "50.00")
+    state: Any = edge.run(edge.platform.handler.state("account-ZB"))[0]
+    trade = state.obligations["zb1"].trade
+    booked = Booked(
+        exec_id="zb1", isin=APPLE, side=Side.BUY, qty=D(10), currency="USD", gross=D("500.00"),
+        charges=trade.charges, lots=trade.lots, trade_date=TODAY,
+    )  # fmt: skip
+    edge.internal(
+        BustTrade(
+            account_id="ZB", trade_id="zb1", order_id="o-zb1", booked=booked, settl_date=TODAY
+        )
+    )
+    assert shown(edge, "ZB", closed=False)["positions"] == []
+    (gone,) = shown(edge, "ZB", closed=True)["positions"]
+    assert (gone["qty"], gone["realizedPnl"]) == ("0", "0")

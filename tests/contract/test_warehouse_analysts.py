@@ -106,7 +106,32 @@ def executions() -> list[Told]:
             gross=Decimal("2400.00"), trade_date=DAY + timedelta(days=3),
             settl_date=DAY + timedelta(days=5),
         ),
+        # one ExecID on two accounts; another day's, and two of one account, are none
+        execution(51, "fill", exec_id="E50", trade_id="T51"),
+        execution(52, "fill", exec_id="E50", trade_id="T52", account_id="A2", order_id="O2"),
+        execution(53, "fill", exec_id="E50", trade_id="T53", account_id="A2", trade_date=DAY),
+        execution(54, "fill", exec_id="E51", trade_id="T54"),
+        execution(55, "fill", exec_id="E51", trade_id="T55", order_id="O3"),
+        *(execution(50 + n, "cancel", trade_id=f"T{45 + n}") for n in range(6, 11)),
     ]  # fmt: skip
+
+
+def receipts() -> list[Told]:
+    """One reference of client C1 on two accounts; others on one account, or of another client."""
+    told = [("D1", "C1", "aa"), ("D2", "C1", "aa"), ("D1", "C1", "bb"), ("D1", "C1", "bb")]
+    out: list[Told] = []
+    for n, (account, client, reference) in enumerate([*told, ("D3", "C3", "cc")], 1):
+        payload = (
+            f'{{"client_id":"{client}","reference_hmac":"{reference}",'
+            f'"amount":"{n}.00","currency":"USD"}}'
+        )
+        fact = EventFact(
+            stream=f"account-{account}", category="account", id=account, version=n, schema=2,
+            event_id=f"r{n}", actor="tester", message_id=f"r{n}", causation_id="",
+            correlation_id=f"r{n}", hash="", metadata=b"{}", payload=payload.encode(),
+        )  # fmt: skip
+        out.append((about(70 + n, "cash.deposited", account), [fact]))
+    return out
 
 
 def marks() -> list[Told]:
@@ -151,7 +176,7 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     async def fill() -> None:
         await prepare(opened)
         gathered = Gathered()
-        for said, facts in (*journal(), *executions(), *marks(), *events()):
+        for said, facts in (*journal(), *executions(), *receipts(), *marks(), *events()):
             gathered.add(said, [(type(facts[0]), facts)])
         for name, rows in gathered.tables().items():
             await opened.insert_arrow(f"{name}_raw", rows, token=name)
@@ -214,6 +239,18 @@ async def test_what_is_unsettled_ages_from_its_settlement_date(warehouse: Wareho
         ("1 to 3 days", X, 1, D(-40)),
         ("1 to 3 days", "USD", 1, D(2400)),
     ]
+
+
+async def test_a_reference_on_two_accounts_of_a_client_is_found(warehouse: Warehouse) -> None:
+    (row,) = await ask(warehouse, "One bank reference credited on several accounts of a client")
+    assert (row[0], row[1], sorted(row[2])) == ("C1", "aa", ["D1", "D2"])
+    assert sorted(row[3]) == ["1.00 USD", "2.00 USD"]
+
+
+async def test_an_execution_id_on_two_accounts_in_a_day_is_found(warehouse: Warehouse) -> None:
+    (row,) = await ask(warehouse, "One ExecID booked on several accounts in a day")
+    assert (row[0], row[1]) == (DAY + timedelta(days=1), "E50")
+    assert (sorted(row[2]), sorted(row[3]), row[5]) == (["A1", "A2"], ["O1", "O2"], D(200))
 
 
 async def test_the_top_movers_are_those_of_the_last_day(warehouse: Warehouse) -> None:

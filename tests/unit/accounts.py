@@ -10,7 +10,7 @@ from domain import account
 from domain.account import commands as c
 from domain.account import events as e
 from domain.account.state import State
-from domain.digests import digest
+from domain.digests import digest, reference_form
 from domain.fix import Side
 from domain.fx import Fixing
 from domain.instrument import Instrument, Status
@@ -52,7 +52,7 @@ def opened(**terms: Any) -> e.AccountOpened:
 def deposited(amount: str, currency: str = "USD", **more: Any) -> e.CashDeposited:
     """A receipt as the account K1's decision books it."""
     reference = more.get("reference", "P1")
-    known = digest(reference, b"", scope=A1)
+    known = digest(reference_form(reference), b"", scope="K1")
     given = {
         "reference": reference,
         "value_date": DAY,

@@ -1,14 +1,21 @@
 """An ISIN stays from the first order on, whoever is quicker."""
 
 from decimal import Decimal
+from functools import reduce
 from typing import Any
 
 import pytest
 
 from commands.handler import Declined, Done
+from domain import instrument, price
+from domain import order as order_domain
 from domain.account.commands import TransferSecurities
 from domain.fix import OrdType, Side
-from domain.instrument.commands import AmendInstrument, ListInstrument
+from domain.instrument import InstrumentUsed
+from domain.instrument.commands import AmendInstrument, ListInstrument, UseInstrument
+from domain.message import Refused, Seen
+from tests.unit.orders import ISIN as ORDERED
+from tests.unit.orders import NOW, desk, listed, place
 from tests.unit.saga_world import ISIN, MONDAY, World, order
 
 OTHER = "US5949181045"
@@ -87,3 +94,27 @@ async def test_a_transfer_by_a_listing_keeps_its_isin() -> None:
     (told,) = await world.do(AmendInstrument(instrument_id="TWIN", isin=OTHER))
     assert said(told) == "isin_held"
     assert [e.account_id for e in await world.named("transfer.completed")] == ["A1"]
+
+
+def test_an_amendment_that_missed_the_first_mark_meets_the_order_at_the_instrument() -> None:
+    """All in one moment: the order sees the mark and the old ISIN, the amendment sees neither."""
+    listing = reduce(instrument.evolve, (listed,), instrument.INITIAL)
+    unmarked = {"price-AAPL": price.INITIAL}
+    seen = Seen(now=NOW, effective_at=NOW, streams=unmarked)
+    change = AmendInstrument(instrument_id="AAPL", isin=OTHER)
+    (amended,) = instrument.decide(change, listing, seen)
+    (placed,) = order_domain.decide(place(), order_domain.INITIAL, desk())
+    assert placed.first_use, "it asks the instrument, although there is a mark"
+    use = UseInstrument(instrument_id="AAPL", isin=placed.isin, order_id="O1")
+    told = instrument.decide(use, instrument.evolve(listing, amended), seen)
+    assert isinstance(told, Refused) and told.refusal == "isin_differs"
+    # or the other way round: the use comes first
+    (used,) = instrument.decide(use, listing, seen)
+    told = instrument.decide(change, instrument.evolve(listing, used), seen)
+    assert isinstance(told, Refused) and told.refusal == "isin_held"
+
+
+def test_an_order_for_a_listing_that_knows_asks_no_more() -> None:
+    used = InstrumentUsed(instrument_id="AAPL", isin=ORDERED, order_id="O0")
+    (placed,) = order_domain.decide(place(), order_domain.INITIAL, desk(listing=(listed, used)))
+    assert not placed.first_use

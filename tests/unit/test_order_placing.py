@@ -71,6 +71,7 @@ def test_an_order_freezes_its_facts() -> None:
         open_close="O",
         ex_destination="XNAS",
         market_country="US",
+        first_use=True,
     )
 
 

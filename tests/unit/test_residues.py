@@ -18,7 +18,7 @@ from domain.message import Seen
 from domain.order import OrderRefusal
 from domain.order import commands as oc
 from domain.order.events import OrderPlaced
-from tests.unit.accounts import A1, LISTED, Book, X, at, confirm, fill, reserve
+from tests.unit.accounts import A1, DAY, LISTED, Book, X, at, confirm, fill, reserve
 from tests.unit.orders import desk, owning, place
 from tests.unit.scenario import given
 from tests.unit.test_account_trades import holder, rich, send_shares
@@ -94,7 +94,7 @@ def test_a_sale_is_raised_to_the_whole_holding() -> None:
 
 def marked(step: str = "1", px: str = "50.01", **terms: Any) -> Seen:
     listed = replace(LISTED, qty_increment=D(step), **terms)
-    mark = SimpleNamespace(price=D(px), currency=listed.currency)
+    mark = SimpleNamespace(price=D(px), currency=listed.currency, price_date=DAY)
     return at(**{"instrument-I1": listed, "price-I1": mark})
 
 

@@ -10,11 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from adapters.simulators.misbehaviour import VenueFaults
-from domain.fix import CxlRejResponseTo, OrdType, TimeInForce
+from domain.fix import CxlRejResponseTo, OrdType, Side, TimeInForce
 from domain.message import Command
 from domain.order.commands import (
     RecordAck,
     RecordCanceled,
+    RecordCancelReject,
     RecordExpired,
     RecordFill,
     RecordReplaced,
@@ -64,7 +65,14 @@ def correct(exec_id: str, qty: int, px: str = "50.00") -> RecordTradeCorrect:
 
 REPLACE = ReplaceOrder(order_id="O1", qty=D(200))
 REPLACED = RecordReplaced(order_id="O1", cl_ord_id="O1.c2")
+REJECTED = RecordCancelReject(
+    order_id="O1", cl_ord_id="O1.c2", response_to=CxlRejResponseTo.REPLACE
+)
 DONE = RecordStatus(order_id="O1", status=VenueStatus.DONE_FOR_DAY)
+
+
+def restated(qty: int) -> RecordStatus:
+    return RecordStatus(order_id="O1", status=VenueStatus.RESTATED, qty=D(qty))
 
 
 async def at_the_venue(*reports: Command, **terms: Any) -> World:
@@ -127,11 +135,52 @@ async def test_an_order_replaced_below_what_is_filled_holds_for_what_a_bust_open
     assert await held(world) == D("3003.00")
 
 
+@pytest.mark.parametrize(
+    ("ordered", "reports", "expected"),
+    [
+        (100, [restated(50)], "2502.50"),  # 2500.00, and 0.1 % of it
+        (100, [restated(10)], "501.00"),  # 500.00 and the minimum of 1.00: not 500.50
+        (100, [restated(1)], "51.00"),
+        (10, [restated(100)], "5005.00"),  # the minimum of 10 is not that of 100: not 5010.00
+        (10, [restated(200)], "10010.00"),
+        (100, [restated(10), restated(100)], "5005.00"),  # there and back is nothing
+        (100, [restated(10), restated(20)], "1001.00"),
+        (100, [fill("E1", 5), restated(10)], "250.50"),  # the half of 501.00
+        (100, [fill("E1", 5), restated(5)], "0"),  # filled by it
+        (100, [fill("E1", 20), restated(10)], "0"),
+        (100, [fill("E1", 20), restated(10), bust("E1")], "1001.00"),  # an order of 20
+        (100, [restated(10), bust("E1"), fill("E1", 10)], "501.00"),
+        (100, [restated(10), RecordCanceled(order_id="O1")], "0"),
+        (100, [restated(10), REPLACE, REPLACED], "10010.00"),
+        # a replace for more is out: its hold stays until the venue has answered
+        (100, [REPLACE, restated(10)], "10010.00"),
+        (100, [REPLACE, restated(10), REJECTED], "501.00"),
+        (100, [REPLACE, restated(10), REPLACED], "10010.00"),
+    ],
+)
+async def test_a_restated_order_holds_what_a_new_order_of_its_quantity_would(
+    ordered: int, reports: list[Command], expected: str
+) -> None:
+    assert await held(await at_the_venue(*reports, qty=D(ordered))) == D(expected)
+
+
+async def test_a_restated_sale_holds_its_shares() -> None:
+    world = await at_the_venue(fill("E1", 100))
+    sale = {"order_id": "O2", "ord_type": OrdType.LIMIT, "limit_px": D(60)}
+    await world.do(order(**sale, side=Side.SELL, qty=D(80)))
+    await world.drain()
+    await world.do(RecordAck(order_id="O2", venue_order_id="V2"))
+    await world.do(RecordStatus(order_id="O2", status=VenueStatus.RESTATED, qty=D(30)))
+    await world.drain()
+    assert await held(world) == D(30)
+
+
 kinds = st.one_of(
     st.builds(fill, st.sampled_from(["E1", "E2", "E3"]), st.integers(1, 60)),
     st.builds(bust, st.sampled_from(["E1", "E2", "E3", "E1.G"])),
     st.builds(correct, st.sampled_from(["E1", "E2"]), st.integers(1, 80)),
     st.sampled_from([REPLACE, REPLACED, DONE]),
+    st.builds(restated, st.integers(1, 150)),
     st.builds(lambda: RecordCanceled(order_id="O1")),
 )
 

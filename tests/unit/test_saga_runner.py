@@ -11,6 +11,7 @@ from adapters.memory_saga_store import MemorySagaStore
 from commands.handler import Outcome
 from commands.ports import Request, Unreadable
 from domain.account.commands import DepositCash
+from domain.instrument.commands import UseInstrument
 from domain.message import Command
 from sagas import fx, kyc, order, settlement
 from sagas.catalogue import SAGAS
@@ -19,7 +20,7 @@ from sagas.runner import advance, commands_of, keys
 from streams.sagas import SagaRunner
 from streams.timer import Timer
 from tests.unit.saga_scenario import envelope
-from tests.unit.saga_world import Crashed, Trouble, World
+from tests.unit.saga_world import ISIN, Crashed, Trouble, World
 from tests.unit.saga_world import order as place
 from tests.unit.test_saga_order import placed, reserved
 
@@ -27,6 +28,7 @@ from tests.unit.test_saga_order import placed, reserved
 async def world_with_an_order(qty: int = 30) -> World:
     world = World()
     await world.open()
+    await world.do(UseInstrument(instrument_id="AAPL", isin=ISIN))  # it was ordered before
     await world.do(place(qty=Decimal(qty)))
     return world
 

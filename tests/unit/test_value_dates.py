@@ -5,14 +5,16 @@ from datetime import date, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from domain import account
 from domain.account.commands import ConvertCurrency
 from domain.account.refusals import AccountRefusal as R
 from domain.bank_holidays import HOLIDAYS, is_open
+from domain.message import Seen
 from domain.money import MINOR_UNITS
 from domain.value_dates import NEXT_DAY, closed, spot_date
-from tests.unit.accounts import A1, D, at, deposited, opened
+from tests.unit.accounts import A1, FIXING, D, at, deposited, opened
 from tests.unit.scenario import given as given_past
 
 DAYS = st.dates(date(2000, 1, 1), date(2030, 12, 31))
@@ -121,8 +123,13 @@ def test_a_stated_day_that_both_currencies_are_open_on_is_taken(stated: str) -> 
     assert str(event.value_date) == stated
 
 
+def on_the_day(day: date) -> Seen:
+    """The world on a day that has a fixing of its own."""
+    return at(day, **{"fx-ecb": replace(FIXING, rate_date=day)})
+
+
 def test_without_a_stated_day_a_deal_has_its_spot_date() -> None:
-    step = given_past(account, *PAST).when(convert(None), seen=at(date(2024, 12, 23)))
+    step = given_past(account, *PAST).when(convert(None), seen=on_the_day(date(2024, 12, 23)))
     assert step.decision[0].value_date == date(2024, 12, 27)
 
 

@@ -111,7 +111,7 @@ async def test_a_returned_deposit_is_not_subtracted_twice(world: World) -> None:
 
 async def test_deposits_that_have_been_collected_leave_the_list(world: World) -> None:
     world.done(deposit("A1", "1.00", "P2", available_on=TODAY + timedelta(days=1)))
-    second = digest("P2", b"", scope="A1")
+    second = digest("p2", b"", scope="C1")
     assert f'"{second}"' in (await folded(cash, world.log))[CASH].uncollected
     world.done(deposit("A1", "2.00", "P3", available_on=TODAY + timedelta(days=9)))
     last = world.log.envelopes.pop()
