@@ -10,12 +10,24 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, parse
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    StringValueNode,
+    Visitor,
+    parse,
+    visit,
+)
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
 
+from api.echo import named
+from api.graphql.faults import BAD_ARGUMENT, INVALID, fault
 from api.graphql.limits import TOKENS_MAX, check, check_text
 
+NO_NUL = "a text must not hold U+0000, which no stored text has"
 CACHED = 256  # documents, of at most `TEXT_MAX` characters
 
 _NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,100}")
@@ -28,7 +40,12 @@ class Documents(SchemaExtension):
         context = self.execution_context
         self._errors = []
         try:
-            context.graphql_document = _parsed(context.query or "")
+            document = _parsed(context.query or "")
+            _check_operation(document, context.operation_name)
+            for name, value in (context.variables or {}).items():
+                if _has_nul(value):
+                    raise fault(BAD_ARGUMENT, f"variable {named(name)}: {NO_NUL}")
+            context.graphql_document = document
         except GraphQLError as error:
             self._errors = [error]
             context.graphql_document = _stand_in(context.operation_name)
@@ -53,7 +70,10 @@ class Documents(SchemaExtension):
 @lru_cache(CACHED)
 def _parsed(text: str) -> DocumentNode:
     check_text(text)
-    return parse(text, max_tokens=TOKENS_MAX)
+    document = parse(text, max_tokens=TOKENS_MAX)
+    if "\\u" in text:  # the only way to spell it
+        visit(document, _Texts())
+    return document
 
 
 @lru_cache(CACHED)
@@ -61,6 +81,38 @@ def _validated(
     schema: GraphQLSchema, text: str, rules: tuple[type, ...]
 ) -> tuple[GraphQLError, ...]:
     return tuple(validate_document(schema, _parsed(text), rules))
+
+
+class _Texts(Visitor):
+    def enter_string_value(self, node: StringValueNode, *_: object) -> None:
+        if _has_nul(node.value):
+            raise fault(BAD_ARGUMENT, f"an argument: {NO_NUL}")
+
+
+def _has_nul(value: object) -> bool:
+    match value:
+        case str():
+            return "\0" in value
+        case list():
+            return any(map(_has_nul, value))
+        case dict():
+            return any(map(_has_nul, value.values()))
+        case _:
+            return False
+
+
+def _check_operation(document: DocumentNode, name: str | None) -> None:
+    """Raises: GraphQLError, when it is not clear which operation is meant."""
+    operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
+    if name is None and len(operations) != 1:
+        says = (
+            "required: the document has several operations"
+            if operations
+            else "the document has no operation"
+        )
+        raise fault(INVALID, f"operationName: {says}")
+    if name is not None and all(d.name is None or d.name.value != name for d in operations):
+        raise fault(INVALID, f"operationName: the document has no operation {named(name)}")
 
 
 def _stand_in(name: str | None) -> DocumentNode:
