@@ -15,19 +15,15 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
-    StringValueNode,
-    Visitor,
     parse,
-    visit,
 )
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
 
 from api.echo import named
-from api.graphql.faults import BAD_ARGUMENT, INVALID, fault
+from api.graphql.faults import INVALID, fault
 from api.graphql.limits import TOKENS_MAX, check, check_text
 
-NO_NUL = "a text must not hold U+0000, which no stored text has"
 CACHED = 256  # documents, of at most `TEXT_MAX` characters
 
 _NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,100}")
@@ -42,9 +38,6 @@ class Documents(SchemaExtension):
         try:
             document = _parsed(context.query or "")
             _check_operation(document, context.operation_name)
-            for name, value in (context.variables or {}).items():
-                if _has_nul(value):
-                    raise fault(BAD_ARGUMENT, f"variable {named(name)}: {NO_NUL}")
             context.graphql_document = document
         except GraphQLError as error:
             self._errors = [error]
@@ -70,10 +63,7 @@ class Documents(SchemaExtension):
 @lru_cache(CACHED)
 def _parsed(text: str) -> DocumentNode:
     check_text(text)
-    document = parse(text, max_tokens=TOKENS_MAX)
-    if "\\u" in text:  # the only way to spell it
-        visit(document, _Texts())
-    return document
+    return parse(text, max_tokens=TOKENS_MAX)
 
 
 @lru_cache(CACHED)
@@ -81,24 +71,6 @@ def _validated(
     schema: GraphQLSchema, text: str, rules: tuple[type, ...]
 ) -> tuple[GraphQLError, ...]:
     return tuple(validate_document(schema, _parsed(text), rules))
-
-
-class _Texts(Visitor):
-    def enter_string_value(self, node: StringValueNode, *_: object) -> None:
-        if _has_nul(node.value):
-            raise fault(BAD_ARGUMENT, f"an argument: {NO_NUL}")
-
-
-def _has_nul(value: object) -> bool:
-    match value:
-        case str():
-            return "\0" in value
-        case list():
-            return any(map(_has_nul, value))
-        case dict():
-            return any(map(_has_nul, value.values()))
-        case _:
-            return False
 
 
 def _check_operation(document: DocumentNode, name: str | None) -> None:
