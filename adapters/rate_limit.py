@@ -50,11 +50,15 @@ class Limiter:
 
 
 def caller_of(address: str) -> str:
-    """Who an address is: itself, its /64, or this machine (no address: a unix socket)."""
+    """Who an address is: itself, its /64, or this machine (no address: a unix socket).
+
+    A gateway may forward a word that is no address. That word is a caller of its own, never this
+    machine.
+    """
     try:
         ip = ip_address(address)
     except ValueError:
-        return address or "loopback"
+        return "'loopback'" if address == "loopback" else address or "loopback"
     if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
         ip = ip.ipv4_mapped
     if ip.is_loopback:

@@ -292,6 +292,8 @@ class ReadModels(Reader):
             return await cursor.fetchall()
         except psycopg.DataError as error:
             raise Unfit(str(error).splitlines()[0]) from error
+        except psycopg.errors.InFailedSqlTransaction as error:  # of the snapshot that they share
+            raise Unfit("another part of the same operation was refused") from error
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncConnection[Any]]:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -26,6 +27,7 @@ _LISTS = {
     "allowed_hosts": (re.compile(_NAME), "a host's name or address (without scheme and port)"),
     "allowed_origins": (re.compile(rf"https?://{_NAME}(:[0-9]+)?"), "an origin like https://name"),
 }
+_FORWARDED = "FORWARDED_ALLOW_IPS"  # uvicorn's own variable, so it has no prefix
 EMBEDDED = ("postgresql:", "postgresql://")
 
 
@@ -65,6 +67,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     allowed_hosts: str = ""  # names by which callers reach us, beside the loopback's and `host`
     allowed_origins: str = ""  # of our own pages, where a gateway changes scheme or port
+    forwarded: str = Field(default="", validation_alias=_FORWARDED)  # gateways that are believed
     connections: int = Field(default=1_000, ge=1, le=100_000)  # at once
     connections_each: int = Field(default=200, ge=1, le=100_000)  # of one caller elsewhere
     bodies_mb: int = Field(default=64, ge=1, le=65_536)  # of requests that are not answered yet
@@ -108,6 +111,16 @@ class Settings(BaseSettings):
             if not rule.fullmatch(one):
                 raise ValueError(f"{one[:100]!r} is not {says}")
         return value
+
+    @field_validator("forwarded")
+    @classmethod
+    def _gateways(cls, value: str) -> str:
+        for one in _split(value):
+            try:
+                one == "*" or ip_network(one)
+            except ValueError:
+                raise ValueError(f"{one[:100]!r} is not an address, a network or *") from None
+        return ",".join(_split(value))
 
     @property
     def hosts(self) -> list[str]:
@@ -174,7 +187,8 @@ class Settings(BaseSettings):
             return cls(**given)  # type: ignore[arg-type]
         except ValidationError as e:
             first = e.errors()[0]
-            name = "TIDEMARK_" + "_".join(str(p) for p in first["loc"]).upper()
+            place = "_".join(str(p) for p in first["loc"]).upper()
+            name = place if place == _FORWARDED else f"TIDEMARK_{place}"
             raise SettingsError(f"{name}: {first['msg'].removeprefix('Value error, ')}") from None
 
 

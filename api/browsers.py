@@ -5,7 +5,7 @@ against four rules, and the first one broken answers:
 
     one Host, of a name that is ours           421 host_not_allowed (400 host_invalid)
     an Origin, where sent, of our own pages    403 origin_not_allowed
-    no page of another site                    403 cross_site (links that a person follows may)
+    no page of another site                    403 cross_site (a link without parameters may)
     each of these headers once                 400 header_repeated
 
 The doors that take a body add the fifth: a content type that no plain form can send (415,
@@ -104,9 +104,13 @@ class Browsers:
 
 
 def _followed(scope: Scope, found: Mapping[bytes, bytes]) -> bool:
-    """Whether a person has followed a link to here: a page of ours in a window of its own."""
+    """Whether a person has followed a link to a page of ours, in a window of its own.
+
+    A link with parameters would do more than open the page: it says what to do there.
+    """
     return (
         scope["type"] == "http"
+        and not scope["query_string"]
         and scope["method"] == "GET"
         and found.get(b"sec-fetch-mode") == b"navigate"
         and found.get(b"sec-fetch-dest") == b"document"

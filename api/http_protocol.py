@@ -7,10 +7,11 @@
 Bytes are counted before the parser sees them: it joins the pieces of a header that is not whole
 yet, which costs the square of their length. Times are looked at by a sweep each second
 (`api.server`), so that a request that keeps the rules costs no timer. A broken rule is answered
-once (400, 408, 431, 503) and the connection closed.
+once (400, 408, 429, 431, 501, 503) and the connection closed. Requests that arrived whole before
+that one are answered first, in their order.
 """
 
-from typing import Any
+from typing import Any, NoReturn
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -21,6 +22,7 @@ from api.problems import Problem
 from api.ws_protocol import BoundedSocket
 
 COLON_AND_BREAK = 4  # bytes of a header beside its name and value
+TRANSFER_ENCODING = b"transfer-encoding"
 
 
 class _Refused(Exception):
@@ -38,7 +40,9 @@ class BoundedHttp(HttpToolsProtocol):
         self._address = ""
         self._problem: Problem | None = None  # what the parser's callbacks object to
         self._done = False  # refused: what still comes is thrown away
+        self._last: Problem | None = None  # to be answered after the answers that are due
         self._in_head = self._in_body = False
+        self._coded = False  # a Transfer-Encoding has been seen
         self._head_bytes = self._head_lines = 0
         self._unseen = 0  # bytes fed that nothing has been heard of yet
         self._discarded = 0
@@ -61,6 +65,8 @@ class BoundedHttp(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._done:
+            if self._last is not None:
+                self.flow.pause_reading()
             self._throw_away(len(data))
             return
         if self.timeout_keep_alive_task is not None:
@@ -76,6 +82,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._since = self.loop.time()
         self._in_head, self._in_body = True, False
         self._head_bytes = self._head_lines = 0
+        self._coded = False
 
     def on_url(self, url: bytes) -> None:
         self._count(len(url))
@@ -85,15 +92,20 @@ class BoundedHttp(HttpToolsProtocol):
         self._head_lines += 1
         self._count(len(name) + len(value) + COLON_AND_BREAK)
         if self._in_head:  # what follows a chunked body are no headers of the request
+            if len(name) == len(TRANSFER_ENCODING) and name.lower() == TRANSFER_ENCODING:
+                self._check_coding(value)
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        if len(self.pipeline) >= self._limits.pipelined and not self._idle:
+            self._object(_too_far_ahead(self._limits))
+        if self._coded and self.parser.get_http_version() == "1.0":
+            says = "Transfer-Encoding: HTTP/1.0 has none"
+            self._object(Problem(400, "invalid_request", says))
+        super().on_headers_complete()
         self._in_head, self._in_body = False, True
         self._since = self._body_since = self.loop.time()
         self._window_bytes = 0
-        super().on_headers_complete()
-        if len(self.pipeline) > self._limits.pipelined:
-            self._object(400, "pipelined", "too many requests wait for their answers")
 
     def on_body(self, body: bytes) -> None:
         self._unseen = 0
@@ -104,8 +116,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._held_bytes += len(body)
         self.server_state.bodies_bytes += len(body)
         if self.server_state.crowded(self._held_bytes):
-            self._problem = _busy("overloaded", "too many bodies are under way")
-            raise _Refused
+            self._object(_busy("overloaded", "too many bodies are under way"))
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -116,6 +127,10 @@ class BoundedHttp(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         if not self.pipeline:
             self._release()
+            if self._last is not None and not self.transport.is_closing():
+                self.server_state.total_requests += 1
+                self._hang_up(self._last)
+                return
         super().on_response_complete()
 
     def handle_websocket_upgrade(self) -> None:
@@ -133,28 +148,26 @@ class BoundedHttp(HttpToolsProtocol):
                 self.transport.close()
 
     def refuse(self, problem: Problem) -> None:
-        """Answer with `problem` unless another answer is due or begun, and hang up."""
+        """Answer with `problem` after the answers that are due, and hang up.
+
+        Nothing more is read. The connection is cut without a word where the request at fault has
+        its answer already, or a part of it.
+        """
         if self._done:
             return
         self._done = True
-        self._release()
-        cycle, clear = self.cycle, not self.pipeline
-        if cycle is not None and not cycle.response_complete:
-            clear = clear and not self._in_head and not cycle.response_started
-            cycle.disconnected = True
-            cycle.message_event.set()
-        elif self._in_body:
-            clear = False  # this request has its answer already
-        self.pipeline.clear()
         self._unset_keepalive_if_required()
-        if not clear or self.transport.is_closing():
-            self.transport.abort()
-            return
-        self.transport.write(_raw(problem, self.server_state.default_headers))
-        self.flow.resume_reading()
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        self.loop.call_later(self._limits.linger_s, self.transport.abort)
+        if self._in_body and self.pipeline:
+            self.pipeline.popleft()  # the newest request is at fault: its body is not whole
+            self._last = problem
+        elif self._in_body:
+            self._refuse_under_way(problem)
+        elif self._idle:
+            self._hang_up(problem)
+        else:
+            self._last = problem
+        if self._last is not None:
+            self.flow.pause_reading()
 
     def sweep(self, now: float) -> None:
         """Hang up on a caller who takes too long; called each second."""
@@ -163,7 +176,9 @@ class BoundedHttp(HttpToolsProtocol):
         if self._done:
             return
         if self._in_head or (self.cycle is None and not self._in_body):
-            if waited > limits.head_s:
+            if self.flow.read_paused:
+                self._since = now
+            elif waited > limits.head_s:
                 self._late("the head of the request")
         elif self._in_body and waited > limits.body_window_s:
             if self.flow.read_paused:
@@ -196,23 +211,70 @@ class BoundedHttp(HttpToolsProtocol):
         self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(piece)
-        except httptools.HttpParserUpgrade:
-            if self._should_upgrade():
-                self.handle_websocket_upgrade()
+        except httptools.HttpParserUpgrade as upgrade:
+            self._upgrade(piece[upgrade.args[0] :])
         except httptools.HttpParserError:
             says = "not HTTP/1.1 as this server reads it"
             self.refuse(self._problem or Problem(400, "invalid_request", says))
+
+    def _upgrade(self, rest: bytes) -> None:
+        """Open a WebSocket; an upgrade to anything else is an ordinary request (RFC 9110, 7.8)."""
+        if not self._should_upgrade():
+            if rest and not self._done:
+                self._parse(rest)
+        elif self._idle:
+            self.handle_websocket_upgrade()
+        else:
+            says = "a WebSocket is opened on a connection where no answer is due"
+            self.refuse(Problem(400, "invalid_request", says))
 
     def _count(self, size: int) -> None:
         self._head_bytes += size
         limits = self._limits
         if self._head_bytes > limits.head_bytes or self._head_lines > limits.headers:
-            self._problem = _head_too_large(limits)
-            raise _Refused
+            self._object(_head_too_large(limits))
 
-    def _object(self, status: int, name: str, detail: str) -> None:
-        self._problem = Problem(status, name, detail)
+    def _check_coding(self, value: bytes) -> None:
+        """Take `chunked` alone: a body in another coding would not be what it seems (RFC 9112, 6).
+
+        The parser refuses a request with `Content-Length` beside it.
+        """
+        if value.strip(b" \t").lower() != b"chunked" or self._coded:
+            says = "Transfer-Encoding: send `chunked` alone, or none"
+            self._object(Problem(501, "transfer_encoding_unsupported", says))
+        self._coded = True
+
+    def _object(self, problem: Problem) -> NoReturn:
+        self._problem = problem
         raise _Refused
+
+    def _refuse_under_way(self, problem: Problem) -> None:
+        """Answer a request whose body is at fault, instead of the app that waits for the body."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            self._release()
+            self.transport.abort()
+            return
+        cycle.disconnected = True
+        cycle.message_event.set()
+        if cycle.response_started:
+            self._release()
+            self.transport.abort()
+        else:
+            self._hang_up(problem)
+
+    def _hang_up(self, problem: Problem) -> None:
+        """Say `problem`, leave the caller some time to read it, and close."""
+        self._last = None
+        self._release()
+        if self.transport.is_closing():
+            self.transport.abort()
+            return
+        self.transport.write(_raw(problem, self.server_state.default_headers))
+        self.flow.resume_reading()
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(self._limits.linger_s, self.transport.abort)
 
     def _late(self, what: str) -> None:
         if self.cycle is None and not self._in_head:
@@ -241,6 +303,11 @@ class BoundedHttp(HttpToolsProtocol):
 
 def _busy(name: str, detail: str) -> Problem:
     return Problem(503, name, f"{detail}; try again", headers={"Retry-After": "1"})
+
+
+def _too_far_ahead(limits: Limits) -> Problem:
+    says = f"at most {limits.pipelined} requests wait for their answers: send this one again"
+    return Problem(429, "pipelined", says, headers={"Retry-After": "1"})
 
 
 def _head_too_large(limits: Limits) -> Problem:

@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from api.echo import named
 from api.problems import Problem, refuse
 
 DOORS: dict[str, frozenset[str]] = {
@@ -16,7 +17,6 @@ DOORS: dict[str, frozenset[str]] = {
 }
 """First step of the path -> its parameters; every other door has none."""
 PARAMETERS_MAX = 100
-SHOWN_MAX = 40
 
 
 class Parameters:
@@ -63,5 +63,5 @@ def check(path: str, query: bytes, method: str) -> None:
 
 
 def _refused(name: str, says: str) -> Problem:
-    shown = "".join(c if c.isascii() and c.isprintable() else "?" for c in name[:SHOWN_MAX])
+    shown = named(name)
     return Problem(400, "parameter_invalid", f"{shown}: {says}" if name else says, parameter=shown)

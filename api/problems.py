@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from api.echo import short
 from domain.message import Refused
 
 MEDIA_TYPE = "application/problem+json"
@@ -54,8 +55,8 @@ class Problem(Exception):
             "type": self.name,
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
-            "detail": self.detail,
-            "instance": instance,
+            "detail": short(self.detail),
+            "instance": short(instance),
             **self.members,
         }
 
@@ -91,7 +92,7 @@ def unavailable(name: str, detail: str) -> Problem:
 
 def bug(what: str, error: Exception) -> Problem:
     """Whatever nobody expected: logged whole, told to the caller without its insides."""
-    _log.error("%s", what, exc_info=error)
+    _log.error("%s", short(repr(what)[1:-1]), exc_info=error)
     return Problem(500, "internal_error", "unexpected; the server's log has the rest")
 
 

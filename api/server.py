@@ -16,9 +16,21 @@ SWEEP_TICKS = 10  # a second of uvicorn's main loop
 
 
 class Door(uvicorn.Server):
-    """uvicorn without its hands on the signals: what the process does ends with them in order."""
+    """uvicorn without its hands on the signals: what the process does ends with them in order.
 
-    def __init__(self, app: ASGIApp, limits: Limits = Limits(), **more: Any) -> None:  # noqa: B008
+    Args:
+        forwarded: addresses of gateways, with commas, whose `X-Forwarded-For` and
+            `X-Forwarded-Proto` are believed; by default no caller's are, on this machine or not.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        limits: Limits = Limits(),  # noqa: B008 - immutable
+        *,
+        forwarded: str = "",
+        **more: Any,
+    ) -> None:
         config = uvicorn.Config(
             app,
             http=BoundedHttp,
@@ -27,6 +39,8 @@ class Door(uvicorn.Server):
             server_header=False,
             timeout_keep_alive=limits.idle_s,
             ws_max_size=WS_FRAME_MAX,
+            proxy_headers=bool(forwarded),
+            forwarded_allow_ips=forwarded,
             **more,
         )
         super().__init__(config)

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from pydantic_core import from_json
 
-SHOWN_MAX = 40
+from api.echo import named
 
 
 def loads(raw: bytes | str) -> object:
@@ -41,8 +41,7 @@ def _object(pairs: list[tuple[str, Any]]) -> None:
 
 
 def _twice(name: str) -> NoReturn:
-    shown = "".join(c if c.isascii() and c.isprintable() else "?" for c in name[:SHOWN_MAX])
-    raise ValueError(f"the name {shown} is twice in one object")
+    raise ValueError(f"the name {named(name)} is twice in one object")
 
 
 _decoder = json.JSONDecoder(object_pairs_hook=_object, parse_int=len, parse_float=len, strict=True)

@@ -15,7 +15,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import bodies
+from api import bodies, strict_json
 from api.ports import Warehouse, WarehouseError, WarehouseUnavailable
 from api.problems import Problem, unavailable
 from api.throttle import address_of
@@ -36,9 +36,6 @@ T = TypeVar("T")
 
 class _Asked(msgspec.Struct, forbid_unknown_fields=True):
     query: str
-
-
-_asked = msgspec.json.Decoder(_Asked)
 
 
 class WarehouseDoor:
@@ -81,9 +78,8 @@ async def _statement(http: Request) -> str:
     Raises:
         Problem: 415 another type, 413 too long, 400 not text, or not the one field `query`.
     """
-    kind, _, parameters = http.headers.get("content-type", "").partition(";")
-    kind, charset = kind.strip().lower(), parameters.replace(" ", "").replace('"', "").lower()
-    if kind not in (SQL, bodies.JSON) or charset not in ("", "charset=utf-8"):
+    kind = bodies.media_type(http)
+    if kind not in (SQL, bodies.JSON):
         detail = f'send the statement as {SQL}, or {bodies.JSON} {{"query": ...}}, in UTF-8'
         raise Problem(415, "unsupported_media_type", detail)
     raw = await bodies.read(http, SQL_MAX if kind == SQL else JSON_MAX)
@@ -104,8 +100,8 @@ def _text(raw: bytes) -> str:
 
 def _field(raw: bytes) -> str:
     try:
-        return _asked.decode(raw).query
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return msgspec.convert(strict_json.loads(raw), _Asked).query
+    except ValueError as error:
         raise Problem(400, "invalid_input", f'expected {{"query": text}}: {error}') from error
 
 

@@ -1,14 +1,19 @@
 """WebSockets as uvicorn speaks them, with bounds on what is held of messages not whole yet.
 
 The head of a socket's request came through `api.http_protocol` and its bounds. Here: what has
-arrived of messages counts among the bodies of all callers, and one who takes nothing is cut.
+arrived of messages counts among the bodies of all callers, and one who takes nothing is cut. A
+text message that is not UTF-8 closes the socket with 1007 (RFC 6455, 8.1).
 """
 
 from typing import Any
 
+from uvicorn._types import ASGISendEvent
+from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from api.limits import Held
+
+NOT_UTF_8 = 1007
 
 
 class BoundedSocket(WebSocketsSansIOProtocol):
@@ -17,6 +22,7 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         self._held: Held = kwargs["server_state"]
         self.address = ""  # as it was counted when the connection came in
         self._held_bytes = 0
+        self._cut = False  # closed by this side, without a word of the app
         self._unsent, self._unsent_since = 0, 0.0
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -34,7 +40,31 @@ class BoundedSocket(WebSocketsSansIOProtocol):
 
     def send_receive_event_to_app(self) -> None:
         self._release()
+        if self.curr_msg_data_type == "text" and not self.close_sent and not _is_text(self.frames):
+            self.frames = []
+            says = "a text message is not UTF-8"
+            self.logger.warning("%s: %s; its WebSocket is closed", self.address, says)
+            self.conn.send_close(NOT_UTF_8, says)
+            self.handle_parser_exception()
+            return
         super().send_receive_event_to_app()
+
+    def handle_parser_exception(self) -> None:
+        self._cut = True
+        super().handle_parser_exception()
+
+    def keepalive_timeout(self) -> None:
+        self._cut = True
+        super().keepalive_timeout()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send for the app, which may not have heard yet that the socket is closed."""
+        try:
+            await super().send(message)
+        except RuntimeError:
+            if not self._cut:
+                raise
+            raise ClientDisconnected from None
 
     def handle_ping(self) -> None:
         self._release_unless_between_frames()
@@ -59,3 +89,11 @@ class BoundedSocket(WebSocketsSansIOProtocol):
     def _release(self) -> None:
         self._held.bodies_bytes -= self._held_bytes
         self._held_bytes = 0
+
+
+def _is_text(frames: list[bytes]) -> bool:
+    try:
+        b"".join(frames).decode()
+    except UnicodeDecodeError:
+        return False
+    return True

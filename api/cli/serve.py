@@ -255,7 +255,7 @@ async def _serve(
         connections_each=config.connections_each,
         bodies_bytes=config.bodies_mb << 20,
     )
-    server = Door(app, limits, timeout_graceful_shutdown=10)
+    server = Door(app, limits, forwarded=config.forwarded, timeout_graceful_shutdown=10)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, _stopper(server))

@@ -2,20 +2,26 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 
+from cross_web import AsyncHTTPRequestAdapter
 from cross_web import HTTPException as Declined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
+from strawberry.http import GraphQLRequestData
+from strawberry.http.base import BaseRequestProtocol
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 
 from api import bodies, graphiql, strict_json, wire
+from api.graphql.envelope import opened
 from api.graphql.folding import Turns
 from api.graphql.hub import Hub
 from api.graphql.schema import schema
 from api.graphql.session import Operations, Session
+from api.graphql.socket import Conversation, Wire
 from api.metrics import Metrics
 from api.ports import Platform
 from api.problems import Problem
@@ -24,10 +30,14 @@ BODY_MAX = 1 << 20
 SUBSCRIPTIONS_MAX = 100  # a connection
 INIT_MAX = timedelta(seconds=10)  # from a socket's opening to its connection_init
 """The socket's own frames are bounded by the server (uvicorn's `ws_max_size`)."""
+PAGES = ("text/html", "*/*")  # who accepts these and asks nothing gets GraphiQL
 
 
 class GraphQLDoor(GraphQL[None, None]):
     """The ASGI app at `/graphql`. What is not GraphQL at all is answered as problem details."""
+
+    websocket_adapter_class = Wire
+    graphql_transport_ws_handler_class = Conversation
 
     def __init__(self, platform: Platform, hub: Hub, metrics: Metrics) -> None:
         turns = Turns()
@@ -53,11 +63,25 @@ class GraphQLDoor(GraphQL[None, None]):
             if request.method == "POST":
                 bodies.require_json(request)
                 receive = _replay(await bodies.read(request, BODY_MAX))
+            elif _navigates(request):
+                says = "a link or an address opens GraphiQL and runs no query: send it by POST"
+                raise Problem(403, "cross_site", says)
             response = await self.run(Request(scope, receive))
         except Declined as error:
             problem = Problem(error.status_code, "invalid_request", error.reason)
             response = problem.response(request.url.path)
         await response(scope, receive, send)
+
+    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
+        """The request, whose content type `__call__` has looked at."""
+        if request.method == "GET":
+            return opened(self.parse_query_params(request.query_params))
+        return opened(self.parse_json(await request.get_body()))
+
+    def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:
+        accepted = request.headers.get("accept", "").lower()
+        asked = "query" in request.query_params
+        return request.method == "GET" and not asked and any(t in accepted for t in PAGES)
 
     async def render_graphql_ide(self, request: Request) -> Response:
         headers = {"Content-Security-Policy": graphiql.POLICY} | graphiql.ALONE
@@ -78,9 +102,27 @@ class GraphQLDoor(GraphQL[None, None]):
             raise json.JSONDecodeError("not an object", "", 0)
         return found
 
+    def parse_json(self, data: str | bytes) -> Any:
+        try:
+            return self.decode_json(data)
+        except json.JSONDecodeError as error:
+            raise Problem(400, "invalid_json", f"not JSON in UTF-8: {error.msg}") from error
+
     def encode_json(self, data: object) -> str:
         """Text: over a socket the protocol's messages are text frames, which bytes would not be."""
         return wire.dump(data).decode()
+
+
+def _navigates(request: Request) -> bool:
+    """Whether a browser would show the answer to a query as a page.
+
+    The address may come from anywhere: another site, a mail, a form. Browsers that do not say how
+    they came (over plain HTTP from elsewhere) ask for HTML, which no program that reads JSON does.
+    """
+    shown = request.headers.get("sec-fetch-mode", "") == "navigate"
+    return "query" in request.query_params and (
+        shown or PAGES[0] in request.headers.get("accept", "").lower()
+    )
 
 
 def _replay(body: bytes) -> Receive:

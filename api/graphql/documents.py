@@ -10,10 +10,18 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from graphql import DocumentNode, GraphQLError, GraphQLSchema, parse
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    parse,
+)
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
 
+from api.echo import named
+from api.graphql.faults import INVALID, fault
 from api.graphql.limits import TOKENS_MAX, check, check_text
 
 CACHED = 256  # documents, of at most `TEXT_MAX` characters
@@ -28,7 +36,9 @@ class Documents(SchemaExtension):
         context = self.execution_context
         self._errors = []
         try:
-            context.graphql_document = _parsed(context.query or "")
+            document = _parsed(context.query or "")
+            _check_operation(document, context.operation_name)
+            context.graphql_document = document
         except GraphQLError as error:
             self._errors = [error]
             context.graphql_document = _stand_in(context.operation_name)
@@ -61,6 +71,20 @@ def _validated(
     schema: GraphQLSchema, text: str, rules: tuple[type, ...]
 ) -> tuple[GraphQLError, ...]:
     return tuple(validate_document(schema, _parsed(text), rules))
+
+
+def _check_operation(document: DocumentNode, name: str | None) -> None:
+    """Raises: GraphQLError, when it is not clear which operation is meant."""
+    operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
+    if name is None and len(operations) != 1:
+        says = (
+            "required: the document has several operations"
+            if operations
+            else "the document has no operation"
+        )
+        raise fault(INVALID, f"operationName: {says}")
+    if name is not None and all(d.name is None or d.name.value != name for d in operations):
+        raise fault(INVALID, f"operationName: the document has no operation {named(name)}")
 
 
 def _stand_in(name: str | None) -> DocumentNode:

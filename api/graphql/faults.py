@@ -4,6 +4,7 @@ import logging
 
 from graphql import GraphQLError
 
+from api.echo import TEXT_MAX, short
 from api.ports import TooManyRows, Unavailable, Unfit
 from commands.ports import Unreadable
 
@@ -26,12 +27,15 @@ def fault(code: str, message: str) -> GraphQLError:
 
 
 def told(error: GraphQLError) -> GraphQLError:
-    """The error as the caller may see it: with a code, and without anybody's insides."""
+    """The error as the caller may see it: with a code, short, and without anybody's insides."""
     if error.extensions and "code" in error.extensions:
-        return error
-    code, message = _known(error.original_error) or (INVALID, error.message)
+        code, message = str(error.extensions["code"]), error.message
+        if len(message) <= TEXT_MAX:
+            return error
+    else:
+        code, message = _known(error.original_error) or (INVALID, error.message)
     return GraphQLError(
-        message,
+        short(message),
         nodes=error.nodes,
         source=error.source,
         positions=error.positions,

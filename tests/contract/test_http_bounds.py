@@ -43,6 +43,16 @@ async def alive(request: Request) -> Response:
     return PlainTextResponse(json.dumps([k for k, _ in request.headers.items()]))
 
 
+async def who(request: Request) -> Response:
+    scope = request.scope
+    return PlainTextResponse(json.dumps([scope["client"][0], scope["scheme"]]))
+
+
+async def slow(_: Request) -> Response:
+    await asyncio.sleep(1.5)  # longer than a head may take
+    return PlainTextResponse("slow")
+
+
 async def large(_: Request) -> Response:
     return Response(b"x" * (20 << 20))
 
@@ -94,17 +104,19 @@ def answer_of(wire: socket.socket) -> tuple[int, dict[str, Any]]:
 
 
 @contextmanager
-def serving(limits: Limits) -> Iterator[Served]:
+def serving(limits: Limits, *, forwarded: str = "") -> Iterator[Served]:
     ready: Future[Served] = Future()
     doors: list[Door] = []
 
     async def main() -> None:
         routes = [
             Route("/echo", echo, methods=["POST"]), Route("/alive", alive), Route("/large", large),
-            WebSocketRoute("/talk", talk),
+            Route("/who", who), Route("/slow", slow), WebSocketRoute("/talk", talk),
         ]  # fmt: skip
         listener = socket.create_server(("127.0.0.1", 0), backlog=512)
-        door = Door(Outside(routes=routes, exception_handlers=ON_ERROR), limits)
+        door = Door(
+            Outside(routes=routes, exception_handlers=ON_ERROR), limits, forwarded=forwarded
+        )
         doors.append(door)
         serve = asyncio.create_task(door.serve(sockets=[listener]))
         while not door.started:

@@ -166,6 +166,8 @@ async def test_a_link_from_elsewhere_may_be_followed_and_no_more(
         ("Sec-Fetch-Dest", dest),
     ]  # fmt: skip
     assert await status(headers, method=method, path="/graphql") == expected
+    answer = await asked(headers, method=method, path="/graphql", query="query=%7Blog%7D")
+    assert answer[0] == 403 and b"cross_site" in answer[2], "a link says nothing to do"
 
 
 @pytest.mark.parametrize("site", ["none", "same-origin"])

@@ -10,6 +10,7 @@ from api.browsers import Site
 def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HOST", "ALLOWED_HOSTS", "ALLOWED_ORIGINS", "CONNECTIONS", "BODIES_MB"):
         monkeypatch.delenv(f"TIDEMARK_{name}", raising=False)
+    monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)
 
 
 def test_names_stand_between_commas(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -26,6 +27,18 @@ def test_names_stand_between_commas(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_nothing_said_means_this_machine_alone() -> None:
     found = Settings.read()
     assert (found.hosts, found.origins) == ([], [])
+    assert found.forwarded == "", "no gateway is believed"
+
+
+@pytest.mark.parametrize(
+    ("value", "read"),
+    [(" 10.0.0.7 , 10.1.0.0/16,::1,", "10.0.0.7,10.1.0.0/16,::1"), ("*", "*"), ("", "")],
+)
+def test_gateways_are_named_in_the_variable_of_the_server_itself(
+    value: str, read: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", value)
+    assert Settings.read().forwarded == read
 
 
 @pytest.mark.parametrize(
@@ -40,6 +53,10 @@ def test_nothing_said_means_this_machine_alone() -> None:
         ("TIDEMARK_ALLOWED_ORIGINS", "null"),
         ("TIDEMARK_ALLOWED_ORIGINS", "*"),
         ("TIDEMARK_ALLOWED_ORIGINS", "https://desk.example/"),
+        ("FORWARDED_ALLOW_IPS", "gateway"),
+        ("FORWARDED_ALLOW_IPS", "10.0.0.7,10.0.0.1/8"),
+        ("FORWARDED_ALLOW_IPS", "10.0.0.0/33"),
+        ("FORWARDED_ALLOW_IPS", "10.0.0.7:8080"),
         ("TIDEMARK_CONNECTIONS", "0"),
         ("TIDEMARK_BODIES_MB", "-1"),
     ],

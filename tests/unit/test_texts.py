@@ -24,7 +24,9 @@ UNSEEN = {
     "paragraph separator": "\u2029", "blank pattern": "\u2800", "emoji selector": "\ufe0f",
     "private use": "\ue000", "noncharacter": "\uffff", "noncharacter of Arabic": "\ufdd0",
     "noncharacter of a plane": "\U0001fffe", "tag": "\U000e0041", "last": "\U0010ffff",
-    "lone surrogate": "\ud800", "Mongolian separator": "\u180e", "replacement": "\ufffd",
+    "lone surrogate": "\ud800", "unassigned": "\u0378", "unassigned emoji": "\U0001fbff",
+    "unassigned ideograph": "\U0003fffd", "empty plane": "\U00040000", "of no script": "\U0001ffff",
+    "Mongolian separator": "\u180e", "replacement": "\ufffd",
 }  # fmt: skip
 
 
@@ -62,6 +64,22 @@ def test_every_control_format_and_private_character_is_refused_unless_it_is_draw
         if unicodedata.category(chr(code)) in unseen and shown(f"a{chr(code)}b")
     }
     assert taken == drawn
+
+
+def test_every_unassigned_code_point_is_refused_but_later_ideographs() -> None:
+    taken = {
+        code
+        for code in range(0x110000)
+        if unicodedata.category(chr(code)) == "Cn" and shown(f"a{chr(code)}b")
+    }
+    later = {0x2B739, *range(0x2EBF0, 0x2EE5E), *range(0x31350, 0x3347A)}
+    assert taken <= later
+    assert unicodedata.unidata_version != "14.0.0" or taken == later
+
+
+def test_spaces_of_every_script_do_not_hide_what_is_unassigned() -> None:
+    assert shown("\u3000\xa0\n\t\U00031350 \u0600")
+    assert not shown("\u3000\xa0\n\t\U00031350 \u0600\u0378")
 
 
 def test_every_letter_of_every_script_is_taken() -> None:

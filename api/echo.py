@@ -1,0 +1,19 @@
+"""A caller's own text in our answers: short, and of characters that do nothing.
+
+What a caller sends may be a megabyte, and may hold controls or somebody's name. An answer or a
+line of the log says as much of it as shows the slip.
+"""
+
+NAME_MAX = 40  # characters of a name
+TEXT_MAX = 500  # characters of a sentence that holds a caller's text
+CUT = "..."
+
+
+def named(name: str) -> str:
+    """A name as the caller spelled it: its first `NAME_MAX` characters, odd ones as `?`."""
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in name[:NAME_MAX])
+
+
+def short(text: str, limit: int = TEXT_MAX) -> str:
+    """A sentence of at most `limit` characters."""
+    return text if len(text) <= limit else text[: limit - len(CUT)] + CUT
