@@ -24,13 +24,8 @@ apt_install() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@" >/dev/null
 }
 
-# Bytecode beforehand: where Python may not write it, each process would compile everything anew.
-compile_own() {
-  .venv/bin/python -m compileall -q api adapters commands domain projections sagas streams tests
-}
-
 want=$(cat requirements.lock pyproject.toml | sha256sum | cut -d' ' -f1)
-if [ -f .venv/.locked ] && [ "$(cat .venv/.locked)" = "$want" ]; then compile_own; exit 0; fi
+if [ -f .venv/.locked ] && [ "$(cat .venv/.locked)" = "$want" ]; then exit 0; fi
 
 py=$(python_of)
 uv=$(command -v uv || true)
@@ -52,8 +47,7 @@ fi
 
 [ -x .venv/bin/python ] || { say "creating .venv"; "$uv" venv -q --python "$py" .venv; }
 say "installing the locked packages (about a minute the first time)"
-"$uv" pip sync -q --compile-bytecode --python .venv/bin/python --require-hashes requirements.lock
+"$uv" pip sync -q --python .venv/bin/python --require-hashes requirements.lock
 "$uv" pip install -q --python .venv/bin/python --no-deps -e .
-compile_own
 echo "$want" > .venv/.locked
 say "ready"
