@@ -16,6 +16,7 @@ from domain.account.events import (
     Power,
 )
 from domain.envelope import Envelope
+from domain.message import Event
 from projections.ports import Key, Row
 from projections.words import listed
 
@@ -41,7 +42,7 @@ class Account(Row, frozen=True, kw_only=True):
 
 
 ROW: type[Row] = Account
-_EVENTS = frozenset(
+READS: frozenset[type[Event]] = frozenset(
     {AccountOpened, AccountRestricted, LotMethodChanged, PersonAuthorised, PersonRevoked}
 )
 _powers = json.Decoder(dict[str, Power]).decode
@@ -49,7 +50,7 @@ _powers = json.Decoder(dict[str, Power]).decode
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, Envelope]]:
     event: Any = arrived.event
-    return [((event.account_id,), arrived)] if type(event) in _EVENTS else ()
+    return [((event.account_id,), arrived)] if type(event) in READS else ()
 
 
 def fold(row: Account | None, key: Key, fact: Envelope) -> Account:

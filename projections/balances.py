@@ -16,9 +16,10 @@ from typing import ClassVar, NamedTuple
 
 from domain.envelope import Envelope
 from domain.ledger import CLEARING
+from domain.message import Event
 from projections.exact import ZERO, add, subtract
 from projections.ports import Key, Row
-from projections.posted import posted
+from projections.posted import POSTING, posted
 from projections.shard import shard
 
 NAME = "balances"
@@ -47,6 +48,7 @@ class Sum(NamedTuple):
 
 
 ROW: type[Row] = Balance
+READS: frozenset[type[Event]] = POSTING
 
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, Sum]]:

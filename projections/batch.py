@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from domain.envelope import Envelope
+from domain.message import Event
 from projections.ports import Change, Key, Pause, Row, Sink, View
 
 CALLS, FACTS_SLICE = 256, 1_024  # events times views, and facts of one view, between two pauses
@@ -51,10 +52,14 @@ class Batch:
     async def _collect(self, group: Sequence[View], pause: Pause | None) -> None:
         """Events outside, views inside: what views share about an event is worked out once."""
         between = max(1, CALLS // len(group))
+        readers: dict[type[Event], list[View]] = {}
         for i, arrived in enumerate(self._page):
             if pause is not None and i % between == between - 1:
                 await pause()
-            for view in group:
+            kind = type(arrived.event)
+            if kind not in readers:
+                readers[kind] = [view for view in group if kind in view.READS]
+            for view in readers[kind]:
                 if view.NAME in self._stuck:
                     continue
                 touched = self._touched[view.NAME]

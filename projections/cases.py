@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
 from domain.account.events import ObligationSettled, SettledAfterBust, TradeBooked, TransferUndone
+from domain.catalogue import EVENTS
 from domain.envelope import Envelope
 from domain.house import CloseFailed
 from domain.message import Event
@@ -148,4 +149,9 @@ _TOLD: Mapping[type[Event], Callable[[Any], Flags]] = {
     SettlementConfirmed: _confirmed,
     TransferUndone: _undone,
     CloseFailed: _not_closed,
+}
+
+_MARKED = ("in_debit", "account_closed")  # fields that make a case of whichever event has them
+READS: frozenset[type[Event]] = frozenset(_TOLD) | {
+    event for event in EVENTS.values() if not {*_MARKED}.isdisjoint(event.__struct_fields__)
 }

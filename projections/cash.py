@@ -21,9 +21,10 @@ from msgspec import Struct, json
 
 from domain.account.events import CashDeposited, DepositReturned
 from domain.envelope import Envelope
+from domain.message import Event
 from projections.exact import ZERO, add, subtract, total
 from projections.ports import Key, Row
-from projections.posted import is_cash, posted
+from projections.posted import POSTING, is_cash, posted
 from projections.words import listed
 
 NAME = "cash"
@@ -65,6 +66,7 @@ Fact = Moved | Deposited | Returned
 Items = list[tuple[date, Decimal, str]]
 
 ROW: type[Row] = Cash
+READS: frozenset[type[Event]] = POSTING
 _FIELDS = {"C.CASH": 0, "C.STREET": 1, "M.HOLD": 2}
 _items = json.Decoder(Items).decode
 

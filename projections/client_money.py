@@ -20,9 +20,10 @@ from typing import ClassVar
 from msgspec import Struct
 
 from domain.envelope import Envelope
+from domain.message import Event
 from projections.exact import ZERO, add, subtract, total
 from projections.ports import Key, Row
-from projections.posted import is_cash, posted
+from projections.posted import POSTING, is_cash, posted
 from projections.shard import shard
 
 NAME = "client_money"
@@ -58,6 +59,7 @@ class Standing(Struct, frozen=True, kw_only=True):
 
 
 ROW: type[Row] = Money
+READS: frozenset[type[Event]] = POSTING
 _FIELDS = {
     "C.CASH": "settled",
     "C.STREET": "settled",

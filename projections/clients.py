@@ -13,6 +13,7 @@ from domain.client import EVENTS, INITIAL, evolve
 from domain.client.events import ClientOnboarded
 from domain.client.state import Client
 from domain.envelope import Envelope
+from domain.message import Event
 from projections.ports import Key, Row
 from projections.words import Memory
 
@@ -42,13 +43,13 @@ class ClientRow(Row, frozen=True, kw_only=True):
 
 
 ROW: type[Row] = ClientRow
-_EVENTS = frozenset(EVENTS)
+READS: frozenset[type[Event]] = frozenset(EVENTS)
 _memory: Memory[Client] = Memory(INITIAL)
 
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, Envelope]]:
     event: Any = arrived.event
-    return [((event.client_id,), arrived)] if type(event) in _EVENTS else ()
+    return [((event.client_id,), arrived)] if type(event) in READS else ()
 
 
 def fold(row: ClientRow | None, key: Key, fact: Envelope) -> ClientRow:

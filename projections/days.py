@@ -12,6 +12,7 @@ from typing import ClassVar, NamedTuple
 
 from domain.envelope import Envelope
 from domain.house import CloseFailed, Control, DayClosed
+from domain.message import Event
 from projections.ports import Key, Row
 from projections.words import clean
 
@@ -37,6 +38,7 @@ class Fact(NamedTuple):
 
 
 ROW: type[Row] = Day
+READS: frozenset[type[Event]] = frozenset({DayClosed, CloseFailed})
 
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, Fact]]:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from domain.account.events import FeeAccrued, FeeCharged
 from domain.envelope import Envelope
+from domain.message import Event
 from projections.exact import ZERO, add, subtract
 from projections.ports import Key, Row
 
@@ -32,6 +33,7 @@ class Fee(Row, frozen=True, kw_only=True):
 
 
 ROW: type[Row] = Fee
+READS: frozenset[type[Event]] = frozenset({FeeAccrued, FeeCharged})
 
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, FeeAccrued | FeeCharged]]:

@@ -17,6 +17,7 @@ from typing import ClassVar
 from msgspec.structs import replace
 
 from domain.envelope import Envelope
+from domain.message import Event
 from domain.order.events import OrderFilled, TradeCanceled
 from projections.exact import ZERO
 from projections.ports import Key, Row
@@ -56,6 +57,7 @@ class Fill(Row, frozen=True, kw_only=True):
 
 
 ROW: type[Row] = Fill
+READS: frozenset[type[Event]] = frozenset({OrderFilled, TradeCanceled})
 
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, OrderFilled | TradeCanceled]]:

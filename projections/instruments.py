@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from domain.envelope import Envelope
 from domain.instrument import EVENTS, INITIAL, evolve
 from domain.instrument.state import Instrument
+from domain.message import Event
 from projections.exact import ZERO
 from projections.ports import Key, Row
 from projections.words import Memory, clean
@@ -48,13 +49,13 @@ class InstrumentRow(Row, frozen=True, kw_only=True):
 
 
 ROW: type[Row] = InstrumentRow
-_EVENTS = frozenset(EVENTS)
+READS: frozenset[type[Event]] = frozenset(EVENTS)
 _memory: Memory[Instrument] = Memory(INITIAL)
 
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, Envelope]]:
     event: Any = arrived.event
-    return [((event.instrument_id,), arrived)] if type(event) in _EVENTS else ()
+    return [((event.instrument_id,), arrived)] if type(event) in READS else ()
 
 
 def fold(row: InstrumentRow | None, key: Key, fact: Envelope) -> InstrumentRow:

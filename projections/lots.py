@@ -27,6 +27,7 @@ from domain.account.events import (
 )
 from domain.envelope import Envelope
 from domain.lots import LotMove
+from domain.message import Event
 from projections.exact import ZERO, add
 from projections.ports import Key, Row
 
@@ -79,6 +80,7 @@ class Moved(NamedTuple):
 
 
 ROW: type[Row] = OpenLot
+READS: frozenset[type[Event]] = frozenset(MOVING)
 
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, Moved]]:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from domain.envelope import Envelope
+from domain.message import Event
 from domain.price import PriceMarked
 from projections.ports import Key, Row
 from projections.words import clean
@@ -30,6 +31,7 @@ class Mark(Row, frozen=True, kw_only=True):
 
 
 ROW: type[Row] = Mark
+READS: frozenset[type[Event]] = frozenset({PriceMarked})
 
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, PriceMarked]]:

@@ -26,9 +26,10 @@ from domain.account.events import (
 from domain.envelope import Envelope
 from domain.fix import Side
 from domain.ledger import Posting
+from domain.message import Event
 from projections.exact import ZERO, add, subtract
 from projections.ports import Key, Row
-from projections.posted import posted
+from projections.posted import POSTING, posted
 from projections.words import clean
 
 NAME = "obligations"
@@ -77,6 +78,13 @@ class Failed(Struct, frozen=True):
 Fact = Opened | Moved | Failed
 
 ROW: type[Row] = Obligation
+READS: frozenset[type[Event]] = POSTING | {
+    TradeBooked,
+    TradeBusted,
+    SettledAfterBust,
+    FxBooked,
+    ObligationFailing,
+}
 
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, Fact]]:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from msgspec.structs import replace
 
 from domain.envelope import Envelope
+from domain.message import Event
 from domain.order import EVENTS, INITIAL, Order, evolve, ord_status
 from domain.order import events as e
 from projections.exact import ZERO
@@ -66,13 +67,13 @@ class OrderRow(Row, frozen=True, kw_only=True):
 
 
 ROW: type[Row] = OrderRow
-_EVENTS = frozenset(EVENTS)
+READS: frozenset[type[Event]] = frozenset(EVENTS)
 _memory: Memory[Order] = Memory(INITIAL)
 
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, Envelope]]:
     event: Any = arrived.event
-    return [((event.order_id,), arrived)] if type(event) in _EVENTS else ()
+    return [((event.order_id,), arrived)] if type(event) in READS else ()
 
 
 def fold(row: OrderRow | None, key: Key, fact: Envelope) -> OrderRow:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 from msgspec import Struct
 
 from domain.envelope import Envelope
+from domain.message import Event
 
 
 class Row(Struct, frozen=True, kw_only=True, gc=False):
@@ -34,6 +35,7 @@ class View(Protocol):
     NAME: str
     VERSION: int  # raise it when the fold or the row changes: the next start rebuilds the view
     ROW: type[Row]
+    READS: frozenset[type[Event]]  # of no other event does `facts` give anything
 
     def facts(self, arrived: Envelope, /) -> Iterable[tuple[Key, Any]]:
         """The (row key, fact) pairs of one event, in order; empty when the view does not care."""

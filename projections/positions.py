@@ -33,10 +33,11 @@ from domain.account.events import (
     TradeBusted,
 )
 from domain.envelope import Envelope
+from domain.message import Event
 from projections.exact import ZERO, add, subtract, total
 from projections.lots import MOVING, Moving
 from projections.ports import Key, Row
-from projections.posted import is_cash, posted
+from projections.posted import POSTING, is_cash, posted
 from projections.words import listed
 
 NAME = "positions"
@@ -95,6 +96,7 @@ Fact = Moved | Valued
 REALISING = (TradeBooked, TradeBusted, LotsSelected, LotsRematched, ResidueCashed)
 
 ROW: type[Row] = Position
+READS: frozenset[type[Event]] = POSTING | frozenset(MOVING)
 _FIELDS = {"C.SEC": 0, "C.STREET": 1, "M.HOLD": 2}
 
 

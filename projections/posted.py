@@ -9,6 +9,9 @@ from domain.envelope import Envelope
 from domain.ledger import Posting
 from domain.money import is_currency
 
+POSTING = frozenset(ledger.ENTRIES)
+"""The events that post."""
+
 _last: tuple[object, tuple[Posting, ...]] = (None, ())
 
 

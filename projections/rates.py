@@ -10,6 +10,7 @@ from typing import ClassVar, NamedTuple
 
 from domain.envelope import Envelope
 from domain.fx import RatesFixed
+from domain.message import Event
 from projections.ports import Key, Row
 
 NAME = "rates"
@@ -31,6 +32,7 @@ class Fixed(NamedTuple):
 
 
 ROW: type[Row] = Rate
+READS: frozenset[type[Event]] = frozenset({RatesFixed})
 
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, Fixed]]:

@@ -155,3 +155,4 @@ _TOLD: Mapping[type[Event], Callable[[Any, Envelope], Iterator[tuple[Key, Told]]
     WithdrawalReturned: _paid,
     OrderFilled: _filled,
 }
+READS: frozenset[type[Event]] = frozenset(_TOLD)

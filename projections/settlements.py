@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from domain.envelope import Envelope
+from domain.message import Event
 from domain.settlement import EVENTS, INITIAL, evolve
 from domain.settlement.state import Settlement
 from projections.exact import ZERO
@@ -42,13 +43,13 @@ class SettlementRow(Row, frozen=True, kw_only=True):
 
 
 ROW: type[Row] = SettlementRow
-_EVENTS = frozenset(EVENTS)
+READS: frozenset[type[Event]] = frozenset(EVENTS)
 _memory: Memory[Settlement] = Memory(INITIAL)
 
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, Envelope]]:
     event: Any = arrived.event
-    return [((event.obligation_id,), arrived)] if type(event) in _EVENTS else ()
+    return [((event.obligation_id,), arrived)] if type(event) in READS else ()
 
 
 def fold(row: SettlementRow | None, key: Key, fact: Envelope) -> SettlementRow:

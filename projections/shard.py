@@ -5,11 +5,13 @@ from two partitions: any partition count that divides `SHARDS`, taken from the s
 each shard in one partition. Readers sum the shards.
 """
 
+from functools import lru_cache
 from zlib import crc32
 
 SHARDS = 16
 
 
+@lru_cache(maxsize=4_096)
 def shard(home: str) -> int:
     """0 ... SHARDS - 1, the same in every process and release (CRC-32 of the home's UTF-8)."""
     return crc32(home.encode()) % SHARDS

@@ -9,9 +9,10 @@ from decimal import Decimal
 from typing import ClassVar, NamedTuple
 
 from domain.envelope import Envelope
+from domain.message import Event
 from projections.exact import ZERO, add, subtract
 from projections.ports import Key, Row
-from projections.posted import posted
+from projections.posted import POSTING, posted
 from projections.shard import shard
 
 NAME = "trial_balance"
@@ -35,6 +36,7 @@ class Sum(NamedTuple):
 
 
 ROW: type[Row] = Line
+READS: frozenset[type[Event]] = POSTING
 
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, Sum]]:

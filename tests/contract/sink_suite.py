@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain.envelope import Envelope
+from domain.message import Event
 from projections.ports import Change, Expelled, Key, Relaid, Row, Sink, View
 
 
@@ -34,6 +35,7 @@ class ViewOf:
     """A view of its own name whose folding does not matter here."""
 
     ROW: type[Row] = Kinds
+    READS: frozenset[type[Event]] = frozenset()
 
     def __init__(self, name: str, version: int = 1) -> None:
         self.NAME, self.VERSION = name, version

@@ -26,6 +26,7 @@ class Listening:
 
     VERSION = 1
     ROW: type[Row] = Heard
+    READS: frozenset[type[Event]] = frozenset({Said})
 
     def __init__(self, name: str = "listening", *, deaf: str = "", late: str = "") -> None:
         self.NAME, self._deaf, self._late = name, deaf, late

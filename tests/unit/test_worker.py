@@ -15,6 +15,7 @@ from adapters.memory_sink import MemorySink
 from adapters.recorder import Unavailable
 from domain.client.events import ClientOnboarded
 from domain.envelope import Envelope
+from domain.message import Event
 from projections import cases, clients
 from projections.ports import Change, Key, Relaid, Row, View
 from streams import orphans
@@ -29,6 +30,7 @@ class Sick:
     """The clients' view, which cannot fold some of them."""
 
     VERSION, ROW = clients.VERSION, clients.ROW
+    READS: frozenset[type[Event]] = clients.READS
 
     def __init__(self, *hurts: str) -> None:
         self.NAME, self.hurts = "sick", set(hurts)
