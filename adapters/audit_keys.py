@@ -4,8 +4,9 @@
     client.erased  -> its client's row holds that mark, and no key
     a row          -> was written under the master key, and is of one client
 
-A row that no sealed event needs is not a fault: a command that was cut off before its append leaves
-one. It opens nothing, and `unused` names it.
+Two things are named and are no faults, because only a holder of the master key makes them. A
+command that was cut off before its append leaves a key that opens nothing (`unused`). An erasure
+that was cut off leaves a mark without its event (`unrecorded`).
 """
 
 from collections.abc import Mapping
@@ -54,12 +55,8 @@ class KeyAudit:
         """What is wrong with rows that no sealed event has asked for: (stream, fault)."""
         out: list[tuple[str, str]] = []
         for client_id, standing in (self._rows or {}).items():
-            stream = f"client-{client_id}"
             if client_id not in self._used and standing in _OFF:
-                out.append((stream, _OFF[standing]))
-            if standing is Standing.ERASED and client_id not in self._erased:
-                wrong = "its key was destroyed, and no event of the log says so: erase again"
-                out.append((stream, wrong))
+                out.append((f"client-{client_id}", _OFF[standing]))
         return out
 
     @property
@@ -67,6 +64,13 @@ class KeyAudit:
         """Clients with a sound key under which nothing in the log is sealed."""
         rows: Mapping[str, Any] = self._rows or {}
         return sorted(c for c, s in rows.items() if s is Standing.HELD and c not in self._used)
+
+    @property
+    def unrecorded(self) -> list[str]:
+        """Clients who were erased, and no event of the log says so: erase again."""
+        rows: Mapping[str, Any] = self._rows or {}
+        erased = (c for c, s in rows.items() if s is Standing.ERASED)
+        return sorted(c for c in erased if c not in self._erased)
 
     def _erasure(self, client_id: str) -> list[str]:
         self._erased.add(client_id)

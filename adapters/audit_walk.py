@@ -91,10 +91,11 @@ class Walk:
         for found in self._parts.checkpoints.finish():
             self._fault(checkpoint.STREAM, found.version, found.position, found.fault)
 
-    @property
-    def unused_keys(self) -> list[str]:
-        """Clients with a key under which nothing in the log is sealed; `FAULTS_MAX` at most."""
-        return self._parts.keys.unused[:FAULTS_MAX]
+    def keys(self) -> dict[str, list[str]]:
+        """What is odd about the clients' keys and no fault (`audit_keys`); `FAULTS_MAX` of each."""
+        keys = self._parts.keys
+        odd = {"unused_keys": keys.unused, "unrecorded_erasures": keys.unrecorded}
+        return {name: clients[:FAULTS_MAX] for name, clients in odd.items()}
 
     def add(self, stream: str, version: int, fault: str) -> None:
         """Add a fault that another check has found."""

@@ -98,9 +98,9 @@ async def verify(
     wrong with the definitions of tables and functions (`adapters.schema_audit`).
 
     `sealed_to` is the last position that a checkpoint speaks for; `unsealed` says how many events
-    lie behind it. `unused_keys` names clients with a sound key under which nothing is sealed: no
-    fault, a command that was cut off leaves one. `witness` is the line to keep elsewhere, None for
-    a log that is not ok.
+    lie behind it. `unused_keys` names clients under whose key nothing is sealed, and
+    `unrecorded_erasures` those whose erasure was cut off: no faults. `witness` is the line to keep
+    elsewhere, None for a log that is not ok.
     """
     async with log.recorder.evidence() as evidence:
         placed = await _checkpoints(log)
@@ -151,7 +151,7 @@ def _answer(walk: Walk, placed: Sequence[Placed], sealed_to: int) -> dict[str, A
         "sealed_to": sealed_to,
         "unsealed": walk.unsealed,
         "root": root(walk.heads),
-        "unused_keys": walk.unused_keys,
+        **walk.keys(),
         "ok": not walk.faults,
         "faults": walk.faults,
         "witness": msgspec.to_builtins(Witness.of(placed[-1], walk.tip)) if whole else None,

@@ -150,6 +150,8 @@ async def _verify(args: argparse.Namespace) -> int:
     text += f", unsealed: {found['unsealed']} events"
     if found["unused_keys"]:
         text += f", keys that nothing is sealed with: {', '.join(found['unused_keys'])}"
+    if found["unrecorded_erasures"]:
+        text += f", erasures to be done again: {', '.join(found['unrecorded_erasures'])}"
     if found["faults"]:
         text = "\n".join(f"{f['stream']}@{f['version']}: {f['fault']}" for f in found["faults"])
     emit(args, found, text)
