@@ -6,19 +6,17 @@ Each fault names where it is: by stream and version as far as anything in the lo
 still knows them; otherwise by the positions that are gone.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from adapters.audit_event import bytes_fault, causes, clock_fault
+from adapters.audit_keys import KeyAudit
 from adapters.audit_messages import MessageAudit
 from adapters.audit_snapshots import SnapshotAudit
 from adapters.checkpoints import Audit
-from adapters.codec import SEALED_MARK, sealed_for
 from adapters.event_log import RecorderLog
 from adapters.evidence import Bound, Columns, Evidence
-from adapters.frame import unframe
-from adapters.keystore import Standing
 from adapters.recorder import Stored
 from adapters.witness import Tip
 from commands.ports import Unreadable
@@ -43,7 +41,7 @@ class Parts(NamedTuple):
     checkpoints: Audit
     messages: MessageAudit
     snapshots: SnapshotAudit
-    standings: Mapping[str, Standing] | None
+    keys: KeyAudit
     tips: Sequence[tuple[str, Tip]]  # who says it, and what
 
 
@@ -60,7 +58,6 @@ class Walk:
         self.tip: Tip | None = None
         self._gaps: list[tuple[int, int]] = []  # positions, first and last
         self._missing: dict[str, tuple[int, str, int]] = {}
-        self._keyless: set[str] = set()
         self._tips: dict[int, list[tuple[str, str]]] = {}
         for who, tip in parts.tips:
             self._tips.setdefault(tip.position, []).append((who, tip.hash))
@@ -86,11 +83,19 @@ class Walk:
             self._fault("log", first, first, text)
         for stream, version, wrong in self._parts.snapshots.finish():
             self._fault(stream, version, self.position, wrong)
+        for stream, wrong in self._parts.keys.finish():
+            self._fault(stream, self.heads.get(stream, (0, b""))[0], self.position, wrong)
         for position, said in self._tips.items():
             for who, _ in said:
                 self._fault("log", position, position, f"{who} saw an event here: it is missing")
         for found in self._parts.checkpoints.finish():
             self._fault(checkpoint.STREAM, found.version, found.position, found.fault)
+
+    def keys(self) -> dict[str, list[str]]:
+        """What is odd about the clients' keys and no fault (`audit_keys`); `FAULTS_MAX` of each."""
+        keys = self._parts.keys
+        odd = {"unused_keys": keys.unused, "unrecorded_erasures": keys.unrecorded}
+        return {name: clients[:FAULTS_MAX] for name, clients in odd.items()}
 
     def add(self, stream: str, version: int, fault: str) -> None:
         """Add a fault that another check has found."""
@@ -131,29 +136,10 @@ class Walk:
             self._at(where, wrong)
         if (wrong_state := self._parts.snapshots.add(arrived)) is not None:
             self._at(stored, wrong_state)
-        if self._parts.standings is not None:
-            self._keys(stored, meta.name, meta.schema, self._parts.standings)
+        for wrong in self._parts.keys.add(stored, meta):
+            self._at(stored, wrong)
         if isinstance(arrived.event, DayClosed):
             self.closes.append(Close(stored, arrived.event.day))
-
-    def _keys(
-        self, stored: Stored, name: str, schema: int, standings: Mapping[str, Standing]
-    ) -> None:
-        """Check that each client with sealed data has a row: a key, or an erasure's mark."""
-        if SEALED_MARK not in stored.state:
-            return
-        client_id = sealed_for(name, schema, unframe(stored.state)[1])
-        if client_id is None or client_id in self._keyless:
-            return
-        match standings.get(client_id):
-            case None:
-                wrong = "there is no row in keys.data_keys, and an erasure leaves one"
-            case Standing.CHANGED:
-                wrong = "its row in keys.data_keys was changed, or was erased by an older build"
-            case _:
-                return
-        self._keyless.add(client_id)
-        self._at(stored, f"the data key of {client_id} is gone: {wrong}")
 
     def _pass(self, stored: Stored) -> None:
         for who, chained in self._tips.pop(stored.position, ()):

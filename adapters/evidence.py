@@ -53,6 +53,7 @@ class Evidence(Protocol):
 
     end: int | None  # the last event's position at that instant
     head: Head | None
+    head_rows: int  # 1, of every store that is sound
     exact: bool  # positions have no gaps, and committed_at is max(recorded_at, the one before)
     oldest: datetime | None  # when the oldest message that may be forgotten was bound
     remembers: bool  # whether `bound` tells of every message
@@ -81,6 +82,7 @@ class NoEvidence:
 
     end: int | None = None
     head: Head | None = None
+    head_rows = 1
     exact = False
     oldest: datetime | None = None
     remembers = False

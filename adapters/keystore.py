@@ -5,12 +5,14 @@ went, while every hash over them stays valid. Every process that holds keys is t
 firm itself are sealed under a key of its own (`domain.message.FIRM`). The master key is a file
 outside the database (a KMS in production), so a stolen database alone opens nothing.
 
-An erasure leaves a row: no wrapped key, but a mark that only a holder of the master key can make.
-So a deleted row, or one made to look erased, differs from an erasure.
+An erasure leaves a row: no wrapped key, but a mark over client and time that only a holder of the
+master key can make. So a deleted row, or one made to look erased, differs from an erasure.
 """
 
 import hmac
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from time import monotonic
@@ -35,6 +37,7 @@ class Standing(StrEnum):
     HELD = "held"
     ERASED = "erased"  # by us
     CHANGED = "changed"  # written without the master key
+    COPIED = "copied"  # another client's row holds the same key
 
 
 class KeyStore(Protocol):
@@ -131,6 +134,13 @@ class ClosedKeyStore:
 HEED_S = 0.01
 """How long an erasure by another process may go unseen here."""
 
+_ROWS = "select client_id, wrapped, destroyed, destroyed_at from keys.data_keys"
+_ERASE = """
+    insert into keys.data_keys (client_id, wrapped, destroyed, destroyed_at)
+    values (%s, %s, true, %s)
+    on conflict (client_id) do update
+    set wrapped = excluded.wrapped, destroyed = true, destroyed_at = excluded.destroyed_at
+"""
 _NEEDED = "select exists(select from keys.data_keys) or exists(select from log.events)"
 
 
@@ -221,11 +231,10 @@ class PostgresKeyStore:
         Raises:
             Unavailable: the server cannot be reached.
         """
-        self._db.execute(
-            "insert into keys.data_keys (client_id, wrapped, destroyed) values (%s, %s, true) "
-            "on conflict (client_id) do update set wrapped = excluded.wrapped, destroyed = true",
-            (client_id, self._mark(client_id)),
-        )
+        row = self._db.execute(f"{_ROWS} where client_id = %s", (client_id,))
+        if not row or self._standing(*row[0]) is not Standing.ERASED:
+            [(at,)] = self._db.execute("select clock_timestamp()")
+            self._db.execute(_ERASE, (client_id, self._mark(client_id, at), at))
         self._forget([client_id])
 
     def compact(self) -> bool:
@@ -241,17 +250,28 @@ class PostgresKeyStore:
         return True
 
     def standings(self) -> Mapping[str, Standing]:
-        rows = self._db.execute("select client_id, wrapped, destroyed from keys.data_keys")
-        return {client_id: self._standing(client_id, *row) for client_id, *row in rows}
+        rows = self._db.execute(_ROWS)
+        holders = Counter(wrapped for _, wrapped, destroyed, _ in rows if not destroyed)
+        found = {row[0]: self._standing(*row) for row in rows}
+        for client_id, wrapped, _, _ in rows:
+            if found[client_id] is Standing.HELD and holders[wrapped] > 1:
+                found[client_id] = Standing.COPIED
+        return found
 
-    def _standing(self, client_id: str, wrapped: bytes | None, destroyed: bool) -> Standing:
-        if destroyed:
-            ours = hmac.compare_digest(bytes(wrapped or b""), self._mark(client_id))
-            return Standing.ERASED if ours else Standing.CHANGED
-        return Standing.HELD if _unwrapped(self._master, wrapped) else Standing.CHANGED
+    def _standing(
+        self, client_id: str, wrapped: bytes | None, destroyed: bool, at: datetime | None
+    ) -> Standing:
+        if not destroyed:
+            held = at is None and _unwrapped(self._master, wrapped)
+            return Standing.HELD if held else Standing.CHANGED
+        marks = (self._mark(client_id, at), self._mark(client_id, None))
+        ours = any(hmac.compare_digest(bytes(wrapped or b""), mark) for mark in marks)
+        return Standing.ERASED if ours else Standing.CHANGED
 
-    def _mark(self, client_id: str) -> bytes:
-        return hmac.digest(self._master, f"erased|{client_id}".encode(), "sha256")
+    def _mark(self, client_id: str, at: datetime | None) -> bytes:
+        """The mark of an erasure at a time; None: as builds made it that did not cover the time."""
+        when = f"|{at.astimezone(UTC).isoformat()}" if at is not None else ""
+        return hmac.digest(self._master, f"erased|{client_id}{when}".encode(), "sha256")
 
     def close(self) -> None:
         self._db.close()

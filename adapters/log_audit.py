@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from adapters.audit_keys import KeyAudit
 from adapters.audit_messages import MessageAudit
 from adapters.audit_snapshots import SnapshotAudit
 from adapters.audit_walk import Parts, Walk
@@ -86,29 +87,28 @@ async def verify(
     *,
     known: Known = NOTHING,
     keys: KeyStore | None = None,
+    schema: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Recompute everything that a reader or a writer of the log uses, and say what is off.
 
     Every event: its exact bytes, columns, place, hash, committed_at and causes. Every checkpoint:
     signed by `verifier`'s key, next to the one before it, its Merkle root that of the events in
     its range, and one for every close of day. Messages, snapshots, head row, and (given `keys`)
-    the rows of the clients' keys. What is `known` from outside must be there.
+    the rows of the clients' keys. What is `known` from outside must be there. `schema` is what is
+    wrong with the definitions of tables and functions (`adapters.schema_audit`).
 
     `sealed_to` is the last position that a checkpoint speaks for; `unsealed` says how many events
-    lie behind it. `witness` is the line to keep elsewhere, None for a log that is not ok.
+    lie behind it. `unused_keys` names clients under whose key nothing is sealed, and
+    `unrecorded_erasures` those whose erasure was cut off: no faults. `witness` is the line to keep
+    elsewhere, None for a log that is not ok.
     """
     async with log.recorder.evidence() as evidence:
         placed = await _checkpoints(log)
         sealed_to = placed[-1].signed.last_position if placed else 0
-        parts = Parts(
-            evidence=evidence,
-            checkpoints=Audit(placed, verifier),
-            messages=MessageAudit(evidence, known.now),
-            snapshots=await SnapshotAudit.begin(log, evidence),
-            standings=keys.standings() if keys is not None else None,
-            tips=[(who, one.tip) for who, one in known.statements() if one.tip is not None],
-        )
+        parts = await _parts(log, evidence, placed, verifier, known=known, keys=keys)
         walk = Walk(log, parts, sealed_to=sealed_to)
+        for wrong in schema:
+            walk.add("schema", 0, wrong)
         for stream, version, wrong in parts.snapshots.unsealed:
             walk.add(stream, version, wrong)
         while page := await log.stored(walk.position, limit=PAGE, until=evidence.end):
@@ -122,6 +122,25 @@ async def verify(
     return _answer(walk, placed, sealed_to)
 
 
+async def _parts(
+    log: RecorderLog,
+    evidence: Evidence,
+    placed: Sequence[Placed],
+    verifier: Verifier | None,
+    *,
+    known: Known,
+    keys: KeyStore | None,
+) -> Parts:
+    return Parts(
+        evidence=evidence,
+        checkpoints=Audit(placed, verifier),
+        messages=MessageAudit(evidence, known.now),
+        snapshots=await SnapshotAudit.begin(log, evidence),
+        keys=KeyAudit(keys.standings() if keys is not None else None),
+        tips=[(who, one.tip) for who, one in known.statements() if one.tip is not None],
+    )
+
+
 def _answer(walk: Walk, placed: Sequence[Placed], sealed_to: int) -> dict[str, Any]:
     whole = bool(placed) and not walk.faults
     return {
@@ -132,6 +151,7 @@ def _answer(walk: Walk, placed: Sequence[Placed], sealed_to: int) -> dict[str, A
         "sealed_to": sealed_to,
         "unsealed": walk.unsealed,
         "root": root(walk.heads),
+        **walk.keys(),
         "ok": not walk.faults,
         "faults": walk.faults,
         "witness": msgspec.to_builtins(Witness.of(placed[-1], walk.tip)) if whole else None,
@@ -140,6 +160,9 @@ def _answer(walk: Walk, placed: Sequence[Placed], sealed_to: int) -> dict[str, A
 
 async def _ends(walk: Walk, log: RecorderLog, evidence: Evidence) -> None:
     """Whether the store's own count of events ends where they end."""
+    if evidence.head_rows != 1:
+        walk.add("log", walk.position, f"log.head holds {evidence.head_rows} rows, and must hold 1")
+        return
     if evidence.head is not None:
         head, committed_at = evidence.head
     else:

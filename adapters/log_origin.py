@@ -17,7 +17,7 @@ import msgspec
 from adapters.clock import PacedClock, SimulatedClock, SystemClock
 from adapters.event_log import RecorderLog
 from adapters.frame import unframe
-from adapters.recorder import Stored
+from adapters.recorder import HeadLost, Stored
 from adapters.settings import SettingsError
 from commands.ports import Unreadable
 from domain import simulation
@@ -47,13 +47,23 @@ async def origin_of(log: RecorderLog, data_dir: Path) -> Origin:
     if not first:
         run = _old_run(data_dir)
         return Origin(run.first_day is not None, run, written=False, at=None)
-    _, at = await log.recorder.last()
+    at = await _last_at(log)
     if first[0].stream == simulation.STREAM:
         return Origin(True, await _run(log), written=True, at=at)
     if not _by_simulator(first[0], data_dir):
         return Origin(False, simulation.INITIAL, written=True, at=at)
     run = await _run(log)
     return Origin(True, run if run.first_day else _old_run(data_dir), written=True, at=at)
+
+
+async def _last_at(log: RecorderLog) -> datetime | None:
+    """When the log was last written to; of a log without a head, by its last event."""
+    try:
+        return (await log.recorder.last())[1]
+    except HeadLost:
+        async with log.recorder.evidence() as evidence:
+            found = await log.stored((evidence.end or 0) - 1, limit=1)
+        return found[-1].committed_at if found else None
 
 
 def clock_of(origin: Origin, given: Callable[[], datetime] | None) -> Callable[[], datetime]:

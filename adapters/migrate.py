@@ -52,12 +52,13 @@ def bring_up(settings: Settings, *, dry_run: bool, roles: bool) -> list[Migrated
                 continue
             done = [m.name for m in migrate(connection, part)]
             if roles:
-                _grant(connection, part)
+                grant(connection, part)
             out.append(Migrated(part, len(migrations(part)), done, roles))
     return out
 
 
-def _grant(connection: Connection[Any], part: Part) -> None:
+def grant(connection: Connection[Any], part: Part) -> None:
+    """Make the roles and give them their rights."""
     with connection.transaction():
         connection.execute((FOLDER / f"roles_{part}.sql").read_text().encode(), prepare=False)
         if part == "views":

@@ -46,13 +46,15 @@ class PostgresEvidence:
         self,
         connection: AsyncConnection[Any],
         *,
-        head: Head,
+        head: Head | None,
+        head_rows: int,
         end: int,
         oldest: datetime | None,
     ) -> None:
         self._connection = connection
         self.end: int | None = end
         self.head: Head | None = head
+        self.head_rows = head_rows
         self.oldest = oldest
 
     async def columns(self, first: int, last: int, /) -> Sequence[Columns]:
@@ -111,9 +113,16 @@ async def open_evidence(url: str) -> AsyncIterator[PostgresEvidence]:
 async def _begun(connection: AsyncConnection[Any]) -> PostgresEvidence:
     """The first question fixes the instant."""
     cursor = await connection.execute(
-        "select position, committed_at, (select coalesce(max(position), 0) from log.events), "
-        "(select min(bound_at) from log.messages where not keep) from log.head"
+        "select (select coalesce(max(position), 0) from log.events), "
+        "(select min(bound_at) from log.messages where not keep)"
     )
-    row = await cursor.fetchone() or (0, None, 0, None)
-    position, committed_at, end, oldest = row
-    return PostgresEvidence(connection, head=Head(position, committed_at), end=end, oldest=oldest)
+    end, oldest = await cursor.fetchone() or (0, None)
+    cursor = await connection.execute("select position, committed_at from log.head")
+    heads = [Head(position, committed_at) for position, committed_at in await cursor.fetchall()]
+    return PostgresEvidence(
+        connection,
+        head=heads[0] if len(heads) == 1 else None,
+        head_rows=len(heads),
+        end=end,
+        oldest=oldest,
+    )

@@ -25,7 +25,16 @@ from adapters.postgres_link import Row, connection_arguments, is_lost, reply_wit
 from adapters.postgres_statement import Statement
 from adapters.postgres_stream import StreamingConnection
 from adapters.postgres_tail import Tail
-from adapters.recorder import Message, Result, SnapshotRow, Stored, StreamRead, Write, Written
+from adapters.recorder import (
+    HeadLost,
+    Message,
+    Result,
+    SnapshotRow,
+    Stored,
+    StreamRead,
+    Write,
+    Written,
+)
 
 READERS_MAX = 4
 REPLY_S = 30.0
@@ -161,7 +170,10 @@ class PostgresRecorder:
         return [Stored._make(r) for r in await self._rows(SELECT, stream, after_version, most)]
 
     async def last(self) -> tuple[int, datetime | None]:
-        [(position, committed_at)] = await self._rows("select position, committed_at from log.head")
+        rows = await self._rows("select position, committed_at from log.head")
+        if len(rows) != 1:
+            raise HeadLost(len(rows))
+        position, committed_at = rows[0]
         return position, committed_at
 
     async def position_at(self, known_at: datetime, /) -> int:

@@ -19,7 +19,9 @@ from psycopg import AsyncConnection
 from adapters.memory_sink import MemorySink
 from adapters.partition_log import PartitionLog, StoredLog
 from adapters.postgres_sink import PostgresSink
+from adapters.view_places import mismarked, places
 from adapters.view_tables import CHECKPOINTS, Table
+from projections.checksum import Digest
 from projections.ports import Checksum, Pause, View
 from projections.runner import LAGGARDS_PAGE, Runner
 
@@ -49,10 +51,11 @@ class Replayed(Struct, frozen=True, kw_only=True):
 
     live: Checksum
     folded: Checksum
+    faults: tuple[str, ...] = ()  # of where it stands (`adapters.view_places`)
 
     @property
     def equal(self) -> bool:
-        return self.live == self.folded
+        return self.live == self.folded and not self.faults
 
 
 class RebuildFailed(Exception):
@@ -91,7 +94,40 @@ async def rebuild(
 async def replay(
     log: StoredLog, live: PostgresSink, views: Sequence[View], *, pause: Pause | None = None
 ) -> list[Replayed]:
-    """Fold the log in memory up to where each live view stands, and compare hashes."""
+    """Fold the log in memory up to where each live view stands, and compare hashes.
+
+    Changes nothing: a view whose table or checkpoints are not those of this build is named, and
+    its rows are not compared.
+    """
+    async with live.snapshot() as connection:
+        stands = await places(connection, live.schema, views)
+    end = await log.last()
+    faults = {name: place.faults(end) for name, place in stands.items()}
+    sound = []
+    for view in views:
+        place = stands[view.NAME]
+        if place.begun and (wrong := place.broken(view)):
+            faults[view.NAME].append(wrong)
+        elif place.begun:
+            sound.append(view)
+    for name, place in stands.items():
+        if not faults[name]:
+            faults[name] += await mismarked(log, place)
+    compared = {one.live.view: one for one in await _replayed(log, live, sound, pause)}
+    return [
+        replace(compared.get(name) or _not_compared(name), faults=tuple(faults[name]))
+        for name in [v.NAME for v in views] + sorted(set(stands) - {v.NAME for v in views})
+    ]
+
+
+def _not_compared(name: str) -> Replayed:
+    nothing = Checksum(view=name, rows=0, hash=Digest().hash, position=0)
+    return Replayed(live=nothing, folded=nothing)
+
+
+async def _replayed(
+    log: StoredLog, live: PostgresSink, views: Sequence[View], pause: Pause | None
+) -> list[Replayed]:
     served = {found.view: (found, stands) for found, stands in await live.served(views)}
     memory = MemorySink()
     await memory.prepare(views)

@@ -95,6 +95,14 @@ class Unavailable(Exception):
         self.summary = summary
 
 
+class HeadLost(Unavailable):
+    """The store has no head row, or several: nobody can tell where its writer goes on."""
+
+    def __init__(self, rows: int) -> None:
+        text = f"log.head holds {rows} rows, and must hold 1: `tidemark log verify` says what else"
+        super().__init__(text, summary="the log's head row is lost")
+
+
 class Recorder(Protocol):
     async def append(self, batch: Sequence[Write], /, *, clock: datetime) -> Sequence[Result]:
         """Write each element whole or not at all, in order, in as few commits as possible.

@@ -41,6 +41,7 @@ _OWED = """
     from sagas.outbox order by position, saga, index limit %s
 """
 _STANDS = "select saga, position, version from sagas.checkpoint where partition = %s"
+_PLACES = "select saga, partition, position, version from sagas.checkpoint order by 1, 2"
 _EVERY = "select saga, id, body, due_at, ended from sagas.state"
 _ALL = 2**62
 _DUE = """
@@ -153,14 +154,17 @@ class PostgresSagaStore:
         """
         async with self._connected() as connection, connection.transaction():
             await connection.execute("set transaction isolation level repeatable read, read only")
-            cursor = await connection.execute(_STANDS, (self._partition,))
-            stands = await cursor.fetchall()
+            cursor = await connection.execute(_PLACES)
+            places = await cursor.fetchall()
             cursor = await connection.execute(_EVERY)
             states = {(row[0], row[1]): _kept(row) for row in await cursor.fetchall()}
             cursor = await connection.execute(_OWED, (_ALL,))
             outbox = {row[0]: _owed(row) for row in await cursor.fetchall()}
+        stands = [(saga, at, v) for saga, part, at, v in places if part == self._partition]
         positions = {saga: at for saga, at, _ in stands}
-        return KeptRows(positions, {saga: v for saga, _, v in stands}, states, outbox)
+        versions = {saga: version for saga, _, version in stands}
+        others = [(saga, part) for saga, part, _, _ in places if part != self._partition]
+        return KeptRows(positions, versions, states, outbox, others)
 
     async def reset(self, saga: str, /) -> None:
         async with self._connected() as connection, connection.transaction():

@@ -33,6 +33,9 @@ CONNECT_S = 5
 # Of the catalogue itself: to_regclass may answer from before the lock was waited for.
 _THERE = """select exists (
     select from pg_tables where schemaname = 'tidemark' and tablename = 'migrations')"""
+_TAKEN = (
+    errors.DuplicateColumn, errors.DuplicateTable, errors.DuplicateFunction, errors.DuplicateObject
+)  # fmt: skip
 _APPLIED = "select number, hash from tidemark.migrations where part = %s order by number"
 _LEDGER = """
     create schema if not exists tidemark;
@@ -154,6 +157,11 @@ def _step(connection: Connection[Any], part: Part) -> Migration | None:
                 (part, left[0].number, left[0].name, left[0].hash),
             )
             return left[0]
+    except _TAKEN as e:
+        raise SchemaMismatch(
+            f"its schema ({part}) has what {outstanding(connection, part)[0].name} makes, and "
+            "tidemark.migrations does not list it: its rows were changed"
+        ) from e
     except errors.InsufficientPrivilege as e:
         names = ", ".join(m.name for m in outstanding(connection, part))
         raise SchemaMismatch(

@@ -83,6 +83,7 @@ class Platform:
         self.given_clock = clock
         self.data_dir = DataDir(settings.data_dir)
         self.database_url = ""
+        self.log_url = ""  # of the Postgres that holds the log, or lies beside it
         self.signed_by = ""  # id of the key of the log's last checkpoint
         self._postgres: EmbeddedPostgres | None = None
         self._keeping: asyncio.Task[None] | None = None
@@ -220,6 +221,7 @@ async def _reach(variable: str, warehouse: Warehouse) -> None:
 async def _open(platform: Platform, *, writes: bool, sole_writer: bool) -> None:
     log_url = await _open_log(platform, writes=writes, sole_writer=sole_writer)
     if writes:
+        await platform.recorder.last()  # a log that has lost its head takes no writer
         platform.signed_by = await _signed_by(platform.log)
         for line in too_open(platform._keys_dir):
             _log.warning(line)
@@ -251,7 +253,7 @@ async def _open_log(platform: Platform, *, writes: bool, sole_writer: bool) -> s
     """
     settings = platform.settings
     variable = "TIDEMARK_DATABASE" if settings.esdb_log else "TIDEMARK_LOG"
-    url = _server_url(platform, variable, settings.log_server)
+    url = platform.log_url = _server_url(platform, variable, settings.log_server)
     with _named(variable):
         platform.recorder = await PostgresRecorder.connect(url, readers=settings.log_connections)
     if settings.esdb_log:

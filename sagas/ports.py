@@ -105,6 +105,7 @@ class KeptRows(NamedTuple):
     versions: Mapping[str, int]  # of the code that made its rows
     states: Mapping[SagaKey, Kept]
     outbox: Mapping[str, Owed]
+    elsewhere: Sequence[tuple[str, int]] = ()  # checkpoints of other partitions than the store's
 
 
 class Expelled(Exception):

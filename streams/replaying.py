@@ -62,10 +62,12 @@ GATEWAYS: tuple[Folded, ...] = (VenueChannel(_no_calendar), CustodianChannel(), 
 async def replay_sagas(log: RecorderLog, store: Store) -> list[Conversation]:
     """Fold the log for every saga and gateway that has begun, and compare.
 
-    Rows of another version of a saga's code are left out: its runner derives them again.
+    Rows that another version of a saga's code has made are named and not compared: its runner
+    derives them again at the next start.
     """
     kept = await store.everything()
-    current = {f.NAME: f for f in (*SAGAS, *GATEWAYS) if kept.versions.get(f.NAME) == f.VERSION}
+    keepers = (*SAGAS, *GATEWAYS)
+    current = {f.NAME: f for f in keepers if kept.versions.get(f.NAME) == f.VERSION}
     states: dict[SagaKey, Kept] = {}
     owed: dict[str, Owed] = {}
     for position, sagas in _by_position([s for s in SAGAS if s.NAME in current], kept).items():
@@ -77,11 +79,36 @@ async def replay_sagas(log: RecorderLog, store: Store) -> list[Conversation]:
             states |= await _gateway_to(log, gateway, kept.positions[gateway.NAME])
     lost = await _lost(log, owed, kept)
     end = await log.last()
-    for name in current:
-        if kept.positions[name] > end:
-            ahead = f"it stands at {kept.positions[name]}, and the log ends at {end}"
-            lost[name].append(ahead)
-    return [_compared(folded, states, kept, lost) for folded in current.values()]
+    for name, position in kept.positions.items():
+        if not 0 <= position <= end:
+            lost[name].append(f"it stands at {position}, and the log ends at {end}")
+    for keeper in keepers:
+        lost[keeper.NAME] += _misplaced(keeper, kept)
+    out = [_compared(folded, states, kept, lost) for folded in current.values()]
+    for name in sorted({name for name, wrong in lost.items() if wrong} - set(current)):
+        wrong = tuple(lost[name][:SHOWN_MAX])
+        out.append(
+            Conversation(name=name, position=kept.positions.get(name, 0), rows=0, differences=wrong)
+        )
+    return out
+
+
+def _misplaced(keeper: Folded, kept: KeptRows) -> list[str]:
+    """What is wrong with the checkpoints of a saga or gateway."""
+    name = keeper.NAME
+    out = [
+        f"there is a checkpoint of partition {partition}, and nobody runs that"
+        for saga, partition in kept.elsewhere
+        if saga == name
+    ]
+    version = kept.versions.get(name)
+    if version is not None and version != keeper.VERSION:
+        made = f"it was kept by version {version} of its code, and this build has {keeper.VERSION}"
+        out.append(f"{made}: the next start derives it again")
+    rows = sum(saga == name for saga, _ in kept.states)
+    if version is None and rows:
+        out.append(f"it has {rows} rows and no checkpoint: the next start derives it again")
+    return out
 
 
 def _by_position(sagas: Sequence[Saga], kept: KeptRows) -> Mapping[int, list[Saga]]:

@@ -10,6 +10,7 @@ sweep) the bank books when our log shows that it happened.
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from adapters.ports import BankEntry, SettlementConfirmation, SettlementInstruction
@@ -18,6 +19,7 @@ from domain.account.events import CashDeposited, DepositReturned, FxSettled
 from domain.envelope import Envelope
 from domain.fix import Side
 from domain.house import DuesSwept, InterestReceived
+from domain.settlement.events import SettlementInstructed
 from projections.ports import Log
 from streams.gateways import Counterparty, Gateway
 
@@ -46,14 +48,10 @@ class Booking:
         match report:
             case SettlementConfirmation():
                 told = self._instructions[report.tx_id]
-                sign = 1 if told.side is Side.BUY else -1
-                key = f"sese.025:{report.confirmation_id}"
-                yield Entry(f"{key}:stock", "stock", told.isin, sign * report.qty)
-                yield Entry(f"{key}:cash", "cash", told.currency, -sign * report.amount)
+                yield from settled(told, report.confirmation_id, report.qty, report.amount)
             case BankEntry():
-                sign = 1 if report.credit else -1
-                key = f"camt.054:{report.entry_ref}"
-                yield Entry(key, "cash", report.currency, sign * report.amount)
+                amount = report.amount if report.credit else -report.amount
+                yield paid(report.entry_ref, report.currency, amount)
 
 
 class Street:
@@ -105,7 +103,7 @@ class Street:
         async with self._reading:
             end = await self._log.last()
             while page := await self._log.after(self.statement.position, limit=PAGE_MAX, until=end):
-                entries = [e for arrived in page for e in _booked(arrived)]
+                entries = [e for arrived in page for e in booked(arrived)]
                 # Off the loop: its database may stand still, and health must be able to say so.
                 await asyncio.to_thread(self.statement.book, entries, position=page[-1].position)
 
@@ -115,7 +113,26 @@ class Street:
         return await asyncio.to_thread(self.statement.closing)
 
 
-def _booked(arrived: Envelope) -> Iterator[Entry]:
+def settled(
+    told: SettlementInstruction | SettlementInstructed,
+    confirmation_id: str,
+    qty: Decimal,
+    amount: Decimal,
+) -> Iterator[Entry]:
+    """What the custodian books for one confirmation."""
+    sign = 1 if told.side is Side.BUY else -1
+    key = f"sese.025:{confirmation_id}"
+    yield Entry(f"{key}:stock", "stock", told.isin, sign * qty)
+    yield Entry(f"{key}:cash", "cash", told.currency, -sign * amount)
+
+
+def paid(entry_ref: str, currency: str, amount: Decimal) -> Entry:
+    """What the bank books for one payment; + it came back to us."""
+    return Entry(f"camt.054:{entry_ref}", "cash", currency, amount)
+
+
+def booked(arrived: Envelope) -> Iterator[Entry]:
+    """What the bank books because our log shows that it happened."""
     key = arrived.source
     match arrived.event:
         case CashDeposited(currency=unit, amount=amount):

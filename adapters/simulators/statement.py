@@ -36,6 +36,13 @@ class Closing(NamedTuple):
     stock: dict[str, Decimal]
 
 
+class Kept(NamedTuple):
+    """Everything that the street's tables hold at one moment."""
+
+    positions: Sequence[tuple[bool, int | None]]  # the rows of street.read: one, with True
+    entries: dict[str, Entry]
+
+
 class Statement(Protocol):
     position: int  # of our log, up to which the bank has seen what we told it
 
@@ -86,8 +93,19 @@ class PostgresStatement:
                 sums[kind][unit] = Decimal(amount)
         return Closing(position, sums["cash"], sums["stock"])
 
+    def everything(self) -> Kept:
+        return self._db.run(_everything)
+
     def close(self) -> None:
         self._db.close()
+
+
+def _everything(connection: Connection[Any]) -> Kept:
+    with connection.transaction():
+        connection.execute("set transaction isolation level repeatable read, read only")
+        read = connection.execute("select one, position from street.read order by 1").fetchall()
+        rows = connection.execute("select id, kind, unit, amount from street.entries").fetchall()
+    return Kept(read, {row[0]: Entry._make(row) for row in rows})
 
 
 def _book(connection: Connection[Any], entries: Sequence[Entry], position: int | None) -> None:

@@ -5,11 +5,12 @@ from typing import Any
 
 import msgspec
 
-from adapters.rebuild import rebuild, replay
+from adapters.rebuild import rebuild
 from adapters.wiring import open_platform
 from api.cli import UsageError, add_verb, emit, say, settings
 from projections.catalogue import BY_NAME, VIEWS
-from streams.replaying import replay_sagas
+from streams import street_audit
+from streams.proving import prove
 
 REPLAY = """\
 Compute every read model again from the log, in memory, and compare it row by row with what is
@@ -49,9 +50,7 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
 
 async def _replay(args: argparse.Namespace) -> int:
     async with await open_platform(settings(args), verb="replay", exclusive=False) as p:
-        await p.sink.prepare(VIEWS, take=False)
-        found = await replay(p.log, p.sink, VIEWS)
-        sagas = await replay_sagas(p.log, p.saga_store)
+        proof = await prove(p)
     rows: list[dict[str, Any]] = [
         {
             "view": one.live.view,
@@ -60,20 +59,29 @@ async def _replay(args: argparse.Namespace) -> int:
             "hash": one.live.hash,
             "replayed_rows": one.folded.rows,
             "replayed_hash": one.folded.hash,
+            "differences": list(one.faults),
             "equal": one.equal,
         }
-        for one in found
+        for one in proof.views
     ]
-    kept = [{**msgspec.to_builtins(one), "equal": one.equal} for one in sagas]
-    equal = all(r["equal"] for r in (*rows, *kept))
-    lines = [
-        f"{r['view']:<16}{r['rows']:>10}  {r['hash'][:16]}  {'equal' if r['equal'] else 'DIFFERS'}"
-        for r in rows
-    ]
-    lines += [f"saga {s.name:<11}{s.rows:>10}  {'equal' if s.equal else 'DIFFERS'}" for s in sagas]
-    lines += [f"  {difference}" for s in sagas for difference in s.differences]
-    emit(args, {"equal": equal, "views": rows, "sagas": kept}, "\n".join(lines))
-    return 0 if equal else 1
+    kept = [{**msgspec.to_builtins(one), "equal": one.equal} for one in proof.kept]
+    lines = [f"{r['view']:<16}{r['rows']:>10}  {r['hash'][:16]}  {_word(r['equal'])}" for r in rows]
+    lines += [f"{_kind(s.name):<16}{s.rows:>10}  {_word(s.equal)}" for s in proof.kept]
+    lines += [f"{'schema':<16}{'':>10}  {_word(not proof.schema)}"]
+    lines += [f"  {r['view']}: {wrong}" for r in rows for wrong in r["differences"]]
+    lines += [f"  {s.name}: {wrong}" for s in proof.kept for wrong in s.differences]
+    lines += [f"  {wrong}" for wrong in proof.schema]
+    answer = {"equal": proof.equal, "views": rows, "sagas": kept, "schema": list(proof.schema)}
+    emit(args, answer, "\n".join(lines))
+    return 0 if proof.equal else 1
+
+
+def _kind(name: str) -> str:
+    return name if name == street_audit.NAME else f"saga {name}"
+
+
+def _word(equal: bool) -> str:
+    return "equal" if equal else "DIFFERS"
 
 
 async def _rebuild(args: argparse.Namespace) -> int:
@@ -86,8 +94,8 @@ async def _rebuild(args: argparse.Namespace) -> int:
         for view in chosen:
             report = await rebuild(p.log, p.sink, view, swap=not args.no_swap)
             reports.append({**msgspec.to_builtins(report), "equal": report.equal})
-            word = "equal" if report.equal else "DIFFERS"
-            say(f"{view.NAME:<16}{report.rows:>10} rows at {report.position}  {word}")
+            line = f"{view.NAME:<16}{report.rows:>10} rows at {report.position}"
+            say(f"{line}  {_word(report.equal)}")
     answer = reports[0] if len(reports) == 1 else {"views": reports}
     emit(args, answer, "")
     return 0 if all(r["equal"] for r in reports) else 1

@@ -1,12 +1,13 @@
 """`tidemark log tail|stats|verify|trace|checksum`: the log itself, for people and programs."""
 
 import argparse
+import asyncio
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from adapters import log_audit, log_trace
+from adapters import log_audit, log_trace, schema_audit
 from adapters.event_log import RecorderLog
 from adapters.frame import unframe
 from adapters.recorder import Stored
@@ -224,10 +225,15 @@ async def _verify(args: argparse.Namespace) -> int:
         known = log_audit.Known(
             reaches=args.reaches, kept=p.memory.last(), witnesses=witnesses, now=p.clock()
         )
-        found = await log_audit.verify(p.log, p.verifier, known=known, keys=p.keys)
+        schema = await asyncio.to_thread(schema_audit.faults, p.log_url, "log")
+        found = await log_audit.verify(p.log, p.verifier, known=known, keys=p.keys, schema=schema)
     text = f"{found['events']} events in {found['streams']} streams verified"
     text += f", {found['checkpoints']} checkpoints up to position {found['sealed_to']}"
     text += f", unsealed: {found['unsealed']} events"
+    if found["unused_keys"]:
+        text += f", keys that nothing is sealed with: {', '.join(found['unused_keys'])}"
+    if found["unrecorded_erasures"]:
+        text += f", erasures to be done again: {', '.join(found['unrecorded_erasures'])}"
     if found["faults"]:
         text = "\n".join(f"{f['stream']}@{f['version']}: {f['fault']}" for f in found["faults"])
     emit(args, found, text)

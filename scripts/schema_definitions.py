@@ -1,0 +1,34 @@
+"""Write `adapters/migrations/definitions.txt` anew, from a database that the migrations have made.
+
+.venv/bin/python -m scripts.schema_definitions
+"""
+
+import tempfile
+from pathlib import Path
+
+import psycopg
+
+from adapters.embedded_postgres import EmbeddedPostgres
+from adapters.migrate import grant
+from adapters.schema_audit import DEFINITIONS, definitions, listed
+from adapters.schema_versions import PARTS, migrate
+
+
+def drawn(url: str) -> str:
+    """The text of the file, from an empty database; makes the roles on its server."""
+    lines: list[str] = []
+    with psycopg.connect(url, autocommit=True) as connection:
+        for part in PARTS:
+            migrate(connection, part)
+        for part in PARTS:
+            grant(connection, part)
+            lines += listed(part, *definitions(connection, part))
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    with (
+        tempfile.TemporaryDirectory(prefix="tidemark-") as folder,
+        EmbeddedPostgres(Path(folder), settings={"fsync": "off"}) as server,
+    ):
+        DEFINITIONS.write_text(drawn(server.uri))
