@@ -5,7 +5,7 @@ obligations, payments and transfers were open at the position. Both are bounded 
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -71,21 +71,7 @@ class LedgerFold:
         return found
 
     def open_refs(self) -> Mapping[str, frozenset[str]]:
-        """Clearing account -> keys of what is open on it; nothing else may be left there."""
-        street: set[str] = set()
-        payout: set[str] = set()
-        transfers: set[str] = set()
-        for state in self.accounts.values():
-            street.update(state.obligations, state.fx)
-            payout.update(k for k, w in state.withdrawals.items() if w.sent)
-            transfers.update(state.transfers)
-        return {
-            "C.STREET": frozenset(street),
-            "C.PAYOUT": frozenset(payout),
-            "C.XFER": frozenset(transfers),
-            "C.UNALLOC": frozenset(),
-            "C.CA": frozenset(),
-        }
+        return open_refs(self.accounts.values())
 
     def _take(self, arrived: Envelope) -> None:
         self.events += 1
@@ -97,3 +83,21 @@ class LedgerFold:
             self.accounts[key] = account.evolve(state, arrived.event)
         if self._watch is not None:
             self._watch(arrived)
+
+
+def open_refs(states: Iterable[State]) -> Mapping[str, frozenset[str]]:
+    """Clearing account -> keys of what is open on it by the accounts' states, and nothing else."""
+    street: set[str] = set()
+    payout: set[str] = set()
+    transfers: set[str] = set()
+    for state in states:
+        street.update(state.obligations, state.fx)
+        payout.update(k for k, w in state.withdrawals.items() if w.sent)
+        transfers.update(state.transfers)
+    return {
+        "C.STREET": frozenset(street),
+        "C.PAYOUT": frozenset(payout),
+        "C.XFER": frozenset(transfers),
+        "C.UNALLOC": frozenset(),
+        "C.CA": frozenset(),
+    }

@@ -19,6 +19,7 @@ from domain import ledger
 from domain.account.events import AccountOpened
 from domain.envelope import Envelope
 from projections.controls import Balances, Line, add, check
+from streams.ledger_fold import open_refs
 from tests.chaos.parts import PYTHON
 from tests.contract.processes import ROOT
 
@@ -59,30 +60,15 @@ async def controls(platform: Platform, folded: Ledger) -> list[str]:
             folded.balances,
             bank=closing.cash,
             custody=closing.stock,
-            open_refs=await _open(platform, folded.accounts),
+            open_refs=open_refs([await _state(platform, a) for a in folded.accounts]),
         )
     finally:
         statement.close()
     return out + [f"{c.name} {c.unit}: {c.actual}, not {c.expected}" for c in found if not c.ok]
 
 
-async def _open(platform: Platform, accounts: set[str]) -> dict[str, frozenset[str]]:
-    """What each clearing account may still hold something for."""
-    street: set[str] = set()
-    payout: set[str] = set()
-    transfers: set[str] = set()
-    for account in accounts:
-        state: Any = (await platform.handler.state(f"account-{account}"))[0]
-        street.update(state.obligations, state.fx)
-        payout.update(k for k, w in state.withdrawals.items() if w.sent)
-        transfers.update(state.transfers)
-    return {
-        "C.STREET": frozenset(street),
-        "C.PAYOUT": frozenset(payout),
-        "C.XFER": frozenset(transfers),
-        "C.UNALLOC": frozenset(),
-        "C.CA": frozenset(),
-    }
+async def _state(platform: Platform, account_id: str) -> Any:
+    return (await platform.handler.state(f"account-{account_id}"))[0]
 
 
 def log_verifies(env: Mapping[str, str]) -> list[str]:
