@@ -15,16 +15,24 @@ from starlette.staticfiles import StaticFiles
 
 PACKAGE = "graphene_django_graphiql_static"
 AT = "/graphiql"
-SAMPLE = """# An account as it is. Add asOf: "2021-06-30T23:59:00Z" to see it as it was.
+SAMPLE = """# An account as it is. To see it as it was,
+# put asOf: "2021-06-30T23:59:00Z" after its id.
 {
   account(id: "A00001") {
     baseCurrency
     nav { amount currency }
-    cash { currency traded settled reserved available }
-    positions { instrument { symbol } qty settledQty averageCost marketValue unrealizedPnl }
+    cash { currency settled available }
+    positions {
+      instrument { symbol }
+      qty
+      averageCost
+      marketValue
+      unrealizedPnl
+    }
   }
 }
 """
+"""Short lines: each is seen whole in half a window of 1280 pixels."""
 
 
 def static() -> Mount:
@@ -62,12 +70,17 @@ def _hash(text: str) -> str:
 
 _SCRIPT = _inline()
 _STYLE = """:root { color-scheme: light dark; }
-html, body, #graphiql { height: 100vh; margin: 0; }"""
+html, body, #graphiql { height: 100vh; margin: 0; }
+@media (max-width: 700px) {
+  .graphiql-container .graphiql-session { flex-direction: column; }
+  .graphiql-container .graphiql-session > .graphiql-horizontal-drag-bar { display: none; }
+}"""
 
 PAGE = f"""<!doctype html>
 <html lang="en">
 <head>
   <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
   <title>Tidemark GraphiQL</title>
   <link rel="icon" href="data:,">
   <link rel="stylesheet" href="{AT}/graphiql.min.css">

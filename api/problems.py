@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -36,6 +37,13 @@ RULES = {
     "model_attributes_type": "object",
 }
 """pydantic's word -> ours, where they differ."""
+SENTENCES = {
+    "object": "must be a JSON object",
+    "list": "must be a JSON array",
+    "required": "is required",
+    "unknown_field": "is no field of this object",
+}
+"""Our rule -> what it says, where pydantic's sentence speaks of Python."""
 
 
 class Problem(Exception):
@@ -74,16 +82,15 @@ def declined(why: Refused) -> Problem:
 def invalid(error: ValidationError) -> Problem:
     """A body that breaks rules: 400 naming each field and its rule, never the value."""
     found = error.errors(include_input=False, include_url=False, include_context=False)
-    errors = [
-        {
-            "field": _field(e["loc"]),
-            "rule": RULES.get(e["type"], e["type"]),
-            "message": e["msg"],
-        }
-        for e in found[:ERRORS_MAX]
-    ]
+    errors = [_broken(e) for e in found[:ERRORS_MAX]]
     detail = "; ".join(f"{e['field'] or 'body'}: {e['rule']}" for e in errors[:3])
     return Problem(400, "invalid_input", detail, errors=errors)
+
+
+def _broken(error: ErrorDetails) -> dict[str, str]:
+    rule = RULES.get(error["type"], error["type"])
+    message = SENTENCES.get(rule, error["msg"])
+    return {"field": _field(error["loc"]), "rule": rule, "message": message}
 
 
 def unavailable(name: str, detail: str) -> Problem:

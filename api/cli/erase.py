@@ -51,6 +51,8 @@ async def _run(args: argparse.Namespace) -> int:
         raise UsageError(f"CLIENT: {args.client!r} is no client id")
     if not args.yes:
         raise UsageError("an erasure cannot be undone: say --yes if you mean it")
+    if args.force and not args.reason.strip():
+        raise UsageError("--force needs --reason TEXT: the log keeps why")
     async with await open_platform(settings(args), verb="erase", exclusive=False) as platform:
         outcome, compact = await erase(platform, args.client, force=args.force, reason=args.reason)
     if isinstance(outcome, Declined):

@@ -36,7 +36,8 @@ class Pace(Struct, frozen=True, kw_only=True):
         return 0.0 if self.paused else SESSION / timedelta(minutes=self.minutes)
 
     def __str__(self) -> str:
-        return f"{self.minutes:g} minutes a session{', paused' if self.paused else ''}"
+        unit = "minute" if self.minutes == 1 else "minutes"
+        return f"{self.minutes:g} {unit} a session{', paused' if self.paused else ''}"
 
 
 def parse_pace(text: str, *, now: Pace) -> Pace:

@@ -72,6 +72,23 @@ def test_bad_input_names_field_and_rule(
 
 
 @pytest.mark.parametrize(
+    ("body", "field", "message"),
+    [
+        ([], "", "must be a JSON object"),
+        ({"account_id": "A1", "power": "all"}, "power", "must be a JSON object"),
+        ({"account_id": "A1", "power": {}}, "power.person_id", "is required"),
+        ({"account_id": "A1", "power": {"person_id": "P", "x": 1}}, "power.x",
+         "is no field of this object"),
+    ],
+)  # fmt: skip
+def test_the_message_speaks_of_json_and_not_of_python(
+    edge: Edge, body: Any, field: str, message: str
+) -> None:
+    found = problem(edge.post("AuthorisePerson", body), 400, "invalid_input")
+    assert [(e["field"], e["message"]) for e in found["errors"]] == [(field, message)]
+
+
+@pytest.mark.parametrize(
     "raw",
     [
         b"",

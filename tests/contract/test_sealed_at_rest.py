@@ -195,6 +195,8 @@ def test_a_client_is_erased_while_serve_runs_and_everything_else_goes_on() -> No
         refused = tidemark("erase", "A1-c", "--yes", data_dir=made / "d")
         assert refused.code == 1 and "client_not_closed" in refused.complaint
         assert tidemark("erase", "A1-c", data_dir=made / "d").code == 2
+        unsaid = tidemark("erase", "A1-c", "--yes", "--force", data_dir=made / "d")
+        assert (unsaid.code, "--force needs --reason TEXT" in unsaid.err) == (2, True)
         words = ("erase", "A1-c", "--yes", "--force", "--reason", "a court says so", "--json")
         done = tidemark(*words, data_dir=made / "d")
         assert done.code == 0, done.err

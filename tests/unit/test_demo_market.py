@@ -245,6 +245,7 @@ def test_the_command_that_sets_the_pace_of_a_paused_demo_says_how_to_resume_it(
     assert said("pace", "2") == said() == f"2 minutes a session, paused{how}"
     assert PaceFile(tmp_path).pace() == Pace(minutes=2, paused=True)
     assert said("resume") == said() == "2 minutes a session"
+    assert said("pace", "1") == "1 minute a session"
 
 
 def test_the_pace_of_a_directory_is_what_was_said_last(tmp_path: Path) -> None:
