@@ -5,7 +5,8 @@
 
 A replaced function, a dropped trigger or a lost constraint changes what is written from then on,
 and no row shows it. `definitions.txt` is drawn from a migrated database
-(`scripts/schema_definitions.py`). Rights are compared one way: none beyond the ones listed there.
+(`scripts/schema_definitions.py`). Rights, of columns too, are compared one way: none beyond the
+ones listed there. An owner has all rights: a superuser, who made the schemas, or the projector.
 """
 
 import re
@@ -40,7 +41,9 @@ with r as (
     where n.nspname = any(%(schemas)s) and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
         and (n.nspname <> 'views' or c.relname = any(%(tables)s)))
 select 'table ' || name, concat_ws(' ', relkind, relpersistence,
-    case when relrowsecurity then 'row security' end, case when relhasrules then 'rules' end)
+    case when relrowsecurity then 'row security' end, case when relhasrules then 'rules' end,
+    case when relkind = 'r' and exists (
+        select from pg_inherits where r.oid in (inhparent, inhrelid)) then 'inherits' end)
 from r
 union all
 select 'column ' || r.name || '.' || a.attname, concat_ws(' ',
@@ -90,12 +93,34 @@ from (
     where n.nspname = any(%(schemas)s) and relkind = 'r'
         and (n.nspname <> 'views' or relname = any(%(tables)s))
     union all
+    select n.nspname || '.' || relname || '.' || attname, relowner, attacl
+    from pg_class c join pg_namespace n on n.oid = relnamespace
+    join pg_attribute on attrelid = c.oid
+    where n.nspname = any(%(schemas)s) and relkind = 'r' and not attisdropped
+        and (n.nspname <> 'views' or relname = any(%(tables)s))
+    union all
     select n.nspname || '.' || proname, proowner, coalesce(proacl, acldefault('f', proowner))
     from pg_proc p join pg_namespace n on n.oid = pronamespace where n.nspname = any(%(schemas)s)
 ) as o (what, owner, acl),
 lateral (select grantee, privilege_type as type from aclexplode(o.acl)) as a
 where a.grantee <> o.owner and a.type not in ('SELECT', 'USAGE')
     and not exists (select from pg_roles where oid = a.grantee and rolsuper)
+union
+select format('owner %%s %%s', what, owner::regrole)
+from (
+    select 'schema ' || nspname, nspowner from pg_namespace where nspname = any(%(schemas)s)
+    union all
+    select n.nspname || '.' || relname, relowner
+    from pg_class c join pg_namespace n on n.oid = relnamespace
+    where n.nspname = any(%(schemas)s) and relkind = 'r'
+        and (n.nspname <> 'views' or relname = any(%(tables)s))
+    union all
+    select n.nspname || '.' || proname, proowner
+    from pg_proc p join pg_namespace n on n.oid = pronamespace where n.nspname = any(%(schemas)s)
+) as o (what, owner)
+where owner not in (select nspowner from pg_namespace where nspname = 'tidemark')
+    and not exists (select from pg_roles where oid = owner
+        and (rolsuper or rolname = 'tidemark_projector'))
 """
 
 

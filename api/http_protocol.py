@@ -22,7 +22,7 @@ from api.problems import Problem
 from api.ws_protocol import BoundedSocket
 
 COLON_AND_BREAK = 4  # bytes of a header beside its name and value
-TRANSFER_ENCODING = b"transfer-encoding"
+TRANSFER_ENCODING, CONTENT_LENGTH = b"transfer-encoding", b"content-length"
 
 
 class _Refused(Exception):
@@ -43,6 +43,9 @@ class BoundedHttp(HttpToolsProtocol):
         self._last: Problem | None = None  # to be answered after the answers that are due
         self._in_head = self._in_body = False
         self._coded = False  # a Transfer-Encoding has been seen
+        self._length = b""  # the Content-Length that has been seen
+        self._body_due = False  # of a request whose parser takes it for one without a body
+        self._framing = False  # a parser of the body alone is told how long it is
         self._head_bytes = self._head_lines = 0
         self._unseen = 0  # bytes fed that nothing has been heard of yet
         self._discarded = 0
@@ -78,31 +81,43 @@ class BoundedHttp(HttpToolsProtocol):
                 return
 
     def on_message_begin(self) -> None:
+        if self._framing:
+            return
         super().on_message_begin()
         self._since = self.loop.time()
         self._in_head, self._in_body = True, False
         self._head_bytes = self._head_lines = 0
-        self._coded = False
+        self._coded, self._length = False, b""
 
     def on_url(self, url: bytes) -> None:
+        if self._framing:
+            return
         self._count(len(url))
         super().on_url(url)
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        if self._framing:
+            return
         self._head_lines += 1
         self._count(len(name) + len(value) + COLON_AND_BREAK)
         if self._in_head:  # what follows a chunked body are no headers of the request
             if len(name) == len(TRANSFER_ENCODING) and name.lower() == TRANSFER_ENCODING:
                 self._check_coding(value)
+            elif len(name) == len(CONTENT_LENGTH) and name.lower() == CONTENT_LENGTH:
+                self._length = value
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
+        if self._framing:
+            return
         if len(self.pipeline) >= self._limits.pipelined and not self._idle:
             self._object(_too_far_ahead(self._limits))
         if self._coded and self.parser.get_http_version() == "1.0":
             says = "Transfer-Encoding: HTTP/1.0 has none"
             self._object(Problem(400, "invalid_request", says))
         super().on_headers_complete()
+        self._body_due = self.parser.should_upgrade() and not self._should_upgrade()
+        self._body_due = self._body_due and (self._coded or self._length.strip(b"0") != b"")
         self._in_head, self._in_body = False, True
         self._since = self._body_since = self.loop.time()
         self._window_bytes = 0
@@ -120,6 +135,8 @@ class BoundedHttp(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        if self._body_due:
+            return
         self._in_body = False
         self._unseen = self._discarded = 0
         super().on_message_complete()
@@ -220,6 +237,8 @@ class BoundedHttp(HttpToolsProtocol):
     def _upgrade(self, rest: bytes) -> None:
         """Open a WebSocket; an upgrade to anything else is an ordinary request (RFC 9110, 7.8)."""
         if not self._should_upgrade():
+            if self._body_due:
+                self._frame_body()
             if rest and not self._done:
                 self._parse(rest)
         elif self._idle:
@@ -227,6 +246,18 @@ class BoundedHttp(HttpToolsProtocol):
         else:
             says = "a WebSocket is opened on a connection where no answer is due"
             self.refuse(Problem(400, "invalid_request", says))
+
+    def _frame_body(self) -> None:
+        """Go on with a parser that knows of the body: the other one left it out for the upgrade.
+
+        What it left would be read as the next request (request smuggling).
+        """
+        said = b"Transfer-Encoding: chunked" if self._coded else b"Content-Length: " + self._length
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
+        self._body_due, self._framing = False, True
+        self.parser.feed_data(b"POST / HTTP/1.1\r\n" + said + b"\r\n\r\n")
+        self._framing = False
 
     def _count(self, size: int) -> None:
         self._head_bytes += size

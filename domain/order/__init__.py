@@ -19,6 +19,7 @@ Nothing here posts to the ledger: the account books what a saga brings it.
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from domain.fix import Side
 from domain.message import Command, Decision, Event, Seen, refused
 from domain.order import changing, commands, executions, placing, reports
 from domain.order.commands import PlaceOrder
@@ -73,7 +74,8 @@ def reads(command: Command) -> tuple[str, ...]:
 def _of_order(order: Order) -> tuple[str, ...]:
     if not order.exists:
         return ()
-    return (f"account-{order.account_id}", f"instrument-{order.instrument_id}")
+    found = (f"account-{order.account_id}", f"instrument-{order.instrument_id}")
+    return found if order.side is Side.BUY else (*found, f"price-{order.instrument_id}")
 
 
 READS_LATER: Mapping[type[Command], Callable[[Order], tuple[str, ...]]] = {

@@ -42,8 +42,10 @@ from domain.order.trading import (
     instrument_fault,
     power_fault,
     worth,
+    worth_px,
 )
 from domain.powers import holder, is_owner
+from domain.quotation import requoted
 
 CANCEL, REPLACE = CxlRejResponseTo.CANCEL, CxlRejResponseTo.REPLACE
 PRICED = frozenset({OrdType.LIMIT, OrdType.STOP_LIMIT})
@@ -125,8 +127,23 @@ def _power_fault(
         account,
         (decider, holder(account, seen.actor)),
         on=seen.now.date(),
-        worth=lambda: worth(account, currency, qty=qty, px=px, factor=factor),
+        worth=lambda: worth(
+            account,
+            currency,
+            qty=qty,
+            px=worth_px(order.side, px, _marked(order, seen)),
+            factor=factor,
+        ),
     )
+
+
+def _marked(order: Order, seen: Seen) -> Decimal | None:
+    """The last mark in the unit of the order's instrument; None: there is none."""
+    instrument = seen.streams.get(f"instrument-{order.instrument_id}")
+    mark = seen.streams.get(f"price-{order.instrument_id}")
+    if instrument is None or mark is None or mark.price is None:
+        return None
+    return requoted(mark.price, mark.currency, instrument.terms(seen.now.date()).currency)
 
 
 def _account(order: Order, seen: Seen) -> AccountSeen | None:

@@ -27,6 +27,7 @@ from domain.order.trading import (
     instrument_fault,
     power_fault,
     worth,
+    worth_px,
 )
 from domain.powers import holder
 from domain.quotation import factor, requoted
@@ -86,6 +87,11 @@ class Desk:
         if marked is None:
             return None
         return collared(max(marked, self.order.stop_px or ZERO))
+
+    @property
+    def worth_px(self) -> Decimal | None:
+        """The price that an order is judged by against a power's limit."""
+        return worth_px(self.order.side, self.hold_px, self.marked_px)
 
     @property
     def charged_in(self) -> str:
@@ -256,7 +262,7 @@ def _power_fault(desk: Desk) -> Refused | None:
             desk.account,
             desk.instrument.settlement_currency,
             qty=desk.order.qty,
-            px=desk.hold_px or ZERO,
+            px=desk.worth_px,
             factor=desk.factor,
         ),
     )

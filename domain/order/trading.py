@@ -88,10 +88,21 @@ def power_fault(
     return None
 
 
+def worth_px(side: Side, px: Decimal | None, marked: Decimal | None) -> Decimal | None:
+    """The price that says what an order is worth; None: nobody knows.
+
+    A purchase costs its worst price at most. A sale brings its worst price at least, and may bring
+    the market's: a low limit makes it no smaller.
+    """
+    if side is Side.BUY or px is None:
+        return px
+    return None if marked is None else max(px, marked)
+
+
 def worth(
-    account: AccountSeen, currency: str, *, qty: Decimal, px: Decimal, factor: Decimal
+    account: AccountSeen, currency: str, *, qty: Decimal, px: Decimal | None, factor: Decimal
 ) -> Decimal | None:
-    """An order's amount in the base currency; None: it settles in another one."""
-    if currency != account.base_currency:
+    """An order's amount in the base currency; None: it settles in another one, or has no price."""
+    if currency != account.base_currency or px is None:
         return None
     return EXACT.multiply(EXACT.multiply(qty, px), factor)

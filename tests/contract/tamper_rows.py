@@ -140,6 +140,16 @@ LOG_SCHEMA = (
          "table log.events was changed"),
     Case("a right to change events", sql("grant update on log.events to pg_monitor"),
          "right log.events pg_monitor UPDATE: no migration grants it"),
+    Case("a right to change one column", sql("grant update (state) on log.events to pg_monitor"),
+         "right log.events.state pg_monitor UPDATE: no migration grants it"),
+    Case("another owner of the events", sql("alter table log.events owner to pg_monitor"),
+         "owner log.events pg_monitor"),
+    Case("another owner of a function", sql("alter function log.take_turn owner to pg_monitor"),
+         "owner log.take_turn pg_monitor"),
+    Case("another owner of the keys", sql("alter schema keys owner to pg_monitor"),
+         "owner schema keys pg_monitor"),
+    Case("a table that is read as messages", sql("create table public.more () inherits "
+         "(log.messages)"), "table log.messages was changed"),
     Case("everybody may append", sql("grant execute on function log.append_batch to public"),
          "right log.append_batch - EXECUTE"),
     Case("a migration's name", sql("update tidemark.migrations set name = 'x' where part = 'log' "
@@ -170,6 +180,10 @@ VIEWS_SCHEMA = (
          "execute function keys.note_destruction()"), "", "trigger views.cash.note is not ours"),
     Case("a right to change a view", sql("grant update on views.cash to pg_monitor"), "",
          "right views.cash pg_monitor UPDATE"),
+    Case("another owner of a view", sql("alter table views.cash owner to pg_monitor"), "",
+         "owner views.cash pg_monitor"),
+    Case("a right to change a view's column", sql("grant update (traded) on views.cash to "
+         "pg_monitor"), "", "right views.cash.traded pg_monitor UPDATE"),
     Case("a table of the street's added", sql("create table street.more ()"), "",
          "table street.more is not ours"),
     Case("a migration's name of the views", sql("update tidemark.migrations set name = 'x' where "

@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -148,6 +149,29 @@ def test_who_asks_for_another_protocol_loses_no_request(served: Served) -> None:
     assert [status for status, _ in found] == [200] * 4
     found = answers(served, upgrade * 2_000)
     assert [status for status, _ in found] == [200] * AHEAD + [429]
+
+
+@pytest.mark.parametrize("protocol", [b"h2c", b"nonsense", b"websocket, h2c"])
+@pytest.mark.parametrize("chunked", [False, True])
+def test_the_body_of_who_asks_for_another_protocol_is_no_request(
+    served: Served, protocol: bytes, chunked: bool
+) -> None:
+    """As a gateway reads it, so that no request hides in a body (RFC 9112, 11.2)."""
+    framing, body = b"Content-Length: %d\r\n\r\n" % len(GOOD), GOOD
+    if chunked:
+        framing = b"Transfer-Encoding: chunked\r\n\r\n"
+        body = b"%x\r\n%b\r\n0\r\n\r\n" % (len(GOOD), GOOD)
+    sent = HEAD + b"Connection: Upgrade\r\nUpgrade: " + protocol + b"\r\n" + framing + body
+    assert [status for status, _ in answers(served, sent)] == [200]
+    assert [status for status, _ in answers(served, sent * 2 + GOOD + sent)] == [200] * 4
+    slowly = [sent[:-30], sent[-30:] + GOOD]
+    with served.socket() as wire:
+        for part in slowly:
+            wire.sendall(part)
+            time.sleep(0.05)
+        raw = b""
+        while raw.count(b"HTTP/1.1 200") < 2:
+            raw += wire.recv(65536)
 
 
 def test_what_comes_after_a_last_request_is_not_answered(served: Served) -> None:

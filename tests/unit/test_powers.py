@@ -13,12 +13,14 @@ from domain.account import commands as ac
 from domain.account import events as ae
 from domain.account.events import Owner, Power
 from domain.account.state import State
+from domain.fix import Side
+from domain.lots import Lot
 from domain.message import Command, Refused, Seen
 from domain.order import OrderRefusal as R
 from domain.order import commands as oc
 from domain.order import events as oe
 from domain.powers import holder
-from tests.unit.orders import desk, opened, place
+from tests.unit.orders import ISIN, desk, opened, place
 from tests.unit.scenario import given
 
 D = Decimal
@@ -90,6 +92,45 @@ class TestAReplacement:
         again = given(order, *working(), asked, done)
         again.when(replace(MORE, qty=D(130)), seen=desk(account=REVOKED, actor="desk"))
         assert again.decision[0].decision_maker == "C1"
+
+
+LOTS = (
+    Lot(
+        lot_id="L", qty=D(100), cost=D(5000), cost_base=D(5000), currency="USD",
+        acquired_on=date(2020, 1, 2),
+    ),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"ord_type": "LIMIT", "limit_px": D("0.01")},
+        {"ord_type": "STOP_LIMIT", "limit_px": D("0.01"), "stop_px": D("49.00")},
+        {"ord_type": "MARKET", "limit_px": None},
+    ],
+)
+def test_a_sale_is_worth_what_the_market_pays_whatever_its_limit(terms: dict[str, Any]) -> None:
+    # 100 at the mark of 50.00 are 5000.00, at a limit of 0.01 they would be 1.00
+    for limit, passes in (("5000.00", True), ("4999.99", False)):
+        held = replace(opened, powers={"P1": replace(P1, limit=D(limit))}, lots={ISIN: LOTS})
+        sale = place(side=Side.SELL, **terms)
+        decision = given(order).when(sale, seen=desk(account=held, actor="P1")).decision
+        assert isinstance(decision, Refused) is not passes, limit
+    unmarked = desk(account=held, actor="P1", marks=())
+    given(order).when(sale, seen=unmarked).refused(R.POWER_MISSING, limit="4999.99")
+
+
+def test_new_terms_of_a_sale_are_worth_what_the_market_pays() -> None:
+    whole = replace(opened, powers={"P1": P1}, lots={ISIN: LOTS})
+    sale = place(side=Side.SELL, limit_px=D(60))
+    (placed,) = given(order).when(sale, seen=desk(account=whole, actor="P1")).decision
+    lower = oc.ReplaceOrder(order_id="O1", limit_px=D("0.01"))
+    for limit, passes in (("5000.00", True), ("4999.99", False)):
+        held = replace(whole, powers={"P1": replace(P1, limit=D(limit))})
+        released = oe.OrderReleased(order_id="O1", cl_ord_id="O1.c1")
+        told = given(order, placed, released).when(lower, seen=desk(account=held, actor="P1"))
+        assert isinstance(told.decision, Refused) is not passes, limit
 
 
 def test_a_cancel_is_possible_after_the_power_is_gone() -> None:
