@@ -153,6 +153,10 @@ def test_a_data_directory_of_the_last_release_is_migrated_and_is_right(last_rele
     then = json.loads((RELEASE / "answer.json").read_text())
     stats = verb("log", "stats", "--json", data_dir=last_release)  # the first to open it
     assert (stats.json["position"], stats.json["root"]) == (then["log_position"], then["root"])
+    before = verb("replay", "--json", data_dir=last_release)
+    kept = [d for view in before.json["views"] for d in view["differences"]]
+    assert before.code == 1 and kept and all("the next start folds it" in d for d in kept)
+    assert verb("rebuild", "all", data_dir=last_release).code == 0
     found = sound(last_release)
     assert (found["events"], found["checkpoints"]) == (then["events"], 5)
     with EmbeddedPostgres(last_release / "postgres") as server, psycopg.connect(server.uri) as db:
