@@ -244,6 +244,17 @@ def test_an_argument_that_no_text_can_hold_is_a_bad_argument_and_none_beside_it_
     assert not said
 
 
+@pytest.mark.parametrize("argument", ["asOf", "knownAt"])
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_moment_outside_the_calendar_is_a_bad_argument_and_no_bug(
+    edge: Edge, argument: str, at: str, said: list[logging.LogRecord]
+) -> None:
+    (error,) = edge.ask(f'{{ account(id: "A", {argument}: "{at}") {{ id }} }}')["errors"]
+    assert error["extensions"]["code"] == "BAD_ARGUMENT"
+    assert error["message"].startswith(f"{argument}: ")
+    assert not said
+
+
 @pytest.mark.parametrize(
     ("message", "field"),
     [
