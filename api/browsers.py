@@ -32,6 +32,8 @@ SINGLE = frozenset(
 SAFE_SITES = frozenset({b"same-origin", b"none"})
 KNOWN_MAX = 64  # spellings of Host that are remembered as good
 
+OWS = b" \t"  # may stand around a value and is no part of it (RFC 9110, 5.6.3)
+
 _HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]{1,253})(?::([0-9]{1,5}))?")
 _ORIGIN = re.compile(rf"(https?)://{_HOST.pattern}")
 _PORTS = {"http": "80", "https": "443"}
@@ -76,7 +78,7 @@ class Browsers:
                     raise Problem(400, "header_repeated", f"send one header {name.decode()}")
                 if name in found:
                     raise Problem(400, "host_invalid", "send one header Host")
-                found[name] = value
+                found[name] = value.strip(OWS) if name == b"host" else value
         host = found.get(b"host")
         if host not in self._known:
             self._check_host(host)

@@ -150,7 +150,7 @@ def parsed(raw: bytes) -> object:
     try:
         return strict_json.loads(raw)
     except ValueError as error:
-        raise Problem(400, "invalid_json", f"not JSON in UTF-8: {error}") from error
+        raise Problem(400, "invalid_json", str(error)) from error
 
 
 def preferred_wait(header: str) -> int:

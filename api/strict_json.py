@@ -16,9 +16,12 @@ def loads(raw: bytes | str) -> object:
     """The value of a JSON text.
 
     Raises:
-        ValueError: saying where it stops being JSON, or which name is there twice.
+        ValueError: a sentence that says where it stops being JSON, or which name is there twice.
     """
-    found = from_json(raw, allow_inf_nan=False, cache_strings="keys")
+    try:
+        found = from_json(raw, allow_inf_nan=False, cache_strings="keys")
+    except ValueError as error:
+        raise ValueError(f"not JSON in UTF-8: {error}") from error
     if isinstance(found, dict | list) and not _obviously_unique(found, raw):
         _unique(raw)
     return found
@@ -41,7 +44,7 @@ def _object(pairs: list[tuple[str, Any]]) -> None:
 
 
 def _twice(name: str) -> NoReturn:
-    raise ValueError(f"the name {named(name)} is twice in one object")
+    raise ValueError(f"the name {named(name)} is there twice in one object; give it once")
 
 
 _decoder = json.JSONDecoder(object_pairs_hook=_object, parse_int=len, parse_float=len, strict=True)

@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from domain.money import is_currency
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -15,6 +17,22 @@ def plain(value: object) -> Any:
 
 def decimal(number: Decimal) -> str:
     return format(number, "f")
+
+
+def quantity(number: Decimal) -> str:
+    """A number of shares or units: without zeros behind the last digit that counts.
+
+    Sums keep the most decimals that they ever had: 245.5 less 0.5 is 245.0, and is shown as 245.
+    """
+    text = decimal(number)
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def amount(number: Decimal, unit: str) -> str:
+    """A number of `unit`: money of a currency with its decimals, shares of an ISIN plain."""
+    return decimal(number) if is_currency(unit) else quantity(number)
 
 
 def dump(value: object) -> bytes:

@@ -43,6 +43,26 @@ class Opened(NamedTuple):
 
 
 ROW: type[Row] = Case
+KINDS = (
+    "account_closed",
+    "cancel_denied",
+    "close_failed",
+    "command_refused",
+    "confirmed_beyond_instructed",
+    "excess_fill",
+    "free_riding",
+    "in_debit",
+    "late_fill",
+    "oversold",
+    "report_parked",
+    "settled_after_bust",
+    "settled_after_cancel",
+    "settled_amount_differs",
+    "settled_beyond_open",
+    "transfer_undone",
+    "unreserved",
+)
+"""Every kind of a case; those of `projections.repeats` come on top."""
 Flags = Iterator[tuple[str, str]]  # kind, detail
 
 

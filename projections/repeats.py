@@ -34,6 +34,7 @@ NAME = "repeats"
 VERSION = 2
 REFERENCE, EXECUTION = "duplicate_reference", "duplicate_execution"
 RECEIPT, PAYMENT = "returned_beyond_receipt", "returned_beyond_payment"
+KINDS = (REFERENCE, EXECUTION, RECEIPT, PAYMENT)
 
 
 class Repeat(Row, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import date, timedelta
 from typing import Any
 
@@ -41,7 +41,7 @@ from streams.drive import Drive
 from streams.live import demo_drive, live_drive
 from streams.simulation.census import Census
 from streams.simulation.live import FAR
-from streams.simulation.pace import BadPace, PaceFile, parse_pace
+from streams.simulation.pace import BadPace, Pace, PaceFile, parse_pace
 from streams.simulation.run import Spec, eve_of
 
 FIRST_DAYS = timedelta(days=7)  # of another run of which no day is closed yet
@@ -51,6 +51,9 @@ UNNAMED = (
     "the log runs on a simulated clock but does not say of which run; name it by `tidemark simulate"
     " --from D --to D --accounts N --seed S`, with the values that it was begun with"
 )
+
+UNPACED = "--pace is for a demo: this log names no run that could be played on"
+PORT_MAX = 65_535
 
 _log = logging.getLogger(__name__)
 
@@ -84,7 +87,7 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
     verb = add_verb(verbs, shared, "serve", about=ABOUT, more=MORE)
     verb.add_argument(
         "--port",
-        type=int,
+        type=_port,
         default=None,
         metavar="N",
         help="the port for HTTP (default 8080, or TIDEMARK_PORT); 0 picks a free one",
@@ -117,8 +120,36 @@ async def _run(args: argparse.Namespace) -> int:
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s"
     )
     config = settings(args, port=args.port)
+    _check(args, config)
+    serves = not args.demo or sys.stdout.isatty()
+    with _bound(args, config) if serves else nullcontext() as listener:
+        await _open(args, config, listener)
+    return 0
+
+
+def _port(text: str) -> int:
+    if text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= PORT_MAX:
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text[:20]!r} is not a port: a number from 0 to {PORT_MAX}")
+
+
+def _check(args: argparse.Namespace, config: Settings) -> None:
+    """What is wrong with the words, before anything is made for them.
+
+    Raises:
+        UsageError: they do not go together, there is no such pace, or nothing that is paced.
+    """
     if args.demo and args.clock == "system":
         raise UsageError("--demo runs on a simulated clock: leave out --clock system")
+    if args.pace is not None:
+        _pace(args.pace, PaceFile(config.data_dir))
+        begun = not config.embedded_log or (config.data_dir / "postgres").exists()
+        if not args.demo and (args.clock == "system" or not begun):
+            raise UsageError(UNPACED)
+
+
+async def _open(args: argparse.Namespace, config: Settings, listener: socket.socket | None) -> None:
+    """Open the platform, trade the history of a demo, and serve; without a listener, only that."""
     clock: PacedClock | SystemClock | None = SystemClock() if args.clock == "system" else None
     entropy, census = None, None
     if args.demo:
@@ -128,20 +159,19 @@ async def _run(args: argparse.Namespace) -> int:
         file = _paced(args, config, demo=demo)
         if entropy is not None:
             census = await _history(platform, args, entropy)
-            if not sys.stdout.isatty():
-                return 0
+        if listener is None:
+            return
         opened = await open_bus(platform) if config.kafka is not None else None
         try:
             if demo:
-                await _play(platform, args, file, opened=opened, census=census)
+                await _play(platform, args, file, opened=opened, census=census, listener=listener)
             else:
                 _unnamed(platform)
                 bus = None if opened is None else BusSide(platform, opened)
-                await _serve(platform, config, await live_drive(platform, bus))
+                await _serve(platform, listener, await live_drive(platform, bus))
         finally:
             if opened is not None:
                 opened.close()
-    return 0
 
 
 def _paced(args: argparse.Namespace, config: Settings, *, demo: bool) -> PaceFile:
@@ -153,12 +183,16 @@ def _paced(args: argparse.Namespace, config: Settings, *, demo: bool) -> PaceFil
     file = PaceFile(config.data_dir)
     if args.pace is not None:
         if not demo:
-            raise UsageError("--pace is for a demo: this log names no run that could be played on")
-        try:
-            file.set(parse_pace(args.pace, now=file.pace()))
-        except BadPace as e:
-            raise UsageError(f"--pace: {e}") from e
+            raise UsageError(UNPACED)
+        file.set(_pace(args.pace, file))
     return file
+
+
+def _pace(text: str, file: PaceFile) -> Pace:
+    try:
+        return parse_pace(text, now=file.pace())
+    except BadPace as e:
+        raise UsageError(f"--pace: {e}") from e
 
 
 def _unnamed(platform: Platform) -> None:
@@ -218,6 +252,7 @@ async def _play(
     *,
     opened: OpenBus | None,
     census: Census | None,
+    listener: socket.socket,
 ) -> None:
     """Serve while the market of the log's run is played on, from where the log ends."""
     if not args.demo:
@@ -236,17 +271,17 @@ async def _play(
         except Unreadable as e:  # serving goes on around it
             _log.error("nothing to try is shown: %s", e)
 
-    await _serve(platform, platform.settings, drive, greet=screen)
+    await _serve(platform, listener, drive, greet=screen)
 
 
 async def _serve(
-    platform: Platform, config: Settings, drive: Drive, *, greet: Greet | None = None
+    platform: Platform, listener: socket.socket, drive: Drive, *, greet: Greet | None = None
 ) -> None:
     """Answer until SIGINT or SIGTERM, and drive what is behind it."""
     from api.app import create_app  # noqa: PLC0415 - a second that other verbs need not wait
 
     stop = asyncio.Event()
-    listener = _listen(config)
+    config = platform.settings
     room_for(config.connections)
     site = Site.of([*config.hosts, config.host], config.origins)
     app = create_app(platform, drive.views, facts=drive.loader, troubles=drive.troubles, site=site)
@@ -256,6 +291,7 @@ async def _serve(
         bodies_bytes=config.bodies_mb << 20,
     )
     server = Door(app, limits, forwarded=config.forwarded, timeout_graceful_shutdown=10)
+    _listen(listener)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, _stopper(server))
@@ -285,13 +321,33 @@ def _stopper(server: uvicorn.Server) -> Any:
     return handler
 
 
-def _listen(config: Settings) -> socket.socket:
+def _bound(args: argparse.Namespace, config: Settings) -> socket.socket:
+    """A socket at our address, which nobody can connect to yet.
+
+    Raises:
+        SettingsError: the address is not ours, or somebody listens there.
+    """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((config.host, config.port))
     except OSError as e:
+        listener.close()
         elsewhere = isinstance(e, socket.gaierror) or e.errno == errno.EADDRNOTAVAIL
-        variable = "TIDEMARK_HOST" if elsewhere else "TIDEMARK_PORT"
-        raise SettingsError(f"{variable}: {config.host}:{config.port}: {e.strerror}") from e
+        port = "TIDEMARK_PORT" if args.port is None else "--port"
+        says = f"{config.host}:{config.port}: {e.strerror}"
+        raise SettingsError(f"{'TIDEMARK_HOST' if elsewhere else port}: {says}") from e
     return listener
+
+
+def _listen(listener: socket.socket) -> None:
+    """Let callers connect.
+
+    Raises:
+        SettingsError: another process was bound to the port too, and was the first to listen.
+    """
+    try:
+        listener.listen()
+    except OSError as e:
+        port = listener.getsockname()[1]
+        raise SettingsError(f"port {port}: {e.strerror}; pick another with --port") from e

@@ -99,14 +99,14 @@ class GraphQLDoor(GraphQL[None, None]):
         except ValueError as error:
             raise json.JSONDecodeError(str(error), "", 0) from error
         if not isinstance(found, dict):
-            raise json.JSONDecodeError("not an object", "", 0)
+            raise json.JSONDecodeError("the body must be a JSON object", "", 0)
         return found
 
     def parse_json(self, data: str | bytes) -> Any:
         try:
             return self.decode_json(data)
         except json.JSONDecodeError as error:
-            raise Problem(400, "invalid_json", f"not JSON in UTF-8: {error.msg}") from error
+            raise Problem(400, "invalid_json", error.msg) from error
 
     def encode_json(self, data: object) -> str:
         """Text: over a socket the protocol's messages are text frames, which bytes would not be."""

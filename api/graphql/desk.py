@@ -11,6 +11,7 @@ from api.graphql.fields import field
 from api.graphql.moments import When, now_only
 from api.graphql.operations import Case, Day, LedgerBalance, Obligation
 from api.graphql.session import Session
+from api.graphql.vocabulary import CASE_KINDS, LEDGER_ACCOUNTS, known
 from projections import cases, days, obligations, repeats
 from projections.cases import Case as CaseRow
 from projections.days import Day as DayRow
@@ -39,6 +40,7 @@ class Desk:
         known_at: Time = None,
         at_least: str | None = None,
     ) -> Connection[LedgerBalance] | None:
+        known("account", account, LEDGER_ACCOUNTS)
         page = sliced("ledger", len(LEDGER_KEY), first, after)
         source = await now_only(info.context, "ledger", When(as_of, known_at, at_least))
         asked = {"account": account, "unit": unit, "owner": owner}
@@ -82,6 +84,7 @@ class Desk:
         known_at: Time = None,
         at_least: str | None = None,
     ) -> Connection[Case] | None:
+        known("kind", kind, CASE_KINDS)
         page = page_of(cases, first, after)
         source = await now_only(info.context, "cases", When(as_of, known_at, at_least))
         asked = {"kind": kind, "account_id": account_id}

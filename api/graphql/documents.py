@@ -2,6 +2,7 @@
 
     text --check_text--> parse (cached) --check--> validate (cached) --> execution
 
+A subscription runs only where the caller allows it: over the socket.
 Nothing here raises out of a hook: over a socket that would end the connection, not the operation.
 What is wrong becomes the operation's errors.
 """
@@ -15,17 +16,23 @@ from graphql import (
     GraphQLError,
     GraphQLSchema,
     OperationDefinitionNode,
+    OperationType,
     parse,
 )
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.schema import validate_document
+from strawberry.types.graphql import OperationType as Kind
 
 from api.echo import named
-from api.graphql.faults import INVALID, fault
+from api.graphql.faults import INVALID, NEEDS_SOCKET, fault
 from api.graphql.limits import TOKENS_MAX, check, check_text
 
 CACHED = 256  # documents, of at most `TEXT_MAX` characters
 
+_SOCKET = (
+    "a subscription is sent over a WebSocket to /graphql (protocol graphql-transport-ws),"
+    " not in an HTTP request"
+)
 _NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,100}")
 
 
@@ -37,7 +44,9 @@ class Documents(SchemaExtension):
         self._errors = []
         try:
             document = _parsed(context.query or "")
-            _check_operation(document, context.operation_name)
+            operation = _asked(document, context.operation_name)
+            if operation.operation is OperationType.SUBSCRIPTION and not self._streams():
+                raise fault(NEEDS_SOCKET, _SOCKET)
             context.graphql_document = document
         except GraphQLError as error:
             self._errors = [error]
@@ -48,6 +57,9 @@ class Documents(SchemaExtension):
         context = self.execution_context
         context.pre_execution_errors = self._errors or self._objections()
         yield
+
+    def _streams(self) -> bool:
+        return Kind.SUBSCRIPTION in self.execution_context.allowed_operations
 
     def _objections(self) -> list[GraphQLError]:
         context = self.execution_context
@@ -73,8 +85,12 @@ def _validated(
     return tuple(validate_document(schema, _parsed(text), rules))
 
 
-def _check_operation(document: DocumentNode, name: str | None) -> None:
-    """Raises: GraphQLError, when it is not clear which operation is meant."""
+def _asked(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+    """The operation that is to run.
+
+    Raises:
+        GraphQLError: it is not clear which operation is meant.
+    """
     operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
     if name is None and len(operations) != 1:
         says = (
@@ -83,8 +99,10 @@ def _check_operation(document: DocumentNode, name: str | None) -> None:
             else "the document has no operation"
         )
         raise fault(INVALID, f"operationName: {says}")
-    if name is not None and all(d.name is None or d.name.value != name for d in operations):
-        raise fault(INVALID, f"operationName: the document has no operation {named(name)}")
+    for operation in operations:
+        if name is None or (operation.name is not None and operation.name.value == name):
+            return operation
+    raise fault(INVALID, f"operationName: the document has no operation {named(name or '')}")
 
 
 def _stand_in(name: str | None) -> DocumentNode:

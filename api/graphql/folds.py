@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from msgspec import msgpack, structs
 from strawberry.dataloader import DataLoader
 
+from api.graphql.faults import BAD_ARGUMENT, fault
 from api.graphql.folding import READ, SLICE, Purse
 from api.ports import Cache, EventLog
 from commands.ports import Head
@@ -53,8 +54,11 @@ class Folds:
         """What the view's fold makes of the stream's events of the moment.
 
         Raises:
-            GraphQLError: the operation folds too much (`Purse.pay`).
+            GraphQLError: the name holds what no stored name can; the operation folds too much
+                (`Purse.pay`).
         """
+        if "\0" in stream:  # no store has a place for it: each would fail in its own way
+            raise fault(BAD_ARGUMENT, "an id holds no NUL character")
         head = await self._heads.load(stream)
         if head is None:
             return {}

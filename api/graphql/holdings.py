@@ -17,7 +17,7 @@ from api.graphql.fields import field
 from api.graphql.instruments import Instrument, Mark, instrument, listing, mark_of
 from api.graphql.sources import Source
 from api.graphql.valuation import Fixed, Holding, Value
-from api.wire import decimal
+from api.wire import decimal, quantity
 from domain.freshness import FRESH_DAYS
 from domain.money import EXACT, PRICE_DECIMALS, quantise
 from projections import cash, lots, marks, positions, rates
@@ -179,9 +179,9 @@ def position(source: Source, row: PositionRow) -> Position:
         _row=row,
         account_id=ID(row.account_id),
         isin=row.isin,
-        qty=decimal(row.traded),
-        settled_qty=decimal(row.settled),
-        reserved_qty=decimal(row.reserved),
+        qty=quantity(row.traded),
+        settled_qty=quantity(row.settled),
+        reserved_qty=quantity(row.reserved),
         currency=currency,
         average_cost=None if average is None else decimal(_price(average)),
         cost_basis=None if cost is None else decimal(cost),
@@ -239,7 +239,7 @@ def _lot(row: OpenLot) -> Lot:
     return Lot(
         id=ID(row.lot_id),
         isin=row.isin,
-        qty=decimal(row.qty),
+        qty=quantity(row.qty),
         cost=decimal(row.cost),
         currency=row.currency,
         cost_base=None if row.base_unknown else decimal(row.cost_base),

@@ -5,7 +5,7 @@ from datetime import date
 import strawberry
 
 from api.graphql.sources import Source
-from api.wire import decimal
+from api.wire import decimal, quantity
 from domain.freshness import FRESH_DAYS, is_stale
 from projections import instruments, marks
 from projections.instruments import InstrumentRow
@@ -70,8 +70,8 @@ def instrument(source: Source, row: InstrumentRow) -> Instrument:
         country=row.country,
         asset_class=row.asset_class,
         tick_size=decimal(row.tick_size),
-        lot_size=decimal(row.lot_size),
-        qty_increment=decimal(row.qty_increment),
+        lot_size=quantity(row.lot_size),
+        qty_increment=quantity(row.qty_increment),
     )
 
 

@@ -42,6 +42,7 @@ async def source_at(session: Session, when: When) -> Source:
         return await _current(session, position)
     if any(at is not None and at.tzinfo is None for at in (when.as_of, when.known_at)):
         raise fault(BAD_ARGUMENT, "asOf and knownAt need a zone: 2020-01-31T00:00:00Z")
+    when = when._replace(as_of=_utc("asOf", when.as_of), known_at=_utc("knownAt", when.known_at))
     moment = await _moment(session, when, position)
     opened = Opened(session.log, moment)
     return Past(Folds(session.log, session.cache, moment, session.purse), moment, opened)
@@ -83,7 +84,14 @@ async def _moment(session: Session, when: When, at_least: int) -> Moment:
         position = await session.log.position_at(when.known_at)
     shown = min(t for t in (when.as_of, when.known_at, session.clock()) if t is not None)
     cut = when.known_at is not None
-    return Moment(position, when.as_of, shown.astimezone(UTC).date(), cut)
+    return Moment(position, when.as_of, shown.date(), cut)
+
+
+def _utc(argument: str, at: datetime | None) -> datetime | None:
+    try:
+        return at and at.astimezone(UTC)
+    except OverflowError as error:  # a zone takes it out of the years 1 to 9999
+        raise fault(BAD_ARGUMENT, f"{argument}: must be in the years 1 to 9999 in UTC") from error
 
 
 def _position(text: str | None) -> int:

@@ -5,7 +5,7 @@ from datetime import date, datetime
 import strawberry
 
 from api.ports import LedgerLine, Totals
-from api.wire import decimal
+from api.wire import amount, decimal
 from projections.cases import Case as CaseRow
 from projections.client_money import Standing
 from projections.days import Day as DayRow
@@ -104,9 +104,9 @@ def obligation(row: ObligationRow) -> Obligation:
         account_id=ID(row.account_id),
         kind=row.kind,
         receive_unit=row.receive_unit,
-        receive_open=decimal(row.receive_open),
+        receive_open=amount(row.receive_open, row.receive_unit),
         deliver_unit=row.deliver_unit,
-        deliver_open=decimal(row.deliver_open),
+        deliver_open=amount(row.deliver_open, row.deliver_unit),
         trade_date=row.trade_date,
         settl_date=row.settl_date,
         failing_since=row.failing_since,
@@ -133,8 +133,8 @@ def day(row: DayRow) -> Day:
         control=row.control,
         unit=row.unit,
         held=row.held,
-        expected=decimal(row.expected),
-        actual=decimal(row.actual),
+        expected=amount(row.expected, row.unit),
+        actual=amount(row.actual, row.unit),
         log_position=str(row.log_position),
     )
 
@@ -156,9 +156,9 @@ def ledger_balance(line: LedgerLine) -> LedgerBalance:
         owner=line.owner,
         ref=line.ref,
         unit=line.unit,
-        debit=decimal(line.debit),
-        credit=decimal(line.credit),
-        balance=decimal(line.amount),
+        debit=amount(line.debit, line.unit),
+        credit=amount(line.credit, line.unit),
+        balance=amount(line.amount, line.unit),
     )
 
 
@@ -175,15 +175,15 @@ def _book(book: str, unit: str, found: list[Totals]) -> TrialBalance:
     return TrialBalance(
         book=book,
         unit=unit,
-        debit=decimal(debit),
-        credit=decimal(credit),
-        balance=decimal(subtract(debit, credit)),
+        debit=amount(debit, unit),
+        credit=amount(credit, unit),
+        balance=amount(subtract(debit, credit), unit),
         accounts=[
             AccountTotal(
                 account=t.account,
-                debit=decimal(t.debit),
-                credit=decimal(t.credit),
-                balance=decimal(subtract(t.debit, t.credit)),
+                debit=amount(t.debit, unit),
+                credit=amount(t.credit, unit),
+                balance=amount(subtract(t.debit, t.credit), unit),
             )
             for t in found
         ],

@@ -7,7 +7,7 @@ import strawberry
 from api.graphql.fields import field
 from api.graphql.instruments import Instrument, instrument, listing
 from api.graphql.sources import Source
-from api.wire import decimal
+from api.wire import decimal, quantity
 from domain.fix import OrdStatus, OrdType, Side, TimeInForce
 from projections import fills
 from projections.fills import LIVE
@@ -85,11 +85,11 @@ def order(source: Source, row: OrderRow) -> Order:
         side=Side(row.side),
         ord_type=OrdType(row.ord_type),
         time_in_force=TimeInForce(row.time_in_force),
-        qty=decimal(row.qty),
+        qty=quantity(row.qty),
         limit_px=None if row.limit_px is None else decimal(row.limit_px),
         stop_px=None if row.stop_px is None else decimal(row.stop_px),
-        cum_qty=decimal(row.cum_qty),
-        leaves_qty=decimal(row.leaves_qty),
+        cum_qty=quantity(row.cum_qty),
+        leaves_qty=quantity(row.leaves_qty),
         avg_px=decimal(row.avg_px),
         currency=row.currency,
         placed_at=row.placed_at,
@@ -102,7 +102,7 @@ def _fill(row: FillRow) -> Fill:
     return Fill(
         exec_id=strawberry.ID(row.exec_id),
         trade_id=strawberry.ID(row.trade_id),
-        last_qty=decimal(row.last_qty),
+        last_qty=quantity(row.last_qty),
         last_px=decimal(row.last_px),
         gross=decimal(row.gross),
         currency=row.currency,

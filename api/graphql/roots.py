@@ -18,6 +18,7 @@ from api.graphql.operations import ClientMoney, Log, TrialBalance
 from api.graphql.orders import Order, order
 from api.graphql.session import Session
 from api.graphql.sources import unsupported
+from api.graphql.vocabulary import ACCOUNT_STATUSES, CLIENT_STATUSES, known
 from domain.fix import OrdStatus
 from projections import accounts, clients, instruments, orders
 from projections.accounts import Account as AccountRow
@@ -108,6 +109,7 @@ class Lists:
         known_at: Time = None,
         at_least: str | None = None,
     ) -> Connection[Account] | None:
+        known("status", status, ACCOUNT_STATUSES)
         page = page_of(accounts, first, after)
         source = await now_only(info.context, "accounts", When(as_of, known_at, at_least))
         rows = await source.page(accounts, _where(client_id=client_id, status=status), page)
@@ -146,6 +148,7 @@ class Lists:
         known_at: Time = None,
         at_least: str | None = None,
     ) -> Connection[Client] | None:
+        known("status", status, CLIENT_STATUSES)
         page = page_of(clients, first, after)
         source = await now_only(info.context, "clients", When(as_of, known_at, at_least))
         rows = await source.page(clients, _where(status=status), page)

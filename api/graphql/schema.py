@@ -1,12 +1,15 @@
 """The schema, as one object a platform and as text for the docs."""
 
 from collections.abc import Callable
+from typing import Any
 
 import strawberry
 from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import ExecutionContext
+from strawberry.types.execution import ExecutionResult
+from strawberry.types.graphql import OperationType
 
 from api.graphql.desk import Desk
 from api.graphql.documents import Documents
@@ -21,6 +24,12 @@ class Query(Keys, Lists, Figures, Desk):
 
 
 class Schema(strawberry.Schema):
+    async def execute(self, *args: Any, **named: Any) -> ExecutionResult:
+        """The one answer of an operation over HTTP. A subscription has many: see `Documents`."""
+        allowed = set(named.pop("allowed_operation_types", None) or OperationType)
+        named["allowed_operation_types"] = allowed - {OperationType.SUBSCRIPTION}
+        return await super().execute(*args, **named)
+
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:

@@ -22,6 +22,7 @@ from domain.money import ZERO
 
 OPEN, CLOSING_ONLY, BLOCKED, DORMANT = "open", "closing_only", "blocked", "dormant"
 CLOSING, CLOSED = "closing", "closed"
+STATUSES = (OPEN, CLOSING_ONLY, BLOCKED, DORMANT, CLOSING, CLOSED)
 
 
 class Cash(Struct, frozen=True, kw_only=True, gc=False):

@@ -109,6 +109,32 @@ def test_wrong_words_are_exit_code_2_and_say_which(data_dir: Path, words: tuple[
         assert "'nonsense'" in ran.complaint and "cash" in ran.complaint
 
 
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("--demo", "--pace", "0"), "--pace"),
+        (("--demo", "--pace", "nan"), "--pace"),
+        (("--demo", "--pace", "fast"), "--pace"),
+        (("--pace", "0"), "--pace"),
+        (("--pace", "3"), "--pace"),
+        (("--pace", "paused"), "--pace"),
+        (("--demo", "--clock", "system"), "--clock"),
+        (("--clock", "system", "--pace", "3"), "--pace"),
+        (("--port", "99999"), "--port"),
+        (("--port", "-1"), "--port"),
+        (("--demo", "--port", "65536"), "--port"),
+    ],
+    ids=lambda found: " ".join(found) if isinstance(found, tuple) else "",
+)
+def test_a_serve_that_is_refused_makes_nothing_and_names_the_option(
+    tmp_path: Path, words: tuple[str, ...], option: str
+) -> None:
+    ran = verb("serve", *words, data_dir=tmp_path / "d")
+    assert (ran.code, ran.out) == (2, "")
+    assert option in ran.err.splitlines()[-1] and "TIDEMARK_PORT" not in ran.err
+    assert not (tmp_path / "d").exists()
+
+
 @pytest.mark.parametrize("words", [(), ("log",), ("serve",), ("simulate",), ("sql",), ("rebuild",)])
 def test_help_is_there(data_dir: Path, words: tuple[str, ...]) -> None:
     ran = verb(*words, "--help", data_dir=data_dir)

@@ -140,6 +140,9 @@ def test_a_port_that_is_taken_is_named(data_dir: Path) -> None:
         port = first.url.rpartition(":")[2]
         refused = tidemark("serve", "--port", port, data_dir=data_dir)
         assert refused.code == 1
+        assert "--port" in refused.complaint and port in refused.complaint
+        assert not data_dir.exists(), "nothing is made for a refused start"
+        refused = tidemark("serve", data_dir=data_dir, env={"TIDEMARK_PORT": port})
         assert "TIDEMARK_PORT" in refused.complaint and port in refused.complaint
 
 

@@ -142,6 +142,45 @@ def test_an_operation_that_cannot_be_told_is_an_error_and_no_bug(
     assert not said
 
 
+BOTH = f"query A {LOG} " + WATCH.replace("subscription", "subscription B")
+
+
+@pytest.mark.parametrize(
+    "envelope",
+    [
+        {"query": WATCH},
+        {"query": WATCH.replace("subscription", "subscription S")},
+        {"query": BOTH, "operationName": "B"},
+        {"query": "subscription { nothing }"},
+        {"query": "subscription($a: ID!) { orderChanged(accountId: $a) { id } }"},
+    ],
+)
+@pytest.mark.parametrize("accept", ["application/json", "text/event-stream", "multipart/mixed"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_subscription_in_an_http_request_is_one_error_that_names_the_socket_and_is_not_logged(
+    edge: Edge, envelope: dict[str, str], accept: str, method: str, said: list[logging.LogRecord]
+) -> None:
+    sent = {"params": envelope} if method == "GET" else {"json": envelope}
+    answer = edge.http.request(method, "/graphql", headers={"Accept": accept}, **sent)  # type: ignore[arg-type]
+    (error,) = answer.json()["errors"]
+    assert (answer.status_code, error["extensions"]) == (200, {"code": "NEEDS_SOCKET"})
+    assert "WebSocket" in error["message"] and "graphql-transport-ws" in error["message"]
+    assert not said
+
+
+def test_a_query_beside_a_subscription_is_answered_over_http(edge: Edge) -> None:
+    answer = edge.http.post("/graphql", json={"query": BOTH, "operationName": "A"})
+    assert answer.json()["data"]["log"], answer.text
+    assert not answer.json().get("errors")
+
+
+def test_a_mutation_is_an_error_and_no_bug(edge: Edge, said: list[logging.LogRecord]) -> None:
+    query = "mutation { log { position } }"
+    assert edge.http.post("/graphql", json={"query": query}).json()["errors"]
+    assert edge.http.get("/graphql", params={"query": query}).is_client_error
+    assert not said
+
+
 @pytest.mark.parametrize(
     ("query", "variables"),
     [
@@ -193,10 +232,26 @@ def test_an_argument_that_no_text_can_hold_is_a_bad_argument_and_none_beside_it_
     for query, variables in [
         (f"{{ account(id: {spelled}) {{ id }} client(id: {spelled}) {{ id }} }}", {}),
         ("query($i: ID!) { account(id: $i) { id } client(id: $i) { id } }", {"i": text}),
+        *(
+            (f'{{ {root}(id: {spelled}, {moment}: "2020-01-01T00:00:00Z") {{ id }} }}', {})
+            for root in ("account", "client", "instrument", "order")
+            for moment in ("asOf", "knownAt")
+        ),
     ]:
         envelope = {"query": query, "variables": variables}
         errors = edge.http.post("/graphql", json=envelope).json()["errors"]
         assert {error["extensions"]["code"] for error in errors} == {"BAD_ARGUMENT"}
+    assert not said
+
+
+@pytest.mark.parametrize("argument", ["asOf", "knownAt"])
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
+def test_a_moment_outside_the_calendar_is_a_bad_argument_and_no_bug(
+    edge: Edge, argument: str, at: str, said: list[logging.LogRecord]
+) -> None:
+    (error,) = edge.ask(f'{{ account(id: "A", {argument}: "{at}") {{ id }} }}')["errors"]
+    assert error["extensions"]["code"] == "BAD_ARGUMENT"
+    assert error["message"].startswith(f"{argument}: ")
     assert not said
 
 

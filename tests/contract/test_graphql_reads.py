@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from api.graphql import vocabulary
 from api.graphql.schema import sdl
 from domain.account.commands import SettleObligation
 from tests.contract.edge import Edge, book, filled, listing, order, serving, settled
@@ -124,6 +125,43 @@ def test_the_trial_balance_is_zero_in_every_book_and_unit(edge: Edge) -> None:
         assert Decimal(row["debit"]) == Decimal(row["credit"]) > 0
         assert Decimal(row["balance"]) == 0
         assert sum(Decimal(a["balance"]) for a in row["accounts"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("asked", "argument", "known"),
+    [
+        ('accounts(status: "foo") { nodes { id } }', "status", "closing_only"),
+        ('accounts(status: "OPEN") { nodes { id } }', "status", "open"),
+        ('accounts(status: "") { nodes { id } }', "status", "open"),
+        ('clients(status: "open") { nodes { id } }', "status", "in_review"),
+        ('cases(kind: "foo") { nodes { id } }', "kind", "duplicate_reference"),
+        ('cases(kind: "foo") { nodes { id } }', "kind", "unreserved"),
+        ('ledger(account: "CASH") { nodes { unit } }', "account", "C.CASH"),
+    ],
+)
+def test_a_filter_names_the_words_that_it_knows_where_it_is_asked_for_another(
+    edge: Edge, asked: str, argument: str, known: str
+) -> None:
+    answer = edge.ask(f"{{ {asked} }}")
+    assert codes(answer) == ["BAD_ARGUMENT"]
+    message = answer["errors"][0]["message"]
+    assert message.startswith(f"{argument}: ") and known in message
+
+
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        ("accounts(status: {}) {{ nodes {{ id }} }}", vocabulary.ACCOUNT_STATUSES),
+        ("clients(status: {}) {{ nodes {{ id }} }}", vocabulary.CLIENT_STATUSES),
+        ("cases(kind: {}) {{ nodes {{ id }} }}", vocabulary.CASE_KINDS),
+        ("ledger(account: {}) {{ nodes {{ unit }} }}", vocabulary.LEDGER_ACCOUNTS),
+    ],
+)
+def test_a_filter_takes_every_word_that_it_names(
+    edge: Edge, field: str, words: tuple[str, ...]
+) -> None:
+    for word in words:
+        edge.data("{ " + field.format(f'"{word}"') + " }")
 
 
 def test_client_money_holds_requirement_against_resource(edge: Edge) -> None:

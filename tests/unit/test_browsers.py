@@ -71,6 +71,19 @@ async def test_we_answer_to_our_own_names_at_any_port(host: str, kind: str, meth
     assert await status([("Host", host)], kind=kind, method=method) == 404
 
 
+@pytest.mark.parametrize("host", [f"{OURS}\t", f"\t{OURS}", f" \t {OURS} \t ", "[::1]:80\t"])
+@pytest.mark.parametrize(("kind", "method"), [*DOORS, ("http", "GET")])
+async def test_blanks_around_a_host_are_no_part_of_it(host: str, kind: str, method: str) -> None:
+    assert await status([("Host", host)], kind=kind, method=method) == 404
+    origin = f"http://{host.strip()}"
+    assert await status([("Host", host), ("Origin", origin)], kind=kind, method=method) == 404
+
+
+@pytest.mark.parametrize("host", ["evil.example\t", "\t", " ", "127.0.0.1\t.evil.example"])
+async def test_blanks_make_no_name_ours(host: str) -> None:
+    assert await status([("Host", host)]) in (400, 421)
+
+
 @pytest.mark.parametrize(
     "host",
     [

@@ -38,6 +38,18 @@ def test_what_is_no_json_in_utf_8_is_refused(raw: bytes) -> None:
         loads(raw)
 
 
+@pytest.mark.parametrize("raw", TWICE)
+def test_a_name_twice_is_not_called_a_fault_of_the_encoding(raw: bytes) -> None:
+    with pytest.raises(ValueError, match=r"^the name .* is there twice in one object"):
+        loads(raw)
+
+
+@pytest.mark.parametrize("raw", [b"{", b"NaN", b'"\xff"'])
+def test_what_is_no_json_says_so(raw: bytes) -> None:
+    with pytest.raises(ValueError, match=r"^not JSON in UTF-8: "):
+        loads(raw)
+
+
 def test_names_that_differ_are_two_names() -> None:
     assert loads(b'{"a": 1, "A": 2, "a ": 3}') == {"a": 1, "A": 2, "a ": 3}
 
