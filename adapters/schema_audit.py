@@ -6,10 +6,10 @@
 A replaced function, a dropped trigger or a lost constraint changes what is written from then on,
 and no row shows it. `definitions.txt` is drawn from a migrated database
 (`scripts/schema_definitions.py`). Rights, of columns too, are compared one way: none beyond the
-ones listed there. An owner has all rights: a superuser, who made the schemas, or the projector.
+ones listed there; rights to read in `log` and `keys` alone. An owner has all rights: a superuser,
+who made the schemas, or of the views' tables the projector. `schema_around` finds the rest.
 """
 
-import re
 from collections.abc import Iterable, Mapping
 from functools import cache
 from hashlib import sha256
@@ -19,7 +19,7 @@ import psycopg
 from psycopg import Connection
 
 from adapters.postgres_link import CONNECT_S, unavailable
-from adapters.row_guard import condition
+from adapters.schema_around import around
 from adapters.schema_versions import FOLDER, Part, migrations
 from adapters.view_tables import CHECKPOINTS, Table
 from projections.catalogue import VIEWS
@@ -32,6 +32,7 @@ SCHEMAS: Mapping[Part, tuple[str, ...]] = {
 SHOWN_MAX = 20
 _OURS = (CHECKPOINTS, "stuck")  # of schema views: not the table of a view
 _TABLES = tuple(Table("views", view) for view in VIEWS)
+_VIEWS_TABLES = [*_OURS, *(table.view for table in _TABLES)]
 _APPLIED = "select number, name, hash from tidemark.migrations where part = %s order by 1"
 
 _RELATIONS = """
@@ -41,7 +42,8 @@ with r as (
     where n.nspname = any(%(schemas)s) and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
         and (n.nspname <> 'views' or c.relname = any(%(tables)s)))
 select 'table ' || name, concat_ws(' ', relkind, relpersistence,
-    case when relrowsecurity then 'row security' end, case when relhasrules then 'rules' end,
+    case when relrowsecurity then 'row security' end,
+    case when relforcerowsecurity then 'forced' end, case when relhasrules then 'rules' end,
     case when relkind = 'r' and exists (
         select from pg_inherits where r.oid in (inhparent, inhrelid)) then 'inherits' end)
 from r
@@ -78,7 +80,8 @@ _FUNCTIONS = """
 select format('function %%s.%%s(%%s)', n.nspname, p.proname,
     pg_get_function_identity_arguments(p.oid)),
     concat_ws(' ', pg_get_function_result(p.oid), l.lanname, p.provolatile,
-    case when p.prosecdef then 'definer' end, p.proconfig::text), p.prosrc
+    case when p.prosecdef then 'definer' end, case when p.proisstrict then 'strict' end,
+    p.proconfig::text), p.prosrc
 from pg_proc p join pg_namespace n on n.oid = p.pronamespace join pg_language l on l.oid = p.prolang
 where n.nspname = any(%(schemas)s)
 """
@@ -90,7 +93,7 @@ from (
     union all
     select n.nspname || '.' || relname, relowner, coalesce(relacl, acldefault('r', relowner))
     from pg_class c join pg_namespace n on n.oid = relnamespace
-    where n.nspname = any(%(schemas)s) and relkind = 'r'
+    where n.nspname = any(%(schemas)s) and relkind in ('r', 'p', 'v', 'm', 'f', 'S')
         and (n.nspname <> 'views' or relname = any(%(tables)s))
     union all
     select n.nspname || '.' || relname || '.' || attname, relowner, attacl
@@ -102,9 +105,12 @@ from (
     select n.nspname || '.' || proname, proowner, coalesce(proacl, acldefault('f', proowner))
     from pg_proc p join pg_namespace n on n.oid = pronamespace where n.nspname = any(%(schemas)s)
 ) as o (what, owner, acl),
-lateral (select grantee, privilege_type as type from aclexplode(o.acl)) as a
-where a.grantee <> o.owner and a.type not in ('SELECT', 'USAGE')
-    and not exists (select from pg_roles where oid = a.grantee and rolsuper)
+lateral (
+    select grantee, privilege_type || case when is_grantable then ' with grant option' else '' end
+    from aclexplode(o.acl) where grantee <> o.owner
+        and (%(reading)s or is_grantable or privilege_type not in ('SELECT', 'USAGE'))
+) as a (grantee, type)
+where not exists (select from pg_roles where oid = a.grantee and rolsuper)
 union
 select format('owner %%s %%s', what, owner::regrole)
 from (
@@ -112,7 +118,7 @@ from (
     union all
     select n.nspname || '.' || relname, relowner
     from pg_class c join pg_namespace n on n.oid = relnamespace
-    where n.nspname = any(%(schemas)s) and relkind = 'r'
+    where n.nspname = any(%(schemas)s) and relkind in ('r', 'p', 'v', 'm', 'f', 'S')
         and (n.nspname <> 'views' or relname = any(%(tables)s))
     union all
     select n.nspname || '.' || proname, proowner
@@ -120,7 +126,7 @@ from (
 ) as o (what, owner)
 where owner not in (select nspowner from pg_namespace where nspname = 'tidemark')
     and not exists (select from pg_roles where oid = owner
-        and (rolsuper or rolname = 'tidemark_projector'))
+        and (rolsuper or rolname = 'tidemark_projector' and what like 'views.%%'))
 """
 
 
@@ -133,13 +139,16 @@ def faults(url: str, part: Part) -> list[str]:
     try:
         with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_S) as connection:
             found, rights = definitions(connection, part)
+            foreign = around(connection, SCHEMAS[part], _VIEWS_TABLES)
             applied = connection.execute(_APPLIED, (part,)).fetchall()
     except psycopg.Error as e:
         raise unavailable(e) from e
     expected, allowed = _released(part)
     if part == "views":
         tables = [t for t in _TABLES if f"table {t.name}" in found]  # others are made when needed
-        expected = expected | {k: v for table in tables for k, v in _of_view(table).items()}
+        absent = {f"policy {t.name}.readers" for t in _TABLES if t not in tables}
+        expected = {k: v for k, v in expected.items() if k not in absent}
+        expected |= {k: v for table in tables for k, v in _of_view(table).items()}
     out = []
     if applied != [(m.number, m.name, m.hash) for m in migrations(part)]:
         out.append(f"tidemark.migrations is not the list of this build's migrations ({part})")
@@ -151,21 +160,28 @@ def faults(url: str, part: Part) -> list[str]:
         elif found[thing] != expected[thing]:
             out.append(f"{thing} was changed")
     out += [f"{right}: no migration grants it" for right in sorted(rights - allowed)]
-    return out[:SHOWN_MAX]
+    return [*foreign, *out][:SHOWN_MAX]
 
 
 def definitions(connection: Connection[Any], part: Part) -> tuple[dict[str, str], set[str]]:
-    """Every definition by thing, and the rights to change something, as the server has them."""
-    named = {"schemas": list(SCHEMAS[part]), "tables": [*_OURS, *(t.view for t in _TABLES)]}
-    rows = connection.execute(_RELATIONS.encode(), named).fetchall()
-    found = {thing: _plain(said) if thing[:6] == "policy" else said for thing, said in rows}
+    """Every definition by thing, and the rights that others than the owner have, by the server.
+
+    Names are looked up in the server's own catalogue from then on, whatever the database or the
+    role has set as search_path.
+    """
+    connection.execute("set search_path = pg_catalog, pg_temp")
+    named = {"schemas": list(SCHEMAS[part]), "tables": _VIEWS_TABLES, "reading": part == "log"}
+    found = dict(connection.execute(_RELATIONS.encode(), named).fetchall())
     for thing, said, source in connection.execute(_FUNCTIONS.encode(), named).fetchall():
         found[thing] = f"{said} sha256:{sha256(source.encode()).hexdigest()}"
     return found, {right for (right,) in connection.execute(_RIGHTS.encode(), named).fetchall()}
 
 
 def listed(part: Part, found: Mapping[str, str], rights: Iterable[str]) -> list[str]:
-    """The lines of `definitions.txt`; the tables of views follow from their rows."""
+    """The lines of `definitions.txt`; the tables of views follow from their rows.
+
+    Their policies are listed, as the server prints them: brackets change what a policy says.
+    """
     views = {thing for table in _TABLES for thing in _of_view(table)}
     things = sorted(set(found) - views)
     return [f"{part}\t{k}\t{found[k]}" for k in things] + [f"{part}\t{r}" for r in sorted(rights)]
@@ -179,12 +195,11 @@ def _released(part: Part) -> tuple[dict[str, str], frozenset[str]]:
 
 
 def _of_view(table: Table) -> dict[str, str]:
-    """The definitions of a view's table (`view_tables`, `row_guard`)."""
+    """The definitions of a view's table (`view_tables`), without its policy."""
     name, key = table.name, ", ".join(table.row.KEY)
     out = {
         f"table {name}": "r p row security",
         f"constraint {name}.{table.view}_pkey": f"PRIMARY KEY ({key})",
-        f"policy {name}.readers": _plain(f"r true {{0}} {condition(table)}"),
     }
     for column in table.columns:
         kind = column.type.replace('"', "").replace("timestamptz", "timestamp with time zone")
@@ -194,8 +209,3 @@ def _of_view(table: Table) -> dict[str, str]:
         made = f"CREATE INDEX {index} ON {name} USING btree ({', '.join(over)})"
         out[f"index {name}.{index}"] = made
     return out
-
-
-def _plain(policy: str) -> str:
-    """A condition without what the server adds when it prints it."""
-    return re.sub(r"[\s()]|\bas \w+|::text(?!\[)", "", policy.lower())

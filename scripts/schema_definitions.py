@@ -10,8 +10,11 @@ import psycopg
 
 from adapters.embedded_postgres import EmbeddedPostgres
 from adapters.migrate import grant
+from adapters.row_guard import guard
 from adapters.schema_audit import DEFINITIONS, definitions, listed
 from adapters.schema_versions import PARTS, migrate
+from adapters.view_tables import Table
+from projections.catalogue import VIEWS
 
 
 def drawn(url: str) -> str:
@@ -20,6 +23,9 @@ def drawn(url: str) -> str:
     with psycopg.connect(url, autocommit=True) as connection:
         for part in PARTS:
             migrate(connection, part)
+        for table in (Table("views", view) for view in VIEWS):
+            for statement in (*table.ddl(), *guard(table)):
+                connection.execute(statement.encode())
         for part in PARTS:
             grant(connection, part)
             lines += listed(part, *definitions(connection, part))

@@ -6,6 +6,7 @@ STOCK = "(select id from street.entries where kind = 'stock' order by id limit 1
 DEPOSIT = "(select id from street.entries where starts_with(id, 'account-') order by id limit 1)"
 EVENT = f"position, stream, version, 'bad' from log.events where stream = '{A}' and version = 2"
 AHEAD = "position + 9, stream, version, 'bad' from log.events order by position desc limit 1"
+HERE = "do $$ begin execute format($s$alter database %%I set"
 
 STREET = (
     Case("an amount of the custodian's", sql("update street.entries set amount = amount + 1 where "
@@ -152,6 +153,27 @@ LOG_SCHEMA = (
          "(log.messages)"), "table log.messages was changed"),
     Case("everybody may append", sql("grant execute on function log.append_batch to public"),
          "right log.append_batch - EXECUTE"),
+    Case("everybody may read the keys", sql("grant select on keys.data_keys to public"),
+         "right keys.data_keys - SELECT"),
+    Case("a right to pass on", sql("grant select on log.events to pg_monitor with grant option"),
+         "right log.events pg_monitor SELECT with grant option"),
+    Case("row security on the owner too", sql("alter table keys.data_keys force row level "
+         "security"), "table keys.data_keys was changed"),
+    Case("a default right", sql("alter default privileges in schema log grant update on tables "
+         "to public"), "in schema log: UPDATE for -"),
+    Case("triggers off for the whole database", sql(f"{HERE} session_replication_role = replica"
+         "$s$, current_database()); end $$"), "setting session_replication_role of the database",
+         "setting session_replication_role of the database"),
+    Case("other names first for the whole database", sql(f"{HERE} search_path = keys, pg_catalog"
+         "$s$, current_database()); end $$"), "setting search_path of the database",
+         "setting search_path of the database"),
+    Case("an event trigger", sql("create function public.late() returns event_trigger language "
+         "plpgsql as 'begin end'; create event trigger late on ddl_command_end execute function "
+         "public.late()"), "event trigger late is not ours", "event trigger late is not ours"),
+    Case("a type added", sql("create domain keys.text as pg_catalog.text"),
+         "type keys.text is not ours"),
+    Case("an operator added", sql("create operator log.= (leftarg = bytea, rightarg = bytea, "
+         "function = byteane)"), "operator log.="),
     Case("a migration's name", sql("update tidemark.migrations set name = 'x' where part = 'log' "
          "and number = 2"), "tidemark.migrations is not the list"),
     Case("a migration that was none", sql("delete from tidemark.migrations where part = 'log' and "
@@ -166,6 +188,17 @@ VIEWS_SCHEMA = (
          "boolean language sql stable as 'select true'"), "", "function tidemark.operates"),
     Case("a view's policy", sql("alter policy readers on views.cash using (true)"), "",
          "policy views.cash.readers was changed"),
+    Case("a view's policy with brackets moved", sql("alter policy readers on views.accounts "
+         "using ((select tidemark.operates() or tidemark.analyses()) or (account_id = any ((select "
+         "tidemark.ids('tidemark.account_ids'))::text[]) or client_id = any ((select "
+         "tidemark.ids('tidemark.client_ids'))::text[])))"), "",
+         "policy views.accounts.readers was changed"),
+    Case("a view of SQL among the views", sql("create view views.money as select 1 as one"), "",
+         "view views.money is not ours"),
+    Case("a table among the views", sql("create table views.money (one int)"), "",
+         "table views.money is not ours"),
+    Case("a function beside the views", sql("create function views_next.f() returns int language "
+         "sql as 'select 1'"), "", "function views_next.f() is not ours"),
     Case("a view's policy dropped", sql("drop policy readers on views.cash"), "",
          "policy views.cash.readers is gone"),
     Case("a view's row security", sql("alter table views.cash disable row level security"), "",
