@@ -1,22 +1,34 @@
 """Ledger balances as each engine has them, for the controls to compare: zero lines left out.
 
-The read models know one moment, which they tell; the warehouse knows every position.
+The read models know one moment, which they tell; the warehouse knows every position. What the
+clients' estate owes the house is known at the log's end: as the read models have it, and what the
+log says beyond them.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
 
+import psycopg
+
+from adapters.kafka_page import partition_of
 from adapters.postgres_sink import PostgresSink
+from adapters.recorder import Unavailable
 from adapters.view_layout import standing
 from adapters.warehouse import Warehouse
+from domain import ledger
 from projections import balances
 from projections.balances import Balance
-from projections.controls import Line, Served
-from projections.ports import Row
+from projections.controls import Line, Served, add, by_unit
+from projections.ports import Log, Row
 
+DUES = "C.DUE"
+PAGE = 500  # events between two looks at what else the process has to do
 _POSTGRES = """select account, owner, ref, unit, sum(amount) from {schema}.balances
 group by account, owner, ref, unit having sum(amount) <> 0"""
+_DUES = """select account, owner, ref, unit, sum(amount) from {schema}.balances
+where account = 'C.DUE' group by account, owner, ref, unit having sum(amount) <> 0"""
 _WAREHOUSE = """SELECT account, owner, ref, unit, sum(amount) FROM postings
 WHERE position <= {position:UInt64}
 GROUP BY account, owner, ref, unit HAVING sum(amount) != 0"""
@@ -24,8 +36,45 @@ GROUP BY account, owner, ref, unit HAVING sum(amount) != 0"""
 
 async def from_postgres(sink: PostgresSink) -> Served:
     """What the view `balances` holds, and where it stands, at one moment of the database."""
+    return await _served(sink, _POSTGRES)
+
+
+async def dues_served(sink: PostgresSink) -> Served:
+    """The same of C.DUE alone; nothing where the view is not made yet.
+
+    Raises:
+        Unavailable: the database cannot be asked.
+    """
+    try:
+        return await _served(sink, _DUES)
+    except psycopg.errors.UndefinedTable:
+        return Served({}, ())
+    except psycopg.OperationalError as e:
+        raise Unavailable(f"read models: {str(e).strip()}") from e
+
+
+async def dues_at_end(log: Log, served: Served) -> dict[str, Decimal]:
+    """What the clients' estate owes the house, by currency, over the whole log.
+
+    Args:
+        served: at least C.DUE, as the read models have it. Nothing served: all of the log is read.
+    """
+    found = {line: amount for line, amount in served.balances.items() if line.account == DUES}
+    stands = served.stands or (0,)
+    position = min(stands)
+    while page := await log.after(position, limit=PAGE):
+        for arrived in page:
+            if arrived.position > stands[partition_of(arrived.home, len(stands))]:
+                for entry in ledger.entries(arrived.event):
+                    add(found, (p for p in entry.postings if p.account == DUES))
+        position = page[-1].position
+        await asyncio.sleep(0)
+    return {unit: -amount for unit, amount in by_unit(found, DUES).items()}
+
+
+async def _served(sink: PostgresSink, sql: str) -> Served:
     async with sink.snapshot() as connection:
-        cursor = await connection.execute(_POSTGRES.format(schema=sink.schema).encode())
+        cursor = await connection.execute(sql.format(schema=sink.schema).encode())
         rows = await cursor.fetchall()
         stands = await standing(connection, sink.table(balances))
     return Served({Line(*row[:4]): Decimal(row[4]) for row in rows}, stands)

@@ -8,8 +8,9 @@ What drives it (views, sagas, timers, gateways) is in `streams/`; what asks of i
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -30,7 +31,7 @@ from adapters.esdb_recorder import EsdbRecorder
 from adapters.event_log import RecorderLog
 from adapters.key_files import too_open
 from adapters.keystore import ClosedKeyStore, PostgresKeyStore, WrongMasterKey, open_keys
-from adapters.ledger_balances import from_postgres
+from adapters.ledger_balances import dues_at_end, dues_served, from_postgres
 from adapters.log_origin import Origin, clock_of, origin_of
 from adapters.postgres_recorder import PostgresRecorder
 from adapters.postgres_sink import PostgresSink
@@ -123,6 +124,9 @@ class Platform:
     async def served_balances(self) -> Served:
         """The ledger as the read models have it, zero lines left out."""
         return await from_postgres(self.sink)
+
+    async def _dues(self) -> Mapping[str, Decimal]:
+        return await dues_at_end(self.log, await dues_served(self.sink))
 
     async def close(self) -> None:
         """Finish what is pending, then let go of everything, last opened first."""
@@ -232,6 +236,7 @@ async def _open(platform: Platform, *, writes: bool, sole_writer: bool) -> None:
         DECIDERS,
         clock=platform.clock,
         foresee=order_saga.FORESEEN,
+        dues=platform._dues,
         digest_key=platform.keys.digest_key,
     )
     platform.dispatcher = Dispatcher(platform.handler)

@@ -10,17 +10,19 @@ a look at another stream) waits for the next round: no answer is given on facts 
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from msgspec import Struct
 
 from commands.foresight import Foresee, look_ahead, next_step
-from commands.outcomes import Declined, Done, Job, Outcome, Raced, done, likewise, repeat
+from commands.outcomes import Declined, Done, Job, Outcome, Raced, done, likewise, once_more, repeat
 from commands.ports import (
     EMPTY,
     Appended,
     Conflict,
     Decider,
+    Dues,
     EventLog,
     Head,
     KeyReused,
@@ -57,6 +59,7 @@ class _Round(Struct):
     fresh: set[str]  # of these: read from the log for this round
     log_began: datetime | None = None  # if a command asked for it
     log_end: int = 0
+    dues: Mapping[str, Decimal] = {}  # if a command asked for them
     working: dict[str, _Entry] = {}
     proposals: list[tuple[Job, Proposal, Any]] = []
     settled: list[tuple[Job, Outcome | None]] = []  # refusals, no-ops, dry runs to confirm
@@ -83,17 +86,19 @@ class Handler:
         clock: Callable[[], datetime],
         cache: StateCache | None = None,
         foresee: Mapping[type[Event], Foresee] | None = None,
+        dues: Dues | None = None,
         digest_key: bytes = b"",
     ) -> None:
         """
         Args:
             foresee: by event, the command that a saga sends after it. A dry run asks it too.
+            dues: the source of `Seen.dues`; None: nothing is due.
             digest_key: keys the digests of texts that are sealed (`domain.digests`).
         """
         self._log, self._deciders, self._clock = log, deciders, clock
         self._digest_key = digest_key
         self.cache = cache if cache is not None else StateCache()
-        self._foresee = foresee or {}
+        self._foresee, self._dues = foresee or {}, dues
         self._later: dict[type[Command], Callable[[Any], tuple[str, ...]]] = {
             kind: reads
             for d in set(deciders.values())
@@ -182,10 +187,12 @@ class Handler:
             found |= await self._load(missing)
         if late := [j for j in jobs if j.later]:
             missing += await self._read_later(late, found)
-        if not any(j.request.command.SEES_LOG for j in jobs):
-            return _Round(now, found, set(missing))
-        began, end = await self._log.began(), await self._log.last()
-        return _Round(now, found, set(missing), began, end)
+        step = _Round(now, found, set(missing))
+        if any(j.request.command.SEES_LOG for j in jobs):
+            step.log_began, step.log_end = await self._log.began(), await self._log.last()
+        if self._dues is not None and any(j.request.command.SEES_DUES for j in jobs):
+            step.dues = await self._dues()
+        return step
 
     async def _read_later(self, jobs: Sequence[Job], found: dict[str, _Entry]) -> list[str]:
         """Find the streams that only the jobs' own states name; the names of those loaded now."""
@@ -234,8 +241,11 @@ class Handler:
         if known and not job.request.dry_run:
             step.repeats.append(job)
             return
-        if job.stream in step.blocked or (
-            job.reads and any(s in step.working or s in step.blocked for s in job.reads)
+        everything = job.request.command.SEES_DUES and step.working
+        if (
+            job.stream in step.blocked
+            or everything
+            or (job.reads and any(s in step.working or s in step.blocked for s in job.reads))
         ):
             self._defer(job, step)
             return
@@ -265,6 +275,7 @@ class Handler:
             streams={s: step.found[s][0] for s in job.reads},
             log_began=step.log_began,
             log_end=step.log_end,
+            dues=step.dues,
         )
 
     def _defer(self, job: Job, step: _Round) -> None:
@@ -312,7 +323,7 @@ class Handler:
             if before is not None and not job.request.dry_run:
                 out[job.at] = repeat(job, before)
             elif stale.intersection((job.stream, *job.reads)):
-                again.append(_once_more(job))
+                again.append(once_more(job))
             else:
                 out[job.at] = outcome
         return again
@@ -336,7 +347,7 @@ class Handler:
                     step.answered[job.stream, job.request.message_id] = job.request, outcome
                 case Conflict():
                     self.cache.drop(job.stream)
-                    again.append(_once_more(job))
+                    again.append(once_more(job))
                 case _:
                     self.cache.drop(job.stream)
                     self._remember(job, repeat(job, result), step, out)
@@ -365,7 +376,7 @@ class Handler:
             elif message in step.reused:
                 asked.append(job)
             else:
-                again.append(_once_more(job))
+                again.append(once_more(job))
         if asked:
             known = await self._log.remembered([(j.stream, j.request) for j in asked])
             for job, before in zip(asked, known, strict=True):
@@ -386,8 +397,3 @@ def _effective_at(request: Request, now: datetime) -> datetime | None:
     if asked is None or request.causation_id or not request.keep:
         return asked
     return min(asked, now)
-
-
-def _once_more(job: Job) -> Job:
-    job.attempts += 1
-    return job

@@ -68,3 +68,9 @@ def repeat(job: Job, before: Appended | KeyReused) -> Outcome:
         return before
     head = before.head
     return Done(job.stream, head.version, before.position, replayed=True, changed=before.changed)
+
+
+def once_more(job: Job) -> Job:
+    """The job, to be decided again on newer states; each time counts."""
+    job.attempts += 1
+    return job

@@ -1,7 +1,8 @@
 """What the write side needs from the world."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any, Protocol
 
 from msgspec import Struct
@@ -107,6 +108,10 @@ class EventLog(Protocol):
     async def snapshot(self, states: Mapping[str, tuple[Head, Any]], /) -> None:
         """Keep states for faster loads. May be lost at any time without changing an answer."""
         ...
+
+
+Dues = Callable[[], Awaitable[Mapping[str, Decimal]]]
+"""Says what the clients' estate owes the house at the log's end, by currency (`Seen.dues`)."""
 
 
 class Unreadable(Exception):

@@ -52,6 +52,10 @@ class Fixing(Struct, frozen=True, kw_only=True):
             return None
         return quantise(EXACT.divide(sold, bought), RATE_DECIMALS)
 
+    def lacks(self, *currencies: str) -> tuple[str, ...]:
+        """Those of the currencies that are not fixed, in their order."""
+        return tuple(c for c in dict.fromkeys(currencies) if self._per_euro(c) is None)
+
     def _per_euro(self, currency: str) -> Decimal | None:
         return ONE if currency == BASE else self.rates.get(currency)
 

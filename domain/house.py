@@ -37,7 +37,7 @@ from domain.message import (
     Seen,
     refused,
 )
-from domain.money import MINOR_UNITS, is_currency, is_money, money
+from domain.money import MINOR_UNITS, ZERO, is_currency, is_money, money
 
 AMOUNT_LIMIT = Decimal(10) ** 15
 HOUSE = "main"
@@ -70,6 +70,7 @@ class HouseRefusal(Refusal):
     DAY_ALREADY_CLOSED = "day_already_closed"
     DAY_BEFORE_LOG = "day_before_log"
     DAY_NOT_OVER = "day_not_over"
+    INSUFFICIENT_DUES = "insufficient_dues"
     POSITION_BEFORE_LAST_CLOSE = "position_before_last_close"
     POSITION_BEYOND_LOG = "position_beyond_log"
 
@@ -93,7 +94,13 @@ class FundHouse(Command):
 
 
 class SweepDues(Command):
-    """Move what the client estate owes the house (+), or tops up what it is owed (-)."""
+    """Move to the house what the clients' estate owes it (+), or the house's money to them (-).
+
+    What goes to the house is at most what the clients' estate owes it in that currency. A top-up
+    has no such limit: it puts the house's own money among the clients'.
+    """
+
+    SEES_DUES: ClassVar[bool] = True
 
     currency: str
     amount: Decimal  # signed
@@ -307,7 +314,19 @@ def _bad_terms(command: FundHouse | SweepDues | ReceiveInterest, seen: Seen) -> 
     wrong = _bad_money(command.amount, command.currency, signed=signed)
     if wrong is None and isinstance(command, ReceiveInterest):
         return bad_date("value_date", command.value_date, house_today(seen.now))
+    if wrong is None and isinstance(command, SweepDues):
+        return _beyond_dues(command.amount, command.currency, seen)
     return wrong
+
+
+def _beyond_dues(amount: Decimal, currency: str, seen: Seen) -> Refused | None:
+    """Declines to take from the clients' bank account more than is the house's there."""
+    dues = max(seen.dues.get(currency, ZERO), ZERO)
+    if amount <= dues:
+        return None
+    return refused(
+        HouseRefusal.INSUFFICIENT_DUES, required=amount, available=dues, currency=currency
+    )
 
 
 def _bad_money(amount: Decimal, currency: str, *, signed: bool) -> Refused | None:

@@ -9,6 +9,7 @@ an event are business facts (a trade date, a venue's transact time), never 'now'
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, dataclass_transform
 
@@ -44,6 +45,8 @@ class Command(
     """True where a caller may say when it was so (`effective_at`); of reports always."""
     SEES_LOG: ClassVar[bool] = False
     """True where the decision needs `Seen.log_began` and `log_end`; they cost a question."""
+    SEES_DUES: ClassVar[bool] = False
+    """True where the decision needs `Seen.dues`; they cost a question to the read models."""
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -85,6 +88,9 @@ class Seen(Struct, frozen=True, kw_only=True, gc=False):
     """The state of each stream that `reads(command)` names; the aggregate's INITIAL if empty."""
     log_began: datetime | None = None  # for commands that `SEES_LOG`; None: it is empty
     log_end: int = 0  # its last position
+    dues: Mapping[str, Decimal] = {}
+    """What the clients' estate owes the house, by currency: -C.DUE over the whole log. Below zero
+    where the house owes the clients. Only for commands that `SEES_DUES`."""
 
 
 Decision = tuple[Event, ...] | Refused

@@ -27,6 +27,8 @@ class Granted(Protocol):
     @property
     def client_id(self) -> str: ...
     @property
+    def base_currency(self) -> str: ...
+    @property
     def owners(self) -> Any: ...  # client ids are `owner.client_id`
     @property
     def powers(self) -> Any: ...  # person id -> Power
@@ -69,6 +71,8 @@ def lacking_power(
         return {"person_id": name, "valid_from": power.valid_from, "valid_to": power.valid_to}
     if power.limit is not None:
         amount = worth()
+        base = account.base_currency
         if amount is None or amount > power.limit:
-            return {"person_id": name, "limit": power.limit}
+            told = f"none in {base}" if amount is None else amount
+            return {"person_id": name, "limit": power.limit, "currency": base, "amount": told}
     return None

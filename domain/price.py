@@ -13,12 +13,13 @@ from msgspec import Struct
 from domain.dates import bad_date
 from domain.instrument import Instrument, Status
 from domain.market_time import market_today
-from domain.message import Command, Decision, Event, Refusal, Seen, refused
+from domain.message import Command, Decision, Event, Refusal, Refused, Seen, refused
 from domain.money import PRICE_DECIMALS, is_exact, plain
 
 
 class PriceRefusal(Refusal):
     INSTRUMENT_UNKNOWN = "instrument_unknown"
+    ISIN_DIFFERS = "isin_differs"
     PRICE_NOT_POSITIVE = "price_not_positive"
     PRICE_INEXACT = "price_inexact"
     CURRENCY_DIFFERS = "currency_differs"
@@ -75,8 +76,8 @@ def decide(command: MarkPrice, state: Mark, seen: Seen) -> Decision:
     """
     listed: Instrument = seen.streams[f"instrument-{command.instrument_id}"]
     terms = listed.terms(command.price_date)
-    if terms.status is Status.NONE or terms.isin != command.isin:
-        return refused(PriceRefusal.INSTRUMENT_UNKNOWN, isin=terms.isin)
+    if wrong := _not_listed(command, terms):
+        return wrong
     today = market_today(terms.market, seen.now)
     if wrong := bad_date("price_date", command.price_date, today):
         return wrong
@@ -96,6 +97,17 @@ def decide(command: MarkPrice, state: Mark, seen: Seen) -> Decision:
         source=command.source,
     )
     return () if _mark(marked) == state else (marked,)
+
+
+def _not_listed(command: MarkPrice, terms: Instrument) -> Refused | None:
+    """Declines a mark of an instrument that nobody listed, or of another ISIN than its own."""
+    named = command.instrument_id
+    if terms.status is Status.NONE:
+        return refused(PriceRefusal.INSTRUMENT_UNKNOWN, instrument_id=named)
+    if terms.isin != command.isin:
+        told = {"instrument_id": named, "isin": command.isin, "listed": terms.isin}
+        return refused(PriceRefusal.ISIN_DIFFERS, **told)
+    return None
 
 
 def evolve(state: Mark, event: PriceMarked) -> Mark:

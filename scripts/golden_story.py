@@ -20,6 +20,7 @@ from adapters.codec import Codec  # noqa: E402
 from adapters.entropy import SeededEntropy  # noqa: E402
 from adapters.event_log import RecorderLog  # noqa: E402
 from adapters.keystore import MemoryKeyStore  # noqa: E402
+from adapters.ledger_balances import dues_at_end  # noqa: E402
 from adapters.memory_recorder import MemoryRecorder  # noqa: E402
 from adapters.memory_saga_store import MemorySagaStore  # noqa: E402
 from commands.handler import Declined, Done, Handler, Outcome  # noqa: E402
@@ -43,6 +44,7 @@ from domain.instrument import commands as i  # noqa: E402
 from domain.message import Command  # noqa: E402
 from domain.order import commands as o  # noqa: E402
 from domain.settlement import commands as s  # noqa: E402
+from projections.controls import Served  # noqa: E402
 from streams.checkpoints import CheckpointSigner  # noqa: E402
 from streams.sagas import SagaRunner  # noqa: E402
 from streams.timer import Timer  # noqa: E402
@@ -63,7 +65,13 @@ class Told:
         keys = MemoryKeyStore(entropy)
         codec = Codec(keys, entropy)
         self.log = RecorderLog(self.recorder, codec, request_key=keys.request_key)
-        self.handler = Handler(self.log, DECIDERS, clock=self.clock, digest_key=keys.digest_key)
+        self.handler = Handler(
+            self.log,
+            DECIDERS,
+            clock=self.clock,
+            dues=lambda: dues_at_end(self.log, Served({}, ())),
+            digest_key=keys.digest_key,
+        )
         store = MemorySagaStore()
         self.sagas = SagaRunner(self.log, store, self.handler.handle)
         self.timer = Timer(store, self.handler.handle)

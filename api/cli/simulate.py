@@ -19,7 +19,7 @@ from adapters.entropy import SeededEntropy
 from adapters.simulators.statement import PostgresStatement
 from adapters.wiring import Platform, open_platform
 from adapters.worker_wiring import open_bus, saga_lease
-from api.cli import UsageError, add_verb, emit, settings, simulate_faults, wants_json
+from api.cli import UsageError, add_verb, emit, say, settings, simulate_faults, wants_json
 from api.cli.progress import Bar
 from api.cli.summary import figures, table
 from streams.bus_side import BusSide
@@ -115,6 +115,8 @@ async def _run(args: argparse.Namespace) -> int:
     if args.faults is not None or args.faults_seed is not None:
         return await simulate_faults.run(args)
     spec = spec_of(args)
+    if line := cut_short(spec):
+        say(line)
     if args.crash:
         return await _crash(args, spec)
     answer = await simulate(args, spec, warehouse=not args.no_warehouse)
@@ -142,6 +144,14 @@ def spec_of(args: argparse.Namespace) -> runs.Spec:
     except market_history.OutsideHistory as e:
         raise UsageError(str(e)) from e
     return spec
+
+
+def cut_short(spec: runs.Spec) -> str:
+    """Says which day is the last to trade where the prices end before `--to`; else ""."""
+    end = market_history.prices().dates[-1]
+    if spec.last <= end:
+        return ""
+    return f"--to {spec.last} is cut to {end}: the prices end on that day"
 
 
 async def simulate(

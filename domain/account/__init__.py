@@ -39,7 +39,7 @@ from domain.account.state import CLOSED
 from domain.account.state import INITIAL as INITIAL
 from domain.account.state import Cash as Cash
 from domain.account.state import State as State
-from domain.message import Command, Decision, Event, Refused, Seen
+from domain.message import Command, Decision, Event, Refused, Seen, refused
 
 CATEGORY = "account"
 
@@ -158,7 +158,12 @@ def reads(command: Command) -> tuple[str, ...]:
 
 
 def decide(command: Command, state: State, seen: Seen) -> Decision:
-    """Judge `command`: events, `()` for what changes nothing, or a refusal with figures."""
+    """Judge `command`: events, `()` for what changes nothing, or a refusal with figures.
+
+    Everything but its opening needs an account that was opened: first of all that is said.
+    """
+    if not state.exists and not isinstance(command, commands.OpenAccount):
+        return refused(AccountRefusal.ACCOUNT_UNKNOWN, account_id=key(command))
     decision = _DECIDE[type(command)](command, state, seen)
     if state.status == CLOSED and not isinstance(decision, Refused):
         return tuple(map(_after_closing, decision))

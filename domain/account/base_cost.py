@@ -22,7 +22,7 @@ from domain.account.changes import with_item
 from domain.account.commands import StateBaseCost
 from domain.account.events import BaseCostStated, LotMove, TradeBooked
 from domain.account.rates import base_rate
-from domain.account.refusals import R, unknown
+from domain.account.refusals import R
 from domain.account.state import Obligation, State, Trade, Unvalued
 from domain.lots import Lot, apply, with_base
 from domain.message import Decision, Refused, Seen, refused
@@ -31,7 +31,7 @@ from domain.money import EXACT, ZERO, round_money
 
 def state_base_cost(command: StateBaseCost, state: State, seen: Seen) -> Decision:
     """State what the fixing now allows; nothing where nothing waits or a rate still lacks."""
-    return statements(state, seen) if state.exists else unknown()
+    return statements(state, seen)
 
 
 def statements(state: State, seen: Seen) -> tuple[BaseCostStated, ...]:

@@ -26,20 +26,18 @@ from domain.account.changes import (
 from domain.account.commands import BustTrade, Sibling
 from domain.account.events import Counted, LotMove, LotsRematched, TradeBusted
 from domain.account.holds import order_of, share_of
-from domain.account.refusals import R, bad_amount, bad_qty, first
+from domain.account.refusals import bad_amount, bad_qty, first
 from domain.account.rematching import Charged, rematch
 from domain.account.state import Obligation, State
 from domain.account.trades import reverse_id, total
 from domain.charges import Charge, commission, commission_of, with_commission
 from domain.fix import Side, other
-from domain.message import Decision, Seen, refused
+from domain.message import Decision, Seen
 from domain.money import EXACT, ZERO, plain, round_money
 
 
 def bust(command: BustTrade, state: State, seen: Seen) -> Decision:
     """Undo a trade, and what follows from it for the others."""
-    if not state.exists:
-        return refused(R.ACCOUNT_UNKNOWN, account_id=command.account_id)
     was = command.booked
     if wrong := first(bad_qty(was.qty), bad_amount(was.gross, was.currency)):
         return wrong

@@ -11,10 +11,10 @@ from msgspec.structs import replace
 from domain.account.changes import add_cash, in_debit
 from domain.account.commands import DepositCash, ReturnDeposit, WithdrawCash
 from domain.account.events import CashDeposited, DepositReturned
-from domain.account.refusals import R, bad_money, first, gone
+from domain.account.refusals import bad_money, first, gone
 from domain.account.state import Deposit, State
 from domain.digests import digest, is_plain, plain_digest, reference_form
-from domain.message import Decision, Seen, refused
+from domain.message import Decision, Seen
 from domain.money import money
 
 
@@ -40,8 +40,6 @@ def deposit(command: DepositCash, state: State, seen: Seen) -> Decision:
 
 def return_deposit(command: ReturnDeposit, state: State, seen: Seen) -> Decision:
     """A report: recorded even into debit."""
-    if not state.exists:
-        return refused(R.ACCOUNT_UNKNOWN, account_id=command.account_id)
     if wrong := bad_money(command.amount, command.currency):
         return wrong
     amount = money(command.amount, command.currency)

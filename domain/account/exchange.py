@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from domain.account.changes import add_cash, with_item
 from domain.account.commands import ConvertCurrency, SettleFx
 from domain.account.events import FxBooked, FxSettled
-from domain.account.rates import RATES
+from domain.account.rates import RATES, no_rate
 from domain.account.refusals import R, bad_money, lacking, powerless, too_old, unless
 from domain.account.state import CLOSING_ONLY, OPEN, OpenFx, State
 from domain.message import Decision, Refused, Seen, refused
@@ -74,7 +74,7 @@ def _quote(command: ConvertCurrency, seen: Seen) -> FxBooked | Refused:
     fixing, sell, buy = seen.streams.get(RATES), command.sell_currency, command.buy_currency
     dealer_rate = fixing.rate(sell, buy) if fixing is not None else None
     if fixing is None or fixing.rate_date is None or dealer_rate is None:
-        return refused(R.RATE_UNKNOWN, sell=sell, buy=buy)
+        return no_rate(sell, buy, seen)
     day = seen.effective_at.date()
     if old := too_old(R.RATE_STALE, "rate_date", fixing.rate_date, day):
         return old

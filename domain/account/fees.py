@@ -52,7 +52,7 @@ def _terms(command: AccrueFee, last: Accrual | None) -> Refused | None:
         return refused(R.AMOUNT_INEXACT, decimals=EXACT_DECIMALS)
     if not 0 < command.days <= DAYS_MAX:
         return refused(R.DAYS_NOT_POSITIVE, days=command.days)
-    return bad_rate(command.annual_rate)
+    return bad_rate("annual_rate", command.annual_rate)
 
 
 def _period(command: AccrueFee, last: Accrual | None, seen: Seen) -> Refused | None:
@@ -75,7 +75,7 @@ def charge(command: ChargeFee, state: State, seen: Seen) -> Decision:
     if wrong := first(
         gone(state),
         _currency(command),
-        bad_rate(command.vat_rate, lowest=ZERO),
+        bad_rate("vat_rate", command.vat_rate, lowest=ZERO),
         bad_date("period_end", command.period_end, today),
     ):
         return wrong

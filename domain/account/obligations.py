@@ -51,10 +51,8 @@ def settle(command: SettleObligation, state: State, seen: Seen) -> Decision:
 def settle_after_bust(command: SettleAfterBust, state: State, seen: Seen) -> Decision:
     """A report; once per reverse obligation while that is open, then by its message id.
 
-    Refused only for an account that was never opened, or figures that cannot be stored.
+    Refused only for figures that cannot be stored.
     """
-    if not state.exists:
-        return refused(R.ACCOUNT_UNKNOWN, account_id=command.account_id)
     if command.reverse_id in state.obligations:
         return ()
     if wrong := first(bad_qty(command.qty), _amount(command.amount, command.currency)):

@@ -2,9 +2,10 @@
 
 from decimal import Decimal
 
+from domain.account.refusals import R
 from domain.account.state import State
 from domain.lots import Value
-from domain.message import Seen
+from domain.message import Refused, Seen, refused
 from domain.money import EXACT, MINOR_UNITS, ZERO, money, plain, round_money
 
 RATES = "fx-ecb"
@@ -17,6 +18,14 @@ def base_rate(state: State, currency: str, seen: Seen) -> Decimal:
     fixing = seen.streams.get(RATES)
     rate = fixing.rate(state.base_currency, currency) if fixing is not None else None
     return plain(rate) if rate is not None else ZERO
+
+
+def no_rate(sell: str, buy: str, seen: Seen) -> Refused:
+    """The refusal where no rate was found: by its source, and the currencies that lack one."""
+    fixing = seen.streams.get(RATES)
+    lacks = fixing.lacks(sell, buy) if fixing is not None else (sell, buy)
+    source = RATES.split("-", 1)[1]
+    return refused(R.RATE_UNKNOWN, source=source, currency=",".join(lacks), sell=sell, buy=buy)
 
 
 def in_base(state: State, amount: Decimal, currency: str, *, rate: Decimal) -> Value:

@@ -76,22 +76,14 @@ R = AccountRefusal
 
 
 def gone(state: State) -> Refused | None:
-    """Declines when the account was never opened, or is closed: nothing may move on it."""
-    if state.is_open:
-        return None
-    return refused(R.ACCOUNT_NOT_OPEN, status=state.status) if state.exists else unknown()
-
-
-def unknown() -> Refused:
-    return refused(R.ACCOUNT_UNKNOWN)
+    """Declines when the account is closed: nothing may move on it."""
+    return None if state.is_open else refused(R.ACCOUNT_NOT_OPEN, status=state.status)
 
 
 def unless(state: State, *statuses: str) -> Refused | None:
     """Declines when the account stands at none of `statuses`."""
     if state.status in statuses:
         return None
-    if not state.exists:
-        return unknown()
     return refused(R.ACCOUNT_NOT_OPEN, status=state.status)
 
 
@@ -121,12 +113,17 @@ def bad_qty(qty: Decimal) -> Refused | None:
     return refused(R.QTY_NOT_POSITIVE, qty=qty) if qty <= 0 else None
 
 
-def bad_rate(rate: Decimal, *, lowest: Decimal | None = None) -> Refused | None:
-    """Declines a rate that is no number, has over 12 decimals, is not above zero or below 1000."""
-    if not is_exact(rate, 12) or not rate < 1000:
-        return refused(R.RATE_NOT_POSITIVE, rate=rate)
-    fits = rate > 0 if lowest is None else rate >= lowest
-    return None if fits else refused(R.RATE_NOT_POSITIVE, rate=rate)
+def bad_rate(field: str, rate: Decimal, *, lowest: Decimal | None = None) -> Refused | None:
+    """Declines a rate that is no number, has over 12 decimals, is not above zero or below 1000.
+
+    Args:
+        field: of the command; the refusal names it.
+        lowest: the least that is allowed, where that is not all above zero.
+    """
+    sound = is_exact(rate, 12) and rate < 1000
+    if sound and (rate > 0 if lowest is None else rate >= lowest):
+        return None
+    return refused(R.RATE_NOT_POSITIVE, field=field, rate=rate)
 
 
 def lacking(required: Decimal, available: Decimal, currency: str) -> Refused | None:

@@ -16,7 +16,7 @@ from domain.account.changes import add_cash, move_lots
 from domain.account.commands import CashResidue
 from domain.account.events import ResidueCashed
 from domain.account.listings import Listing, factor, listing
-from domain.account.rates import base_rate, in_base
+from domain.account.rates import base_rate, in_base, no_rate
 from domain.account.refusals import R, blank, first, too_old, two_persons, unless
 from domain.account.state import CLOSING, CLOSING_ONLY, DORMANT, OPEN, State
 from domain.lots import dispose
@@ -37,7 +37,7 @@ def cash(command: CashResidue, state: State, seen: Seen) -> Decision:
     if isinstance(price, Refused):
         return price
     rate = base_rate(state, terms.settlement_currency, seen)
-    if wrong := first(base_cost.waits(state, command.isin), _without(rate, state, terms)):
+    if wrong := first(base_cost.waits(state, command.isin), _without(rate, state, terms, seen)):
         return wrong
     isin = command.isin
     free = min(state.qty(isin), state.settled_qty(isin)) - state.held_qty(isin)
@@ -78,11 +78,9 @@ def _price(command: CashResidue, terms: Listing, seen: Seen) -> Decimal | Refuse
     return too_old(R.PRICE_STALE, "price_date", mark.price_date, seen.now.date()) or price
 
 
-def _without(rate: Decimal, state: State, terms: Listing) -> Refused | None:
+def _without(rate: Decimal, state: State, terms: Listing, seen: Seen) -> Refused | None:
     """A gain needs a value in the base currency."""
-    if rate:
-        return None
-    return refused(R.RATE_UNKNOWN, sell=state.base_currency, buy=terms.settlement_currency)
+    return None if rate else no_rate(state.base_currency, terms.settlement_currency, seen)
 
 
 def _with_lots(event: ResidueCashed, state: State, seen: Seen) -> ResidueCashed:

@@ -33,7 +33,7 @@ from domain.account.events import (
     PersonAuthorised,
     PersonRevoked,
 )
-from domain.account.refusals import R, bad_money, blank, first, gone, two_persons, unknown, unless
+from domain.account.refusals import R, bad_money, blank, first, gone, two_persons, unless
 from domain.account.state import BLOCKED, CLOSED, CLOSING, CLOSING_ONLY, DORMANT, OPEN, State
 from domain.dates import bad_span
 from domain.lots import LotMethod
@@ -178,8 +178,6 @@ def reopen(command: ReopenAccount, state: State, seen: Seen) -> Decision:
 
     It buys nothing, and never becomes open again.
     """
-    if not state.exists:
-        return unknown()
     if state.status != CLOSED:
         return refused(R.ACCOUNT_NOT_CLOSED, status=state.status)
     if blank((command.reason,)):

@@ -30,10 +30,8 @@ ID_MAX = 64
 def book(command: BookTrade, state: State, seen: Seen) -> Decision:
     """One execution: its lots, charges, obligation, and the hold that it frees.
 
-    Refused only for an account that was never opened, or figures that cannot be stored.
+    Refused only for figures that cannot be stored.
     """
-    if not state.exists:
-        return refused(R.ACCOUNT_UNKNOWN, account_id=command.account_id)
     if wrong := first(bad_qty(command.qty), _figures(command)):
         return wrong
     if command.trade_id in state.obligations:

@@ -31,7 +31,7 @@ from domain.account.events import (
     TransferUndone,
 )
 from domain.account.listings import listing
-from domain.account.rates import base_rate, in_base
+from domain.account.rates import base_rate, in_base, no_rate
 from domain.account.refusals import (
     R,
     bad_money,
@@ -166,7 +166,7 @@ def receive_securities(command: ReceiveSecurities, state: State, seen: Seen) -> 
     if command.base_currency not in ("", state.base_currency):
         rate = base_rate(state, command.currency, seen)
         if not rate:
-            return refused(R.RATE_UNKNOWN, sell=state.base_currency, buy=command.currency)
+            return no_rate(state.base_currency, command.currency, seen)
         lots = tuple(
             replace(m, cost_base=in_base(state, m.cost, command.currency, rate=rate).base)
             for m in lots

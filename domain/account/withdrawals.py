@@ -132,8 +132,6 @@ def reject(command: RejectWithdrawal, state: State, seen: Seen) -> Decision:
 
 def give_back(command: ReturnWithdrawal, state: State, seen: Seen) -> Decision:
     """Money came back after the debit: booked whether or not we had heard of the debit."""
-    if not state.exists:
-        return refused(R.ACCOUNT_UNKNOWN, account_id=command.account_id)
     if wrong := bad_money(command.amount, command.currency):
         return wrong
     payment = state.withdrawals.get(command.payment_id)

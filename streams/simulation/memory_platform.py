@@ -3,13 +3,16 @@
 It has no warehouse. Dropping it is how it is killed: what it leaves is on the disk.
 """
 
+from collections.abc import Mapping
+from decimal import Decimal
+
 from adapters.checkpoints import Signer
 from adapters.clock import Clock
 from adapters.codec import Codec
 from adapters.dispatcher import Dispatcher
 from adapters.entropy import Entropy
 from adapters.event_log import RecorderLog
-from adapters.ledger_balances import from_rows
+from adapters.ledger_balances import dues_at_end, from_rows
 from adapters.memory_disk import Disk
 from adapters.warehouse import Warehouse
 from commands.handler import Handler
@@ -44,12 +47,21 @@ class MemoryPlatform:
         self.log = log(
             disk.recorder, codec, request_key=disk.keys.request_key, sole_writer=sole_writer
         )
-        self.handler = Handler(self.log, DECIDERS, clock=clock, digest_key=disk.keys.digest_key)
+        self.handler = Handler(
+            self.log,
+            DECIDERS,
+            clock=clock,
+            dues=self._dues,
+            digest_key=disk.keys.digest_key,
+        )
         self.dispatcher = Dispatcher(self.handler)
         self.warehouse = Warehouse(NOWHERE)
 
     async def served_balances(self) -> Served:
         return Served(from_rows(self.sink.rows(balances)), self.sink.stands(balances))
+
+    async def _dues(self) -> Mapping[str, Decimal]:
+        return await dues_at_end(self.log, await self.served_balances())
 
     async def close(self) -> None:
         await self.dispatcher.close()

@@ -152,6 +152,20 @@ def test_a_transfer_names_a_listing_of_its_shares_and_a_held_isin_stays(edge: Ed
     assert (answer.status_code, answer.json()["type"]) == (422, "isin_held")
 
 
+def test_a_sweep_takes_what_the_log_says_is_due_and_names_what_there_is(edge: Edge) -> None:
+    body = {"currency": "CHF", "amount": "30.01"}
+    nothing = edge.post("SweepDues", body)
+    assert (nothing.status_code, nothing.json()["type"]) == (422, "insufficient_dues")
+    today = datetime.now(UTC).date().isoformat()
+    edge.did("ReceiveInterest", {"currency": "CHF", "amount": "30.00", "value_date": today})
+    beyond = edge.post("SweepDues", body)
+    told = {"required": "30.01", "available": "30.00", "currency": "CHF"}
+    assert (beyond.status_code, beyond.json()["state"]) == (422, told)
+    edge.did("SweepDues", body | {"amount": "30.00"})
+    settled(edge)
+    assert edge.post("SweepDues", body | {"amount": "0.01"}).status_code == 422
+
+
 def test_money_that_comes_back_to_a_closed_account_is_a_case_and_leaves_again(edge: Edge) -> None:
     book(edge, "A3", cash="500.00")
     out = {"account_id": "A3", "amount": "500.00", "currency": "USD", "reference": "all"}

@@ -103,7 +103,7 @@ class Haystack:
         )
         yield (
             "SweepDues",
-            {"currency": "USD", "amount": "1.00", **self._said("SweepDues", "reference")},
+            {"currency": "USD", "amount": "-1.00", **self._said("SweepDues", "reference")},
         )
 
     def _listing(self) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -11,7 +11,7 @@ from domain.account import commands as c
 from domain.account import events as e
 from domain.account.withdrawals import payment_id
 from domain.fix import Side
-from domain.message import Refused
+from domain.message import Refused, Seen
 from tests.unit.accounts import A1, DAY, NEXT, OPENED, Book, at, confirm, deposited, fill, reserve
 from tests.unit.scenario import given
 
@@ -266,6 +266,24 @@ def test_a_conversion_that_cannot_be_priced_or_paid_is_refused(
     given(account, OPENED, deposited("2000.00")).when(convert(**terms), seen=at()).refused(refusal)
 
 
+@pytest.mark.parametrize(
+    ("terms", "lacks"),
+    [
+        ({"buy_currency": "CHF"}, "CHF"),
+        ({"buy_currency": "CHF", "sell_currency": "KWD"}, "KWD,CHF"),
+        ({"buy_currency": "KWD", "sell_currency": "EUR"}, "KWD"),
+    ],
+)
+def test_a_rate_that_is_not_there_is_named_by_its_source_and_the_currency_that_lacks(
+    terms: dict[str, object], lacks: str
+) -> None:
+    asked = given(account, OPENED).when(convert(**terms), seen=at())
+    asked.refused(R.RATE_UNKNOWN, source="ecb", currency=lacks)
+    nothing = Seen(now=at().now, effective_at=at().effective_at)
+    unfixed = given(account, OPENED).when(convert(), seen=nothing)
+    unfixed.refused(R.RATE_UNKNOWN, source="ecb", currency="USD,EUR")
+
+
 def test_the_margin_must_be_affordable_too() -> None:
     told = Book(OPENED, deposited("1102.74")).send(convert())
     assert told.refusal is R.INSUFFICIENT_FUNDS
@@ -348,6 +366,15 @@ def test_a_negative_base_bears_no_fee() -> None:
 )
 def test_a_fee_that_makes_no_sense_is_refused(command: account.Command, refusal: R) -> None:
     given(account, OPENED).when(command).refused(refusal)
+
+
+def test_a_rate_that_is_refused_is_named_by_its_field() -> None:
+    vat = c.ChargeFee(account_id=A1, currency="USD", period_end=DAY, vat_rate=D("-1"))
+    for command, field, rate in (
+        (vat, "vat_rate", "-1"),
+        (accrue(0, rate="0"), "annual_rate", "0"),
+    ):
+        given(account, OPENED).when(command).refused(R.RATE_NOT_POSITIVE, field=field, rate=rate)
 
 
 def test_interest_is_credited_and_debited_even_below_zero() -> None:

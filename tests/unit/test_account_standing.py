@@ -3,6 +3,7 @@
 from datetime import date
 from decimal import Decimal
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from domain.account import events as e
 from domain.account.events import Owner, Power
 from domain.dates import DateRefusal
 from domain.fix import Side
+from domain.message import refused
 from tests.unit.accounts import A1, OPENED, Book, at, confirm, deposited, fill, opened, reserve
 from tests.unit.scenario import given
 
@@ -140,6 +142,15 @@ def test_the_lot_method_changes_for_later_sales() -> None:
         R.LOT_METHOD_UNKNOWN
     )
     given(account).when(command).refused(R.ACCOUNT_UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    "kind", [k for k in account.COMMANDS if k is not c.OpenAccount], ids=lambda k: k.__name__
+)
+def test_whatever_names_an_account_that_does_not_exist_is_told_so_first(kind: Any) -> None:
+    nothing_else = dict.fromkeys(kind.__struct_fields__) | {"account_id": "A404"}
+    decision = account.decide(kind(**nothing_else), account.INITIAL, at())
+    assert decision == refused(R.ACCOUNT_UNKNOWN, account_id="A404")
 
 
 def test_a_block_is_lifted_to_what_it_interrupted() -> None:

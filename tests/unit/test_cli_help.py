@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from api.cli import EXPECTED, VERBS, _verb_of, main, parser
+from api.cli.simulate import cut_short, spec_of
 
 ROOT = Path(__file__).parent.parent.parent
 HEAVY = ("pyarrow", "strawberry", "faust", "grpc", "numpy", "clickhouse_connect", "psycopg", "rich")
@@ -68,6 +69,22 @@ def test_the_help_of_every_word_has_an_example_of_it_that_is_understood(name: st
 def _bare(name: str) -> str:
     """`tidemark relay dead list`, without the arguments that argparse puts between its words."""
     return " ".join(word for word in name.split() if word.isalpha() and word.islower())
+
+
+@pytest.mark.parametrize(
+    ("last", "line"),
+    [
+        ("2022-12-28", ""),
+        ("2022-06-30", ""),
+        ("2022-12-29", "--to 2022-12-29 is cut to 2022-12-28: the prices end on that day"),
+        ("2023-01-28", "--to 2023-01-28 is cut to 2022-12-28: the prices end on that day"),
+    ],
+)
+def test_a_run_that_asks_for_days_behind_the_prices_is_told_its_last_day(
+    last: str, line: str
+) -> None:
+    words = ["simulate", "--from", "2022-01-03", "--to", last, "--data-dir", "nowhere"]
+    assert cut_short(spec_of(WHOLE.parse_args(words))) == line
 
 
 def test_every_verb_has_its_module_and_every_module_its_line() -> None:

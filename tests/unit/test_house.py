@@ -49,11 +49,32 @@ def test_capital_is_paid_in() -> None:
 
 
 def test_dues_are_swept_and_topped_up() -> None:
-    given(house).when(SweepDues(currency="USD", amount=D("24.00"))).then(
+    owed = Seen(dues={"USD": D("24.00")})
+    given(house).when(SweepDues(currency="USD", amount=D("24.00")), seen=owed).then(
         DuesSwept(currency="USD", amount=D("24.00"))
     )
     given(house).when(SweepDues(currency="USD", amount=D("-3.50"))).then(
         DuesSwept(currency="USD", amount=D("-3.50"))
+    )
+
+
+@pytest.mark.parametrize(
+    ("dues", "amount", "available"),
+    [
+        ({}, "5000.00", "0"),
+        ({"USD": "0.00"}, "5000.00", "0.00"),
+        ({"USD": "24.00"}, "24.01", "24.00"),
+        ({"USD": "-24.00"}, "0.01", "0"),  # the house owes the clients
+        ({"EUR": "24.00", "JPY": "9000"}, "24.00", "0"),  # owed in other currencies
+    ],
+)
+def test_a_sweep_takes_no_more_from_the_clients_bank_than_they_owe_the_house(
+    dues: dict[str, str], amount: str, available: str
+) -> None:
+    seen = Seen(dues={unit: D(owed) for unit, owed in dues.items()})
+    command = SweepDues(currency="USD", amount=D(amount))
+    given(house).when(command, seen=seen).refused(
+        HouseRefusal.INSUFFICIENT_DUES, required=amount, available=available, currency="USD"
     )
 
 

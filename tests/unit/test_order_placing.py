@@ -330,7 +330,13 @@ class TestPowers:
 
     def test_a_power_has_its_limit(self) -> None:
         assert placed(place(), self.seen("P1", limit=D(5000)))
-        refused(place(), self.seen("P1", limit=D("4999.99")), R.POWER_MISSING, limit="4999.99")
+        refused(
+            place(),
+            self.seen("P1", limit=D("4999.99")),
+            R.POWER_MISSING,
+            limit="4999.99",
+            amount="5000.00",
+        )
 
     def test_a_limit_in_another_currency_covers_nothing(self) -> None:
         account = replace(

@@ -229,6 +229,23 @@ def test_a_power_has_its_limit_in_the_base_currency(
     assert (why(decide(command, held)) is not A.POWER_MISSING) is passes
 
 
+@pytest.mark.parametrize(
+    ("command", "limit", "amount"),
+    [
+        (TAKE, "99.99", "100"),
+        (DEAL, "55.13", "55.14"),
+        (replace(TAKE, currency="EUR"), "1000.00", "none in USD"),
+        (SHARES, "1000000.00", "none in USD"),
+        (replace(DEAL, buy_currency="GBP", sell_currency="EUR"), "100.00", "none in USD"),
+    ],
+)
+def test_an_act_beyond_the_limit_is_told_its_amount_or_that_it_has_none_in_the_base_currency(
+    command: Command, limit: str, amount: str
+) -> None:
+    told = decide(command, replace(RICH, powers={"P1": replace(P1, limit=D(limit))}))
+    assert told.state == {"person_id": "P1", "limit": limit, "currency": "USD", "amount": amount}
+
+
 def test_a_power_to_trade_takes_no_money_out_and_one_to_withdraw_does_not_deal() -> None:
     trades = replace(RICH, powers={"P1": Power(person_id="P1", trade=True)})
     draws = replace(RICH, powers={"P1": Power(person_id="P1", withdraw=True)})

@@ -55,7 +55,7 @@ def test_a_mark_becomes_the_price() -> None:
 @pytest.mark.parametrize(
     ("changes", "refusal"),
     [
-        ({"isin": META}, PriceRefusal.INSTRUMENT_UNKNOWN),
+        ({"isin": META}, PriceRefusal.ISIN_DIFFERS),
         ({"currency": "EUR"}, PriceRefusal.CURRENCY_DIFFERS),
         ({"price": Decimal(0)}, PriceRefusal.PRICE_NOT_POSITIVE),
         ({"price": Decimal(-1)}, PriceRefusal.PRICE_NOT_POSITIVE),
@@ -72,7 +72,9 @@ def test_what_is_no_price_of_the_instrument_is_refused(
 
 
 def test_an_instrument_that_nobody_listed_has_no_price() -> None:
-    given(price).when(mark(), seen=seeing()).refused(PriceRefusal.INSTRUMENT_UNKNOWN)
+    given(price).when(mark(), seen=seeing()).refused(
+        PriceRefusal.INSTRUMENT_UNKNOWN, instrument_id="I1"
+    )
 
 
 def test_the_delisted_may_still_be_marked() -> None:
@@ -84,7 +86,9 @@ def test_a_mark_is_judged_by_the_terms_of_its_day() -> None:
     given(price).when(mark(isin=META, price_date=JUNE_10), seen=seen).then(
         marked(isin=META, price_date=JUNE_10)
     )
-    given(price).when(mark(isin=META), seen=seen).refused(PriceRefusal.INSTRUMENT_UNKNOWN)
+    given(price).when(mark(isin=META), seen=seen).refused(
+        PriceRefusal.ISIN_DIFFERS, instrument_id="I1", isin=META, listed=APPLE
+    )
 
 
 def test_the_same_mark_again_changes_nothing() -> None:

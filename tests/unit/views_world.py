@@ -12,9 +12,11 @@ from domain.client.events import Document, Kind, RiskRating
 from domain.fix import OrdType, Side
 from domain.fx import FixRates
 from domain.instrument.commands import ListInstrument
+from domain.ledger import entries
 from domain.message import Command, Event, Refused, Seen
 from domain.order import commands as o
 from domain.price import MarkPrice
+from projections.controls import Line, add, by_unit
 from tests.unit.view_log import START, ListLog, arrived
 
 TODAY = START.date()
@@ -41,6 +43,7 @@ class World:
             actor=actor,
             streams={s: self.state(s) for s in decider.reads(command)},
             log_end=len(self.log.envelopes),
+            dues=self.dues,
         )
         decision = decider.decide(command, self.state(stream, decider), seen)
         if isinstance(decision, Refused):
@@ -54,6 +57,15 @@ class World:
         decision = self.tell(command, actor=actor)
         assert not isinstance(decision, Refused), f"{command}: {decision}"
         return decision
+
+    @property
+    def dues(self) -> dict[str, Decimal]:
+        """What the clients' estate owes the house, by currency."""
+        balances: dict[Line, Decimal] = {}
+        for envelope in self.log.envelopes:
+            for entry in entries(envelope.event):
+                add(balances, entry.postings)
+        return {unit: -amount for unit, amount in by_unit(balances, "C.DUE").items()}
 
     @property
     def now(self) -> datetime:
