@@ -57,13 +57,13 @@ class MemorySink:
         return Checksum(view=view.NAME, rows=digest.rows, hash=digest.hash, position=position)
 
     def rows(self, view: View) -> list[Row]:
-        """All rows in key order."""
-        table = self._kept.tables[view.NAME]
+        """All rows in key order; none of a view that is not made yet."""
+        table = self._kept.tables.get(view.NAME, {})
         return [row for _, row in sorted(table.items(), key=lambda kv: kv[0])]
 
     def stands(self, view: View) -> list[int]:
-        """Where the view's partitions stand, in their order."""
-        return list(self._kept.positions[view.NAME])
+        """Where the view's partitions stand, in their order; none before it is made."""
+        return list(self._kept.positions.get(view.NAME, []))
 
     def _lay_out(self, view: View) -> None:
         kept, name = self._kept, view.NAME

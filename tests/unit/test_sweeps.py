@@ -78,6 +78,13 @@ async def test_what_is_due_is_swept_once_whether_or_not_the_read_models_have_it(
         assert await tell(world, sweep("0.01")) == ["insufficient_dues"]
 
 
+async def test_what_is_due_is_known_before_the_read_models_are_made() -> None:
+    world = await traded()
+    assert await tell(world, interest("30.00"), sweep("30.01"), sweep("30.00")) == [
+        "done", "insufficient_dues", "done",
+    ]  # fmt: skip
+
+
 async def test_sweeps_of_one_batch_share_what_is_due() -> None:
     world = await evening()
     said = await tell(
