@@ -87,7 +87,7 @@ class RecorderLog:
         self._appends = 0
         self._flying = 0  # of these: not answered yet
         self._tail = LogTail()
-        self._turn = asyncio.Lock()  # of who reads on at its end
+        self._turn = asyncio.Lock()  # held by the one follower that reads the next page
         self._codec = codec
         self._hmac = hmac.new(request_key, digestmod="sha256")  # keyed once, copied per request
         snapshot_key = hmac.digest(request_key, b"snapshots", "sha256")
@@ -191,7 +191,8 @@ class RecorderLog:
     ) -> Sequence[Envelope]:
         """The next events, opened; those that were opened lately are not opened again.
 
-        Of those who wait at the end of the tail one reads, and the others have it from there.
+        Followers that wait at the end of the tail share one read: the first of them reads the
+        page, and the others take it from the tail.
         """
         if self._tail.holds(position):
             return self._tail.after(position, limit=limit, until=until)

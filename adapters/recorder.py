@@ -96,7 +96,7 @@ class Unavailable(Exception):
 
 
 class HeadLost(Unavailable):
-    """The store has no head row, or several: nobody can tell where its writer goes on."""
+    """The store must have one head row, and has none or several: the next position is unknown."""
 
     def __init__(self, rows: int) -> None:
         text = f"log.head holds {rows} rows, and must hold 1: `tidemark log verify` says what else"

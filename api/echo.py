@@ -1,7 +1,7 @@
 """A caller's own text in our answers: short, and of characters that do nothing.
 
-What a caller sends may be a megabyte, and may hold controls or somebody's name. An answer or a
-line of the log says as much of it as shows the slip.
+A caller's text may be a megabyte long, and may hold control characters or personal data. An answer
+or a line of the log repeats only enough of it to show the mistake.
 """
 
 NAME_MAX = 40  # characters of a name

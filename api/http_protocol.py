@@ -45,7 +45,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._coded = False  # a Transfer-Encoding has been seen
         self._length = b""  # the Content-Length that has been seen
         self._body_due = False  # of a request whose parser takes it for one without a body
-        self._framing = False  # a parser of the body alone is told how long it is
+        self._framing = False  # we are telling the body's own parser how long the body is
         self._head_bytes = self._head_lines = 0
         self._unseen = 0  # bytes fed that nothing has been heard of yet
         self._discarded = 0

@@ -95,10 +95,9 @@ def fold(row: Case | None, key: Key, fact: Opened) -> Case:
 def _flags(event: Event) -> list[tuple[str, str]]:
     """(kind, detail) of each thing that is out of order about an event."""
     found = list(_TOLD[type(event)](event)) if type(event) in _TOLD else []
-    if getattr(event, "in_debit", False):
-        found.append(("in_debit", f"{event.__struct_config__.tag} left the cash below zero"))
-    if getattr(event, "account_closed", False):
-        found.append(("account_closed", f"{event.__struct_config__.tag} came after the closing"))
+    for field, detail in MARKS.items():
+        if getattr(event, field, False):
+            found.append((field, f"{event.__struct_config__.tag} {detail}"))
     return found
 
 
@@ -171,7 +170,10 @@ _TOLD: Mapping[type[Event], Callable[[Any], Flags]] = {
     CloseFailed: _not_closed,
 }
 
-_MARKED = ("in_debit", "account_closed")  # fields that make a case of whichever event has them
+MARKS = {  # fields that make a case of any event, and what each says of it
+    "in_debit": "left the cash below zero",
+    "account_closed": "came after the closing",
+}
 READS: frozenset[type[Event]] = frozenset(_TOLD) | {
-    event for event in EVENTS.values() if not {*_MARKED}.isdisjoint(event.__struct_fields__)
+    event for event in EVENTS.values() if not MARKS.keys().isdisjoint(event.__struct_fields__)
 }

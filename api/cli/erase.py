@@ -12,9 +12,9 @@ from domain.identifiers import is_id
 from domain.message import Refused
 
 ABOUT = """\
-Destroy a client's data key: nobody can read their names and texts again, in the log or in a read
-model. The events stay, and no balance changes. The client must be closed and the retention time be
-over; --force goes before that.
+Destroy a client's data key. The client's names and texts in the log can then never be read again,
+and the read models lose them too. The events stay, and no balance changes. The client must be
+closed and the retention time be over; --force erases before that.
 """
 MORE = """\
 examples:

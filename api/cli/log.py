@@ -51,9 +51,9 @@ examples:
   tidemark log stats --json
 """
 VERIFY = """\
-Check that nobody has changed the log: compute every hash again, check every signed checkpoint and
-whatever else readers and writers of the log use. Each fault is one line that names its stream and
-version. docs/operations.md says what is found how.
+Find out whether the log was changed by hand. The verb computes every hash again and checks every
+signed checkpoint, and all else that readers and writers of the log use. Each fault is one line that
+names its stream and version. docs/operations.md lists what it finds, and how.
 """
 VERIFY_MORE = """\
 examples:

@@ -69,10 +69,10 @@ class Bar:
         if self._plain and (now - self._last > PLAIN_EVERY_S or at.done == at.total):
             self._last = now
             done = at.done - self._first[2]
-            left = spent / done * (at.total - at.done) if done else 0.0
-            line = (
-                f"{at.day}  {at.done}/{at.total} sessions  {rate:,.0f} events/s  {left:.0f} s left"
-            )
+            line = f"{at.day}  {at.done}/{at.total} sessions"
+            if done:  # the first tells nothing of the speed
+                left = spent / done * (at.total - at.done)
+                line += f"  {rate:,.0f} events/s  {left:.0f} s left"
             print(line, file=sys.stderr, flush=True)
 
     def count(self, done: int, total: int) -> None:

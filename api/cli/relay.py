@@ -46,8 +46,8 @@ examples:
   tidemark relay dead requeue positions
 """
 LIST = """\
-Show the letters that nobody has answered: read model, event, error. `[past it]` marks those whose
-read model is past the event by now.
+Show the open letters, which no requeue has answered: read model, event, error. `[past it]` marks
+those whose read model is past the event by now.
 """
 LIST_MORE = """\
 examples:

@@ -322,10 +322,10 @@ def _stopper(server: uvicorn.Server) -> Any:
 
 
 def _bound(args: argparse.Namespace, config: Settings) -> socket.socket:
-    """A socket at our address, which nobody can connect to yet.
+    """Bind a socket to our address; it refuses connections until `_listen`.
 
     Raises:
-        SettingsError: the address is not ours, or somebody listens there.
+        SettingsError: the address is not ours, or another process listens on it.
     """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
