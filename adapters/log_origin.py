@@ -24,7 +24,7 @@ from domain import simulation
 from domain.simulation import Simulation
 
 OLD_FILE = "simulation.json"
-SIMULATOR = "simulator"
+SIMULATOR = "simulator"  # who acts for the clients, and whose message ids they are
 PRICES_END = datetime(2023, 1, 1, tzinfo=UTC)  # of the first release, which had no event for it
 
 

@@ -12,6 +12,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from adapters.clock import SimulatedClock
+from adapters.log_origin import SIMULATOR
 from commands.handler import Declined, Done, Outcome, Raced
 from commands.message_ids import own
 from commands.ports import KeyReused, Request
@@ -32,7 +33,6 @@ from streams.simulation.strategies import TRADED, Market, acts
 FEE_RATE = Decimal("0.0060")  # of the net asset value, a year
 VAT = Decimal("0.20")
 BATCH = 1_000
-SIMULATOR = "simulator"  # who acts for the clients, and whose message ids they are
 
 
 class Tally(Struct):

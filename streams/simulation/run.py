@@ -14,6 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from adapters.clock import SimulatedClock
+from adapters.log_origin import SIMULATOR
 from commands.handler import Declined
 from commands.message_ids import own
 from commands.ports import Request
@@ -25,7 +26,7 @@ from streams.platform import Platform
 from streams.simulation.books import Books
 from streams.simulation.census import Census
 from streams.simulation.clockwork import CONTROLS, MORNING, at
-from streams.simulation.day import SIMULATOR, Trading
+from streams.simulation.day import Trading
 from streams.simulation.history import History
 from streams.simulation.plans import Plan, plans
 from streams.simulation.stage import renewal, stage

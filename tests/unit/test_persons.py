@@ -120,20 +120,20 @@ def test_people_are_no_parts(actor: str) -> None:
 
 def test_every_actor_that_the_product_names_is_a_part_of_it() -> None:
     """A new part that signs its commands must not be a name that callers may claim."""
+    folders = (ROOT / folder for folder in ("adapters", "commands", "streams"))
+    trees = [ast.parse(file.read_text()) for folder in folders for file in folder.rglob("*.py")]
+    constants = {
+        node.targets[0].id: node.value
+        for tree in trees
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
     named = {"system"}
-    for folder in ("adapters", "commands", "streams"):
-        for file in (ROOT / folder).rglob("*.py"):
-            tree = ast.parse(file.read_text())
-            constants = {
-                node.targets[0].id: node.value
-                for node in tree.body
-                if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
-            }
-            for node in ast.walk(tree):
-                if isinstance(node, ast.keyword) and node.arg == "actor":
-                    given = node.value
-                    name = given.id if isinstance(given, ast.Name) else ""
-                    named |= _texts(constants.get(name, given))
+    for node in (node for tree in trees for node in ast.walk(tree)):
+        if isinstance(node, ast.keyword) and node.arg == "actor":
+            given = node.value
+            name = given.id if isinstance(given, ast.Name) else ""
+            named |= _texts(constants.get(name, given))
     assert {"system", "simulator", "timer", "checkpoints", "saga."} <= named
     assert [n for n in named if not is_part(n if not n.endswith(".") else f"{n}x")] == []
     from streams.counterparties import BankChannel, CustodianChannel, VenueChannel  # noqa: PLC0415
