@@ -138,7 +138,7 @@ def test_a_day_with_a_worker_killed_and_kafka_wiped_ends_with_the_views_of_one_f
     home: Path,
 ) -> None:
     with broker() as own:
-        env = bus(own, "day")
+        env = bus(own, "day") | {"TIDEMARK_SEAL_S": "86400"}  # the seal comes at the shutdown alone
         with serving(home / "data", env) as served:
             until(lambda: shared(served), seconds=WARM_S, what="two workers share the partitions")
             for n in range(4):
