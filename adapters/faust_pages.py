@@ -81,6 +81,8 @@ class FaustPages:
                 why = self.app.crash_reason
                 said = f"{type(why).__name__}: {why}" if why else "the app has ended by itself"
                 return BusUnavailable(said)
+            if isinstance(thread := self._thread(), _CommittedThread) and thread.deaf():
+                return BusUnavailable(f"{self.app.conf.id}: the membership ended: {thread.deaf()}")
             await asyncio.wait([self._failed], timeout=LOOK_S)
         return self._failed.result()
 
@@ -98,6 +100,9 @@ class FaustPages:
         """Publish a dead letter."""
         encoded = {name: text.encode() for name, text in headers.items()}
         await (await self._dead.send(value=value, headers=encoded))
+
+    def _thread(self) -> Any:
+        return getattr(self.app.consumer, "_thread", None)
 
     async def _pages(self, stream: Any) -> None:
         queue = stream.channel.queue
@@ -158,6 +163,14 @@ class _CommittedThread(driver.AIOKafkaConsumerThread):
             consumer.in_transaction = before
         made._client.send = Fetches(made._client.send)
         return made
+
+    def deaf(self) -> BaseException | None:
+        """What has ended the membership. The client tells nobody but its log, and joins no more:
+        the development broker now and then sends a member an assignment of no bytes at all."""
+        task = getattr(getattr(self._consumer, "_coordinator", None), "_coordination_task", None)
+        if not isinstance(task, asyncio.Task) or not task.done() or task.cancelled():
+            return None
+        return task.exception()
 
     async def on_thread_stop(self) -> None:
         """A static member stays in its group until its session times out; we mean to leave."""
