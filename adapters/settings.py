@@ -10,7 +10,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from adapters.kafka_url import Bus
+from adapters.bus.url import Bus
+from adapters.settings_error import SettingsError
 
 _SCHEMES = {
     "log": ("postgresql", "esdb", "esdb+discover"),
@@ -33,10 +34,6 @@ EMBEDDED = ("postgresql:", "postgresql://")
 
 SECRETS = Path("/run/secrets")
 """Where container engines put secret files."""
-
-
-class SettingsError(Exception):
-    """A variable is wrong, or what it names cannot be reached."""
 
 
 class Settings(BaseSettings):

@@ -16,19 +16,20 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from api import bodies, graphiql, openapi, wire
-from api.browsers import Site
-from api.commands import CommandDoor
+from api.graphql import graphiql
 from api.graphql.app import GraphQLDoor
-from api.graphql.hub import Hub
-from api.health import Health, Troubles
-from api.metrics import Metrics
-from api.outside import Outside
+from api.graphql.engine.hub import Hub
+from api.http import bodies, openapi, wire
+from api.http.browsers import Site
+from api.http.commands import CommandDoor
+from api.http.health import Health, Troubles
+from api.http.metrics import Metrics
+from api.http.outside import Outside
+from api.http.problems import Problem, on_bug, on_gone, on_http, on_problem
+from api.http.throttle import Throttle
+from api.http.waiting import order_settled
+from api.http.warehouse import WarehouseDoor
 from api.ports import Facts, Platform, Views
-from api.problems import Problem, on_bug, on_gone, on_http, on_problem
-from api.throttle import Throttle
-from api.waiting import order_settled
-from api.warehouse import WarehouseDoor
 
 ON_ERROR = {
     Problem: on_problem, HTTPException: on_http, ClientDisconnect: on_gone, Exception: on_bug,
@@ -52,7 +53,7 @@ def create_app(
         site: under what names, beside the loopback's, the platform is reached.
     """
     metrics, hub = Metrics(), Hub()
-    health = Health(platform, views, hub, metrics, facts=facts, troubles=troubles)
+    health = Health(platform, views, lambda: hub.count, metrics, facts=facts, troubles=troubles)
     return Outside(
         site=site,
         routes=_routes(platform, hub, metrics, health),

@@ -1,22 +1,22 @@
-"""What the edge needs of the platform: the shape of what `adapters.wiring` builds."""
+"""What the edge needs of the platform: the shape of what `adapters.wiring.platform` builds."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Any, Protocol
 
-from adapters.cache import Counts
-from adapters.cache_store import Rate, Verdict
-from adapters.dispatcher import Overloaded
-from adapters.read_models import LedgerLine, TooManyRows, Totals, Unfit
-from adapters.recorder import Unavailable
-from adapters.warehouse import WarehouseError, WarehouseUnavailable
+from adapters.cache.store import Rate, Verdict
+from adapters.cache.values import Counts
+from adapters.dispatch.dispatcher import Overloaded
+from adapters.log.recorder import Unavailable
+from adapters.reads import LedgerLine, TooManyRows, Totals, Unfit
+from adapters.warehouse.client import WarehouseError, WarehouseUnavailable
 from commands.handler import Outcome
 from commands.ports import Head, Loaded, Request
-from domain.envelope import Envelope
-from projections.client_money import Standing
+from domain.shared.envelope import Envelope
+from projections.engine.runner import Stuck
+from projections.ledger.client_money import Standing
 from projections.ports import Change, Key, Row, View
-from projections.runner import Stuck
 
 __all__ = [
     "Cache",
@@ -79,7 +79,7 @@ class EventLog(Protocol):
 
 
 class Cache(Protocol):
-    """Answers by what they follow from; see `adapters.cache.Cache`."""
+    """Answers by what they follow from; see `adapters.cache.values.Cache`."""
 
     @property
     def counts(self) -> Counts: ...
@@ -92,7 +92,7 @@ class Cache(Protocol):
 
 
 class Limiter(Protocol):
-    """Callers' allowances; see `adapters.rate_limit.Limiter`."""
+    """Callers' allowances; see `adapters.dispatch.rate_limit.Limiter`."""
 
     @property
     def rates(self) -> Mapping[str, Rate]: ...
@@ -118,7 +118,7 @@ class Warehouse(Protocol):
 
 
 class Facts(Protocol):
-    """What loads the warehouse in this process; see `adapters.warehouse_loader.Loader`."""
+    """What loads the warehouse in this process; see `adapters.warehouse.loader.Loader`."""
 
     @property
     def position(self) -> int: ...
@@ -134,7 +134,7 @@ class Facts(Protocol):
 
 
 class Reader(Protocol):
-    """Rows of the views' tables; see `adapters.read_models.Reader`."""
+    """Rows of the views' tables; see `adapters.postgres.views.read_models.Reader`."""
 
     async def positions(self) -> Mapping[str, int]: ...
 
@@ -199,7 +199,7 @@ class Views(Protocol):
 
 
 class Platform(Protocol):
-    """What `create_app` needs of `adapters.wiring.Platform`."""
+    """What `create_app` needs of `adapters.wiring.platform.Platform`."""
 
     @property
     def cache(self) -> Cache: ...

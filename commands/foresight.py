@@ -10,7 +10,7 @@ from typing import Any
 
 from commands.outcomes import Declined, Done, Job, Outcome
 from commands.ports import Decider, Request
-from domain.message import Command, Event
+from domain.shared.message import Command, Event
 
 Foresee = Callable[[Any, Any], Command | None]
 """(state, the event that led to it) -> what a saga asks for next."""

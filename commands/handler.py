@@ -31,7 +31,7 @@ from commands.ports import (
 )
 from commands.repeats import Message, same
 from commands.state_cache import StateCache
-from domain.message import Command, Event, Refusal, Refused, Seen, refused
+from domain.shared.message import Command, Event, Refusal, Refused, Seen, refused
 
 __all__ = ["Declined", "Done", "Handler", "Job", "Outcome", "Raced"]
 
@@ -75,7 +75,7 @@ class Handler:
     """Runs commands against the log; one instance per process.
 
     Calls may overlap as long as none writes a stream that another writes or reads
-    (`adapters.group_commit`).
+    (`adapters.dispatch.group_commit`).
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class Handler:
         Args:
             foresee: by event, the command that a saga sends after it. A dry run asks it too.
             dues: the source of `Seen.dues`; None: nothing is due.
-            digest_key: keys the digests of texts that are sealed (`domain.digests`).
+            digest_key: keys the digests of texts that are sealed (`domain.shared.digests`).
         """
         self._log, self._deciders, self._clock = log, deciders, clock
         self._digest_key = digest_key

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import Struct, structs
 
 from commands.ports import Appended, KeyReused, Proposal, Request
-from domain.message import Command, Event, Refused
+from domain.shared.message import Command, Event, Refused
 
 
 class Done(Struct, frozen=True, gc=False):

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from domain.message import Command, Decision, Event
+from commands.expected import Expected
+from domain.shared.message import Command, Decision, Event
 
 
 class Head(Struct, frozen=True, gc=False):
@@ -114,7 +115,7 @@ Dues = Callable[[], Awaitable[Mapping[str, Decimal]]]
 """Says what the clients' estate owes the house at the log's end, by currency (`Seen.dues`)."""
 
 
-class Unreadable(Exception):
+class Unreadable(Expected):
     """The log holds bytes that this build cannot read; reading stops there and says so."""
 
 

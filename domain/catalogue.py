@@ -15,7 +15,7 @@ from domain import (
     settlement,
     simulation,
 )
-from domain.message import Command, Event
+from domain.shared.message import Command, Event
 
 AGGREGATES: tuple[Any, ...] = (
     client,

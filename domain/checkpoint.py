@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from domain.message import Command, Decision, Event, Refusal, Refused, Seen, refused
+from domain.shared.message import Command, Decision, Event, Refusal, Refused, Seen, refused
 
 LOG = "log"
 FORM = 2  # of the statements that are made today

@@ -10,10 +10,10 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from domain.dates import bad_date
-from domain.market_time import house_today
-from domain.message import Command, Decision, Event, Refusal, Seen, refused
-from domain.money import EXACT, RATE_DECIMALS, is_currency, is_exact, plain, quantise
+from domain.shared.dates import bad_date
+from domain.shared.market_time import house_today
+from domain.shared.message import Command, Decision, Event, Refusal, Seen, refused
+from domain.shared.money import EXACT, RATE_DECIMALS, is_currency, is_exact, plain, quantise
 
 BASE = "EUR"
 ONE = Decimal(1)

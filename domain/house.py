@@ -1,7 +1,7 @@
 """House: the firm's own money, and the controls that end a day.
 
 Only what concerns no single client posts here: capital, the sweep of what the estates owe each
-other, interest that the bank pays. Balances are sums over entries (`domain/ledger.py`), never a
+other, interest that the bank pays. Balances are sums over entries (`domain/ledger/`), never a
 state here: the state knows the last day closed, and the one that shall be.
 
                                      .-every control right-> closed
@@ -23,9 +23,9 @@ from typing import ClassVar, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.dates import EARLIEST, bad_date
-from domain.market_time import day_end, house_today
-from domain.message import (
+from domain.shared.dates import EARLIEST, bad_date
+from domain.shared.market_time import day_end, house_today
+from domain.shared.message import (
     FIRM,
     Command,
     Decision,
@@ -37,7 +37,7 @@ from domain.message import (
     Seen,
     refused,
 )
-from domain.money import MINOR_UNITS, ZERO, is_currency, is_money, money
+from domain.shared.money import MINOR_UNITS, ZERO, is_currency, is_money, money
 
 AMOUNT_LIMIT = Decimal(10) ** 15
 HOUSE = "main"

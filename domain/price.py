@@ -6,15 +6,14 @@ never changed: a better one for the same day is another event, and the newest da
 
 from datetime import date
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar, Protocol, Self
 
 from msgspec import Struct
 
-from domain.dates import bad_date
-from domain.instrument import Instrument, Status
-from domain.market_time import market_today
-from domain.message import Command, Decision, Event, Refusal, Refused, Seen, refused
-from domain.money import PRICE_DECIMALS, is_exact, plain
+from domain.shared.dates import bad_date
+from domain.shared.market_time import market_today
+from domain.shared.message import Command, Decision, Event, Refusal, Refused, Seen, refused
+from domain.shared.money import PRICE_DECIMALS, is_exact, plain
 
 
 class PriceRefusal(Refusal):
@@ -55,6 +54,20 @@ class Mark(Struct, frozen=True, kw_only=True):
     source: str = ""
 
 
+class InstrumentSeen(Protocol):
+    """What a mark looks at of `domain.instrument`."""
+
+    status: Any  # "" where nobody listed it
+    isin: str
+
+    @property
+    def market(self) -> str: ...
+
+    def terms(self, on: date) -> Self: ...
+
+    def quoted_in(self, on: date) -> str: ...
+
+
 CATEGORY = "price"
 COMMANDS = (MarkPrice,)
 EVENTS = (PriceMarked,)
@@ -74,7 +87,7 @@ def decide(command: MarkPrice, state: Mark, seen: Seen) -> Decision:
 
     Nor may the day of the mark be one that has not begun in the instrument's market.
     """
-    listed: Instrument = seen.streams[f"instrument-{command.instrument_id}"]
+    listed: InstrumentSeen = seen.streams[f"instrument-{command.instrument_id}"]
     terms = listed.terms(command.price_date)
     if wrong := _not_listed(command, terms):
         return wrong
@@ -99,10 +112,10 @@ def decide(command: MarkPrice, state: Mark, seen: Seen) -> Decision:
     return () if _mark(marked) == state else (marked,)
 
 
-def _not_listed(command: MarkPrice, terms: Instrument) -> Refused | None:
+def _not_listed(command: MarkPrice, terms: InstrumentSeen) -> Refused | None:
     """Declines a mark of an instrument that nobody listed, or of another ISIN than its own."""
     named = command.instrument_id
-    if terms.status is Status.NONE:
+    if not terms.status:
         return refused(PriceRefusal.INSTRUMENT_UNKNOWN, instrument_id=named)
     if terms.isin != command.isin:
         told = {"instrument_id": named, "isin": command.isin, "listed": terms.isin}

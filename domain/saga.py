@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from msgspec import Struct
 
-from domain.message import Command, Decision, Event
+from domain.shared.message import Command, Decision, Event
 
 
 class Internal(Command):

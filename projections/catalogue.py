@@ -1,27 +1,12 @@
 """The views, one line each."""
 
-from projections import (
-    accounts,
-    balances,
-    cases,
-    cash,
-    client_money,
-    clients,
-    days,
-    fees,
-    fills,
-    instruments,
-    lots,
-    marks,
-    obligations,
-    orders,
-    positions,
-    rates,
-    repeats,
-    settlements,
-    trial_balance,
-)
+from projections.holdings import lots, obligations, positions, settlements
+from projections.ledger import balances, cash, client_money, trial_balance
+from projections.market import instruments, marks, rates
+from projections.operations import cases, days, fees, repeats
+from projections.parties import accounts, clients
 from projections.ports import View
+from projections.trading import fills, orders
 
 VIEWS: tuple[View, ...] = (
     balances,

@@ -8,7 +8,7 @@ a fact that is loaded twice is the same row. Nothing is summed or updated: as-of
 query (`effective_at <= T and committed_at <= K`). Personal data never gets here in clear: the
 payload is the stored bytes, in which it is ciphertext, and no other column is personal.
 
-Column types follow the annotations (`adapters.warehouse_columns`); a `Repeating` text has few
+Column types follow the annotations (`adapters.warehouse.columns`); a `Repeating` text has few
 distinct values.
 """
 
@@ -20,11 +20,11 @@ from typing import Annotated, Any, ClassVar, NamedTuple
 from msgspec import Meta, Struct
 
 from domain import ledger
-from domain.envelope import Envelope, category, id_of
 from domain.fx import BASE, RatesFixed
-from domain.message import Event
 from domain.order.events import OrderFilled, TradeCanceled
 from domain.price import PriceMarked
+from domain.shared.envelope import Envelope, category, id_of
+from domain.shared.message import Event
 
 VERSION = 3  # raise it when a fact's meaning changes: the next start loads everything again
 

@@ -5,8 +5,8 @@ from typing import Any, ClassVar, Protocol, TypeVar
 
 from msgspec import Struct
 
-from domain.envelope import Envelope
-from domain.message import Event
+from domain.shared.envelope import Envelope
+from domain.shared.message import Event
 
 
 class Row(Struct, frozen=True, kw_only=True, gc=False):
@@ -30,7 +30,7 @@ Key = tuple[Any, ...]
 
 
 class View(Protocol):
-    """The shape of a view: the module `projections.positions` itself is a View."""
+    """The shape of a view: the module `projections.holdings.positions` itself is a View."""
 
     NAME: str
     VERSION: int  # raise it when the fold or the row changes: the next start rebuilds the view
@@ -62,10 +62,10 @@ class Sink(Protocol):
     """The tables of a set of views and the position each stands at, as one partition sees them.
 
     Partitions share the tables and move apart: a row is fed from one partition only (its keys come
-    from one home, or carry `projections.shard`), and a view as a whole stands where the hindmost
-    of them does.
+    from one home, or carry `projections.engine.shard`), and a view as a whole stands where the
+    hindmost of them does.
 
-    One contract suite (`tests/contract/sink_suite.py`) runs over memory and Postgres.
+    One contract suite (`tests/contract/views/sink_suite.py`) runs over memory and Postgres.
     """
 
     async def prepare(self, views: Sequence[View], /) -> None:
@@ -110,7 +110,7 @@ class Change(Struct, frozen=True):
 
 
 class Checksum(Struct, frozen=True, kw_only=True):
-    """`hash` is SHA-256 over the rows in key order (`projections.checksum`), hex."""
+    """`hash` is SHA-256 over the rows in key order (`projections.engine.checksum`), hex."""
 
     view: str
     rows: int

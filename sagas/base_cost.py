@@ -13,10 +13,10 @@ from msgspec.structs import replace
 
 from domain.account.commands import StateBaseCost
 from domain.account.events import BaseCostStated, TradeBooked, TradeBusted
-from domain.envelope import Envelope
 from domain.fx import BASE, RatesFixed
-from domain.message import Command
-from sagas.ports import Deadline, correlation
+from domain.shared.envelope import Envelope
+from domain.shared.message import Command
+from sagas.engine.ports import Deadline, correlation
 
 NAME, VERSION = "base_cost", 1
 SOURCE = "ecb"  # whose fixings value an account; also the one saga's id

@@ -1,7 +1,7 @@
 """The catalogue: one line per saga, in the order in which they see an event."""
 
 from sagas import base_cost, fx, kyc, order, payout, settlement, transfer
-from sagas.ports import Saga
+from sagas.engine.ports import Saga
 
 SAGAS: tuple[Saga, ...] = (
     kyc,

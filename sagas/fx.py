@@ -12,10 +12,10 @@ from msgspec.structs import replace
 
 from domain.account.commands import SettleFx
 from domain.account.events import FxBooked, FxSettled
-from domain.envelope import Envelope
-from domain.message import Command
 from domain.saga import DeadlinePassed
-from sagas.ports import Deadline, correlation, within
+from domain.shared.envelope import Envelope
+from domain.shared.message import Command
+from sagas.engine.ports import Deadline, correlation, within
 
 NAME, VERSION = "fx", 1
 VALUE_TIME = time(8, 0, tzinfo=UTC)  # both currencies are good by the European morning

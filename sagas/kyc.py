@@ -31,10 +31,10 @@ from domain.client.events import (
     ReviewDue,
     ReviewOverdue,
 )
-from domain.envelope import Envelope
-from domain.message import Command, Event
 from domain.saga import DeadlinePassed
-from sagas.ports import Deadline, correlation
+from domain.shared.envelope import Envelope
+from domain.shared.message import Command, Event
+from sagas.engine.ports import Deadline, correlation
 
 NAME, VERSION = "kyc", 1
 NOTICE = timedelta(days=60)

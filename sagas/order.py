@@ -36,10 +36,7 @@ from domain.account.events import (
     TradeBooked,
     TradeBusted,
 )
-from domain.envelope import Envelope
-from domain.fix import OrdRejReason
 from domain.instrument import InstrumentUsed, UseInstrument
-from domain.message import Command, Event
 from domain.order.commands import RefuseReplace, RejectOrder, ReleaseOrder
 from domain.order.events import (
     CancelRejected,
@@ -58,9 +55,12 @@ from domain.order.events import (
 )
 from domain.order.state import Order as OrderState
 from domain.saga import CommandRefused
-from sagas import order_state
-from sagas.order_state import Order, Phase, Terms, counted, needed, over, standing
-from sagas.ports import Deadline, correlation
+from domain.shared.envelope import Envelope
+from domain.shared.fix import OrdRejReason
+from domain.shared.message import Command, Event
+from sagas import order_fold as order_state
+from sagas.engine.ports import Deadline, correlation
+from sagas.order_fold import Order, Phase, Terms, counted, needed, over, standing
 
 NAME, VERSION = "order", 1
 ANSWER_WITHIN = timedelta(days=1)

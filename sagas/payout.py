@@ -26,10 +26,10 @@ from domain.account.events import (
     WithdrawalReturned,
     WithdrawalSent,
 )
-from domain.envelope import Envelope
-from domain.message import Command
 from domain.saga import CommandRefused, DeadlinePassed
-from sagas.ports import Deadline, correlation
+from domain.shared.envelope import Envelope
+from domain.shared.message import Command
+from sagas.engine.ports import Deadline, correlation
 
 NAME, VERSION = "payout", 1
 ANSWER_WITHIN = timedelta(days=5)  # a weekend with a holiday beside it

@@ -27,9 +27,6 @@ from msgspec.structs import replace
 
 from domain.account.commands import RecordFailing, SettleAfterBust, SettleObligation
 from domain.account.events import ObligationSettled, SettledAfterBust, TradeBooked, TradeBusted
-from domain.envelope import Envelope
-from domain.fix import Side, other
-from domain.message import Command
 from domain.saga import CommandRefused, DeadlinePassed
 from domain.settlement.commands import (
     CancelSettlement,
@@ -44,7 +41,10 @@ from domain.settlement.events import (
     SettlementInstructed,
     SettlementReleased,
 )
-from sagas.ports import Deadline, correlation, message_id, within
+from domain.shared.envelope import Envelope
+from domain.shared.fix import Side, other
+from domain.shared.message import Command
+from sagas.engine.ports import Deadline, correlation, message_id, within
 
 NAME, VERSION = "settlement", 3
 CLOSE = time(23, 0, tzinfo=UTC)  # after the last settlement cycle of any market we trade

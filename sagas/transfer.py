@@ -27,11 +27,11 @@ from domain.account.events import (
     TransferCompleted,
     TransferUndone,
 )
-from domain.envelope import Envelope
 from domain.instrument import UseInstrument
-from domain.message import Command
 from domain.saga import CommandRefused
-from sagas.ports import Deadline, correlation, within
+from domain.shared.envelope import Envelope
+from domain.shared.message import Command
+from sagas.engine.ports import Deadline, correlation, within
 
 NAME, VERSION = "transfer", 1
 COMMANDS: tuple[type[Command], ...] = (

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import msgspec
 
-from adapters import bus_schemas
-from adapters.codec import PERSONAL_FIELDS
+from adapters.bus import schemas as bus_schemas
+from adapters.log.codec import PERSONAL_FIELDS
 from api.graphql.schema import sdl
 from domain.catalogue import AGGREGATES
-from domain.message import Event
+from domain.shared.message import Event
 
 DOCS = Path(__file__).parent.parent / "docs"
 

@@ -1,4 +1,4 @@
-"""Write `adapters/migrations/definitions.txt` anew, from a database that the migrations have made.
+"""Write `definitions.txt` of the migrations anew, from a database that they have made.
 
 .venv/bin/python -m scripts.schema_definitions
 """
@@ -8,12 +8,12 @@ from pathlib import Path
 
 import psycopg
 
-from adapters.embedded_postgres import EmbeddedPostgres
-from adapters.migrate import grant
-from adapters.row_guard import guard
-from adapters.schema_audit import DEFINITIONS, definitions, listed
-from adapters.schema_versions import PARTS, migrate
-from adapters.view_tables import Table
+from adapters.operations.migrate import grant
+from adapters.operations.schema_audit import DEFINITIONS, definitions, listed
+from adapters.postgres.embedded import EmbeddedPostgres
+from adapters.postgres.versions import PARTS, migrate
+from adapters.postgres.views.row_guard import guard
+from adapters.postgres.views.tables import Table
 from projections.catalogue import VIEWS
 
 

@@ -2,7 +2,7 @@
 
     house.close_requested -> cut: the position up to which the bank has seen our log
       fold of the log at the cut  =  read models less what they have beyond it  =  ClickHouse
-      every control of `projections.controls` over it, against the street's statements
+      every control of `projections.ledger.controls` over it, against the street's statements
     -> RecordClose -> house.day_closed, or house.close_failed with the figures
 
 Commands may come in meanwhile: a cut is a position, and everything is compared at it. A report
@@ -17,18 +17,18 @@ from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import NamedTuple
 
-from adapters.ledger_balances import from_warehouse
+from adapters.operations.balances import from_warehouse
 from adapters.simulators.statement import Closing
 from commands.handler import Declined, Done
 from commands.message_ids import own
 from commands.ports import Request
 from domain import house
 from domain.house import CloseFailed, Control, DayClosed, House, HouseRefusal, RecordClose
-from projections.controls import Balances, Line, check
-from streams.ledger_fold import LedgerFold
+from projections.ledger.controls import Balances, Line, check
+from streams.gateways.street import Street
 from streams.platform import Platform
-from streams.sagas import Send
-from streams.street import Street
+from streams.sagas.runner import Send
+from streams.views.ledger_fold import LedgerFold
 
 ZERO = Decimal(0)
 TRIES, PAUSE_S, LOOK_S = 30, 2.0, 1.0

@@ -16,14 +16,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from adapters.bound_process import spawn
-from adapters.bus import BusMismatch, Fenced
-from adapters.wiring import Platform
-from adapters.worker_wiring import OpenBus, followed_tables, relay_outlet, saga_lease, stuck_views
+from adapters.bus.outlet import BusMismatch, Fenced
+from adapters.host.bound_process import spawn
+from adapters.wiring.platform import Platform
+from adapters.wiring.workers import OpenBus, followed_tables, relay_outlet, saga_lease, stuck_views
 from projections.catalogue import VIEWS
-from streams.followed import FollowedViews
-from streams.relay import Relay
+from streams.log.relay import Relay
 from streams.supervise import Part
+from streams.views.followed import FollowedViews
 
 POLL_S = 0.1
 LEAVE_S = 9.0  # for a worker to finish what it took

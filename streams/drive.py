@@ -11,22 +11,22 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from adapters.warehouse_loader import Loader
+from adapters.warehouse.loader import Loader
 from commands.handler import Outcome
 from commands.ports import Request
 from projections.catalogue import VIEWS
 from streams.auditor import Auditor, Sides
 from streams.bus_side import BusSide
-from streams.checkpoints import CheckpointSigner
-from streams.followed import FollowedViews, StandStill
-from streams.inline import InlineRunner
+from streams.gateways.street import Street
+from streams.log.pruner import Pruner
+from streams.log.sealing import Seal
+from streams.log.signer import CheckpointSigner
 from streams.platform import Platform
-from streams.pruning import Pruner
-from streams.sagas import SagaRunner, Send
-from streams.sealing import Seal
-from streams.street import Street
+from streams.sagas.runner import SagaRunner, Send
+from streams.sagas.timer import Timer
 from streams.supervise import Part, Supervisor, until
-from streams.timer import Timer
+from streams.views.followed import FollowedViews, StandStill
+from streams.views.inline import InlineRunner
 
 VIEWS_S = 120.0
 ROUNDS_MAX = 100_000  # of one drain: beyond it two parties answer each other for ever

@@ -1,31 +1,21 @@
-"""A platform driven live, on the clock of its log.
+"""A platform driven live on the machine's clock.
 
-machine's clock     simulated counterparties that never close, around the last marks
-simulated clock     the market of the log's run, played on from where the log ends
+The simulated counterparties never close; they deal around the last marks.
 """
 
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from adapters import market_history
-from adapters.clock import PacedClock
 from adapters.simulators.statement import PostgresStatement
-from adapters.wiring import Platform
-from adapters.worker_wiring import saga_lease
+from adapters.wiring.platform import Platform
 from commands.ports import Unreadable
-from projections import marks
+from projections.market import marks
 from projections.ports import Change
 from streams.bus_side import BusSide
-from streams.counterparties import live_street
 from streams.drive import Drive
-from streams.saga_worker import held
-from streams.simulation.live import DemoDrive, Floor, LiveMarket, News
-from streams.simulation.pace import Pace
-from streams.simulation.run import Spec
-from streams.simulation.street import street_of
+from streams.gateways.counterparties import live_street
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +39,7 @@ async def live_drive(platform: Platform, bus: BusSide | None = None) -> Drive:
         bus=bus,
         seal_s=platform.settings.seal_s,
     )
-    await _catch_up(drive)
+    await catch_up(drive)
     async with platform.sink.snapshot() as connection:
         async for page in platform.sink.scan(connection, marks):
             known: list[Any] = list(page)
@@ -67,44 +57,7 @@ async def live_drive(platform: Platform, bus: BusSide | None = None) -> Drive:
     return drive
 
 
-DEMO_SEAL_S = 1_800.0  # on the demo's clock: half a minute at six minutes a session
-
-
-async def demo_drive(
-    platform: Platform,
-    *,
-    pace: Callable[[], Pace],
-    news: News,
-    bus: BusSide | None = None,
-) -> DemoDrive:
-    """What `serve` runs on a log of a run. It leads the sagas itself: they follow its clock."""
-    run, clock = platform.origin.run, platform.clock
-    assert isinstance(clock, PacedClock), "only a paced clock can be played on"
-    assert run.first_day is not None, "only a run that the log names can be played on"
-    last = market_history.prices().dates[-1]
-    spec = Spec(first=run.first_day, last=last, accounts=run.accounts, seed=run.seed)
-    street = street_of(spec, PostgresStatement(platform.database_url))
-    drive = DemoDrive(platform, street, bus=bus, seal_s=DEMO_SEAL_S)
-    floor = Floor(drive, clock, pace=pace, news=news)
-
-    @asynccontextmanager
-    async def leading() -> AsyncIterator[None]:
-        lease = saga_lease(platform, "serve")
-        try:
-            async with held(lease, platform.saga_store):
-                yield
-        finally:
-            await lease.close()
-
-    if bus is None:
-        drive.market = LiveMarket(platform, floor, spec)
-    else:
-        drive.market = LiveMarket(platform, floor, spec, leading=leading)
-    await _catch_up(drive)
-    return drive
-
-
-async def _catch_up(drive: Drive) -> None:
+async def catch_up(drive: Drive) -> None:
     """Bring the views to the log's end; with a bus the workers do, meanwhile."""
     try:
         if drive.bus is None:

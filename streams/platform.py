@@ -1,20 +1,20 @@
 """What of a platform is driven: its ports, by whatever stands behind them.
 
-`adapters.wiring.Platform` has engines behind them; `streams.simulation.memory_platform` has
+`adapters.wiring.platform.Platform` has engines behind them; `simulation.memory_platform` has
 dictionaries, so that a run can be killed and begun again some hundred times a minute.
 """
 
 from datetime import datetime
 from typing import Protocol
 
-from adapters.checkpoints import Signer
-from adapters.dispatcher import Dispatcher
-from adapters.event_log import RecorderLog
-from adapters.warehouse import Warehouse
+from adapters.dispatch.dispatcher import Dispatcher
+from adapters.log.event_log import RecorderLog
+from adapters.proof.signing import Signer
+from adapters.warehouse.client import Warehouse
 from commands.handler import Handler
-from projections.controls import Served
+from projections.ledger.controls import Served
 from projections.ports import Sink
-from sagas.ports import SagaStore
+from sagas.engine.ports import SagaStore
 
 
 class Platform(Protocol):

@@ -10,7 +10,13 @@ which they were sent.
 
 from datetime import UTC, datetime, time, timedelta
 
-from adapters.ports import BankEntry, FromBank, PaymentInstruction, PaymentStatus, ToBank
+from adapters.counterparties.payments import (
+    BankEntry,
+    FromBank,
+    PaymentInstruction,
+    PaymentStatus,
+    ToBank,
+)
 from adapters.simulators.custodian import next_weekday
 from adapters.simulators.dice import happens
 from adapters.simulators.mailbox import Mailbox
@@ -22,7 +28,7 @@ RETURNED_AFTER = 3  # weekdays
 
 
 class SimulatedBank:
-    """Implements `adapters.ports.Bank`.
+    """Implements `adapters.counterparties.payments.Bank`.
 
     Args:
         seed: of the faults.

@@ -16,7 +16,7 @@ from decimal import Decimal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from adapters.ports import (
+from adapters.counterparties.sese import (
     CancellationAnswer,
     FromCustodian,
     SettlementCancellation,
@@ -29,8 +29,8 @@ from adapters.ports import (
 from adapters.simulators.dice import happens, throw
 from adapters.simulators.mailbox import Mailbox
 from adapters.simulators.misbehaviour import CustodianFaults
-from domain.money import round_money
 from domain.settlement.events import Advice, StatusKind
+from domain.shared.money import round_money
 
 CYCLE = time(21, 0, tzinfo=UTC)  # the day's last settlement run
 
@@ -63,7 +63,7 @@ class Held(Struct, kw_only=True):
 
 
 class SimulatedCustodian:
-    """Implements `adapters.ports.Custodian`.
+    """Implements `adapters.counterparties.sese.Custodian`.
 
     Args:
         seed: of the faults.

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple, Protocol
 
 from psycopg import Connection
 
-from adapters import schema_versions
-from adapters.postgres_steady import Steady
+from adapters.postgres import versions as schema_versions
+from adapters.postgres.link.steady import Steady
 
 _CLOSING = """with at as (select coalesce((select position from street.read), 0) as position)
 select position, kind, unit, sum(amount) from at left join street.entries on true

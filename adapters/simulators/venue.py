@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
-from adapters.ports import (
+from adapters.counterparties.fix import (
     DontKnowTrade,
     ExecType,
     ExecutionReport,
@@ -38,8 +38,8 @@ from adapters.simulators.venue_reports import (
     undone,
     unreinstated,
 )
-from domain.fix import OrdRejReason
-from domain.quotation import requoted
+from domain.shared.fix import OrdRejReason
+from domain.shared.quotation import requoted
 
 SLICES_MAX = 3
 OVERTAKEN = timedelta(minutes=7)  # by at least one tick
@@ -48,7 +48,7 @@ CORRECTED_AFTER, BUSTED_AFTER = timedelta(hours=19), timedelta(hours=20)
 
 
 class SimulatedVenue:
-    """Implements `adapters.ports.Venue`.
+    """Implements `adapters.counterparties.fix.Venue`.
 
     Args:
         market: sessions and prices.

@@ -13,9 +13,9 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from adapters.ports import ExecutionReport, NewOrderSingle
+from adapters.counterparties.fix import ExecutionReport, NewOrderSingle
 from adapters.simulators.market import Session, Tick
-from domain.fix import OrdType, Side, TimeInForce
+from domain.shared.fix import OrdType, Side, TimeInForce
 
 ZERO = Decimal(0)
 IMMEDIATE = frozenset({TimeInForce.IOC, TimeInForce.FOK})

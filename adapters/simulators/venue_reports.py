@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from adapters.ports import (
+from adapters.counterparties.fix import (
     ExecType,
     ExecutionReport,
     OrderCancelReject,
@@ -12,8 +12,8 @@ from adapters.ports import (
     OrderCancelRequest,
 )
 from adapters.simulators.venue_order import Fill, VenueOrder
-from domain.fix import CxlRejResponseTo, OrdStatus
-from domain.money import PRICE_DECIMALS, quantise
+from domain.shared.fix import CxlRejResponseTo, OrdStatus
+from domain.shared.money import PRICE_DECIMALS, quantise
 
 MIC = "XSIM"
 _STATUS = {

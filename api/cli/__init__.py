@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import uvloop
 
+from commands.expected import Expected
+
 if TYPE_CHECKING:
     from adapters.settings import Settings
 
@@ -34,22 +36,6 @@ VERBS: dict[str, tuple[str, str]] = {
     "conformance": ("conformance", "check this build against published examples"),
 }
 """Verb -> (module, help). A new verb is a module in this folder and a line here."""
-
-EXPECTED = {
-    "adapters.backup.BackupFailed",
-    "adapters.bus.BusMismatch",
-    "adapters.bus.BusUnavailable",
-    "adapters.bus.Fenced",
-    "adapters.data_dir.DataDirHeld",
-    "adapters.embedded_postgres.PostgresFailed",
-    "adapters.recorder.Unavailable",
-    "adapters.settings.SettingsError",
-    "adapters.warehouse.WarehouseUnavailable",
-    "adapters.warehouse_statement.WarehouseError",
-    "commands.ports.Unreadable",
-}
-"""What may go wrong without being a bug: one line on stderr, exit code 1. By name, so that
-nothing is imported for it."""
 
 ABOUT = """\
 Tidemark: an event-sourced trading ledger and wealth platform.
@@ -84,9 +70,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
         return 0
-    except Exception as e:
-        if not _expected(e):
-            raise
+    except Expected as e:
         return _complain(e, 1)
 
 
@@ -196,10 +180,6 @@ def _verb_of(words: Sequence[str]) -> str:
 async def _run(args: argparse.Namespace) -> int | None:
     result: int | None = await args.run(args)
     return result
-
-
-def _expected(error: Exception) -> bool:
-    return any(f"{c.__module__}.{c.__qualname__}" in EXPECTED for c in type(error).__mro__)
 
 
 def _complain(error: Exception, code: int) -> int:

@@ -5,7 +5,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from adapters.backup import backup
+from adapters.operations.backup import backup
 from api.cli import add_verb, emit, settings
 
 ABOUT = """\

@@ -5,12 +5,12 @@ from typing import Any
 
 import msgspec
 
-from adapters.rebuild import rebuild
-from adapters.wiring import open_platform
+from adapters.operations.rebuild import rebuild
+from adapters.wiring.platform import open_platform
 from api.cli import UsageError, add_verb, emit, say, settings
 from projections.catalogue import BY_NAME, VIEWS
-from streams import street_audit
-from streams.proving import prove
+from streams.proof import street_audit
+from streams.proof.proving import prove
 
 REPLAY = """\
 Compute every read model again from the log, in memory, and compare it row by row with what is

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from api.cli import UsageError, add_verb, emit, settings
-from streams.simulation.pace import MINUTES, BadPace, PaceFile, parse_pace
+from simulation.pace import MINUTES, BadPace, PaceFile, parse_pace
 
 ABOUT = """\
 Change how fast the market of a demo (`tidemark serve --demo`) moves, or stop it for a while.

@@ -6,12 +6,12 @@ from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
-from adapters import market_history
-from adapters.wiring import Platform
+from adapters.market import history as market_history
+from adapters.wiring.platform import Platform
 from commands.ports import Unreadable
 from domain.house import STREAM as HOUSE
-from streams.simulation.pace import Pace
-from streams.simulation.run import Spec
+from simulation.pace import Pace
+from simulation.run import Spec
 
 SHARE, CURRENCY = "AAPL", "USD"
 SPARE = 20  # times its price in free cash: enough for somebody who tries it some more

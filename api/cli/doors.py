@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from starlette.applications import Starlette
 
 from api.cli import say, wants_json
-from api.server import Door
+from api.http.server import Door
 
 STATUS_S = 10.0
 LOOPBACK = "127.0.0.1"

@@ -3,13 +3,13 @@
 import argparse
 from typing import Any
 
-from adapters.erasure import erase
-from adapters.recorder import Unavailable
-from adapters.wiring import open_platform
+from adapters.log.recorder import Unavailable
+from adapters.operations.erasure import erase
+from adapters.wiring.platform import open_platform
 from api.cli import UsageError, add_verb, emit, say, settings
 from commands.handler import Declined, Done
-from domain.identifiers import is_id
-from domain.message import Refused
+from domain.shared.identifiers import is_id
+from domain.shared.message import Refused
 
 ABOUT = """\
 Destroy a client's data key. The client's names and texts in the log can then never be read again,

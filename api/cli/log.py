@@ -7,14 +7,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from adapters import log_audit, log_trace, schema_audit
-from adapters.event_log import RecorderLog
-from adapters.frame import unframe
-from adapters.recorder import Stored
-from adapters.wiring import open_platform
-from adapters.witness import NotAWitness, Witness, read_witnesses
+from adapters.log import trace as log_trace
+from adapters.log.event_log import RecorderLog
+from adapters.log.frame import unframe
+from adapters.log.recorder import Stored
+from adapters.operations import schema_audit
+from adapters.proof import log_audit
+from adapters.proof.witness import NotAWitness, Witness, read_witnesses
+from adapters.wiring.platform import open_platform
 from api.cli import UsageError, add_verb, add_words, emit, settings, wants_json
-from streams.audit import checksums
+from streams.proof.checksums import checksums
 
 PAGE = 1_000
 

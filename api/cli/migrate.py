@@ -4,7 +4,7 @@ import argparse
 import asyncio
 from typing import Any
 
-from adapters.migrate import bring_up
+from adapters.operations.migrate import bring_up
 from api.cli import UsageError, add_verb, emit, settings
 
 ABOUT = """\

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Rich
 
-from streams.simulation.run import Progress
+from simulation.run import Progress
 
 PLAIN_EVERY_S = 5.0
 

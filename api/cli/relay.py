@@ -15,13 +15,13 @@ from typing import Any
 
 import msgspec
 
-from adapters.wiring import Platform, open_platform
-from adapters.worker_wiring import dead_letters, open_bus, relay_outlet, stuck_views
+from adapters.wiring.platform import Platform, open_platform
+from adapters.wiring.workers import dead_letters, open_bus, relay_outlet, stuck_views
 from api.cli import UsageError, add_verb, add_words, emit, settings
 from api.cli.doors import doors
 from projections.catalogue import BY_NAME
-from streams.relay import Relay
-from streams.relaying import Status, line, status
+from streams.log.relay import Relay
+from streams.log.relay_status import Status, line, status
 
 Ask = Callable[[], Awaitable[Status]]
 
@@ -125,7 +125,7 @@ async def _run(args: argparse.Namespace) -> int:
 
 
 async def _follow(relay: Relay, ask: Ask, args: argparse.Namespace) -> None:
-    from api.relay_app import create_relay_app  # noqa: PLC0415 - only now a door is needed
+    from api.http.relay_app import create_relay_app  # noqa: PLC0415 - only now a door is needed
 
     async def told() -> str:
         return line(await ask())

@@ -21,28 +21,30 @@ from typing import Any
 import uvicorn
 from msgspec.structs import replace
 
-from adapters.clock import PacedClock, SystemClock
-from adapters.entropy import HandedOver
-from adapters.log_origin import origin_of
-from adapters.settings import Settings, SettingsError
-from adapters.wiring import Platform, open_platform
-from adapters.worker_wiring import OpenBus, open_bus
-from api.browsers import Site
+from adapters.host.clock import PacedClock, SystemClock
+from adapters.host.entropy import HandedOver
+from adapters.log.origin import origin_of
+from adapters.settings import Settings
+from adapters.settings_error import SettingsError
+from adapters.wiring.platform import Platform, open_platform
+from adapters.wiring.workers import OpenBus, open_bus
 from api.cli import UsageError, add_verb, say, settings, wants_json
 from api.cli.demo_screen import first_screen, opening
 from api.cli.progress import Bar
 from api.cli.simulate import history
 from api.cli.summary import figures, table
-from api.limits import Limits, room_for
-from api.server import Door
+from api.http.browsers import Site
+from api.http.limits import Limits, room_for
+from api.http.server import Door
 from commands.ports import Unreadable
+from simulation.census import Census
+from simulation.demo_drive import demo_drive
+from simulation.live import FAR
+from simulation.pace import BadPace, Pace, PaceFile, parse_pace
+from simulation.run import Spec, eve_of
 from streams.bus_side import BusSide
 from streams.drive import Drive
-from streams.live import demo_drive, live_drive
-from streams.simulation.census import Census
-from streams.simulation.live import FAR
-from streams.simulation.pace import BadPace, Pace, PaceFile, parse_pace
-from streams.simulation.run import Spec, eve_of
+from streams.live import live_drive
 
 FIRST_DAYS = timedelta(days=7)  # of another run of which no day is closed yet
 DEMO = Spec(first=date(2021, 1, 4), last=date(2021, 12, 31), accounts=100, seed=1)

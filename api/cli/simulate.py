@@ -13,24 +13,24 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from adapters import market_history
-from adapters.clock import SimulatedClock
-from adapters.entropy import SeededEntropy
+from adapters.host.clock import SimulatedClock
+from adapters.host.entropy import SeededEntropy
+from adapters.market import history as market_history
 from adapters.simulators.statement import PostgresStatement
-from adapters.wiring import Platform, open_platform
-from adapters.worker_wiring import open_bus, saga_lease
+from adapters.wiring.platform import Platform, open_platform
+from adapters.wiring.workers import open_bus, saga_lease
 from api.cli import UsageError, add_verb, emit, say, settings, simulate_faults, wants_json
 from api.cli.progress import Bar
 from api.cli.summary import figures, table
+from simulation import run as runs
+from simulation.run import ControlsFailed
+from simulation.street import street_of
 from streams.bus_side import BusSide
-from streams.checkpoints import StatementLost
 from streams.drive import Drive
-from streams.followed import StandStill
-from streams.saga_worker import LeaseHeld, held
-from streams.simulation import run as runs
-from streams.simulation.run import ControlsFailed
-from streams.simulation.street import street_of
+from streams.log.signer import StatementLost
+from streams.sagas.worker import LeaseHeld, held
 from streams.supervise import Supervisor
+from streams.views.followed import StandStill
 
 ACCOUNTS_MAX = 100_000
 YEAR = runs.Spec(first=date(2022, 1, 3), last=date(2022, 12, 28), accounts=100, seed=1)
@@ -222,7 +222,7 @@ async def bus_of(platform: Platform) -> AsyncIterator[BusSide | None]:
 
 
 async def _crash(args: argparse.Namespace, spec: runs.Spec) -> int:
-    from streams.simulation.crashes import crash_everywhere  # noqa: PLC0415
+    from simulation.crashes import crash_everywhere  # noqa: PLC0415
 
     try:
         with Bar(quiet=wants_json(args), what="crash points") as bar:

@@ -22,7 +22,7 @@ async def run(args: argparse.Namespace) -> int:
     """
     _check(args)
     # Imported here: with numpy, polars and the simulators it takes longer than other verbs.
-    from streams.chaos.campaign import answer, campaign, trace, tried  # noqa: PLC0415
+    from simulation.faults.campaign import answer, campaign, trace, tried  # noqa: PLC0415
 
     if args.faults_seed is not None:
         found = await asyncio.to_thread(tried, [args.faults_seed])

@@ -5,8 +5,9 @@ import json
 import sys
 from typing import Any
 
-from adapters.settings import Settings, SettingsError
-from adapters.warehouse import directory_of, named
+from adapters.settings import Settings
+from adapters.settings_error import SettingsError
+from adapters.warehouse.client import directory_of, named
 from api.cli import UsageError, add_verb, settings, wants_json
 
 ROWS_MAX, TIMEOUT_S = 10_000, 60.0

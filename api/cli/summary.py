@@ -8,11 +8,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from adapters import market_history
-from adapters.log_audit import stats
-from adapters.wiring import Platform
-from projections.controls import client_money
-from streams.simulation.run import Outcome
+from adapters.market import history as market_history
+from adapters.proof.log_audit import stats
+from adapters.wiring.platform import Platform
+from projections.ledger.controls import client_money
+from simulation.run import Outcome
 
 
 async def figures(platform: Platform, outcome: Outcome) -> dict[str, Any]:

@@ -14,13 +14,13 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from adapters.wiring import Platform, open_platform
-from adapters.worker_wiring import open_bus, stuck_views
+from adapters.wiring.platform import Platform, open_platform
+from adapters.wiring.workers import open_bus, stuck_views
 from api.cli import UsageError, add_verb, say, settings
 from api.cli.doors import doors
 from projections.catalogue import BY_NAME, VIEWS
 from projections.ports import View
-from streams.working import Worker, line
+from streams.worker_process import Worker, line
 
 SIMULATED = "the log runs on a simulated clock, and the process with that clock leads its sagas"
 LEAVE_S = 30.0  # beyond it the process ends where it stands
@@ -114,7 +114,7 @@ def _views(text: str) -> tuple[View, ...]:
 
 
 async def _work(worker: Worker, args: argparse.Namespace) -> int:
-    from api.worker_app import create_worker_app  # noqa: PLC0415 - only now a door is needed
+    from api.http.worker_app import create_worker_app  # noqa: PLC0415 - only now a door is needed
 
     async def told() -> str:
         return line(await worker.status())

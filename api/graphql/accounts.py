@@ -6,19 +6,22 @@ from typing import Annotated
 import strawberry
 
 from api.graphql import holdings
-from api.graphql.cursors import FIRST_DEFAULT, Connection, connection, page_of
-from api.graphql.fields import field
+from api.graphql.engine.cursors import FIRST_DEFAULT, Connection, connection, page_of
+from api.graphql.engine.fields import field
+from api.graphql.engine.sources import Source
 from api.graphql.holdings import Lot, Nav, Position
 from api.graphql.operations import Obligation, obligation
 from api.graphql.orders import Order, order
-from api.graphql.sources import Source
-from api.wire import decimal
-from projections import accounts, cash, clients, obligations, orders
-from projections.accounts import Account as AccountRow
-from projections.cash import Cash as CashRow
-from projections.clients import ClientRow
-from projections.obligations import Obligation as ObligationRow
-from projections.orders import OrderRow
+from api.http.wire import decimal
+from projections.holdings import obligations
+from projections.holdings.obligations import Obligation as ObligationRow
+from projections.ledger import cash
+from projections.ledger.cash import Cash as CashRow
+from projections.parties import accounts, clients
+from projections.parties.accounts import Account as AccountRow
+from projections.parties.clients import ClientRow
+from projections.trading import orders
+from projections.trading.orders import OrderRow
 
 ID = strawberry.ID
 

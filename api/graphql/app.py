@@ -15,16 +15,17 @@ from strawberry.http import GraphQLRequestData
 from strawberry.http.base import BaseRequestProtocol
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 
-from api import bodies, graphiql, strict_json, wire
-from api.graphql.envelope import opened
-from api.graphql.folding import Turns
-from api.graphql.hub import Hub
+from api.graphql import graphiql
+from api.graphql.engine.envelope import opened
+from api.graphql.engine.folding import Turns
+from api.graphql.engine.hub import Hub
+from api.graphql.engine.session import Operations, Session
+from api.graphql.engine.socket import Conversation, Wire
 from api.graphql.schema import schema
-from api.graphql.session import Operations, Session
-from api.graphql.socket import Conversation, Wire
-from api.metrics import Metrics
+from api.http import bodies, strict_json, wire
+from api.http.metrics import Metrics
+from api.http.problems import Problem
 from api.ports import Platform
-from api.problems import Problem
 
 BODY_MAX = 1 << 20
 SUBSCRIPTIONS_MAX = 100  # a connection
@@ -51,7 +52,7 @@ class GraphQLDoor(GraphQL[None, None]):
             graphql_ide="graphiql",
             max_subscriptions_per_connection=SUBSCRIPTIONS_MAX,
             connection_init_wait_timeout=INIT_MAX,
-            allowed_origins=["*"],  # `api.browsers` has looked at it
+            allowed_origins=["*"],  # `api.http.browsers` has looked at it
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

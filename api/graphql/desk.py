@@ -6,17 +6,18 @@ import strawberry
 from strawberry.types import Info
 
 from api.graphql import operations
-from api.graphql.cursors import FIRST_DEFAULT, Connection, connection, keyed, page_of, sliced
-from api.graphql.fields import field
-from api.graphql.moments import When, now_only
+from api.graphql.engine.cursors import FIRST_DEFAULT, Connection, connection, keyed, page_of, sliced
+from api.graphql.engine.fields import field
+from api.graphql.engine.moments import When, now_only
+from api.graphql.engine.session import Session
+from api.graphql.engine.vocabulary import CASE_KINDS, LEDGER_ACCOUNTS, known
 from api.graphql.operations import Case, Day, LedgerBalance, Obligation
-from api.graphql.session import Session
-from api.graphql.vocabulary import CASE_KINDS, LEDGER_ACCOUNTS, known
-from projections import cases, days, obligations, repeats
-from projections.cases import Case as CaseRow
-from projections.days import Day as DayRow
-from projections.obligations import Obligation as ObligationRow
-from projections.repeats import Repeat as RepeatRow
+from projections.holdings import obligations
+from projections.holdings.obligations import Obligation as ObligationRow
+from projections.operations import cases, days, repeats
+from projections.operations.cases import Case as CaseRow
+from projections.operations.days import Day as DayRow
+from projections.operations.repeats import Repeat as RepeatRow
 
 Context = Info[Session, None]
 Time = datetime | None

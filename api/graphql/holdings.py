@@ -13,21 +13,23 @@ from decimal import Decimal
 import strawberry
 
 from api.graphql import valuation
-from api.graphql.fields import field
+from api.graphql.engine.fields import field
+from api.graphql.engine.sources import Source
 from api.graphql.instruments import Instrument, Mark, instrument, listing, mark_of
-from api.graphql.sources import Source
 from api.graphql.valuation import Fixed, Holding, Value
-from api.wire import decimal, quantity
-from domain.freshness import FRESH_DAYS
-from domain.money import EXACT, PRICE_DECIMALS, quantise
-from projections import cash, lots, marks, positions, rates
-from projections.cash import Cash as CashRow
-from projections.lots import OpenLot
-from projections.marks import Mark as MarkRow
+from api.http.wire import decimal, quantity
+from domain.shared.freshness import FRESH_DAYS
+from domain.shared.money import EXACT, PRICE_DECIMALS, quantise
+from projections.holdings import lots, positions
+from projections.holdings.lots import OpenLot
+from projections.holdings.positions import Figure
+from projections.holdings.positions import Position as PositionRow
+from projections.ledger import cash
+from projections.ledger.cash import Cash as CashRow
+from projections.market import marks, rates
+from projections.market.marks import Mark as MarkRow
+from projections.market.rates import Rate
 from projections.ports import Row
-from projections.positions import Figure
-from projections.positions import Position as PositionRow
-from projections.rates import Rate
 
 FIXINGS = "ecb"  # whose rates value an account
 ID = strawberry.ID

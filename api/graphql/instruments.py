@@ -4,12 +4,12 @@ from datetime import date
 
 import strawberry
 
-from api.graphql.sources import Source
-from api.wire import decimal, quantity
-from domain.freshness import FRESH_DAYS, is_stale
-from projections import instruments, marks
-from projections.instruments import InstrumentRow
-from projections.marks import Mark as MarkRow
+from api.graphql.engine.sources import Source
+from api.http.wire import decimal, quantity
+from domain.shared.freshness import FRESH_DAYS, is_stale
+from projections.market import instruments, marks
+from projections.market.instruments import InstrumentRow
+from projections.market.marks import Mark as MarkRow
 
 
 @strawberry.type(description="The newest price that figures are computed from.")

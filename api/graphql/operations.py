@@ -4,14 +4,14 @@ from datetime import date, datetime
 
 import strawberry
 
+from api.http.wire import amount, decimal
 from api.ports import LedgerLine, Totals
-from api.wire import amount, decimal
-from projections.cases import Case as CaseRow
-from projections.client_money import Standing
-from projections.days import Day as DayRow
-from projections.exact import subtract, total
-from projections.obligations import Obligation as ObligationRow
-from projections.repeats import Repeat as RepeatRow
+from projections.engine.exact import subtract, total
+from projections.holdings.obligations import Obligation as ObligationRow
+from projections.ledger.client_money import Standing
+from projections.operations.cases import Case as CaseRow
+from projections.operations.days import Day as DayRow
+from projections.operations.repeats import Repeat as RepeatRow
 
 ID = strawberry.ID
 

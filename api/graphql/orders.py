@@ -4,15 +4,15 @@ from datetime import date, datetime
 
 import strawberry
 
-from api.graphql.fields import field
+from api.graphql.engine.fields import field
+from api.graphql.engine.sources import Source
 from api.graphql.instruments import Instrument, instrument, listing
-from api.graphql.sources import Source
-from api.wire import decimal, quantity
-from domain.fix import OrdStatus, OrdType, Side, TimeInForce
-from projections import fills
-from projections.fills import LIVE
-from projections.fills import Fill as FillRow
-from projections.orders import OrderRow
+from api.http.wire import decimal, quantity
+from domain.shared.fix import OrdStatus, OrdType, Side, TimeInForce
+from projections.trading import fills
+from projections.trading.fills import LIVE
+from projections.trading.fills import Fill as FillRow
+from projections.trading.orders import OrderRow
 
 for kind, tag in ((OrdStatus, 39), (Side, 54), (OrdType, 40), (TimeInForce, 59)):
     strawberry.enum(kind, description=f"FIX tag {tag}")

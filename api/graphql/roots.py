@@ -10,21 +10,23 @@ from strawberry.types import Info
 
 from api.graphql import operations
 from api.graphql.accounts import Account, Client, account, client
-from api.graphql.cursors import FIRST_DEFAULT, Connection, connection, page_of
-from api.graphql.fields import field
+from api.graphql.engine.cursors import FIRST_DEFAULT, Connection, connection, page_of
+from api.graphql.engine.fields import field
+from api.graphql.engine.moments import When, log_at_least, now_only, source_at
+from api.graphql.engine.session import Session
+from api.graphql.engine.sources import unsupported
+from api.graphql.engine.vocabulary import ACCOUNT_STATUSES, CLIENT_STATUSES, known
 from api.graphql.instruments import Instrument, instrument, listing
-from api.graphql.moments import When, log_at_least, now_only, source_at
 from api.graphql.operations import ClientMoney, Log, TrialBalance
 from api.graphql.orders import Order, order
-from api.graphql.session import Session
-from api.graphql.sources import unsupported
-from api.graphql.vocabulary import ACCOUNT_STATUSES, CLIENT_STATUSES, known
-from domain.fix import OrdStatus
-from projections import accounts, clients, instruments, orders
-from projections.accounts import Account as AccountRow
-from projections.clients import ClientRow
-from projections.instruments import InstrumentRow
-from projections.orders import OrderRow
+from domain.shared.fix import OrdStatus
+from projections.market import instruments
+from projections.market.instruments import InstrumentRow
+from projections.parties import accounts, clients
+from projections.parties.accounts import Account as AccountRow
+from projections.parties.clients import ClientRow
+from projections.trading import orders
+from projections.trading.orders import OrderRow
 
 Context = Info[Session, None]
 Time = datetime | None

@@ -12,8 +12,8 @@ from strawberry.types.execution import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from api.graphql.desk import Desk
-from api.graphql.documents import Documents
-from api.graphql.faults import told
+from api.graphql.engine.documents import Documents
+from api.graphql.engine.faults import told
 from api.graphql.roots import Figures, Keys, Lists
 from api.graphql.subscriptions import Subscription
 

@@ -6,13 +6,14 @@ from contextlib import aclosing
 import strawberry
 from strawberry.types import Info
 
-from api.graphql.fields import subscription
+from api.graphql.engine.fields import subscription
+from api.graphql.engine.session import Session
 from api.graphql.holdings import Position, position
 from api.graphql.orders import Order, order
-from api.graphql.session import Session
-from projections import orders, positions
-from projections.orders import OrderRow
-from projections.positions import Position as PositionRow
+from projections.holdings import positions
+from projections.holdings.positions import Position as PositionRow
+from projections.trading import orders
+from projections.trading.orders import OrderRow
 
 Context = Info[Session, None]
 ID = strawberry.ID

@@ -16,13 +16,13 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from domain.freshness import is_stale
 from domain.fx import BASE
 from domain.instrument.events import PriceType
-from domain.money import EXACT, ZERO, is_currency, round_money
-from domain.quotation import money_of
-from projections.instruments import InstrumentRow
-from projections.marks import Mark
+from domain.shared.freshness import is_stale
+from domain.shared.money import EXACT, ZERO, is_currency, round_money
+from domain.shared.quotation import money_of
+from projections.market.instruments import InstrumentRow
+from projections.market.marks import Mark
 
 ONE, HUNDRED = Decimal(1), Decimal(100)
 

@@ -1,7 +1,7 @@
 """Account: one client's cash, holds, lots and what is under way on them.
 
 All that changes an account's money or shares is an event on `account-{id}`, and only that event
-posts (`domain/ledger.py`). Intents are refused with the figures that were lacking; reports
+posts (`domain/ledger/`). Intents are refused with the figures that were lacking; reports
 (executions, confirmations, returns) are booked whatever they do, and flagged.
 
 The nouns are modules: standing (opening, status), cash, withdrawals, holds, trades, busts,
@@ -39,7 +39,7 @@ from domain.account.state import CLOSED
 from domain.account.state import INITIAL as INITIAL
 from domain.account.state import Cash as Cash
 from domain.account.state import State as State
-from domain.message import Command, Decision, Event, Refused, Seen, refused
+from domain.shared.message import Command, Decision, Event, Refused, Seen, refused
 
 CATEGORY = "account"
 

@@ -7,8 +7,8 @@ from domain.account.commands import PostAdjustment
 from domain.account.events import AdjustmentPosted
 from domain.account.refusals import R, bad_amount, blank, first, gone, two_persons
 from domain.account.state import State
-from domain.message import Decision, Refused, Seen, refused
-from domain.money import money
+from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.money import money
 
 
 def post(command: PostAdjustment, state: State, seen: Seen) -> Decision:

@@ -24,9 +24,9 @@ from domain.account.events import BaseCostStated, LotMove, TradeBooked
 from domain.account.rates import base_rate
 from domain.account.refusals import R
 from domain.account.state import Obligation, State, Trade, Unvalued
-from domain.lots import Lot, apply, with_base
-from domain.message import Decision, Refused, Seen, refused
-from domain.money import EXACT, ZERO, round_money
+from domain.rules.lots import Lot, apply, with_base
+from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.money import EXACT, ZERO, round_money
 
 
 def state_base_cost(command: StateBaseCost, state: State, seen: Seen) -> Decision:

@@ -2,8 +2,8 @@
 
 from decimal import Decimal
 
-from domain.lots import LotMove
-from domain.message import Event
+from domain.rules.lots import LotMove
+from domain.shared.message import Event
 
 
 class BaseCostStated(Event, tag="trade.base_stated", kw_only=True):

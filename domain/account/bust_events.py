@@ -8,10 +8,10 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from domain.charges import Charge
-from domain.fix import Side
-from domain.lots import LotMove
-from domain.message import Event
+from domain.rules.charges import Charge
+from domain.rules.lots import LotMove
+from domain.shared.fix import Side
+from domain.shared.message import Event
 
 
 class Counted(Struct, frozen=True, kw_only=True):

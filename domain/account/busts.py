@@ -30,10 +30,10 @@ from domain.account.refusals import bad_amount, bad_qty, first
 from domain.account.rematching import Charged, rematch
 from domain.account.state import Obligation, State
 from domain.account.trades import reverse_id, total
-from domain.charges import Charge, commission, commission_of, with_commission
-from domain.fix import Side, other
-from domain.message import Decision, Seen
-from domain.money import EXACT, ZERO, plain, round_money
+from domain.rules.charges import Charge, commission, commission_of, with_commission
+from domain.shared.fix import Side, other
+from domain.shared.message import Decision, Seen
+from domain.shared.money import EXACT, ZERO, plain, round_money
 
 
 def bust(command: BustTrade, state: State, seen: Seen) -> Decision:

@@ -13,9 +13,9 @@ from domain.account.commands import DepositCash, ReturnDeposit, WithdrawCash
 from domain.account.events import CashDeposited, DepositReturned
 from domain.account.refusals import bad_money, first, gone
 from domain.account.state import Deposit, State
-from domain.digests import digest, is_plain, plain_digest, reference_form
-from domain.message import Decision, Seen
-from domain.money import money
+from domain.shared.digests import digest, is_plain, plain_digest, reference_form
+from domain.shared.message import Decision, Seen
+from domain.shared.money import money
 
 
 def deposit(command: DepositCash, state: State, seen: Seen) -> Decision:

@@ -9,8 +9,8 @@ from msgspec.structs import replace
 
 from domain.account.events import LotMove
 from domain.account.state import Obligation, OpenOrder, State
-from domain.lots import Lot, apply
-from domain.money import ZERO
+from domain.rules.lots import Lot, apply
+from domain.shared.money import ZERO
 
 V = TypeVar("V")
 ARRIVALS_SPARE = 16  # places of lots that are gone, before they are looked through

@@ -5,10 +5,10 @@ from decimal import Decimal
 from typing import ClassVar
 
 from domain.account.events import Counted, Owner, Power
-from domain.charges import Charge
-from domain.fix import Side
-from domain.lots import LotMove
-from domain.message import Command, Personal
+from domain.rules.charges import Charge
+from domain.rules.lots import LotMove
+from domain.shared.fix import Side
+from domain.shared.message import Command, Personal
 
 
 class Internal(Command):

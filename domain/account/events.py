@@ -1,7 +1,7 @@
 """What happens on `account-{id}`: all that changes an account's cash, holds, lots, settled figures.
 
 Amounts are positive unless named signed; money at the currency's minor unit, quantities up to 8
-decimals. The journal lines (J..) that each event posts are in `domain/ledger.py`.
+decimals. The journal lines (J..) that each event posts are in `domain/ledger/`.
 
 Free texts and references are sealed under the key of the account's client (`client_id`, which the
 decision takes from the state). `reference_hmac` stands beside a reference for comparisons.
@@ -22,10 +22,10 @@ from domain.account.manual_events import ResidueCashed as ResidueCashed  # noqa:
 from domain.account.obligation_events import ObligationFailing as ObligationFailing  # noqa: PLC0414
 from domain.account.obligation_events import ObligationSettled as ObligationSettled  # noqa: PLC0414
 from domain.account.obligation_events import SettledAfterBust as SettledAfterBust  # noqa: PLC0414
-from domain.charges import Charge as Charge  # noqa: PLC0414
-from domain.fix import Side
-from domain.lots import LotMove as LotMove  # noqa: PLC0414
-from domain.message import Event, PersonalText
+from domain.rules.charges import Charge as Charge  # noqa: PLC0414
+from domain.rules.lots import LotMove as LotMove  # noqa: PLC0414
+from domain.shared.fix import Side
+from domain.shared.message import Event, PersonalText
 
 
 class Owner(Struct, frozen=True, kw_only=True):
@@ -93,7 +93,7 @@ class CashDeposited(Event, tag="cash.deposited"):
     value_date: date
     available_on: date | None = None
     client_id: str = ""
-    reference_hmac: str = ""  # `domain.digests` of its form, in the scope of the client
+    reference_hmac: str = ""  # `domain.shared.digests` of its form, in the scope of the client
 
 
 class DepositReturned(Event, tag="cash.deposit_returned"):

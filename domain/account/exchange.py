@@ -2,10 +2,10 @@
 
     none -Convert-> open -value date: SettleFx-> settled*
 
-The dealer's rate is the last fixing, unless it is stale (`domain.freshness`); the client's adds the
-house's margin. Both are units of the currency sold per unit bought. The value date is the market's
-spot date, or one that is stated: not before the deal, and a day on which both currencies can be
-paid. The rate is the same on each.
+The dealer's rate is the last fixing, unless it is stale (`domain.shared.freshness`); the client's
+adds the house's margin. Both are units of the currency sold per unit bought. The value date is the
+market's spot date, or one that is stated: not before the deal, and a day on which both currencies
+can be paid. The rate is the same on each.
 """
 
 from datetime import date
@@ -19,9 +19,17 @@ from domain.account.events import FxBooked, FxSettled
 from domain.account.rates import RATES, no_rate
 from domain.account.refusals import R, bad_money, lacking, powerless, too_old, unless
 from domain.account.state import CLOSING_ONLY, OPEN, OpenFx, State
-from domain.message import Decision, Refused, Seen, refused
-from domain.money import EXACT, RATE_DECIMALS, is_currency, money, plain, quantise, round_money
-from domain.value_dates import closed, spot_date
+from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.money import (
+    EXACT,
+    RATE_DECIMALS,
+    is_currency,
+    money,
+    plain,
+    quantise,
+    round_money,
+)
+from domain.shared.value_dates import closed, spot_date
 
 MARGINS = ((date.min, Decimal("0.0025")),)
 """The house's margin on the dealer's rate, from a day on."""

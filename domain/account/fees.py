@@ -13,10 +13,19 @@ from domain.account.commands import AccrueFee, ChargeFee, CreditInterest, DebitI
 from domain.account.events import FeeAccrued, FeeCharged, InterestCredited, InterestDebited
 from domain.account.refusals import AMOUNT_LIMIT, R, bad_money, bad_rate, first, gone
 from domain.account.state import Accrual, State
-from domain.dates import bad_date
-from domain.market_time import house_today
-from domain.message import Decision, Refused, Seen, refused
-from domain.money import EXACT, ZERO, is_currency, is_exact, money, plain, quantise, round_money
+from domain.shared.dates import bad_date
+from domain.shared.market_time import house_today
+from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.money import (
+    EXACT,
+    ZERO,
+    is_currency,
+    is_exact,
+    money,
+    plain,
+    quantise,
+    round_money,
+)
 
 YEAR_DAYS = 365
 EXACT_DECIMALS = 12

@@ -15,9 +15,9 @@ from domain.account.commands import ReleaseHold, ReserveForOrder
 from domain.account.events import Counted, FundsReserved, HoldReleased
 from domain.account.refusals import R, bad_money, bad_qty, first, lacking, unless
 from domain.account.state import CLOSING, CLOSING_ONLY, OPEN, OpenOrder, State
-from domain.fix import Side
-from domain.message import Decision, Refused, Seen, refused
-from domain.money import EXACT, MINOR_UNITS, QTY_DECIMALS, ZERO, plain, quantise, round_money
+from domain.shared.fix import Side
+from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.money import EXACT, MINOR_UNITS, QTY_DECIMALS, ZERO, plain, quantise, round_money
 
 SELLING = (OPEN, CLOSING_ONLY, CLOSING)
 """An account that is wound down may sell, and buys nothing."""

@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from domain.account.refusals import R
-from domain.message import Refused, Seen, refused
-from domain.money import EXACT, plain
+from domain.shared.message import Refused, Seen, refused
+from domain.shared.money import EXACT, plain
 
 PERCENT_OF_PAR = Decimal("0.01")
 

@@ -6,8 +6,8 @@ Part of `domain.account.events`, where they are imported from.
 from decimal import Decimal
 from typing import ClassVar
 
-from domain.lots import LotMove
-from domain.message import Event, PersonalText
+from domain.rules.lots import LotMove
+from domain.shared.message import Event, PersonalText
 
 
 class AdjustmentPosted(Event, tag="adjustment.posted"):

@@ -6,8 +6,8 @@ Part of `domain.account.events`, where they are imported from.
 from datetime import date
 from decimal import Decimal
 
-from domain.fix import Side
-from domain.message import Event
+from domain.shared.fix import Side
+from domain.shared.message import Event
 
 
 class ObligationSettled(Event, tag="obligation.settled"):

@@ -14,9 +14,9 @@ from domain.account.commands import RecordFailing, SettleAfterBust, SettleObliga
 from domain.account.events import ObligationFailing, ObligationSettled, SettledAfterBust
 from domain.account.refusals import R, bad_amount, bad_qty, first
 from domain.account.state import Obligation, State
-from domain.fix import other
-from domain.message import Decision, Refused, Seen, refused
-from domain.money import ZERO, money, plain
+from domain.shared.fix import other
+from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.money import ZERO, money, plain
 
 
 def settle(command: SettleObligation, state: State, seen: Seen) -> Decision:

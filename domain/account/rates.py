@@ -4,9 +4,9 @@ from decimal import Decimal
 
 from domain.account.refusals import R
 from domain.account.state import State
-from domain.lots import Value
-from domain.message import Refused, Seen, refused
-from domain.money import EXACT, MINOR_UNITS, ZERO, money, plain, round_money
+from domain.rules.lots import Value
+from domain.shared.message import Refused, Seen, refused
+from domain.shared.money import EXACT, MINOR_UNITS, ZERO, money, plain, round_money
 
 RATES = "fx-ecb"
 

@@ -5,11 +5,11 @@ from datetime import date
 from decimal import Decimal
 
 from domain.account.state import State
-from domain.freshness import FRESH_DAYS, is_stale
-from domain.message import Refusal, Refused, Seen, refused
-from domain.money import MINOR_UNITS, QTY_DECIMALS, is_currency, is_exact, is_money
-from domain.persons import acts_as, is_part, normal_form
-from domain.powers import Worth, holder, lacking_power
+from domain.rules.powers import Worth, holder, lacking_power
+from domain.shared.freshness import FRESH_DAYS, is_stale
+from domain.shared.message import Refusal, Refused, Seen, refused
+from domain.shared.money import MINOR_UNITS, QTY_DECIMALS, is_currency, is_exact, is_money
+from domain.shared.persons import acts_as, is_part, normal_form
 
 AMOUNT_LIMIT = Decimal(10) ** 15
 """Amounts and quantities stay below it: 15 digits before the point."""
@@ -136,7 +136,7 @@ def powerless(state: State, seen: Seen, may: str, worth: Worth) -> Refused | Non
     """Declines what the actor's power does not cover; an actor who never had one needs none.
 
     Args:
-        may, worth: as `domain.powers.lacking_power` takes them.
+        may, worth: as `domain.rules.powers.lacking_power` takes them.
     """
     person = holder(state, seen.actor)
     if not person:
@@ -156,7 +156,7 @@ def first(*checks: Refused | None) -> Refused | None:
 
 
 def too_old(refusal: AccountRefusal, field: str, as_of: date, today: date) -> Refused | None:
-    """Declines to deal at a mark or fixing that is stale (`domain.freshness`)."""
+    """Declines to deal at a mark or fixing that is stale (`domain.shared.freshness`)."""
     if not is_stale(as_of, today):
         return None
     age = (today - as_of).days

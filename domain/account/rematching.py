@@ -20,9 +20,9 @@ from domain.account.events import Charge, LotMove, LotsRematched
 from domain.account.rates import in_base
 from domain.account.state import Obligation, State, Trade
 from domain.account.trades import matched
-from domain.fix import Side
-from domain.lots import Lot, apply, cover, mirror
-from domain.money import ZERO
+from domain.rules.lots import Lot, apply, cover, mirror
+from domain.shared.fix import Side
+from domain.shared.money import ZERO
 
 Charged = Mapping[str, tuple[Charge, ...]]
 """Trade id -> its charges from now on, of trades that bear others than before."""

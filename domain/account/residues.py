@@ -10,7 +10,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from domain import quotation
 from domain.account import base_cost
 from domain.account.changes import add_cash, move_lots
 from domain.account.commands import CashResidue
@@ -19,9 +18,10 @@ from domain.account.listings import Listing, factor, listing
 from domain.account.rates import base_rate, in_base, no_rate
 from domain.account.refusals import R, blank, first, too_old, two_persons, unless
 from domain.account.state import CLOSING, CLOSING_ONLY, DORMANT, OPEN, State
-from domain.lots import dispose
-from domain.message import Decision, Refused, Seen, refused
-from domain.money import EXACT, ZERO, plain, round_money
+from domain.rules.lots import dispose
+from domain.shared import quotation
+from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.money import EXACT, ZERO, plain, round_money
 
 
 def cash(command: CashResidue, state: State, seen: Seen) -> Decision:

@@ -10,10 +10,10 @@ from domain.account.commands import SelectLots
 from domain.account.events import LotMove, LotsSelected
 from domain.account.refusals import R, bad_qty, first, powerless
 from domain.account.state import Obligation, State
-from domain.fix import Side
-from domain.lots import LotMethod, Value, apply, can_choose, dispose, mirror
-from domain.message import Decision, Seen, refused
-from domain.money import MINOR_UNITS, ZERO
+from domain.rules.lots import LotMethod, Value, apply, can_choose, dispose, mirror
+from domain.shared.fix import Side
+from domain.shared.message import Decision, Seen, refused
+from domain.shared.money import MINOR_UNITS, ZERO
 
 
 def select(command: SelectLots, state: State, seen: Seen) -> Decision:

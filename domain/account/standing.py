@@ -35,11 +35,11 @@ from domain.account.events import (
 )
 from domain.account.refusals import R, bad_money, blank, first, gone, two_persons, unless
 from domain.account.state import BLOCKED, CLOSED, CLOSING, CLOSING_ONLY, DORMANT, OPEN, State
-from domain.dates import bad_span
-from domain.lots import LotMethod
-from domain.message import Decision, Refused, Seen, refused
-from domain.money import RATE_DECIMALS, ZERO, is_currency, is_exact
-from domain.powers import holder
+from domain.rules.lots import LotMethod
+from domain.rules.powers import holder
+from domain.shared.dates import bad_span
+from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.money import RATE_DECIMALS, ZERO, is_currency, is_exact
 
 ACCOUNT_TYPES = frozenset(
     {"cash", "retirement", "custodial", "trust", "corporate", "omnibus", "house", "error"}

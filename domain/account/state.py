@@ -16,9 +16,9 @@ from decimal import Decimal
 from msgspec import Struct
 
 from domain.account.events import Charge, LotMove, Owner, Power
-from domain.fix import Side
-from domain.lots import Lot, holding
-from domain.money import ZERO
+from domain.rules.lots import Lot, holding
+from domain.shared.fix import Side
+from domain.shared.money import ZERO
 
 OPEN, CLOSING_ONLY, BLOCKED, DORMANT = "open", "closing_only", "blocked", "dormant"
 CLOSING, CLOSED = "closing", "closed"

@@ -18,11 +18,11 @@ from domain.account.holds import order_of, released_by_fill, unknown_order
 from domain.account.rates import base_rate, in_base
 from domain.account.refusals import R, bad_amount, bad_qty, first
 from domain.account.state import Obligation, OpenOrder, State, Trade
-from domain.charges import Charge, charges, commission_of
-from domain.fix import Side
-from domain.lots import Lot, acquire, can_choose, dispose
-from domain.message import Decision, Refused, Seen, refused
-from domain.money import ZERO, money, plain
+from domain.rules.charges import Charge, charges, commission_of
+from domain.rules.lots import Lot, acquire, can_choose, dispose
+from domain.shared.fix import Side
+from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.money import ZERO, money, plain
 
 ID_MAX = 64
 

@@ -43,9 +43,9 @@ from domain.account.refusals import (
     unless,
 )
 from domain.account.state import CLOSING, CLOSING_ONLY, DORMANT, OPEN, State, Transfer
-from domain.lots import Value, dispose, mirror
-from domain.message import Decision, Refused, Seen, refused
-from domain.money import MINOR_UNITS, ZERO, is_currency, money
+from domain.rules.lots import Value, dispose, mirror
+from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.money import MINOR_UNITS, ZERO, is_currency, money
 
 Sending = TransferCash | TransferSecurities
 

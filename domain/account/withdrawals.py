@@ -39,8 +39,8 @@ from domain.account.refusals import (
     unless,
 )
 from domain.account.state import BLOCKED, CLOSING, CLOSING_ONLY, DORMANT, OPEN, State, Withdrawal
-from domain.message import Decision, Refused, Seen, refused
-from domain.money import money
+from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.money import money
 
 ID_MAX = 64
 

@@ -12,7 +12,7 @@ from domain.client.events import (
     Screening,
     TaxResidence,
 )
-from domain.message import PERSONAL, Command, Personal
+from domain.shared.message import PERSONAL, Command, Personal
 
 
 class Internal(Command):

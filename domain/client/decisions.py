@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import assert_never
 
-from domain.client import lids
+from domain.client import restrictions as lids
 from domain.client.commands import (
     ApproveKyc,
     ClientCommand,
@@ -40,12 +40,12 @@ from domain.client.rules import (
     senior_needed,
 )
 from domain.client.state import Client, Status
-from domain.dates import bad_date, bad_span
-from domain.digests import digest, stored_as
-from domain.identifiers import is_country, is_id, is_lei
-from domain.market_time import house_today
-from domain.message import Decision, Event, Refused, Seen, refused
-from domain.persons import acts_as, is_part, normal_form
+from domain.shared.dates import bad_date, bad_span
+from domain.shared.digests import digest, stored_as
+from domain.shared.identifiers import is_country, is_id, is_lei
+from domain.shared.market_time import house_today
+from domain.shared.message import Decision, Event, Refused, Seen, refused
+from domain.shared.persons import acts_as, is_part, normal_form
 
 SUBMITTABLE = frozenset(
     {

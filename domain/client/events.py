@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar
 
 from msgspec import Struct
 
-from domain.message import FIRM, PERSONAL, Erased, Event, PersonalText
+from domain.shared.message import FIRM, PERSONAL, Erased, Event, PersonalText
 
 
 class Kind(StrEnum):
@@ -126,7 +126,7 @@ class KycSubmitted(Event, tag="client.kyc_submitted"):
     documents: PersonalDocuments
     risk_answers: PersonalAnswers = ()
     pep: bool = False  # the client declared to be a politically exposed person
-    submitted_by_hmac: str = ""  # `domain.digests` of the actor's normal form
+    submitted_by_hmac: str = ""  # `domain.shared.digests` of the actor's normal form
 
 
 class KycInformationRequested(Event, tag="client.kyc_information_requested"):

@@ -1,6 +1,6 @@
 """Why a client's command is declined."""
 
-from domain.message import Refusal
+from domain.shared.message import Refusal
 
 
 class ClientRefusal(Refusal):

@@ -72,7 +72,7 @@ class Client(Struct, frozen=True, kw_only=True, gc=False):
     review_on: date | None = None
     grace_until: date | None = None  # while overdue: the timer suspends after it
     submitted: bool = False  # there is a submission that nobody has decided on
-    submitted_by: str = ""  # `domain.digests` of the actor of that submission
+    submitted_by: str = ""  # `domain.shared.digests` of the actor of that submission
     document_kinds: tuple[str, ...] = ()  # of that submission
     facts: tuple[str, ...] = ()  # names of the optional facts given at onboarding
     pep: bool = False

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from domain.instrument.events import PriceType
-from domain.message import Command, Personal
+from domain.shared.message import Command, Personal
 
 
 class ListInstrument(Command):

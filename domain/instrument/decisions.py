@@ -6,7 +6,6 @@ from typing import Any, TypeVar, assert_never
 
 from msgspec.structs import replace
 
-from domain.identifiers import is_country, is_isin, is_mic
 from domain.instrument.commands import (
     AmendInstrument,
     DelistInstrument,
@@ -25,10 +24,11 @@ from domain.instrument.events import (
     InstrumentUsed,
 )
 from domain.instrument.state import TERMS, Instrument, Status, applied, evolve
-from domain.markets import country_of
-from domain.message import Decision, Refusal, Refused, Seen, refused
-from domain.money import PRICE_DECIMALS, is_currency, is_exact, plain
-from domain.quotation import factor, is_quote_unit, money_of
+from domain.shared.identifiers import is_country, is_isin, is_mic
+from domain.shared.markets import country_of
+from domain.shared.message import Decision, Refusal, Refused, Seen, refused
+from domain.shared.money import PRICE_DECIMALS, is_currency, is_exact, plain
+from domain.shared.quotation import factor, is_quote_unit, money_of
 
 QUOTATION = ("currency", "settlement_currency", "price_factor")
 SIZES = ("tick_size", "lot_size", "qty_increment", "price_factor", "multiplier")

@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import ClassVar
 
-from domain.message import FIRM, Event, PersonalText
+from domain.shared.message import FIRM, Event, PersonalText
 
 
 class PriceType(StrEnum):

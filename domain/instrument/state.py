@@ -24,7 +24,7 @@ from domain.instrument.events import (
     InstrumentUsed,
     PriceType,
 )
-from domain.markets import country_of
+from domain.shared.markets import country_of
 
 TERMS = tuple(
     f

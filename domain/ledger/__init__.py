@@ -17,7 +17,7 @@ from domain.ledger.chart import CUSTODIAN as CUSTODIAN
 from domain.ledger.chart import Entry as Entry
 from domain.ledger.chart import Kind as Kind
 from domain.ledger.chart import Posting as Posting
-from domain.message import Event
+from domain.shared.message import Event
 
 ENTRIES: Mapping[type[Event], Callable[[Any], tuple[Entry, ...]]] = {
     **money_entries.ENTRIES,

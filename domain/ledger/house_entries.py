@@ -6,7 +6,7 @@ from typing import Any
 from domain.house import DuesSwept, HouseFunded, InterestReceived
 from domain.ledger.chart import Entry
 from domain.ledger.lines import C_DUE, H_DUE, HOUSE_BANK, NOSTRO, move
-from domain.message import Event
+from domain.shared.message import Event
 
 
 def _funded(x: HouseFunded) -> tuple[Entry, ...]:

@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 
 from domain.ledger.chart import BANK, CUSTODIAN, Entry, Posting
-from domain.lots import LotMove
+from domain.rules.lots import LotMove
 
 Line = tuple[str, str, str]
 """Account, owner, ref."""

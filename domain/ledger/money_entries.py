@@ -10,7 +10,7 @@ from typing import Any
 from domain.account import events as e
 from domain.ledger.chart import Entry
 from domain.ledger.lines import C_DUE, CONTRA, H_DUE, NOSTRO, cash_of, hold_of, move, shares
-from domain.message import Event
+from domain.shared.message import Event
 
 
 def _deposited(x: e.CashDeposited) -> tuple[Entry, ...]:

@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from domain.account import events as e
-from domain.charges import Charge
-from domain.fix import Side
 from domain.ledger.chart import Entry
 from domain.ledger.lines import (
     C_DUE,
@@ -23,8 +21,10 @@ from domain.ledger.lines import (
     shares,
     street_of,
 )
-from domain.lots import LotMove
-from domain.message import Event
+from domain.rules.charges import Charge
+from domain.rules.lots import LotMove
+from domain.shared.fix import Side
+from domain.shared.message import Event
 
 
 def _trade_booked(x: e.TradeBooked) -> tuple[Entry, ...]:

@@ -19,8 +19,6 @@ Nothing here posts to the ledger: the account books what a saga brings it.
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from domain.fix import Side
-from domain.message import Command, Decision, Event, Seen, refused
 from domain.order import changing, commands, executions, placing, reports
 from domain.order.commands import PlaceOrder
 from domain.order.folding import EVENTS as _EVENTS
@@ -30,6 +28,8 @@ from domain.order.state import INITIAL as INITIAL
 from domain.order.state import Order as Order
 from domain.order.status import PRECEDENCE as PRECEDENCE
 from domain.order.status import ord_status as ord_status
+from domain.shared.fix import Side
+from domain.shared.message import Command, Decision, Event, Seen, refused
 
 _DECIDES: Mapping[type[Command], Callable[[Any, Order, Seen], Decision]] = {
     commands.PlaceOrder: placing.place,

@@ -12,10 +12,6 @@ one (FIX 4.4 appendix D, C.1.c).
 
 from decimal import Decimal
 
-from domain.fix import CxlRejResponseTo, OrdType, Side
-from domain.identifiers import is_id
-from domain.message import Decision, Refused, Seen, refused
-from domain.money import ZERO, plain
 from domain.order.commands import (
     CancelOrder,
     RecordCanceled,
@@ -44,8 +40,12 @@ from domain.order.trading import (
     worth,
     worth_px,
 )
-from domain.powers import holder, is_owner
-from domain.quotation import requoted
+from domain.rules.powers import holder, is_owner
+from domain.shared.fix import CxlRejResponseTo, OrdType, Side
+from domain.shared.identifiers import is_id
+from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.money import ZERO, plain
+from domain.shared.quotation import requoted
 
 CANCEL, REPLACE = CxlRejResponseTo.CANCEL, CxlRejResponseTo.REPLACE
 PRICED = frozenset({OrdType.LIMIT, OrdType.STOP_LIMIT})

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import ClassVar
 
-from domain.fix import (
+from domain.shared.fix import (
     Advice,
     Capacity,
     CxlRejResponseTo,
@@ -18,7 +18,7 @@ from domain.fix import (
     Side,
     TimeInForce,
 )
-from domain.message import Command, Personal
+from domain.shared.message import Command, Personal
 
 
 class VenueStatus(StrEnum):

@@ -4,7 +4,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import ClassVar
 
-from domain.fix import (
+from domain.shared.fix import (
     Advice,
     Capacity,
     CxlRejResponseTo,
@@ -14,7 +14,7 @@ from domain.fix import (
     Side,
     TimeInForce,
 )
-from domain.message import Event, PersonalText
+from domain.shared.message import Event, PersonalText
 
 
 class OrderPlaced(Event, tag="order.placed", kw_only=True):

@@ -15,11 +15,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import reduce
 
-from domain.dates import bad_date
-from domain.fix import ExecType
-from domain.market_time import latest_today
-from domain.message import Decision, Event, Refused, Seen, refused
-from domain.money import EXACT, ZERO, plain, round_money
 from domain.order.commands import RecordFill, RecordTradeCancel, RecordTradeCorrect
 from domain.order.events import OrderFilled, ReportParked, TradeCanceled
 from domain.order.figures import is_px, is_qty
@@ -27,6 +22,11 @@ from domain.order.folding import evolve
 from domain.order.ids import child_id
 from domain.order.refusals import OrderRefusal
 from domain.order.state import Execution, Order, Parked, exec_key
+from domain.shared.dates import bad_date
+from domain.shared.fix import ExecType
+from domain.shared.market_time import latest_today
+from domain.shared.message import Decision, Event, Refused, Seen, refused
+from domain.shared.money import EXACT, ZERO, plain, round_money
 
 
 def fill(command: RecordFill, order: Order, seen: Seen) -> Decision:

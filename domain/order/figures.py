@@ -3,10 +3,12 @@
 from datetime import date
 from decimal import ROUND_UP, Decimal
 
-from domain.charges import estimate
-from domain.fix import Side
-from domain.message import Refused, refused
-from domain.money import (
+from domain.order.refusals import OrderRefusal
+from domain.order.state import Order
+from domain.rules.charges import estimate
+from domain.shared.fix import Side
+from domain.shared.message import Refused, refused
+from domain.shared.money import (
     EXACT,
     MINOR_UNITS,
     PRICE_DECIMALS,
@@ -16,8 +18,6 @@ from domain.money import (
     quantise,
     round_money,
 )
-from domain.order.refusals import OrderRefusal
-from domain.order.state import Order
 
 COLLAR = Decimal("0.05")  # house policy: how far a market order may run from the last mark
 _BOUND = Decimal(10) ** 15

@@ -5,9 +5,9 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from domain.fix import MULTI_DAY, CxlRejResponseTo, ExecType
 from domain.order import events as e
 from domain.order.state import BUSTED, Asked, Execution, Order, Parked, exec_key
+from domain.shared.fix import MULTI_DAY, CxlRejResponseTo, ExecType
 
 
 def evolve(order: Order, event: Any) -> Order:

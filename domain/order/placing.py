@@ -10,11 +10,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Protocol
 
-from domain.charges import charged_in
-from domain.fix import Advice, OrdType, Side, TimeInForce
-from domain.identifiers import is_id
-from domain.message import Decision, Refused, Seen, refused
-from domain.money import EXACT, ZERO, plain
 from domain.order.commands import PlaceOrder
 from domain.order.events import OrderPlaced
 from domain.order.figures import collared, hold_amount, px_fault, qty_fault
@@ -29,9 +24,14 @@ from domain.order.trading import (
     worth,
     worth_px,
 )
-from domain.powers import holder
-from domain.quotation import factor, requoted
-from domain.settlement_dates import market_of
+from domain.rules.charges import charged_in
+from domain.rules.powers import holder
+from domain.shared.fix import Advice, OrdType, Side, TimeInForce
+from domain.shared.identifiers import is_id
+from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.money import EXACT, ZERO, plain
+from domain.shared.quotation import factor, requoted
+from domain.shared.settlement_dates import market_of
 
 BRANCH_COUNTRY = "US"  # of the firm's one branch, where every order is taken
 LIMITED = frozenset({OrdType.LIMIT, OrdType.STOP_LIMIT})

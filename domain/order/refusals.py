@@ -1,6 +1,6 @@
 """Why an order, or a change of one, is declined. The table is in `docs/commands.md`."""
 
-from domain.message import Refusal
+from domain.shared.message import Refusal
 
 
 class OrderRefusal(Refusal):

@@ -6,9 +6,6 @@ hold side by side, and `status` shows the highest.
 
 from collections.abc import Callable
 
-from domain.fix import MULTI_DAY, CxlRejResponseTo
-from domain.message import Decision, Event, Seen, refused
-from domain.money import plain
 from domain.order.commands import (
     RecordAck,
     RecordExpired,
@@ -34,6 +31,9 @@ from domain.order.figures import hold_for, is_qty
 from domain.order.ids import child_id
 from domain.order.refusals import OrderRefusal
 from domain.order.state import Order
+from domain.shared.fix import MULTI_DAY, CxlRejResponseTo
+from domain.shared.message import Decision, Event, Seen, refused
+from domain.shared.money import plain
 
 
 def release(command: ReleaseOrder, order: Order, seen: Seen) -> Decision:

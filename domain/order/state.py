@@ -14,8 +14,8 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from domain.fix import MULTI_DAY, CxlRejResponseTo, ExecType, OrdType, Side, TimeInForce
-from domain.money import EXACT, PRICE_DECIMALS, ZERO, plain, quantise
+from domain.shared.fix import MULTI_DAY, CxlRejResponseTo, ExecType, OrdType, Side, TimeInForce
+from domain.shared.money import EXACT, PRICE_DECIMALS, ZERO, plain, quantise
 
 BUSTED = ""
 

@@ -9,8 +9,8 @@ Within one rank at most one can hold, but for canceled and expired: the client's
 
 from collections.abc import Callable
 
-from domain.fix import CxlRejResponseTo, OrdStatus
 from domain.order.state import Order
+from domain.shared.fix import CxlRejResponseTo, OrdStatus
 
 PRECEDENCE: tuple[tuple[int, OrdStatus, Callable[[Order], bool]], ...] = (
     (12, OrdStatus.PENDING_CANCEL, lambda o: o.pending(CxlRejResponseTo.CANCEL) != ""),

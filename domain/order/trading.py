@@ -5,11 +5,11 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Protocol
 
-from domain.fix import Side
-from domain.message import Refused, refused
-from domain.money import EXACT
 from domain.order.refusals import OrderRefusal
-from domain.powers import Worth, lacking_power
+from domain.rules.powers import Worth, lacking_power
+from domain.shared.fix import Side
+from domain.shared.message import Refused, refused
+from domain.shared.money import EXACT
 
 
 class AccountSeen(Protocol):

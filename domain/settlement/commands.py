@@ -4,9 +4,9 @@ from datetime import date
 from decimal import Decimal
 from typing import ClassVar
 
-from domain.fix import Side
-from domain.message import Command
 from domain.settlement.events import StatusKind
+from domain.shared.fix import Side
+from domain.shared.message import Command
 
 
 class Internal(Command):

@@ -3,10 +3,6 @@
 from decimal import Decimal
 from typing import assert_never
 
-from domain.dates import bad_date
-from domain.market_time import latest_today
-from domain.message import Decision, Refusal, Refused, Seen, refused
-from domain.money import QTY_DECIMALS, is_exact, is_money, money, plain
 from domain.settlement.commands import (
     CancelSettlement,
     InstructSettlement,
@@ -30,6 +26,10 @@ from domain.settlement.events import (
     SettlementStatusAdvised,
 )
 from domain.settlement.state import ZERO, Settlement
+from domain.shared.dates import bad_date
+from domain.shared.market_time import latest_today
+from domain.shared.message import Decision, Refusal, Refused, Seen, refused
+from domain.shared.money import QTY_DECIMALS, is_exact, is_money, money, plain
 
 
 class SettlementRefusal(Refusal):

@@ -8,8 +8,8 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 
-from domain.fix import Side
-from domain.message import Event
+from domain.shared.fix import Side
+from domain.shared.message import Event
 
 
 class StatusKind(StrEnum):

@@ -19,7 +19,6 @@ from typing import assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.fix import Side
 from domain.settlement.events import (
     Advice,
     SettlementCancelDenied,
@@ -33,6 +32,7 @@ from domain.settlement.events import (
     SettlementStatusAdvised,
     StatusKind,
 )
+from domain.shared.fix import Side
 
 ZERO = Decimal(0)
 

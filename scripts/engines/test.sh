@@ -14,9 +14,9 @@ engine() {
 }
 
 engine "Apache Kafka" kafka.sh env TIDEMARK_TEST_KAFKA=real \
-  .venv/bin/pytest -q -m "not bench" tests/contract/test_relay_kafka.py \
-  tests/contract/test_relay_processes.py tests/contract/test_dead_letters.py \
-  tests/contract/test_worker_kafka.py
+  .venv/bin/pytest -q -m "not bench" tests/contract/bus/test_relay_kafka.py \
+  tests/system/test_relay_processes.py tests/contract/bus/test_dead_letters.py \
+  tests/system/test_worker_kafka.py
 
 for name in "${passed[@]}"; do echo "engines: $name: passed"; done
 for name in "${missing[@]}"; do echo "engines: $name: not to be had here, not tested"; done

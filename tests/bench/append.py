@@ -16,11 +16,11 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
-from adapters.append_plan import plan
-from adapters.group_commit import GroupCommit
-from adapters.postgres_append import APPEND, _columns
-from adapters.postgres_link import open_connection
-from adapters.server_account import binaries
+from adapters.dispatch.group_commit import GroupCommit
+from adapters.log.append_plan import plan
+from adapters.postgres.link.connections import open_connection
+from adapters.postgres.log.append import APPEND, _columns
+from adapters.postgres.server_account import binaries
 from commands.ports import EMPTY, Appended, Conflict, Head, KeyReused, Proposal, Request
 from domain.account.commands import DepositCash
 from domain.account.events import CashDeposited

@@ -21,17 +21,17 @@ from typing import Any
 
 import httpx
 
-from adapters.cache import Cache, Counts, Made
-from adapters.cache_store import Rate
-from adapters.memory_cache import MemoryCache
-from adapters.rate_limit import Limiter
-from adapters.redis_cache import RedisCache
+from adapters.cache.store import Rate
+from adapters.cache.values import Cache, Counts, Made
+from adapters.dispatch.rate_limit import Limiter
+from adapters.memory.cache import MemoryCache
+from adapters.redis.cache import RedisCache
 from adapters.settings import Settings
-from adapters.wiring import Platform, open_platform
+from adapters.wiring.platform import Platform, open_platform
 from api.app import create_app
 from tests.bench.harness import ROOT, Row, in_turn, report, row
 from tests.bench.rig import complete, say
-from tests.contract.redis_server import RedisServer, redis_server
+from tests.contract.cache.redis_server import RedisServer, redis_server
 
 ROUNDS, EACH = 5, 5
 ACCOUNTS, FIRST, LAST = 10, "2022-01-03", "2022-03-31"

@@ -16,13 +16,13 @@ from typing import Any
 
 from esdbclient import AsyncEventStoreDBClient, NewEvent, StreamState
 
-from adapters.esdb_event import content
-from adapters.esdb_recorder import EsdbRecorder
-from adapters.memory_recorder import MemoryRecorder
-from adapters.recorder import Sealed, Write, Written
+from adapters.eventstoredb.event import content
+from adapters.eventstoredb.recorder import EsdbRecorder
+from adapters.log.recorder import Sealed, Write, Written
+from adapters.memory.recorder import MemoryRecorder
 from tests.bench.harness import ROOT, Row, in_turn, quantile, report, row
 from tests.bench.rig import Run, callers, complete, say
-from tests.contract.commit import over
+from tests.contract.log.commit import over
 
 CALLERS = (1, 16, 64)
 ROUNDS, ROUND_S = 5, 2.0

@@ -10,8 +10,9 @@ import platform
 import statistics
 import subprocess
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
+
+from tests.paths import ROOT
 
 AT_MOST = "itself, at most"
 HEAD = """# Benchmarks
@@ -21,7 +22,6 @@ run, or a limit of the machine. Figures are medians of the rounds. A higher rati
 where the goal is a maximum ("at most"). `make bench` measures all and writes this page; `tidemark
 bench NAME --write docs/benchmarks.md` measures one and writes its section anew.
 """
-ROOT = Path(__file__).parent.parent.parent
 
 
 class Row(NamedTuple):

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from domain.message import Command
+from domain.shared.message import Command
 from tests.bench.rig import Run, account, callers, client, complete, deposit
 
 START_S = 90.0

@@ -13,13 +13,13 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
-from adapters.postgres_sink import PostgresSink
+from adapters.postgres.views.sink import PostgresSink
 from commands.handler import Done
 from commands.ports import Request
-from projections import positions
 from projections.catalogue import VIEWS
+from projections.holdings import positions
 from projections.ports import Change, View
-from streams.inline import InlineRunner
+from streams.views.inline import InlineRunner
 from tests.bench.harness import Row, bound, in_turn, quantile, report, row
 from tests.bench.library import environment
 from tests.bench.library_views import Desk, catch_up

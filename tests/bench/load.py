@@ -14,7 +14,7 @@ from uuid import UUID
 
 from commands.handler import Done
 from commands.ports import Request
-from domain.message import Command
+from domain.shared.message import Command
 from tests.bench.harness import Row, bound, in_turn, report, row
 from tests.bench.library import SnapshottingBank, environment, fill
 from tests.bench.rig import Server, WriteSide, account, client, complete, deposit, say, server

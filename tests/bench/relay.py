@@ -17,17 +17,17 @@ from typing import Any
 
 from confluent_kafka import Producer
 
-from adapters.allocator import keep_freed
-from adapters.kafka_page import Page, cut
-from adapters.kafka_publisher import Publisher, producer_settings
-from adapters.kafka_topics import ensure_topics
-from adapters.kafka_url import Bus
-from streams.relay import BATCH_EVENTS_MAX, Relay
+from adapters.bus.page import Page, cut
+from adapters.bus.url import Bus
+from adapters.host.allocator import keep_freed
+from adapters.kafka.publisher import Publisher, producer_settings
+from adapters.kafka.topics import ensure_topics
+from streams.log.relay import BATCH_EVENTS_MAX, Relay
 from tests.bench import processor
 from tests.bench.harness import Row, in_turn, report, row
 from tests.bench.processor import Meter, Spent, ourselves
 from tests.bench.rig import WriteSide, account, client, complete, deposit, say, server
-from tests.contract.kafka_broker import Broker, broker
+from tests.contract.bus.kafka_broker import Broker, broker
 
 ACCOUNTS, DEPOSITS = 500, 100_000
 ROUNDS = 5

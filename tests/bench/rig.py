@@ -20,22 +20,22 @@ from typing import Any, NamedTuple, TypeVar
 import psycopg
 import uvloop
 
-from adapters import collector
-from adapters.clock import SystemClock
-from adapters.codec import Codec
-from adapters.dispatcher import Dispatcher
-from adapters.embedded_postgres import EmbeddedPostgres
-from adapters.entropy import SystemEntropy
-from adapters.event_log import RecorderLog
-from adapters.keystore import PostgresKeyStore
-from adapters.postgres_recorder import PostgresRecorder
+from adapters.dispatch.dispatcher import Dispatcher
+from adapters.host import gc_settings as collector
+from adapters.host.clock import SystemClock
+from adapters.host.entropy import SystemEntropy
+from adapters.log.codec import Codec
+from adapters.log.event_log import RecorderLog
+from adapters.postgres.embedded import EmbeddedPostgres
+from adapters.postgres.keys import PostgresKeyStore
+from adapters.postgres.log.recorder import PostgresRecorder
 from commands.handler import Done, Handler
 from commands.ports import Request
 from domain.account.commands import DepositCash, OpenAccount
 from domain.catalogue import DECIDERS
 from domain.client.commands import ApproveKyc, OnboardClient, SubmitKyc
 from domain.client.events import Document, Kind, RiskRating
-from domain.message import Command
+from domain.shared.message import Command
 
 CONNECTIONS = 200
 SEED_BATCH = 1_000

@@ -9,8 +9,8 @@ from decimal import Decimal
 
 from commands.ports import Request
 from domain.account.commands import BookTrade, SettleObligation
-from domain.fix import Side
-from domain.message import Command
+from domain.shared.fix import Side
+from domain.shared.message import Command
 from tests.bench.rig import WriteSide, account, client, deposit
 
 ACCOUNTS = 2_000

@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from adapters.recorder import Stored
-from adapters.warehouse import Warehouse
-from adapters.warehouse_loader import EVENTS_MAX, Loader
-from adapters.warehouse_owner import owner_of
-from adapters.warehouse_tables import drop, prepare
+from adapters.clickhouse.owner import owner_of
+from adapters.log.recorder import Stored
+from adapters.warehouse.client import Warehouse
+from adapters.warehouse.loader import EVENTS_MAX, Loader
+from adapters.warehouse.tables import drop, prepare
 from projections.facts import FACTS
 from tests.bench.harness import Row, in_turn, report, row
 from tests.bench.processor import Meter, Spent, ourselves, postgres

@@ -18,21 +18,22 @@ from typing import Any, NamedTuple
 import psycopg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from adapters.embedded_kafka import EmbeddedKafka
-from adapters.faust_pages import FaustPages, Record
-from adapters.kafka_page import decode
-from adapters.kafka_publisher import Publisher
-from adapters.kafka_url import Bus
-from adapters.postgres_sink import PostgresSink
-from adapters.read_models import ReadModels
-from adapters.stuck_views import StuckViews
+from adapters.bus.page import decode
+from adapters.bus.records import Record
+from adapters.bus.url import Bus
+from adapters.kafka.embedded import EmbeddedKafka
+from adapters.kafka.pages import FaustPages
+from adapters.kafka.publisher import Publisher
+from adapters.postgres.views.read_models import ReadModels
+from adapters.postgres.views.sink import PostgresSink
+from adapters.postgres.views.stuck_views import StuckViews
 from commands.handler import Done
-from projections import positions
 from projections.catalogue import VIEWS
+from projections.holdings import positions
 from projections.ports import View
-from streams.inline import InlineRunner
-from streams.relay import Relay
-from streams.worker import ViewWorker
+from streams.log.relay import Relay
+from streams.views.inline import InlineRunner
+from streams.views.view_worker import ViewWorker
 from tests.bench.harness import Row, in_turn, quantile, report, row
 from tests.bench.rig import Run, Server, WriteSide, complete, say, server
 from tests.bench.trading import Trading

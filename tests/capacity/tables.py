@@ -1,11 +1,11 @@
 """The tables of `docs/scale.md`, from the model: `python -m tests.capacity.tables` writes them."""
 
 import re
-from pathlib import Path
 
 from tests.capacity.model import ASSUMED, MEASURED, TARGET, Deployment, Input, saturation, sized
+from tests.paths import DOCS
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "scale.md"
+PAGE = DOCS / "scale.md"
 DAYS = (1_000_000, 10_000_000, 100_000_000)  # fills
 DEPLOYMENTS = (Deployment(), Deployment(4, 2), Deployment(8, 4), Deployment(12, 16))
 _BLOCK = "<!-- {name} -->\n{table}\n<!-- end -->"

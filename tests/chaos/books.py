@@ -12,16 +12,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from adapters.ledger_balances import from_warehouse
+from adapters.operations.balances import from_warehouse
 from adapters.simulators.statement import PostgresStatement
-from adapters.wiring import Platform
+from adapters.wiring.platform import Platform
 from domain import ledger
 from domain.account.events import AccountOpened
-from domain.envelope import Envelope
-from projections.controls import Balances, Line, add, check
-from streams.ledger_fold import open_refs
+from domain.shared.envelope import Envelope
+from projections.ledger.controls import Balances, Line, add, check
+from streams.views.ledger_fold import open_refs
 from tests.chaos.parts import PYTHON
-from tests.contract.processes import ROOT
+from tests.system.processes import ROOT
 
 VERB_S = 600.0
 

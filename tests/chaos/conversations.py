@@ -11,14 +11,14 @@ from typing import Any
 
 from psycopg import Connection
 
-from domain.envelope import Envelope
+from domain.shared.envelope import Envelope
 from sagas.catalogue import SAGAS
-from sagas.ports import Folded, Kept, SagaKey
-from sagas.runner import keep
-from streams.channels.bank import BankChannel
-from streams.channels.custodian import CustodianChannel
-from streams.channels.venue import VenueChannel
-from streams.counterparties import NextDay
+from sagas.engine.ports import Folded, Kept, SagaKey
+from sagas.engine.runner import keep
+from streams.gateways.channels.bank import BankChannel
+from streams.gateways.channels.custodian import CustodianChannel
+from streams.gateways.channels.venue import VenueChannel
+from streams.gateways.counterparties import NextDay
 
 NEVER_ENDS = frozenset({"kyc"})  # a client's standing is watched for as long as there is one
 LATE = timedelta(seconds=30)  # for the timer to have seen a moment that is past

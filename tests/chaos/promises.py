@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from adapters.event_log import RecorderLog
+from adapters.log.event_log import RecorderLog
 from domain.account import events as on_account
-from domain.envelope import Envelope
 from domain.order import events as on_order
+from domain.shared.envelope import Envelope
 from tests.chaos.journal import Promise
 
 PAGE = 2_000

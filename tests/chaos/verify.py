@@ -4,7 +4,7 @@ import asyncio
 from typing import NamedTuple
 
 from adapters.settings import Settings
-from adapters.wiring import open_platform
+from adapters.wiring.platform import open_platform
 from tests.chaos import books
 from tests.chaos.conversations import Conversations, stands
 from tests.chaos.journal import read

@@ -10,13 +10,13 @@ import pytest
 from msgspec.structs import replace
 
 from domain import order
-from domain.fix import CxlRejResponseTo, TimeInForce
-from domain.message import Command, Event, Refused, Seen
 from domain.order import commands as c
 from domain.order.commands import VenueStatus
+from domain.shared.fix import CxlRejResponseTo, TimeInForce
+from domain.shared.message import Command, Event, Refused, Seen
 from tests.conformance.fix_matrix import Scenario
 from tests.conformance.fix_orders import SCENARIOS
-from tests.unit import orders
+from tests.unit.domain import orders
 
 CANCEL, REPLACE = CxlRejResponseTo.CANCEL, CxlRejResponseTo.REPLACE
 

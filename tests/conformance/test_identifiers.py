@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain import identifiers
+from domain.shared import identifiers
 from tests.conformance.identifiers import CASES, Case
 
 CHECKS = {

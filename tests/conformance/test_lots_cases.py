@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.lots import Lot, Value, acquire, apply, dispose, holding
+from domain.rules.lots import Lot, Value, acquire, apply, dispose, holding
 from tests.conformance.lots import CASES, Case
 
 

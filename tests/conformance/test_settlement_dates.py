@@ -4,8 +4,8 @@ from datetime import date
 
 import pytest
 
-from adapters.calendars import settlement_days
-from domain.settlement_dates import Market, settlement_date
+from adapters.market.calendars import settlement_days
+from domain.shared.settlement_dates import Market, settlement_date
 from tests.conformance.settlement_dates import CASES, Case
 
 UNTIL = date(2027, 12, 31)

@@ -22,7 +22,7 @@ from tests.esdb_double.faults import Fault, Faults
 from tests.esdb_double.store import Record, Store, StreamDeleted, TooLarge, WrongVersion
 from tests.esdb_double.subscriptions import Subscriptions
 
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")  # as in adapters.esdb_link
+os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")  # as in adapters.eventstoredb.link
 
 THREADS = 64  # each subscription and each open batch keeps one
 SILENT_S = 30.0

@@ -10,17 +10,17 @@ import pytest
 
 from domain import order
 from domain.account.events import CashDeposited
-from domain.envelope import Envelope, Metadata
-from domain.fix import Side
-from domain.message import Event
 from domain.order.events import OrderFilled
+from domain.shared.envelope import Envelope, Metadata
+from domain.shared.fix import Side
+from domain.shared.message import Event
 from sagas.catalogue import SAGAS
 from tests.chaos.conversations import Conversations
 from tests.chaos.desk import Desk
 from tests.chaos.faults import Blow, kinds, schedule
 from tests.chaos.journal import Journal, Promise, read
 from tests.chaos.promises import Seen
-from tests.unit.orders import desk, place
+from tests.unit.domain.orders import desk, place
 
 AT = datetime(2024, 3, 4, 10, tzinfo=UTC)
 PARTS = ("api", "relay", "worker-1", "worker-2", "kafka", "postgres", "redis", "warehouse")

@@ -15,12 +15,14 @@ import pytest
 import redis
 from cryptography import x509
 
-from adapters.checkpoints import Signer
-from adapters.entropy import SystemEntropy
-from adapters.keystore import secret_file
+from adapters.host.entropy import SystemEntropy
+from adapters.host.key_files import secret_file
+from adapters.proof.signing import Signer
 from adapters.settings import Settings
 from api.cli import parser
-from tests.contract.compose_file import (
+from tests.contract.cache.redis_server import BINARY, free_port
+from tests.paths import ROOT
+from tests.system.compose_file import (
     COMPOSE,
     DEPLOY,
     ENGINES,
@@ -33,9 +35,7 @@ from tests.contract.compose_file import (
     services,
     waits_for,
 )
-from tests.contract.redis_server import BINARY, free_port
 
-ROOT = Path(__file__).parent.parent.parent
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
 OURS = PROCESSES | {"migrate"}
 OWNERS_URLS = ("tidemark_database", "tidemark_warehouse")

@@ -1,16 +1,12 @@
 """The documents that follow from the code are current, and the command table is true."""
 
 import re
-import sys
-from pathlib import Path
 
 import pytest
 
 from domain.catalogue import AGGREGATES, COMMANDS, EVENTS
-
-ROOT = Path(__file__).parent.parent.parent
-sys.path.insert(0, str(ROOT / "scripts"))
-import generate_docs  # noqa: E402
+from scripts import generate_docs
+from tests.paths import ROOT
 
 CELLS = re.compile(r"^\| (?P<name>\w+)(?P<marks>[^|]*)\|(?P<reads>[^|]*)\|(?P<events>[^|]*)\|")
 

@@ -1,0 +1,1 @@
+"""The bus as a port: pages of the log by partition, their schemas and their address."""

@@ -1,0 +1,251 @@
+"""The page: what a record of the log topic holds, for the relay that cuts it and all who read it.
+
+    topic {prefix}.log.{generation}, partition = shard(home) % partitions
+    page       value: msgpack {"events": [[position, stream, version, name, state, hash,
+                      committed_at in microseconds], ...]}, the exact stored bytes
+               headers, ASCII: prev, first, last
+    watermark  no value; headers prev, relayed: all of this partition up to `relayed` was sent
+
+Records of a partition form a chain: `prev` is where the record before it ended (`last` of a page,
+`relayed` of a watermark; 0 before the first). A consumer that stands at P finds one of three:
+
+    end <= P          a repetition: nothing is new
+    prev <= P < end   the next: what lies behind P is new
+    prev > P          a gap: read (P, prev] from the log first
+
+Pure: no client of Kafka is imported here. Positions are 64-bit integers and not dense.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import NamedTuple
+
+import msgspec
+
+from adapters.log.recorder import Stored
+from projections.engine.shard import SHARDS, shard
+
+PAGE_EVENTS_MAX = 256
+PAGE_BYTES_MAX = 512 << 10  # of states; one event that is larger is a page of its own
+PARTITIONS = tuple(n for n in range(1, SHARDS + 1) if SHARDS % n == 0)
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class MalformedPage(Exception):
+    """The record is no page and no watermark: not of the relay, or damaged on its way."""
+
+
+class Fit(StrEnum):
+    """How a record meets a consumer's position."""
+
+    NEXT = "next"
+    REPEATED = "repeated"
+    GAP = "gap"
+
+
+class Span(NamedTuple):
+    """What a record covers of its partition: everything with prev < position <= end."""
+
+    prev: int
+    end: int  # last position of a page; what a watermark has relayed
+    first: int = 0  # of a page; 0 for a watermark
+
+    @property
+    def watermark(self) -> bool:
+        return self.first == 0
+
+    def fit(self, position: int) -> Fit:
+        """What this record is to a consumer that has everything up to `position`."""
+        if self.end <= position:
+            return Fit.REPEATED
+        return Fit.NEXT if self.prev <= position else Fit.GAP
+
+
+class Page(NamedTuple):
+    """One record to send."""
+
+    partition: int
+    span: Span
+    value: bytes | None  # None: a watermark
+
+    @property
+    def headers(self) -> list[tuple[str, bytes]]:
+        return headers(self.span)
+
+
+class Part(NamedTuple):
+    """What one partition gets of a batch."""
+
+    partition: int
+    events: Sequence[Stored]
+
+
+class _Row(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    position: int
+    stream: str
+    version: int
+    name: str
+    state: bytes
+    hash: bytes
+    committed_at: int  # microseconds since 1970, UTC
+
+
+class Body(msgspec.Struct, frozen=True):
+    """The value of a page; its JSON Schema is docs/bus/page.schema.json."""
+
+    events: list[_Row]
+
+
+class _Home(msgspec.Struct, gc=False):
+    home: str
+
+
+class _Frame(msgspec.Struct, gc=False):
+    metadata: _Home
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode_body = msgspec.msgpack.Decoder(Body).decode
+_decode_home = msgspec.json.Decoder(_Frame).decode
+
+
+def partition_of(home: str, partitions: int) -> int:
+    """Where events of `home` go; with any allowed count a house shard stays in one partition."""
+    return shard(home) % partitions
+
+
+def home_of(stored: Stored) -> str:
+    """The partition key in the metadata of a stored event.
+
+    Raises:
+        MalformedPage: the stored bytes are corrupt; it says which event.
+    """
+    try:
+        return _decode_home(stored.state).metadata.home
+    except msgspec.MsgspecError as e:
+        where = f"{stored.stream}@{stored.version} (position {stored.position})"
+        raise MalformedPage(f"{where}: {stored.name}: {e}") from e
+
+
+def encode(events: Iterable[Stored]) -> bytes:
+    """The value of a page."""
+    rows: list[tuple[object, ...]] = []  # as `_Row`; tuples are made in half the time
+    at, micros = _EPOCH, 0
+    for event in events:
+        if event.committed_at != at:  # shared by what was appended together
+            at = event.committed_at
+            micros = _micros(at)
+        rows.append((*event[:6], micros))
+    return _encode({"events": rows})
+
+
+def decode(value: bytes) -> list[Stored]:
+    """The events of a page's value, as the log stores them.
+
+    Raises:
+        MalformedPage: the bytes are something else.
+    """
+    try:
+        body = _decode_body(value)
+    except msgspec.MsgspecError as e:
+        raise MalformedPage(f"not a page: {e}") from e
+    return [
+        Stored(r.position, r.stream, r.version, r.name, r.state, r.hash, _moment(r.committed_at))
+        for r in body.events
+    ]
+
+
+def behind(events: Sequence[Stored], position: int) -> Sequence[Stored]:
+    """Those of a page that a consumer at `position` does not have yet."""
+    if events and events[0].position > position:
+        return events
+    return [e for e in events if e.position > position]
+
+
+def headers(span: Span) -> list[tuple[str, bytes]]:
+    if span.watermark:
+        return [("prev", b"%d" % span.prev), ("relayed", b"%d" % span.end)]
+    return [("prev", b"%d" % span.prev), ("first", b"%d" % span.first), ("last", b"%d" % span.end)]
+
+
+def span_of(given: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> Span:
+    """What the headers of a record say; other headers beside them are ignored.
+
+    Raises:
+        MalformedPage: one is missing, is no number, or they contradict each other.
+    """
+    found = dict(given)
+    try:
+        prev = int(found["prev"])
+        if "relayed" in found:
+            span = Span(prev, int(found["relayed"]))
+        else:
+            span = Span(prev, int(found["last"]), int(found["first"]))
+    except (KeyError, ValueError) as e:
+        raise MalformedPage(f"headers of no page and no watermark: {e}") from e
+    sound = span.prev <= span.end if span.watermark else span.prev < span.first <= span.end
+    if not sound or span.prev < 0:
+        raise MalformedPage(f"headers contradict each other: {span}")
+    return span
+
+
+def cut(
+    events: Sequence[Stored], partitions: int, *, relayed: int, until: int | None = None
+) -> list[Page]:
+    """The records of one relay batch, in the order in which they are sent.
+
+    Args:
+        events: the log's next events, in position order.
+        relayed: where the batch before it ended; every partition's chain stands there.
+        until: where this batch ends; default: the position of its last event.
+
+    Returns:
+        Pages of each partition in position order, then a watermark for every partition.
+    """
+    end = until if until is not None else (events[-1].position if events else relayed)
+    pages: list[Page] = []
+    for part in split(events, partitions):
+        prev = relayed
+        for run in _runs(part.events):
+            span = Span(prev, run[-1].position, run[0].position)
+            pages.append(Page(part.partition, span, encode(run)))
+            prev = span.end
+        pages.append(Page(part.partition, Span(prev, end), None))
+    return sorted(pages, key=lambda page: page.value is None)
+
+
+def split(events: Iterable[Stored], partitions: int) -> list[Part]:
+    """The events by partition, each in the order given; a partition without any is there too."""
+    parts: list[list[Stored]] = [[] for _ in range(partitions)]
+    of_home: dict[str, list[Stored]] = {}
+    for event in events:
+        home = home_of(event)
+        part = of_home.get(home)
+        if part is None:
+            part = of_home[home] = parts[partition_of(home, partitions)]
+        part.append(event)
+    return [Part(partition, part) for partition, part in enumerate(parts)]
+
+
+def _runs(events: Sequence[Stored]) -> Iterable[Sequence[Stored]]:
+    """Consecutive runs within the bounds of a page."""
+    start = size = 0
+    for i, event in enumerate(events):
+        full = i - start == PAGE_EVENTS_MAX or size + len(event.state) > PAGE_BYTES_MAX
+        if full and i > start:
+            yield events[start:i]
+            start, size = i, 0
+        size += len(event.state)
+    if events:
+        yield events[start:]
+
+
+def _micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _moment(micros: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=micros)

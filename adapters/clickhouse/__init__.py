@@ -1,0 +1,1 @@
+"""ClickHouse: a server, or the embedded engine in a process of its own."""

@@ -1,0 +1,134 @@
+"""Finding the process that owns an embedded warehouse, or starting it."""
+
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from adapters.clickhouse.process import GRACE_S, HELD, LOCK
+
+START_S = 60.0
+_ROOM_MIN = 1 << 20
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+class Owner(NamedTuple):
+    pid: int
+    port: int
+    token: str
+    missing: tuple[str, ...] = ()  # what of its fence could not be had
+
+
+class NotStarted(Exception):
+    """The warehouse process does not come up; the text says what it said last."""
+
+
+class Child:
+    """A warehouse process that we started; it ends with us unless it has an idle time-out."""
+
+    def __init__(self, directory: Path, idle_s: float) -> None:
+        _made(directory)
+        self._directory = directory
+        self._log = directory / "process.log"
+        command = [sys.executable, "-m", "adapters.clickhouse.process", "--dir", str(directory)]
+        command += ["--idle", str(idle_s)] if idle_s else ["--with-parent"]
+        paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL if idle_s else subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "TZ": "UTC"},
+                start_new_session=True,  # the terminal's Ctrl-C is for us; it ends when we do
+            )
+        self._ends_with_us = not idle_s
+
+    @property
+    def status(self) -> int | None:
+        return self._process.poll()
+
+    def last_words(self) -> str:
+        if lines := self._log.read_text(errors="replace").strip().splitlines():
+            return lines[-1]
+        room = os.statvfs(self._directory)
+        full = room.f_bavail * room.f_frsize < _ROOM_MIN  # then its words had no room either
+        return "its disk is full" if full else f"exit status {self.status}, without a message"
+
+    def stop(self) -> None:
+        """End it, if it is ours to end, and wait until it has let go of the directory."""
+        if not self._ends_with_us:
+            return
+        if self._process.stdin:
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout=3 * GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+
+
+def owner_of(directory: Path) -> Owner | None:
+    """Who owns the directory now: the flock is the truth, the file's text only its address."""
+    try:
+        lock = (directory / LOCK).open()
+    except FileNotFoundError:
+        return None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return _parsed(lock.read())
+    return None  # nobody holds it (closing has released our look at it)
+
+
+def attach(
+    directory: Path, *, idle_s: float = 0.0, closing: threading.Event | None = None
+) -> tuple[Owner, Child | None]:
+    """The owner of the directory, and the child if it had to be started.
+
+    Raises:
+        NotStarted: it did not come up within START_S or before `closing`, or ended at once.
+    """
+    child: Child | None = None
+    deadline = time.monotonic() + START_S
+    closing = closing or threading.Event()
+    while time.monotonic() < deadline and not closing.is_set():
+        if owner := owner_of(directory):
+            return owner, child
+        if child is None or child.status == HELD:  # held by one that is still starting, or ending
+            child = Child(directory, idle_s)
+        elif child.status is not None:
+            raise NotStarted(f"the warehouse of {directory} does not start: {child.last_words()}")
+        closing.wait(0.02)
+    if child:
+        child.stop()
+    if closing.is_set():
+        raise NotStarted(f"the warehouse of {directory} is no longer wanted")
+    raise NotStarted(f"the warehouse of {directory} is not up after {START_S:.0f} s")
+
+
+def _made(directory: Path) -> None:
+    """The folder, with a log in it that we may write.
+
+    Raises:
+        NotStarted: it cannot be made or written.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (directory / "process.log").open("ab").close()
+    except OSError as error:
+        raise NotStarted(f"the warehouse of {directory}: {error.strerror}") from error
+
+
+def _parsed(text: str) -> Owner | None:
+    try:
+        found = json.loads(text)
+        return Owner(**(found | {"missing": tuple(found["missing"])}))
+    except (ValueError, KeyError):  # it has the lock and is still opening its engine
+        return None

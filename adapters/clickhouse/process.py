@@ -1,0 +1,165 @@
+"""The child that owns the embedded warehouse: chdb behind ClickHouse's HTTP interface.
+
+    python -m adapters.clickhouse.process --dir DIR [--with-parent] [--idle SECONDS]
+
+chdb holds its directory exclusively and a native crash takes its process along, so one child
+owns it, and everyone else sends SQL over loopback with the client that they would use for a
+server. `DIR/owner.lock` is flocked by the owner for as long as it lives and says {pid, port,
+token, missing}; a second child on the same directory ends with the status `HELD`.
+
+Before it loads the engine it fences itself in (adapters/clickhouse/sandbox.py): it sees this one
+directory, no keys and no network. What of the fence could not be had stands in the lock file.
+
+It ends on SIGTERM, after `--idle` seconds of silence, or when its parent is gone
+(`--with-parent`: end of file on stdin. A parent-death signal would come when the spawning
+*thread* ends; the pipe closes with the process, however it dies).
+"""
+
+import argparse
+import asyncio
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import uvicorn
+
+from adapters.clickhouse.sandbox import Fence, bound_memory, confine, memory_max
+
+if TYPE_CHECKING:
+    from adapters.clickhouse.door import Door
+
+LOCK = "owner.lock"
+HELD = 3  # exit status: another process owns the directory
+GRACE_S = 5
+LOCK_TRIES = 40  # someone may be looking whether it is held: try for two seconds
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, without its habit of raising the signal again before the engine is closed."""
+
+    lock: TextIO
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        self.lock.truncate(0)  # still the owner, and no longer to be found: newcomers wait
+        self.should_exit = True
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="warehouse", description="Owns the embedded warehouse.")
+    parser.add_argument("--dir", type=Path, required=True)
+    parser.add_argument("--with-parent", action="store_true", help="end when stdin ends")
+    parser.add_argument("--idle", type=float, default=0, help="end after so many idle seconds")
+    options = parser.parse_args()
+    options.dir = options.dir.resolve()
+    options.dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lock = _own(options.dir / LOCK)
+    if lock is None:
+        print(f"{options.dir} is owned: {(options.dir / LOCK).read_text()}", file=sys.stderr)
+        return HELD
+    try:
+        asyncio.run(_serve(options.dir, lock, with_parent=options.with_parent, idle_s=options.idle))
+    except Exception as e:  # a disk that is full, say; whoever started us reads the last line
+        print(f"{type(e).__name__}: {e}", file=sys.stderr, flush=True)
+        os._exit(1)  # the engine's threads may not keep the directory either
+    return 0
+
+
+def _own(path: Path) -> TextIO | None:
+    """The lock file, held until this process ends; None when somebody else holds it."""
+    lock = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")
+    for _ in range(LOCK_TRIES):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            time.sleep(0.05)
+        else:
+            lock.truncate(0)  # what the last owner wrote is no longer true
+            return lock
+    lock.close()
+    return None
+
+
+async def _serve(directory: Path, lock: TextIO, *, with_parent: bool, idle_s: float) -> None:
+    token = secrets.token_hex(24)
+    listening = socket.create_server(("127.0.0.1", 0), backlog=128)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # 40 ms an answer otherwise
+    from adapters.clickhouse.door import Door  # noqa: PLC0415  (only the owner needs it)
+    from adapters.clickhouse.engine import Engine  # noqa: PLC0415
+
+    fence = _fenced(directory)  # our own modules are not to be read from here on
+    engine = Engine(directory / "db")
+    door = Door(engine, token)
+    server = _Server(
+        uvicorn.Config(
+            door.app(), log_level="warning", lifespan="off", timeout_graceful_shutdown=GRACE_S,
+            timeout_keep_alive=60, h11_max_incomplete_event_size=1 << 20,
+        )
+    )  # fmt: skip
+    server.lock = lock
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(sign, server.stop)
+    if with_parent:
+        _end_with_parent(server)
+    watch = asyncio.create_task(_end_when_idle(server, door, idle_s)) if idle_s else None
+    try:
+        _announce(lock, listening.getsockname()[1], token, fence)
+        await server.serve(sockets=[listening])
+    finally:
+        if watch:
+            watch.cancel()
+        engine.close()
+
+
+def _fenced(directory: Path) -> Fence:
+    """Fence this process in, with a place for the engine's temporary files inside the fence."""
+    scratch = directory / "tmp"
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(mode=0o700)
+    os.environ["TMPDIR"] = str(scratch)
+    os.chdir(directory)
+    fence = confine(directory)
+    bound_memory(memory_max())
+    return fence
+
+
+def _announce(lock: TextIO, port: int, token: str, fence: Fence) -> None:
+    lock.seek(0)
+    found = {"pid": os.getpid(), "port": port, "token": token, "missing": fence.missing}
+    lock.write(json.dumps(found))
+    lock.flush()
+
+
+def _end_with_parent(server: _Server) -> None:
+    def watch() -> None:
+        while os.read(0, 1):  # until end of file: the parent is gone or has closed us
+            pass  # (sys.stdin's lock would be held when the interpreter ends)
+        server.stop()
+        time.sleep(2 * GRACE_S)
+        os._exit(1)  # a native call that does not return may not keep the directory
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+async def _end_when_idle(server: _Server, door: "Door", idle_s: float) -> None:
+    while door.idle_s < idle_s:
+        await asyncio.sleep(min(1.0, idle_s / 4))
+    server.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""How a command reaches its handler: rate limits, the dispatcher, group commit."""

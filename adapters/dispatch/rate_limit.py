@@ -1,0 +1,68 @@
+"""Callers' allowances: so many commands and queries a second, each caller for itself.
+
+The state is in the cache's store, one for all processes of the platform; while that is away each
+process keeps its own. A caller is an address until identity arrives, and is stored as an HMAC.
+"""
+
+import hmac
+from collections.abc import Mapping
+from ipaddress import IPv6Address, ip_address
+
+from adapters.cache.store import CacheStore, Rate, StoreGone, Verdict
+from adapters.memory.cache import MemoryCache
+
+V6_PREFIX = 64  # bits: the least that one subscriber is given
+
+
+class Limiter:
+    """Which doors are limited, and how.
+
+    Args:
+        rates: door -> what one caller may; a door that is not named is open.
+        loopback: limit callers on this machine too.
+    """
+
+    def __init__(
+        self, store: CacheStore, rates: Mapping[str, Rate], secret: bytes, *, loopback: bool
+    ) -> None:
+        self._store, self._loopback = store, loopback
+        self.rates = dict(rates)
+        self._secret = hmac.digest(secret, b"rate-keys", "sha256")
+        self._own = MemoryCache()  # while the store is away
+
+    async def admit(
+        self, door: str, address: str, /, *, cost: int = 1, forced: bool = False
+    ) -> Verdict | None:
+        """Charge the caller at this door; None where no limit holds.
+
+        Forced: charged though it may be too much, so that the next request waits for it.
+        """
+        rate = self.rates.get(door)
+        caller = caller_of(address)
+        if rate is None or cost <= 0 or (caller == "loopback" and not self._loopback):
+            return None
+        named = hmac.digest(self._secret, f"{door}|{caller}".encode(), "sha256").hex()
+        key = f"tm:r:{named}"
+        try:
+            return await self._store.admit(key, rate, cost=cost, forced=forced)
+        except StoreGone:
+            return await self._own.admit(key, rate, cost=cost, forced=forced)
+
+
+def caller_of(address: str) -> str:
+    """Who an address is: itself, its /64, or this machine (no address: a unix socket).
+
+    A gateway may forward a word that is no address. That word is a caller of its own, never this
+    machine.
+    """
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return "'loopback'" if address == "loopback" else address or "loopback"
+    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    if ip.is_loopback:
+        return "loopback"
+    if isinstance(ip, IPv6Address):
+        return f"{IPv6Address(int(ip) >> (128 - V6_PREFIX) << (128 - V6_PREFIX))}/{V6_PREFIX}"
+    return str(ip)

@@ -1,0 +1,1 @@
+"""The machine: clock, randomness, files, locks and processes."""

@@ -1,0 +1,1 @@
+"""Kafka: the relay publishes to it, workers read from it."""

@@ -1,0 +1,82 @@
+"""What every librdkafka client of the bus shares: how to reach it, and what its errors mean."""
+
+import time
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from adapters.bus.url import Bus
+
+REPLY_S = 30.0  # one request, all its retries included
+
+UNSETTLED_S = 0.1  # between two looks at a topic that has no leader yet
+_UNSETTLED = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_PARTITION,
+    KafkaError._UNKNOWN_TOPIC,
+}
+_FENCED = {
+    KafkaError._FENCED,
+    KafkaError.PRODUCER_FENCED,
+    KafkaError.INVALID_PRODUCER_EPOCH,
+    KafkaError.INVALID_PRODUCER_ID_MAPPING,
+    KafkaError.UNKNOWN_PRODUCER_ID,
+}
+
+
+def client(bus: Bus) -> dict[str, Any]:
+    """Settings of a librdkafka client."""
+    settings: dict[str, Any] = {
+        "bootstrap.servers": bus.servers,
+        # Its own words would go to stderr; what does not heal inside it fails a call. They wait in
+        # a queue that nobody reads: handing them to `logging` breaks a call that fails fatally.
+        "log.queue": True,
+        "log_level": 0,
+        "socket.keepalive.enable": True,
+        "reconnect.backoff.max.ms": 1_000,
+    }
+    if bus.tls:
+        settings |= {"ssl.ca.location": bus.ca} if bus.ca else {}
+        if bus.cert:
+            settings |= {"ssl.certificate.location": bus.cert, "ssl.key.location": bus.key}
+    if bus.user:
+        settings |= {
+            "sasl.mechanism": bus.mechanism,
+            "sasl.username": bus.user,
+            "sasl.password": bus.password,
+        }
+    settings["security.protocol"] = _protocol(bus)
+    return settings
+
+
+def fenced(error: KafkaException) -> bool:
+    """Whether a newer producer of our name took over, or the broker knows ours no more."""
+    return error.args[0].code() in _FENCED
+
+
+def reason(error: KafkaException) -> str:
+    """One line for operators."""
+    return str(error.args[0].str()).strip().splitlines()[0]
+
+
+def ends(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
+    """First offset, and the one behind the last, of a topic that may have been made just now.
+
+    Raises:
+        KafkaException: it has no leader within the time of one request.
+    """
+    deadline = time.monotonic() + REPLY_S
+    while True:
+        try:
+            return consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=REPLY_S)
+        except KafkaException as e:
+            if e.args[0].code() not in _UNSETTLED or time.monotonic() > deadline:
+                raise
+        time.sleep(UNSETTLED_S)
+
+
+def _protocol(bus: Bus) -> str:
+    carrier = "SSL" if bus.tls else "PLAINTEXT"
+    return f"SASL_{carrier}" if bus.user else carrier

@@ -1,0 +1,65 @@
+"""How far the log was relayed, by whom: one record a batch in a compacted topic.
+
+It is in the transaction of its batch, so whoever reads committed knows what Kafka holds.
+"""
+
+import msgspec
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from adapters.bus.outlet import BusUnavailable, Relayed
+from adapters.bus.url import Bus
+from adapters.kafka.client import REPLY_S, client, ends, reason
+
+BACK = 64  # offsets before the end that are looked at first: records and their commit markers
+
+
+encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Relayed).decode
+
+
+def last_relayed(bus: Bus) -> Relayed | None:
+    """What the last committed batch said; None: nothing was ever sent. Blocks.
+
+    Raises:
+        BusUnavailable
+    """
+    settings = client(bus) | {
+        "group.id": bus.transactional_id,  # required, and never joined: partitions are assigned
+        "isolation.level": "read_committed",
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "earliest",
+    }
+    consumer = Consumer(settings)
+    try:
+        topic = TopicPartition(bus.position_topic, 0)
+        low, high = ends(consumer, bus.position_topic, 0)
+        return _read(consumer, topic, max(low, high - BACK)) or _read(consumer, topic, low)
+    except KafkaException as e:
+        raise BusUnavailable(f"{bus.servers}: {reason(e)}") from e
+    finally:
+        consumer.close()
+
+
+def _read(consumer: Consumer, topic: TopicPartition, start: int) -> Relayed | None:
+    """The last record from an offset to the end."""
+    consumer.assign([TopicPartition(topic.topic, topic.partition, start)])
+    found: Relayed | None = None
+    while True:
+        message = consumer.poll(REPLY_S)
+        if message is None:
+            raise BusUnavailable(f"{topic.topic}: no answer within {REPLY_S:g} s")
+        error = message.error()
+        if error is None:
+            found = _said(message)
+        elif error.code() == KafkaError._PARTITION_EOF:
+            return found
+        else:
+            raise KafkaException(error)
+
+
+def _said(message: Message) -> Relayed:
+    try:
+        return _decode(message.value() or b"")
+    except msgspec.MsgspecError as e:
+        raise BusUnavailable(f"{message.topic()}@{message.offset()}: not ours: {e}") from e

@@ -1,0 +1,118 @@
+"""Whether a log runs on a simulated clock, and which clock a process that opens it has to use.
+
+The log itself says so, so that it holds on every recorder and in every backup: its first event is
+`simulation.started`. Older simulated logs begin with a listing that the simulator sent at a time
+that the shipped prices cover; their run is written in `simulation.json` of the data directory.
+"""
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from adapters.host.clock import PacedClock, SimulatedClock, SystemClock
+from adapters.log.event_log import RecorderLog
+from adapters.log.frame import unframe
+from adapters.log.recorder import HeadLost, Stored
+from adapters.settings_error import SettingsError
+from commands.ports import Unreadable
+from domain import simulation
+from domain.simulation import Simulation
+
+OLD_FILE = "simulation.json"
+SIMULATOR = "simulator"  # who acts for the clients, and whose message ids they are
+PRICES_END = datetime(2023, 1, 1, tzinfo=UTC)  # of the first release, which had no event for it
+
+
+class ClockMismatch(SettingsError):
+    """The log runs on another kind of clock than it was asked to run on."""
+
+
+class Origin(NamedTuple):
+    """What a log says of its clock."""
+
+    simulated: bool
+    run: Simulation  # `first_day` None: the machine's clock, or an old log that names no run
+    written: bool  # whether the log holds anything
+    at: datetime | None  # the clock at its last event
+
+
+async def origin_of(log: RecorderLog, data_dir: Path) -> Origin:
+    """Read it from the first event of the log."""
+    first = await log.stored(0, limit=1)
+    if not first:
+        run = _old_run(data_dir)
+        return Origin(run.first_day is not None, run, written=False, at=None)
+    at = await _last_at(log)
+    if first[0].stream == simulation.STREAM:
+        return Origin(True, await _run(log), written=True, at=at)
+    if not _by_simulator(first[0], data_dir):
+        return Origin(False, simulation.INITIAL, written=True, at=at)
+    run = await _run(log)
+    return Origin(True, run if run.first_day else _old_run(data_dir), written=True, at=at)
+
+
+async def _last_at(log: RecorderLog) -> datetime | None:
+    """When the log was last written to; of a log without a head, by its last event."""
+    try:
+        return (await log.recorder.last())[1]
+    except HeadLost:
+        async with log.recorder.evidence() as evidence:
+            found = await log.stored((evidence.end or 0) - 1, limit=1)
+        return found[-1].committed_at if found else None
+
+
+def clock_of(origin: Origin, given: Callable[[], datetime] | None) -> Callable[[], datetime]:
+    """The clock to use: the one that was given if the log can run on it, else the log's own.
+
+    Raises:
+        ClockMismatch: the log runs on the other kind.
+    """
+    if origin.simulated and isinstance(given, SystemClock):
+        at = f"{origin.at:%Y-%m-%d %H:%M}" if origin.at else "its beginning"
+        raise ClockMismatch(
+            f"TIDEMARK_LOG: this log runs on a simulated clock, now at {at}: "
+            "it cannot be run on the machine's clock"
+        )
+    if origin.written and not origin.simulated and isinstance(given, SimulatedClock):
+        raise ClockMismatch(
+            "TIDEMARK_LOG: this log runs on the machine's clock: a simulation or a demo needs "
+            "an empty one (--data-dir DIR)"
+        )
+    if given is not None:
+        return given
+    if not origin.simulated:
+        return SystemClock()
+    return PacedClock(origin.at or datetime(1990, 1, 1, tzinfo=UTC))
+
+
+async def _run(log: RecorderLog) -> Simulation:
+    run = simulation.INITIAL
+    with suppress(Unreadable):  # damaged: it is simulated all the same, and names no run
+        for found in await log.select(simulation.STREAM):
+            event: Any = found.event
+            run = simulation.evolve(run, event)
+    return run
+
+
+def _by_simulator(stored: Stored, data_dir: Path) -> bool:
+    """Any caller may name himself the simulator, but only its own events lie that far back."""
+    try:
+        metadata = msgspec.json.decode(unframe(stored.state)[0])
+        sent_by_it = metadata["actor"] == SIMULATOR
+    except (msgspec.MsgspecError, ValueError, KeyError, TypeError):
+        sent_by_it = _old_run(data_dir).first_day is not None  # damaged: ask the file
+    return sent_by_it and stored.committed_at < PRICES_END
+
+
+def _old_run(data_dir: Path) -> Simulation:
+    """What `simulation.json` of the first release says; nothing where it is not there."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        said = json.loads((data_dir / OLD_FILE).read_text())
+        first = date.fromisoformat(said["from"])
+        return Simulation(first_day=first, accounts=int(said["accounts"]), seed=int(said["seed"]))
+    return simulation.INITIAL

@@ -1,0 +1,175 @@
+"""The recorder port: bytes of events in streams with one total order, and nothing about meaning.
+
+`adapters.log.event_log.RecorderLog` seals and opens events over it. One contract suite
+(`tests/contract/log/recorder_suite.py`) runs over every implementation: memory, Postgres,
+EventStoreDB.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+
+from adapters.log.evidence import Evidence
+from adapters.log.evidence import SnapshotRow as SnapshotRow  # noqa: PLC0414 - its users find it here
+from adapters.log.frame import Payloads
+from commands.expected import Expected
+
+BATCH_MAX = 1_000
+
+
+class Sealed(Struct, frozen=True, gc=False):
+    """One event as stored: `state` is the framed {metadata, payload}, `hash` the chain's."""
+
+    name: str
+    state: bytes
+    hash: bytes  # 32 bytes
+    schema: int = 0  # of the payload; 0: the state is no frame
+    payload_at: int = 0  # how many bytes of the state stand before the payload
+
+
+class Write(Struct, frozen=True, kw_only=True, gc=False):
+    """One command's events for one stream: versions expected + 1 ... expected + len(events)."""
+
+    stream: str
+    expected: int
+    events: Sequence[Sealed]  # may be empty: only the message is remembered
+    message_id: str
+    request_hash: bytes
+    keep: bool = False  # never pruned from the idempotency table
+
+
+class Stored(NamedTuple):
+    position: int
+    stream: str
+    version: int
+    name: str
+    state: bytes
+    hash: bytes
+    committed_at: datetime
+
+
+class Message(NamedTuple):
+    """A row of the idempotency table: what a message did to a stream."""
+
+    request_hash: bytes
+    version: int  # of the stream after it
+    position: int  # of its last event; 0: it changed nothing
+    hash: bytes  # head hash of the stream after it; b"" for an empty stream
+
+
+class Written(Struct, frozen=True, gc=False):
+    position: int  # of the write's last event; 0 when it had none
+
+
+class Known(NamedTuple):
+    """Nothing was written: the message id is already bound on this stream."""
+
+    message: Message
+
+
+class WrongVersion(NamedTuple):
+    """Nothing was written: the stream is not at `expected`."""
+
+
+Result = Written | Known | WrongVersion
+
+
+class StreamRead(Struct, frozen=True, gc=False):
+    """A stream in one piece: what a cold command waits for."""
+
+    snapshot: SnapshotRow | None  # the newest one with the asked domain hash
+    version: int  # of the newest event
+    hash: bytes
+    events: Payloads  # after the snapshot
+
+
+class Unavailable(Expected):
+    """The store cannot be reached or cannot write (connection lost, disk full); try later.
+
+    The text is for operators; `summary` is what anybody may be told.
+    """
+
+    def __init__(self, text: str, *, summary: str = "the log cannot be reached") -> None:
+        super().__init__(text)
+        self.summary = summary
+
+
+class HeadLost(Unavailable):
+    """The store must have one head row, and has none or several: the next position is unknown."""
+
+    def __init__(self, rows: int) -> None:
+        text = f"log.head holds {rows} rows, and must hold 1: `tidemark log verify` says what else"
+        super().__init__(text, summary="the log's head row is lost")
+
+
+class Recorder(Protocol):
+    async def append(self, batch: Sequence[Write], /, *, clock: datetime) -> Sequence[Result]:
+        """Write each element whole or not at all, in order, in as few commits as possible.
+
+        All of it is durable (fsynced) when this returns. Two writes of one stream may follow
+        each other in a batch; when the first does not get written, the second is a
+        WrongVersion. `committed_at` of the batch is max(clock, the last one). A time-out or a
+        lost connection is resolved inside: the same write is sent again, and if it had
+        happened its message id says so (its result is then Written, not Known).
+        An empty message id binds nothing. Calls may overlap; those that share a stream are done
+        in the order of the calls.
+
+        Raises:
+            Unavailable: after bounded retries; nothing is known to have been written.
+            ValueError: a stream or message id is too long or not printable, or an expected
+                version is negative (`adapters.log.append_plan.check`); nothing was written.
+        """
+        ...
+
+    async def read(
+        self, streams: Sequence[str], /, *, domain_hash: str = ""
+    ) -> Mapping[str, StreamRead]:
+        """Every named stream that exists, in one round trip."""
+        ...
+
+    async def after(
+        self, position: int, /, *, limit: int, until: int | None = None
+    ) -> Sequence[Stored]: ...
+
+    async def select(
+        self, stream: str, /, *, after_version: int = 0, limit: int | None = None
+    ) -> Sequence[Stored]: ...
+
+    async def last(self) -> tuple[int, datetime | None]:
+        """The newest position and its committed_at; (0, None) for an empty log."""
+        ...
+
+    async def position_at(self, known_at: datetime, /) -> int:
+        """The last position with committed_at <= known_at; 0 if there is none."""
+        ...
+
+    async def heads(self, streams: Sequence[str], /) -> Mapping[str, tuple[int, bytes]]: ...
+
+    async def messages(
+        self, keys: Sequence[tuple[str, str]], /
+    ) -> Mapping[tuple[str, str], Message]: ...
+
+    async def prune(self, before: datetime, /) -> int:
+        """Forget messages that are not kept and were bound before; return how many."""
+        ...
+
+    async def save_snapshots(self, rows: Sequence[SnapshotRow], /) -> None: ...
+
+    async def drop_snapshots(self) -> None: ...
+
+    async def wait(self, position: int, /, *, timeout_s: float) -> bool:
+        """Until the log has gone past `position`, told by the store, not by polling alone."""
+        ...
+
+    def evidence(self) -> AbstractAsyncContextManager[Evidence]:
+        """What is kept beside the events, at one instant, for `log verify`.
+
+        Raises:
+            Unavailable: on entering or reading.
+        """
+        ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,106 @@
+"""Finding events in the log: by position or name, and what led to one and what came of it."""
+
+from typing import Any
+
+from adapters.log.event_log import RecorderLog
+from adapters.log.recorder import Recorder
+from domain.shared.envelope import Envelope
+
+PAGE = 5_000
+TRACE_MAX = 500
+
+
+async def position_before(recorder: Recorder, count: int) -> int:
+    """The position with the last `count` events behind it; positions may have gaps."""
+    last, _ = await recorder.last()
+    span = count
+    while True:
+        start = max(last - span, 0)
+        found = await _positions(recorder, start, last)
+        if len(found) > count:
+            return found[-count - 1]
+        if len(found) == count or start == 0:
+            return start
+        span *= 8
+
+
+async def _positions(recorder: Recorder, start: int, last: int) -> list[int]:
+    found: list[int] = []
+    while page := await recorder.after(start, limit=PAGE, until=last):
+        found += [stored.position for stored in page]
+        start = found[-1]
+    return found
+
+
+async def trace(log: RecorderLog, asked: str) -> dict[str, Any] | None:
+    """The first cause of an event and everything that came of it, in log order.
+
+    What a counterparty reported has no cause of ours: it is found by the conversation, and stands
+    one step below its beginning. `asked` is stream@version, an event id or a position. None:
+    there is no such event.
+    """
+    wanted = await _find(log, asked)
+    if wanted is None:
+        return None
+    top = wanted
+    while cause := await _at_source(log, top.meta.causation_id):
+        top = cause
+    if top.meta.correlation_id:  # a report: what it reports on began the conversation
+        top = await _beginning(log, top)
+    conversation = top.meta.correlation_id or top.meta.message_id
+    depth, family, position = {top.source: 0}, [top], top.position
+    while (page := await log.after(position, limit=PAGE)) and len(family) < TRACE_MAX:
+        for e in page:  # an effect always stands behind its cause
+            above = depth.get(e.meta.causation_id)
+            if above is not None or e.meta.correlation_id == conversation:
+                depth[e.source] = (above or 0) + 1
+                family.append(e)
+        position = page[-1].position
+    return {"asked": wanted.source, "events": [_step(e, depth[e.source]) for e in family]}
+
+
+async def _beginning(log: RecorderLog, later: Envelope) -> Envelope:
+    """The first event of a conversation, which goes by the message id that began it."""
+    position = 0
+    while page := await log.after(position, limit=PAGE, until=later.position):
+        for e in page:
+            if (e.meta.correlation_id or e.meta.message_id) == later.meta.correlation_id:
+                return e
+        position = page[-1].position
+    return later
+
+
+async def _find(log: RecorderLog, asked: str) -> Envelope | None:
+    if asked.isdecimal():
+        page = await log.after(int(asked) - 1, limit=1)
+        return page[0] if page and page[0].position == int(asked) else None
+    if "@" in asked:
+        return await _at_source(log, asked)
+    position = 0
+    while page := await log.after(position, limit=PAGE):
+        for e in page:
+            if e.meta.event_id == asked:
+                return e
+        position = page[-1].position
+    return None
+
+
+async def _at_source(log: RecorderLog, source: str) -> Envelope | None:
+    stream, _, version = source.partition("@")
+    if not version.isdecimal() or int(version) < 1:
+        return None
+    found = await log.select(stream, after_version=int(version) - 1, limit=1)
+    return found[0] if found else None
+
+
+def _step(e: Envelope, depth: int) -> dict[str, Any]:
+    return {
+        "source": e.source,
+        "name": e.meta.name,
+        "position": e.position,
+        "depth": depth,
+        "recorded_at": e.meta.recorded_at.isoformat(),
+        "actor": e.meta.actor,
+        "event_id": e.meta.event_id,
+        "hash": e.hash,
+    }

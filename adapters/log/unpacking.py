@@ -1,0 +1,70 @@
+"""Many stored events of one stream at once: what a cold load spends its time on.
+
+The payloads of a stream are one JSON list, read in one call straight into the category's event
+types: a third of what event by event costs. Personal texts stay sealed: a decision must not look
+at them, so they are not opened for one. An event of an older version is read by itself, and all
+are read one by one where the list cannot be read at once (an unknown name, sealed dates).
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Union
+
+import msgspec
+
+from adapters.log.codec import Codec
+from adapters.log.frame import Payloads
+from domain.catalogue import CATEGORIES
+from domain.shared.message import Event
+
+
+class _Tagged(msgspec.Struct, gc=False):
+    type: str
+
+
+def _decoder(events: Sequence[type[Event]]) -> "msgspec.json.Decoder[list[Event]]":
+    kinds: Any = Union[tuple(events)]  # noqa: UP007 (made of a tuple)
+    return msgspec.json.Decoder(list[kinds])
+
+
+class _Category(NamedTuple):
+    decoder: "msgspec.json.Decoder[list[Event]]"
+    current: frozenset[tuple[type[Event], int]]  # what needs nothing but decoding
+
+
+_CATEGORIES = {
+    name: _Category(
+        _decoder(decider.EVENTS),
+        frozenset((e, e.VERSION) for e in decider.EVENTS),
+    )
+    for name, decider in CATEGORIES.items()
+}
+_raw = msgspec.json.Decoder(list[msgspec.Raw])
+_tagged = msgspec.json.Decoder(_Tagged)
+
+
+def unpack(category: str, payloads: Payloads, codec: Codec) -> list[Event]:
+    """The events of a stream, to fold into a state.
+
+    Raises:
+        UnknownEvent, msgspec.MsgspecError, KeyError, ValueError: as `Codec.decode`, for one of
+            them; it does not say which. Also where the payloads are not known.
+    """
+    return _at_once(category, payloads, codec) or [
+        codec.decode(_tagged.decode(raw).type, schema, raw)
+        for raw, schema in zip(_raw.decode(payloads.json), payloads.schemas, strict=True)
+    ]
+
+
+def _at_once(category: str, payloads: Payloads, codec: Codec) -> list[Event] | None:
+    decoder, current = _CATEGORIES[category]
+    try:
+        events = decoder.decode(payloads.json)
+    except msgspec.MsgspecError:
+        return None
+    kinds = list(zip(map(type, events), payloads.schemas, strict=True))
+    if not current.issuperset(kinds):
+        raws = _raw.decode(payloads.json)
+        for at, (kind, schema) in enumerate(kinds):
+            if (kind, schema) not in current:
+                events[at] = codec.decode(str(events[at].__struct_config__.tag), schema, raws[at])
+    return events

@@ -1,0 +1,57 @@
+"""Waiting for the log to grow past a position, whichever way its growth is heard of."""
+
+import asyncio
+import contextlib
+import heapq
+import itertools
+from collections.abc import Awaitable, Callable
+
+POLL_S = 1.0
+
+
+class Tail:
+    """Knows the newest position and wakes whoever waits to get past one."""
+
+    def __init__(self, last: Callable[[], Awaitable[int]]) -> None:
+        self._last = last
+        self._position = 0
+        self._numbers = itertools.count()
+        self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._listener: asyncio.Task[None] | None = None
+
+    def advance(self, position: int) -> None:
+        """The log is known to reach this position."""
+        if position <= self._position:
+            return
+        self._position = position
+        while self._waiting and self._waiting[0][0] < position:
+            waiter = heapq.heappop(self._waiting)[2]
+            if not waiter.done():
+                waiter.set_result(None)
+
+    async def wait(self, position: int, timeout_s: float) -> bool:
+        """Whether the log went past `position` within the time."""
+        if self._position > position:
+            return True
+        if self._listener is None:
+            self._listener = asyncio.create_task(self._listen(), name="log-tail")
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._waiting, (position, next(self._numbers), waiter))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await waiter
+        return self._position > position
+
+    async def close(self) -> None:
+        if self._listener is not None:
+            self._listener.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._listener
+            self._listener = None
+        for _, _, waiter in self._waiting:
+            waiter.cancel()
+        self._waiting.clear()
+
+    async def _listen(self) -> None:
+        """Call `advance` whenever the log has grown, until cancelled."""
+        raise NotImplementedError

@@ -1,0 +1,1 @@
+"""The market: calendars of exchanges, and price history."""

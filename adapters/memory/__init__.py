@@ -1,0 +1,1 @@
+"""Every port in memory, for simulations and tests."""

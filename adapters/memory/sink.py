@@ -1,0 +1,83 @@
+"""Views in dictionaries: for tests, for `replay`, and the model that the Postgres sink matches."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from projections.engine.checksum import Digest
+from projections.ports import Change, Checksum, Expelled, Key, Relaid, Row, View
+
+
+class _Kept:
+    """What all partitions of a memory share."""
+
+    def __init__(self) -> None:
+        self.tables: dict[str, dict[Key, Row]] = {}
+        self.positions: dict[str, list[int]] = {}  # by partition
+        self.versions: dict[str, int] = {}
+
+
+class MemorySink:
+    """Implements `projections.ports.Sink`."""
+
+    def __init__(self, *, partition: int = 0, partitions: int = 1, of: _Kept | None = None) -> None:
+        self._partition, self.partitions = partition, partitions
+        self._kept = _Kept() if of is None else of
+
+    def part(self, partition: int, partitions: int) -> "MemorySink":
+        """The same tables as another partition sees them."""
+        return MemorySink(partition=partition, partitions=partitions, of=self._kept)
+
+    async def prepare(self, views: Sequence[View], /) -> None:
+        for view in views:
+            self._lay_out(view)
+
+    async def positions(self, views: Collection[str], /) -> Mapping[str, int]:
+        return {name: self._standing(name)[self._partition] for name in views}
+
+    async def load(self, view: View, keys: Collection[Key], /) -> Mapping[Key, Row]:
+        table = self._kept.tables[view.NAME]
+        return {key: table[key] for key in keys if key in table}
+
+    async def save(self, changes: Sequence[Change], /) -> None:
+        for change in changes:
+            if self._standing(change.view.NAME)[self._partition] != change.before:
+                raise Expelled(change.view.NAME)
+        for change in changes:
+            self._standing(change.view.NAME)[self._partition] = change.after
+            table = self._kept.tables[change.view.NAME]
+            for key, row in change.rows.items():
+                if row is None:
+                    table.pop(key, None)
+                else:
+                    table[key] = row
+
+    async def checksum(self, view: View, /) -> Checksum:
+        digest = Digest()
+        digest.add(self.rows(view))
+        position = min(self._kept.positions[view.NAME])
+        return Checksum(view=view.NAME, rows=digest.rows, hash=digest.hash, position=position)
+
+    def rows(self, view: View) -> list[Row]:
+        """All rows in key order; none of a view that is not made yet."""
+        table = self._kept.tables.get(view.NAME, {})
+        return [row for _, row in sorted(table.items(), key=lambda kv: kv[0])]
+
+    def stands(self, view: View) -> list[int]:
+        """Where the view's partitions stand, in their order; none before it is made."""
+        return list(self._kept.positions.get(view.NAME, []))
+
+    def _lay_out(self, view: View) -> None:
+        kept, name = self._kept, view.NAME
+        stands = kept.positions.get(name, [])
+        if kept.versions.get(name) == view.VERSION and len(stands) == self.partitions:
+            return
+        one = kept.versions.get(name) == view.VERSION and len(set(stands)) == 1
+        position = stands[0] if one else 0
+        kept.tables[name] = kept.tables[name] if position else {}
+        kept.positions[name] = [position] * self.partitions
+        kept.versions[name] = view.VERSION
+
+    def _standing(self, view: str) -> list[int]:
+        stands = self._kept.positions[view]
+        if len(stands) != self.partitions:
+            raise Relaid(f"{view}: kept in {len(stands)} partition(s), not {self.partitions}")
+        return stands

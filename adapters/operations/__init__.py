@@ -1,0 +1,1 @@
+"""Work of an operator: backup, migration, rebuild, erasure, balances."""

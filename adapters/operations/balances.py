@@ -1,0 +1,95 @@
+"""Ledger balances as each engine has them, for the controls to compare: zero lines left out.
+
+The read models know one moment, which they tell; the warehouse knows every position. What the
+clients' estate owes the house is known at the log's end: as the read models have it, and what the
+log says beyond them.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
+from decimal import Decimal
+
+import psycopg
+
+from adapters.bus.page import partition_of
+from adapters.log.recorder import Unavailable
+from adapters.postgres.views.layout import standing
+from adapters.postgres.views.sink import PostgresSink
+from adapters.warehouse.client import Warehouse
+from domain import ledger
+from projections.ledger import balances
+from projections.ledger.balances import Balance
+from projections.ledger.controls import Line, Served, add, by_unit
+from projections.ports import Log, Row
+
+DUES = "C.DUE"
+PAGE = 500  # events between two looks at what else the process has to do
+_POSTGRES = """select account, owner, ref, unit, sum(amount) from {schema}.balances
+group by account, owner, ref, unit having sum(amount) <> 0"""
+_DUES = """select account, owner, ref, unit, sum(amount) from {schema}.balances
+where account = 'C.DUE' group by account, owner, ref, unit having sum(amount) <> 0"""
+_WAREHOUSE = """SELECT account, owner, ref, unit, sum(amount) FROM postings
+WHERE position <= {position:UInt64}
+GROUP BY account, owner, ref, unit HAVING sum(amount) != 0"""
+
+
+async def from_postgres(sink: PostgresSink) -> Served:
+    """What the view `balances` holds, and where it stands, at one moment of the database."""
+    return await _served(sink, _POSTGRES)
+
+
+async def dues_served(sink: PostgresSink) -> Served:
+    """The same of C.DUE alone; nothing where the view is not made yet.
+
+    Raises:
+        Unavailable: the database cannot be asked.
+    """
+    try:
+        return await _served(sink, _DUES)
+    except psycopg.errors.UndefinedTable:
+        return Served({}, ())
+    except psycopg.OperationalError as e:
+        raise Unavailable(f"read models: {str(e).strip()}") from e
+
+
+async def dues_at_end(log: Log, served: Served) -> dict[str, Decimal]:
+    """What the clients' estate owes the house, by currency, over the whole log.
+
+    Args:
+        served: at least C.DUE, as the read models have it. Nothing served: all of the log is read.
+    """
+    found = {line: amount for line, amount in served.balances.items() if line.account == DUES}
+    stands = served.stands or (0,)
+    position = min(stands)
+    while page := await log.after(position, limit=PAGE):
+        for arrived in page:
+            if arrived.position > stands[partition_of(arrived.home, len(stands))]:
+                for entry in ledger.entries(arrived.event):
+                    add(found, (p for p in entry.postings if p.account == DUES))
+        position = page[-1].position
+        await asyncio.sleep(0)
+    return {unit: -amount for unit, amount in by_unit(found, DUES).items()}
+
+
+async def _served(sink: PostgresSink, sql: str) -> Served:
+    async with sink.snapshot() as connection:
+        cursor = await connection.execute(sql.format(schema=sink.schema).encode())
+        rows = await cursor.fetchall()
+        stands = await standing(connection, sink.table(balances))
+    return Served({Line(*row[:4]): Decimal(row[4]) for row in rows}, stands)
+
+
+async def from_warehouse(warehouse: Warehouse, position: int) -> dict[Line, Decimal]:
+    """The sums of all postings up to and including a log position."""
+    answer = await warehouse.query(_WAREHOUSE, {"position": position})
+    return {Line(*(str(v) for v in row[:4])): Decimal(row[4]) for row in answer.rows}
+
+
+def from_rows(rows: Iterable[Row]) -> dict[Line, Decimal]:
+    """Rows of the `balances` view, wherever they lie."""
+    out: dict[Line, Decimal] = defaultdict(Decimal)
+    for row in rows:
+        assert isinstance(row, Balance)
+        out[Line(row.account, row.owner, row.ref, row.unit)] += row.amount
+    return {line: amount for line, amount in out.items() if amount}

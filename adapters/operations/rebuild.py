@@ -1,0 +1,263 @@
+"""Blue/green rebuilds, and the proof that what is served is what the log says.
+
+    rebuild   log --fold--> views_next.<view> --compare--> views.<view> --swap--> one transaction
+    replay    log --fold--> memory --hash--> = the hash of every live view
+
+A rebuild folds beside the running view until it has all but caught up. Then it holds the view's
+checkpoints, which stops its runners between two batches, folds the rest, compares, and puts the new
+table in the old one's place. The runners find themselves expelled and go on from there. Where the
+view's partitions stand apart, each is folded from the hindmost one's place to its own.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+from psycopg import AsyncConnection
+
+from adapters.bus.partition_log import PartitionLog, StoredLog
+from adapters.memory.sink import MemorySink
+from adapters.postgres.views.places import mismarked, places
+from adapters.postgres.views.sink import PostgresSink
+from adapters.postgres.views.tables import CHECKPOINTS, Table
+from projections.engine.checksum import Digest
+from projections.engine.runner import LAGGARDS_PAGE, Runner
+from projections.ports import Checksum, Pause, View
+
+DIFFERENCES_MAX = 10
+ROUNDS_MAX = 100  # of catching up with a view that keeps moving
+
+
+class Difference(Struct, frozen=True, kw_only=True):
+    """One row as it was served and as the log makes it; None: not there."""
+
+    live: dict[str, Any] | None
+    rebuilt: dict[str, Any] | None
+
+
+class Rebuilt(Struct, frozen=True, kw_only=True):
+    view: str
+    rows: int
+    equal: bool
+    different: int  # rows
+    differences: tuple[Difference, ...]  # the first of them, in key order
+    position: int
+    swapped: bool
+
+
+class Replayed(Struct, frozen=True, kw_only=True):
+    """A live view against a fresh fold of the log up to where it stands."""
+
+    live: Checksum
+    folded: Checksum
+    faults: tuple[str, ...] = ()  # of where it stands (`adapters.postgres.views.places`)
+
+    @property
+    def equal(self) -> bool:
+        return self.live == self.folded and not self.faults
+
+
+class RebuildFailed(Exception):
+    """The view could not be rebuilt; the live one is as it was."""
+
+
+async def rebuild(
+    log: StoredLog, live: PostgresSink, view: View, *, swap: bool = True, pause: Pause | None = None
+) -> Rebuilt:
+    """Fold `view` anew beside the live table, compare, and (unless told not to) swap.
+
+    Raises:
+        RebuildFailed: the view is stuck on an event, or there is none.
+    """
+    beside = PostgresSink(live.url, schema=f"{live.schema}_next")
+    try:
+        await beside.discard(view)  # what an interrupted rebuild left
+        await beside.prepare([view])
+        runner = Runner(log, beside, [view], pause=pause)
+        await _nearly(runner, live, view)
+        async with live.transaction() as connection:
+            stands = await _hold(connection, live, view)
+            await _fold(runner, view, min(stands))
+            if len(set(stands)) > 1:
+                await _fold_apart(log, beside, view, stands)
+            report = await _compare(connection, live.table(view), beside.table(view), min(stands))
+            if swap:
+                await _swap(connection, live, beside, view)
+        if not swap:
+            await beside.discard(view)
+        return replace(report, swapped=swap)
+    finally:
+        await beside.close()
+
+
+async def replay(
+    log: StoredLog, live: PostgresSink, views: Sequence[View], *, pause: Pause | None = None
+) -> list[Replayed]:
+    """Fold the log in memory up to where each live view stands, and compare hashes.
+
+    Changes nothing: a view whose table or checkpoints are not those of this build is named, and
+    its rows are not compared.
+    """
+    async with live.snapshot() as connection:
+        stands = await places(connection, live.schema, views)
+    end = await log.last()
+    faults = {name: place.faults(end) for name, place in stands.items()}
+    sound = []
+    for view in views:
+        place = stands[view.NAME]
+        if place.begun and (wrong := place.broken(view)):
+            faults[view.NAME].append(wrong)
+        elif place.begun:
+            sound.append(view)
+    for name, place in stands.items():
+        if not faults[name]:
+            faults[name] += await mismarked(log, place)
+    compared = {one.live.view: one for one in await _replayed(log, live, sound, pause)}
+    return [
+        replace(compared.get(name) or _not_compared(name), faults=tuple(faults[name]))
+        for name in [v.NAME for v in views] + sorted(set(stands) - {v.NAME for v in views})
+    ]
+
+
+def _not_compared(name: str) -> Replayed:
+    nothing = Checksum(view=name, rows=0, hash=Digest().hash, position=0)
+    return Replayed(live=nothing, folded=nothing)
+
+
+async def _replayed(
+    log: StoredLog, live: PostgresSink, views: Sequence[View], pause: Pause | None
+) -> list[Replayed]:
+    served = {found.view: (found, stands) for found, stands in await live.served(views)}
+    memory = MemorySink()
+    await memory.prepare(views)
+    runner = Runner(log, memory, views, pause=pause)
+    out: dict[str, Replayed] = {}
+    for position in sorted({found.position for found, _ in served.values()}):
+        while (await runner.step(limit=LAGGARDS_PAGE, until=position)).events:
+            pass
+        for view in views:
+            found, stands = served[view.NAME]
+            if found.position == position and len(set(stands)) == 1:
+                out[view.NAME] = Replayed(live=found, folded=await memory.checksum(view))
+    for view in views:
+        found, stands = served[view.NAME]
+        if view.NAME not in out:
+            folded = await _replayed_apart(log, view, stands)
+            out[view.NAME] = Replayed(live=found, folded=folded)
+    return [out[view.NAME] for view in views]
+
+
+async def _replayed_apart(log: StoredLog, view: View, stands: Sequence[int]) -> Checksum:
+    memory = MemorySink(partitions=len(stands))
+    await memory.prepare([view])
+    for partition, position in enumerate(stands):
+        part = memory.part(partition, len(stands))
+        await _fold_part(log, part, view, partition=partition, until=position)
+    return await memory.checksum(view)
+
+
+async def _fold_apart(
+    log: StoredLog, beside: PostgresSink, view: View, stands: Sequence[int]
+) -> None:
+    """From one position, where the new table stands, to each partition's own."""
+    for partition, position in enumerate(stands):
+        part = PostgresSink(
+            beside.url, schema=beside.schema, partition=partition, partitions=len(stands)
+        )
+        try:
+            await part.prepare([view])
+            await _fold_part(log, part, view, partition=partition, until=position)
+        finally:
+            await part.close()
+
+
+async def _fold_part(
+    log: StoredLog, part: PostgresSink | MemorySink, view: View, *, partition: int, until: int
+) -> None:
+    runner = Runner(PartitionLog(log, partition, part.partitions), part, [view])
+    while (await runner.positions())[view.NAME] < until:
+        await runner.step(limit=LAGGARDS_PAGE, until=until, complete=True)
+        _refuse_stuck(runner, view)
+
+
+async def _nearly(runner: Runner, live: PostgresSink, view: View) -> None:
+    """Fold up to where the live view stands, until a round has little left to do."""
+    for _ in range(ROUNDS_MAX):
+        position = await live.position(view)
+        if await _fold(runner, view, position) <= LAGGARDS_PAGE:
+            return
+
+
+async def _fold(runner: Runner, view: View, until: int) -> int:
+    events = 0
+    while step := (await runner.step(limit=LAGGARDS_PAGE, until=until)).events:
+        events += step
+    _refuse_stuck(runner, view)
+    return events
+
+
+def _refuse_stuck(runner: Runner, view: View) -> None:
+    if stuck := runner.stuck.get(view.NAME):
+        raise RebuildFailed(f"{view.NAME}: {stuck.stream}@{stuck.version}: {stuck.error}")
+
+
+async def _hold(connection: AsyncConnection[Any], live: PostgresSink, view: View) -> list[int]:
+    """Lock the live view's checkpoints; where they stand, by partition."""
+    cursor = await connection.execute(
+        f"select position from {live.schema}.{CHECKPOINTS} where view = %s "
+        "order by partition for update",
+        (view.NAME,),
+    )
+    stands = [int(position) for (position,) in await cursor.fetchall()]
+    if not stands:
+        raise RebuildFailed(f"{view.NAME}: there is none yet in {live.schema}")
+    return stands
+
+
+async def _compare(
+    connection: AsyncConnection[Any], live: Table, beside: Table, position: int
+) -> Rebuilt:
+    """Row by row, as JSON: the live table may have other columns than the new one."""
+    on = " and ".join(f"o.{k} = n.{k}" for k in live.row.KEY)
+    differ = (
+        f"from {live.name} o full join {beside.name} n on {on} "
+        "where to_jsonb(o) is distinct from to_jsonb(n)"
+    )
+    order = ", ".join(f"coalesce(o.{k}, n.{k})" for k in live.row.KEY)
+    rows = await _one(connection, f"select count(*) from {beside.name}")
+    different = await _one(connection, f"select count(*) {differ}")
+    cursor = await connection.execute(
+        f"select to_json(o), to_json(n) {differ} order by {order} limit {DIFFERENCES_MAX}"
+    )
+    first = [Difference(live=o, rebuilt=n) for o, n in await cursor.fetchall()]
+    return Rebuilt(
+        view=live.view,
+        rows=rows,
+        equal=different == 0,
+        different=different,
+        differences=tuple(first),
+        position=position,
+        swapped=False,
+    )
+
+
+async def _swap(
+    connection: AsyncConnection[Any], live: PostgresSink, beside: PostgresSink, view: View
+) -> None:
+    """The new table takes the old one's place and name; the old runner is expelled."""
+    await connection.execute(f"drop table {live.table(view).name}")
+    await connection.execute(f"alter table {beside.table(view).name} set schema {live.schema}")
+    await connection.execute(
+        f"update {live.schema}.{CHECKPOINTS} set version = %s, generation = generation + 1 "
+        "where view = %s",
+        (view.VERSION, view.NAME),
+    )
+    await connection.execute(
+        f"delete from {beside.schema}.{CHECKPOINTS} where view = %s", (view.NAME,)
+    )
+
+
+async def _one(connection: AsyncConnection[Any], sql: str) -> int:
+    row = await (await connection.execute(sql)).fetchone()
+    return int(row[0]) if row else 0

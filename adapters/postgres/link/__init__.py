@@ -1,0 +1,1 @@
+"""Connections to Postgres, and what is sent over them."""

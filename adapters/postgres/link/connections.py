@@ -1,0 +1,98 @@
+"""Connections to the log's Postgres: their settings, and what their errors mean."""
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection, errors
+from psycopg.conninfo import conninfo_to_dict
+
+from adapters.log.recorder import Unavailable
+from adapters.postgres.link import arrays as postgres_arrays
+
+Row = tuple[Any, ...]
+CONNECT_S = 5
+
+# The pool reports every failed attempt; callers get one `Unavailable`. Whoever wants the rest
+# configures logging: without a handler Python would print it.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
+
+# Every query here goes by an index. The planner must not fall for a sequential scan because a
+# table was small, or empty, when the statement was prepared; nor collect a stream's rows into a
+# bitmap and sort them, when the index has them in order.
+SETTINGS = (
+    "-c timezone=UTC -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
+    " -c random_page_cost=1 -c jit=off -c default_transaction_isolation=read\\ committed"
+    " -c idle_in_transaction_session_timeout=10s"
+)
+_LOST = {"57P01", "57P02", "57P03", "57P04", "57P05"}  # shut down, crashed, starting, dropped, idle
+
+
+def connection_arguments(url: str) -> dict[str, Any]:
+    """What every connection of the log is opened with; the URL's own options come last."""
+    return {
+        "autocommit": True,
+        "prepare_threshold": 0,
+        "connect_timeout": CONNECT_S,
+        "application_name": "tidemark log",
+        "options": with_options(url, SETTINGS),
+    }
+
+
+async def open_connection(url: str) -> AsyncConnection[Row]:
+    connection = await AsyncConnection.connect(url, **connection_arguments(url))
+    postgres_arrays.register(connection)
+    return connection
+
+
+def with_options(url: str, ours: str) -> str:
+    """Server settings for a connection to `url`: ours, then the URL's own, which win."""
+    given = str(conninfo_to_dict(url).get("options") or "")
+    return f"{ours} {given}".rstrip()
+
+
+def is_lost(error: psycopg.Error) -> bool:
+    """Whether the connection is gone, so that nobody knows what became of the statement."""
+    if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
+        return False
+    state = error.sqlstate
+    return state is None or state in _LOST or state.startswith("08")
+
+
+def unavailable(error: Exception) -> Unavailable:
+    """One line for people, whatever the server had to say."""
+    said = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+    text = " ".join((said or str(error)).split()) or type(error).__name__
+    match error:
+        case errors.DiskFull():
+            summary = "the event log's disk is full"
+        case errors.ReadOnlySqlTransaction():
+            summary = "the event log's database is read-only"
+        case psycopg.Error() if not is_lost(error):
+            summary = "the event log's database refused"
+        case _:
+            summary = "the event log's database cannot be reached"
+    return Unavailable(f"{summary}: {text}", summary=summary)
+
+
+@contextmanager
+def reply_within(connection: AsyncConnection[Row], seconds: float) -> Iterator[None]:
+    """Cut the connection when no reply comes; the statement then fails as a lost connection.
+
+    Cancelling would not do: it waits for the answer of a server that does not answer.
+    """
+    watchdog = asyncio.get_running_loop().call_later(seconds, _cut, connection.fileno())
+    try:
+        yield
+    finally:
+        watchdog.cancel()
+
+
+def _cut(descriptor: int) -> None:
+    with socket.socket(fileno=os.dup(descriptor)) as wire:
+        wire.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,75 @@
+"""One connection of the writing half, and what to do when it is lost.
+
+An attempt that failed because its connection was lost may have happened. It is made again on a
+new connection, told so (`retried`), and has to find out by itself.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from psycopg import AsyncConnection, Error
+
+from adapters.postgres import versions as schema_versions
+from adapters.postgres.link.connections import Row, is_lost, open_connection, unavailable
+
+BACKOFF_S = 0.05
+BACKOFF_MAX_S = 1.0
+
+T = TypeVar("T")
+Attempt = Callable[[AsyncConnection[Row], bool], Awaitable[T]]
+
+
+class Lane:
+    """A connection that comes back.
+
+    Args:
+        retry_s: how long a lost connection is tried again.
+        on_connect: called before every new connection: it may be to another server.
+    """
+
+    def __init__(self, url: str, retry_s: float, on_connect: Callable[[], None]) -> None:
+        self._url = url
+        self._retry_s = retry_s
+        self._on_connect = on_connect
+        self._connection: AsyncConnection[Row] | None = None
+
+    async def persist(self, attempt: Attempt[T]) -> T:
+        """Try again on a new connection while the reason for failing is a lost one.
+
+        Raises:
+            Unavailable: it could not be had in time, or the database refused.
+        """
+        now = asyncio.get_running_loop().time
+        deadline, pause, retried = now() + self._retry_s, BACKOFF_S, False
+        while True:
+            try:
+                return await attempt(await self._connected(), retried)
+            except (Error, OSError) as e:
+                await self.drop()
+                again = isinstance(e, OSError) or is_lost(e)
+                if not again or now() + pause > deadline:
+                    raise unavailable(e) from e
+            except BaseException:
+                await self.drop()
+                raise
+            retried = True
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, BACKOFF_MAX_S)
+
+    async def _connected(self) -> AsyncConnection[Row]:
+        if self._connection is None:
+            self._on_connect()
+            connection = await open_connection(self._url)
+            try:
+                await schema_versions.ensure(connection, self._url, "log")
+            except BaseException:
+                await connection.close()
+                raise
+            self._connection = connection
+        return self._connection
+
+    async def drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()

@@ -1,0 +1,106 @@
+"""A blocking Postgres connection for short, rare, repeatable work; opened again when it was lost.
+
+The log, the views and the sagas have connections of their own kind. This one is for what asks a
+table now and then, between two awaits: keys, the simulated statement.
+"""
+
+from collections.abc import Callable
+from threading import RLock
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import Connection
+from psycopg.pq.abc import PGconn
+
+from adapters.log.recorder import Unavailable
+from adapters.postgres.link.connections import CONNECT_S, is_lost
+
+T = TypeVar("T")
+
+
+class Steady:
+    """A connection for one purpose.
+
+    Args:
+        what: what it is for, in the words of whoever reads the error.
+        opened: called with each new connection before it is used.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        what: str,
+        *,
+        opened: Callable[[Connection[Any]], None] = lambda _: None,
+    ) -> None:
+        self._url, self._what, self._opened = url, what, opened
+        self._connection: Connection[Any] | None = None
+        self._turn = RLock()  # what reads the log for others may do so in a thread of its own
+
+    def run(self, work: Callable[[Connection[Any]], T]) -> T:
+        """Do `work`, once more on a new connection if the old one was lost.
+
+        It may thus happen twice: let it be of a kind that may.
+
+        Raises:
+            Unavailable: the server cannot be reached, or has declined.
+        """
+        with self._turn:
+            for attempts_left in (1, 0):
+                try:
+                    return work(self._connected())
+                except psycopg.OperationalError as e:
+                    self.close()
+                    if not (attempts_left and is_lost(e)):
+                        text = " ".join(str(e).split())
+                        raise Unavailable(f"{self._what}: {text}") from e
+        raise AssertionError("not reached")
+
+    def execute(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """The rows of one statement."""
+
+        def work(connection: Connection[Any]) -> list[tuple[Any, ...]]:
+            cursor = connection.execute(sql.encode(), parameters)
+            return cursor.fetchall() if cursor.description else []
+
+        return self.run(work)
+
+    def heed(self) -> list[str]:
+        """The payloads of notifications that have arrived; asks the server nothing.
+
+        A connection that was lost is opened again first (`opened` is called): what was told
+        meanwhile is not known.
+
+        Raises:
+            Unavailable: the server cannot be reached.
+        """
+        with self._turn:
+            connection = self._connection
+            if connection is not None and not connection.closed:
+                try:
+                    return _arrived(connection.pgconn)
+                except psycopg.OperationalError:
+                    self.close()
+            self.run(lambda _: None)
+            return []
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connected(self) -> Connection[Any]:
+        if self._connection is None or self._connection.closed:
+            self._connection = psycopg.connect(
+                self._url, autocommit=True, connect_timeout=CONNECT_S
+            )
+            self._opened(self._connection)
+        return self._connection
+
+
+def _arrived(wire: PGconn) -> list[str]:
+    wire.consume_input()
+    found: list[str] = []
+    while told := wire.notifies():
+        found.append(told.extra.decode())
+    return found

@@ -1,0 +1,39 @@
+"""Told by the database that the log has grown: LISTEN on a connection of its own.
+
+Notifications may be lost with their connection, so the newest position is also asked for after
+every LISTEN and now and then; a waiter is late at most by that, never stuck.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+import psycopg
+
+from adapters.log.recorder import Unavailable
+from adapters.log.waiting import POLL_S, Tail
+from adapters.postgres.link.connections import open_connection
+
+CHANNEL = "tidemark_log"
+
+
+class PostgresTail(Tail):
+    """`adapters.log.waiting.Tail`, told by LISTEN."""
+
+    def __init__(self, url: str, last: Callable[[], Awaitable[int]]) -> None:
+        super().__init__(last)
+        self._url = url
+
+    async def _listen(self) -> None:
+        while True:
+            with contextlib.suppress(psycopg.Error, OSError, Unavailable):
+                await self._listen_once()
+            await asyncio.sleep(POLL_S)
+
+    async def _listen_once(self) -> None:
+        async with await open_connection(self._url) as connection:
+            await connection.execute(f"listen {CHANNEL}".encode())
+            while True:
+                self.advance(await self._last())
+                async for notice in connection.notifies(timeout=POLL_S):
+                    self.advance(int(notice.payload))

@@ -1,0 +1,87 @@
+"""Who may run the sagas: one holder at a time, for a while, under a number that only grows.
+
+    free | run out --take--> held under fence n --renew--> ... --release | runs out--> free
+
+Whoever takes the lease gets the next fence. The sagas' store takes nothing from under another
+fence (`PostgresSagaStore.fenced`), so a holder that slept beyond its time changes nothing. The
+database's clock decides when a lease runs out; the holder counts from before it asked.
+"""
+
+from typing import Any, NamedTuple
+
+from adapters.postgres.link.single import Single
+
+LEASE_S = 10.0
+_TAKE = """
+    insert into sagas.lease as l
+    values (%(partition)s, %(holder)s, 1, clock_timestamp() + %(for)s::interval)
+    on conflict (partition) do update
+    set holder = excluded.holder, fence = l.fence + 1, until = excluded.until
+    where l.until < clock_timestamp() or l.holder = excluded.holder
+    returning fence
+"""
+_RENEW = """
+    update sagas.lease set until = clock_timestamp() + %(for)s::interval
+    where partition = %(partition)s and holder = %(holder)s and fence = %(fence)s
+"""
+_RELEASE = """
+    update sagas.lease set until = '-infinity'
+    where partition = %(partition)s and holder = %(holder)s and fence = %(fence)s
+"""
+_HOLDER = """
+    select holder, fence from sagas.lease
+    where partition = %(partition)s and until >= clock_timestamp()
+"""
+
+
+class Holder(NamedTuple):
+    name: str
+    fence: int
+
+
+class SagaLease:
+    """One saga partition's lease for one holder; the sagas' store has made the table.
+
+    Args:
+        holder: unique among all who may ask; a restarted process of the same name takes over.
+    """
+
+    def __init__(self, url: str, holder: str, *, partition: int = 0, lease_s: float = LEASE_S):
+        self.holder, self.lease_s = holder, lease_s
+        self._partition = partition
+        self._single = Single(url, "the sagas' lease", name="lease")
+
+    async def take(self) -> int | None:
+        """The fence under which it is ours now; None: somebody else has it.
+
+        Raises:
+            Unavailable: the database cannot be reached.
+        """
+        found = await self._ask(_TAKE)
+        return int(found[0]) if found else None
+
+    async def renew(self, fence: int) -> bool:
+        """Whether it is still ours; for another `lease_s` then."""
+        return await self._ask(_RENEW, fence) is not None
+
+    async def release(self, fence: int) -> None:
+        """The next may have it at once."""
+        await self._ask(_RELEASE, fence)
+
+    async def held(self) -> Holder | None:
+        """Who has it now."""
+        found = await self._ask(_HOLDER)
+        return Holder(str(found[0]), int(found[1])) if found else None
+
+    async def close(self) -> None:
+        await self._single.close()
+
+    async def _ask(self, sql: str, fence: int = 0) -> Any:
+        """The first row; an empty one for an update that found its row."""
+        given = {"partition": self._partition, "holder": self.holder, "fence": fence}
+        span = f"{self.lease_s} seconds"
+        async with self._single.connected() as connection:
+            cursor = await connection.execute(sql.encode(), given | {"for": span})
+            if cursor.description is None:
+                return () if cursor.rowcount else None
+            return await cursor.fetchone()

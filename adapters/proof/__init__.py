@@ -1,0 +1,1 @@
+"""Proof that the log is whole: checkpoints, witnesses and the audit."""

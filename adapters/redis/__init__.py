@@ -1,0 +1,1 @@
+"""Redis: the store of the cache and of the rate limits."""

@@ -1,0 +1,1 @@
+"""The warehouse: its tables, their columns, its client and its loader."""

@@ -1,0 +1,279 @@
+"""The warehouse port's one client: an embedded owner process or a ClickHouse server, same code.
+
+    chdb:///data/warehouse                     attaches to the process that owns the directory,
+                                               starting it where there is none
+    clickhouse://user:password@host:8123/db    a server
+    clickhouses://...:8443/db?ca_cert=FILE     the same with TLS; ca_cert if not of a public CA
+
+A lost connection (the owner crashed, or ended with the process that had started it) is healed
+here: attach or start again, then repeat what is safe to repeat. That is every call of ours:
+queries change nothing, inserts carry a deduplication token, and `command` takes idempotent
+statements only. Analysts' statements (`readonly`) go another way: adapters/clickhouse/analysts.py.
+"""
+
+import asyncio
+import logging
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+import clickhouse_connect
+import pyarrow as pa
+from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
+from clickhouse_connect.driver.httputil import get_pool_manager
+
+from adapters.clickhouse.analysts import Analysts, Link
+from adapters.clickhouse.owner import Child, NotStarted, attach
+from adapters.clickhouse.statement import Answer, Endpoint, WarehouseError, said
+from adapters.settings_error import SettingsError
+from commands.expected import Expected
+
+__all__ = [
+    "Answer", "Warehouse", "WarehouseError", "WarehouseUnavailable", "directory_of", "named",
+]  # fmt: skip
+
+DATABASE = "tidemark"
+ATTEMPTS_MAX = 6
+PAUSE_S = 0.05  # before the second attempt; doubled before each later one: 1.5 s in all
+THREADS = 4
+TIMEOUT_S = 300
+AUTHENTICATION_FAILED = 516
+PORTS = {"clickhouse": 8123, "clickhouses": 8443}
+OPTIONS = {"ca_cert", "client_cert", "client_cert_key"}
+"""What a server's URL may say after `?`: files, PEM."""
+SOCKET_OPTIONS = [  # head and body of a request leave in two writes: 40 ms a statement otherwise
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+]
+
+T = TypeVar("T")
+
+# The client and its transport report every failed attempt; callers get one WarehouseUnavailable.
+for _chatty in ("clickhouse_connect", "urllib3"):
+    logging.getLogger(_chatty).setLevel(logging.CRITICAL)
+
+
+class WarehouseUnavailable(Expected):
+    """The warehouse cannot be reached or started; the text is one line for its operator."""
+
+
+class Warehouse:
+    """Connects at the first call, or at `open`; safe to share between tasks."""
+
+    def __init__(self, url: str, *, idle_s: float = 0.0) -> None:
+        """`idle_s`: a process that we have to start outlives us until so long unused.
+
+        Raises:
+            ValueError: not a warehouse URL.
+        """
+        self._url = urlsplit(url)
+        if self._url.scheme not in ("chdb", "clickhouse", "clickhouses"):
+            raise ValueError(f"{self._url.scheme}: expected chdb:///directory or clickhouse://...")
+        if self._url.scheme == "chdb" and not self._url.path.strip("/"):
+            raise ValueError(f"{url!r} names no directory")
+        self._tls: dict[str, Any] = dict(parse_qsl(self._url.query))
+        if unknown := sorted(self._tls.keys() - OPTIONS):
+            raise ValueError(f"{unknown[0]!r} is no option of a warehouse URL: {sorted(OPTIONS)}")
+        self._port = _port(self._url)
+        self._idle_s = idle_s
+        self._threads = ThreadPoolExecutor(THREADS, "warehouse")
+        self._connecting = threading.Lock()
+        self._closing = threading.Event()
+        self._link: Link | None = None
+        self._child: Child | None = None
+        self._analysts = Analysts(self._connected, self._forget)
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """What the fence of the embedded engine lacks here, in words; nothing for a server."""
+        link = self._link
+        return link.owner.missing if link and link.owner else ()
+
+    async def open(self) -> None:
+        """Connect now, so that what is wrong is said at the start.
+
+        Raises:
+            WarehouseUnavailable: it cannot be reached or started.
+        """
+        await self._call(lambda client: client.command("SELECT 1"), ATTEMPTS_MAX)
+
+    async def query(self, sql: str, params: Mapping[str, Any] | None = None) -> Answer:
+        """Rows of our own SQL; parameters as `{name:Type}` in it, times come back in UTC."""
+        return await self._call(lambda client: _answer(client, sql, params), ATTEMPTS_MAX)
+
+    async def readonly(self, sql: str, *, max_rows: int, timeout_s: float) -> Answer:
+        """Rows of somebody else's SQL: reads of the views, bounded in rows, bytes, memory, time.
+
+        Cancelling it ends the statement.
+
+        Raises:
+            WarehouseError: declined: 164 not a plain read, 396 over max_rows, 159 too slow,
+                241 too much memory, 202 too many at once.
+            WarehouseUnavailable
+        """
+        limits = {
+            "max_result_rows": max_rows,
+            "result_overflow_mode": "throw",
+            "max_execution_time": max(1, round(timeout_s)),
+        }
+        try:
+            return await self._analysts.ask(sql, limits)
+        except ConnectionError as error:
+            raise WarehouseUnavailable(f"{self._where()} does not answer: {error}") from error
+
+    async def command(self, sql: str) -> None:
+        """Run an idempotent statement (CREATE ... IF NOT EXISTS, CREATE OR REPLACE VIEW)."""
+        await self._call(lambda client: client.command(sql), ATTEMPTS_MAX)
+
+    async def insert_arrow(self, table: str, rows: pa.Table, *, token: str) -> None:
+        """One block of columns. The same token with the same rows counts once, so it may repeat."""
+        settings = {"insert_deduplication_token": token, "max_partitions_per_insert_block": 0}
+        await self._call(
+            lambda client: client.insert_arrow(table, rows, settings=settings), ATTEMPTS_MAX
+        )
+
+    async def close(self) -> None:
+        """Disconnect; end the process if we started it to live with us."""
+        self._closing.set()  # who waits for an owner to come up gives up
+        await asyncio.get_running_loop().run_in_executor(self._threads, self._close)
+        self._threads.shutdown(wait=False)
+        self._analysts.close()
+
+    async def _call(self, operation: Callable[[Any], T], attempts: int) -> T:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, self._attempt, operation, attempts)
+
+    def _attempt(self, operation: Callable[[Any], T], attempts: int) -> T:
+        lost: Exception | None = None
+        for attempt in range(attempts):
+            client = None
+            if attempt:
+                time.sleep(PAUSE_S * 2 ** (attempt - 1))
+            try:
+                client = self._connected().client
+                return operation(client)
+            except OperationalError as error:
+                lost = error
+            except ConnectionError as error:
+                lost = error
+            except DatabaseError as error:
+                raise WarehouseError(said(str(error)), error.code or 0) from error
+            self._forget(client)
+        raise WarehouseUnavailable(f"{self._where()} does not answer: {_line(lost)}") from lost
+
+    def _connected(self) -> Link:
+        """The link, made or made anew.
+
+        Raises:
+            ConnectionError: not now; it may be tried again.
+            WarehouseUnavailable: nor will it be soon.
+        """
+        with self._connecting:
+            if self._link is None:
+                self._link = self._connect()
+            return self._link
+
+    def _connect(self) -> Link:
+        try:
+            return self._embedded() if self._url.scheme == "chdb" else self._server()
+        except NotStarted as error:
+            raise WarehouseUnavailable(str(error)) from error
+        except OperationalError as error:
+            raise ConnectionError(_line(error)) from error
+        except DatabaseError as error:
+            if error.code != AUTHENTICATION_FAILED:
+                raise WarehouseError(said(str(error)), error.code or 0) from error
+            if self._url.scheme != "chdb":
+                raise WarehouseUnavailable(self._unknown_user()) from error
+            raise ConnectionError("another owner has taken the port since") from error
+
+    def _embedded(self) -> Link:
+        directory = directory_of(self._url.geturl())
+        owner, child = attach(directory, idle_s=self._idle_s, closing=self._closing)
+        self._child = child or self._child
+        to = Endpoint("127.0.0.1", owner.port, DATABASE, owner.token, DATABASE, None)
+        return Link(self._client(to, compress=False), to, owner)
+
+    def _server(self) -> Link:
+        secure = self._url.scheme == "clickhouses"
+        to = Endpoint(
+            self._url.hostname or "localhost",
+            self._port or PORTS[self._url.scheme],
+            unquote(self._url.username or "default"),
+            unquote(self._url.password or ""),
+            self._url.path.strip("/") or DATABASE,
+            tuple(sorted(self._tls.items())) if secure else None,
+        )
+        return Link(self._client(to, secure=secure), to, None)
+
+    def _client(self, to: Endpoint, **how: Any) -> Any:
+        pool = get_pool_manager(maxsize=THREADS, socket_options=SOCKET_OPTIONS, **self._tls)
+        return clickhouse_connect.get_client(
+            host=to.host, port=to.port, username=to.user, password=to.password,
+            database=to.database, tz_mode="aware", autogenerate_session_id=False, query_retries=0,
+            send_receive_timeout=TIMEOUT_S, pool_mgr=pool, **how,
+        )  # fmt: skip
+
+    def _forget(self, client: Any) -> None:
+        with self._connecting:
+            if client is not None and self._link is not None and self._link.client is client:
+                self._link = None
+
+    def _close(self) -> None:
+        with self._connecting:
+            if self._link is not None:
+                self._link.client.close()
+                self._link = None
+            if self._child is not None:
+                self._child.stop()
+                self._child = None
+
+    def _unknown_user(self) -> str:
+        user = unquote(self._url.username or "default")
+        return f"{self._where()} does not let user {user!r} in: wrong password, or no such user"
+
+    def _where(self) -> str:
+        port = f":{self._port}" if self._port else ""
+        return f"{self._url.scheme}://{self._url.hostname or ''}{port}{self._url.path}"
+
+
+def named(variable: str, url: str) -> Warehouse:
+    """The warehouse of a setting.
+
+    Raises:
+        SettingsError: not a warehouse URL, said by the variable's name.
+    """
+    try:
+        return Warehouse(url)
+    except ValueError as error:
+        raise SettingsError(f"{variable}: {error}") from error
+
+
+def directory_of(url: str) -> Path:
+    """The folder of an embedded warehouse's URL."""
+    return Path(unquote(urlsplit(url).path))
+
+
+def _port(url: SplitResult) -> int | None:
+    try:
+        return url.port
+    except ValueError as error:
+        raise ValueError(f"the port of a warehouse URL is 0 to 65535: {error}") from error
+
+
+def _answer(client: Any, sql: str, params: Mapping[str, Any] | None) -> Answer:
+    result = client.query(sql, parameters=dict(params or {}))
+    return Answer(tuple(result.column_names), result.result_rows)
+
+
+def _line(error: Exception | None) -> str:
+    text = str(error).strip()
+    if cause := re.search(r"\[Errno -?\d+\] [^\"')]+", text):  # the rest is the transport's own
+        return cause.group()
+    return text.splitlines()[0] if text else type(error).__name__

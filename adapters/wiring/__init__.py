@@ -1,0 +1,1 @@
+"""Opens the platform: every port gets the technology that the settings name."""

@@ -1,0 +1,61 @@
+"""Opening what TIDEMARK_CACHE names: in this process, or a Redis server behind a breaker."""
+
+import logging
+from urllib.parse import urlsplit
+
+from adapters.cache.guarded_store import GuardedStore
+from adapters.cache.store import CacheStore, Rate, StoreGone
+from adapters.cache.values import Cache
+from adapters.dispatch.rate_limit import Limiter
+from adapters.host.entropy import Entropy
+from adapters.memory.cache import MemoryCache
+from adapters.redis.cache import RedisCache, RedisRefused
+from adapters.settings import Settings
+from adapters.settings_error import SettingsError
+
+_log = logging.getLogger(__name__)
+
+
+async def open_cache(
+    settings: Settings, request_key: bytes, entropy: Entropy
+) -> tuple[Cache, Limiter]:
+    """The cache and the callers' allowances, over one store.
+
+    A server that is away is complained of and waited for: the platform starts without it.
+
+    Raises:
+        SettingsError: the URL is no such URL, or the server does not take our password.
+    """
+    # Who may not have the log's keys can neither name nor open what others have kept.
+    store = await _store(settings.cache if request_key else "memory:")
+    secret = f"{settings.log.split(':', 1)[0]}|".encode() + request_key
+    rates = {
+        door: Rate(per_s, max(1, round(per_s * settings.rate_burst_s)))
+        for door, per_s in (
+            ("commands", settings.rate_commands),
+            ("queries", settings.rate_queries),
+            ("sql", settings.rate_sql),
+        )
+        if per_s
+    }
+    limiter = Limiter(store, rates, secret, loopback=settings.rate_loopback)
+    return Cache(store, secret, entropy), limiter
+
+
+async def _store(url: str) -> CacheStore:
+    if url.startswith("memory:"):
+        return MemoryCache()
+    try:
+        parts = urlsplit(url)
+        redis = RedisCache(url)
+        name = f"Redis at {parts.hostname or 'localhost'}:{parts.port or 6379}"
+    except ValueError as e:
+        raise SettingsError(f"TIDEMARK_CACHE: {e}") from e
+    try:
+        await redis.ping()
+    except RedisRefused as e:
+        await redis.close()
+        raise SettingsError(f"TIDEMARK_CACHE: {name}: {e}") from e
+    except StoreGone as e:
+        _log.error("cache: %s: %s; going on without it", name, e)
+    return GuardedStore(redis, name)

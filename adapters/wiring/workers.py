@@ -1,0 +1,111 @@
+"""What the workers and their followers need beside the platform: the bus, and one sink a partition.
+
+The edges build with this what they drive (`streams.worker_process`, `streams.views.followed`).
+"""
+
+import asyncio
+from collections.abc import Collection
+from typing import NamedTuple
+
+from adapters.bus.outlet import BusMismatch, BusUnavailable, Outlet
+from adapters.bus.records import Moved, Take
+from adapters.bus.schemas import schemas
+from adapters.bus.url import Bus
+from adapters.host.allocator import keep_freed
+from adapters.kafka.dead_letters import DeadLetters
+from adapters.kafka.embedded import EmbeddedKafka, KafkaFailed
+from adapters.kafka.pages import FaustPages
+from adapters.kafka.publisher import Publisher
+from adapters.kafka.topics import ensure_topics
+from adapters.postgres.sagas.lease import SagaLease
+from adapters.postgres.views.read_models import ReadModels
+from adapters.postgres.views.sink import PostgresSink
+from adapters.postgres.views.stuck_views import StuckViews
+from adapters.settings_error import SettingsError
+from adapters.wiring.platform import Platform
+from projections.ports import View
+
+CACHE_ROWS = 100_000  # of all partitions of one process
+
+
+class OpenBus(NamedTuple):
+    """The bus with its brokers, and the broker itself if it is the embedded one."""
+
+    bus: Bus
+    broker: EmbeddedKafka | None
+
+    def close(self) -> None:
+        if self.broker is not None:
+            self.broker.stop()
+
+
+async def open_bus(platform: Platform) -> OpenBus:
+    """Reach the bus of the settings, starting the embedded broker if need be; its topics exist.
+
+    Raises:
+        SettingsError: there is none, it cannot be reached, or it does not fit.
+    """
+    bus, broker = platform.settings.kafka, None
+    if bus is None:
+        raise SettingsError(
+            "TIDEMARK_BUS: relay and workers need a kafka: bus; inline folds by itself"
+        )
+    try:
+        if bus.embedded:
+            broker = EmbeddedKafka(platform.settings.data_dir / "kafka")
+            bus = bus.at(await asyncio.to_thread(broker.start))
+        await asyncio.to_thread(ensure_topics, bus)
+    except (KafkaFailed, BusUnavailable, BusMismatch) as e:
+        if broker is not None:
+            broker.stop()
+        raise SettingsError(f"TIDEMARK_BUS: {e}") from e
+    return OpenBus(bus, broker)
+
+
+def part_sink(platform: Platform, bus: Bus, partition: int) -> PostgresSink:
+    """The views' tables as one partition of the bus sees them."""
+    return PostgresSink(
+        platform.database_url,
+        partition=partition,
+        partitions=bus.partitions,
+        cache_rows=CACHE_ROWS // bus.partitions,
+    )
+
+
+def stuck_views(platform: Platform) -> StuckViews:
+    return StuckViews(platform.database_url)
+
+
+def saga_lease(platform: Platform, holder: str) -> SagaLease:
+    return SagaLease(platform.database_url, holder)
+
+
+def views_group(bus: Bus, views: Collection[View], all_views: Collection[View]) -> str:
+    """Workers of the same views share them; those of some views only are a group of their own."""
+    names = sorted(view.NAME for view in views)
+    some = "" if len(names) == len(all_views) else "." + ".".join(names)
+    return f"{bus.prefix}-views-{bus.generation}{some}"
+
+
+def join_views(bus: Bus, group: str, member: str, take: Take, *, moved: Moved) -> FaustPages:
+    return FaustPages(bus, group, take, moved, member=member)
+
+
+def join_sagas(bus: Bus, take: Take, moved: Moved) -> FaustPages:
+    """Whoever leads is the group's one member, under one name: it takes its predecessor's place."""
+    return FaustPages(bus, f"{bus.prefix}-sagas-{bus.generation}", take, moved, member="leader")
+
+
+def relay_outlet(bus: Bus, name: str) -> Outlet:
+    """Where a relay of this process sends, batch after batch."""
+    keep_freed()
+    return Publisher(bus, name, schemas=schemas())
+
+
+def dead_letters(bus: Bus) -> DeadLetters:
+    return DeadLetters(bus)
+
+
+def followed_tables(platform: Platform) -> ReadModels:
+    """Where the views' tables are looked at by those who do not fold them."""
+    return platform.read_models

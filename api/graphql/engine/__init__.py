@@ -1,0 +1,1 @@
+"""What every GraphQL root runs on: session, sources, moments, limits."""

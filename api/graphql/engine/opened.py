@@ -1,0 +1,35 @@
+"""Personal texts, opened when they are asked for: views do not hold them.
+
+The event's stream is read and its text opened under the client's key; an erased one is None.
+"""
+
+import asyncio
+
+from api.graphql.engine.folds import Moment
+from api.ports import EventLog
+from domain.order.events import CancelRequested, OrderCanceled
+from domain.shared.message import Erased
+
+READS_MAX = 8  # at once, of one operation
+EVENTS_MAX = 1_000  # of one stream
+
+
+class Opened:
+    """Of one operation: so many streams are read at once, however many are asked for."""
+
+    def __init__(self, log: EventLog, moment: Moment | None = None) -> None:
+        self._log, self._moment = log, moment
+        self._turn = asyncio.Semaphore(READS_MAX)
+
+    async def cancel_reason(self, order_id: str) -> str | None:
+        """Why somebody canceled the order, in their words; "" when they gave none."""
+        async with self._turn:
+            events = await self._log.select(f"order-{order_id}", limit=EVENTS_MAX)
+        until = None if self._moment is None else self._moment.position
+        said: str | Erased = ""
+        for arrived in events:
+            if until is not None and arrived.position > until:
+                break
+            if isinstance(arrived.event, CancelRequested | OrderCanceled):
+                said = arrived.event.reason or said
+        return None if isinstance(said, Erased) else said

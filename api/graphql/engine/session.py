@@ -1,0 +1,114 @@
+"""One operation's reads: a snapshot that is opened late, once, and after what `atLeast` waits for.
+
+    root resolvers --need--> (all have said what they need) --wait--> snapshot --> statements
+
+Every root resolver says what position it needs before it first waits. The snapshot that they
+share is opened by a task of its own, which starts when all of them have done so; it waits until
+the views have passed the greatest of these positions.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+from strawberry.extensions import SchemaExtension
+from strawberry.types.execution import StreamExecutionResult
+
+from api.graphql.engine.faults import NOT_YET, fault
+from api.graphql.engine.folding import Purse, Turns
+from api.graphql.engine.hub import Hub
+from api.graphql.engine.opened import Opened
+from api.graphql.engine.sources import Current
+from api.http.metrics import Metrics
+from api.ports import Platform, Reader
+
+PATIENCE_S = 5.0
+POLL_S = (0.005, 0.01, 0.02, 0.05)
+
+
+class Session:
+    """What resolvers find in `info.context`; one per operation."""
+
+    def __init__(self, platform: Platform, hub: Hub, turns: Turns) -> None:
+        self.read_models, self.log, self.cache = platform.read_models, platform.log, platform.cache
+        self.hub, self.clock = hub, platform.clock
+        self.current = Current(self.reader, self.clock().date(), Opened(self.log))
+        self.purse = Purse(turns)
+        self._needs = 0
+        self._reached = 0
+        self._opening: asyncio.Task[Reader] | None = None
+        self._stack = AsyncExitStack()
+
+    def need(self, position: int) -> None:
+        """To be called before the resolver's first await."""
+        self._needs = max(self._needs, position)
+
+    async def reader(self) -> Reader:
+        """The operation's snapshot."""
+        if self._opening is None:
+            self._opening = asyncio.create_task(self._open())
+        return await asyncio.shield(self._opening)
+
+    async def stands_at(self, position: int) -> None:
+        """Make sure that this operation reads views which have passed `position`.
+
+        Raises:
+            GraphQLError: NOT_YET, after `PATIENCE_S`.
+        """
+        await self.reader()
+        if self._reached < position:
+            raise fault(NOT_YET, f"the views stand at {self._reached}, not yet at {position}")
+
+    def live(self) -> Current:
+        """A source of its own for one event of a subscription: each statement sees the present."""
+
+        async def reader() -> Reader:
+            return self.read_models
+
+        return Current(reader, self.clock().date(), Opened(self.log))
+
+    async def close(self) -> None:
+        if self._opening is not None:
+            await asyncio.wait([self._opening])
+        await self._stack.aclose()
+        await self.purse.close()
+
+    async def _open(self) -> Reader:
+        if self._needs:
+            self._reached = await self._wait(self._needs)
+        return await self._stack.enter_async_context(self.read_models.snapshot())
+
+    async def _wait(self, position: int) -> int:
+        """Until every view has passed `position` or time is up; where the last one stands."""
+        loop = asyncio.get_running_loop()
+        until, polls = loop.time() + PATIENCE_S, iter(POLL_S)
+        while True:
+            reached = min((await self.read_models.positions()).values(), default=0)
+            if reached >= position or loop.time() >= until:
+                return reached
+            await asyncio.sleep(next(polls, POLL_S[-1]))
+
+
+class Operations(SchemaExtension):
+    """Gives each operation its session, and counts what became of it."""
+
+    def __init__(self, session: Session, metrics: Metrics) -> None:
+        self._session, self._metrics = session, metrics
+
+    async def on_operation(self) -> AsyncIterator[None]:
+        self.execution_context.context = self._session
+        outcome = "errors"
+        try:
+            yield
+            outcome = _outcome(self.execution_context.result)
+        finally:
+            await self._session.close()
+            self._metrics.operations.labels(outcome).inc()
+
+    async def on_stream_result(self, result: StreamExecutionResult) -> AsyncIterator[None]:
+        self._metrics.operations.labels(_outcome(result)).inc()
+        yield
+
+
+def _outcome(result: object) -> str:
+    return "errors" if getattr(result, "errors", None) else "ok"

@@ -1,0 +1,28 @@
+"""Words that a filter may ask for. An unknown one is an error: no row could ever have it.
+
+A list that is empty for a misspelled word would read as "there is nothing of that kind".
+"""
+
+from collections.abc import Collection
+
+from api.graphql.engine.faults import BAD_ARGUMENT, fault
+from api.http.echo import named
+from domain.account.state import STATUSES
+from domain.client.state import Status
+from domain.ledger.chart import CHART
+from projections.operations import cases, repeats
+
+ACCOUNT_STATUSES = STATUSES
+CLIENT_STATUSES = tuple(str(status) for status in Status if status)
+CASE_KINDS = tuple(sorted((*cases.KINDS, *repeats.KINDS)))
+LEDGER_ACCOUNTS = tuple(CHART)
+
+
+def known(argument: str, word: str | None, words: Collection[str]) -> None:
+    """Refuse a word that is none of `words`; None asks for all.
+
+    Raises:
+        GraphQLError: BAD_ARGUMENT, naming the argument and the words that it takes.
+    """
+    if word is not None and word not in words:
+        raise fault(BAD_ARGUMENT, f"{argument}: {named(word)} is none of {', '.join(words)}")

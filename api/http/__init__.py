@@ -1,0 +1,1 @@
+"""The HTTP doors: commands, health, metrics, warehouse queries, and what protects them."""

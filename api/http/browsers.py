@@ -1,0 +1,155 @@
+"""What a web page may do here: one rule for every door, HTTP and WebSocket.
+
+A browser sends requests for any page that it shows, also to this machine. So each request is held
+against four rules, and the first one broken answers:
+
+    one Host, of a name that is ours           421 host_not_allowed (400 host_invalid)
+    an Origin, where sent, of our own pages    403 origin_not_allowed
+    no page of another site                    403 cross_site (a link without parameters may)
+    each of these headers once                 400 header_repeated
+
+The doors that take a body add the fifth: a content type that no plain form can send (415,
+`api.http.bodies`). A page that reaches us under a name of its own (DNS rebinding) fails the first
+rule. Programs that send neither Origin nor Sec-Fetch-Site are not held up.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from ipaddress import IPv6Address, ip_address
+from typing import NamedTuple
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.http.problems import Problem, refuse
+
+SINGLE = frozenset(
+    {
+        b"content-encoding", b"content-length", b"content-type", b"host", b"idempotency-key",
+        b"origin", b"sec-fetch-dest", b"sec-fetch-mode", b"sec-fetch-site", b"x-actor",
+    }
+)  # fmt: skip
+"""Headers of which one request has one: of two, nobody can say which is meant."""
+SAFE_SITES = frozenset({b"same-origin", b"none"})
+KNOWN_MAX = 64  # spellings of Host that are remembered as good
+
+OWS = b" \t"  # may stand around a value and is no part of it (RFC 9110, 5.6.3)
+
+_HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]{1,253})(?::([0-9]{1,5}))?")
+_ORIGIN = re.compile(rf"(https?)://{_HOST.pattern}")
+_PORTS = {"http": "80", "https": "443"}
+
+
+class Site(NamedTuple):
+    """Under what names the platform is reached."""
+
+    hosts: frozenset[str] = frozenset()  # beside the loopback's; small letters, IPv6 in brackets
+    origins: frozenset[str] = frozenset()  # beside that of the request: behind a gateway with TLS
+
+    @classmethod
+    def of(cls, hosts: Iterable[str], origins: Iterable[str] = ()) -> "Site":
+        return cls(frozenset(map(_plain, hosts)), frozenset(map(_origin, origins)))
+
+    def has(self, name: str) -> bool:
+        return name == "localhost" or name in self.hosts or _is_loopback(name)
+
+
+class Browsers:
+    """ASGI middleware; the outermost that may refuse."""
+
+    def __init__(self, app: ASGIApp, site: Site) -> None:
+        self._app, self._site = app, site
+        self._known: set[bytes] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in ("http", "websocket"):
+            try:
+                self._check(scope)
+            except Problem as problem:
+                await refuse(problem, scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _check(self, scope: Scope) -> None:
+        """Raises: Problem, for the first rule that the request breaks."""
+        found: dict[bytes, bytes] = {}
+        for name, value in scope["headers"]:
+            if name in SINGLE:
+                if name in found and name != b"host":
+                    raise Problem(400, "header_repeated", f"send one header {name.decode()}")
+                if name in found:
+                    raise Problem(400, "host_invalid", "send one header Host")
+                found[name] = value.strip(OWS) if name == b"host" else value
+        host = found.get(b"host")
+        if host not in self._known:
+            self._check_host(host)
+        if b"origin" in found:
+            self._check_origin(found[b"origin"], scope["scheme"], found[b"host"])
+        if found.get(b"sec-fetch-site", b"none") not in SAFE_SITES and not _followed(scope, found):
+            raise Problem(403, "cross_site", "a page of another site may only link here")
+
+    def _check_host(self, host: bytes | None) -> None:
+        if not host:
+            raise Problem(400, "host_invalid", "send one header Host")
+        spelled = _HOST.fullmatch(host.decode("latin-1").lower())
+        if spelled is None or not self._site.has(_plain(spelled[1])):
+            rule = "Host must be localhost, a loopback address or one of TIDEMARK_ALLOWED_HOSTS"
+            raise Problem(421, "host_not_allowed", rule)
+        if len(self._known) < KNOWN_MAX:
+            self._known.add(host)
+
+    def _check_origin(self, origin: bytes, scheme: str, host: bytes) -> None:
+        ours = scheme.replace("ws", "http") + "://" + host.decode("latin-1")
+        said = _origin(origin.decode("latin-1"))
+        if said != _origin(ours) and said not in self._site.origins:
+            rule = "Origin must be that of the request or one of TIDEMARK_ALLOWED_ORIGINS"
+            raise Problem(403, "origin_not_allowed", rule)
+
+
+def _followed(scope: Scope, found: Mapping[bytes, bytes]) -> bool:
+    """Whether a person has followed a link to a page of ours, in a window of its own.
+
+    A link with parameters would do more than open the page: it says what to do there.
+    """
+    return (
+        scope["type"] == "http"
+        and not scope["query_string"]
+        and scope["method"] == "GET"
+        and found.get(b"sec-fetch-mode") == b"navigate"
+        and found.get(b"sec-fetch-dest") == b"document"
+        and b"origin" not in found
+    )
+
+
+def _origin(text: str) -> str:
+    """An origin in one spelling: small letters, no port where it is the scheme's own.
+
+    What is no origin ("null" among it) is "", which equals nothing that is allowed.
+    """
+    found = _ORIGIN.fullmatch(text.lower())
+    if found is None:
+        return ""
+    scheme, name, port = found.groups()
+    shown = f":{port}" if port and port != _PORTS[scheme] else ""
+    return f"{scheme}://{_plain(name)}{shown}"
+
+
+def _plain(name: str) -> str:
+    """A host's name in one spelling: small letters, no final dot, IPv6 in brackets."""
+    name = name.lower().removesuffix(".")
+    bare = name.strip("[]")
+    if ":" not in bare:
+        return name
+    try:
+        return f"[{IPv6Address(bare)}]"
+    except ValueError:
+        return name
+
+
+def _is_loopback(name: str) -> bool:
+    try:
+        ip = ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    if isinstance(ip, IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    return ip.is_loopback

@@ -1,0 +1,261 @@
+"""The write side over HTTP: one command, or many; each answered by what became of it.
+
+    body -> model -> Request -> dispatcher -> Outcome -> status and body
+
+The same `answer` serves both endpoints, so a command's status and body do not depend on the door
+that it came through.
+"""
+
+import asyncio
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NamedTuple, Protocol
+
+from pydantic import ValidationError
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response
+
+from api.http import bodies, problems, strict_json, wire
+from api.http.metrics import Metrics
+from api.http.models import command_from
+from api.http.problems import Problem
+from api.http.throttle import address_of
+from api.ports import Dispatch, Limiter, Overloaded, Unavailable
+from commands.handler import Declined, Done, Outcome, Raced
+from commands.message_ids import CALLERS, is_callers
+from commands.ports import KeyReused, Request, Unreadable
+from domain.catalogue import COMMANDS
+from domain.shared.message import Command
+from domain.shared.persons import ANONYMOUS, is_part
+
+BODY_MAX, BULK_BODY_MAX = 1 << 20, 10 << 20
+BULK_ITEMS_MAX = 10_000
+BULK_FIELDS = {"name", "key", "body"}
+WAIT_MAX_S = 10
+SLICE = 1_000  # commands of a bulk that wait at a time: a bulk must not fill the queue
+
+ACTOR = r"[A-Za-z0-9._@:-]{1,64}"
+_ACTOR = re.compile(ACTOR)
+_WAIT = re.compile(r"(?:^|,|;|\s)wait\s*=\s*(\d{1,4})(?:$|[,;\s])", re.IGNORECASE)
+_FLAGS = {"false": False, "0": False, "true": True, "1": True}
+
+PUBLIC: dict[str, type[Command]] = {n: c for n, c in COMMANDS.items() if not c.INTERNAL}
+"""What may be asked over HTTP; the rest is for sagas, gateways and the timer."""
+
+
+class Answer(NamedTuple):
+    status: int
+    body: dict[str, Any]
+    headers: Mapping[str, str] = {}
+
+    def response(self) -> Response:
+        kind = problems.MEDIA_TYPE if self.status >= 400 else bodies.JSON
+        return Response(wire.dump(self.body), self.status, dict(self.headers), kind)
+
+
+class Settled(Protocol):
+    async def __call__(self, stream: str, /, *, timeout_s: float) -> bool:
+        """Wait until the order of `stream` has left PENDING_NEW; False when time ran out."""
+        ...
+
+
+class CommandDoor:
+    """`POST /commands/{name}` and `POST /commands`."""
+
+    def __init__(
+        self, dispatcher: Dispatch, metrics: Metrics, settled: Settled, *, limiter: Limiter
+    ) -> None:
+        self._dispatcher, self._metrics, self._settled = dispatcher, metrics, settled
+        self._limiter = limiter
+
+    async def one(self, http: HttpRequest) -> Response:
+        """One command: its outcome as the response's status and body."""
+        name = http.path_params["name"]
+        kind = _kind(name)
+        with self._counting(name):
+            request = await _single_request(kind, http)
+        answer = await self._run(name, request)
+        wait_s = preferred_wait(http.headers.get("prefer", ""))
+        if wait_s and name == "PlaceOrder" and answer.status < 300 and not request.dry_run:
+            await self._settled(answer.body["stream"], timeout_s=wait_s)
+            applied = {"Preference-Applied": f"wait={wait_s}"}
+            answer = answer._replace(headers={**answer.headers, **applied})
+        return answer.response()
+
+    async def many(self, http: HttpRequest) -> Response:
+        """A list of `{name, key, body}`: 200 with `[{status, body}]` in its order."""
+        bodies.require_json(http)
+        dry_run, actor = _dry_run(http), _actor(http)
+        items = parsed(await bodies.read(http, BULK_BODY_MAX))
+        if not isinstance(items, list) or len(items) > BULK_ITEMS_MAX:
+            detail = f"send a list of at most {BULK_ITEMS_MAX} of {{name, key, body}}"
+            raise Problem(400, "invalid_input", detail)
+        # The door has charged for one; the caller's next request waits for the rest.
+        more = len(items) - 1
+        await self._limiter.admit("commands", address_of(http.scope), cost=more, forced=True)
+        out: list[dict[str, Any]] = []
+        for at in range(0, len(items), SLICE):
+            runs = [self._item(i, actor=actor, dry_run=dry_run) for i in items[at : at + SLICE]]
+            out += [_item_of(answer) for answer in await asyncio.gather(*runs)]
+        return Response(wire.dump(out), media_type=bodies.JSON)
+
+    async def _item(self, item: object, *, actor: str, dry_run: bool) -> Answer:
+        try:
+            kind = _bulk_kind(item)
+            with self._counting(kind.__name__):
+                request = _bulk_request(kind, item, actor, dry_run=dry_run)
+        except Problem as problem:
+            return _problem_answer(problem, "/commands")
+        return await self._run(kind.__name__, request)
+
+    @contextmanager
+    def _counting(self, name: str) -> Iterator[None]:
+        """Count a command that is declined before it is one."""
+        try:
+            yield
+        except Problem as problem:
+            self._metrics.commands.labels(name, problem.name).inc()
+            raise
+
+    async def _run(self, name: str, request: Request) -> Answer:
+        with self._metrics.command_seconds.labels(name).time():
+            try:
+                word, answer = _answered(await self._submit(request), request)
+            except Problem as problem:
+                word = problem.name if problem.status != 422 else "refused"
+                answer = _problem_answer(problem, f"/commands/{name}")
+        self._metrics.commands.labels(name, word).inc()
+        return answer
+
+    async def _submit(self, request: Request) -> Outcome:
+        try:
+            return await self._dispatcher.submit(request)
+        except Overloaded as error:
+            raise problems.unavailable("overloaded", str(error)) from error
+        except Unavailable as error:
+            raise problems.unavailable("store_unavailable", error.summary) from error
+        except Unreadable as error:
+            raise Problem(500, "log_unreadable", str(error)) from error
+        except Exception as error:  # one command's bug must not answer for its neighbours
+            raise problems.bug(f"{type(request.command).__name__} failed", error) from error
+
+
+def parsed(raw: bytes) -> object:
+    """The body as JSON (`api.http.strict_json`).
+
+    Raises:
+        Problem: 400 saying where it stops being JSON.
+    """
+    try:
+        return strict_json.loads(raw)
+    except ValueError as error:
+        raise Problem(400, "invalid_json", str(error)) from error
+
+
+def preferred_wait(header: str) -> int:
+    """Seconds of `Prefer: wait=N` (RFC 7240), at most `WAIT_MAX_S`; 0 without one."""
+    found = _WAIT.search(header)
+    return min(int(found.group(1)), WAIT_MAX_S) if found else 0
+
+
+def _kind(name: object) -> type[Command]:
+    kind = PUBLIC.get(name) if isinstance(name, str) else None
+    if kind is None:
+        raise Problem(404, "unknown_command", "no such command; see /openapi.json")
+    return kind
+
+
+def _key(header: str | None, *, dry_run: bool) -> str:
+    """The idempotency key; may be quoted (a structured header's string). Dry runs bind none."""
+    if header is None:
+        if dry_run:
+            return "dry-run"
+        raise Problem(400, "idempotency_key_missing", "send a header Idempotency-Key")
+    key = header[1:-1] if len(header) > 2 and header[0] == header[-1] == '"' else header
+    if not is_callers(key):
+        raise Problem(400, "idempotency_key_invalid", f"Idempotency-Key must match {CALLERS}")
+    return key
+
+
+def _actor(http: HttpRequest) -> str:
+    actor = http.headers.get("x-actor", ANONYMOUS)
+    if not _ACTOR.fullmatch(actor):
+        raise Problem(400, "actor_invalid", f"X-Actor must match {_ACTOR.pattern}")
+    if is_part(actor):
+        raise Problem(400, "actor_reserved", "X-Actor is the name of a part of the platform")
+    return actor
+
+
+def _dry_run(http: HttpRequest) -> bool:
+    """The parameter of that name; `api.http.parameters` has refused any other one."""
+    if not http.scope["query_string"]:
+        return False
+    flag = _FLAGS.get(http.query_params.get("dry_run", "false").lower())
+    if flag is None:
+        raise Problem(400, "invalid_input", "dry_run is true or false", parameter="dry_run")
+    return flag
+
+
+def _request(kind: type[Command], body: object, key: str, *, actor: str, dry_run: bool) -> Request:
+    try:
+        asked = command_from(kind, body)
+    except ValidationError as error:
+        raise problems.invalid(error) from error
+    return Request(
+        command=asked.command,
+        message_id=key,
+        actor=actor,
+        effective_at=asked.effective_at,
+        dry_run=dry_run,
+    )
+
+
+async def _single_request(kind: type[Command], http: HttpRequest) -> Request:
+    bodies.require_json(http)
+    dry_run = _dry_run(http)
+    raw = await bodies.read(http, BODY_MAX)
+    key = _key(http.headers.get("idempotency-key"), dry_run=dry_run)
+    return _request(kind, parsed(raw), key, actor=_actor(http), dry_run=dry_run)
+
+
+def _bulk_kind(item: object) -> type[Command]:
+    if not isinstance(item, dict) or not {"name", "body"} <= item.keys() <= BULK_FIELDS:
+        raise Problem(400, "invalid_input", "an item is {name, key, body}")
+    return _kind(item["name"])
+
+
+def _bulk_request(kind: type[Command], item: Any, actor: str, *, dry_run: bool) -> Request:
+    key = item.get("key")
+    if key is not None and not isinstance(key, str):
+        raise Problem(400, "idempotency_key_invalid", "key must be a string")
+    bound = _key(key, dry_run=dry_run)
+    return _request(kind, item["body"], bound, actor=actor, dry_run=dry_run)
+
+
+def _answered(outcome: Outcome, request: Request) -> tuple[str, Answer]:
+    """(the outcome's word for the metrics, its status and body)."""
+    match outcome:
+        case Done(events=events) if request.dry_run:
+            return "dry_run", Answer(200, {"events": [wire.plain(e) for e in events]})
+        case Done(stream=stream, version=version, position=position):
+            body = {"stream": stream, "version": version, "position": position}
+            headers = {"Idempotent-Replayed": "true"} if outcome.replayed else {}
+            word = "replayed" if outcome.replayed else "appended" if outcome.changed else "same"
+            return word, Answer(201 if outcome.changed else 200, body, headers)
+        case Declined(refused=why):
+            raise problems.declined(why)
+        case KeyReused():
+            detail = "this Idempotency-Key was used on this stream with another body"
+            raise Problem(409, "idempotency_key_reused", detail)
+        case Raced():
+            raise Problem(409, "race_lost", "others kept winning this stream; send it again")
+
+
+def _problem_answer(problem: Problem, instance: str) -> Answer:
+    return Answer(problem.status, problem.body(instance), problem.headers)
+
+
+def _item_of(answer: Answer) -> dict[str, Any]:
+    replayed = {"replayed": True} if "Idempotent-Replayed" in answer.headers else {}
+    return {"status": answer.status, "body": answer.body, **replayed}

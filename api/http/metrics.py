@@ -1,0 +1,105 @@
+"""What Prometheus reads: counted as it happens, or looked up when asked.
+
+One registry per app, so that two apps in one process (tests) do not share counters. Labels come
+from closed sets (command names, outcomes, views): a caller cannot make new ones.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.metrics_core import Metric
+
+from api.http.metric_family import Family
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST
+_ALL = Family("tidemark")
+SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+class Figures(NamedTuple):
+    """What the platform says of itself at one scrape; None: it did not answer."""
+
+    position: int | None = None  # of the log
+    views: Mapping[str, int] | None = None  # where each stands
+    stuck: frozenset[str] = frozenset()
+    batches: int = 0  # appended since the start
+    batched: int = 0  # commands in them
+    waiting: int = 0  # commands not yet in a batch
+    subscribers: int = 0
+    statements: int = 0  # of reads, since the start
+    cache: Mapping[str, int] | None = None  # what became of a question, since the start
+    cache_up: bool = True
+
+
+class Metrics:
+    def __init__(self) -> None:
+        registry = CollectorRegistry()
+        self.commands = Counter(
+            "tidemark_commands",
+            "Commands over HTTP, by name and outcome",
+            ("name", "outcome"),
+            registry=registry,
+        )
+        self.command_seconds = Histogram(
+            "tidemark_command_seconds",
+            "From parsed to answered",
+            ("name",),
+            buckets=SECONDS,
+            registry=registry,
+        )
+        self.operations = Counter(
+            "tidemark_graphql_operations",
+            "GraphQL operations (and events of subscriptions), by outcome",
+            ("outcome",),
+            registry=registry,
+        )
+        self.limited = Counter(
+            "tidemark_rate_limited",
+            "Requests over their caller's own limit, by door",
+            ("door",),
+            registry=registry,
+        )
+        self.figures = Figures()
+        self._registry = registry
+        registry.register(self)
+
+    def collect(self) -> Iterator[Metric]:
+        """The figures of the last look; prometheus-client calls this for every scrape."""
+        seen = self.figures
+        yield _ALL.counter("append_batches", "Batches of commands handled", seen.batches)
+        yield _ALL.counter("append_commands", "Commands in those batches", seen.batched)
+        yield _ALL.counter("read_statements", "SQL statements of reads", seen.statements)
+        yield _ALL.gauge("commands_waiting", "Commands not yet in a batch", seen.waiting)
+        yield _ALL.gauge("graphql_subscribers", "Open subscriptions", seen.subscribers)
+        if seen.position is not None:
+            yield _ALL.gauge("log_position", "Position of the newest event", seen.position)
+        if seen.views is not None:
+            yield from _views(seen.views, seen)
+        if seen.cache is not None:
+            yield from _cache(seen.cache, up=seen.cache_up)
+
+    def text(self) -> bytes:
+        return generate_latest(self._registry)
+
+
+def _views(views: Mapping[str, int], seen: Figures) -> Iterator[Metric]:
+    position = GaugeMetricFamily("tidemark_view_position", "Where a view stands", labels=["view"])
+    lag = GaugeMetricFamily("tidemark_view_lag_events", "Log less view", labels=["view"])
+    stuck = GaugeMetricFamily("tidemark_view_stuck", "1: cannot go on", labels=["view"])
+    for view, at in views.items():
+        position.add_metric([view], at)
+        stuck.add_metric([view], view in seen.stuck)
+        if seen.position is not None:
+            lag.add_metric([view], max(0, seen.position - at))
+    yield from (position, lag, stuck)
+
+
+def _cache(counts: Mapping[str, int], *, up: bool) -> Iterator[Metric]:
+    asked = CounterMetricFamily("tidemark_cache_lookups", "What became of them", labels=["outcome"])
+    for outcome, times in counts.items():
+        asked.add_metric([outcome], times)
+    yield asked
+    yield _ALL.gauge("cache_up", "0: its store does not answer", up)

@@ -1,0 +1,24 @@
+"""A Starlette app as the outside meets it: every answer with its headers, every request vetted.
+
+request --AnswerHeaders--> Browsers --> Parameters --> Starlette's own (errors, routes)
+"""
+
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.types import ASGIApp
+
+from api.http.answer_headers import AnswerHeaders
+from api.http.browsers import Browsers, Site
+from api.http.parameters import Parameters
+
+
+class Outside(Starlette):
+    def __init__(self, *, site: Site = Site(), **given: Any) -> None:  # noqa: B008 - immutable
+        self._site = site
+        super().__init__(**given)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Outside even of what answers for bugs."""
+        vetted = Browsers(Parameters(super().build_middleware_stack()), self._site)
+        return AnswerHeaders(vetted)

@@ -1,0 +1,67 @@
+"""Query parameters: each door names its own; one that it does not know is refused, not ignored.
+
+A slip (`dryrun`, `DRY_RUN`, `dry_run` twice) would otherwise do for real what was only to be
+tried.
+"""
+
+from urllib.parse import parse_qsl
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from api.http.echo import named
+from api.http.problems import Problem, refuse
+
+DOORS: dict[str, frozenset[str]] = {
+    "commands": frozenset({"dry_run"}),
+    "graphql": frozenset({"query", "variables", "operationName", "extensions"}),
+}
+"""First step of the path -> its parameters; every other door has none."""
+PARAMETERS_MAX = 100
+
+
+class Parameters:
+    """ASGI middleware."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope.get("query_string"):
+            try:
+                check(scope["path"], scope["query_string"], scope.get("method", ""))
+            except Problem as problem:
+                await refuse(problem, scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def check(path: str, query: bytes, method: str) -> None:
+    """Hold the query string of a request against what its door knows.
+
+    Raises:
+        Problem: 400 naming the parameter.
+    """
+    door = path.split("/", 2)[1] if "/" in path else ""
+    known = DOORS.get(door, frozenset())
+    if door == "graphql" and method != "GET":
+        known = frozenset()  # they are in the body
+    try:
+        pairs = parse_qsl(
+            query.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict",
+            max_num_fields=PARAMETERS_MAX,
+        )  # fmt: skip
+    except ValueError:
+        raise _refused("", "the query string must be name=value pairs in UTF-8") from None
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name not in known:
+            says = f"knows only {', '.join(sorted(known))}" if known else "knows none"
+            raise _refused(name, f"is not a parameter of this door, which {says}")
+        if name in seen:
+            raise _refused(name, "is there twice")
+        seen.add(name)
+
+
+def _refused(name: str, says: str) -> Problem:
+    shown = named(name)
+    return Problem(400, "parameter_invalid", f"{shown}: {says}" if name else says, parameter=shown)

@@ -1,0 +1,32 @@
+"""The relay's status, health and figures (`api.http.status_app`)."""
+
+from collections.abc import Awaitable, Callable, Iterator
+
+from prometheus_client.metrics_core import Metric
+from starlette.applications import Starlette
+
+from api.http.metric_family import Family
+from api.http.status_app import Told
+from streams.log.relay_status import Status, line
+
+_RELAY = Family("tidemark_relay")
+
+
+def create_relay_app(ask: Callable[[], Awaitable[Status]]) -> Starlette:
+    return Told(ask, _faults, line, _figures).app()
+
+
+def _faults(said: Status) -> list[str]:
+    return [said.fault] if said.fault else []
+
+
+def _figures(said: Status) -> Iterator[Metric]:
+    counter, gauge = _RELAY.counter, _RELAY.gauge
+    yield counter("batches", "Transactions that were acknowledged", said.batches)
+    yield counter("events", "Events in them", said.events)
+    yield counter("openings", "How often the bus was opened", said.openings)
+    yield gauge("position", "Up to here the log is on the bus", said.position)
+    yield gauge("lag_events", "Positions between that and the log's end", said.lag_events)
+    if said.lag_seconds is not None:
+        yield gauge("lag_seconds", "The same on the log's own clock", said.lag_seconds)
+    yield gauge("standing_still", "1: it cannot go on at the moment", bool(said.fault))

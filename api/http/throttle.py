@@ -1,0 +1,93 @@
+"""Callers' limits at the door: 429 with what to wait for, before anything is read or parsed.
+
+    request --admit--> served, with what is left in its headers
+                  '--> 429 problem+json, Retry-After
+
+A socket is charged when it opens and for each message; its messages are paced, not refused. What
+the figures mean follows draft-ietf-httpapi-ratelimit-headers: `q` requests in `w` seconds, `r` left
+at once, `t` seconds until all are.
+"""
+
+import asyncio
+import math
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.http.metrics import Metrics
+from api.http.problems import Problem, refuse
+from api.ports import Limiter, Rate, Verdict
+
+DOORS = {"commands": "commands", "graphql": "queries", "warehouse": "sql"}
+"""First step of the path -> whose limit holds there."""
+
+
+class Throttle:
+    """ASGI middleware; a caller is the address that the connection comes from."""
+
+    def __init__(self, app: ASGIApp, *, limiter: Limiter, metrics: Metrics) -> None:
+        self._app, self._limiter, self._metrics = app, limiter, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        door = _door(scope)
+        found = await self._limiter.admit(door, address_of(scope)) if door else None
+        if door is None or found is None:
+            await self._app(scope, receive, send)
+            return
+        headers = _headers(door, self._limiter.rates[door], found)
+        if not found.admitted:
+            self._metrics.limited.labels(door).inc()
+            await refuse(_limited(headers), scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._app(scope, self._paced(door, scope, receive), send)
+        else:
+            await self._app(scope, receive, _told(send, headers))
+
+    def _paced(self, door: str, scope: Scope, receive: Receive) -> Receive:
+        async def paced() -> Message:
+            message = await receive()
+            if message["type"] == "websocket.receive":
+                found = await self._limiter.admit(door, address_of(scope))
+                while found is not None and not found.admitted:
+                    await asyncio.sleep(found.retry_s)
+                    found = await self._limiter.admit(door, address_of(scope))
+            return message
+
+        return paced
+
+
+def address_of(scope: Scope) -> str:
+    client = HTTPConnection(scope).client
+    return client.host if client else ""
+
+
+def _door(scope: Scope) -> str | None:
+    if scope["type"] not in ("http", "websocket"):
+        return None
+    return DOORS.get(scope["path"].partition("/")[2].partition("/")[0])
+
+
+def _headers(door: str, rate: Rate, found: Verdict) -> dict[str, str]:
+    window = max(1, math.ceil(rate.burst / rate.per_s))
+    out = {
+        "RateLimit-Policy": f'"{door}";q={rate.burst};w={window}',
+        "RateLimit": f'"{door}";r={found.remaining};t={math.ceil(found.full_s)}',
+    }
+    if not found.admitted:
+        out["Retry-After"] = str(max(1, math.ceil(found.retry_s)))
+    return out
+
+
+def _limited(headers: dict[str, str]) -> Problem:
+    detail = f"more than this caller may; try again in {headers['Retry-After']} s"
+    return Problem(429, "rate_limited", detail, headers=headers)
+
+
+def _told(send: Send, headers: dict[str, str]) -> Send:
+    async def told(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).update(headers)
+        await send(message)
+
+    return told

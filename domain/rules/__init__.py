@@ -1,0 +1,1 @@
+"""Calculations that several aggregates use: lots, charges, powers of attorney."""

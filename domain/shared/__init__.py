@@ -1,0 +1,1 @@
+"""The words of every aggregate: messages, money, dates, FIX. Imports nothing of ours."""

@@ -1,0 +1,97 @@
+"""What travels: commands ask, events tell, refusals decline. All frozen, all known by name.
+
+Frozen values form no cycles: commands and events are left out of garbage collection (`gc=False`),
+which otherwise walks all that a process holds while its callers wait.
+
+Events carry no clock, stream, version or cause: those are the `Envelope`'s. Dates and times in
+an event are business facts (a trade date, a venue's transact time), never 'now'.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, dataclass_transform
+
+from msgspec import Meta, Struct
+
+
+class Erased(Struct, frozen=True, tag_field="erased", tag="erased"):
+    """Stands where personal data stood before its client's key was destroyed."""
+
+
+ERASED = Erased()
+PERSONAL = Meta(extra={"personal": True})
+Personal = Annotated[str, PERSONAL]
+"""Free text of a command: it may hold a person's name, so it reaches no log file in clear."""
+PersonalText = Annotated[str | Erased, PERSONAL]
+"""A field that the codec stores encrypted under the data key of the event's `SUBJECT`.
+
+A fold must not look at it: views and decisions are the same once it is erased.
+"""
+FIRM = ":firm"
+"""The subject of texts that concern no client. No client id may hold a colon."""
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class Command(
+    Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
+):
+    """A request by its imperative class name; the message id travels beside it, not in it."""
+
+    INTERNAL: ClassVar[bool] = False
+    """True for what only sagas, gateways and the timer send: refused over HTTP as unknown."""
+    STATES_TIME: ClassVar[bool] = False
+    """True where a caller may say when it was so (`effective_at`); of reports always."""
+    SEES_LOG: ClassVar[bool] = False
+    """True where the decision needs `Seen.log_began` and `log_end`; they cost a question."""
+    SEES_DUES: ClassVar[bool] = False
+    """True where the decision needs `Seen.dues`; they cost a question to the read models."""
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+class Event(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True, gc=False):
+    """A fact by its past-tense tag; never edited, never deleted, only upcast."""
+
+    VERSION: ClassVar[int] = 1
+    SUBJECT: ClassVar[str] = "client_id"
+    """The field that names the client whose data key seals the personal fields; or `FIRM`."""
+
+    NEEDS: ClassVar[tuple[str, ...]] = ()
+    """Personal fields that the event is about. It is not stored when one of them is given and its
+    key was destroyed; any other event is stored with its personal fields erased."""
+
+
+class Refusal(StrEnum):
+    """Why a command was declined: a closed vocabulary per aggregate."""
+
+
+class Refused(Struct, frozen=True):
+    """A refusal with the state that caused it. A value, not an exception: refusing is ordinary."""
+
+    refusal: Refusal
+    state: dict[str, str] = {}
+
+
+def refused(refusal: Refusal, **state: object) -> Refused:
+    return Refused(refusal, {k: str(v) for k, v in state.items()})
+
+
+class Seen(Struct, frozen=True, kw_only=True, gc=False):
+    """What a decision may look at besides its own stream; all of it is a value."""
+
+    now: datetime = datetime(1970, 1, 1, tzinfo=UTC)  # the handler's clock
+    effective_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    actor: str = "system"
+    digest_key: bytes = b""  # of `domain.shared.digests`
+    streams: Mapping[str, Any] = {}
+    """The state of each stream that `reads(command)` names; the aggregate's INITIAL if empty."""
+    log_began: datetime | None = None  # for commands that `SEES_LOG`; None: it is empty
+    log_end: int = 0  # its last position
+    dues: Mapping[str, Decimal] = {}
+    """What the clients' estate owes the house, by currency: -C.DUE over the whole log. Below zero
+    where the house owes the clients. Only for commands that `SEES_DUES`."""
+
+
+Decision = tuple[Event, ...] | Refused
+"""The events to append in order, `()` when nothing changes (a duplicate report), or a refusal."""

@@ -1,0 +1,1 @@
+"""What every view runs on: the runner, its batches, checksums, exact sums."""

@@ -1,0 +1,36 @@
+"""The events that move lots: what the views of lots and of positions both read."""
+
+from domain.account.events import (
+    BaseCostStated,
+    LotsRematched,
+    LotsSelected,
+    ResidueCashed,
+    SecuritiesTransferredIn,
+    SecuritiesTransferredOut,
+    TradeBooked,
+    TradeBusted,
+    TransferUndone,
+)
+
+Moving = (
+    TradeBooked
+    | TradeBusted
+    | LotsSelected
+    | LotsRematched
+    | ResidueCashed
+    | SecuritiesTransferredOut
+    | SecuritiesTransferredIn
+    | TransferUndone
+    | BaseCostStated
+)
+MOVING = (
+    TradeBooked,
+    TradeBusted,
+    LotsSelected,
+    LotsRematched,
+    ResidueCashed,
+    SecuritiesTransferredOut,
+    SecuritiesTransferredIn,
+    TransferUndone,
+    BaseCostStated,
+)

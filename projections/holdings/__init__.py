@@ -1,0 +1,1 @@
+"""Views of what a client holds and what is still to settle."""

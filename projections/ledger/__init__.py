@@ -1,0 +1,1 @@
+"""Views of the books: balances, cash, client money, and the controls over them."""

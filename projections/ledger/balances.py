@@ -1,0 +1,77 @@
+"""Balances: the general ledger, one row an account of the chart and its key.
+
+    every posting --> (account, owner, ref, unit, shard): debit, credit, amount = debit - credit
+
+House and estate accounts (no owner) are summed by many homes and split by `shard`; readers sum
+the shards. Accounts that hold open items (an obligation, a lot, a hold, a payment in flight) lose
+their row at zero, so the table is bounded by what is open; a transfer's two halves stand in the
+shards of its two accounts. All other rows stay at zero with their turnover.
+
+Units: minor units of a currency, or pieces of an ISIN. + debit, - credit.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import ClassVar, NamedTuple
+
+from domain.ledger import CLEARING
+from domain.shared.envelope import Envelope
+from domain.shared.message import Event
+from projections.engine.exact import ZERO, add, subtract
+from projections.engine.posted import POSTING, posted
+from projections.engine.shard import shard
+from projections.ports import Key, Row
+
+NAME = "balances"
+VERSION = 1
+
+ITEMS = CLEARING | {"C.SEC"}
+"""Accounts of open items: their rows leave at zero."""
+
+
+class Balance(Row, frozen=True, kw_only=True):
+    KEY: ClassVar[tuple[str, ...]] = ("account", "owner", "ref", "unit", "shard")
+
+    account: str  # the chart's name, "C.CASH"
+    owner: str  # account id, or ""
+    ref: str  # lot, obligation, payment, order, authority, bank account
+    unit: str
+    shard: int
+    debit: Decimal
+    credit: Decimal
+    amount: Decimal  # debit - credit
+
+
+class Sum(NamedTuple):
+    debit: Decimal
+    credit: Decimal
+
+
+ROW: type[Row] = Balance
+READS: frozenset[type[Event]] = POSTING
+
+
+def facts(arrived: Envelope) -> Iterable[tuple[Key, Sum]]:
+    """One sum a row and event: an entry in and out of an item leaves no trace."""
+    sums: dict[Key, Sum] = {}
+    for p in posted(arrived):
+        key = (p.account, p.owner, p.ref, p.unit, 0 if p.owner else shard(arrived.home))
+        debit, credit = sums.get(key, (ZERO, ZERO))
+        if p.amount > 0:
+            sums[key] = Sum(add(debit, p.amount), credit)
+        else:
+            sums[key] = Sum(debit, subtract(credit, p.amount))
+    return sums.items()
+
+
+def fold(row: Balance | None, key: Key, fact: Sum) -> Balance | None:
+    debit = fact.debit if row is None else add(row.debit, fact.debit)
+    credit = fact.credit if row is None else add(row.credit, fact.credit)
+    amount = subtract(debit, credit)
+    account, owner, ref, unit, in_shard = key
+    if not amount and account in ITEMS:
+        return None
+    return Balance(
+        account=account, owner=owner, ref=ref, unit=unit, shard=in_shard,
+        debit=debit, credit=credit, amount=amount,
+    )  # fmt: skip

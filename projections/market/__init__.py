@@ -1,0 +1,1 @@
+"""Views of instruments, prices and exchange rates."""

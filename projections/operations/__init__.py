@@ -1,0 +1,1 @@
+"""Views for operations: cases, closed days, fees, repeated references."""

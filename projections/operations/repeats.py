@@ -1,0 +1,159 @@
+"""Repeats: what was reported twice, or taken back for more than it was.
+
+    kind                     one row for each                   a case when
+    duplicate_reference      bank reference, account            it is deposited again
+    duplicate_execution      ExecID, trade date, account        another OrderID (37) or order has it
+    returned_beyond_receipt  bank reference, currency, account  more goes back than came
+    returned_beyond_payment  payment                            more comes back than was paid
+
+A report is never dropped: it is booked, and shows here. A row remembers what came first, so a row
+that is no case (yet) is not `shown`; a case stays one. All that feeds a row is of one account.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar, NamedTuple
+
+from msgspec.structs import replace
+
+from domain.account.events import (
+    CashDeposited,
+    DepositReturned,
+    WithdrawalCompleted,
+    WithdrawalReturned,
+)
+from domain.order.events import OrderFilled
+from domain.shared.envelope import Envelope
+from domain.shared.message import Event
+from projections.engine.exact import ZERO, add
+from projections.engine.words import clean
+from projections.ports import Key, Row
+
+NAME = "repeats"
+VERSION = 2
+REFERENCE, EXECUTION = "duplicate_reference", "duplicate_execution"
+RECEIPT, PAYMENT = "returned_beyond_receipt", "returned_beyond_payment"
+KINDS = (REFERENCE, EXECUTION, RECEIPT, PAYMENT)
+
+
+class Repeat(Row, frozen=True, kw_only=True):
+    KEY: ClassVar[tuple[str, ...]] = ("source", "kind")
+    INDEXES: ClassVar[tuple[tuple[str, ...], ...]] = (("shown", "kind"), ("shown", "account_id"))
+
+    source: str  # what is told: of which account, by which name
+    kind: str
+    account_id: str
+    order_id: str = ""
+    detail: str = ""
+    opened_at: datetime
+    shown: bool = False  # it is a case
+    event: str = ""  # that made it one, stream@version
+    named: str = ""  # the first one's own name
+    came: Decimal = ZERO
+    gone: Decimal = ZERO
+
+
+class Told(NamedTuple):
+    """One event's part in a row."""
+
+    event: str
+    at: datetime
+    account_id: str
+    named: str
+    order_id: str = ""
+    came: Decimal = ZERO
+    gone: Decimal = ZERO
+    detail: str = ""
+
+
+ROW: type[Row] = Repeat
+
+
+def facts(arrived: Envelope) -> Iterable[tuple[Key, Told]]:
+    tell = _TOLD.get(type(arrived.event))
+    return list(tell(arrived.event, arrived)) if tell else ()
+
+
+def fold(row: Repeat | None, key: Key, fact: Told) -> Repeat:
+    source, kind = key
+    if row is None:
+        row = Repeat(
+            source=source,
+            kind=kind,
+            account_id=fact.account_id,
+            order_id=fact.order_id,
+            opened_at=fact.at,
+            named=fact.named,
+        )
+    came, gone = add(row.came, fact.came), add(row.gone, fact.gone)
+    row = replace(row, came=came, gone=gone)
+    if gone <= came if kind in (RECEIPT, PAYMENT) else fact.named == row.named:
+        return row
+    return replace(
+        row,
+        shown=True,
+        event=fact.event,
+        order_id=fact.order_id,
+        detail=clean(fact.detail or f"{gone} went back of {came}"),
+        opened_at=row.opened_at if row.shown else fact.at,
+    )
+
+
+def _deposited(e: CashDeposited, arrived: Envelope) -> Iterator[tuple[Key, Told]]:
+    name, event, at = f"{e.account_id}:{e.reference_hmac}", arrived.source, arrived.effective_at
+    detail = f"{e.amount} {e.currency} under the reference of another receipt"
+    yield (
+        (f"reference:{name}", REFERENCE),
+        Told(event, at, e.account_id, named=event, detail=detail),
+    )
+    yield (
+        (f"receipt:{name}:{e.currency}", RECEIPT),
+        Told(event, at, e.account_id, named=name, came=e.amount),
+    )
+
+
+def _taken_back(e: DepositReturned, arrived: Envelope) -> Iterator[tuple[Key, Told]]:
+    name = f"{e.account_id}:{e.reference_hmac}:{e.currency}"
+    told = Told(arrived.source, arrived.effective_at, e.account_id, named=name, gone=e.amount)
+    yield (f"receipt:{name}", RECEIPT), told
+
+
+def _paid(
+    e: WithdrawalCompleted | WithdrawalReturned, arrived: Envelope
+) -> Iterator[tuple[Key, Told]]:
+    name = f"{e.account_id}:{e.payment_id}:{e.currency}"
+    back = isinstance(e, WithdrawalReturned)
+    told = Told(
+        arrived.source,
+        arrived.effective_at,
+        e.account_id,
+        named=name,
+        came=ZERO if back else e.amount,
+        gone=e.amount if back else ZERO,
+    )
+    yield (f"payment:{name}", PAYMENT), told
+
+
+def _filled(e: OrderFilled, arrived: Envelope) -> Iterator[tuple[Key, Told]]:
+    exec_id = clean(e.exec_id)
+    named = f"{e.order_id}:{clean(e.venue_order_id)}"
+    told = Told(
+        arrived.source,
+        arrived.effective_at,
+        e.account_id,
+        named=named,
+        order_id=e.order_id,
+        detail=f"{e.last_qty} of {exec_id} under order {clean(e.venue_order_id)} of {e.order_id}",
+    )
+    yield (f"execution:{e.account_id}:{e.trade_date}:{exec_id}", EXECUTION), told
+
+
+_TOLD: Mapping[type[Event], Callable[[Any, Envelope], Iterator[tuple[Key, Told]]]] = {
+    CashDeposited: _deposited,
+    DepositReturned: _taken_back,
+    WithdrawalCompleted: _paid,
+    WithdrawalReturned: _paid,
+    OrderFilled: _filled,
+}
+READS: frozenset[type[Event]] = frozenset(_TOLD)

@@ -1,0 +1,1 @@
+"""What every saga runs on: its port and its runner."""

@@ -1,0 +1,300 @@
+"""What the order saga remembers: phases, terms, the hold, and the trades until they are undone.
+
+A trade's facts stay after the order has ended: a bust may come days later. The rest of the state
+is a few figures, so that the row of an ended order stays small.
+"""
+
+from datetime import datetime
+from decimal import ROUND_UP, Decimal
+from enum import StrEnum
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from domain.account.commands import Booked
+from domain.account.events import (
+    BaseCostStated,
+    Counted,
+    FundsReserved,
+    HoldReleased,
+    LotMove,
+    LotsRematched,
+    LotsSelected,
+    TradeBooked,
+    TradeBusted,
+)
+from domain.order.events import (
+    CancelRejected,
+    OrderAccepted,
+    OrderCanceled,
+    OrderExpired,
+    OrderFilled,
+    OrderPlaced,
+    OrderRejected,
+    OrderReleased,
+    OrderReplaced,
+    OrderRestated,
+    ReplaceRequested,
+    TradeCanceled,
+)
+from domain.rules.charges import commission_of
+from domain.rules.lots import with_base
+from domain.saga import CommandRefused, DeadlinePassed
+from domain.shared.envelope import Envelope
+from domain.shared.fix import CxlRejResponseTo, Side
+from domain.shared.money import EXACT, ZERO, round_money
+
+FIRST = frozenset({"UseInstrument", "ReserveForOrder"})
+"""What an order cannot leave without."""
+
+
+class Phase(StrEnum):
+    NONE = ""
+    RESERVING = "reserving"
+    RELEASING = "releasing"
+    REJECTING = "rejecting"
+    WORKING = "working"
+    ENDED = "ended"
+
+
+class Terms(Struct, frozen=True):
+    qty: Decimal = ZERO
+    amount: Decimal = ZERO  # cash to hold for the whole quantity; 0 for a sale
+
+
+class Trade(Struct, frozen=True, kw_only=True):
+    """One execution, from its fill until its bust is booked."""
+
+    qty: Decimal
+    booked: Booked | None = None  # None: BookTrade is owed
+    busted: TradeCanceled | None = None
+
+
+class Order(Struct, frozen=True, kw_only=True):
+    phase: Phase = Phase.NONE
+    order_id: str = ""
+    account_id: str = ""
+    side: Side = Side.BUY
+    isin: str = ""
+    currency: str = ""
+    market_country: str = ""
+    terms: Terms = Terms()
+    asked: Terms | None = None  # of a pending replace
+    replacing: Phase = Phase.NONE  # of a pending replace: waiting (NONE), RESERVING, RELEASING
+    hold: Decimal = ZERO  # as the account's stream says
+    trades: dict[str, Trade] = {}
+    quiet_since: datetime | None = None  # released, and not a word from the venue
+
+
+INITIAL = Order()
+
+
+def evolve(state: Order, arrived: Envelope) -> Order:  # noqa: PLR0911 - a table of events
+    match arrived.event:
+        case OrderPlaced() as e:
+            return Order(
+                phase=Phase.RESERVING,
+                order_id=e.order_id,
+                account_id=e.account_id,
+                side=e.side,
+                isin=e.isin,
+                currency=e.settl_currency,
+                market_country=e.market_country,
+                terms=Terms(e.qty, e.hold_amount),
+            )
+        case OrderReleased():
+            return _released(state, arrived.meta.recorded_at)
+        case OrderAccepted():
+            return replace(state, quiet_since=None)
+        case OrderRejected() | OrderCanceled() | OrderExpired():
+            return replace(state, phase=Phase.ENDED, asked=None, quiet_since=None)
+        case CommandRefused(command=name) if name in FIRST and state.phase == Phase.RESERVING:
+            return replace(state, phase=Phase.REJECTING)
+        case DeadlinePassed():
+            return replace(state, quiet_since=None)
+        case OrderFilled() | TradeCanceled() | TradeBooked() | TradeBusted():
+            return _ask(_traded(state, arrived.event))
+        case LotsSelected() | LotsRematched() | BaseCostStated():
+            return _matched(state, arrived.event)
+        case FundsReserved() | HoldReleased():
+            return _held(state, arrived.event)
+        case _:
+            return _replacing(state, arrived.event)
+
+
+def over(state: Order) -> bool:
+    """The order has ended or is filled, and every fill is booked and every bust undone."""
+    filled = state.asked is None and done(state) >= state.terms.qty > 0
+    return not under_way(state) and (state.phase == Phase.ENDED or filled)
+
+
+def under_way(state: Order) -> bool:
+    """A fill is not booked yet, or a bust not undone."""
+    return any(t.booked is None or t.busted for t in state.trades.values())
+
+
+def done(state: Order) -> Decimal:
+    """Quantity of the executions that count."""
+    return sum((t.qty for t in state.trades.values() if not t.busted), ZERO)
+
+
+def standing(state: Order) -> Decimal:
+    """Quantity that the account has booked and is not asked to undo.
+
+    Never more than it has: a fill on its way still needs its hold, and so does one being undone.
+    """
+    return sum((t.qty for t in state.trades.values() if t.booked and not t.busted), ZERO)
+
+
+def counted(state: Order) -> Counted | None:
+    """What the account has booked of an order that holds nothing: it may have let the order go."""
+    booked = [t.booked for t in state.trades.values() if t.booked]
+    if state.hold or not booked:
+        return None
+    return Counted(
+        qty=sum((b.qty for b in booked), ZERO),
+        gross=sum((b.gross for b in booked), ZERO),
+        charged=sum((commission_of(b.charges) for b in booked), ZERO),
+    )
+
+
+def needed(state: Order, terms: Terms) -> Decimal:
+    """What the account holds under `terms` for what its bookings leave open: shares, or cash.
+
+    Its own rule, on its own figures: bookings, busts and holds are events of one stream.
+    """
+    booked = sum((t.qty for t in state.trades.values() if t.booked), ZERO)
+    rest = max(terms.qty - booked, ZERO)
+    return rest if state.side != Side.BUY else _share(state, terms, rest)
+
+
+def _released(state: Order, at: datetime) -> Order:
+    """An order that has ended stays so, whatever is still under way."""
+    if state.phase == Phase.ENDED:
+        return state
+    return _ask(replace(state, phase=Phase.WORKING, quiet_since=at))
+
+
+def _held(state: Order, event: FundsReserved | HoldReleased) -> Order:
+    if isinstance(event, HoldReleased):
+        return replace(state, hold=ZERO)
+    state = replace(state, hold=event.amount)
+    if state.phase == Phase.RESERVING:
+        return replace(state, phase=Phase.RELEASING)
+    if state.replacing == Phase.RESERVING and state.asked:
+        answers = event.amount == needed(state, state.asked)  # not an earlier replace's rest
+        return replace(state, replacing=Phase.RELEASING) if answers else state
+    return state
+
+
+def _traded(state: Order, event: OrderFilled | TradeCanceled | TradeBooked | TradeBusted) -> Order:
+    known = state.trades.get(event.trade_id)
+    match event:
+        case OrderFilled():
+            trade = known or Trade(qty=event.last_qty)
+            return replace(state, trades=state.trades | {event.trade_id: trade}, quiet_since=None)
+        case TradeBusted():
+            rest = {k: t for k, t in state.trades.items() if k != event.trade_id}
+            return replace(state, trades=rest, hold=state.hold + event.hold_added)
+        case TradeBooked():
+            trade = replace(known or Trade(qty=event.qty), booked=_booked(event))
+            hold = state.hold - event.hold_released
+            return replace(state, trades=state.trades | {event.trade_id: trade}, hold=hold)
+        case TradeCanceled() if known:
+            trade = replace(known, busted=known.busted or event)
+            return replace(state, trades=state.trades | {event.trade_id: trade})
+        case _:
+            return state
+
+
+def _matched(state: Order, event: LotsSelected | LotsRematched | BaseCostStated) -> Order:
+    """A trade's lots after another choice, a bust of another trade, or a rate that came late."""
+    known = state.trades.get(event.trade_id)
+    if known is None or known.booked is None:
+        return state
+    was = known.booked
+    if isinstance(event, LotsSelected):
+        now = replace(was, lots=_picked(was.lots, event.lots))
+    elif isinstance(event, BaseCostStated):
+        now = replace(was, lots=with_base(was.lots, event.lots))
+    else:
+        kept = () if event.restored else was.lots
+        lots = (*kept, *event.lots[event.restored :])
+        now = replace(was, lots=lots, charges=event.charges)
+    trade = replace(known, booked=now)
+    return replace(state, trades=state.trades | {event.trade_id: trade})
+
+
+def _replacing(state: Order, event: object) -> Order:
+    match event:
+        case ReplaceRequested():
+            return _ask(replace(state, asked=Terms(event.qty, event.hold_amount)))
+        case OrderReplaced():
+            terms = Terms(event.qty, event.hold_amount)
+            return replace(state, terms=terms, asked=None, replacing=Phase.NONE)
+        case CancelRejected(response_to=CxlRejResponseTo.REPLACE):
+            return replace(state, asked=None, replacing=Phase.NONE)
+        case CommandRefused(command="ReserveForOrder") if state.replacing == Phase.RESERVING:
+            return replace(state, replacing=Phase.REJECTING)
+        case OrderRestated(qty=Decimal() as qty, hold_amount=amount):
+            if amount is None:  # of an older event: in proportion
+                amount = _share(state, state.terms, qty)
+            return replace(state, terms=Terms(qty, amount))
+        case _:
+            return state
+
+
+def _share(state: Order, terms: Terms, qty: Decimal) -> Decimal:
+    """The amount of `terms` in proportion to a part of their quantity."""
+    if not terms.qty:
+        return ZERO
+    share = EXACT.divide(EXACT.multiply(terms.amount, qty), terms.qty)
+    return round_money(share, state.currency, ROUND_UP)
+
+
+def _ask(state: Order) -> Order:
+    """Start on a pending replace, once the order itself has left and its fills are booked.
+
+    The account's figures then are those known here, so that a hold asked for is one it lacks:
+    there will be an answer.
+    """
+    waits = state.asked is not None and state.replacing == Phase.NONE
+    if not waits or state.phase != Phase.WORKING or under_way(state) or state.asked is None:
+        return state
+    larger = needed(state, state.asked) > state.hold
+    return replace(state, replacing=Phase.RESERVING if larger else Phase.RELEASING)
+
+
+def _booked(trade: TradeBooked) -> Booked:
+    return Booked(
+        exec_id=trade.exec_id,
+        isin=trade.isin,
+        side=trade.side,
+        qty=trade.qty,
+        currency=trade.currency,
+        gross=trade.gross,
+        charges=trade.charges,
+        lots=trade.lots,
+        trade_date=trade.trade_date,
+        accrued_interest=trade.accrued_interest,
+    )
+
+
+def _picked(lots: tuple[LotMove, ...], moves: tuple[LotMove, ...]) -> tuple[LotMove, ...]:
+    """The lots of a sale after another choice: old picks restored, new ones taken."""
+    out = {lot.lot_id: lot for lot in lots}
+    for move in moves:
+        old = out.get(move.lot_id)
+        out[move.lot_id] = move if old is None else _sum(old, move)
+    return tuple(lot for lot in out.values() if lot.qty or lot.cost or lot.cost_base)
+
+
+def _sum(old: LotMove, move: LotMove) -> LotMove:
+    return replace(
+        old,
+        qty=old.qty + move.qty,
+        cost=old.cost + move.cost,
+        cost_base=old.cost_base + move.cost_base,
+        proceeds=old.proceeds + move.proceeds,
+        proceeds_base=old.proceeds_base + move.proceeds_base,
+    )

@@ -1,0 +1,1 @@
+"""Carries orders, instructions and payments to the street, and its reports back."""

@@ -1,0 +1,175 @@
+"""Which counterparties a platform talks to: simulated ones, on history or on the last marks.
+
+They stand behind the ports that real sessions take (FIX, ISO 20022); everything they do follows
+from the seed and the ids of what they are sent, so a restart finds the same street.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+
+from adapters.market import history as market_history
+from adapters.market.calendars import settlement_days
+from adapters.simulators.always_open import AlwaysOpen
+from adapters.simulators.bank import SimulatedBank
+from adapters.simulators.custodian import SimulatedCustodian
+from adapters.simulators.market import BridgedMarket
+from adapters.simulators.misbehaviour import BankFaults, CustodianFaults, VenueFaults
+from adapters.simulators.statement import Statement
+from adapters.simulators.venue import SimulatedVenue
+from domain.shared.settlement_dates import (
+    OutsideCalendar,
+    SettlementDays,
+    market_of,
+    settlement_date,
+)
+from projections.ports import Log
+from sagas.engine.ports import SagaStore
+from streams.gateways.channels.bank import BankChannel
+from streams.gateways.channels.channel import Channel
+from streams.gateways.channels.custodian import CustodianChannel
+from streams.gateways.channels.venue import VenueChannel
+from streams.gateways.gateway import Counterparty, Gateway
+from streams.gateways.street import Booking, Street
+from streams.sagas.runner import Send
+
+
+class Faults(NamedTuple):
+    venue: VenueFaults
+    custodian: CustodianFaults
+    bank: BankFaults
+
+
+YEAR = Faults(
+    VenueFaults(
+        reject=0.002,
+        cancel=0.003,
+        overfill=0.0005,
+        bust=0.003,
+        correct=0.003,
+        duplicate=0.01,
+        late=0.005,
+        out_of_order=0.005,
+    ),
+    CustodianFaults(fail=0.02, partial=0.02, duplicate=0.01),
+    BankFaults(reject=0.02, give_back=0.02, duplicate=0.02),
+)
+"""What goes wrong in a simulated year: enough that every path is walked."""
+
+AHEAD = timedelta(days=400)  # of the last trade date, that calendars must reach
+
+
+def simulated_street(
+    log: Log,
+    store: SagaStore,
+    send: Send,
+    *,
+    clock: Callable[[], datetime],
+    statement: Statement,
+    seed: int,
+    last: date,
+    faults: Faults = YEAR,
+) -> Street:
+    """Counterparties on real price history until `last`, misbehaving as `faults` say."""
+    days = NextDay(last + AHEAD)
+    parties = history_parties(days, seed=seed, faults=faults)
+    gateways = parties.gateways(log, store, send, statement=statement, settl_date=days.settl_date)
+    return Street(log, clock, gateways=gateways, statement=statement)
+
+
+def history_parties(days: "NextDay", *, seed: int, faults: Faults) -> "Parties":
+    """Venue, custodian and bank on real price history, as they are before the first message."""
+    return Parties(
+        SimulatedVenue(history_market(seed), seed=seed, faults=faults.venue),
+        SimulatedCustodian(seed=seed, faults=faults.custodian, next_day=days.after),
+        SimulatedBank(seed=seed, faults=faults.bank),
+    )
+
+
+def history_market(seed: int) -> BridgedMarket:
+    """The real closes, and between them a path that follows from the seed."""
+    prices = market_history.prices()
+
+    def closes(symbol: str, day: date) -> tuple[Decimal, Decimal] | None:
+        try:
+            today = prices.on(day)
+        except market_history.OutsideHistory:
+            return None
+        before = prices.on(prices.day_before(day))
+        return (before[symbol], today[symbol]) if symbol in today and symbol in before else None
+
+    return BridgedMarket(closes, prices.symbols.__contains__, seed=seed)
+
+
+def live_street(
+    log: Log,
+    store: SagaStore,
+    send: Send,
+    *,
+    clock: Callable[[], datetime],
+    statement: Statement,
+    marks: Mapping[str, Decimal],
+    units: Mapping[str, str] | None = None,
+) -> Street:
+    """Well-behaved counterparties for `serve`: a venue that never closes, around the last marks.
+
+    `units` are those that the marks were made in, by symbol: orders keep the unit that they were
+    placed in when a listing's quotation changes.
+    """
+    today = clock().date()
+    days = NextDay(today + timedelta(days=400))
+    market = AlwaysOpen(marks, since=today - timedelta(days=1))  # the same fills after a restart
+    parties = Parties(
+        SimulatedVenue(market, seed=0, units=units),
+        SimulatedCustodian(seed=0, next_day=days.after),
+        SimulatedBank(seed=0),
+    )
+    gateways = parties.gateways(log, store, send, statement=statement, settl_date=days.settl_date)
+    return Street(log, clock, gateways=gateways, statement=statement)
+
+
+class NextDay:
+    """Settlement days of any country's market, up to `until`.
+
+    Raises:
+        OutsideCalendar: the country's market has no calendar, or it does not reach that far.
+    """
+
+    def __init__(self, until: date) -> None:
+        self._until = until
+
+    def after(self, country: str, day: date, n: int) -> date:
+        return self._days(country).after(day, n)
+
+    def settl_date(self, country: str, trade_date: date) -> date:
+        return settlement_date(self._days(country), trade_date)
+
+    def _days(self, country: str) -> SettlementDays:
+        market = market_of(country)
+        if market is None:
+            raise OutsideCalendar(f"no settlement calendar for country {country!r}")
+        return settlement_days(market, self._until)
+
+
+class Parties(NamedTuple):
+    venue: SimulatedVenue
+    custodian: SimulatedCustodian
+    bank: SimulatedBank
+
+    def gateways(
+        self,
+        log: Log,
+        store: SagaStore,
+        send: Send,
+        *,
+        statement: Statement,
+        settl_date: Callable[[str, date], date],
+    ) -> tuple[Gateway, ...]:
+        """One gateway each; what custodian and bank book also goes to the statement."""
+        sides: tuple[tuple[Channel, Counterparty], ...] = (
+            (VenueChannel(settl_date), self.venue),
+            (CustodianChannel(), Booking(self.custodian, statement)),
+            (BankChannel(), Booking(self.bank, statement)),
+        )
+        return tuple(Gateway(log, store, send, channel=c, counterparty=p) for c, p in sides)

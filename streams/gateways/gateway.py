@@ -1,0 +1,278 @@
+"""Gateways: the log's requests out to a counterparty, its reports back in as commands.
+
+    log --step--> counterparty.submit      counterparty.advance --deliver--> handler --> log
+                                                     `-nobody knows it-> suspense, DontKnowTrade
+
+Outward at least once: messages leave before the checkpoint moves, and after a start all that is
+open, or was lately, is told again (the counterparty drops what it knows by its business id).
+Inward at least once: a report is kept until it is recorded, under a message id made of its
+business id. A report is never dropped: one that finds nothing of ours, or is refused, becomes
+`command.refused` on `saga_{counterparty}-{reference}`, for operations to see.
+"""
+
+import asyncio
+import logging
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from commands.handler import Declined, Outcome, Raced
+from commands.ports import KeyReused, Request
+from domain.saga import RecordRefusal
+from domain.shared.envelope import Envelope
+from projections.ports import Log
+from sagas.engine.ports import Expelled, Kept, SagaKey, SagaStore, Saved
+from sagas.engine.runner import keep, keys, restore
+from streams.gateways.channels.channel import Channel, Unknown, request
+from streams.sagas.runner import Send
+
+PAGE_MAX = 1_000
+BATCH_MAX = 1_000
+UNSAVED_MAX = 10_000  # positions of no concern that a restart may have to read again
+POLL_S, RETRY_S = 0.05, 1.0
+TRUST_S = 5.0  # the checkpoint is asked for again: the store may have lost its last commits
+_log = logging.getLogger(__name__)
+
+
+class Counterparty(Protocol):
+    """A `Venue`, `Custodian` or `Bank` of `adapters.counterparties`."""
+
+    async def submit(self, message: Any, /) -> None: ...
+
+    def advance(self, to: datetime, /) -> Sequence[Any]: ...
+
+
+class Gateway:
+    """One counterparty; a second gateway to it elsewhere is expelled by the checkpoint.
+
+    Args:
+        log: the events in one order.
+        store: holds what the gateway remembers, beside the sagas.
+        send: runs commands.
+        channel: what is said, and what is meant.
+        counterparty: whom it is said to.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        store: SagaStore,
+        send: Send,
+        *,
+        channel: Channel,
+        counterparty: Counterparty,
+    ) -> None:
+        self._log, self._store, self._send = log, store, send
+        self._channel, self._counterparty = channel, counterparty
+        self.fault = ""  # why nothing moves, as `run` last saw it
+        self._position: int | None = None
+        self._saved = 0  # the checkpoint: behind the position while nothing was worth saving
+        self._inbox: deque[Any] = deque()
+        self._asked_at = 0.0
+
+    @property
+    def name(self) -> str:
+        return self._channel.NAME
+
+    @property
+    def position(self) -> int:
+        """How far the log has been told to the counterparty; 0 before the first step."""
+        return self._position or 0
+
+    @property
+    def unrecorded(self) -> int:
+        """Reports that were taken in and are not recorded yet."""
+        return len(self._inbox)
+
+    async def start(self, now: datetime) -> int:
+        """Tell again what is open, or was lately (`due` at `now` or later); messages sent."""
+        name = self._channel.NAME
+        self._saved = await self._checkpoint()
+        self._position = self._saved
+        count = 0
+        for row in (await self._store.unfinished(name, now)).values():
+            for message in self._channel.sent(restore(self._channel, row)):
+                await self._counterparty.submit(replace(message, poss_resend=True))
+                count += 1
+        return count
+
+    async def step(self) -> int:
+        """Send what the next page of the log asks for.
+
+        Returns:
+            The number of events read; 0 at the end of the log.
+
+        Raises:
+            Expelled: another gateway moved the checkpoint; `start` again.
+            NotStarted: `start` was not called.
+        """
+        if self._position is None:
+            raise NotStarted(self._channel.NAME)
+        page = await self._log.after(self._position, limit=PAGE_MAX)
+        if not page:
+            return 0
+        states, messages = await self._fold(page, self._position)
+        for message in messages:
+            await self._counterparty.submit(message)
+        last, name = page[-1].position, self._channel.NAME
+        if states or last - self._saved > UNSAVED_MAX:
+            await self._store.save(Saved(states=states, checkpoints={name: (self._saved, last)}))
+            self._saved = last
+        self._position = last
+        return len(page)
+
+    async def deliver(self, now: datetime) -> int:
+        """Record what the counterparty has reported by `now`.
+
+        Returns:
+            How many reports were taken in, known ones included.
+        """
+        self._inbox.extend(self._counterparty.advance(now))
+        taken = 0
+        while self._inbox:
+            batch = [self._inbox[i] for i in range(min(BATCH_MAX, len(self._inbox)))]
+            if not await self._record(batch):
+                break
+            for _ in batch:
+                self._inbox.popleft()
+            taken += len(batch)
+        return taken
+
+    async def run(self, stop: asyncio.Event, clock: Callable[[], datetime]) -> None:
+        """Step and deliver again and again until `stop`."""
+        while not stop.is_set():
+            try:
+                if self._position is None or await self._lost():
+                    await self.start(clock())
+                moved = await self.step() + await self.deliver(clock())
+                self.fault = ""
+                if not moved:
+                    await asyncio.sleep(POLL_S)
+            except Exception as e:
+                if (fault := f"{type(e).__name__}: {e}") != self.fault:
+                    _log.warning("gateway %s: %s", self._channel.NAME, fault)
+                self.fault = fault
+                self._position = None
+                await asyncio.sleep(RETRY_S)
+
+    async def _lost(self) -> bool:
+        """Now and then: whether the checkpoint is not where we have left it."""
+        now = asyncio.get_running_loop().time()
+        if now - self._asked_at <= TRUST_S:
+            return False
+        self._asked_at = now
+        return await self._checkpoint() != self._saved
+
+    async def _fold(
+        self, page: Sequence[Envelope], position: int
+    ) -> tuple[dict[SagaKey, Kept], list[Any]]:
+        channel = self._channel
+        rows = await self._store.load(keys([channel], {channel.NAME: position}, page))
+        states: dict[SagaKey, Any] = {}
+        messages: list[Any] = []
+        for arrived in page:
+            if found := channel.correlate(arrived):
+                key = (channel.NAME, found)
+                before = states[key] if key in states else restore(channel, rows.get(key))
+                states[key] = after = channel.evolve(before, arrived)
+                messages += channel.sent(after)[len(channel.sent(before)) :]
+        return {key: keep(channel, state) for key, state in states.items()}, messages
+
+    async def _record(self, batch: Sequence[Any]) -> bool:
+        """Whether every report of the batch is recorded now, in the log or in suspense."""
+        told, unknown = await self._meant(batch)
+        if unknown:
+            await self._remember()
+            told, unknown = await self._meant(batch)
+        reason = f"{self._channel.NAME}_reference_unknown"
+        parked = [(report, self._suspense(report, reason)) for report in unknown]
+        outcomes = await self._send([r for _, r in told])
+        for (report, sent), outcome in zip(told, outcomes, strict=True):
+            if refusal := _refusal(outcome):
+                parked.append((report, self._suspense(report, refusal, sent)))
+        await self._park(parked)
+        return not any(isinstance(outcome, Raced) for outcome in outcomes)
+
+    async def _meant(self, batch: Sequence[Any]) -> tuple[list[tuple[Any, Request]], list[Any]]:
+        """(reports with what is to be done, reports about what is not known here)."""
+        name = self._channel.NAME
+        wanted = {(name, about) for r in batch if (about := self._channel.about(r))}
+        rows = await self._store.load(wanted)
+        told: list[tuple[Any, Request]] = []
+        unknown: list[Any] = []
+        for report in batch:
+            state = restore(self._channel, rows.get((name, self._channel.about(report))))
+            try:
+                meant = self._channel.told(report, state)
+            except Unknown:
+                unknown.append(report)
+                continue
+            if meant is not None:
+                told.append((report, request(meant, name)))
+        return told, unknown
+
+    async def _remember(self) -> None:
+        """Know all that can be known, before a report is taken for nobody's.
+
+        Raises:
+            Expelled: the store is not where we have left it: it has lost its last commits.
+        """
+        if await self._checkpoint() != self._saved:
+            raise Expelled(self._channel.NAME)
+        while await self.step():
+            continue
+
+    async def _checkpoint(self) -> int:
+        name = self._channel.NAME
+        return (await self._store.positions({name: self._channel.VERSION}))[name]
+
+    async def _park(self, parked: Iterable[tuple[Any, Request]]) -> None:
+        parked = list(parked)
+        if not parked:
+            return
+        await self._send([request for _, request in parked])
+        for report, _ in parked:
+            answer = self._channel.answer(report)
+            if answer is not None:
+                await self._counterparty.submit(answer)
+
+    def _suspense(self, report: Any, refusal: str, sent: Request | None = None) -> Request:
+        """A report as a fact for operations, under the reference that the counterparty gave."""
+        facts = {k: str(v) for k, v in msgspec.to_builtins(report).items() if v not in ("", None)}
+        about = self._channel.about(report) or facts.get("order_id", "")
+        digest = sha256(msgspec.json.encode(report, order="sorted")).hexdigest()
+        known = sent.message_id if sent else f"{self._channel.NAME}|{digest}"
+        return Request(
+            command=RecordRefusal(
+                saga=self._channel.NAME,
+                saga_id=re.sub(r"[^A-Za-z0-9._-]", "_", about)[:64] or "none",
+                command=type(sent.command).__name__ if sent else type(report).__name__,
+                refusal=refusal,
+                target=about,
+                state=facts,
+                refused_id=sent.message_id if sent else "",
+            ),
+            message_id=f"{known}!refused",
+            actor=self._channel.NAME,
+            keep=True,
+        )
+
+
+class NotStarted(Exception):
+    """A gateway must first tell again what was open when it last stopped."""
+
+
+def _refusal(outcome: Outcome) -> str:
+    match outcome:
+        case Declined(refused=why):
+            return str(why.refusal)
+        case KeyReused():
+            return "business_id_reused"  # the same id with other figures
+        case _:
+            return ""

@@ -1,0 +1,1 @@
+"""Runs behind the log: the relay to the bus, the signer, the pruner."""

@@ -1,0 +1,215 @@
+"""The relay: the log in its order onto the bus, each event once, whatever dies on the way.
+
+    open: where does the bus stand -> read behind it -> cut into pages -> send as one transaction
+       ^                                 `- nothing there: wait for the log; say so now and then
+       `- the bus or the log is away: pause, longer each time, and open again
+
+The bus itself remembers how far it was fed, in the very transaction that fed it, so there is
+nothing to lose here. While one batch is sent the next is read; no more than that is held.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import takewhile
+from typing import NamedTuple, Protocol
+
+from adapters.bus.outlet import BusMismatch, BusUnavailable, Outlet
+from adapters.bus.page import MalformedPage, Page, cut, home_of
+from adapters.log.recorder import Stored, Unavailable
+from commands.ports import Unreadable
+from streams.supervise import until
+
+BATCH_EVENTS_MIN, BATCH_EVENTS_MAX = 64, 4_096
+BATCH_BYTES_MAX = 8 << 20  # of states, about: where one is larger the next is smaller
+GATHER_S = 0.02  # after the log has grown
+IDLE_S = 10.0  # without events, watermarks are sent again: a fenced relay and consumers notice
+RETRY_MIN_S, RETRY_MAX_S = 0.1, 10.0
+
+_log = logging.getLogger(__name__)
+
+
+class Log(Protocol):
+    """What the relay needs of `adapters.log.event_log.RecorderLog`."""
+
+    async def stored(
+        self, position: int, /, *, limit: int, until: int | None = None
+    ) -> Sequence[Stored]: ...
+
+    async def last(self) -> int: ...
+
+    async def wait(self, position: int, /, *, timeout_s: float) -> bool: ...
+
+
+class Batch(NamedTuple):
+    pages: Sequence[Page]
+    events: int
+    relayed: int
+    at: datetime | None
+
+
+class Lag(NamedTuple):
+    """How far the bus is behind the log."""
+
+    events: int  # positions; where the log is not dense, at most so many events
+    seconds: float | None  # on the log's own clock; None: nothing was relayed yet
+
+
+class Relay:
+    """One relay of one generation. `run` and `catch_up` exclude each other; figures are for all.
+
+    Args:
+        partitions: of the log topic.
+        idle_s: how long nothing need be sent.
+    """
+
+    def __init__(
+        self, log: Log, outlet: Outlet, *, partitions: int, idle_s: float = IDLE_S
+    ) -> None:
+        self.fault: str | None = None  # why it stands still
+        self.position = 0  # up to here everything is on the bus
+        self.at: datetime | None = None  # committed_at of that event
+        self.batches = self.events = self.openings = 0
+        self._log, self._outlet, self._partitions = log, outlet, partitions
+        self._idle_s = idle_s
+        self._limit = BATCH_EVENTS_MIN
+        self._open = False
+        self._sent_at = 0.0  # by the monotonic clock
+
+    async def prepare(self) -> None:
+        """Open the bus if it is not open, and learn where it stands; raises as `catch_up` does."""
+        if self._open:
+            return
+        found = await self._outlet.open()
+        self.openings += 1
+        last = await self._log.last()
+        if found.position > last:
+            raise BusMismatch(
+                f"the bus was fed up to position {found.position}, and the log ends at {last}: "
+                "it is another log's, or the log was restored: a new generation is needed"
+            )
+        self.position, self.at = found.position, found.at
+        self._open, self._sent_at = True, time.monotonic()
+
+    async def catch_up(self, stop: asyncio.Event | None = None) -> int:
+        """Relay what the log holds now, until `stop` at most; how many events.
+
+        Raises:
+            BusUnavailable, Unavailable: nothing is lost; `run` is what tries again.
+            BusMismatch: the bus was fed from another log, or has other partitions.
+            Fenced: another relay has taken over.
+            Unreadable: an event's home cannot be read; all before it was sent.
+        """
+        before = self.events
+        await self.prepare()
+        ready = await self._read(self.position)
+        while ready is not None:
+            ahead = asyncio.create_task(self._read(ready.relayed))
+            try:
+                await self._send(ready)
+                if stop is not None and stop.is_set():
+                    break
+                ready = await ahead
+            finally:
+                await _given_up(ahead)
+        self.fault = None
+        return self.events - before
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Follow the log until `stop`; the batch that is under way is finished, then it leaves.
+
+        Raises:
+            Fenced, BusMismatch: see `catch_up`; trying again would be wrong.
+        """
+        pause = RETRY_MIN_S
+        try:
+            while not stop.is_set():
+                try:
+                    await self._follow(stop)
+                    pause = RETRY_MIN_S
+                except (BusUnavailable, Unavailable, Unreadable) as e:
+                    self._failed(e)
+                    await until(stop, asyncio.sleep(pause))
+                    pause = min(2 * pause, RETRY_MAX_S)
+        finally:
+            await self._outlet.close()
+
+    def lag(self, last: int, at: datetime | None) -> Lag:
+        """Against a log that ends at position `last`, committed at `at`."""
+        if last <= self.position or at is None:
+            return Lag(0, 0.0)
+        return Lag(last - self.position, (at - self.at).total_seconds() if self.at else None)
+
+    async def _follow(self, stop: asyncio.Event) -> None:
+        """All that is there, then wait for more; if none comes for long, say that there is none."""
+        await self.catch_up(stop)
+        left = self._sent_at + self._idle_s - time.monotonic()
+        if left > 0:
+            await until(stop, self._more(left))
+        elif not stop.is_set():
+            marks = cut((), self._partitions, relayed=self.position)
+            await self._send(Batch(marks, 0, self.position, self.at))
+
+    async def _more(self, timeout_s: float) -> None:
+        """Wait for the log, and a little longer: what a transaction costs is paid once for all."""
+        if await self._log.wait(self.position, timeout_s=timeout_s):
+            await asyncio.sleep(GATHER_S)
+
+    async def _read(self, position: int) -> Batch | None:
+        """The batch behind a position; None: the log ends there."""
+        stored = await self._log.stored(position, limit=self._limit)
+        if not stored:
+            return None
+        size = sum(len(event.state) for event in stored)
+        if size > BATCH_BYTES_MAX:
+            self._limit = max(BATCH_EVENTS_MIN, self._limit * BATCH_BYTES_MAX // size)
+        elif 2 * size <= BATCH_BYTES_MAX:
+            self._limit = min(BATCH_EVENTS_MAX, 2 * self._limit)
+        return await asyncio.to_thread(self._cut, stored, position)
+
+    def _cut(self, stored: Sequence[Stored], position: int) -> Batch:
+        """Pages of what is readable; the event that is not comes first next time, and stops us."""
+        try:
+            pages = cut(stored, self._partitions, relayed=position)
+        except MalformedPage as e:
+            stored = list(takewhile(_readable, stored))
+            if not stored:
+                raise Unreadable(str(e)) from e
+            pages = cut(stored, self._partitions, relayed=position)
+        return Batch(pages, len(stored), stored[-1].position, stored[-1].committed_at)
+
+    async def _send(self, batch: Batch) -> None:
+        try:
+            await self._outlet.send(batch.pages, batch.relayed, batch.at)
+        except BaseException:
+            self._open = False  # what became of it is not known: ask
+            raise
+        self.position, self.at = batch.relayed, batch.at
+        self.batches += 1
+        self.events += batch.events
+        self.fault = None
+        self._sent_at = time.monotonic()
+
+    def _failed(self, error: Exception) -> None:
+        fault = f"{type(error).__name__}: {error}"
+        if fault != self.fault:
+            _log.error("the relay stands still: %s", fault)
+        self.fault = fault
+
+
+def _readable(stored: Stored) -> bool:
+    try:
+        home_of(stored)
+    except MalformedPage:
+        return False
+    return True
+
+
+async def _given_up(task: "asyncio.Task[Batch | None]") -> None:
+    """End what is not wanted any more; nothing happens to a task that has ended."""
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError, Exception):
+        await task

@@ -1,0 +1,56 @@
+"""What a relay says of itself: on one line of JSON, to health and to Prometheus."""
+
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from adapters.bus.url import Bus
+from streams.log.relay import Relay
+
+
+class Ends(Protocol):
+    """What is needed of `adapters.log.recorder.Recorder`."""
+
+    async def last(self) -> tuple[int, datetime | None]: ...
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True):
+    name: str
+    topic: str
+    partitions: int
+    position: int  # up to here everything is on the bus
+    log_position: int
+    lag_events: int  # positions: at most so many events
+    lag_seconds: float | None  # on the log's own clock; None: nothing was relayed yet
+    batches: int  # acknowledged since the start, watermarks alone among them
+    events: int
+    openings: int  # of the bus: more than one, and it was away or forgot us
+    fault: str | None  # why nothing moves
+
+
+async def status(relay: Relay, log: Ends, bus: Bus, *, name: str) -> Status:
+    """The figures of now.
+
+    Raises:
+        Unavailable: the log cannot say where it ends.
+    """
+    last, at = await log.last()
+    lag = relay.lag(last, at)
+    return Status(
+        name=name,
+        topic=bus.log_topic,
+        partitions=bus.partitions,
+        position=relay.position,
+        log_position=last,
+        lag_events=lag.events,
+        lag_seconds=lag.seconds,
+        batches=relay.batches,
+        events=relay.events,
+        openings=relay.openings,
+        fault=relay.fault,
+    )
+
+
+def line(said: Status) -> str:
+    return msgspec.json.encode(said).decode()

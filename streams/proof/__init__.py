@@ -1,0 +1,1 @@
+"""Compares what is stored with a fresh fold of the log."""

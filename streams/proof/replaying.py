@@ -1,0 +1,203 @@
+"""The sagas' store against the log: every row, and every command that is owed.
+
+    log --fold--> states up to where each keeper stands, commands owed | compared with what is kept
+
+Sagas and gateways decide from their rows, so a row that somebody changed or deleted is a payment
+not made or made twice. What they keep is derived: the same fold that a rebuild does says what it
+has to be.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+from msgspec import Struct
+
+from adapters.log.event_log import RecorderLog
+from domain.saga import CommandRefused
+from sagas.catalogue import SAGAS
+from sagas.engine.ports import Folded, Kept, KeptRows, Owed, Saga, SagaKey
+from sagas.engine.runner import advance, commands_of, keep, restore
+from streams.gateways.channels.bank import BankChannel
+from streams.gateways.channels.custodian import CustodianChannel
+from streams.gateways.channels.venue import VenueChannel
+from streams.sagas.runner import target
+
+PAGE = 1_000
+SHOWN_MAX = 10
+
+
+class Conversation(Struct, frozen=True, kw_only=True):
+    """What one saga or gateway keeps, against a fold of the log up to where it stands."""
+
+    name: str
+    position: int
+    rows: int
+    differences: tuple[str, ...] = ()  # the first of them: which row, and how it differs
+
+    @property
+    def equal(self) -> bool:
+        return not self.differences
+
+
+class Store(Protocol):
+    """`adapters.postgres.sagas.store.PostgresSagaStore`."""
+
+    async def everything(self) -> KeptRows: ...
+
+
+class _Folds(NamedTuple):
+    states: dict[SagaKey, Kept]
+    owed: dict[str, Owed]
+
+
+def _no_calendar(*_: object) -> Any:
+    raise AssertionError("a fold asks for no settlement date")
+
+
+GATEWAYS: tuple[Folded, ...] = (VenueChannel(_no_calendar), CustodianChannel(), BankChannel())
+
+
+async def replay_sagas(log: RecorderLog, store: Store) -> list[Conversation]:
+    """Fold the log for every saga and gateway that has begun, and compare.
+
+    Rows that another version of a saga's code has made are named and not compared: its runner
+    derives them again at the next start.
+    """
+    kept = await store.everything()
+    keepers = (*SAGAS, *GATEWAYS)
+    current = {f.NAME: f for f in keepers if kept.versions.get(f.NAME) == f.VERSION}
+    states: dict[SagaKey, Kept] = {}
+    owed: dict[str, Owed] = {}
+    for position, sagas in _by_position([s for s in SAGAS if s.NAME in current], kept).items():
+        found = await _sagas_to(log, sagas, position)
+        states |= found.states
+        owed |= found.owed
+    for gateway in GATEWAYS:
+        if gateway.NAME in current:
+            states |= await _gateway_to(log, gateway, kept.positions[gateway.NAME])
+    lost = await _lost(log, owed, kept)
+    end = await log.last()
+    for name, position in kept.positions.items():
+        if not 0 <= position <= end:
+            lost[name].append(f"it stands at {position}, and the log ends at {end}")
+    for keeper in keepers:
+        lost[keeper.NAME] += _misplaced(keeper, kept)
+    out = [_compared(folded, states, kept, lost) for folded in current.values()]
+    for name in sorted({name for name, wrong in lost.items() if wrong} - set(current)):
+        wrong = tuple(lost[name][:SHOWN_MAX])
+        out.append(
+            Conversation(name=name, position=kept.positions.get(name, 0), rows=0, differences=wrong)
+        )
+    return out
+
+
+def _misplaced(keeper: Folded, kept: KeptRows) -> list[str]:
+    """What is wrong with the checkpoints of a saga or gateway."""
+    name = keeper.NAME
+    out = [
+        f"there is a checkpoint of partition {partition}, and nobody runs that"
+        for saga, partition in kept.elsewhere
+        if saga == name
+    ]
+    version = kept.versions.get(name)
+    if version is not None and version != keeper.VERSION:
+        made = f"it was kept by version {version} of its code, and this build has {keeper.VERSION}"
+        out.append(f"{made}: the next start derives it again")
+    rows = sum(saga == name for saga, _ in kept.states)
+    if version is None and rows:
+        out.append(f"it has {rows} rows and no checkpoint: the next start derives it again")
+    return out
+
+
+def _by_position(sagas: Sequence[Saga], kept: KeptRows) -> Mapping[int, list[Saga]]:
+    groups: dict[int, list[Saga]] = defaultdict(list)
+    for saga in sagas:
+        groups[kept.positions[saga.NAME]].append(saga)
+    return groups
+
+
+async def _sagas_to(log: RecorderLog, sagas: Sequence[Saga], position: int) -> _Folds:
+    """States and owed commands of sagas that all stand at this position."""
+    found, at = _Folds({}, {}), 0
+    while page := await log.after(at, limit=PAGE, until=position):
+        positions = dict.fromkeys([saga.NAME for saga in sagas], at)
+        saved = advance(sagas, positions, page, found.states)
+        found.states.update(saved.states)
+        for message_id in saved.answered:
+            found.owed.pop(message_id, None)
+        found.owed.update({one.message_id: one for one in saved.owed})
+        at = page[-1].position
+    return found
+
+
+async def _gateway_to(log: RecorderLog, gateway: Folded, position: int) -> dict[SagaKey, Kept]:
+    states: dict[SagaKey, Any] = {}
+    at = 0
+    while page := await log.after(at, limit=PAGE, until=position):
+        for arrived in page:
+            if saga_id := gateway.correlate(arrived):
+                key = (gateway.NAME, saga_id)
+                states[key] = gateway.evolve(states.get(key, gateway.INITIAL), arrived)
+        at = page[-1].position
+    return {key: keep(gateway, state) for key, state in states.items()}
+
+
+async def _lost(log: RecorderLog, owed: Mapping[str, Owed], kept: KeptRows) -> dict[str, list[str]]:
+    """Differences of the outbox by saga: what nobody will send, and what nobody owes."""
+    out: dict[str, list[str]] = defaultdict(list)
+    for message_id, one in kept.outbox.items():
+        if owed.get(message_id) != one:
+            out[one.saga].append(f"{message_id} is in the outbox, and is not owed like that")
+    known = commands_of(SAGAS)
+    unsent = {m: one for m, one in owed.items() if m not in kept.outbox}
+    places = {m: (target(one, known), m) for m, one in unsent.items()}
+    remembered = await log.recorder.messages(list(places.values()))
+    for message_id, one in unsent.items():
+        if places[message_id] not in remembered and not await _refused(log, one):
+            out[one.saga].append(f"{message_id} ({one.command}) is owed, and not in the outbox")
+    return out
+
+
+async def _refused(log: RecorderLog, one: Owed) -> bool:
+    """Whether the log says, behind where the saga stands, that the command was refused."""
+    found = await log.select(f"saga_{one.saga}-{one.saga_id}")
+    said = [e.event for e in found]
+    return any(isinstance(e, CommandRefused) and e.refused_id == one.message_id for e in said)
+
+
+def _same(saga: Folded, kept: Kept | None, folded: Kept | None) -> bool:
+    """As this build reads the row: an older one may have written fewer fields."""
+    if kept is None or folded is None:
+        return kept is folded
+    beside = (kept.due_at, kept.ended) == (folded.due_at, folded.ended)
+    try:
+        return beside and bool(restore(saga, kept) == restore(saga, folded))
+    except msgspec.MsgspecError:
+        return False  # no state at all
+
+
+def _compared(
+    folded: Folded, states: Mapping[SagaKey, Kept], kept: KeptRows, lost: Mapping[str, list[str]]
+) -> Conversation:
+    name = folded.NAME
+    mine = {key for key in {*states, *kept.states} if key[0] == name}
+    differences = [
+        f"{'-'.join(key)}: {_how(kept.states.get(key), states.get(key))}"
+        for key in sorted(mine)
+        if not _same(folded, kept.states.get(key), states.get(key))
+    ]
+    differences += lost.get(name, [])
+    return Conversation(
+        name=name,
+        position=kept.positions[name],
+        rows=sum(key[0] == name for key in kept.states),
+        differences=tuple(differences[:SHOWN_MAX]),
+    )
+
+
+def _how(kept: Kept | None, folded: Kept | None) -> str:
+    if kept is None:
+        return "its row is missing"
+    return "it is no saga of the log" if folded is None else "its row is not what the log folds to"

@@ -1,0 +1,1 @@
+"""Runs the sagas and their timers."""

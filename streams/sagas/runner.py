@@ -1,0 +1,266 @@
+"""Drives the sagas from the log: read a page, save what it changes, send what is owed.
+
+    log --step--> states, outbox, checkpoint (one transaction) --flush--> handler --> log
+
+Sending is at least once: an owed command leaves the outbox when its answer is known, and its
+target knows it by its message id. A refusal binds no id, so it must be a fact before the command
+leaves the outbox, and after a crash or a doubt nothing is sent before the log has been read to
+its end: the step over a recorded refusal crosses the command off.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+from commands.handler import Declined, Outcome, Raced
+from commands.ports import KeyReused, Request, Unreadable
+from domain.catalogue import DECIDERS
+from domain.saga import RecordRefusal
+from domain.shared.message import Command
+from projections.ports import Log
+from sagas.catalogue import SAGAS
+from sagas.engine.ports import Expelled, Owed, Saga, SagaStore
+from sagas.engine.runner import advance, command, commands_of, keys
+
+PAGE_MAX = 1_000
+BATCH_MAX = 1_000
+RETRY_S = 1.0
+STUCK_RETRY_S = 5.0
+TRUST_S = 5.0  # where we stand is asked for again: the store may have lost its last commits
+_log = logging.getLogger(__name__)
+
+Send = Callable[[Sequence[Request]], Awaitable[Sequence[Outcome]]]
+"""The handler's door: one outcome per request, in order."""
+
+
+class SagaRunner:
+    """One instance per process; a second one elsewhere is expelled by the checkpoints.
+
+    Args:
+        log: the events in one order.
+        store: where the sagas' rows are.
+        send: runs commands; may raise when the log cannot be reached, nothing is lost then.
+        sagas: which to run; all of them by default.
+        reach: makes a `log` that trails behind the real one reach its end, for the runner that
+            must know what became of its last try.
+    """
+
+    def __init__(
+        self,
+        log: Log,
+        store: SagaStore,
+        send: Send,
+        *,
+        sagas: Sequence[Saga] = SAGAS,
+        reach: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        self._log, self._store, self._send, self._sagas = log, store, send, sagas
+        self._commands, self._reach = commands_of(sagas), reach
+        self._positions: dict[str, int] = {}
+        self._caught_up = False
+        self._owes = True  # may the outbox hold anything? only our own steps fill it
+        self.fault = ""  # why nothing moves, as `run` last saw it
+        self.stuck: dict[str, str] = {}  # message id -> why it could not be sent
+        self._held: set[str] = set()  # of those: not to be tried now
+        self._again_at = self._asked_at = 0.0
+
+    @property
+    def position(self) -> int:
+        """How far the log has been handled; 0 before the first step."""
+        return min(self._positions.values(), default=0)
+
+    async def step(self) -> int:
+        """Handle the next page of the log for all sagas.
+
+        Returns:
+            The number of events read; 0 at the end of the log.
+
+        Raises:
+            Expelled: another runner handled it; the next step starts from where that one is.
+        """
+        if not self._positions:
+            if self._reach is not None:
+                await self._reach()
+            self._positions = dict(await self._store.positions(_versions(self._sagas)))
+        page = await self._log.after(self.position, limit=PAGE_MAX)
+        if not page:
+            self._caught_up = True
+            return 0
+        rows = await self._store.load(keys(self._sagas, self._positions, page))
+        saved = advance(self._sagas, self._positions, page, rows)
+        try:
+            await self._store.save(saved)
+        except BaseException:
+            self._doubt()
+            raise
+        self._owes = self._owes or bool(saved.owed)
+        self._positions |= {saga: after for saga, (_, after) in saved.checkpoints.items()}
+        return len(page)
+
+    async def flush(self) -> int:
+        """Send what is owed, in order, until nothing is owed or nothing can be sent.
+
+        Returns:
+            How many commands were answered (done or refused).
+        """
+        while not self._caught_up:
+            await self.step()
+        answered = 0
+        try:
+            while self._owes:
+                batch = await self._batch()
+                done = await self._deliver(batch) if batch else []
+                await self._store.acknowledge(done)
+                answered += len(done)
+                self._owes = len(done) < len(batch) or len(batch) == BATCH_MAX
+                if len(done) < len(batch):
+                    break
+        except BaseException:
+            self._doubt()
+            raise
+        return answered
+
+    async def drain(self) -> int:
+        """Step and flush until the log has nothing new and nothing is owed; events handled."""
+        handled = 0
+        while True:
+            count = await self.step()
+            handled += count
+            if not count and not await self.flush():
+                return handled
+
+    async def run(self, stop: asyncio.Event, idle: Callable[[int], Awaitable[object]]) -> None:
+        """Drain again and again until `stop`; `idle(position)` waits for the log to move on."""
+        while not stop.is_set():
+            try:
+                self.refresh()
+                await self.drain()
+                self.fault = ""
+                await idle(self.position)
+            except Exception as e:
+                level = logging.INFO if isinstance(e, Expelled) else logging.WARNING
+                if (fault := f"{type(e).__name__}: {e}") != self.fault:
+                    _log.log(level, "sagas at %s: %s", self.position, fault)
+                self.fault = fault
+                await asyncio.sleep(RETRY_S)
+
+    def refresh(self) -> None:
+        """Before a drain, now and then: doubt what was stored, and try again what was stuck."""
+        self._try_again()
+        self._distrust()
+
+    async def rebuild(self) -> int:
+        """Derive everything again from the log's beginning; events read. Sends nothing."""
+        for saga in self._sagas:
+            await self._store.reset(saga.NAME)
+        self._doubt()
+        handled = 0
+        while count := await self.step():
+            handled += count
+        return handled
+
+    def _doubt(self) -> None:
+        """What became of the last try is not known: ask the store, and read to the log's end."""
+        self._positions = {}
+        self._caught_up, self._owes = False, True
+
+    def _distrust(self) -> None:
+        now = asyncio.get_running_loop().time()
+        if now - self._asked_at > TRUST_S:
+            self._doubt()
+            self._asked_at = now
+
+    async def _batch(self) -> list[Owed]:
+        owed = await self._store.owed(limit=BATCH_MAX + len(self._held))
+        return [o for o in owed if o.message_id not in self._held][:BATCH_MAX]
+
+    def _try_again(self) -> None:
+        """Now and then what was stuck is sent once more: its stream may have been mended."""
+        now = asyncio.get_running_loop().time()
+        if self._held and now >= self._again_at:
+            self._held.clear()
+            self._owes, self._again_at = True, now + STUCK_RETRY_S
+
+    async def _deliver(self, batch: Sequence[Owed]) -> list[str]:
+        """Send a batch; record the refusals; return the message ids that are answered."""
+        outcomes = await self._outcomes(batch)
+        pairs = list(zip(batch, outcomes, strict=True))
+        refusals = [r for o, out in pairs if (r := _refusal(o, out, self._commands))]
+        if refusals:
+            await self._send(refusals)
+        return [o.message_id for o, out in pairs if out is not None and not isinstance(out, Raced)]
+
+    async def _outcomes(self, batch: Sequence[Owed]) -> Sequence[Outcome | None]:
+        """One outcome each; None for what cannot be sent because its stream is unreadable."""
+        requests = [request(o, self._commands) for o in batch]
+        if any(o.message_id in self.stuck for o in batch):
+            return [await self._alone(r) for r in requests]
+        try:
+            return await self._send(requests)
+        except Unreadable:
+            return [await self._alone(r) for r in requests]
+
+    async def _alone(self, one: Request) -> Outcome | None:
+        try:
+            outcome = (await self._send([one]))[0]
+        except Unreadable as e:
+            if self.stuck.get(one.message_id) != str(e):
+                _log.error("cannot send %s: %s", one.message_id, e)
+            self.stuck[one.message_id] = str(e)
+            self._held.add(one.message_id)
+            return None
+        self.stuck.pop(one.message_id, None)
+        return outcome
+
+
+def request(owed: Owed, known: Mapping[str, type[Command]]) -> Request:
+    """An owed command as its target takes it: as of its cause, remembered for ever."""
+    return Request(
+        command=command(owed, known),
+        message_id=owed.message_id,
+        actor=f"saga.{owed.saga}",
+        effective_at=owed.effective_at,
+        causation_id=owed.causation_id,
+        correlation_id=owed.correlation_id,
+        keep=True,
+    )
+
+
+def _refusal(
+    owed: Owed, outcome: Outcome | None, known: Mapping[str, type[Command]]
+) -> Request | None:
+    match outcome:
+        case Declined(refused=why):
+            refusal, state = str(why.refusal), why.state
+        case KeyReused():
+            refusal, state = "key_reused", {}
+        case _:
+            return None
+    return Request(
+        command=RecordRefusal(
+            saga=owed.saga,
+            saga_id=owed.saga_id,
+            command=owed.command,
+            refusal=refusal,
+            target=target(owed, known),
+            state=state,
+            refused_id=owed.message_id,
+        ),
+        message_id=f"{owed.message_id}!refused",
+        actor=f"saga.{owed.saga}",
+        effective_at=owed.effective_at,
+        causation_id=owed.causation_id,
+        correlation_id=owed.correlation_id,
+        keep=True,
+    )
+
+
+def target(owed: Owed, known: Mapping[str, type[Command]]) -> str:
+    """The stream that an owed command is for."""
+    sent = command(owed, known)
+    decider = DECIDERS[type(sent)]
+    return f"{decider.CATEGORY}-{decider.key(sent)}"
+
+
+def _versions(sagas: Sequence[Saga]) -> dict[str, int]:
+    return {saga.NAME: saga.VERSION for saga in sagas}

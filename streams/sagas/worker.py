@@ -1,0 +1,271 @@
+"""The sagas on the bus: one leased runner over all partitions, in the log's order.
+
+    standing by --lease taken--> leading: join the group, merge the pages, step, send
+         ^                            `-lease lost, or told to stop-> leave, release
+
+A saga may hear of several homes (a transfer's two accounts, a client and an account), and must hear
+of them in one order. So there is one saga partition: the merge of all partitions up to where every
+one of them has been relayed. Only the holder of the lease reads and sends; it stops by its own
+clock before the lease can run out, and its writes are fenced besides.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Protocol
+
+from adapters.bus.page import MalformedPage
+from adapters.bus.partition_log import StoredLog
+from adapters.bus.records import Moved, Record, Take
+from adapters.log.recorder import Unavailable
+from commands.handler import Outcome
+from commands.ports import Request
+from sagas.engine.ports import SagaStore
+from streams.sagas.runner import SagaRunner, Send
+from streams.sagas.timer import Timer
+from streams.supervise import until
+from streams.views.feed import MergedFeed
+from streams.views.membership import Member, Membership
+
+HELD_MAX = 50_000  # events in memory; beyond that the bus waits
+SILENCE_S = 5.0
+STAND_BY_S = 1.0
+RENEW = 3  # times within a lease
+MARGIN = 0.6  # of the lease, after which an unrenewed one is not relied on
+
+_log = logging.getLogger(__name__)
+
+
+class LeaseLost(Exception):
+    """Somebody else may be sending by now."""
+
+
+class LeaseHeld(Exception):
+    """Somebody else leads the sagas."""
+
+
+class FencedStore(SagaStore, Protocol):
+    fence: int | None
+
+
+class Lease(Protocol):
+    """`adapters.postgres.sagas.lease.SagaLease`."""
+
+    @property
+    def lease_s(self) -> float: ...
+
+    async def take(self) -> int | None: ...
+
+    async def renew(self, fence: int, /) -> bool: ...
+
+    async def release(self, fence: int, /) -> None: ...
+
+
+@asynccontextmanager
+async def held(lease: Lease, store: FencedStore) -> AsyncIterator[None]:
+    """Hold the lease and keep it, for a process that drives the sagas in its own time.
+
+    Raises:
+        LeaseHeld: it is somebody else's.
+    """
+    fence = await lease.take()
+    if fence is None:
+        raise LeaseHeld("workers lead the sagas here; start them with --views all")
+    store.fence = fence
+    keeping = asyncio.create_task(_keep(lease, fence))
+    try:
+        yield
+    finally:
+        keeping.cancel()
+        store.fence = None
+        await lease.release(fence)
+
+
+async def _keep(lease: Lease, fence: int) -> None:
+    """Should it be lost all the same, the store takes nothing more from under its fence."""
+    while True:
+        await asyncio.sleep(lease.lease_s / RENEW)
+        with contextlib.suppress(Unavailable):
+            await lease.renew(fence)
+
+
+Join = Callable[[Take, Moved], Member]
+"""A member of the sagas' group, not started."""
+
+
+class SagaWorker:
+    """Stands by or leads.
+
+    Args:
+        log, store, lease, send: as the sagas' runner has them.
+        join: makes the group's member.
+        partitions: how many there are.
+        clock: what deadlines go by.
+    """
+
+    def __init__(
+        self,
+        log: StoredLog,
+        store: FencedStore,
+        lease: Lease,
+        send: Send,
+        *,
+        join: Join,
+        partitions: int,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self.fence: int | None = None  # not None: this process leads
+        self._log, self._store, self._lease, self._send = log, store, lease, send
+        self._join, self._partitions, self._clock = join, partitions, clock
+        self._relied_until = 0.0
+        self._fault = ""
+        self.runner: SagaRunner | None = None
+
+    @property
+    def fault(self) -> str:
+        """Why no saga moves in this process, which leads; "" otherwise."""
+        return self._fault or (self.runner.fault if self.runner is not None else "")
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Stand by, and lead whenever the lease can be had, until `stop`.
+
+        Raises:
+            Exception: what ends the group's member; the process should end with it.
+        """
+        while not stop.is_set():
+            try:
+                taken_at = _now()
+                fence = await self._lease.take()
+                self._fault = ""
+            except Unavailable as e:
+                self._failed(e)
+                fence = None
+            if fence is None:
+                await until(stop, asyncio.sleep(STAND_BY_S))
+                continue
+            await self._hold(fence, taken_at, stop)
+
+    async def _hold(self, fence: int, taken_at: float, stop: asyncio.Event) -> None:
+        self._relied_until = taken_at + MARGIN * self._lease.lease_s
+        self.fence = self._store.fence = fence
+        ending = asyncio.Event()
+        leading = asyncio.create_task(_Lead(self).run(ending), name="sagas")
+        told = asyncio.create_task(stop.wait())
+        try:
+            await self._renew(fence, (leading, told))
+        finally:
+            ending.set()
+            told.cancel()
+            try:
+                await leading
+            finally:
+                self.fence, self.runner = None, None
+                with contextlib.suppress(Unavailable):
+                    await self._lease.release(fence)
+
+    async def _renew(self, fence: int, others: Sequence["asyncio.Task[object]"]) -> None:
+        """Until one of the others is done, or the lease is gone."""
+        while True:
+            done, _ = await asyncio.wait(
+                others,
+                timeout=self._lease.lease_s / RENEW,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if done:
+                return
+            asked_at = _now()
+            try:
+                if not await self._lease.renew(fence):
+                    return
+                self._relied_until = asked_at + MARGIN * self._lease.lease_s
+            except Unavailable as e:
+                self._failed(e)
+                if _now() > self._relied_until:
+                    return
+
+    async def send(self, requests: Sequence[Request]) -> Sequence[Outcome]:
+        """Send, while the lease can be relied on.
+
+        Raises:
+            LeaseLost: it cannot.
+        """
+        if _now() > self._relied_until:
+            raise LeaseLost("the lease was not renewed in time")
+        return await self._send(requests)
+
+    def _failed(self, error: Exception) -> None:
+        if str(error) != self._fault:
+            _log.warning("sagas: %s", error)
+        self._fault = str(error)
+
+
+class _Lead:
+    """One holding of the lease."""
+
+    def __init__(self, worker: SagaWorker) -> None:
+        self._worker = worker
+        self._feed = MergedFeed(worker._log, worker._partitions)
+        self._runner = SagaRunner(self._feed, worker._store, worker.send, reach=self._feed.reach)
+        worker.runner = self._runner
+        self._membership = Membership("sagas", lambda: worker._join(self._take, self._moved))
+        self._grown, self._room = asyncio.Event(), asyncio.Event()
+        self._heard_at = _now()
+
+    async def run(self, ending: asyncio.Event) -> None:
+        timer = Timer(self._worker._store, self._worker.send)
+        leaving = asyncio.Event()
+        tasks = [
+            asyncio.create_task(self._runner.run(ending, lambda at: self._idle(at, ending))),
+            asyncio.create_task(timer.run(ending, self._worker._clock)),
+        ]
+        member = asyncio.create_task(self._membership.run(leaving))
+        over = asyncio.create_task(ending.wait())
+        try:
+            await asyncio.wait([member, over], return_when=asyncio.FIRST_COMPLETED)
+            if member.done():
+                member.result()
+        finally:
+            ending.set()
+            self._grown.set()
+            self._room.set()
+            over.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            leaving.set()
+            await asyncio.gather(member, return_exceptions=True)
+
+    async def _take(self, records: Sequence[Record]) -> None:
+        """Hand over; the runner's checkpoint, not the offset, says what was handled."""
+        end = self._feed.end
+        for record in records:
+            try:
+                self._feed.offer(record.partition, record.span, record.value)
+            except MalformedPage as e:  # the next record shows the gap, and the log fills it
+                _log.error("sagas, partition %s: %s", record.partition, e)
+        if self._feed.end > end:  # what is only repeated is no news, however long it lasts
+            self._heard_at = _now()
+        self._grown.set()
+        while self._feed.waiting > HELD_MAX:
+            self._room.clear()
+            await self._room.wait()
+
+    async def _moved(self, partitions: Collection[int]) -> None:
+        if len(partitions) not in (0, self._worker._partitions):
+            _log.error("sagas: another member has some of the partitions; the log is read instead")
+
+    async def _idle(self, position: int, ending: asyncio.Event) -> None:
+        """Until the bus brings more; when it is silent though the log has grown, look there."""
+        self._feed.release(position)
+        self._room.set()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await self._grown.wait()
+        self._grown.clear()
+        if _now() - self._heard_at > SILENCE_S and not ending.is_set():
+            await self._feed.reach()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,157 @@
+"""What the bus has brought of the log, in memory, and the log itself for what it has not.
+
+    bus --record--> PartitionFeed --after--> the views' runner, one a partition
+    bus --record--> MergedFeed    --after--> the sagas' runner: all partitions in position order
+
+A feed holds one gapless run of its partition, start < position <= end. A record that joins it
+moves the end; one that leaves a gap begins a new run, and what lies before that is read from the
+log when somebody asks for it. So a lost, doubled or re-ordered record costs time and nothing else.
+"""
+
+import heapq
+from bisect import bisect_right
+from collections.abc import Sequence
+from operator import attrgetter
+
+from adapters.bus.page import Span, behind, decode
+from adapters.bus.partition_log import PartitionLog, StoredLog
+from adapters.log.recorder import Stored
+from commands.ports import Unreadable
+from domain.shared.envelope import Envelope
+
+_position = attrgetter("position")
+
+
+class PartitionFeed:
+    """Implements `projections.ports.Log` over the records of one partition."""
+
+    def __init__(self, log: StoredLog, partition: int, partitions: int) -> None:
+        self._log = log
+        self._rest = PartitionLog(log, partition, partitions)
+        self.start = self.end = 0
+        self._positions: list[int] = []
+        self._events: list[Envelope] = []
+
+    def offer(self, span: Span, value: bytes | None) -> int:
+        """Take a record; how many events were new.
+
+        A page with an event that cannot be opened is left to the log, which says which it is.
+
+        Raises:
+            MalformedPage: the value is no page; nothing was taken, the next record shows the gap.
+        """
+        if span.end <= self.end:
+            return 0
+        page = behind(decode(value), max(self.end, span.prev)) if value else ()
+        if span.prev > self.end:
+            self.jump(span.prev)
+        opened = self._opened(page)
+        if opened is None:
+            self.jump(span.end)
+        else:
+            self._positions += [e.position for e in opened]
+            self._events += opened
+        self.end = span.end
+        return len(page)
+
+    def jump(self, to: int) -> None:
+        """Begin a new run there: everything up to it is in the log."""
+        self._positions, self._events = [], []
+        self.start = self.end = max(to, self.end)
+
+    @property
+    def waiting(self) -> int:
+        """How many events are held."""
+        return len(self._events)
+
+    def release(self, position: int) -> None:
+        """Forget the events up to a position that nobody will ask for again."""
+        cut = bisect_right(self._positions, position)
+        del self._positions[:cut], self._events[:cut]
+        self.start = min(max(self.start, position), self.end)
+
+    async def after(
+        self, position: int, /, *, limit: int, until: int | None = None
+    ) -> Sequence[Envelope]:
+        """The next `limit` events up to `until` (and the end); fewer only if there are no more.
+
+        Raises:
+            Broken: one of them cannot be opened.
+        """
+        until = self.end if until is None else min(until, self.end)
+        found: list[Envelope] = []
+        if position < self.start:
+            found += await self._rest.after(position, limit=limit, until=min(until, self.start))
+        if len(found) < limit:
+            found += self.held(max(position, self.start), until)[: limit - len(found)]
+        return found
+
+    def held(self, position: int, until: int) -> Sequence[Envelope]:
+        """Of the run in memory: the events with position < theirs <= until."""
+        first = bisect_right(self._positions, position)
+        return self._events[first : bisect_right(self._positions, until)]
+
+    async def last(self) -> int:
+        return self.end
+
+    def _opened(self, page: Sequence[Stored]) -> list[Envelope] | None:
+        try:
+            return [self._log.open(stored) for stored in page]
+        except Unreadable:
+            return None
+
+
+class MergedFeed:
+    """All partitions in position order, as far as every one of them has been relayed.
+
+    Implements `projections.ports.Log`.
+    """
+
+    def __init__(self, log: StoredLog, partitions: int) -> None:
+        self._log = log
+        self._parts = [PartitionFeed(log, p, partitions) for p in range(partitions)]
+
+    def offer(self, partition: int, span: Span, value: bytes | None) -> int:
+        """Take a record; how many events were new.
+
+        Raises:
+            MalformedPage: as `PartitionFeed.offer`.
+        """
+        return self._parts[partition].offer(span, value)
+
+    @property
+    def end(self) -> int:
+        """Where the hindmost partition stands."""
+        return min(part.end for part in self._parts)
+
+    @property
+    def waiting(self) -> int:
+        """How many events are held."""
+        return sum(part.waiting for part in self._parts)
+
+    def release(self, position: int) -> None:
+        for part in self._parts:
+            part.release(position)
+
+    async def reach(self) -> None:
+        """Be complete up to where the log ends now, whatever the bus has brought."""
+        last = await self._log.last()
+        for part in self._parts:
+            if part.end < last:
+                part.jump(last)
+
+    async def after(
+        self, position: int, /, *, limit: int, until: int | None = None
+    ) -> Sequence[Envelope]:
+        """The next events, up to `limit`; none only where all partitions were relayed to."""
+        end = self.end if until is None else min(until, self.end)
+        start = min(max(part.start for part in self._parts), end)
+        if position < start:  # the log may hand out a short page before its end: nothing is added
+            found = await self._log.after(position, limit=limit, until=start)
+            if found:
+                return found
+        runs = [part.held(max(position, start), end) for part in self._parts]
+        return list(heapq.merge(*runs, key=_position))[:limit]
+
+    async def last(self) -> int:
+        return self.end

@@ -1,0 +1,245 @@
+"""Views that others fold: where they stand and what has changed, by looking at their tables.
+
+    checkpoints --every POLL_S--> moved? --> rows last touched since --> listeners
+
+It has the outside of `streams.views.inline.InlineRunner`, for whoever serves beside the workers.
+The checkpoints are polled: a notification from the workers' transactions would take a lock of the
+whole server at every commit, and could be lost. While nobody listens, only positions are read.
+Where one partition moves that stood far behind the others, rows that had changed before may be told
+once more; none is left out.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Protocol
+
+from projections.catalogue import BY_NAME
+from projections.engine.checksum import key_of
+from projections.engine.runner import Stuck
+from projections.ports import Change, Key, Row, Sink, View
+from streams.views.inline import Listener, Wants
+
+POLL_S, IDLE_S = 0.02, 0.5  # while somebody waits, or watches single rows; else
+STUCK_S = 1.0
+STILL_S = 30.0  # behind the log without moving: a fault
+PATIENCE_S = 120.0  # for views that do not move at all
+TOLD_MAX = 50_000  # rows of which it is remembered that they were told
+
+_log = logging.getLogger(__name__)
+
+
+class StandStill(Exception):
+    """The views do not move, although the log is ahead of them."""
+
+
+class Log(Protocol):
+    async def last(self) -> int: ...
+
+
+class Tables(Protocol):
+    """`adapters.postgres.views.read_models.ReadModels`."""
+
+    async def checkpoints(self) -> Mapping[str, Mapping[int, int]]: ...
+
+    async def changed(
+        self, view: View, since: int, *, column: str = "", values: Collection[str] = ()
+    ) -> list[Row]: ...
+
+
+class Marks(Protocol):
+    """`adapters.postgres.views.stuck_views.StuckViews`."""
+
+    async def all(self) -> Mapping[tuple[str, int], Stuck]: ...
+
+
+class FollowedViews:
+    """Looks at what workers write.
+
+    Args:
+        log: what the views are compared with.
+        sink: makes the tables, so that they can be read before the first worker has come.
+        tables, marks: what the workers write.
+    """
+
+    def __init__(
+        self, log: Log, sink: Sink, views: Sequence[View], *, tables: Tables, marks: Marks
+    ) -> None:
+        self.fault: str | None = None
+        self.stuck: Collection[Stuck] = ()
+        self._log, self._sink, self._views = log, sink, tuple(views)
+        self._tables, self._marks = tables, marks
+        self._at: Mapping[str, Mapping[int, int]] = {}
+        self._listeners: dict[Listener, Wants] = {}
+        self._told: OrderedDict[tuple[str, Key], int] = OrderedDict()
+        self._moved = asyncio.Condition()
+        self._waiting = 0
+        self._still = (-1, _now())  # where the views stand, and since when
+        self._prepared = False
+
+    @property
+    def positions(self) -> Mapping[str, int]:
+        """Where each view stood at the last look."""
+        return {view: min(parts.values()) for view, parts in self._at.items()}
+
+    def watermark(self, views: Collection[str] | None = None) -> int:
+        names = [v.NAME for v in self._views] if views is None else views
+        stands = self.positions
+        return min((stands.get(name, 0) for name in names), default=0)
+
+    async def lag(self) -> int:
+        """How many positions the hindmost view is behind the log."""
+        return max(0, await self._log.last() - self.watermark())
+
+    def listen(self, listener: Listener, *, wants: Wants = dict) -> Callable[[], None]:
+        """Call `listener` with the rows that it wants whenever they have changed."""
+        self._listeners[listener] = wants
+        return lambda: self._forget(listener)
+
+    async def prepare(self) -> None:
+        """Make sure that there are tables to read."""
+        if not self._prepared:
+            await self._sink.prepare(self._views)
+            self._prepared = True
+
+    async def catch_up(self, until: int | None = None) -> int:
+        """Wait until every view has passed the log's end (or `until`).
+
+        Returns:
+            0: this process folds nothing.
+
+        Raises:
+            StandStill: no view moved for `PATIENCE_S`.
+        """
+        position = await self._log.last() if until is None else until
+        await self.prepare()
+        stands, since = -1, _now()
+        while (at := await self._look_once()) < position:
+            if at > stands:
+                stands, since = at, _now()
+            elif _now() - since > PATIENCE_S:
+                self.stuck = tuple((await self._marks.all()).values())
+                why = "; ".join(
+                    f"{s.view} at {s.stream}@{s.version}: {s.error}" for s in self.stuck
+                )
+                raise StandStill(
+                    f"the views stand at {at}, not at {position}, and have not moved for "
+                    f"{PATIENCE_S:g} s: {why or 'do a relay and a worker run?'}"
+                )
+            await asyncio.sleep(POLL_S)
+        return 0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Follow until `stop`; what fails is shown and tried again."""
+        looked_at = -STUCK_S
+        while not stop.is_set():
+            try:
+                await self.prepare()
+                await self._look_once()
+                if _now() - looked_at > STUCK_S:
+                    self.stuck, looked_at = tuple((await self._marks.all()).values()), _now()
+                    self._show(await self._standing_still())
+            except Exception as e:  # whatever it is: show it, and try again
+                self._show(f"{type(e).__name__}: {e}")
+            await _pause(stop, POLL_S if self._watched() else IDLE_S)
+
+    async def _standing_still(self) -> str | None:
+        """Whether all is behind the log and nothing has moved for long; why is not known here."""
+        at, last = self.watermark(), await self._log.last()
+        if at >= last or at != self._still[0]:
+            self._still = at, _now()
+        for_s = _now() - self._still[1]
+        if for_s < STILL_S or self.stuck:
+            return None
+        return f"at {at} of {last} for {for_s:.0f} s: do a relay and a worker run?"
+
+    def _show(self, fault: str | None) -> None:
+        if fault is not None and self.fault is None:
+            _log.error("views are not followed: %s", fault)
+        self.fault = fault
+
+    def _watched(self) -> bool:
+        """Does somebody wait, or want to see single rows change?"""
+        wanted = [columns for wants in self._listeners.values() for columns in wants().values()]
+        return bool(self._waiting) or any(wanted)
+
+    async def wait_for(
+        self, position: int, *, timeout_s: float, views: Collection[str] | None = None
+    ) -> bool:
+        """Until the views have passed `position`; False when the time was up first."""
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(timeout_s), self._moved:
+                await self._moved.wait_for(lambda: self.watermark(views) >= position)
+        except TimeoutError:
+            return False
+        finally:
+            self._waiting -= 1
+        return True
+
+    async def _look_once(self) -> int:
+        before, self._at = self._at, await self._tables.checkpoints()
+        if before != self._at:
+            await self._tell(before)
+            async with self._moved:
+                self._moved.notify_all()
+        return self.watermark()
+
+    async def _tell(self, before: Mapping[str, Mapping[int, int]]) -> None:
+        for listener, wants in tuple(self._listeners.items()):
+            found: list[Change] = []
+            for name, columns in wants().items():
+                since = _since(before.get(name), self._at.get(name, {}))
+                if since is not None:
+                    found += await self._changes(BY_NAME[name], since, columns)
+            if found:
+                listener(found)
+
+    async def _changes(
+        self, view: View, since: int, columns: Mapping[str, Collection[str]]
+    ) -> list[Change]:
+        rows: list[Row] = []
+        if not columns:
+            rows = await self._tables.changed(view, since)
+        for column, values in columns.items():
+            rows += await self._tables.changed(view, since, column=column, values=values)
+        fresh = self._fresh(view, rows)
+        return [Change(view, fresh, since, max(r.position for r in rows))] if fresh else []
+
+    def _fresh(self, view: View, rows: Sequence[Row]) -> dict[Key, Row | None]:
+        """Those that were not told as they are."""
+        take = key_of(view.ROW)
+        fresh: dict[Key, Row | None] = {}
+        for row in sorted(rows, key=lambda r: r.position):
+            named = (view.NAME, take(row))
+            if self._told.get(named, 0) < row.position:
+                fresh[take(row)] = row
+                self._told[named] = row.position
+                self._told.move_to_end(named)
+        while len(self._told) > TOLD_MAX:
+            self._told.popitem(last=False)
+        return fresh
+
+    def _forget(self, listener: Listener) -> None:
+        self._listeners.pop(listener, None)
+
+
+def _since(before: Mapping[int, int] | None, after: Mapping[int, int]) -> int | None:
+    """From where on rows may be new: where the hindmost moved partition stood. None: none moved."""
+    if before is None or before.keys() != after.keys():
+        return None  # the first look: what is there is not news
+    moved = [before[p] for p, at in after.items() if at > before[p]]
+    return min(moved, default=None)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return

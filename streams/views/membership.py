@@ -1,0 +1,156 @@
+"""A member of a consumer group that is made again whenever the bus fails it.
+
+    join -> records ... --the bus fails it--> leave -> pause, longer each time -> join again
+                  `-what came cannot be handled-> raised: this process cannot go on
+
+Meanwhile what the records are for goes on from the log. A process whose members fail again and
+again ends all the same: what they leave behind in it goes with it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from adapters.bus.outlet import BusUnavailable
+
+RETRY_MIN_S, RETRY_MAX_S = 0.5, 10.0
+STEADY_S = 10.0  # a member that lasted so long was a good one
+FAILURES_MAX = 20  # in a row
+
+_log = logging.getLogger(__name__)
+
+
+class Member(Protocol):
+    """`adapters.kafka.pages.FaustPages`."""
+
+    async def start(self) -> None: ...
+
+    async def failed(self) -> BaseException: ...
+
+    async def stop(self) -> None: ...
+
+    async def bury(self, value: bytes, headers: dict[str, str], /) -> None: ...
+
+
+Left = Callable[[], Awaitable[None]]
+
+
+class Membership:
+    """Made once.
+
+    Args:
+        name: for what it says.
+        join: makes a member, not started.
+        left: told when a member is gone, so that nothing is taken for its own any more.
+    """
+
+    def __init__(self, name: str, join: Callable[[], Member], *, left: Left | None = None) -> None:
+        self.fault = ""  # why no records come
+        self._name, self._join, self._left = name, join, left
+        self._member: Member | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Be a member until `stop`; then the group is left in order.
+
+        Raises:
+            BusUnavailable: one member after the other failed.
+            Exception: what a member could not do with what it was brought.
+        """
+        pause_s, failures = RETRY_MIN_S, 0
+        while not stop.is_set():
+            failure, lasted_s = await self._once(stop)
+            if failure is None:
+                return
+            if not isinstance(failure, BusUnavailable):
+                raise failure
+            if lasted_s > STEADY_S:
+                pause_s, failures = RETRY_MIN_S, 0
+            failures += 1
+            self._failed(failure)
+            if failures >= FAILURES_MAX:
+                raise failure
+            await _first(stop.wait(), asyncio.sleep(pause_s))
+            pause_s = min(2 * pause_s, RETRY_MAX_S)
+
+    async def bury(self, value: bytes, headers: dict[str, str]) -> None:
+        """Publish a dead letter.
+
+        Raises:
+            BusUnavailable: there is no member at the moment.
+        """
+        if self._member is None:
+            raise BusUnavailable(f"{self._name}: not a member of the group")
+        await self._member.bury(value, headers)
+
+    async def _once(self, stop: asyncio.Event) -> tuple[BaseException | None, float]:
+        """One member: what ended it (None: `stop`), and after how many seconds, leaving apart."""
+        member, began = self._join(), _now()
+        starting = asyncio.create_task(self._started(member))
+        failed = asyncio.create_task(member.failed())
+        try:
+            await _first(self._broken(starting), _finished(failed), stop.wait())
+            return _failure(starting, failed), _now() - began
+        finally:
+            self._member = None
+            await _cancelled(starting, failed)
+            await self._leave(member)
+
+    async def _started(self, member: Member) -> None:
+        await member.start()
+        self._member, self.fault = member, ""
+
+    async def _broken(self, starting: "asyncio.Task[None]") -> None:
+        """Waits for ever when it did start."""
+        await asyncio.wait([starting])
+        if not starting.cancelled() and starting.exception() is None:
+            await asyncio.Event().wait()
+
+    async def _leave(self, member: Member) -> None:
+        try:
+            await member.stop()
+        except Exception as e:  # it is gone either way
+            _log.info("%s: left in disorder: %s", self._name, _said(e))
+        if self._left is not None:
+            await self._left()
+
+    def _failed(self, failure: BaseException) -> None:
+        if (said := _said(failure)) != self.fault:
+            _log.warning("%s: %s", self._name, said)
+        self.fault = said
+
+
+def _failure(
+    starting: "asyncio.Task[None]", failed: "asyncio.Task[BaseException]"
+) -> BaseException | None:
+    if failed.done():
+        return failed.result()
+    if starting.done() and (error := starting.exception()) is not None:
+        return BusUnavailable(_said(error))
+    return None
+
+
+def _said(error: BaseException) -> str:
+    return str(error) or type(error).__name__
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+async def _finished(task: "asyncio.Task[BaseException]") -> None:
+    await asyncio.wait([task])
+
+
+async def _first(*waits: Awaitable[object]) -> None:
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await _cancelled(*tasks)
+
+
+async def _cancelled(*tasks: "asyncio.Future[Any]") -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,126 @@
+"""Partitions that stand still while the log is ahead of them: somebody has to fold them.
+
+    checkpoints --STILL_S unmoved, the log ahead--> adopted: folded from the log
+                        ^                              `-the group gives it to us, or another
+                        `---------------------------------moves it -> let go
+
+The bus says whose a partition is, and the bus may be wrong: it waits for a dead member, was wiped,
+or is away. The checkpoints move by compare-and-set, so that whoever folds a partition does no
+harm, and every worker may look after those that nobody has.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Generic, Protocol, TypeVar
+
+from adapters.log.recorder import Unavailable
+from projections.ports import View
+
+STILL_S = 12.0  # more than a group takes to notice a dead member
+LOOK_S = 2.0
+
+_log = logging.getLogger(__name__)
+
+
+class Standing(Protocol):
+    """`adapters.postgres.views.read_models.ReadModels`."""
+
+    async def checkpoints(self) -> Mapping[str, Mapping[int, int]]: ...
+
+
+class Ends(Protocol):
+    async def last(self) -> int: ...
+
+
+class Foundling(Protocol):
+    """`streams.views.view_worker.Part`."""
+
+    @property
+    def positions(self) -> Mapping[str, int]: ...
+
+    async def look(self, *, now: bool = False) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+P = TypeVar("P", bound=Foundling)
+
+
+class Orphans(Generic[P]):
+    """Those that this process has adopted.
+
+    Args:
+        tables: where each partition of each view stands.
+        log: how far they could be.
+        views: which are folded here.
+        open_part: makes a partition's folding.
+    """
+
+    def __init__(
+        self,
+        tables: Standing,
+        log: Ends,
+        views: Sequence[View],
+        open_part: Callable[[int], P],
+    ) -> None:
+        self.parts: dict[int, P] = {}
+        self._tables, self._log, self._open = tables, log, open_part
+        self._views = {view.NAME for view in views}
+        self._seen: dict[int, tuple[int, float]] = {}  # where it stood, and since when
+        self._looked_at = -LOOK_S
+
+    async def look(self, held: Collection[int]) -> None:
+        """Adopt, fold and let go; `held` are those that the group has given to this process.
+
+        Raises:
+            GaveUp, Relaid: as of the part.
+        """
+        if _now() - self._looked_at < LOOK_S:
+            return
+        self._looked_at = _now()
+        with contextlib.suppress(Unavailable):
+            await self._sort(held, self._foremost(await self._tables.checkpoints()))
+        for part in list(self.parts.values()):
+            await part.look(now=True)
+
+    def claim(self, partition: int) -> P | None:
+        """Hand it over as it is, if it was adopted: the group says that it is ours."""
+        self._seen.pop(partition, None)
+        return self.parts.pop(partition, None)
+
+    async def close(self) -> None:
+        for part in self.parts.values():
+            await part.close()
+        self.parts.clear()
+
+    async def _sort(self, held: Collection[int], stands: Mapping[int, int]) -> None:
+        last, now = await self._log.last(), _now()
+        for partition, at in stands.items():
+            part = self.parts.get(partition)
+            if part is not None:
+                if at > max(part.positions.values(), default=at):
+                    await self._let_go(partition)
+            elif partition in held or at >= last or at != self._seen.get(partition, (-1, 0))[0]:
+                self._seen[partition] = at, now
+            elif now - self._seen[partition][1] > STILL_S:
+                _log.warning("partition %s: at %s of %s and nobody's: adopted", partition, at, last)
+                self.parts[partition] = self._open(partition)
+
+    async def _let_go(self, partition: int) -> None:
+        _log.info("partition %s: somebody else folds it again", partition)
+        await self.parts.pop(partition).close()
+        self._seen.pop(partition, None)
+
+    def _foremost(self, checkpoints: Mapping[str, Mapping[int, int]]) -> dict[int, int]:
+        """By partition, where the foremost of our views stands: a stuck one says nothing."""
+        found: dict[int, int] = {}
+        for view in self._views & checkpoints.keys():
+            for partition, at in checkpoints[view].items():
+                found[partition] = max(at, found.get(partition, 0))
+        return found
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

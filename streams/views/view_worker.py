@@ -1,0 +1,365 @@
+"""The worker: folds the pages of the partitions that it was given, by the runner of all views.
+
+    records --offer--> feed --step--> rows and checkpoint, one transaction --> acknowledged
+
+One runner and one connection a partition; its checkpoints move by compare-and-set, so a worker
+that was expelled from the group and does not know it yet writes nothing. A failure is tried again
+with growing pauses; beyond that `GaveUp` ends the process, with nothing acknowledged.
+
+A view that cannot fold an event stays before it: marked in the read models, a dead letter sent,
+while the others go on; it is tried again when its mark is taken away, or by the next owner of the
+partition. When the bus says nothing for a while although the log has grown, the log is read; so it
+is for partitions that the bus has given to nobody who folds them (`streams.views.orphans`).
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+from adapters.bus.outlet import BusUnavailable
+from adapters.bus.page import MalformedPage, encode
+from adapters.bus.partition_log import Broken, StoredLog
+from adapters.bus.records import Record
+from adapters.log.recorder import Unavailable
+from projections.engine.runner import Runner, Stuck
+from projections.ports import Expelled, Relaid, Sink, View
+from streams.views.feed import PartitionFeed
+from streams.views.orphans import Orphans, Standing
+
+PAGE = 4_000  # events a transaction, when that many are there
+PAUSES_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 10.0)
+TICK_S = 1.0
+SILENCE_S = 5.0  # of the bus, beyond which the log itself is asked
+TRUST_S = 5.0  # where the views stand is asked for again: their store may have lost commits
+
+_log = logging.getLogger(__name__)
+
+
+class GaveUp(Exception):
+    """This process cannot go on; whoever supervises it starts another."""
+
+
+class Marks(Protocol):
+    """`adapters.postgres.views.stuck_views.StuckViews`."""
+
+    async def mark(self, partition: int, stuck: Stuck, /) -> bool: ...
+
+    async def clear(self, partition: int, view: str, /) -> None: ...
+
+    async def all(self) -> Mapping[tuple[str, int], Stuck]: ...
+
+
+class PartSink(Sink, Protocol):
+    async def close(self) -> None: ...
+
+
+T = TypeVar("T")
+Bury = Callable[[bytes, dict[str, str]], Awaitable[None]]
+OpenSink = Callable[[int], PartSink]
+
+
+class ViewWorker:
+    """All partitions of one process.
+
+    Args:
+        log: the events, for what the bus has not brought.
+        open_sink: the views' tables as one partition sees them; prepared.
+        views: which to fold.
+        partitions: how many there are.
+        tables: where every partition stands, whoever folds it.
+        marks: where stuck views are told.
+        bury: publishes a dead letter.
+    """
+
+    def __init__(
+        self,
+        log: StoredLog,
+        open_sink: OpenSink,
+        views: Sequence[View],
+        *,
+        partitions: int,
+        tables: Standing,
+        marks: Marks,
+        bury: Bury,
+    ) -> None:
+        self.parts: dict[int, Part] = {}
+        self.orphans = Orphans(tables, log, views, self._made)
+        self.records = self.events = 0
+        self._log, self._open_sink, self._views = log, open_sink, tuple(views)
+        self._partitions, self._marks, self._bury = partitions, marks, bury
+        self._kicked = asyncio.Event()
+        self._leaving: set[asyncio.Task[None]] = set()  # partitions that finish what they do
+
+    @property
+    def stuck(self) -> dict[int, list[Stuck]]:
+        return {p: list(part.runner.stuck.values()) for p, part in self._all().items()}
+
+    async def take(self, records: Sequence[Record]) -> None:
+        """Fold what came, and return when it is committed.
+
+        Raises:
+            GaveUp, Relaid: nothing more can be done here.
+        """
+        by_part: dict[int, list[Record]] = defaultdict(list)
+        for record in records:
+            by_part[record.partition].append(record)
+        self.records += len(records)
+        moved = [self._part(p).take(found) for p, found in by_part.items()]
+        self.events += sum(await asyncio.gather(*moved))
+
+    async def moved(self, partitions: Collection[int]) -> None:
+        """The group has been balanced anew: these are ours now."""
+        for partition in set(self.parts) - set(partitions):
+            self._leaving.add(leaving := asyncio.create_task(self.parts.pop(partition).close()))
+            leaving.add_done_callback(self._leaving.discard)
+        for partition in sorted(partitions):
+            self._part(partition)
+        self._kicked.set()
+
+    async def watch(self, stop: asyncio.Event) -> None:
+        """Now and then: views that lag, views that may try again, a bus that is silent.
+
+        Raises:
+            GaveUp, Relaid: as `take`.
+        """
+        while not stop.is_set():
+            for part in list(self.parts.values()):
+                if self.parts.get(part.partition) is part:
+                    await part.look()
+            await self.orphans.look(self.parts)
+            try:
+                async with asyncio.timeout(TICK_S):
+                    await self._kicked.wait()
+            except TimeoutError:
+                continue
+            finally:
+                self._kicked.clear()
+
+    def positions(self) -> dict[str, int]:
+        """Where each view stands in the partitions of this process; nothing without any."""
+        found: dict[str, int] = {}
+        for part in self._all().values():
+            for view, position in part.positions.items():
+                found[view] = min(position, found.get(view, position))
+        return found
+
+    async def close(self) -> None:
+        await self.moved(())
+        await asyncio.gather(*self._leaving)
+        await self.orphans.close()
+
+    def faults(self) -> list[str]:
+        """Why partitions do not move."""
+        found = sorted(self._all().items())
+        return [f"partition {p}: {part.fault}" for p, part in found if part.fault]
+
+    def _all(self) -> dict[int, "Part"]:
+        return self.orphans.parts | self.parts
+
+    def _part(self, partition: int) -> "Part":
+        if partition not in self.parts:
+            adopted = self.orphans.claim(partition)
+            self.parts[partition] = adopted or self._made(partition)
+        return self.parts[partition]
+
+    def _made(self, partition: int) -> "Part":
+        return Part(
+            PartitionFeed(self._log, partition, self._partitions),
+            self._open_sink(partition),
+            self._views,
+            partition=partition,
+            log=self._log,
+            marks=self._marks,
+            bury=self._bury,
+        )
+
+
+class Part:
+    """One partition under this worker's hands."""
+
+    def __init__(
+        self,
+        feed: PartitionFeed,
+        sink: PartSink,
+        views: Sequence[View],
+        *,
+        partition: int,
+        log: StoredLog,
+        marks: Marks,
+        bury: Bury,
+    ) -> None:
+        self.partition, self.feed = partition, feed
+        self.positions: Mapping[str, int] = {}
+        self._sink, self._views, self._log = sink, tuple(views), log
+        self._marks, self._bury = marks, bury
+        self.runner = Runner(feed, sink, views, pause=_breathe)
+        self._told: dict[str, Stuck] = {}  # what the marks say of this partition, as we know it
+        self._letters: list[Stuck] = []  # that wait for the bus
+        self.fault = ""  # why nothing moves at the moment
+        self._broken: Broken | None = None
+        self._begun = False
+        self._busy = asyncio.Lock()
+        self._heard_at = self._asked_at = asyncio.get_running_loop().time()
+
+    async def take(self, records: Sequence[Record]) -> int:
+        """Fold the records; how many of their events were new."""
+        async with self._busy:
+            await self._insist(self._begin)
+            new, end = 0, self.feed.end
+            for record in records:
+                try:
+                    new += self.feed.offer(record.span, record.value)
+                except MalformedPage as e:  # the next record shows the gap, and the log fills it
+                    _log.error("partition %s: %s", self.partition, e)
+            if self.feed.end > end:  # what is only repeated is no news, however long it lasts
+                self._heard_at = asyncio.get_running_loop().time()
+            await self._insist(self._fold)
+            return new
+
+    async def look(self, *, now: bool = False) -> None:
+        """Catch up what lags, without being told to; `now`: from the log, if it has grown."""
+        async with self._busy:
+            await self._insist(self._begin)
+            await self._insist(self._again)
+            clock = asyncio.get_running_loop().time()
+            if clock - self._asked_at > TRUST_S:
+                self.runner.doubt()
+                self._asked_at = clock
+            if now or clock - self._heard_at > SILENCE_S:
+                last = await self._insist(self._log.last)
+                if last > self.feed.end:
+                    self.feed.jump(last)
+            await self._insist(self._fold)
+
+    async def close(self) -> None:
+        async with self._busy:
+            await self._sink.close()
+
+    async def _begin(self) -> None:
+        """Where do the views stand? All up to the foremost is in the log for those behind."""
+        if self._begun:
+            return
+        self.positions = dict(await self.runner.positions())
+        self.feed.jump(max(self.positions.values(), default=0))
+        marks = await self._marks.all()
+        names = {view.NAME for view in self._views}
+        self._told = {v: s for (v, p), s in marks.items() if p == self.partition and v in names}
+        self._begun = True
+
+    async def _fold(self) -> None:
+        """Until every view that can move stands where the feed ends."""
+        while True:
+            stuck, until = len(self.runner.stuck), self._until()
+            try:
+                step = await self.runner.step(limit=PAGE, until=until, complete=True)
+            except Broken as e:
+                self._broken = e
+                continue
+            self.positions = dict(await self.runner.positions())
+            moving = [at for v, at in self.positions.items() if v not in self.runner.stuck]
+            if not moving or min(moving) >= until:
+                break
+            if not step.changes and len(self.runner.stuck) == stuck:
+                raise RuntimeError(f"partition {self.partition}: no view moves, and none says why")
+        if until < self.feed.end and self._broken is not None:
+            self._stop_before(self._broken)
+        self.feed.release(max(moving, default=self.feed.end))
+        await self._tell()
+
+    def _until(self) -> int:
+        """Where the feed ends, or right before an event that nobody can read."""
+        end = self.feed.end
+        return end if self._broken is None else min(end, self._broken.stored.position - 1)
+
+    def _stop_before(self, broken: Broken) -> None:
+        event = broken.stored
+        for view in [v for v in self.positions if v not in self.runner.stuck]:
+            self.runner.stop(
+                Stuck(
+                    view=view,
+                    stream=event.stream,
+                    version=event.version,
+                    position=event.position,
+                    error=f"Unreadable: {broken}",
+                )
+            )
+
+    async def _tell(self) -> None:
+        """Keep the marks true: what got stuck, and what got past it."""
+        for view, stuck in self.runner.stuck.items():
+            if self._told.get(view) != stuck:
+                if await self._marks.mark(self.partition, stuck):
+                    self._mourn(stuck)
+                self._told[view] = stuck
+        await self._post()
+        for view in [v for v in self._told if v not in self.runner.stuck]:
+            if self.positions[view] >= self._told[view].position:
+                await self._marks.clear(self.partition, view)
+                del self._told[view]
+
+    def _mourn(self, stuck: Stuck) -> None:
+        _log.error(
+            "view %s is stuck at %s@%s (position %s): %s",
+            stuck.view, stuck.stream, stuck.version, stuck.position, stuck.error,
+        )  # fmt: skip
+        self._letters.append(stuck)
+
+    async def _post(self) -> None:
+        """Send the dead letters; a bus that is away is tried again with the next fold."""
+        while self._letters:
+            stuck = self._letters[0]
+            event = await self._log.stored(stuck.position - 1, limit=1)
+            headers = {
+                "view": stuck.view,
+                "partition": str(self.partition),
+                "position": str(stuck.position),
+                "error": stuck.error[:1_000],
+            }
+            try:
+                await self._bury(encode(event), headers)
+            except BusUnavailable as e:
+                _log.warning("partition %s: a dead letter waits: %s", self.partition, e)
+                return
+            self._letters.pop(0)
+
+    async def _again(self) -> None:
+        """Views whose mark was taken away may try once more."""
+        if not self.runner.stuck:
+            return
+        marks = await self._marks.all()
+        for view in list(self.runner.stuck):
+            if (view, self.partition) not in marks:
+                self.runner.resume(view)
+                self._told.pop(view, None)
+                self._broken = None
+
+    async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Try again with growing pauses what failed for the world's sake.
+
+        Raises:
+            GaveUp: it went on for too long.
+            Relaid: the views are kept in other partitions now.
+        """
+        for pause_s in PAUSES_S:
+            try:
+                done = await work()
+                self.fault = ""
+                return done
+            except Relaid:
+                raise
+            except (Unavailable, Expelled, OSError) as e:
+                fault: Exception = e
+            except Exception as e:
+                _log.exception("partition %s", self.partition)
+                fault = e
+            if str(fault) != self.fault:
+                _log.warning("partition %s waits: %s", self.partition, fault)
+            self.fault = str(fault) or type(fault).__name__
+            await asyncio.sleep(pause_s)
+        raise GaveUp(f"partition {self.partition}: {self.fault}")
+
+
+async def _breathe() -> None:
+    await asyncio.sleep(0)

@@ -1,0 +1,66 @@
+"""One embedded Postgres a test session, a fresh database a test."""
+
+import itertools
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+
+from adapters.postgres.embedded import EmbeddedPostgres
+from tests.contract.bus.kafka_broker import Broker, broker
+from tests.system.processes import SIMULATE, Simulated, folder, tidemark
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible() -> None:
+    """A shell has what it starts in the background ignore SIGINT, and all that is started there:
+    then no Ctrl-C could be tried."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """The URI of a server that lives as long as the test session."""
+    folder = Path(tempfile.mkdtemp(prefix="tidemark-test-"))  # short, so the socket is in it
+    # A killed server loses nothing without fsync; only a machine that loses power does.
+    server = EmbeddedPostgres(folder, settings={"fsync": "off"})
+    try:
+        yield server.start()
+    finally:
+        server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def database_url(postgres_url: str) -> Iterator[str]:
+    """The URI of an empty database of its own."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"create database {name}")
+    yield urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[Broker]:
+    """A broker that lives as long as the test session; take topics of your own (a prefix)."""
+    with broker() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def simulated() -> Iterator[Simulated]:
+    """A small simulated history, made once; copy it (`processes.copied`) to change it."""
+    with folder() as made:
+        ran = tidemark("simulate", *SIMULATE, "--json", data_dir=made / "d")
+        assert ran.code == 0, ran.err
+        yield Simulated(made / "d", ran.json)

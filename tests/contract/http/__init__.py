@@ -1,0 +1,1 @@
+"""The HTTP doors on a real socket."""

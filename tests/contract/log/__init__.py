@@ -1,0 +1,1 @@
+"""Recorders, keys and group commit, each against the suite of its port."""

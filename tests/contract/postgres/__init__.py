@@ -1,0 +1,1 @@
+"""Embedded Postgres, migrations, the schema."""

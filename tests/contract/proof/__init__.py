@@ -1,0 +1,1 @@
+"""Checkpoints and tampering, on real stores."""

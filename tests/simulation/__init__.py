@@ -1,0 +1,1 @@
+"""Whole runs in virtual time: faults, crashes, partitions, the demo."""

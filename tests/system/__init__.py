@@ -1,0 +1,1 @@
+"""The command line and the servers, as processes of their own."""

@@ -1,0 +1,1 @@
+"""Aggregates, their rules and the ledger: given, when, then."""

@@ -1,0 +1,1 @@
+"""Views, their runner and their laws."""

@@ -1,0 +1,1 @@
+"""Sagas, alone and in a small world."""
