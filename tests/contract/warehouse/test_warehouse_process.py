@@ -17,7 +17,7 @@ import pyarrow as pa
 import pytest
 
 from adapters.clickhouse.owner import START_S, Owner, owner_of
-from adapters.clickhouse.process import HELD, LOCK
+from adapters.clickhouse.owner import HELD, LOCK
 from adapters.warehouse.client import Warehouse, WarehouseError, WarehouseUnavailable
 from adapters.warehouse.tables import prepare
 from tests.paths import ROOT
