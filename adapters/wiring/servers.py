@@ -10,7 +10,8 @@ from pathlib import Path
 import psycopg
 
 from adapters.postgres.embedded import EmbeddedPostgres, PostgresFailed
-from adapters.settings import EMBEDDED, Settings
+from adapters.settings import Settings
+from adapters.settings.log import EMBEDDED
 from adapters.settings_error import SettingsError
 
 KEEP_S = 0.25
