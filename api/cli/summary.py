@@ -60,8 +60,8 @@ def _money(outcome: Outcome) -> dict[str, Any]:
         "best_account": ranked[0],
         "worst_account": ranked[-1],
         "client_money": {
-            u: {"requirement": f"{need:f}", "resource": f"{have:f}"}
-            for u, (need, have) in client_money(balances).items()
+            unit: {"requirement": f"{found.requirement:f}", "resource": f"{found.resource:f}"}
+            for unit, found in client_money(balances).items()
         },
     }
 
