@@ -5,6 +5,7 @@ import re
 import pytest
 
 from domain.catalogue import AGGREGATES, COMMANDS, EVENTS
+from domain.ledger import CLIENT_MONEY, ClientMoney
 from scripts import generate_docs
 from tests.paths import ROOT
 
@@ -43,3 +44,18 @@ def test_the_row_names_stream_door_and_events(aggregate: object) -> None:
 
 def test_generated_documents_are_current() -> None:
     assert generate_docs.stale() == []
+
+
+def test_the_analysts_query_for_client_money_has_the_roles_of_the_chart() -> None:
+    text = (ROOT / "docs" / "analysts.md").read_text()
+    sql = text.split("\nClient money:")[1].split("```")[1]
+    lists = re.findall(r"account (?:IN \([^)]*\)|= '[^']*')", sql)
+    listed = {frozenset(re.findall(r"'([\w.]+)'", found)) for found in lists}
+    role = ClientMoney
+    summed = (
+        {role.SETTLED}, {role.IN_FLIGHT, role.TAX}, {role.ENTITLEMENT}, {role.DUE}, {role.RESOURCE}
+    )  # fmt: skip
+    assert listed == {
+        frozenset(account for account, of in CLIENT_MONEY.items() if of in roles)
+        for roles in summed
+    }
