@@ -10,7 +10,8 @@ from decimal import Decimal
 from typing import Any
 
 from domain import account
-from domain.shared.money import ZERO, round_money
+from domain.shared.money import EXACT
+from projections.holdings.valuation import Fixed, Holding, Value, net_value
 from simulation.history import History
 from simulation.plans import Plan
 from simulation.strategies import TRADED, Holdings
@@ -60,22 +61,29 @@ class Books:
         )
 
     def nav(
-        self, plan: Plan, closes: Mapping[str, Decimal], per_eur: Mapping[str, Decimal]
+        self,
+        plan: Plan,
+        closes: Mapping[str, Decimal],
+        per_eur: Mapping[str, Decimal],
+        *,
+        day: date,
     ) -> Decimal:
-        """Traded cash and positions at the close, in base currency, rounded once."""
+        """Traded cash and positions at the closes of `day`, in base currency, rounded once.
+
+        Raises:
+            LookupError: a currency that the account holds has no rate in `per_eur`.
+        """
         state = self._states[plan.account_id]
-        rates = {**per_eur, "EUR": Decimal(1)}
-        total = ZERO
-        for currency, amount in state.traded.items():
-            total += _converted(amount, currency, plan.base_currency, rates)
-        for isin, symbol in self._symbols.items():
-            value = state.qty(isin) * closes[symbol]
-            total += _converted(value, TRADED, plan.base_currency, rates)
-        return round_money(total, plan.base_currency)
-
-
-def _converted(amount: Decimal, of: str, to: str, per_eur: Mapping[str, Decimal]) -> Decimal:
-    return amount if of == to or not amount else amount * per_eur[to] / per_eur[of]
+        held = [
+            Holding(symbol, Value(EXACT.multiply(qty, closes[symbol]), TRADED, day))
+            for isin, symbol in self._symbols.items()
+            if (qty := state.qty(isin))
+        ]
+        fixed = {currency: Fixed(rate, day) for currency, rate in per_eur.items()}
+        net = net_value(plan.base_currency, state.traded.items(), held, fixed, today=day)
+        if net.amount is None:
+            raise LookupError(f"{plan.account_id} on {day}: no {', '.join(net.missing)}")
+        return net.amount
 
 
 def _stream(plan: Plan) -> str:

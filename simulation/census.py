@@ -48,8 +48,8 @@ class Census:
         whole; - a top-up where clients' money is short (domain.md rules 20 and 22)."""
         dues = by_unit(self.fold.balances, "C.DUE")
         out = []
-        for unit, (requirement, resource) in client_money(self.fold.balances).items():
-            spare = resource - requirement
+        for unit, found in client_money(self.fold.balances).items():
+            spare = found.excess
             amount = spare if spare < 0 else min(spare, -dues.get(unit, ZERO))
             if amount < 0 and spare >= 0:
                 amount = ZERO  # the clients' estate owes nothing

@@ -147,8 +147,9 @@ class Trading:
         self, day: date, plans: tuple[Plan, ...], books: Books
     ) -> Iterator[tuple[str, Command]]:
         days = self._history.days_since_previous(day)
+        closes, rates = self._history.closes(day), self._history.rates(day)
         for plan in plans:
-            nav = books.nav(plan, self._history.closes(day), self._history.rates(day))
+            nav = books.nav(plan, closes, rates, day=day)
             if nav > ZERO:
                 yield (
                     f"accrue.{day:%Y%m%d}",

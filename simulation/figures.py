@@ -133,5 +133,6 @@ def _nav(outcome: Outcome) -> dict[str, str]:
     last = history.sessions[-1]
     closes, rates = history.closes(last), history.rates(last)
     return {
-        p.account_id: f"{books.nav(p, closes, rates):f} {p.base_currency}" for p in outcome.plans
+        p.account_id: f"{books.nav(p, closes, rates, day=last):f} {p.base_currency}"
+        for p in outcome.plans
     }

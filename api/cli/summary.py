@@ -46,7 +46,8 @@ def _money(outcome: Outcome) -> dict[str, Any]:
     history, balances = outcome.history, outcome.census.fold.balances
     last = history.sessions[-1]
     rates = history.rates(last)
-    navs = {p.account_id: outcome.books.nav(p, history.closes(last), rates) for p in outcome.plans}
+    closes = history.closes(last)
+    navs = {p.account_id: outcome.books.nav(p, closes, rates, day=last) for p in outcome.plans}
     nav: dict[str, Decimal] = defaultdict(Decimal)
     for plan in outcome.plans:
         nav[plan.base_currency] += navs[plan.account_id]
@@ -60,8 +61,8 @@ def _money(outcome: Outcome) -> dict[str, Any]:
         "best_account": ranked[0],
         "worst_account": ranked[-1],
         "client_money": {
-            u: {"requirement": f"{need:f}", "resource": f"{have:f}"}
-            for u, (need, have) in client_money(balances).items()
+            unit: {"requirement": f"{found.requirement:f}", "resource": f"{found.resource:f}"}
+            for unit, found in client_money(balances).items()
         },
     }
 

@@ -12,18 +12,17 @@ from decimal import Decimal
 
 import strawberry
 
-from api.graphql import valuation
 from api.graphql.engine.fields import field
 from api.graphql.engine.sources import Source
 from api.graphql.instruments import Instrument, Mark, instrument, listing, mark_of
-from api.graphql.valuation import Fixed, Holding, Value
 from api.http.wire import decimal, quantity
 from domain.shared.freshness import FRESH_DAYS
 from domain.shared.money import EXACT, PRICE_DECIMALS, quantise
-from projections.holdings import lots, positions
+from projections.holdings import lots, positions, valuation
 from projections.holdings.lots import OpenLot
 from projections.holdings.positions import Figure
 from projections.holdings.positions import Position as PositionRow
+from projections.holdings.valuation import Fixed, Holding, Value
 from projections.ledger import cash
 from projections.ledger.cash import Cash as CashRow
 from projections.market import marks, rates

@@ -13,7 +13,9 @@ from domain.ledger import house_entries, money_entries, trade_entries
 from domain.ledger.chart import BANK as BANK
 from domain.ledger.chart import CHART as CHART
 from domain.ledger.chart import CLEARING as CLEARING
+from domain.ledger.chart import CLIENT_MONEY as CLIENT_MONEY
 from domain.ledger.chart import CUSTODIAN as CUSTODIAN
+from domain.ledger.chart import ClientMoney as ClientMoney
 from domain.ledger.chart import Entry as Entry
 from domain.ledger.chart import Kind as Kind
 from domain.ledger.chart import Posting as Posting

@@ -83,3 +83,38 @@ CHART: dict[str, Kind] = {
 
 CLEARING = frozenset({"C.STREET", "C.CA", "C.ENT", "C.PAYOUT", "C.XFER", "C.UNALLOC", "M.HOLD"})
 """Keyed by an open item: zero once the item has ended."""
+
+
+class ClientMoney(StrEnum):
+    """What an account of the chart is for client money, where its unit is a currency.
+
+    Requirement = SETTLED above zero, account by account + ENTITLEMENT above zero + IN_FLIGHT + TAX.
+    Resource = RESOURCE. What is more than required is the house's: DUE (domain.md rules 20, 22).
+    """
+
+    RESOURCE = "resource"  # at the bank, segregated
+    SETTLED = "settled"  # owed to its account; netted by account: no client covers another
+    ENTITLEMENT = "entitlement"  # owed to clients from issuers, less what issuers still owe
+    IN_FLIGHT = "in_flight"  # owed to clients and in no account: payments, transfers, receipts
+    TAX = "tax"  # owed to authorities
+    DUE = "due"  # owed to the house, until it is swept
+    NONE = "none"
+
+
+CLIENT_MONEY: dict[str, ClientMoney] = {
+    "C.NOSTRO": ClientMoney.RESOURCE,
+    "C.DEPOT": ClientMoney.NONE,
+    "C.STREET": ClientMoney.SETTLED,
+    "C.CA": ClientMoney.ENTITLEMENT,
+    "C.CASH": ClientMoney.SETTLED,
+    "C.SEC": ClientMoney.NONE,
+    "C.ENT": ClientMoney.ENTITLEMENT,
+    "C.PAYOUT": ClientMoney.IN_FLIGHT,
+    "C.XFER": ClientMoney.IN_FLIGHT,
+    "C.UNALLOC": ClientMoney.IN_FLIGHT,
+    "C.TAX": ClientMoney.TAX,
+    "C.DUE": ClientMoney.DUE,
+    **{name: ClientMoney.NONE for name in CHART if not name.startswith("C.")},
+}
+"""Account of the chart -> its role for client money: the one rule. The control at each close, the
+view and its sums in SQL, and the analysts' query follow from it."""

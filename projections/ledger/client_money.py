@@ -1,28 +1,33 @@
 """Client money: what the firm owes its clients in cash, and the money it holds for them.
 
-Domain rules 20 and 22. Per currency and close, summed over the rows of the client estate:
+Domain rules 20 and 22. Each account of the chart has one role (`domain.ledger.CLIENT_MONEY`), and
+each role adds to one column. Per currency and close, summed over the rows of the client estate:
 
     resource    = C.NOSTRO                                     at the banks, as they say
     requirement = sum of max(0, settled) over accounts + in flight + owed to authorities
     due         = -C.DUE                                       ours among it, to be swept
-    resource    = settled + in flight + tax + due              always, by double entry
+    resource    = requirement - in debit + due                 always, by double entry
 
-A client in debit covers nobody: his shortfall is the firm's to fund, so the requirement counts
-only what is owed. Rows without an account are sharded by home; `standing` sums them.
+One client's debit lessens no other client's claim: the firm has to fund it. Entitlements (C.ENT)
+and what issuers still owe (C.CA) are summed in the rows without an account, whichever client is
+entitled, because C.CA is kept by event. An entitlement that its issuer has paid is required; one
+that is unpaid is not. Rows without an account are sharded by home, and readers sum the shards.
 
 Units: money at the currency's minor unit, positive as named.
 """
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from msgspec import Struct
 
+from domain.ledger import CLIENT_MONEY, ClientMoney, Posting
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
+from domain.shared.money import is_currency
 from projections.engine.exact import ZERO, add, subtract, total
-from projections.engine.posted import POSTING, is_cash, posted
+from projections.engine.posted import POSTING, posted
 from projections.engine.shard import shard
 from projections.ports import Key, Row
 
@@ -36,11 +41,23 @@ class Money(Row, frozen=True, kw_only=True):
     account_id: str  # "": of no single account
     currency: str
     shard: int
-    settled: Decimal = ZERO  # owed to the client, less what is unsettled with the market
-    in_flight: Decimal = ZERO  # payments, transfers, unallocated receipts, entitlements
+    settled: Decimal = ZERO  # owed, less what is unsettled with the market or unpaid by issuers
+    in_flight: Decimal = ZERO  # payments, transfers, unallocated receipts
     tax: Decimal = ZERO  # owed to authorities
     due: Decimal = ZERO  # owed to the firm
     resource: Decimal = ZERO  # at the banks
+
+
+class Sums(Struct, frozen=True, kw_only=True):
+    """All rows of one currency, summed."""
+
+    owed: Decimal = ZERO  # `settled` of each account above zero
+    in_debit: Decimal = ZERO  # `settled` of each account below zero, as a positive number
+    shared: Decimal = ZERO  # `settled` of the rows without an account; of either sign
+    in_flight: Decimal = ZERO
+    tax: Decimal = ZERO
+    due: Decimal = ZERO
+    resource: Decimal = ZERO
 
 
 class Standing(Struct, frozen=True, kw_only=True):
@@ -50,40 +67,73 @@ class Standing(Struct, frozen=True, kw_only=True):
     requirement: Decimal
     resource: Decimal
     due: Decimal
-    in_debit: Decimal  # what clients below zero owe; to be funded by the firm
+    in_debit: Decimal  # owed by clients below zero, or by issuers; to be funded by the firm
 
     @property
     def excess(self) -> Decimal:
         """Above zero: to be swept or explained; below: to be topped up today."""
         return subtract(self.resource, self.requirement)
 
+    @property
+    def shortfall(self) -> Decimal:
+        """What has to be topped up today; zero when the resource covers the requirement."""
+        return max(subtract(self.requirement, self.resource), ZERO)
+
 
 ROW: type[Row] = Money
 READS: frozenset[type[Event]] = POSTING
-_FIELDS = {
-    "C.CASH": "settled",
-    "C.STREET": "settled",
-    "C.CA": "settled",
-    "C.ENT": "in_flight",
-    "C.PAYOUT": "in_flight",
-    "C.XFER": "in_flight",
-    "C.UNALLOC": "in_flight",
-    "C.TAX": "tax",
-    "C.DUE": "due",
-    "C.NOSTRO": "resource",
+_COLUMNS = {
+    ClientMoney.RESOURCE: "resource",
+    ClientMoney.SETTLED: "settled",
+    ClientMoney.ENTITLEMENT: "settled",
+    ClientMoney.IN_FLIGHT: "in_flight",
+    ClientMoney.TAX: "tax",
+    ClientMoney.DUE: "due",
 }
+_PLACES = {
+    account: (_COLUMNS[role], role is ClientMoney.ENTITLEMENT)
+    for account, role in CLIENT_MONEY.items()
+    if role is not ClientMoney.NONE
+}
+"""Account of the chart -> its column, and whether it counts in the rows without an account."""
+
+
+class Part(NamedTuple):
+    """What one balance or posting adds to a row."""
+
+    account_id: str
+    column: str
+    amount: Decimal
+
+
+def part(account: str, owner: str, unit: str, amount: Decimal) -> Part | None:
+    """Where an amount of the ledger counts; None: it is not client money.
+
+    Args:
+        account: of the chart.
+        owner: account id; "" of no single account.
+        unit: currency or ISIN.
+        amount: + is debit.
+    """
+    place = _PLACES.get(account)
+    if place is None or not is_currency(unit):
+        return None
+    column, is_shared = place
+    return Part("" if is_shared else owner, column, amount if column == "resource" else -amount)
 
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, dict[str, Decimal]]]:
+    return added(posted(arrived), arrived.home)
+
+
+def added(postings: Iterable[Posting], home: str) -> Iterable[tuple[Key, dict[str, Decimal]]]:
+    """What the postings of one home add to each row: column -> amount."""
     sums: dict[Key, dict[str, Decimal]] = {}
-    for p in posted(arrived):
-        field = _FIELDS.get(p.account)
-        if field is None or not is_cash(p):
-            continue
-        key = (p.owner, p.unit, 0 if p.owner else shard(arrived.home))
-        of_key = sums.setdefault(key, {})
-        owed = p.amount if field == "resource" else -p.amount
-        of_key[field] = add(of_key.get(field, ZERO), owed)
+    for p in postings:
+        if found := part(p.account, p.owner, p.unit, p.amount):
+            account_id, column, amount = found
+            of_key = sums.setdefault((account_id, p.unit, 0 if account_id else shard(home)), {})
+            of_key[column] = add(of_key.get(column, ZERO), amount)
     return sums.items()
 
 
@@ -105,12 +155,28 @@ def fold(row: Money | None, key: Key, fact: dict[str, Decimal]) -> Money:
 def standing(rows: Iterable[Money], currency: str) -> Standing:
     """Requirement against resource in one currency."""
     of_currency = [row for row in rows if row.currency == currency]
-    owed = [max(ZERO, row.settled) for row in of_currency]
-    shared = [add(row.in_flight, row.tax) for row in of_currency]
+    of_accounts = [row.settled for row in of_currency if row.account_id]
+    return standing_of(
+        currency,
+        Sums(
+            owed=total(max(amount, ZERO) for amount in of_accounts),
+            in_debit=total(max(-amount, ZERO) for amount in of_accounts),
+            shared=total(row.settled for row in of_currency if not row.account_id),
+            in_flight=total(row.in_flight for row in of_currency),
+            tax=total(row.tax for row in of_currency),
+            due=total(row.due for row in of_currency),
+            resource=total(row.resource for row in of_currency),
+        ),
+    )
+
+
+def standing_of(currency: str, sums: Sums) -> Standing:
+    """The figures that follow from the sums, wherever they were summed."""
+    paid, unpaid = max(sums.shared, ZERO), max(-sums.shared, ZERO)
     return Standing(
         currency=currency,
-        requirement=add(total(owed), total(shared)),
-        resource=total(row.resource for row in of_currency),
-        due=total(row.due for row in of_currency),
-        in_debit=total(max(ZERO, -row.settled) for row in of_currency),
+        requirement=total((sums.owed, paid, sums.in_flight, sums.tax)),
+        resource=sums.resource,
+        due=sums.due,
+        in_debit=add(sums.in_debit, unpaid),
     )

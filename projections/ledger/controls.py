@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 from domain.house import Control
 from domain.ledger import Posting
+from domain.shared.money import is_currency
+from projections.ledger.client_money import Money, Standing, fold, part, standing
 
 ZERO = Decimal(0)
 
@@ -72,30 +74,16 @@ def check(
     )
 
 
-def client_money(balances: Balances) -> dict[str, tuple[Decimal, Decimal]]:
-    """Currency -> (requirement, resource).
-
-    Requirement: every client's positive settled cash, receipts not yet identified, payments on
-    their way and taxes held for authorities; a client in debit does not lessen it. Resource: what
-    stands on the segregated account. An excess is the house's to sweep, a shortfall its to fund.
-    """
-    owed: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    requirement: dict[str, Decimal] = defaultdict(Decimal)
-    resource: dict[str, Decimal] = defaultdict(Decimal)
+def client_money(balances: Balances) -> dict[str, Standing]:
+    """Requirement against resource by currency, by the rule of the view `client_money`."""
+    sums: dict[tuple[str, str], dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for line, amount in balances.items():
-        match line.account:
-            case "C.CASH":
-                owed[line.owner, line.unit] -= amount
-            case "C.STREET" if _is_currency(line.unit):
-                owed[line.owner, line.unit] -= amount
-            case "C.UNALLOC" | "C.PAYOUT" | "C.TAX" | "C.XFER" if _is_currency(line.unit):
-                requirement[line.unit] -= amount
-            case "C.NOSTRO":
-                resource[line.unit] += amount
-    for (_, unit), amount in owed.items():
-        requirement[unit] += max(amount, ZERO)
-    units = sorted(set(requirement) | set(resource))
-    return {u: (requirement[u], resource[u]) for u in units}
+        if found := part(line.account, line.owner, line.unit, amount):
+            sums[line.unit, found.account_id][found.column] += found.amount
+    rows: dict[str, list[Money]] = defaultdict(list)
+    for (unit, account_id), columns in sums.items():
+        rows[unit].append(fold(None, (account_id, unit, 0), columns))
+    return {unit: standing(rows[unit], unit) for unit in sorted(rows)}
 
 
 def by_unit(balances: Balances, account: str) -> dict[str, Decimal]:
@@ -126,17 +114,14 @@ def _dues(balances: Balances) -> dict[str, Decimal]:
 
 def _shortfall(balances: Balances) -> dict[str, Decimal]:
     """By currency, how far the segregated account falls short of what it must hold."""
-    return {
-        unit: max(requirement - resource, ZERO)
-        for unit, (requirement, resource) in client_money(balances).items()
-    }
+    return {unit: found.shortfall for unit, found in client_money(balances).items()}
 
 
 def _short_stock(balances: Balances) -> dict[str, Decimal]:
     """By ISIN, how far what lies at the custodian falls short of what clients own settled."""
     held: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for line, amount in balances.items():
-        if line.account in ("C.SEC", "C.STREET") and not _is_currency(line.unit):
+        if line.account in ("C.SEC", "C.STREET") and not is_currency(line.unit):
             held[line.owner, line.unit] -= amount
     need: dict[str, Decimal] = defaultdict(Decimal)
     for (_, isin), amount in held.items():
@@ -167,7 +152,3 @@ def _equal(
         yield Control(name=name, ok=expected == actual, expected=expected, actual=actual, unit=unit)
     if not units:
         yield Control(name=name, ok=True, expected=ZERO, actual=ZERO)
-
-
-def _is_currency(unit: str) -> bool:
-    return len(unit) == 3

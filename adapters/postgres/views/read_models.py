@@ -21,7 +21,7 @@ from adapters.postgres.views.tables import CHECKPOINTS, Table
 from adapters.reads import OPERATIONS, Identity, LedgerLine, TooManyRows, Totals, Unfit
 from projections.engine.checksum import key_of
 from projections.ledger import balances
-from projections.ledger.client_money import Standing
+from projections.ledger.client_money import Standing, Sums, standing_of
 from projections.ports import Key, Row, View
 
 CONNECTIONS_MAX = 8
@@ -38,6 +38,16 @@ _IDENTIFY = (
     "select set_config('tidemark.role', %s, true), set_config('tidemark.client_ids', %s, true), "
     "set_config('tidemark.account_ids', %s, true)"
 )
+CLIENT_MONEY_SUMS = {
+    "owed": "sum(greatest(settled, 0)) filter (where account_id <> '')",
+    "in_debit": "sum(greatest(-settled, 0)) filter (where account_id <> '')",
+    "shared": "sum(settled) filter (where account_id = '')",
+    "in_flight": "sum(in_flight)",
+    "tax": "sum(tax)",
+    "due": "sum(due)",
+    "resource": "sum(resource)",
+}
+"""Field of `projections.ledger.client_money.Sums` -> the database's sum for it."""
 _encode = json.Encoder().encode
 
 
@@ -165,14 +175,14 @@ class Reader:
 
     async def client_money(self) -> list[Standing]:
         """`projections.ledger.client_money.standing` of every currency, summed by the database."""
+        sums = ", ".join(f"coalesce({sql}, 0)" for sql in CLIENT_MONEY_SUMS.values())
         sql = (
-            "select currency, sum(greatest(settled, 0)) + sum(in_flight) + sum(tax), "
-            "sum(resource), sum(due), sum(greatest(-settled, 0)) "
+            f"select currency, {sums} "
             f"from {self._schema}.client_money group by currency order by currency"
         )
         return [
-            Standing(currency=currency, requirement=owed, resource=held, due=due, in_debit=in_debit)
-            for currency, owed, held, due, in_debit in await self._fetch(sql, ())
+            standing_of(currency, Sums(**dict(zip(CLIENT_MONEY_SUMS, amounts, strict=True))))
+            for currency, *amounts in await self._fetch(sql, ())
         ]
 
 

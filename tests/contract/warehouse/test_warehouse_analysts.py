@@ -21,7 +21,9 @@ from projections.facts.events import EventFact
 from projections.facts.fills import FillFact
 from projections.facts.market import PriceFact
 from projections.facts.postings import PostingFact
+from projections.ledger.controls import client_money as by_control
 from tests.paths import DOCS
+from tests.unit.projections.money_books import PAID_ENTITLEMENT, balances_of
 
 DOCUMENT = DOCS / "analysts.md"
 X = "US0378331005"
@@ -236,6 +238,20 @@ async def test_cash_is_as_of_a_date_and_as_known_at_a_moment(warehouse: Warehous
 
 async def test_client_money_covers_what_it_must(warehouse: Warehouse) -> None:
     assert await ask(warehouse, "Client money") == [("USD", D(5005), D(5010), D(5), D(0), D(0))]
+
+
+async def test_client_money_has_the_rule_of_the_ledger(warehouse: Warehouse) -> None:
+    lines = " UNION ALL ".join(
+        f"SELECT 'C' AS book, '{p.account}' AS account, '{p.owner}' AS owner, 'USD' AS unit, "
+        f"toDecimal128('{p.amount}', 2) AS amount"
+        for _, p in PAID_ENTITLEMENT
+    )
+    sql = statements()["Client money"].replace("FROM postings", f"FROM ({lines})")
+    answer = await warehouse.readonly(sql, max_rows=10, timeout_s=20)
+    found = by_control(balances_of(PAID_ENTITLEMENT))["USD"]
+    figures = (found.requirement, found.resource, found.due, found.in_debit)
+    assert [tuple(row)[:5] for row in answer.rows] == [("USD", *figures)]
+    assert figures == (D(100), D(70), D(50), D(80))
 
 
 async def test_what_is_unsettled_ages_from_its_settlement_date(warehouse: Warehouse) -> None:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from domain import account, house
 from domain.account import events as e
-from domain.ledger import CHART, CLEARING, ENTRIES, Kind, entries
+from domain.ledger import CHART, CLEARING, CLIENT_MONEY, ENTRIES, ClientMoney, Kind, entries
 from domain.rules.charges import Charge
 from domain.rules.lots import LotMove
 from domain.shared.fix import Side
@@ -154,3 +154,16 @@ def test_the_chart_names_the_book_of_every_account() -> None:
 def test_the_client_estate_owes_what_it_holds_for_clients() -> None:
     assets = {k for k, kind in CHART.items() if kind is Kind.ASSET and k[0] == "C"}
     assert assets == {"C.NOSTRO", "C.DEPOT"}
+
+
+def test_every_account_of_the_chart_has_one_role_for_client_money() -> None:
+    assert set(CLIENT_MONEY) == set(CHART)
+
+
+def test_money_that_the_client_estate_owes_is_client_money_or_the_houses_due() -> None:
+    """By double entry: what no role counted would be missing from requirement and resource."""
+    left_out = {name for name, role in CLIENT_MONEY.items() if role is ClientMoney.NONE}
+    assert {name for name in left_out if name[0] == "C"} == {"C.DEPOT", "C.SEC"}
+    assert {name for name, role in CLIENT_MONEY.items() if role is ClientMoney.RESOURCE} == {
+        "C.NOSTRO"
+    }

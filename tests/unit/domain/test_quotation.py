@@ -9,7 +9,6 @@ from hypothesis import given as whenever
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from api.graphql.valuation import Fixed, Holding, net_value, value_of
 from domain import instrument, order, price
 from domain.instrument import AmendInstrument, InstrumentRefusal, ListInstrument, PriceType
 from domain.instrument.events import InstrumentListed
@@ -19,6 +18,7 @@ from domain.shared.fix import OrdType, Side
 from domain.shared.message import Event, Refused, Seen
 from domain.shared.money import MINOR_UNITS
 from domain.shared.quotation import QUOTE_UNITS, factor, money_of, requoted
+from projections.holdings.valuation import Fixed, Holding, net_value, value_of
 from projections.market import instruments, marks
 from tests.unit.domain.orders import desk, owning, place
 from tests.unit.domain.scenario import given

@@ -99,13 +99,15 @@ def test_an_open_obligation_may_rest_in_its_clearing_account() -> None:
 def test_one_clients_debit_is_not_covered_by_anothers_cash() -> None:
     books = moved(("C.CASH", "A1", "", "USD", "-20.00"), ("C.CASH", "A2", "", "USD", "20.00"))
     assert failed(books) == {"client money shortfall"}
-    assert client_money(books)["USD"] == (D("110.00"), D("100.00"))
+    found = client_money(books)["USD"]
+    assert (found.requirement, found.resource) == (D("110.00"), D("100.00"))
 
 
 def test_unsettled_proceeds_are_not_owed_as_cash_yet() -> None:
     sale = [("C.STREET", "A1", "T1", "USD", "50.00"), ("C.CASH", "A1", "", "USD", "-50.00")]
     books = moved(*sale)
-    assert client_money(books)["USD"] == (D("90.00"), D("100.00"))
+    found = client_money(books)["USD"]
+    assert (found.requirement, found.resource) == (D("90.00"), D("100.00"))
 
 
 def test_one_clients_short_stock_is_not_covered_by_anothers() -> None:

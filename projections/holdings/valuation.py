@@ -1,13 +1,14 @@
-"""What holdings are worth: last marks, instruments' terms and the last fixings; pure.
+"""What holdings are worth: last marks, instruments' terms and the last fixings. Pure, and no view.
 
     value of a position = quantity x mark x factor x multiplier (percent of par: / 100)
     NAV = traded cash + values of positions, in the base currency through the euro (ECB crosses)
 
 The factor is that of the unit the mark was made in (GBX: 0.01 GBP), so that an old mark keeps its
-value when the listing's quotation changes. Each currency is summed exactly, converted once, and
-rounded once to the base currency's minor unit. What lacks a mark or a rate is named; the sum is
-then None rather than too small. What uses an old mark or rate is named too, with its age: the sum
-is given, and the reader decides.
+value when the listing's quotation changes. `value_of` rounds a position to its currency's minor
+unit, as it is shown. `net_value` sums the given values exactly by currency, converts each currency
+once, and rounds once to the base currency's minor unit. It names what lacks a mark or a rate; the
+sum is then None rather than too small. It also names each old mark or rate that it used, with its
+age; the sum is given, and the reader decides.
 """
 
 from collections import defaultdict
@@ -28,7 +29,7 @@ ONE, HUNDRED = Decimal(1), Decimal(100)
 
 
 class Value(NamedTuple):
-    amount: Decimal  # at the currency's minor unit
+    amount: Decimal
     currency: str  # in which the mark's unit settles
     marked_on: date
 
