@@ -28,7 +28,7 @@ from adapters.settings import Settings
 from adapters.settings_error import SettingsError
 from adapters.wiring.platform import Platform, open_platform
 from adapters.wiring.workers import OpenBus, open_bus
-from api.cli import UsageError, add_verb, say, settings, wants_json
+from api.cli import UsageError, add_verb, command_line, say, settings, wants_json
 from api.cli.demo_screen import first_screen, opening
 from api.cli.progress import Bar
 from api.cli.simulate import history
@@ -169,7 +169,8 @@ async def _open(args: argparse.Namespace, config: Settings, listener: socket.soc
                 await _play(platform, args, file, opened=opened, census=census, listener=listener)
             else:
                 _unnamed(platform)
-                bus = None if opened is None else BusSide(platform, opened)
+                worker = command_line("worker")
+                bus = None if opened is None else BusSide(platform, opened, worker=worker)
                 await _serve(platform, listener, await live_drive(platform, bus))
         finally:
             if opened is not None:
@@ -261,7 +262,8 @@ async def _play(
         say(f"this log runs on a simulated clock: it goes on at {platform.clock():%Y-%m-%d %H:%M}")
     bus = None
     if opened is not None:  # the sagas follow the demo's clock, which is in this process
-        bus = BusSide(platform, opened, words=("--views", "all"), sagas=False)
+        worker = command_line("worker", "--views", "all")
+        bus = BusSide(platform, opened, worker=worker, sagas=False)
     drive = await demo_drive(platform, pace=file.pace, news=say, bus=bus)
     # A log that cannot be read: commands go on, and the market says why it stands still.
     with Bar(quiet=wants_json(args)) as bar, suppress(Unreadable):

@@ -19,7 +19,16 @@ from adapters.market import history as market_history
 from adapters.simulators.statement import PostgresStatement
 from adapters.wiring.platform import Platform, open_platform
 from adapters.wiring.workers import open_bus, saga_lease
-from api.cli import UsageError, add_verb, emit, say, settings, simulate_faults, wants_json
+from api.cli import (
+    UsageError,
+    add_verb,
+    command_line,
+    emit,
+    say,
+    settings,
+    simulate_faults,
+    wants_json,
+)
 from api.cli.progress import Bar
 from api.cli.summary import figures, table
 from simulation import run as runs
@@ -205,7 +214,8 @@ async def bus_of(platform: Platform) -> AsyncIterator[BusSide | None]:
         yield None
         return
     opened = await open_bus(platform)
-    bus = BusSide(platform, opened, words=("--views", "all"), sagas=False)
+    worker = command_line("worker", "--views", "all")
+    bus = BusSide(platform, opened, worker=worker, sagas=False)
     lease = saga_lease(platform, "simulate")
     stop = asyncio.Event()
     try:

@@ -139,7 +139,7 @@ def _parameters(kind: type[Command]) -> list[dict[str, Any]]:
         "schema": text | {"default": "local", "pattern": f"^{ACTOR}$"},
     }
     dry = {"name": "dry_run", "in": "query", "schema": {"type": "boolean", "default": False}}
-    found = [key, actor, dry]
+    found: list[dict[str, Any]] = [key, actor, dry]
     if settled := SETTLED.get(kind):
         found.append(_prefer(settled.__doc__ or ""))
     return found
