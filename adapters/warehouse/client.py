@@ -12,7 +12,6 @@ statements only. Analysts' statements (`readonly`) go another way: adapters/clic
 """
 
 import asyncio
-import logging
 import re
 import socket
 import threading
@@ -32,6 +31,7 @@ from adapters.clickhouse.analysts import Analysts, Link
 from adapters.clickhouse.owner import Child, NotStarted, attach
 from adapters.clickhouse.statement import Answer, Endpoint, WarehouseError, said
 from adapters.settings_error import SettingsError
+from adapters.warehouse.quiet import hush
 from commands.expected import Expected
 
 __all__ = [
@@ -53,10 +53,6 @@ SOCKET_OPTIONS = [  # head and body of a request leave in two writes: 40 ms a st
 ]
 
 T = TypeVar("T")
-
-# The client and its transport report every failed attempt; callers get one WarehouseUnavailable.
-for _chatty in ("clickhouse_connect", "urllib3"):
-    logging.getLogger(_chatty).setLevel(logging.CRITICAL)
 
 
 class WarehouseUnavailable(Expected):
@@ -82,6 +78,7 @@ class Warehouse:
             raise ValueError(f"{unknown[0]!r} is no option of a warehouse URL: {sorted(OPTIONS)}")
         self._port = _port(self._url)
         self._idle_s = idle_s
+        hush()
         self._threads = ThreadPoolExecutor(THREADS, "warehouse")
         self._connecting = threading.Lock()
         self._closing = threading.Event()

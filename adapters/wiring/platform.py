@@ -21,7 +21,6 @@ from adapters.cache.values import Cache
 from adapters.dispatch.dispatcher import Dispatcher
 from adapters.dispatch.rate_limit import Limiter
 from adapters.eventstoredb.recorder import EsdbRecorder
-from adapters.host import gc_settings as collector
 from adapters.host.clock import SystemClock
 from adapters.host.data_dir import DataDir
 from adapters.host.entropy import Entropy, SystemEntropy
@@ -182,7 +181,6 @@ async def open_platform(
     except BaseException:
         await platform.close()
         raise
-    collector.settle()
     return platform
 
 

@@ -26,10 +26,11 @@ from adapters.host.entropy import HandedOver
 from adapters.log.origin import origin_of
 from adapters.settings import Settings
 from adapters.settings_error import SettingsError
-from adapters.wiring.platform import Platform, open_platform
+from adapters.wiring.platform import Platform
 from adapters.wiring.workers import OpenBus, open_bus
 from api.cli import UsageError, add_verb, command_line, say, settings, wants_json
 from api.cli.demo_screen import first_screen, opening
+from api.cli.opening import platform_of
 from api.cli.progress import Bar
 from api.cli.simulate import history
 from api.cli.summary import figures, table
@@ -156,7 +157,7 @@ async def _open(args: argparse.Namespace, config: Settings, listener: socket.soc
     entropy, census = None, None
     if args.demo:
         clock, entropy = PacedClock(eve_of(DEMO)), HandedOver(DEMO.seed)
-    async with await open_platform(config, verb="serve", clock=clock, entropy=entropy) as platform:
+    async with await platform_of(config, verb="serve", clock=clock, entropy=entropy) as platform:
         demo = args.demo or platform.origin.run.first_day is not None
         file = _paced(args, config, demo=demo)
         if entropy is not None:

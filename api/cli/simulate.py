@@ -17,7 +17,7 @@ from adapters.host.clock import SimulatedClock
 from adapters.host.entropy import SeededEntropy
 from adapters.market import history as market_history
 from adapters.simulators.statement import PostgresStatement
-from adapters.wiring.platform import Platform, open_platform
+from adapters.wiring.platform import Platform
 from adapters.wiring.workers import open_bus, saga_lease
 from api.cli import (
     UsageError,
@@ -29,6 +29,7 @@ from api.cli import (
     simulate_faults,
     wants_json,
 )
+from api.cli.opening import platform_of
 from api.cli.progress import Bar
 from api.cli.summary import figures, table
 from simulation import run as runs
@@ -168,7 +169,7 @@ async def simulate(
 ) -> dict[str, Any]:
     """Run, or go on with, the simulation of the data directory; its figures."""
     clock = SimulatedClock(runs.eve_of(spec))
-    platform = await open_platform(
+    platform = await platform_of(
         settings(args), verb="simulate", clock=clock, entropy=SeededEntropy(spec.seed)
     )
     async with platform:

@@ -113,6 +113,16 @@ def test_no_clock_is_read_in_the_core() -> None:
                 assert word not in text, f"{path}: {word}"
 
 
+def test_only_a_verb_sets_the_garbage_collector_of_the_process() -> None:
+    wanted = {"adapters.host.gc_settings", "adapters.wiring.platform.open_platform"}
+    found = {
+        str(path.relative_to(ROOT)): sorted(wanted.intersection(_imports(path)))
+        for path in SOURCES
+        if wanted.intersection(_imports(path))
+    }
+    assert found == {"api/cli/opening.py": sorted(wanted)}
+
+
 def test_no_string_names_a_layer_above_its_own() -> None:
     """A module that is named in a string (`-m`, `-c`, import by name) escapes the contracts."""
     rank = {name: at for at, names in enumerate(UPWARD) for name in names}
