@@ -47,7 +47,7 @@ types: setup  ## mypy, strict
 imports: setup  ## import contracts
 	@$(BIN)/lint-imports
 
-docs: setup  ## regenerate docs/events and docs/schema.graphql
+docs: setup  ## regenerate what the docs have from the code
 	@$(PY) scripts/generate_docs.py
 
 lock: setup  ## resolve the dependencies anew into requirements.lock

@@ -27,7 +27,7 @@ from api.http.metrics import Metrics
 from api.http.outside import Outside
 from api.http.problems import Problem, on_bug, on_gone, on_http, on_problem
 from api.http.throttle import Throttle
-from api.http.waiting import order_settled
+from api.http.waiting import settled_in
 from api.http.warehouse import WarehouseDoor
 from api.ports import Facts, Platform, Views
 
@@ -64,7 +64,7 @@ def create_app(
 
 
 def _routes(platform: Platform, hub: Hub, metrics: Metrics, health: Health) -> list[BaseRoute]:
-    settled = order_settled(platform.log)
+    settled = settled_in(platform.log)
     commands = CommandDoor(platform.dispatcher, metrics, settled, limiter=platform.limiter)
     warehouse = WarehouseDoor(platform.read_warehouse)
     graphql = GraphQLDoor(platform, hub, metrics)

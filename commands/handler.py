@@ -31,7 +31,7 @@ from commands.ports import (
 )
 from commands.repeats import Message, same
 from commands.state_cache import StateCache
-from domain.shared.message import Command, Event, Refusal, Refused, Seen, refused
+from domain.shared.message import Command, Event, Refused, RequestRefusal, Seen, refused
 
 __all__ = ["Declined", "Done", "Handler", "Job", "Outcome", "Raced"]
 
@@ -39,12 +39,6 @@ ATTEMPTS_MAX = 8
 ROUNDS_MAX = 1_000
 SNAPSHOT_EVERY = 100
 SKEW_MAX = timedelta(seconds=1)  # between the caller's clock and ours
-
-
-class RequestRefusal(Refusal):
-    CLIENT_ERASED = "client_erased"
-    EFFECTIVE_AT_IN_FUTURE = "effective_at_in_future"
-    EFFECTIVE_AT_NOT_ALLOWED = "effective_at_not_allowed"
 
 
 _Entry = tuple[Any, Head]
@@ -169,10 +163,11 @@ class Handler:
         asked, kind = request.effective_at, type(request.command)
         if asked is None or request.causation_id:
             return False
-        if not (kind.STATES_TIME or kind.INTERNAL):
-            why = refused(RequestRefusal.EFFECTIVE_AT_NOT_ALLOWED, effective_at=asked)
+        refusal = RequestRefusal.of_stated_time(kind)
+        if refusal is RequestRefusal.EFFECTIVE_AT_NOT_ALLOWED:
+            why = refused(refusal, effective_at=asked)
         elif not request.keep and asked > now + SKEW_MAX:
-            why = refused(RequestRefusal.EFFECTIVE_AT_IN_FUTURE, effective_at=asked, now=now)
+            why = refused(refusal, effective_at=asked, now=now)
         else:
             return False
         out[job.at] = Declined(why)

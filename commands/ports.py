@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from commands.expected import Expected
-from domain.shared.message import Command, Decision, Event
+from domain.shared.message import Command, Decision, Event, Refusal
 
 
 class Head(Struct, frozen=True, gc=False):
@@ -129,6 +129,7 @@ class Decider(Protocol):
     CATEGORY: str
     COMMANDS: tuple[type[Command], ...]
     EVENTS: tuple[type[Event], ...]
+    REFUSALS: Mapping[type[Command], tuple[Refusal, ...]]
     INITIAL: Any
 
     def key(self, command: Any, /) -> str:

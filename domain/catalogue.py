@@ -1,5 +1,6 @@
 """The catalogue: one line per aggregate, and what follows from it by name."""
 
+from collections.abc import Callable
 from typing import Any
 
 from domain import (
@@ -15,7 +16,7 @@ from domain import (
     settlement,
     simulation,
 )
-from domain.shared.message import Command, Event
+from domain.shared.message import Command, Event, Refusal, RequestRefusal
 
 AGGREGATES: tuple[Any, ...] = (
     client,
@@ -33,6 +34,14 @@ AGGREGATES: tuple[Any, ...] = (
 CATEGORIES: dict[str, Any] = {a.CATEGORY: a for a in AGGREGATES}
 DECIDERS: dict[type[Command], Any] = {c: a for a in AGGREGATES for c in a.COMMANDS}
 COMMANDS: dict[str, type[Command]] = {c.__name__: c for c in DECIDERS}
+REFUSALS: dict[type[Command], tuple[Refusal, ...]] = {
+    c: (*a.REFUSALS[c], RequestRefusal.of_stated_time(c)) for c, a in DECIDERS.items()
+}
+"""All that a command may be refused with, what comes with the request included."""
+SETTLED: dict[type[Command], Callable[[Any], bool]] = {
+    c: settled for a in AGGREGATES for c, settled in getattr(a, "SETTLED", {}).items()
+}
+"""Of the commands whose caller may wait (`Prefer: wait`): whether a state holds the answer."""
 EVENTS: dict[str, type[Event]] = {
     str(e.__struct_config__.tag): e for a in AGGREGATES for e in a.EVENTS
 }

@@ -9,6 +9,7 @@ and a key); the domain says what is signed, and holds the statements together.
 """
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import ClassVar
 
@@ -78,6 +79,7 @@ class Checkpoints(Struct, frozen=True, kw_only=True):
 CATEGORY = "checkpoint"
 STREAM = f"{CATEGORY}-{LOG}"
 COMMANDS = (SignCheckpoint,)
+REFUSALS: Mapping[type[Command], tuple[Refusal, ...]] = {SignCheckpoint: tuple(CheckpointRefusal)}
 EVENTS = (CheckpointSigned,)
 INITIAL = Checkpoints()
 

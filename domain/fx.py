@@ -4,13 +4,14 @@ A rate is units of a currency per EUR, as the ECB publishes it. On a day without
 one stands; `rate_date` says which day it is from. Source: domain rule 15.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import ClassVar
 
 from msgspec import Struct
 
-from domain.shared.dates import bad_date
+from domain.shared.dates import DateRefusal, bad_date
 from domain.shared.market_time import house_today
 from domain.shared.message import Command, Decision, Event, Refusal, Seen, refused
 from domain.shared.money import EXACT, RATE_DECIMALS, is_currency, is_exact, plain, quantise
@@ -62,6 +63,9 @@ class Fixing(Struct, frozen=True, kw_only=True):
 
 CATEGORY = "fx"
 COMMANDS = (FixRates,)
+REFUSALS: Mapping[type[Command], tuple[Refusal, ...]] = {
+    FixRates: (*FxRefusal, DateRefusal.DATE_IN_FUTURE, DateRefusal.DATE_TOO_EARLY)
+}
 EVENTS = (RatesFixed,)
 INITIAL = Fixing()
 

@@ -16,6 +16,7 @@ out.
 Source: domain.md rules 20 and 22, journal J0, J15 (sweep), J20.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import ClassVar, assert_never
@@ -23,7 +24,7 @@ from typing import ClassVar, assert_never
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.shared.dates import EARLIEST, bad_date
+from domain.shared.dates import EARLIEST, DateRefusal, bad_date
 from domain.shared.market_time import day_end, house_today
 from domain.shared.message import (
     FIRM,
@@ -203,6 +204,33 @@ class House(Struct, frozen=True, kw_only=True):
 
 CATEGORY = "house"
 COMMANDS = (FundHouse, SweepDues, ReceiveInterest, CloseDay, RecordClose)
+_AMOUNT = (
+    HouseRefusal.AMOUNT_INEXACT,
+    HouseRefusal.AMOUNT_TOO_LARGE,
+    HouseRefusal.CURRENCY_UNKNOWN,
+)
+REFUSALS: Mapping[type[Command], tuple[Refusal, ...]] = {
+    FundHouse: (*_AMOUNT, HouseRefusal.AMOUNT_NOT_POSITIVE),
+    SweepDues: (*_AMOUNT, HouseRefusal.AMOUNT_ZERO, HouseRefusal.INSUFFICIENT_DUES),
+    ReceiveInterest: (
+        *_AMOUNT,
+        HouseRefusal.AMOUNT_NOT_POSITIVE,
+        DateRefusal.DATE_IN_FUTURE,
+        DateRefusal.DATE_TOO_EARLY,
+    ),
+    CloseDay: (
+        HouseRefusal.CLOSE_PENDING,
+        HouseRefusal.DAY_ALREADY_CLOSED,
+        HouseRefusal.DAY_BEFORE_LOG,
+        HouseRefusal.DAY_NOT_OVER,
+    ),
+    RecordClose: (
+        HouseRefusal.CLOSE_NOT_REQUESTED,
+        HouseRefusal.CONTROL_MISSING,
+        HouseRefusal.POSITION_BEFORE_LAST_CLOSE,
+        HouseRefusal.POSITION_BEYOND_LOG,
+    ),
+}
 EVENTS = (HouseFunded, DuesSwept, InterestReceived, CloseRequested, DayClosed, CloseFailed)
 INITIAL = House()
 STREAM = f"{CATEGORY}-{HOUSE}"

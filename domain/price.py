@@ -4,13 +4,14 @@ Ticks are not in the log; a mark is the price that a valuation, a collar or a fe
 never changed: a better one for the same day is another event, and the newest day's last one wins.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any, ClassVar, Protocol, Self
 
 from msgspec import Struct
 
-from domain.shared.dates import bad_date
+from domain.shared.dates import DateRefusal, bad_date
 from domain.shared.market_time import market_today
 from domain.shared.message import Command, Decision, Event, Refusal, Refused, Seen, refused
 from domain.shared.money import PRICE_DECIMALS, is_exact, plain
@@ -70,6 +71,9 @@ class InstrumentSeen(Protocol):
 
 CATEGORY = "price"
 COMMANDS = (MarkPrice,)
+REFUSALS: Mapping[type[Command], tuple[Refusal, ...]] = {
+    MarkPrice: (*PriceRefusal, DateRefusal.DATE_IN_FUTURE, DateRefusal.DATE_TOO_EARLY)
+}
 EVENTS = (PriceMarked,)
 INITIAL = Mark()
 

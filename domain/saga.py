@@ -6,12 +6,13 @@ log like any event. `name` is the saga's (order, settlement ...) or a gateway's 
 refused reports rest here as suspense for operations.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import ClassVar
 
 from msgspec import Struct
 
-from domain.shared.message import Command, Decision, Event
+from domain.shared.message import Command, Decision, Event, Refusal
 
 
 class Internal(Command):
@@ -68,6 +69,7 @@ class SagaStream(Struct, frozen=True):
 
 CATEGORY = "saga"  # of the decider; the streams' own categories are saga_<name>
 COMMANDS: tuple[type[Command], ...] = (RecordRefusal, PassDeadline)
+REFUSALS: Mapping[type[Command], tuple[Refusal, ...]] = {RecordRefusal: (), PassDeadline: ()}
 EVENTS: tuple[type[Event], ...] = (CommandRefused, DeadlinePassed)
 INITIAL = SagaStream()
 

@@ -6,6 +6,7 @@ A log with this event is never run on the machine's clock: its dates lie in the 
 deadline would be overdue at once. A log without it is never traded by the simulator.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from typing import ClassVar
 
@@ -48,6 +49,7 @@ class Simulation(Struct, frozen=True, kw_only=True):
 CATEGORY = "simulation"
 STREAM = f"{CATEGORY}-{RUN}"
 COMMANDS = (StartSimulation,)
+REFUSALS: Mapping[type[Command], tuple[Refusal, ...]] = {StartSimulation: tuple(SimulationRefusal)}
 EVENTS = (SimulationStarted,)
 INITIAL = Simulation()
 

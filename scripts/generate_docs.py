@@ -1,7 +1,9 @@
-"""Generates docs/events/, docs/bus/ and docs/schema.graphql from the code; `--check` only compares.
+"""Generates docs from the code: docs/events/, docs/bus/, docs/schema.graphql, and the refusals in
+docs/commands.md. `--check` only compares.
 
 The event pages follow from the structs: name, version, meaning (the docstring), fields with
-their types, which of them are stored encrypted, and the JSON Schema of the payload.
+their types, which of them are stored encrypted, and the JSON Schema of the payload. Of the page of
+commands only the last column of each row is generated; its other columns are written by hand.
 """
 
 import json
@@ -14,15 +16,19 @@ import msgspec
 from adapters.bus import schemas as bus_schemas
 from adapters.log.codec import PERSONAL_FIELDS
 from api.graphql.schema import sdl
-from domain.catalogue import AGGREGATES
+from domain.catalogue import AGGREGATES, COMMANDS, DECIDERS
 from domain.shared.message import Event
 
 DOCS = Path(__file__).parent.parent / "docs"
+ROW = re.compile(r"^(\| (\w+)[^|]*\|(?:[^|]*\|){4})[^|]*\|$", re.MULTILINE)
+"""A row of a command: the columns before its refusals, and its name."""
 
 
 def pages() -> dict[Path, str]:
     """Every generated file and what it should hold."""
     out = {DOCS / "events" / "README.md": _index(), DOCS / "schema.graphql": sdl()}
+    commands = DOCS / "commands.md"
+    out[commands] = with_refusals(commands.read_text())
     for part in (bus_schemas.page, bus_schemas.headers, bus_schemas.state):
         out[DOCS / "bus" / f"{part.__name__}.schema.json"] = json.dumps(part(), indent=1) + "\n"
     for aggregate in AGGREGATES:
@@ -37,6 +43,19 @@ def stale() -> list[Path]:
     off = [p for p, text in wanted.items() if not p.exists() or p.read_text() != text]
     found = [*(DOCS / "events").glob("*.md"), *(DOCS / "bus").glob("*.json")]
     return off + [p for p in found if p not in wanted]
+
+
+def with_refusals(page: str) -> str:
+    """The page of commands with the last column of each row made from the code."""
+
+    def row(found: re.Match[str]) -> str:
+        kind = COMMANDS.get(found[2])
+        if kind is None:  # the head of a table
+            return found[0]
+        names = ", ".join(dict.fromkeys(DECIDERS[kind].REFUSALS[kind]))
+        return f"{found[1]} {names} |" if names else f"{found[1]} |"
+
+    return ROW.sub(row, page)
 
 
 def _name(event: type[Event]) -> str:

@@ -12,7 +12,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,7 +28,6 @@ POLL_S = 0.1
 LEAVE_S = 9.0  # for a worker to finish what it took
 LOOK_S = 2.0
 LEADERLESS_S = 30.0  # without anybody who leads the sagas: a trouble
-MAIN = "import sys; from api.cli import main; sys.exit(main())"
 
 
 class WorkerEnded(Exception):
@@ -40,13 +38,12 @@ class BusSide:
     """Made once; `parts` are run by a supervisor.
 
     Args:
-        workers: how many children to keep.
-        words: options of `tidemark worker` for each of them.
+        worker: the command line that starts a worker; its name and data directory are added.
         sagas: whether workers are to lead the sagas.
     """
 
     def __init__(
-        self, platform: Platform, opened: OpenBus, *, words: Sequence[str] = (), sagas: bool = True
+        self, platform: Platform, opened: OpenBus, *, worker: Sequence[str], sagas: bool = True
     ) -> None:
         self.views = FollowedViews(
             platform.log,
@@ -55,7 +52,7 @@ class BusSide:
             tables=followed_tables(platform),
             marks=stuck_views(platform),
         )
-        self._platform, self._words, self._sagas = platform, words, sagas
+        self._platform, self._command, self._sagas = platform, worker, sagas
         self._lease = saga_lease(platform, "")
         self._led_at: float | None = None
         self._leaderless = ""
@@ -85,8 +82,8 @@ class BusSide:
         name = f"{socket.gethostname()}.worker-{number}"
         settings = self._platform.settings
         folder = settings.data_dir / "workers"
-        words = [*self._words, "--name", name, "--data-dir", str(settings.data_dir.resolve())]
-        return Child(["worker", *words], folder / f"{number}.log")
+        own = ["--name", name, "--data-dir", str(settings.data_dir.resolve())]
+        return Child([*self._command, *own], folder / f"{number}.log")
 
     async def _relay(self, stop: asyncio.Event) -> None:
         """The relay; a relay that must not go on is a trouble and no more."""
@@ -114,10 +111,10 @@ class BusSide:
 
 
 class Child:
-    """One `tidemark` process of ours; what it says is in its log file."""
+    """One process of ours; what it writes is in its log file."""
 
-    def __init__(self, words: Sequence[str], log: Path) -> None:
-        self._words, self._log = words, log
+    def __init__(self, command: Sequence[str], log: Path) -> None:
+        self._command, self._log = command, log
 
     async def run(self, stop: asyncio.Event) -> None:
         """Start it, and end it when `stop` is set.
@@ -127,7 +124,7 @@ class Child:
         """
         self._log.parent.mkdir(parents=True, exist_ok=True)
         said = self._log.stat().st_size if self._log.exists() else 0
-        process = spawn([sys.executable, "-c", MAIN, *self._words], self._log)
+        process = spawn([*self._command], self._log)
         try:
             while process.poll() is None and not stop.is_set():
                 await _pause(stop, POLL_S)

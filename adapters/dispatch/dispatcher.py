@@ -11,9 +11,9 @@ from operator import attrgetter
 
 from adapters.dispatch.group_commit import Closed, Full, GroupCommit
 from adapters.log.recorder import Unavailable
-from commands.handler import Declined, Handler, Job, Outcome, RequestRefusal
+from commands.handler import Declined, Handler, Job, Outcome
 from commands.ports import KeyDestroyed, Request
-from domain.shared.message import refused
+from domain.shared.message import RequestRefusal, refused
 
 SNAPSHOTS_MAX = 200  # that may wait for a moment with nothing to do
 IDLE_S = 0.01  # how often such a moment is looked for

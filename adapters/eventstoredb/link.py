@@ -35,10 +35,6 @@ from esdbclient.streams import AsyncStreamsService, BaseReadResponse
 
 from adapters.log.recorder import Unavailable
 
-# gRPC's handlers run in every fork, and a child may hang in them, with our locks, before it gets to
-# be what it was made for. Whatever we start is another program, to which gRPC means nothing.
-os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
-
 BACKOFF_S = 0.05
 BACKOFF_MAX_S = 1.0
 
@@ -66,6 +62,7 @@ class Link:
 
     def __init__(self, url: str, *, reply_s: float, retry_s: float) -> None:
         self._url, self.reply_s, self._retry_s = url, reply_s, retry_s
+        _without_fork_handlers()
         try:
             self._client = AsyncEventStoreDBClient(url)
         except (ValueError, OSError) as e:
@@ -198,6 +195,15 @@ class Link:
         said = details() if callable(details) else str(error)
         said = said.replace(f": {self._url}", "").replace(self._url, "its URL")
         return " ".join(said.split()) or type(error).__name__
+
+
+def _without_fork_handlers() -> None:
+    """Keep gRPC out of the processes that this one starts.
+
+    Its handlers run in every fork, and a child may hang in them, with our locks, before it becomes
+    the other program that it was made for. gRPC reads the variable when its first channel opens.
+    """
+    os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 
 
 def is_being_cancelled() -> bool:

@@ -20,7 +20,10 @@ SWITCH_S = 0.0005
 
 
 def settle() -> None:
-    """Call once the process is up: what was imported and opened is never walked again."""
+    """Call once the process is up: what was imported and opened is never walked again.
+
+    It changes the whole process, so a verb calls it (`api/cli/opening.py`), never a library.
+    """
     sys.setswitchinterval(SWITCH_S)
     gc.collect()
     gc.freeze()

@@ -12,7 +12,6 @@ statements only. Analysts' statements (`readonly`) go another way: adapters/clic
 """
 
 import asyncio
-import logging
 import re
 import threading
 import time
@@ -26,6 +25,7 @@ from adapters.clickhouse.analysts import Analysts, Link
 from adapters.clickhouse.owner import Child, NotStarted, attach
 from adapters.clickhouse.statement import Answer, Endpoint, WarehouseError
 from adapters.settings_error import SettingsError
+from adapters.warehouse.quiet import hush
 from commands.expected import Expected
 
 if TYPE_CHECKING:
@@ -44,10 +44,6 @@ PORTS = {"clickhouse": 8123, "clickhouses": 8443}
 OPTIONS = {"ca_cert", "client_cert", "client_cert_key"}
 """What a server's URL may say after `?`: files, PEM."""
 T = TypeVar("T")
-
-# The client and its transport report every failed attempt; callers get one WarehouseUnavailable.
-for _chatty in ("clickhouse_connect", "urllib3"):
-    logging.getLogger(_chatty).setLevel(logging.CRITICAL)
 
 
 class WarehouseUnavailable(Expected):
@@ -73,6 +69,7 @@ class Warehouse:
             raise ValueError(f"{unknown[0]!r} is no option of a warehouse URL: {sorted(OPTIONS)}")
         self._port = _port(self._url)
         self._idle_s = idle_s
+        hush()
         self._threads = ThreadPoolExecutor(THREADS, "warehouse")
         self._connecting = threading.Lock()
         self._closing = threading.Event()

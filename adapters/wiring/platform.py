@@ -19,7 +19,6 @@ from typing import Self
 from adapters.cache.values import Cache
 from adapters.dispatch.dispatcher import Dispatcher
 from adapters.dispatch.rate_limit import Limiter
-from adapters.host import gc_settings
 from adapters.host.clock import SystemClock
 from adapters.host.data_dir import DataDir
 from adapters.host.entropy import Entropy, SystemEntropy
@@ -153,7 +152,6 @@ async def open_platform(
     except BaseException:
         await platform.close()
         raise
-    gc_settings.settle()
     return platform
 
 

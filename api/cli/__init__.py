@@ -132,6 +132,15 @@ def add_words(
 _FORMAT: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter}
 
 
+def command_line(*words: str) -> list[str]:
+    """What starts this program as a process of its own.
+
+    Args:
+        words: the verb and its options.
+    """
+    return [sys.executable, "-c", "import sys; from api.cli import main; sys.exit(main())", *words]
+
+
 def settings(args: argparse.Namespace, **overrides: Any) -> "Settings":
     from adapters.settings import Settings  # noqa: PLC0415 - `--help` needs no pydantic
 

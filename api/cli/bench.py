@@ -4,11 +4,10 @@ import argparse
 import asyncio
 import logging
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from api.cli import UsageError, add_verb, emit, say
+from api.cli import UsageError, add_verb, checkout, emit, say
 
 NAMES = (
     "append", "command", "load", "growth", "lag", "simulate", "cache", "warehouse", "esdb", "relay",
@@ -50,7 +49,7 @@ async def _run(args: argparse.Namespace) -> None:
     for name in NAMES if args.name == "all" else (args.name,):
         say(f"bench {name} ...")
         try:
-            reports.append(await asyncio.to_thread(_module(name).run))
+            reports.append(await asyncio.to_thread(checkout.module("bench", name).run))
         except UsageError:
             raise
         except Exception:  # the others are measured all the same
@@ -69,14 +68,8 @@ def _write(page: Path, report: dict[str, Any]) -> None:
     """Its section of the page; the others stay."""
     before = page.read_text() if page.exists() else ""
     today = f"{datetime.now(UTC):%Y-%m-%d}"
-    page.write_text(_module("harness").markdown([report], today, before=before, order=NAMES))
-
-
-def _module(name: str) -> Any:
-    try:
-        return import_module(f"tests.bench.{name}")
-    except ModuleNotFoundError as e:
-        raise UsageError(f"benchmark {name}: {e}; they are part of the source tree") from e
+    harness = checkout.module("bench", "harness")
+    page.write_text(harness.markdown([report], today, before=before, order=NAMES))
 
 
 def _text(report: dict[str, Any]) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from adapters.operations.rebuild import rebuild
-from adapters.wiring.platform import open_platform
 from api.cli import UsageError, add_verb, emit, say, settings
+from api.cli.opening import platform_of
 from projections.catalogue import BY_NAME, VIEWS
 from streams.proof import street_audit
 from streams.proof.proving import prove
@@ -49,7 +49,7 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
 
 
 async def _replay(args: argparse.Namespace) -> int:
-    async with await open_platform(settings(args), verb="replay", exclusive=False) as p:
+    async with await platform_of(settings(args), verb="replay", exclusive=False) as p:
         proof = await prove(p)
     rows: list[dict[str, Any]] = [
         {
@@ -89,7 +89,7 @@ async def _rebuild(args: argparse.Namespace) -> int:
         raise UsageError(f"no view {args.view!r}; there are {', '.join(BY_NAME)}")
     chosen = VIEWS if args.view == "all" else (BY_NAME[args.view],)
     reports: list[dict[str, Any]] = []
-    async with await open_platform(settings(args), verb="rebuild", exclusive=False) as p:
+    async with await platform_of(settings(args), verb="rebuild", exclusive=False) as p:
         await p.sink.prepare(VIEWS, take=False)
         for view in chosen:
             report = await rebuild(p.log, p.sink, view, swap=not args.no_swap)

@@ -1,4 +1,4 @@
-"""`tidemark conformance`: the published examples (tests/conformance) against this build."""
+"""`tidemark conformance`: published examples, which are in the source tree, on this build."""
 
 import argparse
 import asyncio
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from api.cli import UsageError, add_verb, emit
+from api.cli import add_verb, checkout, emit
 
 ABOUT = """\
 Check this build against examples that others have published: the order states of FIX, identifiers
@@ -23,7 +23,6 @@ examples:
 
 exit codes: 0 all hold; 1 some do not (each is named)
 """
-ROOT = Path(__file__).parent.parent.parent
 
 
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
@@ -32,14 +31,12 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
 
 
 async def _run(args: argparse.Namespace) -> int:
-    folder = ROOT / "tests" / "conformance"
-    if not folder.is_dir():
-        raise UsageError("the published examples are part of the source tree, not of the package")
+    folder = checkout.folder("conformance")
     with tempfile.TemporaryDirectory() as scratch:
         report = Path(scratch) / "report.xml"
         words = ["-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}", folder]
         process = await asyncio.create_subprocess_exec(
-            sys.executable, *map(str, words), cwd=ROOT, stdout=asyncio.subprocess.DEVNULL
+            sys.executable, *map(str, words), cwd=checkout.ROOT, stdout=asyncio.subprocess.DEVNULL
         )
         await process.wait()
         cases = list(_cases(report))

@@ -5,8 +5,8 @@ from typing import Any
 
 from adapters.log.recorder import Unavailable
 from adapters.operations.erasure import erase
-from adapters.wiring.platform import open_platform
 from api.cli import UsageError, add_verb, emit, say, settings
+from api.cli.opening import platform_of
 from commands.handler import Declined, Done
 from domain.shared.identifiers import is_id
 from domain.shared.message import Refused
@@ -53,7 +53,7 @@ async def _run(args: argparse.Namespace) -> int:
         raise UsageError("an erasure cannot be undone: say --yes if you mean it")
     if args.force and not args.reason.strip():
         raise UsageError("--force needs --reason TEXT: the log keeps why")
-    async with await open_platform(settings(args), verb="erase", exclusive=False) as platform:
+    async with await platform_of(settings(args), verb="erase", exclusive=False) as platform:
         outcome, compact = await erase(platform, args.client, force=args.force, reason=args.reason)
     if isinstance(outcome, Declined):
         return _declined(args, outcome.refused)

@@ -14,8 +14,8 @@ from adapters.log.recorder import Stored
 from adapters.operations import schema_audit
 from adapters.proof import log_audit
 from adapters.proof.witness import NotAWitness, Witness, read_witnesses
-from adapters.wiring.platform import open_platform
 from api.cli import UsageError, add_verb, add_words, emit, settings, wants_json
+from api.cli.opening import platform_of
 
 PAGE = 1_000
 
@@ -163,7 +163,7 @@ def _add_verify(log: Any, shared: argparse.ArgumentParser) -> None:
 
 
 async def _tail(args: argparse.Namespace) -> None:
-    async with await open_platform(settings(args), verb="log tail", exclusive=False) as p:
+    async with await platform_of(settings(args), verb="log tail", exclusive=False) as p:
         if args.stream:
             found = await p.recorder.select(args.stream)
             chosen = [s for s in found if s.position > (args.after or 0)]
@@ -213,7 +213,7 @@ def _print(log: RecorderLog, stored: Stored, args: argparse.Namespace) -> None:
 
 
 async def _stats(args: argparse.Namespace) -> None:
-    async with await open_platform(settings(args), verb="log stats", exclusive=False) as p:
+    async with await platform_of(settings(args), verb="log stats", exclusive=False) as p:
         found = await log_audit.stats(p.recorder)
     lines = [f"{k:<12} {v}" for k, v in found.items() if k != "names"]
     lines += [f"  {n:<32} {c}" for n, c in found["names"].items()]
@@ -222,7 +222,7 @@ async def _stats(args: argparse.Namespace) -> None:
 
 async def _verify(args: argparse.Namespace) -> int:
     witnesses = _witnesses(args.witness) if args.witness else ()
-    async with await open_platform(settings(args), verb="log verify", exclusive=False) as p:
+    async with await platform_of(settings(args), verb="log verify", exclusive=False) as p:
         known = log_audit.Known(
             reaches=args.reaches, kept=p.memory.last(), witnesses=witnesses, now=p.clock()
         )
@@ -253,7 +253,7 @@ def _witnesses(source: str) -> list[Witness]:
 
 
 async def _trace(args: argparse.Namespace) -> int:
-    async with await open_platform(settings(args), verb="log trace", exclusive=False) as p:
+    async with await platform_of(settings(args), verb="log trace", exclusive=False) as p:
         found = await log_trace.trace(p.log, args.event)
     if found is None:
         raise UsageError(f"no event {args.event} in the log")
@@ -265,7 +265,7 @@ async def _trace(args: argparse.Namespace) -> int:
 async def _checksum(args: argparse.Namespace) -> None:
     from streams.proof.checksums import checksums  # noqa: PLC0415 - and with it the warehouse
 
-    async with await open_platform(settings(args), verb="log checksum", exclusive=False) as p:
+    async with await platform_of(settings(args), verb="log checksum", exclusive=False) as p:
         found = await checksums(p)
     lines = [f"position {found['position']}"]
     for kind in ("log", "postgres", "clickhouse"):

@@ -15,10 +15,11 @@ from typing import Any
 
 import msgspec
 
-from adapters.wiring.platform import Platform, open_platform
+from adapters.wiring.platform import Platform
 from adapters.wiring.workers import dead_letters, open_bus, relay_outlet, stuck_views
 from api.cli import UsageError, add_verb, add_words, emit, settings
 from api.cli.doors import doors
+from api.cli.opening import platform_of
 from projections.catalogue import BY_NAME
 from streams.log.relay import Relay
 from streams.log.relay_status import Status, line, status
@@ -101,7 +102,7 @@ async def _run(args: argparse.Namespace) -> int:
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s"
     )
     name = args.name or f"{socket.gethostname()}.{os.getpid()}"
-    async with await open_platform(settings(args), verb="relay", exclusive=False) as platform:
+    async with await platform_of(settings(args), verb="relay", exclusive=False) as platform:
         opened = await open_bus(platform)
         try:
             outlet = relay_outlet(opened.bus, name)
@@ -135,7 +136,7 @@ async def _follow(relay: Relay, ask: Ask, args: argparse.Namespace) -> None:
 
 
 async def _list(args: argparse.Namespace) -> None:
-    async with await open_platform(settings(args), verb="relay dead", exclusive=False) as platform:
+    async with await platform_of(settings(args), verb="relay dead", exclusive=False) as platform:
         opened = await open_bus(platform)
         try:
             letters = await asyncio.to_thread(dead_letters(opened.bus).open)
@@ -154,7 +155,7 @@ async def _requeue(args: argparse.Namespace) -> None:
     views = None if args.view == "all" else [args.view]
     if views and args.view not in BY_NAME:
         raise UsageError(f"no view {args.view!r}; there are {', '.join(BY_NAME)}")
-    async with await open_platform(settings(args), verb="relay dead", exclusive=False) as platform:
+    async with await platform_of(settings(args), verb="relay dead", exclusive=False) as platform:
         opened = await open_bus(platform)
         marks = stuck_views(platform)
         try:

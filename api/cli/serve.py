@@ -26,10 +26,11 @@ from adapters.host.entropy import HandedOver
 from adapters.log.origin import origin_of
 from adapters.settings import Settings
 from adapters.settings_error import SettingsError
-from adapters.wiring.platform import Platform, open_platform
+from adapters.wiring.platform import Platform
 from adapters.wiring.workers import OpenBus, open_bus
-from api.cli import UsageError, add_verb, say, settings, wants_json
+from api.cli import UsageError, add_verb, command_line, say, settings, wants_json
 from api.cli.demo_screen import first_screen, opening
+from api.cli.opening import platform_of
 from api.cli.progress import Bar
 from api.cli.simulate import history
 from api.cli.summary import figures, table
@@ -156,7 +157,7 @@ async def _open(args: argparse.Namespace, config: Settings, listener: socket.soc
     entropy, census = None, None
     if args.demo:
         clock, entropy = PacedClock(eve_of(DEMO)), HandedOver(DEMO.seed)
-    async with await open_platform(config, verb="serve", clock=clock, entropy=entropy) as platform:
+    async with await platform_of(config, verb="serve", clock=clock, entropy=entropy) as platform:
         demo = args.demo or platform.origin.run.first_day is not None
         file = _paced(args, config, demo=demo)
         if entropy is not None:
@@ -169,7 +170,8 @@ async def _open(args: argparse.Namespace, config: Settings, listener: socket.soc
                 await _play(platform, args, file, opened=opened, census=census, listener=listener)
             else:
                 _unnamed(platform)
-                bus = None if opened is None else BusSide(platform, opened)
+                worker = command_line("worker")
+                bus = None if opened is None else BusSide(platform, opened, worker=worker)
                 await _serve(platform, listener, await live_drive(platform, bus))
         finally:
             if opened is not None:
@@ -261,7 +263,8 @@ async def _play(
         say(f"this log runs on a simulated clock: it goes on at {platform.clock():%Y-%m-%d %H:%M}")
     bus = None
     if opened is not None:  # the sagas follow the demo's clock, which is in this process
-        bus = BusSide(platform, opened, words=("--views", "all"), sagas=False)
+        worker = command_line("worker", "--views", "all")
+        bus = BusSide(platform, opened, worker=worker, sagas=False)
     drive = await demo_drive(platform, pace=file.pace, news=say, bus=bus)
     # A log that cannot be read: commands go on, and the market says why it stands still.
     with Bar(quiet=wants_json(args)) as bar, suppress(Unreadable):

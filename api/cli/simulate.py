@@ -17,9 +17,19 @@ from adapters.host.clock import SimulatedClock
 from adapters.host.entropy import SeededEntropy
 from adapters.market import history as market_history
 from adapters.simulators.statement import PostgresStatement
-from adapters.wiring.platform import Platform, open_platform
+from adapters.wiring.platform import Platform
 from adapters.wiring.workers import open_bus, saga_lease
-from api.cli import UsageError, add_verb, emit, say, settings, simulate_faults, wants_json
+from api.cli import (
+    UsageError,
+    add_verb,
+    command_line,
+    emit,
+    say,
+    settings,
+    simulate_faults,
+    wants_json,
+)
+from api.cli.opening import platform_of
 from api.cli.progress import Bar
 from api.cli.summary import figures, table
 from simulation import run as runs
@@ -159,7 +169,7 @@ async def simulate(
 ) -> dict[str, Any]:
     """Run, or go on with, the simulation of the data directory; its figures."""
     clock = SimulatedClock(runs.eve_of(spec))
-    platform = await open_platform(
+    platform = await platform_of(
         settings(args), verb="simulate", clock=clock, entropy=SeededEntropy(spec.seed)
     )
     async with platform:
@@ -205,7 +215,8 @@ async def bus_of(platform: Platform) -> AsyncIterator[BusSide | None]:
         yield None
         return
     opened = await open_bus(platform)
-    bus = BusSide(platform, opened, words=("--views", "all"), sagas=False)
+    worker = command_line("worker", "--views", "all")
+    bus = BusSide(platform, opened, worker=worker, sagas=False)
     lease = saga_lease(platform, "simulate")
     stop = asyncio.Event()
     try:

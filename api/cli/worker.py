@@ -14,10 +14,11 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from adapters.wiring.platform import Platform, open_platform
+from adapters.wiring.platform import Platform
 from adapters.wiring.workers import open_bus, stuck_views
 from api.cli import UsageError, add_verb, say, settings
 from api.cli.doors import doors
+from api.cli.opening import platform_of
 from projections.catalogue import BY_NAME, VIEWS
 from projections.ports import View
 from streams.worker_process import Worker, line
@@ -75,7 +76,7 @@ async def _run(args: argparse.Namespace) -> int:
         level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s"
     )
     config = settings(args)
-    async with await open_platform(config, verb="worker", exclusive=False) as platform:
+    async with await platform_of(config, verb="worker", exclusive=False) as platform:
         if args.requeue:
             return await _requeue(platform, args.requeue)
         opened = await open_bus(platform)

@@ -25,7 +25,7 @@ from api.ports import Dispatch, Limiter, Overloaded, Unavailable
 from commands.handler import Declined, Done, Outcome, Raced
 from commands.message_ids import CALLERS, is_callers
 from commands.ports import KeyReused, Request, Unreadable
-from domain.catalogue import COMMANDS
+from domain.catalogue import COMMANDS, SETTLED
 from domain.shared.message import Command
 from domain.shared.persons import ANONYMOUS, is_part
 
@@ -55,8 +55,8 @@ class Answer(NamedTuple):
 
 
 class Settled(Protocol):
-    async def __call__(self, stream: str, /, *, timeout_s: float) -> bool:
-        """Wait until the order of `stream` has left PENDING_NEW; False when time ran out."""
+    async def __call__(self, kind: type[Command], stream: str, /, *, timeout_s: float) -> bool:
+        """Wait until `stream` holds the answer to a command of this kind; False: time ran out."""
         ...
 
 
@@ -77,8 +77,8 @@ class CommandDoor:
             request = await _single_request(kind, http)
         answer = await self._run(name, request)
         wait_s = preferred_wait(http.headers.get("prefer", ""))
-        if wait_s and name == "PlaceOrder" and answer.status < 300 and not request.dry_run:
-            await self._settled(answer.body["stream"], timeout_s=wait_s)
+        if wait_s and kind in SETTLED and answer.status < 300 and not request.dry_run:
+            await self._settled(kind, answer.body["stream"], timeout_s=wait_s)
             applied = {"Preference-Applied": f"wait={wait_s}"}
             answer = answer._replace(headers={**answer.headers, **applied})
         return answer.response()

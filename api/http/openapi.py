@@ -1,29 +1,19 @@
-"""OpenAPI 3.1 of the edge, from the very models that check the bodies and the catalogue's refusals.
+"""OpenAPI 3.1 of the edge, from the models that check the bodies and the catalogue's refusals."""
 
-Which refusals a command knows stands in `docs/commands.md` (held against the catalogue by a
-test); where that page is not installed, every refusal of the command's aggregate is listed.
-"""
-
-import re
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from api.http.commands import ACTOR, BULK_ITEMS_MAX, PUBLIC
+from api.http.commands import ACTOR, BULK_ITEMS_MAX, PUBLIC, WAIT_MAX_S
 from api.http.models import model_of
 from api.http.problems import MEDIA_TYPE
 from commands.message_ids import CALLERS
-from domain.catalogue import DECIDERS
-from domain.shared.message import Command, Refusal
+from domain.catalogue import DECIDERS, REFUSALS, SETTLED
+from domain.shared.message import Command
 
 VERSION = "1.0.0"
-TABLE = Path(__file__).parents[2] / "docs" / "commands.md"
-UNTIMED, TIMED = "effective_at_not_allowed", "effective_at_in_future"
-"""What a stated time may be refused as, by whether the command may state one."""
-_ROW = re.compile(r"^\| (\w+)[^|]*\|(?:[^|]*\|){4}([^|]*)\|$", re.MULTILINE)
 _REF = "#/components/schemas/{model}"
 
 PROBLEM: dict[str, Any] = {
@@ -91,11 +81,8 @@ def document() -> dict[str, Any]:
     refs, schemas = models_json_schema(
         [(model, "validation") for model in models.values()], ref_template=_REF
     )
-    documented = _documented()
     paths: dict[str, Any] = {
-        f"/commands/{name}": {
-            "post": _operation(name, kind, refs[models[kind], "validation"], documented)
-        }
+        f"/commands/{name}": {"post": _operation(name, kind, refs[models[kind], "validation"])}
         for name, kind in sorted(PUBLIC.items())
     }
     return {
@@ -114,35 +101,8 @@ def document() -> dict[str, Any]:
     }
 
 
-def refusals(kind: type[Command], documented: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """The names with which this command may be refused."""
-    decider = DECIDERS[kind]
-    known = documented.get(kind.__name__)
-    if known is None:
-        known = tuple(r.value for e in _enums(Refusal) if _within(e, decider) for r in e)
-    untimely = TIMED if kind.STATES_TIME else UNTIMED
-    return sorted({*known, f"{decider.CATEGORY}_unknown", untimely})
-
-
-def _documented() -> dict[str, tuple[str, ...]]:
-    if not TABLE.exists():
-        return {}
-    found = _ROW.findall(TABLE.read_text())
-    return {name: tuple(cell.replace(",", " ").split()) for name, cell in found}
-
-
-def _enums(kind: type[Refusal]) -> list[type[Refusal]]:
-    return [e for sub in kind.__subclasses__() for e in (sub, *_enums(sub))]
-
-
-def _within(enum: type[Refusal], decider: Any) -> bool:
-    return f"{enum.__module__}.".startswith(f"{decider.__name__}.")
-
-
-def _operation(
-    name: str, kind: type[Command], ref: Mapping[str, Any], documented: Mapping[str, Any]
-) -> dict[str, Any]:
-    names = refusals(kind, documented)
+def _operation(name: str, kind: type[Command], ref: Mapping[str, Any]) -> dict[str, Any]:
+    names = sorted({refusal.value for refusal in REFUSALS[kind]})
     refused = {"allOf": [_ref("Problem"), {"properties": {"type": {"enum": names}}}]}
     says = {
         "description": "Refused: " + ", ".join(names),
@@ -154,7 +114,7 @@ def _operation(
         "operationId": name,
         "tags": [DECIDERS[kind].CATEGORY],
         "summary": (kind.__doc__ or name).strip().splitlines()[0],
-        "parameters": _parameters(name),
+        "parameters": _parameters(kind),
         "requestBody": {"required": True, "content": {"application/json": {"schema": dict(ref)}}},
         "responses": {
             "201": _json("Events were appended.", _ref("Done")) | {"headers": done},
@@ -165,7 +125,7 @@ def _operation(
     }
 
 
-def _parameters(name: str) -> list[dict[str, Any]]:
+def _parameters(kind: type[Command]) -> list[dict[str, Any]]:
     text = {"type": "string"}
     key = {
         "name": "Idempotency-Key", "in": "header", "required": True,
@@ -179,11 +139,24 @@ def _parameters(name: str) -> list[dict[str, Any]]:
         "schema": text | {"default": "local", "pattern": f"^{ACTOR}$"},
     }
     dry = {"name": "dry_run", "in": "query", "schema": {"type": "boolean", "default": False}}
-    prefer = {
-        "name": "Prefer", "in": "header", "schema": text | {"examples": ["wait=5"]},
-        "description": "wait=N (at most 10): answer once the order has left PENDING_NEW.",
+    found: list[dict[str, Any]] = [key, actor, dry]
+    if settled := SETTLED.get(kind):
+        found.append(_prefer(settled.__doc__ or ""))
+    return found
+
+
+def _prefer(settled: str) -> dict[str, Any]:
+    """The header that waits for a state.
+
+    Args:
+        settled: the state, as a sentence.
+    """
+    until = settled[:1].lower() + settled[1:]
+    return {
+        "name": "Prefer", "in": "header",
+        "schema": {"type": "string", "examples": ["wait=5"]},
+        "description": f"wait=N (at most {WAIT_MAX_S}): answer once {until}",
     }  # fmt: skip
-    return [key, actor, dry, prefer] if name == "PlaceOrder" else [key, actor, dry]
 
 
 def _warehouse() -> dict[str, Any]:

@@ -1,35 +1,36 @@
-"""Waiting, bounded, for what follows a command: an order to leave PENDING_NEW (`Prefer: wait`).
+"""Waiting, bounded, for what follows a command (`Prefer: wait`): an order to leave PENDING_NEW.
 
-The order's own stream is asked, not a view, so the answer does not depend on any view's lag.
+The stream of the command's own aggregate is read, not a view, so no view's lag delays the answer.
 """
 
 import asyncio
 from functools import partial, reduce
+from typing import Any
 
 from api.http.commands import Settled
 from api.ports import EventLog
-from domain import order
-from domain.order.status import ord_status
-from domain.shared.fix import OrdStatus
+from commands.ports import Decider
+from domain.catalogue import DECIDERS, SETTLED
+from domain.shared.message import Command
 
 
-def order_settled(log: EventLog) -> Settled:
-    return partial(_order_settled, log)
+def settled_in(log: EventLog) -> Settled:
+    return partial(_settled, log)
 
 
-async def _order_settled(log: EventLog, stream: str, /, *, timeout_s: float) -> bool:
+async def _settled(log: EventLog, kind: type[Command], stream: str, /, *, timeout_s: float) -> bool:
     loop = asyncio.get_running_loop()
     until = loop.time() + timeout_s
     while True:
         last = await log.last()  # before the load: what comes between wakes us again
-        if await _status(log, stream) != OrdStatus.PENDING_NEW:
+        if SETTLED[kind](await _state(log, DECIDERS[kind], stream)):
             return True
         left = until - loop.time()
         if left <= 0 or not await log.wait(last, timeout_s=left):
             return False
 
 
-async def _status(log: EventLog, stream: str) -> OrdStatus:
+async def _state(log: EventLog, decider: Decider, stream: str) -> Any:
     loaded = (await log.load([stream]))[stream]
-    state = order.INITIAL if loaded.snapshot is None else loaded.snapshot
-    return ord_status(reduce(order.evolve, loaded.events, state))
+    state = decider.INITIAL if loaded.snapshot is None else loaded.snapshot
+    return reduce(decider.evolve, loaded.events, state)

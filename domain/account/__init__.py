@@ -34,6 +34,7 @@ from domain.account import (
     withdrawals,
 )
 from domain.account.rates import RATES
+from domain.account.refusal_table import REFUSALS as REFUSALS
 from domain.account.refusals import AccountRefusal as AccountRefusal
 from domain.account.state import CLOSED
 from domain.account.state import INITIAL as INITIAL

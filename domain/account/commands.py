@@ -106,6 +106,8 @@ class CancelWithdrawal(Command):
 
 
 class SendWithdrawal(Internal):
+    """Refused while the account is blocked."""
+
     account_id: str
     payment_id: str
 

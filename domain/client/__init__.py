@@ -48,6 +48,7 @@ from domain.client.events import (
     Screening,
     TaxResidence,
 )
+from domain.client.refusal_table import REFUSALS
 from domain.client.refusals import ClientRefusal
 from domain.client.state import INITIAL, Client, Status, evolve
 
@@ -56,6 +57,7 @@ __all__ = [
     "COMMANDS",
     "EVENTS",
     "INITIAL",
+    "REFUSALS",
     "ApproveKyc",
     "BlockClient",
     "Client",

@@ -4,6 +4,8 @@ Refuses what can be told from the identifiers alone; that a round lot is missed 
 Source: domain rule 14.
 """
 
+from collections.abc import Mapping
+
 from domain.instrument.commands import (
     AmendInstrument,
     DelistInstrument,
@@ -24,12 +26,14 @@ from domain.instrument.events import (
     PriceType,
 )
 from domain.instrument.state import INITIAL, Instrument, Status, evolve
+from domain.shared.message import Command, Refusal
 
 __all__ = [
     "CATEGORY",
     "COMMANDS",
     "EVENTS",
     "INITIAL",
+    "REFUSALS",
     "AmendInstrument",
     "DelistInstrument",
     "HaltInstrument",
@@ -62,6 +66,25 @@ COMMANDS = (
     DelistInstrument,
     UseInstrument,
 )
+_Refusals = tuple[Refusal, ...]
+_TERMS: _Refusals = (
+    InstrumentRefusal.ISIN_INVALID,
+    InstrumentRefusal.MIC_INVALID,
+    InstrumentRefusal.MARKET_COUNTRY_INVALID,
+    InstrumentRefusal.CURRENCY_UNKNOWN,
+    InstrumentRefusal.SIZE_NOT_POSITIVE,
+    InstrumentRefusal.SETTLEMENT_CURRENCY_DIFFERS,
+    InstrumentRefusal.PRICE_FACTOR_DIFFERS,
+)
+_LISTED: _Refusals = (InstrumentRefusal.INSTRUMENT_UNKNOWN, InstrumentRefusal.INSTRUMENT_DELISTED)
+REFUSALS: Mapping[type[Command], _Refusals] = {
+    ListInstrument: (InstrumentRefusal.INSTRUMENT_EXISTS, *_TERMS),
+    AmendInstrument: (*_LISTED, InstrumentRefusal.ISIN_HELD, *_TERMS),
+    HaltInstrument: _LISTED,
+    ResumeInstrument: (*_LISTED, InstrumentRefusal.INSTRUMENT_NOT_HALTED),
+    DelistInstrument: _LISTED,
+    UseInstrument: (InstrumentRefusal.INSTRUMENT_UNKNOWN, InstrumentRefusal.ISIN_DIFFERS),
+}
 EVENTS = (
     InstrumentListed,
     InstrumentAmended,

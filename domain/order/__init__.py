@@ -23,12 +23,13 @@ from domain.order import changing, commands, executions, placing, reports
 from domain.order.commands import PlaceOrder
 from domain.order.folding import EVENTS as _EVENTS
 from domain.order.folding import evolve as evolve
+from domain.order.refusal_table import REFUSALS as REFUSALS
 from domain.order.refusals import OrderRefusal as OrderRefusal
 from domain.order.state import INITIAL as INITIAL
 from domain.order.state import Order as Order
 from domain.order.status import PRECEDENCE as PRECEDENCE
 from domain.order.status import ord_status as ord_status
-from domain.shared.fix import Side
+from domain.shared.fix import OrdStatus, Side
 from domain.shared.message import Command, Decision, Event, Seen, refused
 
 _DECIDES: Mapping[type[Command], Callable[[Any, Order, Seen], Decision]] = {
@@ -97,6 +98,15 @@ def decide(command: Command, order: Order, seen: Seen) -> Decision:
     if not order.exists and not isinstance(command, PlaceOrder):
         return refused(OrderRefusal.ORDER_UNKNOWN, order_id=key(command))
     return _DECIDES[type(command)](command, order, seen)
+
+
+def settled(order: Order) -> bool:
+    """The order has left PENDING_NEW."""
+    return ord_status(order) is not OrdStatus.PENDING_NEW
+
+
+SETTLED: Mapping[type[Command], Callable[[Order], bool]] = {PlaceOrder: settled}
+"""Commands whose caller may wait for what follows, and the state that ends the wait."""
 
 
 def home(order: Order, stream: str) -> str:

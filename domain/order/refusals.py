@@ -1,4 +1,4 @@
-"""Why an order, or a change of one, is declined. The table is in `docs/commands.md`."""
+"""Why an order, or a change of one, is declined. Which command may meet what: `refusal_table`."""
 
 from domain.shared.message import Refusal
 

@@ -5,6 +5,8 @@ flagged. A report about an instruction that does not exist is refused as `settle
 and the gateway parks it where operations see it. Source: domain rules 8 to 10.
 """
 
+from collections.abc import Mapping
+
 from domain.settlement.commands import (
     CancelSettlement,
     InstructSettlement,
@@ -30,12 +32,15 @@ from domain.settlement.events import (
     StatusKind,
 )
 from domain.settlement.state import INITIAL, Settlement, Status, derived, evolve
+from domain.shared.dates import DateRefusal
+from domain.shared.message import Command, Refusal
 
 __all__ = [
     "CATEGORY",
     "COMMANDS",
     "EVENTS",
     "INITIAL",
+    "REFUSALS",
     "Advice",
     "CancelSettlement",
     "InstructSettlement",
@@ -76,6 +81,21 @@ COMMANDS = (
     CancelSettlement,
     RecordSettlementCancel,
 )
+_UNKNOWN = SettlementRefusal.SETTLEMENT_UNKNOWN
+REFUSALS: Mapping[type[Command], tuple[Refusal, ...]] = {
+    InstructSettlement: (SettlementRefusal.SETTLEMENT_UNUSABLE,),
+    ReleaseSettlement: (_UNKNOWN, SettlementRefusal.SETTLEMENT_NOT_COVERED),
+    RecordSettlementStatus: (_UNKNOWN,),
+    RecordSettlementConfirmation: (
+        _UNKNOWN,
+        SettlementRefusal.SETTLEMENT_UNUSABLE,
+        DateRefusal.DATE_IN_FUTURE,
+        DateRefusal.DATE_TOO_EARLY,
+    ),
+    MarkFailing: (_UNKNOWN,),
+    CancelSettlement: (_UNKNOWN,),
+    RecordSettlementCancel: (_UNKNOWN,),
+}
 EVENTS = (
     SettlementInstructed,
     SettlementReleased,

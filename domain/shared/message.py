@@ -66,6 +66,20 @@ class Refusal(StrEnum):
     """Why a command was declined: a closed vocabulary per aggregate."""
 
 
+class RequestRefusal(Refusal):
+    """Why a command is declined for what came with it, whichever aggregate it is for."""
+
+    CLIENT_ERASED = "client_erased"
+    EFFECTIVE_AT_IN_FUTURE = "effective_at_in_future"
+    EFFECTIVE_AT_NOT_ALLOWED = "effective_at_not_allowed"
+
+    @classmethod
+    def of_stated_time(cls, kind: type[Command]) -> "RequestRefusal":
+        """What a time stated with a command of this kind may be refused as."""
+        may_state = kind.STATES_TIME or kind.INTERNAL
+        return cls.EFFECTIVE_AT_IN_FUTURE if may_state else cls.EFFECTIVE_AT_NOT_ALLOWED
+
+
 class Refused(Struct, frozen=True):
     """A refusal with the state that caused it. A value, not an exception: refusing is ordinary."""
 

@@ -27,8 +27,9 @@ from adapters.dispatch.rate_limit import Limiter
 from adapters.memory.cache import MemoryCache
 from adapters.redis.cache import RedisCache
 from adapters.settings import Settings
-from adapters.wiring.platform import Platform, open_platform
+from adapters.wiring.platform import Platform
 from api.app import create_app
+from api.cli.opening import platform_of
 from tests.bench.harness import ROOT, Row, in_turn, report, row
 from tests.bench.rig import complete, say
 from tests.contract.cache.redis_server import RedisServer, redis_server
@@ -99,7 +100,7 @@ def _simulated() -> Iterator[tuple[Path, int]]:
 
 async def _run(folder: Path, redis: RedisServer) -> list[Row]:
     settings = Settings(data_dir=folder)
-    async with await open_platform(settings, verb="bench", exclusive=False) as platform:
+    async with await platform_of(settings, verb="bench", exclusive=False) as platform:
         store = RedisCache(redis.url)
         secret, entropy = platform.keys.request_key, platform.entropy
         rates = {"queries": Rate(1e5, 500_000)}

@@ -1,6 +1,7 @@
 """The shape of the code base, checked like any other behaviour."""
 
 import ast
+import re
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -28,6 +29,15 @@ ADAPTERS = {
 }
 """What each package of `adapters` is. A new one is listed here, and a technology in the contracts
 of pyproject.toml."""
+
+UPWARD = (
+    {"domain"}, {"commands", "projections", "sagas"}, {"adapters"}, {"streams"}, {"simulation"},
+    {"api"}, {"tests", "scripts"},
+)  # fmt: skip
+"""The layers from below; what is no part of the product is above all."""
+LAYER = "|".join(sorted(set().union(*UPWARD)))
+MODULE = re.compile(rf"(?:^|\b(?:from|import)\s+)({LAYER})\.(\w+)")
+"""A module's name at the beginning of a string, or in code that imports it."""
 
 SOURCES = sorted(p for name in LAYERS for p in (ROOT / name).rglob("*.py"))
 CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -101,6 +111,52 @@ def test_no_clock_is_read_in_the_core() -> None:
             text = path.read_text()
             for word in (".now(", ".today(", "utcnow("):
                 assert word not in text, f"{path}: {word}"
+
+
+def test_only_a_verb_sets_the_garbage_collector_of_the_process() -> None:
+    wanted = {"adapters.host.gc_settings", "adapters.wiring.platform.open_platform"}
+    found = {
+        str(path.relative_to(ROOT)): sorted(wanted.intersection(_imports(path)))
+        for path in SOURCES
+        if wanted.intersection(_imports(path))
+    }
+    assert found == {"api/cli/opening.py": sorted(wanted)}
+
+
+def test_no_string_names_a_layer_above_its_own() -> None:
+    """A module that is named in a string (`-m`, `-c`, import by name) escapes the contracts."""
+    rank = {name: at for at, names in enumerate(UPWARD) for name in names}
+    found = []
+    for path in SOURCES:
+        own = rank[path.relative_to(ROOT).parts[0]]
+        for text in _strings(path):
+            named = [(layer, ROOT / layer / child) for layer, child in MODULE.findall(text)]
+            above = [
+                layer
+                for layer, place in named
+                if rank[layer] > own and (place.is_dir() or place.with_suffix(".py").exists())
+            ]
+            if above and path != ROOT / "api" / "cli" / "checkout.py":
+                found.append(f"{path}: {text!r}")
+    assert not found
+
+
+def test_modules_are_imported_by_name_in_two_places_alone() -> None:
+    """The command line's table of verbs, and the two verbs of the source tree (ADR 0037)."""
+    by_name = {"importlib", "importlib.import_module", "runpy", "runpy.run_module"}
+    found = {
+        str(path.relative_to(ROOT)) for path in SOURCES if by_name.intersection(_imports(path))
+    }
+    assert found == {"api/cli/__init__.py", "api/cli/checkout.py"}
+
+
+def _strings(path: Path) -> Iterator[str]:
+    """The string constants of a file, without docstrings."""
+    tree = ast.parse(path.read_text())
+    loose = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in loose:
+            yield node.value
 
 
 def _children(folder: Path) -> list[str]:

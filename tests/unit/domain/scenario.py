@@ -5,8 +5,9 @@ Works on any `commands.ports.Decider`: the module itself is the first argument. 
     given(order, placed, released).when(RecordAck(...)).then(accepted)
     given(order, placed).when(CancelOrder(...), seen=Seen(...)).refused(OrderRefusal.X, state="y")
 
-Every `then` also checks two laws that hold for all aggregates: the event types are the module's
-own, and the state survives a round trip through msgpack (it is stored as a snapshot).
+Three laws that hold for all aggregates are checked too: a refusal is one that the module lists for
+the command (`REFUSALS`), the event types are the module's own, and the state survives a round trip
+through msgpack (it is stored as a snapshot).
 """
 
 from datetime import UTC, datetime
@@ -31,6 +32,9 @@ class given:
     def when(self, command: Command, *, seen: Seen = NOTHING_SEEN) -> "given":
         assert isinstance(command, self.module.COMMANDS), f"{command} is not for {self.module}"
         self.decision = self.module.decide(command, self.state, seen)
+        if isinstance(self.decision, Refused):
+            listed = self.module.REFUSALS[type(command)]
+            assert any(refusal is self.decision.refusal for refusal in listed), self.decision
         return self
 
     def then(self, *events: Event) -> Any:

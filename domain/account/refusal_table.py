@@ -1,0 +1,165 @@
+"""Which refusals each command of an account may be answered with.
+
+The OpenAPI document and the last column of `docs/commands.md` are made from it. A test that sees
+another refusal fails (`tests/unit/domain/scenario.py`).
+"""
+
+from collections.abc import Mapping
+
+from domain.account import commands
+from domain.account.refusals import R
+from domain.shared.dates import DateRefusal
+from domain.shared.message import Command, Refusal, RequestRefusal
+
+_Refusals = tuple[Refusal, ...]
+
+_OPEN: _Refusals = (R.ACCOUNT_NOT_OPEN,)
+_AMOUNT: _Refusals = (R.AMOUNT_INEXACT, R.AMOUNT_TOO_LARGE, R.CURRENCY_UNKNOWN)
+_MONEY: _Refusals = (R.AMOUNT_NOT_POSITIVE, *_AMOUNT)
+_QTY: _Refusals = (R.QTY_NOT_POSITIVE, R.QTY_INEXACT, R.AMOUNT_TOO_LARGE)
+_TRADE: _Refusals = (*_QTY, R.AMOUNT_INEXACT, R.CURRENCY_UNKNOWN)
+_DATE: _Refusals = (DateRefusal.DATE_IN_FUTURE, DateRefusal.DATE_TOO_EARLY)
+_APPROVAL: _Refusals = (R.REASON_MISSING, R.SECOND_PERSON_REQUIRED, R.APPROVER_IS_NOT_ACTOR)
+_FROM_TO: _Refusals = (R.SAME_ACCOUNT, R.TRANSFER_EXISTS)
+
+_JUDGED: Mapping[type[Command], _Refusals] = {
+    commands.AuthorisePerson: (
+        *_OPEN,
+        R.AMOUNT_NOT_POSITIVE,
+        R.AMOUNT_INEXACT,
+        R.AMOUNT_TOO_LARGE,
+        DateRefusal.DATES_OUT_OF_ORDER,
+        R.POWER_MISSING,
+    ),
+    commands.RevokePerson: (R.PERSON_UNKNOWN,),
+    commands.ChangeLotMethod: (*_OPEN, R.LOT_METHOD_UNKNOWN),
+    commands.BlockAccount: _OPEN,
+    commands.UnblockAccount: (R.ACCOUNT_NOT_BLOCKED,),
+    commands.SetClosingOnly: _OPEN,
+    commands.CloseAccount: (*_OPEN, R.ACCOUNT_NOT_EMPTY),
+    commands.ReopenAccount: (R.ACCOUNT_NOT_CLOSED, *_APPROVAL),
+    commands.DepositCash: (*_OPEN, *_MONEY),
+    commands.ReturnDeposit: _MONEY,
+    commands.WithdrawCash: (
+        RequestRefusal.CLIENT_ERASED,
+        *_OPEN,
+        *_MONEY,
+        R.INSUFFICIENT_FUNDS,
+        R.POWER_MISSING,
+    ),
+    commands.CancelWithdrawal: (R.WITHDRAWAL_UNKNOWN, R.WITHDRAWAL_SENT),
+    commands.SendWithdrawal: (*_OPEN, R.WITHDRAWAL_UNKNOWN),
+    commands.CompleteWithdrawal: (R.WITHDRAWAL_UNKNOWN,),
+    commands.RejectWithdrawal: (R.WITHDRAWAL_UNKNOWN,),
+    commands.ReturnWithdrawal: _MONEY,
+    commands.ReserveForOrder: (
+        *_OPEN,
+        R.CLOSING_ONLY,
+        *_QTY,
+        R.AMOUNT_NOT_POSITIVE,
+        R.AMOUNT_INEXACT,
+        R.CURRENCY_UNKNOWN,
+        R.INSUFFICIENT_FUNDS,
+        R.SHORT_SALE_NOT_PERMITTED,
+    ),
+    commands.ReleaseHold: (),
+    commands.BookTrade: _TRADE,
+    commands.BustTrade: _TRADE,
+    commands.SelectLots: (
+        R.TRADE_UNKNOWN,
+        R.BASE_COST_UNKNOWN,
+        R.TRADE_SETTLED,
+        R.LOTS_DO_NOT_MATCH,
+        *_QTY,
+        R.POWER_MISSING,
+    ),
+    commands.StateBaseCost: (),
+    commands.SettleObligation: (
+        R.OBLIGATION_UNKNOWN,
+        *_QTY,
+        R.AMOUNT_NOT_POSITIVE,
+        R.AMOUNT_INEXACT,
+        R.CURRENCY_UNKNOWN,
+    ),
+    commands.SettleAfterBust: (
+        *_QTY,
+        R.AMOUNT_NOT_POSITIVE,
+        R.AMOUNT_INEXACT,
+        R.CURRENCY_UNKNOWN,
+    ),
+    commands.RecordFailing: (),
+    commands.ConvertCurrency: (
+        *_OPEN,
+        R.SAME_CURRENCY,
+        *_MONEY,
+        R.RATE_UNKNOWN,
+        R.RATE_STALE,
+        R.INSUFFICIENT_FUNDS,
+        R.FX_EXISTS,
+        R.VALUE_DATE_INVALID,
+        R.POWER_MISSING,
+    ),
+    commands.SettleFx: (R.FX_UNKNOWN,),
+    commands.AccrueFee: (
+        *_OPEN,
+        *_AMOUNT,
+        R.RATE_NOT_POSITIVE,
+        R.DAYS_NOT_POSITIVE,
+        R.DATE_ALREADY_ACCRUED,
+        *_DATE,
+    ),
+    commands.ChargeFee: (
+        *_OPEN,
+        R.CURRENCY_UNKNOWN,
+        R.NOTHING_ACCRUED,
+        R.RATE_NOT_POSITIVE,
+        *_DATE,
+    ),
+    commands.CreditInterest: (*_OPEN, *_MONEY, *_DATE),
+    commands.DebitInterest: (*_OPEN, *_MONEY, *_DATE),
+    commands.TransferCash: (*_OPEN, *_FROM_TO, *_MONEY, R.INSUFFICIENT_FUNDS, R.POWER_MISSING),
+    commands.ReceiveCash: (*_OPEN, *_MONEY),
+    commands.TransferSecurities: (
+        *_OPEN,
+        *_FROM_TO,
+        R.INSTRUMENT_UNKNOWN,
+        R.ISIN_DIFFERS,
+        *_QTY,
+        R.INSUFFICIENT_SHARES,
+        R.BASE_COST_UNKNOWN,
+        R.LOTS_DO_NOT_MATCH,
+        R.POWER_MISSING,
+    ),
+    commands.ReceiveSecurities: (*_OPEN, *_QTY, R.CURRENCY_UNKNOWN, R.RATE_UNKNOWN),
+    commands.CompleteTransfer: (),
+    commands.UndoTransfer: (R.TRANSFER_UNKNOWN,),
+    commands.PostAdjustment: (*_OPEN, R.AMOUNT_ZERO, *_AMOUNT, R.EVIDENCE_MISSING, *_APPROVAL),
+    commands.CashResidue: (
+        *_OPEN,
+        *_APPROVAL,
+        R.INSTRUMENT_UNKNOWN,
+        R.ISIN_DIFFERS,
+        R.PRICE_UNKNOWN,
+        R.PRICE_STALE,
+        R.NO_RESIDUE,
+        R.BASE_COST_UNKNOWN,
+        R.RATE_UNKNOWN,
+    ),
+}
+"""By the command's own rules; each is refused for an account that was never opened, too."""
+
+_OPENING: _Refusals = (
+    R.ACCOUNT_EXISTS,
+    R.CLIENT_UNKNOWN,
+    R.CLIENT_NOT_APPROVED,
+    R.CURRENCY_UNKNOWN,
+    R.LOT_METHOD_UNKNOWN,
+    R.ACCOUNT_TYPE_UNKNOWN,
+    R.MARGIN_NOT_PERMITTED,
+    R.SHARES_NOT_ONE,
+)
+
+REFUSALS: Mapping[type[Command], _Refusals] = {
+    commands.OpenAccount: _OPENING,
+    **{kind: (R.ACCOUNT_UNKNOWN, *judged) for kind, judged in _JUDGED.items()},
+}
