@@ -47,8 +47,9 @@ types: setup  ## mypy, strict
 imports: setup  ## import contracts
 	@$(BIN)/lint-imports
 
-docs: setup  ## regenerate what the docs have from the code
+docs: setup  ## regenerate what the docs have from the code; add golden samples of new events
 	@$(PY) scripts/generate_docs.py
+	@$(PY) -m tests.golden.samples
 
 lock: setup  ## resolve the dependencies anew into requirements.lock
 	@$$(command -v uv || echo .uv/bin/uv) pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --no-annotate --upgrade -q -o requirements.lock

@@ -5,7 +5,7 @@ from projections.ledger import balances, cash, client_money, trial_balance
 from projections.market import instruments, marks, rates
 from projections.operations import cases, days, fees, repeats
 from projections.parties import accounts, clients
-from projections.ports import View
+from projections.ports import Audience, View
 from projections.trading import fills, orders
 
 VIEWS: tuple[View, ...] = (
@@ -30,3 +30,6 @@ VIEWS: tuple[View, ...] = (
     repeats,
 )
 BY_NAME: dict[str, View] = {view.NAME: view for view in VIEWS}
+
+assert len(BY_NAME) == len(VIEWS), "two views share one name"
+assert all(isinstance(view.AUDIENCE, Audience) for view in VIEWS), "a view names no audience"

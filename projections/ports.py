@@ -1,7 +1,8 @@
 """What the read side needs from the world."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol, TypeVar
+from enum import Enum
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from msgspec import Struct
 
@@ -29,11 +30,36 @@ R = TypeVar("R", bound=Row)
 Key = tuple[Any, ...]
 
 
+class Audience(Enum):
+    """Who may read a view's rows besides operations; the tables' row security follows from it."""
+
+    OWN = "own"  # the account or the client that the row is about, and analysts
+    REFERENCE = "reference"  # every reader that is known
+    OPERATIONS = "operations"  # analysts
+    CONFIDENTIAL = "confidential"  # the account or the client that the row is about
+
+
+class Home(NamedTuple):
+    """Where a view's rows come from: the stream `{category}-{value of the key column}` alone.
+
+    Such rows can be folded from that one stream, so GraphQL can answer `asOf` for them.
+    """
+
+    column: str
+    category: str
+
+
+NOWHERE = Home("", "")
+"""The `HOME` of a view with rows that several streams feed."""
+
+
 class View(Protocol):
     """The shape of a view: the module `projections.holdings.positions` itself is a View."""
 
     NAME: str
     VERSION: int  # raise it when the fold or the row changes: the next start rebuilds the view
+    AUDIENCE: Audience
+    HOME: Home
     ROW: type[Row]
     READS: frozenset[type[Event]]  # of no other event does `facts` give anything
 

@@ -56,6 +56,11 @@ async def listing(source: Source, instrument_id: str) -> InstrumentRow | None:
     return instruments.terms(row, source.today) if isinstance(row, InstrumentRow) else None
 
 
+def of_day(source: Source, row: InstrumentRow) -> Instrument:
+    """A listing with its terms on the source's day."""
+    return instrument(source, instruments.terms(row, source.today))
+
+
 def instrument(source: Source, row: InstrumentRow) -> Instrument:
     return Instrument(
         _source=source,

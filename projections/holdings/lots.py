@@ -23,10 +23,12 @@ from domain.shared.envelope import Envelope
 from domain.shared.message import Event
 from projections.engine.exact import ZERO, add
 from projections.engine.moving import MOVING
-from projections.ports import Key, Row
+from projections.ports import Audience, Home, Key, Row
 
 NAME = "lots"
 VERSION = 2
+AUDIENCE = Audience.OWN
+HOME = Home("account_id", "account")
 
 
 class OpenLot(Row, frozen=True, kw_only=True):

@@ -30,10 +30,12 @@ from domain.shared.message import Event
 from projections.engine.exact import ZERO, add, subtract
 from projections.engine.posted import POSTING, posted
 from projections.engine.words import clean
-from projections.ports import Key, Row
+from projections.ports import Audience, Home, Key, Row
 
 NAME = "obligations"
 VERSION = 1
+AUDIENCE = Audience.OWN
+HOME = Home("account_id", "account")
 
 
 class Obligation(Row, frozen=True, kw_only=True):

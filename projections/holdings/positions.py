@@ -38,10 +38,12 @@ from projections.engine.exact import ZERO, add, subtract, total
 from projections.engine.moving import MOVING, Moving
 from projections.engine.posted import POSTING, is_cash, posted
 from projections.engine.words import listed
-from projections.ports import Key, Row
+from projections.ports import Audience, Home, Key, Row
 
 NAME = "positions"
 VERSION = 2
+AUDIENCE = Audience.OWN
+HOME = Home("account_id", "account")
 
 
 class Position(Row, frozen=True, kw_only=True):

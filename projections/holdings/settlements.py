@@ -16,10 +16,12 @@ from domain.shared.envelope import Envelope
 from domain.shared.message import Event
 from projections.engine.exact import ZERO
 from projections.engine.words import Memory, clean
-from projections.ports import Key, Row
+from projections.ports import Audience, Home, Key, Row
 
 NAME = "settlements"
 VERSION = 1
+AUDIENCE = Audience.OWN
+HOME = Home("obligation_id", "settlement")
 
 
 class SettlementRow(Row, frozen=True, kw_only=True):

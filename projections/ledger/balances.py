@@ -20,10 +20,12 @@ from domain.shared.message import Event
 from projections.engine.exact import ZERO, add, subtract
 from projections.engine.posted import POSTING, posted
 from projections.engine.shard import shard
-from projections.ports import Key, Row
+from projections.ports import NOWHERE, Audience, Key, Row
 
 NAME = "balances"
 VERSION = 1
+AUDIENCE = Audience.OWN
+HOME = NOWHERE
 
 ITEMS = CLEARING | {"C.SEC"}
 """Accounts of open items: their rows leave at zero."""

@@ -25,10 +25,12 @@ from domain.shared.message import Event
 from projections.engine.exact import ZERO, add, subtract, total
 from projections.engine.posted import POSTING, is_cash, posted
 from projections.engine.words import listed
-from projections.ports import Key, Row
+from projections.ports import Audience, Home, Key, Row
 
 NAME = "cash"
 VERSION = 3
+AUDIENCE = Audience.OWN
+HOME = Home("account_id", "account")
 
 
 class Cash(Row, frozen=True, kw_only=True):

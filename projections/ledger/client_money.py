@@ -29,10 +29,12 @@ from domain.shared.money import is_currency
 from projections.engine.exact import ZERO, add, subtract, total
 from projections.engine.posted import POSTING, posted
 from projections.engine.shard import shard
-from projections.ports import Key, Row
+from projections.ports import NOWHERE, Audience, Key, Row
 
 NAME = "client_money"
 VERSION = 1
+AUDIENCE = Audience.OWN
+HOME = NOWHERE
 
 
 class Money(Row, frozen=True, kw_only=True):

@@ -13,10 +13,12 @@ from domain.shared.message import Event
 from projections.engine.exact import ZERO, add, subtract
 from projections.engine.posted import POSTING, posted
 from projections.engine.shard import shard
-from projections.ports import Key, Row
+from projections.ports import NOWHERE, Audience, Key, Row
 
 NAME = "trial_balance"
 VERSION = 1
+AUDIENCE = Audience.OPERATIONS
+HOME = NOWHERE
 
 
 class Line(Row, frozen=True, kw_only=True):

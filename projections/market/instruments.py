@@ -17,10 +17,12 @@ from domain.shared.envelope import Envelope
 from domain.shared.message import Event
 from projections.engine.exact import ZERO
 from projections.engine.words import Memory, clean
-from projections.ports import Key, Row
+from projections.ports import Audience, Home, Key, Row
 
 NAME = "instruments"
 VERSION = 2
+AUDIENCE = Audience.REFERENCE
+HOME = Home("instrument_id", "instrument")
 
 
 class InstrumentRow(Row, frozen=True, kw_only=True):

@@ -12,10 +12,12 @@ from domain.price import PriceMarked
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
 from projections.engine.words import clean
-from projections.ports import Key, Row
+from projections.ports import Audience, Home, Key, Row
 
 NAME = "marks"
 VERSION = 1
+AUDIENCE = Audience.REFERENCE
+HOME = Home("instrument_id", "price")
 
 
 class Mark(Row, frozen=True, kw_only=True):

@@ -11,10 +11,12 @@ from typing import ClassVar, NamedTuple
 from domain.fx import RatesFixed
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
-from projections.ports import Key, Row
+from projections.ports import Audience, Home, Key, Row
 
 NAME = "rates"
 VERSION = 1
+AUDIENCE = Audience.REFERENCE
+HOME = Home("source", "fx")
 
 
 class Rate(Row, frozen=True, kw_only=True):

@@ -17,10 +17,12 @@ from domain.settlement.events import SettlementCancelDenied, SettlementConfirmed
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
 from projections.engine.words import clean
-from projections.ports import Key, Row
+from projections.ports import NOWHERE, Audience, Key, Row
 
 NAME = "cases"
 VERSION = 2
+AUDIENCE = Audience.OWN
+HOME = NOWHERE
 
 
 class Case(Row, frozen=True, kw_only=True):

@@ -14,10 +14,12 @@ from domain.house import CloseFailed, Control, DayClosed
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
 from projections.engine.words import clean
-from projections.ports import Key, Row
+from projections.ports import NOWHERE, Audience, Key, Row
 
 NAME = "days"
 VERSION = 2
+AUDIENCE = Audience.OPERATIONS
+HOME = NOWHERE
 
 
 class Day(Row, frozen=True, kw_only=True):

@@ -14,10 +14,12 @@ from domain.account.events import FeeAccrued, FeeCharged
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
 from projections.engine.exact import ZERO, add, subtract
-from projections.ports import Key, Row
+from projections.ports import Audience, Home, Key, Row
 
 NAME = "fees"
 VERSION = 1
+AUDIENCE = Audience.OWN
+HOME = Home("account_id", "account")
 
 
 class Fee(Row, frozen=True, kw_only=True):

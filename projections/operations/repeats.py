@@ -28,10 +28,12 @@ from domain.shared.envelope import Envelope
 from domain.shared.message import Event
 from projections.engine.exact import ZERO, add
 from projections.engine.words import clean
-from projections.ports import Key, Row
+from projections.ports import NOWHERE, Audience, Key, Row
 
 NAME = "repeats"
 VERSION = 2
+AUDIENCE = Audience.OWN
+HOME = NOWHERE
 REFERENCE, EXECUTION = "duplicate_reference", "duplicate_execution"
 RECEIPT, PAYMENT = "returned_beyond_receipt", "returned_beyond_payment"
 KINDS = (REFERENCE, EXECUTION, RECEIPT, PAYMENT)

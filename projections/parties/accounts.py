@@ -18,10 +18,12 @@ from domain.account.events import (
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
 from projections.engine.words import listed
-from projections.ports import Key, Row
+from projections.ports import Audience, Home, Key, Row
 
 NAME = "accounts"
 VERSION = 2
+AUDIENCE = Audience.OWN
+HOME = Home("account_id", "account")
 OPEN = "open"
 
 

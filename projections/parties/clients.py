@@ -15,10 +15,12 @@ from domain.client.state import Client
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
 from projections.engine.words import Memory
-from projections.ports import Key, Row
+from projections.ports import Audience, Home, Key, Row
 
 NAME = "clients"
 VERSION = 2
+AUDIENCE = Audience.CONFIDENTIAL  # what was found out about a person: risk, screening, PEP
+HOME = Home("client_id", "client")
 
 
 class ClientRow(Row, frozen=True, kw_only=True):

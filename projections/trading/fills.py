@@ -21,10 +21,12 @@ from domain.shared.envelope import Envelope
 from domain.shared.message import Event
 from projections.engine.exact import ZERO
 from projections.engine.words import clean
-from projections.ports import Key, Row
+from projections.ports import Audience, Home, Key, Row
 
 NAME = "fills"
 VERSION = 1
+AUDIENCE = Audience.OWN
+HOME = Home("order_id", "order")
 LIVE, CANCELED = "live", "canceled"
 
 

@@ -19,10 +19,12 @@ from domain.shared.envelope import Envelope
 from domain.shared.message import Event
 from projections.engine.exact import ZERO
 from projections.engine.words import Memory, clean
-from projections.ports import Key, Row
+from projections.ports import Audience, Home, Key, Row
 
 NAME = "orders"
 VERSION = 3
+AUDIENCE = Audience.OWN
+HOME = Home("order_id", "order")
 
 
 class OrderRow(Row, frozen=True, kw_only=True):

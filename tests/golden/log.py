@@ -97,7 +97,11 @@ def verifier() -> Verifier:
 
 
 async def folded(log: RecorderLog, *, limit: int = 1_000) -> dict[str, dict[str, Any]]:
-    """Version, rows and hash of every view over the whole log."""
+    """Version, rows and hash of every view over the whole log.
+
+    A view that reads no event of the log is left out, so a view of new events needs no entry.
+    """
+    told = {type(arrived.event) for arrived in await log.after(0, limit=1_000_000)}
     sink = MemorySink()
     await sink.prepare(VIEWS)
     runner = Runner(log, sink, VIEWS)
@@ -105,7 +109,7 @@ async def folded(log: RecorderLog, *, limit: int = 1_000) -> dict[str, dict[str,
         pass
     assert not runner.stuck, runner.stuck
     out = {}
-    for view in VIEWS:
+    for view in (v for v in VIEWS if v.READS & told):
         found = await sink.checksum(view)
         out[view.NAME] = {"version": view.VERSION, "rows": found.rows, "hash": found.hash}
     return out

@@ -1,13 +1,15 @@
-"""Who sees which rows of a view's table: row-level security that follows from its columns.
+"""Which readers see which rows of a view's table: row security by the `AUDIENCE` of the view.
 
-    account_id, client_id, owner   the session's own accounts and clients, and operations
-    reference tables               anyone who is somebody (instruments, marks, rates)
-    all others                     operations: figures of the house
+    audience       every row                        rows of its own
+    OWN            operations, analysts             by account_id, client_id or owner
+    REFERENCE      operations, analysts, readers
+    OPERATIONS     operations, analysts
+    CONFIDENTIAL   operations                       by account_id, client_id or owner
 
-The session says who reads: `tidemark.role` ('operations' sees every row), `tidemark.account_ids`
-and `tidemark.client_ids` (ids separated by commas). Nothing said, nothing seen. Analysts see all
-rows but those of the confidential tables. The table's owner, who folds, and superusers are not
-bound by it: a process that serves readers connects as `tidemark_reader`.
+A session sets what it may read: `tidemark.role` ('operations' sees every row),
+`tidemark.account_ids` and `tidemark.client_ids` (ids separated by commas). A session that sets
+none of these sees no row. The table's owner, which folds, and superusers are not bound by row
+security: a process that serves readers connects as `tidemark_reader`.
 
 Whichever login makes a table, `tidemark_projector` owns it: all who fold are members of that role,
 so that each may rebuild what another has made.
@@ -18,9 +20,8 @@ Settings are read once a statement (a scalar subquery), not once a row.
 from hashlib import sha256
 
 from adapters.postgres.views.tables import Table
+from projections.ports import Audience
 
-REFERENCE = frozenset({"instruments", "marks", "rates"})
-CONFIDENTIAL = frozenset({"clients"})  # what was found out about a person: risk, screening, PEP
 OWNED_BY = {
     "account_id": "tidemark.account_ids",
     "owner": "tidemark.account_ids",
@@ -43,17 +44,23 @@ _GRANT = (
 def condition(table: Table) -> str:
     """Which rows a session may read, as SQL."""
     everything = ["tidemark.operates()"]
-    if table.view not in CONFIDENTIAL:
+    if table.audience is not Audience.CONFIDENTIAL:
         everything.append("tidemark.analyses()")
-    if table.view in REFERENCE:
+    if table.audience is Audience.REFERENCE:
         everything.append("tidemark.known()")
     terms = [f"(select {' or '.join(everything)})"]
     terms += [
-        f"{column.name} = any ((select tidemark.ids('{OWNED_BY[column.name]}'))::text[])"
-        for column in table.columns
-        if column.name in OWNED_BY
+        f"{name} = any ((select tidemark.ids('{OWNED_BY[name]}'))::text[])"
+        for name in owned_by(table)
     ]
     return " or ".join(terms)
+
+
+def owned_by(table: Table) -> list[str]:
+    """The columns that name the account or client of a row, for views that show it its own."""
+    if table.audience not in (Audience.OWN, Audience.CONFIDENTIAL):
+        return []
+    return [column.name for column in table.columns if column.name in OWNED_BY]
 
 
 def guard(table: Table) -> list[str]:
@@ -68,7 +75,7 @@ def mark(table: Table) -> str:
 
 def _statements(table: Table) -> list[str]:
     readers = ["tidemark_reader"]
-    if table.view not in CONFIDENTIAL:
+    if table.audience is not Audience.CONFIDENTIAL:
         readers.append("tidemark_analyst")
     return [
         _OWN.format(schema=table.schema, table=table.name),

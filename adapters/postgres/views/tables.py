@@ -42,6 +42,7 @@ class Table:
     def __init__(self, schema: str, view: View) -> None:
         self.row = view.ROW
         self.schema, self.view = schema, view.NAME
+        self.audience = view.AUDIENCE
         self.name = f"{schema}.{view.NAME}"
         self.columns = columns(view.ROW)
         names = [c.name for c in self.columns]

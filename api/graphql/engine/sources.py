@@ -22,21 +22,6 @@ from api.graphql.engine.opened import Opened
 from api.ports import Reader
 from projections.ports import Key, Row, View
 
-STREAMS: Mapping[str, tuple[str, str]] = {
-    "accounts": ("account_id", "account"),
-    "cash": ("account_id", "account"),
-    "obligations": ("account_id", "account"),
-    "lots": ("account_id", "account"),
-    "positions": ("account_id", "account"),
-    "orders": ("order_id", "order"),
-    "fills": ("order_id", "order"),
-    "clients": ("client_id", "client"),
-    "instruments": ("instrument_id", "instrument"),
-    "marks": ("instrument_id", "price"),
-    "rates": ("source", "fx"),
-}
-"""View -> the column that names the one stream its rows are folded from, and its category."""
-
 
 class Source(Protocol):
     today: date
@@ -119,13 +104,12 @@ class Past:
         self._known: dict[tuple[str, str], asyncio.Task[Mapping[Key, Row]]] = {}
 
     async def row(self, view: View, *key: str) -> Row | None:
-        column = view.ROW.KEY[0]
-        if column != STREAMS[view.NAME][0]:
+        if view.ROW.KEY[0] != view.HOME.column:
             raise unsupported(view.NAME)
         return (await self._rows(view, key[0])).get(key)
 
     async def children(self, view: View, column: str, value: str) -> Sequence[Row]:
-        if column != STREAMS[view.NAME][0]:
+        if column != view.HOME.column:
             raise unsupported(view.NAME)
         rows = await self._rows(view, value)
         return [rows[key] for key in sorted(rows)]
@@ -143,7 +127,7 @@ class Past:
         return await asyncio.shield(self._known[view.NAME, value])
 
     async def _fold(self, view: View, value: str) -> Mapping[Key, Row]:
-        column, category = STREAMS[view.NAME]
+        column, category = view.HOME
         rows = await self._folds.rows(view, f"{category}-{value}")
         return {k: r for k, r in rows.items() if getattr(r, column) == value}
 

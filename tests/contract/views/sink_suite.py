@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
-from projections.ports import Change, Expelled, Key, Relaid, Row, Sink, View
+from projections.ports import NOWHERE, Audience, Change, Expelled, Key, Relaid, Row, Sink, View
 
 
 class Kinds(Row, frozen=True, kw_only=True):
@@ -34,6 +34,7 @@ class Kinds(Row, frozen=True, kw_only=True):
 class ViewOf:
     """A view of its own name whose folding does not matter here."""
 
+    AUDIENCE, HOME = Audience.OPERATIONS, NOWHERE
     ROW: type[Row] = Kinds
     READS: frozenset[type[Event]] = frozenset()
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
-from projections.ports import Key, Row
+from projections.ports import NOWHERE, Audience, Key, Row
 from tests.unit.projections.view_log import ListLog, log_of
 
 
@@ -25,6 +25,7 @@ class Listening:
     """Keeps what each account said; 'hush' deletes its row; `deaf` raises on a word."""
 
     VERSION = 1
+    AUDIENCE, HOME = Audience.OWN, NOWHERE
     ROW: type[Row] = Heard
     READS: frozenset[type[Event]] = frozenset({Said})
 

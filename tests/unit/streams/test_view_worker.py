@@ -31,6 +31,7 @@ class Sick:
     """The clients' view, which cannot fold some of them."""
 
     VERSION, ROW = clients.VERSION, clients.ROW
+    AUDIENCE, HOME = clients.AUDIENCE, clients.HOME
     READS: frozenset[type[Event]] = clients.READS
 
     def __init__(self, *hurts: str) -> None:
