@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from typing import Any, Self
 
 import psycopg
-from msgspec import json
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -38,7 +37,6 @@ _IDENTIFY = (
     "select set_config('tidemark.role', %s, true), set_config('tidemark.client_ids', %s, true), "
     "set_config('tidemark.account_ids', %s, true)"
 )
-_encode = json.Encoder().encode
 
 
 class Reader:
@@ -82,8 +80,7 @@ class Reader:
     async def rows(self, view: View, keys: Collection[Key]) -> Mapping[Key, Row]:
         """Those of the keys' rows that exist."""
         table = Table(self._schema, view)
-        asked = [dict(zip(view.ROW.KEY, key, strict=True)) for key in keys]
-        found = _rows(table, await self._fetch(table.select, (_encode(asked).decode(),)))
+        found = _rows(table, await self._fetch(table.select, table.keys(keys)))
         take = key_of(view.ROW)
         return {take(row): row for row in found}
 
