@@ -11,8 +11,8 @@ from typing import Any
 from api.cli import UsageError, add_verb, emit, say
 
 NAMES = (
-    "append", "command", "load", "growth", "lag", "simulate", "cache", "warehouse", "esdb", "relay",
-    "worker",
+    "append", "command", "load", "growth", "lag", "catch-up", "simulate", "cache", "warehouse",
+    "esdb", "relay", "worker",
 )  # fmt: skip
 
 ABOUT = """\
@@ -74,7 +74,7 @@ def _write(page: Path, report: dict[str, Any]) -> None:
 
 def _module(name: str) -> Any:
     try:
-        return import_module(f"tests.bench.{name}")
+        return import_module(f"tests.bench.{name.replace('-', '_')}")
     except ModuleNotFoundError as e:
         raise UsageError(f"benchmark {name}: {e}; they are part of the source tree") from e
 

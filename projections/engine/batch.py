@@ -114,9 +114,7 @@ class Batch:
         return out
 
     async def _carefully(self, view: View, pause: Pause | None) -> Mapping[Key, Row | None]:
-        found = await carefully(
-            view, self._page, lambda keys: self._sink.load(view, keys), pause
-        )
+        found = await carefully(view, self._page, lambda keys: self._sink.load(view, keys), pause)
         if found.failed is not None and found.error is not None:
             stuck = stuck_at(view, self._page[found.failed], found.error)
             self._stuck[view.NAME] = (found.failed, stuck)

@@ -58,6 +58,4 @@ def fold(row: Line | None, key: Key, fact: Sum) -> Line:
     debit, credit = fact
     if row is not None:
         debit, credit = add(row.debit, debit), add(row.credit, credit)
-    return Line(
-        book=book, account=account, unit=unit, shard=in_shard, debit=debit, credit=credit
-    )
+    return Line(book=book, account=account, unit=unit, shard=in_shard, debit=debit, credit=credit)

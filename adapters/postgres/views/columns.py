@@ -1,10 +1,10 @@
 """Values of a batch as columns: one array literal a column, typed by the statement (`%s::text[]`).
 
 msgspec writes a list as JSON in C. Between quotes an array literal reads `\\"` and `\\\\` as JSON
-does, and outside of quotes `null`, numbers, `true` and `false` too. So the text of a list, in braces
-instead of brackets, is an array literal: a twentieth of what psycopg needs to make one value by
-value. Only JSON's escapes of control characters mean something else to Postgres; a column with one
-of them is written by hand. Decimals are between quotes, so no digit is lost.
+does; outside of quotes it reads `null`, numbers, `true` and `false` as JSON does. So the text of
+a list, in braces instead of brackets, is an array literal. Only JSON's escapes of control
+characters mean something else to Postgres: a column with one of them is written value by value.
+Decimals are between quotes, so no digit is lost.
 """
 
 import re
