@@ -68,7 +68,11 @@ class View(Protocol):
         ...
 
     def fold(self, row: Any, key: Key, fact: Any, /) -> Any:
-        """The row after one fact; `row` is None before the first, None as result deletes it."""
+        """The row after one fact; `row` is None before the first, None as result deletes it.
+
+        A result is the row that was given or a new one, which nothing else holds: the run loop
+        stamps it in place.
+        """
         ...
 
 

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from adapters.operations.fold_apart import fold_apart
 from adapters.simulators.statement import PostgresStatement
 from adapters.wiring.platform import Platform
 from commands.ports import Unreadable
+from projections.catalogue import VIEWS
 from projections.market import marks
 from projections.ports import Change
 from streams.bus_side import BusSide
@@ -58,9 +60,16 @@ async def live_drive(platform: Platform, bus: BusSide | None = None) -> Drive:
 
 
 async def catch_up(drive: Drive) -> None:
-    """Bring the views to the log's end; with a bus the workers do, meanwhile."""
+    """Bring the views to the log's end; with a bus the workers do, meanwhile.
+
+    Views that have nothing yet fold a long log in several processes first.
+    """
     try:
         if drive.bus is None:
+            platform = drive.platform
+            await fold_apart(
+                platform.log, platform.sink, VIEWS, data_dir=platform.settings.data_dir
+            )
             await drive.views.catch_up()
         else:
             await drive.bus.views.prepare()

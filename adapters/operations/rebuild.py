@@ -10,14 +10,16 @@ view's partitions stand apart, each is folded from the hindmost one's place to i
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
 from psycopg import AsyncConnection
 
-from adapters.bus.partition_log import PartitionLog, StoredLog
+from adapters.bus.partition_log import StoredLog
 from adapters.memory.sink import MemorySink
+from adapters.operations.fold_apart import Halted, fold_apart, fold_part
 from adapters.postgres.views.places import mismarked, places
 from adapters.postgres.views.sink import PostgresSink
 from adapters.postgres.views.tables import CHECKPOINTS, Table
@@ -62,17 +64,48 @@ class RebuildFailed(Exception):
     """The view could not be rebuilt; the live one is as it was."""
 
 
+async def begin(
+    log: StoredLog, live: PostgresSink, views: Sequence[View], *, data_dir: Path
+) -> None:
+    """Fold `views` beside their live tables in one pass over the log, a long log in processes.
+
+    `rebuild` goes on from there. A view that is stuck stands before its event, for `rebuild` to
+    name it.
+    """
+    beside = _beside(live)
+    try:
+        for view in views:
+            await beside.discard(view)  # what an interrupted rebuild left
+        await fold_apart(log, beside, views, data_dir=data_dir)
+        await beside.prepare(views)
+        runner, end = Runner(log, beside, views), await log.last()
+        while (await runner.step(limit=LAGGARDS_PAGE, until=end)).events:
+            pass
+    finally:
+        await beside.close()
+
+
 async def rebuild(
-    log: StoredLog, live: PostgresSink, view: View, *, swap: bool = True, pause: Pause | None = None
+    log: StoredLog,
+    live: PostgresSink,
+    view: View,
+    *,
+    swap: bool = True,
+    begun: bool = False,
+    pause: Pause | None = None,
 ) -> Rebuilt:
     """Fold `view` anew beside the live table, compare, and (unless told not to) swap.
+
+    Args:
+        begun: go on with the table that `begin` has made.
 
     Raises:
         RebuildFailed: the view is stuck on an event, or there is none.
     """
-    beside = PostgresSink(live.url, schema=f"{live.schema}_next")
+    beside = _beside(live)
     try:
-        await beside.discard(view)  # what an interrupted rebuild left
+        if not begun:
+            await beside.discard(view)  # what an interrupted rebuild left
         await beside.prepare([view])
         runner = Runner(log, beside, [view], pause=pause)
         await _nearly(runner, live, view)
@@ -175,10 +208,14 @@ async def _fold_apart(
 async def _fold_part(
     log: StoredLog, part: PostgresSink | MemorySink, view: View, *, partition: int, until: int
 ) -> None:
-    runner = Runner(PartitionLog(log, partition, part.partitions), part, [view])
-    while (await runner.positions())[view.NAME] < until:
-        await runner.step(limit=LAGGARDS_PAGE, until=until, complete=True)
-        _refuse_stuck(runner, view)
+    try:
+        await fold_part(log, part, [view], partition=partition, until=until)
+    except Halted as e:
+        raise RebuildFailed(str(e)) from e
+
+
+def _beside(live: PostgresSink) -> PostgresSink:
+    return PostgresSink(live.url, schema=f"{live.schema}_next")
 
 
 async def _nearly(runner: Runner, live: PostgresSink, view: View) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 from api.cli import UsageError, add_verb, checkout, emit, say
 
 NAMES = (
-    "append", "command", "load", "growth", "lag", "simulate", "cache", "warehouse", "esdb", "relay",
-    "worker",
+    "append", "command", "load", "growth", "lag", "catch-up", "simulate", "cache", "warehouse",
+    "esdb", "relay", "worker",
 )  # fmt: skip
 
 ABOUT = """\
@@ -49,7 +49,7 @@ async def _run(args: argparse.Namespace) -> None:
     for name in NAMES if args.name == "all" else (args.name,):
         say(f"bench {name} ...")
         try:
-            reports.append(await asyncio.to_thread(checkout.module("bench", name).run))
+            reports.append(await asyncio.to_thread(checkout.module("bench", name.replace("-", "_")).run))
         except UsageError:
             raise
         except Exception:  # the others are measured all the same

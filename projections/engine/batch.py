@@ -1,19 +1,27 @@
-"""One page of events on its way through a group of views: facts, rows, and what got stuck."""
+"""One page of events on its way through a group of views: facts, rows, and what got stuck.
 
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+    page --facts--> row key: [index of its last event, fact, fact ...] --load, fold--> rows
+
+One pass over the page hands each event to the views that read it. Then each row is loaded once and
+folded over all of its facts. A view that raises is folded anew, fact by fact in log order
+(`projections.engine.careful`), which finds the first event that it cannot fold.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, structs
 
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
+from projections.engine.careful import FACTS_SLICE, carefully
 from projections.ports import Change, Key, Pause, Row, Sink, View
 
-CALLS, FACTS_SLICE = 256, 1_024  # events times views, and facts of one view, between two pauses
+CALLS = 256  # events times views between two pauses
 
-Touch = tuple[int, Key, Any]
-"""(index of the event in the page, row key, fact)."""
+Touched = dict[Key, list[Any]]
+"""Row key -> index in the page of the last event that touches the row, then the facts in order."""
+Reader = tuple[View, Callable[[Envelope], Iterable[tuple[Key, Any]]], Touched]
 
 
 class Stuck(Struct, frozen=True, kw_only=True):
@@ -33,7 +41,7 @@ class Batch:
         self, sink: Sink, page: Sequence[Envelope], before: int, *, end: int | None = None
     ) -> None:
         self._sink, self._page, self._before, self._end = sink, page, before, end
-        self._touched: dict[str, list[Touch]] = defaultdict(list)
+        self._touched: dict[str, Touched | None] = {}  # by view; None: its `facts` has raised
         self._stuck: dict[str, tuple[int, Stuck]] = {}  # with the index of the event
 
     async def changes(
@@ -52,71 +60,72 @@ class Batch:
     async def _collect(self, group: Sequence[View], pause: Pause | None) -> None:
         """Events outside, views inside: what views share about an event is worked out once."""
         between = max(1, CALLS // len(group))
-        readers: dict[type[Event], list[View]] = {}
+        self._touched = {view.NAME: {} for view in group}
+        readers: dict[type[Event], list[Reader]] = {}
         for i, arrived in enumerate(self._page):
             if pause is not None and i % between == between - 1:
                 await pause()
             kind = type(arrived.event)
-            if kind not in readers:
-                readers[kind] = [view for view in group if kind in view.READS]
-            for view in readers[kind]:
-                if view.NAME in self._stuck:
-                    continue
-                touched = self._touched[view.NAME]
+            if (reading := readers.get(kind)) is None:
+                reading = readers[kind] = self._readers(kind, group)
+            for view, facts, touched in reading:
                 try:
-                    for key, fact in view.facts(arrived):
-                        touched.append((i, key, fact))
-                except Exception as e:
-                    self._stick(view, i, e)
-                    self._touched[view.NAME] = [t for t in touched if t[0] < i]
+                    for key, fact in facts(arrived):
+                        if (entry := touched.get(key)) is None:
+                            touched[key] = [i, fact]
+                        else:
+                            entry[0] = i
+                            entry.append(fact)
+                except Exception:
+                    self._touched[view.NAME] = None
+                    readers.clear()  # the others go on without it
+
+    def _readers(self, kind: type[Event], group: Sequence[View]) -> list[Reader]:
+        return [
+            (view, view.facts, touched)
+            for view in group
+            if kind in view.READS and (touched := self._touched[view.NAME]) is not None
+        ]
 
     async def _rows(self, view: View, pause: Pause | None) -> Mapping[Key, Row | None]:
-        touched = self._touched.get(view.NAME)
+        touched = self._touched[view.NAME]
+        if touched is None:
+            return await self._carefully(view, pause)
         if not touched:
             return {}
-        loaded = await self._sink.load(view, {key for _, key, _ in touched})
-        rows, last, failed = await self._folded(view, touched, loaded, pause=pause)
-        if failed is not None:  # again, up to whole events only
-            whole = [t for t in touched if t[0] < failed]
-            rows, last, _ = await self._folded(view, whole, loaded, pause=pause)
-        return self._stamped(rows, last, loaded)
-
-    async def _folded(
-        self,
-        view: View,
-        touched: Sequence[Touch],
-        loaded: Mapping[Key, Row],
-        *,
-        pause: Pause | None,
-    ) -> tuple[dict[Key, Row | None], dict[Key, int], int | None]:
-        """(rows, index of the last event of each, index of the event that failed or None)."""
-        rows: dict[Key, Row | None] = dict(loaded)
-        last: dict[Key, int] = {}
-        for n, (i, key, fact) in enumerate(touched):
-            if pause is not None and n % FACTS_SLICE == FACTS_SLICE - 1:
-                await pause()
-            try:
-                rows[key] = view.fold(rows.get(key), key, fact)
-            except Exception as e:
-                self._stick(view, i, e)
-                return rows, last, i
-            last[key] = i
-        return rows, last, None
-
-    def _stamped(
-        self, rows: Mapping[Key, Row | None], last: Mapping[Key, int], loaded: Mapping[Key, Row]
-    ) -> dict[Key, Row | None]:
+        loaded = await self._sink.load(view, touched.keys())
         out: dict[Key, Row | None] = {}
-        for key, i in last.items():
-            row = rows[key]
+        folded = 0
+        for key, (last, *facts) in touched.items():
+            folded += len(facts)
+            if pause is not None and folded >= FACTS_SLICE:
+                folded = 0
+                await pause()
+            before = row = loaded.get(key)
+            try:
+                for fact in facts:
+                    row = view.fold(row, key, fact)
+            except Exception:
+                return await self._carefully(view, pause)
             if row is not None:
-                out[key] = structs.replace(row, position=self._page[i].position)
-            elif key in loaded:
+                out[key] = _stamped(row, self._page[last].position, given=before)
+            elif before is not None:
                 out[key] = None
         return out
 
-    def _stick(self, view: View, index: int, error: Exception) -> None:
-        self._stuck[view.NAME] = (index, stuck_at(view, self._page[index], error))
+    async def _carefully(self, view: View, pause: Pause | None) -> Mapping[Key, Row | None]:
+        found = await carefully(view, self._page, lambda keys: self._sink.load(view, keys), pause)
+        if found.failed is not None and found.error is not None:
+            stuck = stuck_at(view, self._page[found.failed], found.error)
+            self._stuck[view.NAME] = (found.failed, stuck)
+        out: dict[Key, Row | None] = {}
+        for key, i in found.last.items():
+            row, before = found.rows[key], found.loaded.get(key)
+            if row is not None:
+                out[key] = _stamped(row, self._page[i].position, given=before)
+            elif before is not None:
+                out[key] = None
+        return out
 
     def _after(self, view: View) -> int:
         if view.NAME not in self._stuck:
@@ -133,3 +142,15 @@ def stuck_at(view: View, arrived: Envelope, error: Exception) -> Stuck:
         position=arrived.position,
         error=f"{type(error).__name__}: {error}",
     )
+
+
+def _stamped(row: Row, position: int, *, given: Row | None) -> Row:
+    """The row at the position of its last event.
+
+    A row that the fold has made is ours until it is saved: it is stamped in place, at a tenth of
+    what a copy costs. The one that the fold was given belongs to the sink and is copied.
+    """
+    if row is given:
+        return structs.replace(row, position=position)
+    structs.force_setattr(row, "position", position)
+    return row

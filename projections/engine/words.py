@@ -2,7 +2,7 @@
 
 from typing import Any, Generic, TypeVar
 
-from msgspec import Struct, json
+from msgspec import Struct, json, structs
 
 S = TypeVar("S", bound=Struct)
 KNOWN_MAX = 4_096
@@ -30,8 +30,8 @@ class Memory(Generic[S]):
     def __init__(self, initial: S) -> None:
         self._initial = initial
         self._decode = json.Decoder(type(initial)).decode
-        plain = type(initial)()
-        self._defaults = [(f, getattr(plain, f)) for f in initial.__struct_fields__]
+        self._fields = initial.__struct_fields__
+        self._defaults = structs.astuple(type(initial)())
         self._known: dict[str, S] = {}  # the newest texts: most are asked for again at once
 
     def state(self, text: str) -> S:
@@ -42,9 +42,8 @@ class Memory(Generic[S]):
         return self._decode(text) if known is None else known
 
     def text(self, state: S) -> str:
-        kept = {
-            f: value for f, default in self._defaults if (value := getattr(state, f)) != default
-        }
+        values = zip(self._fields, structs.astuple(state), self._defaults, strict=True)
+        kept = {f: value for f, value, default in values if value is not default != value}
         text = _encode(kept).decode()
         if len(self._known) >= KNOWN_MAX:
             self._known.clear()

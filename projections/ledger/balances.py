@@ -12,7 +12,7 @@ Units: minor units of a currency, or pieces of an ISIN. + debit, - credit.
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from domain.ledger import CLEARING
 from domain.shared.envelope import Envelope
@@ -44,31 +44,34 @@ class Balance(Row, frozen=True, kw_only=True):
     amount: Decimal  # debit - credit
 
 
-class Sum(NamedTuple):
-    debit: Decimal
-    credit: Decimal
+Sum = tuple[Decimal, Decimal]
+"""Debit, credit."""
 
 
 ROW: type[Row] = Balance
 READS: frozenset[type[Event]] = POSTING
+_NONE: Sum = ZERO, ZERO
 
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, Sum]]:
     """One sum a row and event: an entry in and out of an item leaves no trace."""
     sums: dict[Key, Sum] = {}
+    in_shard = shard(arrived.home)
     for p in posted(arrived):
-        key = (p.account, p.owner, p.ref, p.unit, 0 if p.owner else shard(arrived.home))
-        debit, credit = sums.get(key, (ZERO, ZERO))
-        if p.amount > 0:
-            sums[key] = Sum(add(debit, p.amount), credit)
+        owner, amount = p.owner, p.amount
+        key = (p.account, owner, p.ref, p.unit, 0 if owner else in_shard)
+        debit, credit = sums.get(key, _NONE)
+        if amount > ZERO:
+            sums[key] = add(debit, amount), credit
         else:
-            sums[key] = Sum(debit, subtract(credit, p.amount))
+            sums[key] = debit, subtract(credit, amount)
     return sums.items()
 
 
 def fold(row: Balance | None, key: Key, fact: Sum) -> Balance | None:
-    debit = fact.debit if row is None else add(row.debit, fact.debit)
-    credit = fact.credit if row is None else add(row.credit, fact.credit)
+    debit, credit = fact
+    if row is not None:
+        debit, credit = add(row.debit, debit), add(row.credit, credit)
     amount = subtract(debit, credit)
     account, owner, ref, unit, in_shard = key
     if not amount and account in ITEMS:

@@ -6,7 +6,7 @@ Sharded by home like the house rows of `balances`; readers sum the shards. Each 
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
@@ -32,31 +32,32 @@ class Line(Row, frozen=True, kw_only=True):
     credit: Decimal
 
 
-class Sum(NamedTuple):
-    debit: Decimal
-    credit: Decimal
+Sum = tuple[Decimal, Decimal]
+"""Debit, credit."""
 
 
 ROW: type[Row] = Line
 READS: frozenset[type[Event]] = POSTING
+_NONE: Sum = ZERO, ZERO
 
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, Sum]]:
     sums: dict[Key, Sum] = {}
+    in_shard = shard(arrived.home)
     for p in posted(arrived):
-        key = (p.book, p.account, p.unit, shard(arrived.home))
-        debit, credit = sums.get(key, (ZERO, ZERO))
-        if p.amount > 0:
-            sums[key] = Sum(add(debit, p.amount), credit)
+        account, amount = p.account, p.amount
+        key = (account[0], account, p.unit, in_shard)  # `p.book`, without the call
+        debit, credit = sums.get(key, _NONE)
+        if amount > ZERO:
+            sums[key] = add(debit, amount), credit
         else:
-            sums[key] = Sum(debit, subtract(credit, p.amount))
+            sums[key] = debit, subtract(credit, amount)
     return sums.items()
 
 
 def fold(row: Line | None, key: Key, fact: Sum) -> Line:
     book, account, unit, in_shard = key
-    return Line(
-        book=book, account=account, unit=unit, shard=in_shard,
-        debit=fact.debit if row is None else add(row.debit, fact.debit),
-        credit=fact.credit if row is None else add(row.credit, fact.credit),
-    )  # fmt: skip
+    debit, credit = fact
+    if row is not None:
+        debit, credit = add(row.debit, debit), add(row.credit, credit)
+    return Line(book=book, account=account, unit=unit, shard=in_shard, debit=debit, credit=credit)

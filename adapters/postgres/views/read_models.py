@@ -11,7 +11,6 @@ from contextlib import asynccontextmanager
 from typing import Any, Self
 
 import psycopg
-from msgspec import json
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
@@ -48,7 +47,6 @@ CLIENT_MONEY_SUMS = {
     "resource": "sum(resource)",
 }
 """Field of `projections.ledger.client_money.Sums` -> the database's sum for it."""
-_encode = json.Encoder().encode
 
 
 class Reader:
@@ -92,8 +90,7 @@ class Reader:
     async def rows(self, view: View, keys: Collection[Key]) -> Mapping[Key, Row]:
         """Those of the keys' rows that exist."""
         table = Table(self._schema, view)
-        asked = [dict(zip(view.ROW.KEY, key, strict=True)) for key in keys]
-        found = _rows(table, await self._fetch(table.select, (_encode(asked).decode(),)))
+        found = _rows(table, await self._fetch(table.select, table.keys(keys)))
         take = key_of(view.ROW)
         return {take(row): row for row in found}
 

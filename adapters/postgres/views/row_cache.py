@@ -2,45 +2,63 @@
 
 Also remembers which keys had no row. Whatever casts doubt on it (an expelled runner, a failed
 transaction) empties it whole.
+
+Rows are kept in two halves. Every row that is put goes into the young half. When that is full, the
+old half is dropped and the young one takes its place: two steps for a whole batch of rows, where a
+list in order of use takes several for each row.
 """
 
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
 
 from projections.ports import Key, Row
 
 ROWS_MAX = 100_000  # over all views; a row takes about 1 kB
+_UNKNOWN: Any = object()
+
+Rows = dict[str, dict[Key, Row | None]]
 
 
 class RowCache:
     def __init__(self, rows_max: int = ROWS_MAX) -> None:
-        self._rows: OrderedDict[tuple[str, Key], Row | None] = OrderedDict()
-        self._rows_max = rows_max
+        self._young: Rows = {}
+        self._old: Rows = {}
+        self._half = rows_max // 2
+        self._count = 0  # of the young half, rows that were put twice counted twice
+        self._whole: set[str] = set()
 
     def __len__(self) -> int:
-        return len(self._rows)
+        """Rows in both halves; a row that is in both counts twice."""
+        return sum(len(rows) for half in (self._young, self._old) for rows in half.values())
 
-    def split(self, view: str, keys: Iterable[Key]) -> tuple[dict[Key, Row], list[Key]]:
+    def begin(self, views: Iterable[str]) -> None:
+        """These views have no rows yet: what is not in the cache does not exist."""
+        self._whole.update(views)
+
+    def split(self, view: str, keys: Collection[Key]) -> tuple[dict[Key, Row], list[Key]]:
         """(rows that are known, keys that must be read)."""
+        young, old = self._young.get(view, {}), self._old.get(view, {})
         known: dict[Key, Row] = {}
         unknown: list[Key] = []
         for key in keys:
-            try:
-                row = self._rows[view, key]
-            except KeyError:
+            row = young.get(key, _UNKNOWN)
+            if row is _UNKNOWN and (row := old.get(key, _UNKNOWN)) is _UNKNOWN:
                 unknown.append(key)
-                continue
-            self._rows.move_to_end((view, key))
-            if row is not None:
+            elif row is not None:
                 known[key] = row
-        return known, unknown
+        return known, [] if view in self._whole else unknown
 
     def put(self, view: str, rows: Mapping[Key, Row | None]) -> None:
-        for key, row in rows.items():
-            self._rows[view, key] = row
-            self._rows.move_to_end((view, key))
-        while len(self._rows) > self._rows_max:
-            self._rows.popitem(last=False)
+        self._young.setdefault(view, {}).update(rows)
+        self._count += len(rows)
+        if self._count > self._half:
+            self._turn()
 
     def clear(self) -> None:
-        self._rows.clear()
+        self._young, self._old, self._count = {}, {}, 0
+        self._whole.clear()
+
+    def _turn(self) -> None:
+        if any(self._old.values()):
+            self._whole.clear()
+        self._old, self._young, self._count = self._young, {}, 0

@@ -105,6 +105,8 @@ class PostgresSink:
                 "another process has taken them over"
             )
         self._generations |= {view: generation for view, (_, generation) in found.items()}
+        # Another process may write rows before we save; then our checkpoint is not at 0 any more.
+        self._cache.begin(view for view, (position, _) in found.items() if not position)
         return {view: found[view][0] for view in views}
 
     async def load(self, view: View, keys: Collection[Key], /) -> Mapping[Key, Row]:
@@ -112,9 +114,8 @@ class PostgresSink:
         if not unknown:
             return known
         table = self.table(view)
-        asked = [dict(zip(view.ROW.KEY, key, strict=True)) for key in unknown]
         async with self._connected() as connection:
-            cursor = await connection.execute(table.select, (_text(asked),), prepare=True)
+            cursor = await connection.execute(table.select, table.keys(unknown), prepare=True)
             rows = [_row(view.ROW, values, table) for values in await cursor.fetchall()]
         take = key_of(view.ROW)
         read = {take(row): row for row in rows}
@@ -237,14 +238,12 @@ class PostgresSink:
     async def _write(self, connection: AsyncConnection[Any], change: Change) -> None:
         table = self.table(change.view)
         kept = [row for row in change.rows.values() if row is not None]
-        gone = [
-            dict(zip(change.view.ROW.KEY, key, strict=True))
-            for key, row in change.rows.items()
-            if row is None
-        ]
-        for sql, rows in ((table.upsert, kept), (table.delete, gone)):
-            for i in range(0, len(rows), CHUNK):
-                await connection.execute(sql, (_text(rows[i : i + CHUNK]),), prepare=True)
+        gone = [key for key, row in change.rows.items() if row is None]
+        for i in range(0, len(kept), CHUNK):
+            columns = table.rows(kept[i : i + CHUNK])
+            await connection.execute(table.upsert, columns, prepare=True)
+        for i in range(0, len(gone), CHUNK):
+            await connection.execute(table.delete, table.keys(gone[i : i + CHUNK]), prepare=True)
 
     async def _checksum(self, connection: AsyncConnection[Any], view: View) -> Checksum:
         position, digest = await self._position(connection, view), Digest()

@@ -1,0 +1,167 @@
+"""The first fold of a long log, in several processes: one partition of the homes each.
+
+    prepare in n partitions -> n processes fold their partition up to `until` -> prepare in one
+
+Every process writes other rows of the same tables (`projections.engine.shard`), so the rows are
+those of one fold. Only views that stand at 0 are folded so. When all partitions of a view have
+come to `until`, the view is taken over there in one partition. If a process fails, the views whose
+partitions stand apart are emptied, and the caller folds them from the log's start by itself: what
+went wrong then shows where it always does.
+"""
+
+import asyncio
+import logging
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from subprocess import Popen
+
+from msgspec import Struct, json
+from msgspec.structs import replace
+
+from adapters.bus.page import PARTITIONS
+from adapters.bus.partition_log import PartitionLog, StoredLog
+from adapters.host.bound_process import spawn
+from adapters.memory.sink import MemorySink
+from adapters.postgres.views.sink import PostgresSink
+from projections.engine.runner import LAGGARDS_PAGE, Runner, Stuck
+from projections.ports import Pause, View
+
+PROCESSES_MAX = 8
+EVENTS_MIN = 50_000  # a shorter log is folded before the processes are up
+POLL_S = 0.05
+CHILD = "adapters.wiring.fold_process"
+
+_log = logging.getLogger(__name__)
+
+
+class Part(Struct, frozen=True, kw_only=True):
+    """What one process is to fold; it travels as JSON on its command line."""
+
+    data_dir: str
+    schema: str
+    partition: int
+    partitions: int
+    until: int
+    views: tuple[str, ...]
+
+
+class Halted(Exception):
+    """A view cannot fold an event of its partition."""
+
+    def __init__(self, stuck: Stuck) -> None:
+        super().__init__(f"{stuck.view}: {stuck.stream}@{stuck.version}: {stuck.error}")
+
+
+def processes() -> int:
+    """As many as there are processors for us, of the counts that keep a shard in one partition."""
+    ours = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return max(n for n in PARTITIONS if n <= min(ours, PROCESSES_MAX))
+
+
+async def fold_apart(
+    log: StoredLog,
+    sink: PostgresSink,
+    views: Sequence[View],
+    *,
+    data_dir: Path,
+    number: int | None = None,
+    least: int = EVENTS_MIN,
+) -> int:
+    """Fold those of the views that stand at 0 up to the log's end; how far they were folded.
+
+    Args:
+        sink: of one partition; prepared for the views when this returns.
+        data_dir: of the platform; the processes open the same log by it and the environment.
+        number: of processes, one of `PARTITIONS`; None: by the number of processors.
+        least: a log of fewer events is left to the caller.
+
+    Returns:
+        0: nothing was folded here.
+    """
+    number = processes() if number is None else number
+    until = await log.last()
+    if number < 2 or until < least:
+        return 0
+    await sink.prepare(views)
+    stands = await sink.positions([view.NAME for view in views])
+    new = [view for view in views if not stands[view.NAME]]
+    if not new:
+        return 0
+    await _lay_out(sink, new, number)
+    parts = _parts(sink, new, data_dir, until=until, number=number)
+    folded = await _run(parts, data_dir / "workers")
+    await sink.prepare(views)
+    return until if folded else 0
+
+
+async def fold_part(
+    log: StoredLog,
+    part: PostgresSink | MemorySink,
+    views: Sequence[View],
+    *,
+    partition: int,
+    until: int,
+    pause: Pause | None = None,
+) -> None:
+    """Fold one partition of the log up to a position, in the long pages of those far behind.
+
+    Raises:
+        Halted: a view is stuck; the others stand at `until` or before it.
+    """
+    runner = Runner(PartitionLog(log, partition, part.partitions), part, views, pause=pause)
+    while min((await runner.positions()).values()) < until:
+        await runner.step(limit=LAGGARDS_PAGE, until=until, complete=True)
+        for stuck in runner.stuck.values():
+            raise Halted(stuck)
+
+
+def _parts(
+    sink: PostgresSink, views: Sequence[View], data_dir: Path, *, until: int, number: int
+) -> list[Part]:
+    whole = Part(
+        data_dir=str(data_dir.resolve()),
+        schema=sink.schema,
+        partition=0,
+        partitions=number,
+        until=until,
+        views=tuple(view.NAME for view in views),
+    )
+    return [replace(whole, partition=partition) for partition in range(number)]
+
+
+async def _lay_out(sink: PostgresSink, views: Sequence[View], partitions: int) -> None:
+    parted = PostgresSink(sink.url, schema=sink.schema, partitions=partitions)
+    try:
+        await parted.prepare(views)
+    finally:
+        await parted.close()
+
+
+async def _run(parts: Sequence[Part], folder: Path) -> bool:
+    """One process a part; whether all of them came to their end. The first to fail ends all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    children: list[tuple[Popen[bytes], Path]] = []
+    try:
+        for part in parts:
+            said = folder / f"fold-{part.partition}.log"
+            said.unlink(missing_ok=True)
+            words = [sys.executable, "-m", CHILD, json.encode(part).decode()]
+            children.append((spawn(words, said), said))
+        while any(child.poll() is None for child, _ in children):
+            if failed := [said for child, said in children if child.poll()]:
+                _log.warning("folding in one process: %s", _last_line(failed[0]))
+                return False
+            await asyncio.sleep(POLL_S)
+        return not any(child.returncode for child, _ in children)
+    finally:
+        for child, _ in children:
+            if child.poll() is None:
+                child.kill()
+                await asyncio.to_thread(child.wait)
+
+
+def _last_line(said: Path) -> str:
+    lines = said.read_text(errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "a process ended")

@@ -1,0 +1,48 @@
+"""A process that folds one partition of a log for `adapters.operations.fold_apart`, and ends.
+
+python -m adapters.wiring.fold_process PART    (JSON, `adapters.operations.fold_apart.Part`)
+"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import uvloop
+from msgspec import json
+
+from adapters.operations.fold_apart import Part, fold_part
+from adapters.postgres.views.sink import PostgresSink
+from adapters.settings import Settings
+from adapters.wiring.platform import open_platform
+from projections.catalogue import BY_NAME
+
+
+async def run(part: Part) -> None:
+    """Open the log beside the process that holds the directory, and fold.
+
+    Raises:
+        Halted, Unavailable, Unreadable, SettingsError: the last line of the process names it.
+    """
+    settings = Settings.read(data_dir=Path(part.data_dir), log_connections=1, read_connections=1)
+    async with await open_platform(settings, verb="fold", exclusive=False) as platform:
+        sink = PostgresSink(
+            platform.database_url,
+            schema=part.schema,
+            partition=part.partition,
+            partitions=part.partitions,
+        )
+        try:
+            views = [BY_NAME[name] for name in part.views]
+            await fold_part(platform.log, sink, views, partition=part.partition, until=part.until)
+        finally:
+            await sink.close()
+
+
+def main() -> None:
+    part = json.decode(sys.argv[1], type=Part)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run(part))
+
+
+if __name__ == "__main__":
+    main()

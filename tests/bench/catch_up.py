@@ -1,0 +1,252 @@
+"""Catching up: all views from nothing over a simulated log, in memory and through Postgres.
+
+The goal is 90 us of this process's CPU time an event. Where the rows go to Postgres, the limit
+is measured in the same round: psycopg's COPY of the very rows that the fold had saved, page by
+page, into tables of the same columns without keys and indexes. The first fold in several processes
+is held against the same fold in one.
+"""
+
+import asyncio
+import json
+import subprocess
+import sys
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, NamedTuple
+
+import psycopg
+from msgspec import structs
+
+from adapters.memory.sink import MemorySink
+from adapters.operations.fold_apart import fold_apart, processes
+from adapters.postgres.views.sink import PostgresSink
+from adapters.postgres.views.tables import columns
+from adapters.settings import Settings
+from adapters.wiring.platform import Platform, open_platform
+from domain.shared.envelope import Envelope
+from projections.catalogue import VIEWS
+from projections.engine.runner import PAGE, Runner
+from projections.ports import Change, Sink
+from tests.bench.harness import ROOT, Row, bound, in_turn, report, row
+from tests.bench.processor import Meter, Spent, ourselves, postgres
+from tests.bench.rig import complete, say
+
+ROUNDS = 5
+ACCOUNTS, SEED = 60, 1
+FIRST, LAST = "2021-01-04", "2021-03-31"
+GOAL_US = 90.0
+TIDEMARK = Path(sys.executable).parent / "tidemark"
+OURS, POSTGRES = "this process", "Postgres"
+COPY = "psycopg COPY of the same rows"
+
+
+def run() -> dict[str, Any]:
+    with TemporaryDirectory(prefix="tidemark-bench-") as folder:
+        data_dir = Path(folder) / "data"
+        say(f"a log: {FIRST} to {LAST}, {ACCOUNTS} accounts")
+        _simulate(data_dir)
+        return complete(_run(data_dir))
+
+
+def _simulate(data_dir: Path) -> None:
+    days = ["--from", FIRST, "--to", LAST, "--accounts", str(ACCOUNTS), "--seed", str(SEED)]
+    words = [str(TIDEMARK), "simulate", *days, "--data-dir", str(data_dir), "--json"]
+    json.loads(subprocess.run(words, check=True, cwd=ROOT, capture_output=True).stdout)
+
+
+async def _run(data_dir: Path) -> dict[str, Any]:
+    settings = Settings(data_dir=data_dir)
+    async with await open_platform(settings, verb="bench", exclusive=False) as platform:
+        bench = CatchUp(platform)
+        await bench.read()
+        sides: dict[str, Callable[[], Awaitable[Spent]]] = {
+            "open": bench.opened,
+            "memory": bench.memory,
+            "postgres": bench.postgres,
+            "copy": bench.copy,
+            "one": bench.one,
+            "apart": bench.apart,
+        }
+        found = await in_turn(ROUNDS, sides, say)
+        return report("catch-up", ROUNDS, _rows(found, bench), notes=_notes(bench))
+
+
+class Pages:
+    """A log that is in memory, opened: what is measured is what comes behind it."""
+
+    def __init__(self, events: Sequence[Envelope]) -> None:
+        self.events = events
+        self._positions = [event.position for event in events]
+
+    async def after(
+        self, position: int, /, *, limit: int, until: int | None = None
+    ) -> Sequence[Envelope]:
+        first = bisect_right(self._positions, position)
+        return self.events[first : first + limit]
+
+    async def last(self) -> int:
+        return self._positions[-1]
+
+
+class Saved(NamedTuple):
+    """What one page of the fold has written to one table."""
+
+    table: str
+    rows: Sequence[tuple[Any, ...]]
+
+
+class CatchUp:
+    def __init__(self, platform: Platform) -> None:
+        self._platform = platform
+        folder = platform.settings.data_dir / "postgres"
+        self._meter = Meter({OURS: ourselves, POSTGRES: postgres(folder)})
+        self._log = Pages([])
+        self._saved: list[list[Saved]] = []
+        self.written = 0  # rows
+
+    @property
+    def events(self) -> int:
+        return len(self._log.events)
+
+    async def read(self) -> None:
+        self._log = Pages(await self._opened())
+
+    async def opened(self) -> Spent:
+        """Read the log and open every event: no part of the goal, and every fold needs it."""
+        return await self._meter.spent(self._opened)
+
+    async def memory(self) -> Spent:
+        sink = MemorySink()
+        await sink.prepare(VIEWS)
+        return await self._meter.spent(lambda: self._fold(sink))
+
+    async def postgres(self) -> Spent:
+        async with self._fresh("bench_sink") as sink:
+            await sink.prepare(VIEWS)
+            return await self._meter.spent(lambda: self._fold(sink))
+
+    async def copy(self) -> Spent:
+        """The rows of every save of a fold, by COPY, in a transaction a page."""
+        if not self._saved:
+            self._saved = await self._recorded()
+            self.written = sum(len(one.rows) for page in self._saved for one in page)
+        url = self._platform.database_url
+        async with await psycopg.AsyncConnection.connect(url) as connection:
+            await connection.execute("drop schema if exists bench_copy cascade")
+            await connection.execute("create schema bench_copy")
+            for view in VIEWS:
+                body = ", ".join(f"{c.name} {c.type}" for c in columns(view.ROW))
+                await connection.execute(f"create table bench_copy.{view.NAME} ({body})".encode())
+            await connection.commit()
+            return await self._meter.spent(lambda: self._copied(connection))
+
+    async def one(self) -> Spent:
+        """The first fold as one process does it: read, opened, folded, saved."""
+        async with self._fresh("bench_one") as sink:
+            await sink.prepare(VIEWS)
+            return await self._meter.spent(lambda: self._fold(sink, log=self._platform.log))
+
+    async def apart(self) -> Spent:
+        """The same in several processes, with what it takes to start them."""
+        data_dir = self._platform.settings.data_dir
+
+        async def folded() -> None:
+            found = await fold_apart(self._platform.log, sink, VIEWS, data_dir=data_dir, least=1)
+            assert found == await self._log.last()
+
+        async with self._fresh("bench_apart") as sink:
+            spent = await self._meter.spent(folded)
+            assert await sink.checksums(VIEWS) == await self._platform.sink.checksums(VIEWS)
+            return spent
+
+    async def _opened(self) -> list[Envelope]:
+        log, events = self._platform.log, list[Envelope]()
+        log.forget()
+        while page := await log.after(events[-1].position if events else 0, limit=PAGE):
+            events += page
+        log.forget()
+        return events
+
+    async def _fold(self, sink: Sink, *, log: Any = None) -> None:
+        runner = Runner(log or self._log, sink, VIEWS)
+        while (await runner.step()).events:
+            pass
+        assert not runner.stuck, runner.stuck
+
+    async def _recorded(self) -> list[list[Saved]]:
+        sink, pages = MemorySink(), list[list[Saved]]()
+        await sink.prepare(VIEWS)
+        runner = Runner(self._log, sink, VIEWS)
+        while (step := await runner.step()).events:
+            pages.append([_saved(change) for change in step.changes])
+        return pages
+
+    async def _copied(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        for page in self._saved:
+            async with connection.transaction(), connection.cursor() as cursor:
+                for table, rows in page:
+                    statement = f"copy bench_copy.{table} from stdin"
+                    async with cursor.copy(statement.encode()) as copy:
+                        for values in rows:
+                            await copy.write_row(values)
+
+    @asynccontextmanager
+    async def _fresh(self, schema: str) -> AsyncIterator[PostgresSink]:
+        sink = await PostgresSink.connect(self._platform.database_url, schema=schema)
+        try:
+            for view in VIEWS:
+                await sink.discard(view)
+            yield sink
+        finally:
+            await sink.close()
+            await asyncio.sleep(0)
+
+
+def _saved(change: Change) -> Saved:
+    rows = [structs.astuple(row) for row in change.rows.values() if row is not None]
+    return Saved(change.view.NAME, rows)
+
+
+def _rows(found: dict[str, list[Spent]], bench: CatchUp) -> list[Row]:
+    events = bench.events
+
+    def us(side: str, group: str) -> list[float]:
+        return [spent.cpu[group] / events * 1e6 for spent in found[side]]
+
+    def rates(side: str) -> list[float]:
+        return [events / spent.seconds for spent in found[side]]
+
+    memory, client = us("memory", OURS), us("postgres", OURS)
+    return [
+        row("CPU an event: read and opened", us("open", OURS), unit="us"),
+        bound("CPU an event: all views in memory", _median(memory), unit="us", goal=GOAL_US),
+        bound("CPU an event: all views through Postgres", _median(client), unit="us", goal=GOAL_US),
+        row("CPU an event: the rows to Postgres",
+            [a - b for a, b in zip(client, memory, strict=True)],
+            us("copy", OURS), peer_name=COPY, unit="us"),
+        row("CPU an event: Postgres itself", us("postgres", POSTGRES), us("copy", POSTGRES),
+            peer_name=COPY, unit="us"),
+        row("catch-up, opened log", rates("postgres"), rates("copy"), peer_name=COPY),
+        row("first fold, one process", rates("one")),
+        row(f"first fold, {processes()} processes", rates("apart"), rates("one"),
+            peer_name="one process"),
+    ]  # fmt: skip
+
+
+def _median(values: Sequence[float]) -> float:
+    return sorted(values)[len(values) // 2]
+
+
+def _notes(bench: CatchUp) -> str:
+    return (
+        f"{bench.events:,} simulated events ({FIRST} to {LAST}, {ACCOUNTS} accounts), "
+        f"{len(VIEWS)} views, pages of {PAGE:,}; {bench.written:,} rows are saved. CPU is that of "
+        "the folding process, and in its own line that of the server; the events are opened "
+        "beforehand, but for the lines 'first fold'. COPY writes the same rows into tables without "
+        "keys and indexes, and never changes or deletes one. The first fold in processes includes "
+        "starting them (imports and connections, about two seconds of CPU each), which this log is "
+        "short for: `serve` and `rebuild` fold in processes from 50,000 events on."
+    )

@@ -1,0 +1,94 @@
+"""A long log's first fold in several processes: the rows of one fold, or one fold instead."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from adapters.operations.fold_apart import fold_apart
+from adapters.operations.rebuild import begin, rebuild
+from adapters.postgres.embedded import EmbeddedPostgres
+from adapters.postgres.views.sink import PostgresSink
+from adapters.settings import Settings
+from adapters.wiring.platform import Platform, open_platform
+from projections.catalogue import VIEWS
+from tests.system.processes import Simulated, copied, folder
+
+pytestmark = pytest.mark.slow
+NAMES = [view.NAME for view in VIEWS]
+
+
+@pytest.fixture(scope="module")
+def data_dir(simulated: Simulated) -> Iterator[Path]:
+    with folder() as made:
+        own = copied(simulated.data_dir, made / "d")
+        with EmbeddedPostgres(own / "postgres"):
+            yield own
+
+
+@pytest.fixture
+async def platform(data_dir: Path) -> AsyncIterator[Platform]:
+    settings = Settings(data_dir=data_dir)
+    async with await open_platform(settings, verb="test", exclusive=False) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def beside(platform: Platform) -> AsyncIterator[PostgresSink]:
+    sink = PostgresSink(platform.database_url, schema="apart")
+    for view in VIEWS:
+        await sink.discard(view)
+    yield sink
+    await sink.close()
+
+
+@pytest.mark.parametrize("number", [2, 4])
+async def test_processes_fold_the_rows_of_one_fold(
+    platform: Platform, beside: PostgresSink, number: int
+) -> None:
+    folded = await fold_apart(
+        platform.log, beside, VIEWS, data_dir=platform.settings.data_dir, number=number, least=1
+    )
+    assert folded == await platform.log.last()
+    assert await beside.checksums(VIEWS) == await platform.sink.checksums(VIEWS)
+    assert set((await beside.positions(NAMES)).values()) == {folded}  # in one partition
+
+
+async def test_a_log_that_is_short_is_left_to_one_process(
+    platform: Platform, beside: PostgresSink
+) -> None:
+    data_dir = platform.settings.data_dir
+    assert await fold_apart(platform.log, beside, VIEWS, data_dir=data_dir, number=2) == 0
+
+
+async def test_when_a_process_fails_the_views_are_empty_and_ready_for_one_fold(
+    platform: Platform, beside: PostgresSink, tmp_path: Path
+) -> None:
+    folded = await fold_apart(
+        platform.log, beside, VIEWS, data_dir=tmp_path, number=2, least=1
+    )  # no log is there for them to open
+    assert folded == 0
+    assert set((await beside.positions(NAMES)).values()) == {0}
+    assert {found.rows for found in await beside.checksums(VIEWS)} == {0}
+
+
+async def test_views_that_have_begun_are_left_where_they_stand(
+    platform: Platform, beside: PostgresSink
+) -> None:
+    data_dir = platform.settings.data_dir
+    assert await fold_apart(platform.log, beside, VIEWS[:2], data_dir=data_dir, number=2, least=1)
+    before = await beside.checksums(VIEWS[:2])
+    assert await fold_apart(platform.log, beside, VIEWS[:3], data_dir=data_dir, number=2, least=1)
+    assert await beside.checksums(VIEWS[:2]) == before
+    assert (await beside.positions(NAMES[:3]))[NAMES[2]] == await platform.log.last()
+    assert not await fold_apart(
+        platform.log, beside, VIEWS[:3], data_dir=data_dir, number=2, least=1
+    )
+
+
+async def test_all_views_are_rebuilt_in_one_pass(platform: Platform) -> None:
+    await begin(platform.log, platform.sink, VIEWS, data_dir=platform.settings.data_dir)
+    last = await platform.log.last()
+    for view in VIEWS:
+        report = await rebuild(platform.log, platform.sink, view, begun=True)
+        assert (report.equal, report.swapped, report.position) == (True, True, last), view.NAME
