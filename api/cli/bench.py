@@ -49,7 +49,9 @@ async def _run(args: argparse.Namespace) -> None:
     for name in NAMES if args.name == "all" else (args.name,):
         say(f"bench {name} ...")
         try:
-            reports.append(await asyncio.to_thread(checkout.module("bench", name.replace("-", "_")).run))
+            reports.append(
+                await asyncio.to_thread(checkout.module("bench", name.replace("-", "_")).run)
+            )
         except UsageError:
             raise
         except Exception:  # the others are measured all the same
