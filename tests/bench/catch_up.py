@@ -291,7 +291,7 @@ def _notes(simulated: CatchUp, trades: CatchUp) -> str:
         f"{simulated.events:,} simulated events ({FIRST} to {LAST}, {ACCOUNTS} accounts), "
         f"{len(VIEWS)} views, pages of {PAGE:,}; {simulated.written:,} rows are saved. Trades "
         f"alone: {trades.events:,} trades, settlements and deposits of 2,000 accounts in turn, "
-        "all of which post: the dearest log there is. CPU is that of the folding process, and in "
+        "of which all but a tenth post. CPU is that of the folding process, and in "
         "its own line that of the server; the events are opened beforehand, but for the lines "
         "'first fold'. COPY writes the same rows into tables without keys and indexes, and never "
         "changes or deletes one. The first fold in processes includes their start (imports and "
