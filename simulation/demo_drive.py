@@ -49,5 +49,5 @@ async def demo_drive(
         drive.market = LiveMarket(platform, floor, spec)
     else:
         drive.market = LiveMarket(platform, floor, spec, leading=leading)
-    await catch_up(drive)
+    await catch_up(platform, drive)
     return drive

@@ -41,7 +41,7 @@ async def live_drive(platform: Platform, bus: BusSide | None = None) -> Drive:
         bus=bus,
         seal_s=platform.settings.seal_s,
     )
-    await catch_up(drive)
+    await catch_up(platform, drive)
     async with platform.sink.snapshot() as connection:
         async for page in platform.sink.scan(connection, marks):
             known: list[Any] = list(page)
@@ -59,17 +59,15 @@ async def live_drive(platform: Platform, bus: BusSide | None = None) -> Drive:
     return drive
 
 
-async def catch_up(drive: Drive) -> None:
+async def catch_up(platform: Platform, drive: Drive) -> None:
     """Bring the views to the log's end; with a bus the workers do, meanwhile.
 
     Views that have nothing yet fold a long log in several processes first.
     """
     try:
         if drive.bus is None:
-            platform = drive.platform
-            await fold_apart(
-                platform.log, platform.sink, VIEWS, data_dir=platform.settings.data_dir
-            )
+            data_dir = platform.settings.data_dir
+            await fold_apart(platform.log, platform.sink, VIEWS, data_dir=data_dir)
             await drive.views.catch_up()
         else:
             await drive.bus.views.prepare()

@@ -8,6 +8,7 @@ folded over all of its facts. A view that raises is folded anew, fact by fact in
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from msgspec import Struct, structs
@@ -41,6 +42,7 @@ class Batch:
         self, sink: Sink, page: Sequence[Envelope], before: int, *, end: int | None = None
     ) -> None:
         self._sink, self._page, self._before, self._end = sink, page, before, end
+        self._positions = [arrived.position for arrived in page]
         self._touched: dict[str, Touched | None] = {}  # by view; None: its `facts` has raised
         self._stuck: dict[str, tuple[int, Stuck]] = {}  # with the index of the event
 
@@ -95,20 +97,22 @@ class Batch:
             return {}
         loaded = await self._sink.load(view, touched.keys())
         out: dict[Key, Row | None] = {}
-        folded = 0
-        for key, (last, *facts) in touched.items():
-            folded += len(facts)
-            if pause is not None and folded >= FACTS_SLICE:
+        fold, given, positions, folded = view.fold, loaded.get, self._positions, 0
+        for key, entry in touched.items():
+            if pause is not None and (folded := folded + len(entry)) >= FACTS_SLICE:
                 folded = 0
                 await pause()
-            before = row = loaded.get(key)
+            before = row = given(key)
             try:
-                for fact in facts:
-                    row = view.fold(row, key, fact)
+                if len(entry) == 2:  # most rows have one fact a page
+                    row = fold(row, key, entry[1])
+                else:
+                    for fact in islice(entry, 1, None):
+                        row = fold(row, key, fact)
             except Exception:
                 return await self._carefully(view, pause)
             if row is not None:
-                out[key] = _stamped(row, self._page[last].position, given=before)
+                out[key] = _stamped(row, positions[entry[0]], given=before)
             elif before is not None:
                 out[key] = None
         return out

@@ -7,10 +7,12 @@ event's postings is enough.
 from domain import ledger
 from domain.ledger import Posting
 from domain.shared.envelope import Envelope
-from domain.shared.money import is_currency
+from domain.shared.money import MINOR_UNITS, is_currency
 
 POSTING = frozenset(ledger.ENTRIES)
 """The events that post."""
+CURRENCIES = frozenset(MINOR_UNITS)
+"""The units of postings that are money; any other unit is an ISIN."""
 
 _last: tuple[object, tuple[Posting, ...]] = (None, ())
 

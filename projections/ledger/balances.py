@@ -50,7 +50,6 @@ Sum = tuple[Decimal, Decimal]
 
 ROW: type[Row] = Balance
 READS: frozenset[type[Event]] = POSTING
-_NONE: Sum = ZERO, ZERO
 
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, Sum]]:
@@ -60,11 +59,10 @@ def facts(arrived: Envelope) -> Iterable[tuple[Key, Sum]]:
     for p in posted(arrived):
         owner, amount = p.owner, p.amount
         key = (p.account, owner, p.ref, p.unit, 0 if owner else in_shard)
-        debit, credit = sums.get(key, _NONE)
-        if amount > ZERO:
-            sums[key] = add(debit, amount), credit
-        else:
-            sums[key] = debit, subtract(credit, amount)
+        more = (amount, ZERO) if amount > ZERO else (ZERO, subtract(ZERO, amount))
+        if (sofar := sums.get(key)) is not None:
+            more = add(sofar[0], more[0]), add(sofar[1], more[1])
+        sums[key] = more
     return sums.items()
 
 

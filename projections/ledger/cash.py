@@ -23,7 +23,7 @@ from domain.account.events import CashDeposited, DepositReturned
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
 from projections.engine.exact import ZERO, add, subtract, total
-from projections.engine.posted import POSTING, is_cash, posted
+from projections.engine.posted import CURRENCIES, POSTING, posted
 from projections.engine.words import listed
 from projections.ports import Audience, Home, Key, Row
 
@@ -77,7 +77,7 @@ def facts(arrived: Envelope) -> Iterable[tuple[Key, Fact]]:
     sums: dict[Key, list[Decimal]] = {}
     for p in posted(arrived):
         field = _FIELDS.get(p.account)
-        if field is not None and p.owner and is_cash(p):
+        if field is not None and p.owner and p.unit in CURRENCIES:
             of_key = sums.setdefault((p.owner, p.unit), [ZERO, ZERO, ZERO])
             of_key[field] = add(of_key[field], p.amount)
     found: list[tuple[Key, Fact]] = [(key, Moved(*moved)) for key, moved in sums.items()]

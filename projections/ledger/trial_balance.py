@@ -38,7 +38,6 @@ Sum = tuple[Decimal, Decimal]
 
 ROW: type[Row] = Line
 READS: frozenset[type[Event]] = POSTING
-_NONE: Sum = ZERO, ZERO
 
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, Sum]]:
@@ -47,11 +46,10 @@ def facts(arrived: Envelope) -> Iterable[tuple[Key, Sum]]:
     for p in posted(arrived):
         account, amount = p.account, p.amount
         key = (account[0], account, p.unit, in_shard)  # `p.book`, without the call
-        debit, credit = sums.get(key, _NONE)
-        if amount > ZERO:
-            sums[key] = add(debit, amount), credit
-        else:
-            sums[key] = debit, subtract(credit, amount)
+        more = (amount, ZERO) if amount > ZERO else (ZERO, subtract(ZERO, amount))
+        if (sofar := sums.get(key)) is not None:
+            more = add(sofar[0], more[0]), add(sofar[1], more[1])
+        sums[key] = more
     return sums.items()
 
 

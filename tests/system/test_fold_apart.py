@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,8 @@ from adapters.postgres.views.sink import PostgresSink
 from adapters.settings import Settings
 from adapters.wiring.platform import Platform, open_platform
 from projections.catalogue import VIEWS
+from streams import live
+from streams.views.inline import InlineRunner
 from tests.system.processes import Simulated, copied, folder
 
 pytestmark = pytest.mark.slow
@@ -84,6 +88,26 @@ async def test_views_that_have_begun_are_left_where_they_stand(
     assert not await fold_apart(
         platform.log, beside, VIEWS[:3], data_dir=data_dir, number=2, least=1
     )
+
+
+async def test_serve_folds_in_processes_before_its_own_runner_goes_on(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = await platform.sink.checksums(VIEWS)
+    for view in VIEWS:
+        await platform.sink.discard(view)
+    folded: list[int] = []
+
+    async def by_two(*args: Any, **more: Any) -> int:
+        folded.append(await fold_apart(*args, **more, number=2, least=1))
+        return folded[0]
+
+    monkeypatch.setattr(live, "fold_apart", by_two)
+    drive: Any = SimpleNamespace(bus=None, views=InlineRunner(platform.log, platform.sink, VIEWS))
+    await live.catch_up(platform, drive)
+    assert folded == [await platform.log.last()]
+    assert drive.views.watermark() == folded[0]
+    assert await platform.sink.checksums(VIEWS) == before
 
 
 async def test_all_views_are_rebuilt_in_one_pass(platform: Platform) -> None:

@@ -227,3 +227,42 @@ async def test_others_are_let_run_the_more_often_the_more_views_fold(views: int)
 
     await run(Runner(said(*["A:x"] * 768), await ready(folded), folded, pause=pause))
     assert 3 * views <= pauses <= 6 * views
+
+
+class Deaf(Listening):
+    """Gives its row back as it was."""
+
+    def fold(self, row: Heard | None, key: Key, fact: str) -> Heard | None:
+        return super().fold(row, key, fact) if row is None else row
+
+
+class Declines(MemorySink):
+    declines = False
+
+    async def save(self, changes: Sequence[Change], /) -> None:
+        if self.declines:
+            raise ConnectionError("gone")
+        await super().save(changes)
+
+
+async def test_what_the_store_holds_is_stamped_only_by_a_save() -> None:
+    view, sink = Deaf(), Declines()
+    await sink.prepare([view])
+    runner = Runner(said("A:one", "A:two"), sink, [view])
+    await runner.step(limit=1)
+    sink.declines = True
+    with pytest.raises(ConnectionError):
+        await runner.step(limit=1)
+    assert rows(sink, view)["A"].position == GAP
+    sink.declines = False
+    await run(runner)
+    assert rows(sink, view)["A"].position == 2 * GAP
+
+
+async def test_a_view_is_asked_about_no_event_that_it_does_not_read() -> None:
+    view = Listening()
+    view.READS = frozenset()
+    sink = await ready([view])
+    assert await run(Runner(said("A:one", "B:two"), sink, [view])) == 2
+    assert rows(sink, view) == {}
+    assert (await sink.positions([view.NAME]))[view.NAME] == 2 * GAP
