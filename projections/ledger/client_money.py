@@ -18,7 +18,7 @@ Units: money at the currency's minor unit, positive as named.
 
 from collections.abc import Iterable
 from decimal import Decimal
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from msgspec import Struct
 
@@ -100,42 +100,25 @@ _PLACES = {
 """Account of the chart -> its column, and whether it counts in the rows without an account."""
 
 
-class Part(NamedTuple):
-    """What one balance or posting adds to a row."""
-
-    account_id: str
-    column: str
-    amount: Decimal
-
-
-def part(account: str, owner: str, unit: str, amount: Decimal) -> Part | None:
-    """Where an amount of the ledger counts; None: it is not client money.
-
-    Args:
-        account: of the chart.
-        owner: account id; "" of no single account.
-        unit: currency or ISIN.
-        amount: + is debit.
-    """
-    place = _PLACES.get(account)
-    if place is None or not is_currency(unit):
-        return None
-    column, is_shared = place
-    return Part("" if is_shared else owner, column, amount if column == "resource" else -amount)
-
-
 def facts(arrived: Envelope) -> Iterable[tuple[Key, dict[str, Decimal]]]:
     return added(posted(arrived), arrived.home)
 
 
 def added(postings: Iterable[Posting], home: str) -> Iterable[tuple[Key, dict[str, Decimal]]]:
-    """What the postings of one home add to each row: column -> amount."""
+    """What the postings of one home add to each row: column -> amount.
+
+    Only money counts: a posting in a currency, on an account with a role.
+    """
     sums: dict[Key, dict[str, Decimal]] = {}
     for p in postings:
-        if found := part(p.account, p.owner, p.unit, p.amount):
-            account_id, column, amount = found
-            of_key = sums.setdefault((account_id, p.unit, 0 if account_id else shard(home)), {})
-            of_key[column] = add(of_key.get(column, ZERO), amount)
+        place = _PLACES.get(p.account)
+        if place is None or not is_currency(p.unit):
+            continue
+        column, is_shared = place
+        account_id = "" if is_shared else p.owner
+        of_key = sums.setdefault((account_id, p.unit, 0 if account_id else shard(home)), {})
+        amount = p.amount if column == "resource" else -p.amount
+        of_key[column] = add(of_key.get(column, ZERO), amount)
     return sums.items()
 
 

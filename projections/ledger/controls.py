@@ -13,7 +13,7 @@ from typing import NamedTuple
 from domain.house import Control
 from domain.ledger import Posting
 from domain.shared.money import is_currency
-from projections.ledger.client_money import Money, Standing, fold, part, standing
+from projections.ledger.client_money import Money, Standing, added, fold, standing
 
 ZERO = Decimal(0)
 
@@ -76,13 +76,14 @@ def check(
 
 def client_money(balances: Balances) -> dict[str, Standing]:
     """Requirement against resource by currency, by the rule of the view `client_money`."""
-    sums: dict[tuple[str, str], dict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
-    for line, amount in balances.items():
-        if found := part(line.account, line.owner, line.unit, amount):
-            sums[line.unit, found.account_id][found.column] += found.amount
+    postings = (
+        Posting(account=line.account, owner=line.owner, unit=line.unit, amount=amount)
+        for line, amount in balances.items()
+    )
     rows: dict[str, list[Money]] = defaultdict(list)
-    for (unit, account_id), columns in sums.items():
-        rows[unit].append(fold(None, (account_id, unit, 0), columns))
+    for key, fact in added(postings, home=""):
+        row = fold(None, key, fact)
+        rows[row.currency].append(row)
     return {unit: standing(rows[unit], unit) for unit in sorted(rows)}
 
 

@@ -50,6 +50,13 @@ def test_an_entitlement_that_the_issuer_still_owes_is_not_required(found_by: Fou
 
 
 @both
+def test_what_issuers_owe_is_of_no_account_even_where_a_posting_names_one(found_by: Found) -> None:
+    of_two = [("A1", post("C.CA", "100.00", "A1", "D1")), ("A1", post("C.ENT", "-100.00", "A2"))]
+    found = found_by(of_two)
+    assert (found.requirement, found.in_debit) == (D(0), D(0))
+
+
+@both
 def test_cash_that_is_credited_before_the_issuer_pays_is_the_firms_to_fund(
     found_by: Found,
 ) -> None:
