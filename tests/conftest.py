@@ -1,6 +1,8 @@
 """One embedded Postgres a test session, a fresh database a test."""
 
 import itertools
+import os
+import resource
 import shutil
 import signal
 import tempfile
@@ -64,3 +66,17 @@ def simulated() -> Iterator[Simulated]:
         ran = tidemark("simulate", *SIMULATE, "--json", data_dir=made / "d")
         assert ran.code == 0, ran.err
         yield Simulated(made / "d", ran.json)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the CPU time of the session and of every process that it started and waited for.
+
+    `TIDEMARK_CPU_S` has the seconds that came before, as of linters (`.ci/run`).
+    """
+    whole = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    user, system = sum(w.ru_utime for w in whole), sum(w.ru_stime for w in whole)
+    before = float(os.environ.get("TIDEMARK_CPU_S") or 0)
+    terminalreporter.write_line(
+        f"CPU: {(before + user + system) / 60:.1f} min "
+        f"(tests: user {user:.0f} s, system {system:.0f} s; before: {before:.0f} s)"
+    )

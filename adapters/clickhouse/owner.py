@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from adapters.clickhouse.process import GRACE_S, HELD, LOCK
-
+LOCK = "owner.lock"
+HELD = 3  # exit status of an owner: another process owns the directory
+GRACE_S = 5  # for requests under way when an owner ends
 START_S = 60.0
 _ROOM_MIN = 1 << 20
 _ROOT = Path(__file__).resolve().parents[2]

@@ -34,14 +34,12 @@ from typing import TYPE_CHECKING, TextIO
 
 import uvicorn
 
+from adapters.clickhouse.owner import GRACE_S, HELD, LOCK
 from adapters.clickhouse.sandbox import Fence, bound_memory, confine, memory_max
 
 if TYPE_CHECKING:
     from adapters.clickhouse.door import Door
 
-LOCK = "owner.lock"
-HELD = 3  # exit status: another process owns the directory
-GRACE_S = 5
 LOCK_TRIES = 40  # someone may be looking whether it is held: try for two seconds
 
 

@@ -16,10 +16,6 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from clickhouse_connect.driver.ctypes import RespBuffCls
-from clickhouse_connect.driver.query import QueryContext
-from clickhouse_connect.driver.transform import NativeTransform
-
 from commands.expected import Expected
 
 BYTES_MAX = 16 << 20
@@ -35,9 +31,6 @@ _NESTED = re.compile(
     rb"|Point|Ring|Polygon|LineString|Geometry"
 )
 """Types of many values a row; a column says its type in the clear. Data may say the same words."""
-
-_BUFFER: Any = RespBuffCls
-_PARSE: Any = NativeTransform.parse_response
 
 
 class Answer(NamedTuple):
@@ -159,13 +152,15 @@ class Statement:
 
 def _read(raw: bytes, rows_max: int) -> Answer:
     """Rows of ClickHouse's columns, block by block: a column is made without a pause for others."""
+    from adapters.clickhouse.native import parsed  # noqa: PLC0415 - takes .25 s of CPU
+
     if len(raw) > NESTED_BYTES_MAX and _NESTED.search(raw):
         raise _past(f"{NESTED_BYTES_MAX} bytes, and it holds arrays, maps or tuples")
     if _first_block(raw) > CELLS_MAX:
         raise _past(f"{CELLS_MAX} values")
     rows: list[tuple[Any, ...]] = []
     try:
-        result: Any = _PARSE(_BUFFER(_Source(raw)), QueryContext(tz_mode="aware"))
+        result = parsed(_Source(raw))
         with result.column_block_stream as blocks:
             for block in blocks:
                 if len(rows) + len(block[0]) > rows_max:

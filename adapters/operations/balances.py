@@ -9,6 +9,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import psycopg
 
@@ -16,12 +17,14 @@ from adapters.bus.page import partition_of
 from adapters.log.recorder import Unavailable
 from adapters.postgres.views.layout import standing
 from adapters.postgres.views.sink import PostgresSink
-from adapters.warehouse.client import Warehouse
 from domain import ledger
 from projections.ledger import balances
 from projections.ledger.balances import Balance
 from projections.ledger.controls import Line, Served, add, by_unit
 from projections.ports import Log, Row
+
+if TYPE_CHECKING:
+    from adapters.warehouse.client import Warehouse  # and with it the client of ClickHouse
 
 DUES = "C.DUE"
 PAGE = 500  # events between two looks at what else the process has to do
@@ -80,7 +83,7 @@ async def _served(sink: PostgresSink, sql: str) -> Served:
     return Served({Line(*row[:4]): Decimal(row[4]) for row in rows}, stands)
 
 
-async def from_warehouse(warehouse: Warehouse, position: int) -> dict[Line, Decimal]:
+async def from_warehouse(warehouse: "Warehouse", position: int) -> dict[Line, Decimal]:
     """The sums of all postings up to and including a log position."""
     answer = await warehouse.query(_WAREHOUSE, {"position": position})
     return {Line(*(str(v) for v in row[:4])): Decimal(row[4]) for row in answer.rows}

@@ -13,26 +13,22 @@ statements only. Analysts' statements (`readonly`) go another way: adapters/clic
 
 import asyncio
 import re
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
-
-import clickhouse_connect
-import pyarrow as pa
-from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
-from clickhouse_connect.driver.httputil import get_pool_manager
 
 from adapters.clickhouse.analysts import Analysts, Link
 from adapters.clickhouse.owner import Child, NotStarted, attach
-from adapters.clickhouse.statement import Answer, Endpoint, WarehouseError, said
+from adapters.clickhouse.statement import Answer, Endpoint, WarehouseError
 from adapters.settings_error import SettingsError
-from adapters.warehouse.quiet import hush
 from commands.expected import Expected
+
+if TYPE_CHECKING:
+    import pyarrow as pa  # 0.2 s of CPU
 
 __all__ = [
     "Answer", "Warehouse", "WarehouseError", "WarehouseUnavailable", "directory_of", "named",
@@ -42,16 +38,10 @@ DATABASE = "tidemark"
 ATTEMPTS_MAX = 6
 PAUSE_S = 0.05  # before the second attempt; doubled before each later one: 1.5 s in all
 THREADS = 4
-TIMEOUT_S = 300
 AUTHENTICATION_FAILED = 516
 PORTS = {"clickhouse": 8123, "clickhouses": 8443}
 OPTIONS = {"ca_cert", "client_cert", "client_cert_key"}
 """What a server's URL may say after `?`: files, PEM."""
-SOCKET_OPTIONS = [  # head and body of a request leave in two writes: 40 ms a statement otherwise
-    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-]
-
 T = TypeVar("T")
 
 
@@ -78,7 +68,6 @@ class Warehouse:
             raise ValueError(f"{unknown[0]!r} is no option of a warehouse URL: {sorted(OPTIONS)}")
         self._port = _port(self._url)
         self._idle_s = idle_s
-        hush()
         self._threads = ThreadPoolExecutor(THREADS, "warehouse")
         self._connecting = threading.Lock()
         self._closing = threading.Event()
@@ -128,7 +117,7 @@ class Warehouse:
         """Run an idempotent statement (CREATE ... IF NOT EXISTS, CREATE OR REPLACE VIEW)."""
         await self._call(lambda client: client.command(sql), ATTEMPTS_MAX)
 
-    async def insert_arrow(self, table: str, rows: pa.Table, *, token: str) -> None:
+    async def insert_arrow(self, table: str, rows: "pa.Table", *, token: str) -> None:
         """One block of columns. The same token with the same rows counts once, so it may repeat."""
         settings = {"insert_deduplication_token": token, "max_partitions_per_insert_block": 0}
         await self._call(
@@ -147,6 +136,8 @@ class Warehouse:
         return await loop.run_in_executor(self._threads, self._attempt, operation, attempts)
 
     def _attempt(self, operation: Callable[[Any], T], attempts: int) -> T:
+        from adapters.clickhouse.connecting import plain_errors  # noqa: PLC0415 - takes .25 s of CPU
+
         lost: Exception | None = None
         for attempt in range(attempts):
             client = None
@@ -154,13 +145,10 @@ class Warehouse:
                 time.sleep(PAUSE_S * 2 ** (attempt - 1))
             try:
                 client = self._connected().client
-                return operation(client)
-            except OperationalError as error:
-                lost = error
+                with plain_errors():
+                    return operation(client)
             except ConnectionError as error:
                 lost = error
-            except DatabaseError as error:
-                raise WarehouseError(said(str(error)), error.code or 0) from error
             self._forget(client)
         raise WarehouseUnavailable(f"{self._where()} does not answer: {_line(lost)}") from lost
 
@@ -181,11 +169,11 @@ class Warehouse:
             return self._embedded() if self._url.scheme == "chdb" else self._server()
         except NotStarted as error:
             raise WarehouseUnavailable(str(error)) from error
-        except OperationalError as error:
+        except ConnectionError as error:
             raise ConnectionError(_line(error)) from error
-        except DatabaseError as error:
+        except WarehouseError as error:
             if error.code != AUTHENTICATION_FAILED:
-                raise WarehouseError(said(str(error)), error.code or 0) from error
+                raise
             if self._url.scheme != "chdb":
                 raise WarehouseUnavailable(self._unknown_user()) from error
             raise ConnectionError("another owner has taken the port since") from error
@@ -210,12 +198,9 @@ class Warehouse:
         return Link(self._client(to, secure=secure), to, None)
 
     def _client(self, to: Endpoint, **how: Any) -> Any:
-        pool = get_pool_manager(maxsize=THREADS, socket_options=SOCKET_OPTIONS, **self._tls)
-        return clickhouse_connect.get_client(
-            host=to.host, port=to.port, username=to.user, password=to.password,
-            database=to.database, tz_mode="aware", autogenerate_session_id=False, query_retries=0,
-            send_receive_timeout=TIMEOUT_S, pool_mgr=pool, **how,
-        )  # fmt: skip
+        from adapters.clickhouse.connecting import client_of  # noqa: PLC0415 - takes .25 s of CPU
+
+        return client_of(to, self._tls, **how)
 
     def _forget(self, client: Any) -> None:
         with self._connecting:

@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 from msgspec import Meta, Struct
 
-from projections.facts import FACTS, REPEATING, About, Fact, Leg, Rows
+from projections.facts import FACTS
+from projections.facts.base import REPEATING, About, Fact, Leg, Rows
 
 EXACT = pa.decimal128(38, 12)
 MICROS = pa.timestamp("us", "UTC")

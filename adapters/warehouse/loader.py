@@ -23,7 +23,8 @@ from adapters.warehouse.client import Warehouse, WarehouseError, WarehouseUnavai
 from adapters.warehouse.columns import Gathered
 from adapters.warehouse.tables import RANGES, Checksums, checksums, drop, prepare
 from domain.shared.envelope import Envelope
-from projections.facts import about, facts
+from projections.facts import facts
+from projections.facts.base import about
 
 EVENTS_MAX = 7_500  # 15 to 50 thousand rows; by 5,000 the warehouse took a sixth more CPU
 FLUSH_S = 1.0  # a tail flushes no more often: each flush is a part a table

@@ -11,7 +11,8 @@ from collections.abc import Iterable
 
 from adapters.warehouse.client import Warehouse
 from adapters.warehouse.columns import COLUMNS
-from projections.facts import FACTS, VERSION, Fact
+from projections.facts import FACTS, VERSION
+from projections.facts.base import Fact
 
 RANGES = "ranges"
 WINDOW = 1_000  # how many tokens a table remembers; beyond it (position, leg) is the guard

@@ -1,6 +1,9 @@
 """Opening what TIDEMARK_CACHE names: in this process, or a Redis server behind a breaker."""
 
 import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from adapters.cache.guarded_store import GuardedStore
@@ -9,24 +12,29 @@ from adapters.cache.values import Cache
 from adapters.dispatch.rate_limit import Limiter
 from adapters.host.entropy import Entropy
 from adapters.memory.cache import MemoryCache
-from adapters.redis.cache import RedisCache, RedisRefused
 from adapters.settings import Settings
 from adapters.settings_error import SettingsError
 
 _log = logging.getLogger(__name__)
 
 
+class OpenCache(NamedTuple):
+    cache: Cache
+    limiter: Limiter
+
+
+@asynccontextmanager
 async def open_cache(
     settings: Settings, request_key: bytes, entropy: Entropy
-) -> tuple[Cache, Limiter]:
+) -> AsyncIterator[OpenCache]:
     """The cache and the callers' allowances, over one store.
 
-    A server that is away is complained of and waited for: the platform starts without it.
+    The platform starts without a server that is away, logs it, and uses it once it answers.
 
     Raises:
         SettingsError: the URL is no such URL, or the server does not take our password.
     """
-    # Who may not have the log's keys can neither name nor open what others have kept.
+    # A process without the keys of the log can neither name nor open what others have kept.
     store = await _store(settings.cache if request_key else "memory:")
     secret = f"{settings.log.split(':', 1)[0]}|".encode() + request_key
     rates = {
@@ -39,12 +47,18 @@ async def open_cache(
         if per_s
     }
     limiter = Limiter(store, rates, secret, loopback=settings.rate_loopback)
-    return Cache(store, secret, entropy), limiter
+    cache = Cache(store, secret, entropy)
+    try:
+        yield OpenCache(cache, limiter)
+    finally:
+        await cache.close()
 
 
 async def _store(url: str) -> CacheStore:
     if url.startswith("memory:"):
         return MemoryCache()
+    from adapters.redis.cache import RedisCache, RedisRefused  # noqa: PLC0415 - where it is used only
+
     try:
         parts = urlsplit(url)
         redis = RedisCache(url)

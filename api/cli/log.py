@@ -16,7 +16,6 @@ from adapters.proof import log_audit
 from adapters.proof.witness import NotAWitness, Witness, read_witnesses
 from api.cli import UsageError, add_verb, add_words, emit, settings, wants_json
 from api.cli.opening import platform_of
-from streams.proof.checksums import checksums
 
 PAGE = 1_000
 
@@ -264,6 +263,8 @@ async def _trace(args: argparse.Namespace) -> int:
 
 
 async def _checksum(args: argparse.Namespace) -> None:
+    from streams.proof.checksums import checksums  # noqa: PLC0415 - and with it the warehouse
+
     async with await platform_of(settings(args), verb="log checksum", exclusive=False) as p:
         found = await checksums(p)
     lines = [f"position {found['position']}"]

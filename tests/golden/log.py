@@ -36,7 +36,8 @@ from domain.shared.message import FIRM
 from projections.catalogue import VIEWS
 from projections.engine.checksum import Digest
 from projections.engine.runner import Runner
-from projections.facts import about, facts
+from projections.facts import facts
+from projections.facts.base import about
 from projections.ledger.controls import Line, add
 from tests.paths import GOLDEN
 

@@ -25,7 +25,6 @@ from adapters.memory.disk import Disk
 from adapters.simulators.statement import MemoryStatement
 from adapters.warehouse.client import WarehouseError
 from adapters.warehouse.tables import fingerprint
-from api.graphql.engine.hub import Hub
 from api.http.health import Health
 from api.http.metrics import Metrics
 from commands.handler import Done
@@ -121,7 +120,9 @@ class World:
             dispatcher=self.platform.dispatcher,
             cache=Cache(MemoryCache(), b"secret", SeededEntropy(1)),
         )
-        health = Health(platform, self.drive.views, Hub(), Metrics(), troubles=self.drive.troubles)
+        health = Health(
+            platform, self.drive.views, lambda: 0, Metrics(), troubles=self.drive.troubles
+        )
         app = Starlette(routes=[Route("/readyz", health.ready)])
         async with httpx.AsyncClient(
             transport=httpx.ASGITransport(app), base_url="http://localhost"

@@ -8,6 +8,9 @@ from domain.catalogue import AGGREGATES, COMMANDS, EVENTS
 from scripts import generate_docs
 from tests.paths import ROOT
 
+LAYERS = (
+    "domain", "commands", "projections", "sagas", "adapters", "streams", "simulation", "api",
+)  # fmt: skip
 CELLS = re.compile(r"^\| (?P<name>\w+)(?P<marks>[^|]*)\|(?P<reads>[^|]*)\|(?P<events>[^|]*)\|")
 
 
@@ -43,3 +46,11 @@ def test_the_row_names_stream_door_and_events(aggregate: object) -> None:
 
 def test_generated_documents_are_current() -> None:
     assert generate_docs.stale() == []
+
+
+def test_the_tour_names_files_that_exist() -> None:
+    named = re.findall(r"`([\w/]+\.py)`", (ROOT / "docs" / "tour.md").read_text())
+    tracked = [str(p.relative_to(ROOT)) for layer in LAYERS for p in (ROOT / layer).rglob("*.py")]
+    assert len(named) > 30
+    missing = [name for name in named if not any(f"/{t}".endswith(f"/{name}") for t in tracked)]
+    assert not missing

@@ -162,7 +162,7 @@ async def test_at_the_start_a_wrong_password_is_one_line_that_does_not_say_it() 
     with redis_server(password="right") as server:
         wrong = Settings(cache=server.url.replace("right", "wrong-secret"))
         with pytest.raises(SettingsError) as refused:
-            await open_cache(wrong, b"secret", SystemEntropy())
+            await open_cache(wrong, b"secret", SystemEntropy()).__aenter__()
     line = str(refused.value)
     assert line.startswith(f"TIDEMARK_CACHE: Redis at 127.0.0.1:{server.port}: ")
     assert "wrong-secret" not in line and "\n" not in line
@@ -171,7 +171,7 @@ async def test_at_the_start_a_wrong_password_is_one_line_that_does_not_say_it() 
 @pytest.mark.parametrize("url", ["redis://127.0.0.1:notaport/0", "redis://[::1/0"])
 async def test_at_the_start_a_url_that_is_none_is_one_line(url: str) -> None:
     with pytest.raises(SettingsError, match=r"^TIDEMARK_CACHE: [^\n]+$"):
-        await open_cache(Settings.read(cache=url), b"secret", SystemEntropy())
+        await open_cache(Settings.read(cache=url), b"secret", SystemEntropy()).__aenter__()
 
 
 def test_a_scheme_that_nobody_knows_is_named() -> None:

@@ -16,7 +16,11 @@ from adapters.log.event_log import chain
 from adapters.warehouse.client import Warehouse
 from adapters.warehouse.columns import Gathered
 from adapters.warehouse.tables import prepare
-from projections.facts import About, EventFact, Fact, FillFact, PostingFact, PriceFact
+from projections.facts.base import About, Fact
+from projections.facts.events import EventFact
+from projections.facts.fills import FillFact
+from projections.facts.market import PriceFact
+from projections.facts.postings import PostingFact
 from tests.paths import DOCS
 
 DOCUMENT = DOCS / "analysts.md"

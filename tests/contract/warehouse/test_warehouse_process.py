@@ -16,8 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from adapters.clickhouse.owner import START_S, Owner, owner_of
-from adapters.clickhouse.process import HELD, LOCK
+from adapters.clickhouse.owner import HELD, LOCK, START_S, Owner, owner_of
 from adapters.warehouse.client import Warehouse, WarehouseError, WarehouseUnavailable
 from adapters.warehouse.tables import prepare
 from tests.paths import ROOT

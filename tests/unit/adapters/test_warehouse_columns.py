@@ -9,7 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.warehouse.columns import COLUMNS, Gathered
-from projections.facts import FACTS, About, Fact, FillFact, PriceFact, RateFact
+from projections.facts import FACTS
+from projections.facts.base import About, Fact
+from projections.facts.fills import FillFact
+from projections.facts.market import PriceFact, RateFact
 
 START = datetime(2022, 1, 30, tzinfo=UTC)
 DAY = START.date()

@@ -18,17 +18,12 @@ from domain.price import PriceMarked
 from domain.shared.envelope import Envelope, Metadata
 from domain.shared.fix import ExecType, Side
 from domain.shared.message import Event
-from projections.facts import (
-    About,
-    EventFact,
-    Fact,
-    FillFact,
-    PostingFact,
-    PriceFact,
-    RateFact,
-    about,
-    facts,
-)
+from projections.facts import facts
+from projections.facts.base import About, Fact, about
+from projections.facts.events import EventFact
+from projections.facts.fills import FillFact
+from projections.facts.market import PriceFact, RateFact
+from projections.facts.postings import PostingFact
 
 RECORDED = datetime(2022, 3, 2, 0, 30, tzinfo=UTC)
 EFFECTIVE = datetime(2022, 3, 1, 23, 59, tzinfo=UTC)

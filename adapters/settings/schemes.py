@@ -1,0 +1,20 @@
+"""URLs of settings: which schemes one may have."""
+
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator
+
+ONE_SERVER = ("clickhouse", "redis")  # the others name lists of servers, which their clients read
+
+
+def url(*schemes: str, empty: str = "") -> AfterValidator:
+    """A URL of one of these schemes; an empty text is `empty`."""
+
+    def known(value: str) -> str:
+        if value and value.split(":", 1)[0] not in schemes:
+            raise ValueError(f"its scheme must be one of {', '.join(schemes)}")
+        if value.startswith(ONE_SERVER):
+            urlsplit(value).port  # noqa: B018 - raises ValueError: no port, no IPv6 address
+        return value or empty
+
+    return AfterValidator(known)
