@@ -13,6 +13,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 from clickhouse_connect.driver.httputil import get_pool_manager
 
+from adapters.clickhouse.quiet import hush
 from adapters.clickhouse.statement import Endpoint, WarehouseError, said
 
 THREADS = 4  # that share one client
@@ -30,6 +31,7 @@ def client_of(to: Endpoint, tls: Mapping[str, Any], **how: Any) -> Any:
         ConnectionError: nothing answers there.
         WarehouseError: the server refuses us.
     """
+    hush()
     with plain_errors():
         pool = get_pool_manager(maxsize=THREADS, socket_options=SOCKET_OPTIONS, **tls)
         return clickhouse_connect.get_client(

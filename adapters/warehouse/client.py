@@ -25,7 +25,6 @@ from adapters.clickhouse.analysts import Analysts, Link
 from adapters.clickhouse.owner import Child, NotStarted, attach
 from adapters.clickhouse.statement import Answer, Endpoint, WarehouseError
 from adapters.settings_error import SettingsError
-from adapters.warehouse.quiet import hush
 from commands.expected import Expected
 
 if TYPE_CHECKING:
@@ -69,7 +68,6 @@ class Warehouse:
             raise ValueError(f"{unknown[0]!r} is no option of a warehouse URL: {sorted(OPTIONS)}")
         self._port = _port(self._url)
         self._idle_s = idle_s
-        hush()
         self._threads = ThreadPoolExecutor(THREADS, "warehouse")
         self._connecting = threading.Lock()
         self._closing = threading.Event()
