@@ -143,6 +143,16 @@ def test_graphql_and_the_page_of_events_have_the_addition(tree: Tree) -> None:
     )
 
 
+def test_a_view_that_names_no_audience_does_not_start(tree: Tree) -> None:
+    path = tree.folder / "projections" / "parties" / "mandates.py"
+    whole = path.read_text()
+    path.write_text(re.sub(r"^AUDIENCE = .*\n", "", whole, flags=re.M))
+    with pytest.raises(AssertionError, match="has no attribute 'AUDIENCE'"):
+        tree.run("projections.catalogue")
+    path.write_text(whole)
+    tree.run("projections.catalogue")
+
+
 def test_the_tests_of_the_copy_pass_from_command_to_row(tree: Tree) -> None:
     out = tree.run("pytest", "-q", "-p", "no:cacheprovider", *CHECKS)
     assert re.search(r"\d{3} passed", out) and "skipped" not in out, out[-500:]
