@@ -30,6 +30,7 @@ CHECKS = (
     "tests/unit/projections/test_view_audiences.py",
     "tests/unit/adapters/test_sealed_texts.py",
     "tests/unit/domain/test_mandate.py",
+    "tests/unit/domain/test_stated_dates.py",
     "tests/unit/sagas/test_mandate.py",
     END_TO_END,
 )
