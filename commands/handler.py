@@ -28,6 +28,7 @@ from commands.ports import (
     KeyReused,
     Proposal,
     Request,
+    naming,
 )
 from commands.repeats import Message, same
 from commands.state_cache import StateCache
@@ -93,6 +94,7 @@ class Handler:
         self._digest_key = digest_key
         self.cache = cache if cache is not None else StateCache()
         self._foresee, self._dues = foresee or {}, dues
+        self._streams = {kind: naming(decider) for kind, decider in deciders.items()}
         self._later: dict[type[Command], Callable[[Any], tuple[str, ...]]] = {
             kind: reads
             for d in set(deciders.values())
@@ -141,8 +143,7 @@ class Handler:
     def job(self, request: Request) -> Job:
         command = request.command
         decider = self._deciders[type(command)]
-        named = getattr(decider, "stream", None)  # saga streams name their own category
-        stream = named(command) if named else f"{decider.CATEGORY}-{decider.key(command)}"
+        stream = self._streams[type(command)](command)
         return Job(request, decider, stream, decider.reads(command), self._later.get(type(command)))
 
     async def state(self, stream: str) -> tuple[Any, int]:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -147,3 +147,19 @@ class Decider(Protocol):
     def home(self, state: Any, stream: str, /) -> str:
         """The partition key of the stream's events, given the state after them."""
         ...
+
+
+@runtime_checkable
+class NamesStreams(Protocol):
+    """What a decider adds if its streams have several categories, as `domain.saga` does."""
+
+    def stream(self, command: Any, /) -> str:
+        """The whole name of the stream that the command appends to."""
+        ...
+
+
+def naming(decider: Decider) -> Callable[[Any], str]:
+    """The function that names the stream of a decider's command."""
+    if isinstance(decider, NamesStreams):
+        return decider.stream
+    return lambda command: f"{decider.CATEGORY}-{decider.key(command)}"

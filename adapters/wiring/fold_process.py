@@ -10,6 +10,7 @@ from pathlib import Path
 import uvloop
 from msgspec import json
 
+from adapters.host import gc_settings
 from adapters.operations.fold_apart import Part, fold_part
 from adapters.postgres.views.sink import PostgresSink
 from adapters.settings import Settings
@@ -40,6 +41,7 @@ async def run(part: Part) -> None:
 
 def main() -> None:
     part = json.decode(sys.argv[1], type=Part)
+    gc_settings.settle()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run(part))
 

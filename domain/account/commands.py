@@ -71,6 +71,7 @@ class DepositCash(Command):
     """A booked receipt; without `available_on` it is collected at once."""
 
     STATES_TIME: ClassVar[bool] = True
+    MAY_LIE_AHEAD: ClassVar[tuple[str, ...]] = ("available_on",)
 
     account_id: str
     amount: Decimal
@@ -271,6 +272,8 @@ class ConvertCurrency(Command):
     """Buy `buy_amount` of one currency at the last fixing with the house's margin.
 
     A stated value date is today or later, and a day on which both currencies can be paid."""
+
+    MAY_LIE_AHEAD: ClassVar[tuple[str, ...]] = ("value_date",)
 
     account_id: str
     fx_id: str

@@ -71,6 +71,8 @@ class ApproveKyc(Command):
     deployment's settings overwrite them at the edge.
     """
 
+    MAY_LIE_AHEAD: ClassVar[tuple[str, ...]] = ("review_on",)
+
     client_id: str
     officer: Personal
     risk_rating: RiskRating

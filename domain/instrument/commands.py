@@ -41,6 +41,8 @@ class AmendInstrument(Command):
     The price factor follows a changed quote or settlement currency unless it is stated. Marks keep
     the unit that they were made in; open orders keep the unit that they were placed in."""
 
+    MAY_LIE_AHEAD: ClassVar[tuple[str, ...]] = ("effective_from",)
+
     instrument_id: str
     effective_from: date | None = None
     symbol: str | None = None
@@ -68,6 +70,8 @@ class ResumeInstrument(Command):
 
 
 class DelistInstrument(Command):
+    MAY_LIE_AHEAD: ClassVar[tuple[str, ...]] = ("effective_from",)
+
     instrument_id: str
     reason: Personal = ""
     effective_from: date | None = None  # None: today

@@ -36,6 +36,8 @@ class Internal(Command):
 
 
 class PlaceOrder(Command):
+    MAY_LIE_AHEAD: ClassVar[tuple[str, ...]] = ("expire_at",)
+
     order_id: str
     account_id: str
     instrument_id: str

@@ -43,6 +43,8 @@ class Command(
     """True for what only sagas, gateways and the timer send: refused over HTTP as unknown."""
     STATES_TIME: ClassVar[bool] = False
     """True where a caller may say when it was so (`effective_at`); of reports always."""
+    MAY_LIE_AHEAD: ClassVar[tuple[str, ...]] = ()
+    """Fields with a date that may come. Any other date is when something was so: it has come."""
     SEES_LOG: ClassVar[bool] = False
     """True where the decision needs `Seen.log_began` and `log_end`; they cost a question."""
     SEES_DUES: ClassVar[bool] = False

@@ -13,7 +13,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from commands.handler import Declined, Outcome, Raced
-from commands.ports import KeyReused, Request, Unreadable
+from commands.ports import KeyReused, Request, Unreadable, naming
 from domain.catalogue import DECIDERS
 from domain.saga import RecordRefusal
 from domain.shared.message import Command
@@ -258,8 +258,7 @@ def _refusal(
 def target(owed: Owed, known: Mapping[str, type[Command]]) -> str:
     """The stream that an owed command is for."""
     sent = command(owed, known)
-    decider = DECIDERS[type(sent)]
-    return f"{decider.CATEGORY}-{decider.key(sent)}"
+    return naming(DECIDERS[type(sent)])(sent)
 
 
 def _versions(sagas: Sequence[Saga]) -> dict[str, int]:

@@ -30,6 +30,7 @@ CHECKS = (
     "tests/unit/projections/test_view_audiences.py",
     "tests/unit/adapters/test_sealed_texts.py",
     "tests/unit/domain/test_mandate.py",
+    "tests/unit/domain/test_stated_dates.py",
     "tests/unit/sagas/test_mandate.py",
     END_TO_END,
 )
@@ -141,6 +142,16 @@ def test_graphql_and_the_page_of_events_have_the_addition(tree: Tree) -> None:
     assert (
         "[mandate.ended](mandate.ended.md)" in (tree.folder / "docs/events/README.md").read_text()
     )
+
+
+def test_a_view_that_names_no_audience_does_not_start(tree: Tree) -> None:
+    path = tree.folder / "projections" / "parties" / "mandates.py"
+    whole = path.read_text()
+    path.write_text(re.sub(r"^AUDIENCE = .*\n", "", whole, flags=re.M))
+    with pytest.raises(AssertionError, match="has no attribute 'AUDIENCE'"):
+        tree.run("projections.catalogue")
+    path.write_text(whole)
+    tree.run("projections.catalogue")
 
 
 def test_the_tests_of_the_copy_pass_from_command_to_row(tree: Tree) -> None:

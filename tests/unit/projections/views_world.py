@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from commands.ports import naming
 from domain.account import commands as a
 from domain.account.events import TradeBooked
 from domain.catalogue import DECIDERS
@@ -80,8 +81,7 @@ class World:
 
     @staticmethod
     def stream(decider: Any, command: Command) -> str:
-        named = getattr(decider, "stream", None)
-        return named(command) if named else f"{decider.CATEGORY}-{decider.key(command)}"
+        return naming(decider)(command)
 
     def _append(self, decider: Any, stream: str, event: Event) -> None:
         state = decider.evolve(self.state(stream, decider), event)
