@@ -1,4 +1,4 @@
-"""`tidemark log tail|stats|verify|trace|checksum`: the log itself, for people and programs."""
+"""`tidemark log`: tail, stats, verify, trace, export and checksum of the log itself."""
 
 import argparse
 import asyncio
@@ -14,7 +14,7 @@ from adapters.log.recorder import Stored
 from adapters.operations import schema_audit
 from adapters.proof import log_audit
 from adapters.proof.witness import NotAWitness, Witness, read_witnesses
-from api.cli import UsageError, add_verb, add_words, emit, settings, wants_json
+from api.cli import UsageError, add_verb, add_words, emit, log_export, settings, wants_json
 from api.cli.opening import platform_of
 
 PAGE = 1_000
@@ -107,6 +107,7 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
         help="which event: STREAM@VERSION, its position in the log, or its id (a UUID)",
     )
     trace.set_defaults(run=_trace)
+    log_export.add(log, shared)
     sums = add_words(
         log, [shared], "checksum", text="hashes of the log, every read model, every table",
         about=SUMS, more=SUMS_MORE,

@@ -20,6 +20,7 @@ from eventsourcing.persistence import (
     Notification,
     OperationalError,
     PersistenceError,
+    ProgrammingError,
     StoredEvent,
 )
 from psycopg import Connection
@@ -55,10 +56,13 @@ class PostgresApplicationRecorder(ApplicationRecorder):
     contiguous only while nobody else writes.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, settings: str = "") -> None:
+        """`settings` of its sessions, beside those of every connection to the log."""
         self.url = url
+        words = connection_arguments(url)
+        words["options"] = f"{words['options']} {settings}".strip()
         self._pool = ConnectionPool(
-            url, kwargs=connection_arguments(url), configure=postgres_arrays.register,
+            url, kwargs=words, configure=postgres_arrays.register,
             min_size=1, max_size=POOL_MAX, open=True,
         )  # fmt: skip
         try:
@@ -156,6 +160,22 @@ class PostgresApplicationRecorder(ApplicationRecorder):
             raise OperationalError(str(e)) from e
         except psycopg.Error as e:
             raise PersistenceError(str(e)) from e
+
+
+class ReadOnlyRecorder(PostgresApplicationRecorder):
+    """A notification log over ours for a service that only reads (`docs/eventsourcing.md`)."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, settings="-c default_transaction_read_only=on")
+
+    def insert_events(
+        self, stored_events: Sequence[StoredEvent], **kwargs: Any
+    ) -> Sequence[int] | None:
+        """
+        Raises:
+            ProgrammingError: always.
+        """
+        raise ProgrammingError("this recorder only reads the log")
 
 
 class PostgresSubscription(ListenNotifySubscription[PostgresApplicationRecorder]):
