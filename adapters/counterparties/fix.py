@@ -99,7 +99,7 @@ class DontKnowTrade(Struct, frozen=True, kw_only=True, tag="Q"):
 class ExecutionReport(Struct, frozen=True, kw_only=True, tag="8"):
     order_id: str  # 37, the venue's
     cl_ord_id: str
-    secondary_cl_ord_id: str = ""  # as we gave it, where the venue gives it back
+    secondary_cl_ord_id: str = ""  # as we sent it, if the venue returns it
     orig_cl_ord_id: str = ""
     exec_id: str  # 17
     exec_ref_id: str = ""  # 19
