@@ -121,7 +121,7 @@ class Batches:
         *,
         results: dict[int, Result],
     ) -> None:
-        """Append the writes in `send`; a failed write and later ones of its stream get no result."""
+        """Append the writes in `send`; a failed one and later ones of its stream have no result."""
         groups = _groups(part, send)
         if len(groups) == 1:
             await self._append_group(part, groups[0], now, results=results)
