@@ -1,4 +1,4 @@
-"""The bus port: takes batches of pages from the relay; and the errors of doing so."""
+"""The bus port, to which the relay sends batches of pages, and its errors."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -146,7 +146,7 @@ class Venue(Protocol):
         ...
 
     def advance(self, to: datetime, /) -> Sequence[FromVenue]:
-        """What has arrived by `to`, in order of arrival, each once.
+        """The messages that have arrived by `to`, in order of arrival, each once.
 
         A simulator moves its market to `to`; a real session hands over what came in.
         """

@@ -84,7 +84,7 @@ def plan(
     known: Mapping[Key, Message] | None = None,
     retried: bool = False,
 ) -> Plan:
-    """Sort a batch into what to send and what not.
+    """Sort a batch into writes to send, to reject, and already written.
 
     Args:
         heads: the streams' versions; without `known`, only lower bounds of them.

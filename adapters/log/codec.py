@@ -87,7 +87,7 @@ class Codec:
         self._ciphers: dict[bytes, AESGCM] = {}
 
     def encode(self, event: Event, *, label: str) -> tuple[str, int, bytes]:
-        """(name, schema version, payload). `label` is unique per event: it derives the nonces.
+        """(name, schema version, payload). `label` is unique per event: nonces derive from it.
 
         Raises:
             KeyDestroyed: the client was erased, and a field in `NEEDS` holds personal data.

@@ -111,4 +111,4 @@ class ClosedKeyStore:
         return None
 
     def close(self) -> None:
-        """Nothing is open, so nothing is closed."""
+        """Nothing to close."""

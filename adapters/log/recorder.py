@@ -169,7 +169,7 @@ class Recorder(Protocol):
         ...
 
     def evidence(self) -> AbstractAsyncContextManager[Evidence]:
-        """What is kept beside the events, at one instant, for `log verify`.
+        """What the store keeps beside the events, at one instant, for `log verify`.
 
         Raises:
             Unavailable: on entering or reading.

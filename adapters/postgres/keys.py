@@ -201,7 +201,7 @@ class PostgresKeyStore:
 
 
 def _unwrapped(master: bytes, wrapped: bytes | None) -> bytes | None:
-    """The data key in a row; None where it was not wrapped under this master key."""
+    """The data key in a row; None if it was not wrapped under this master key."""
     try:
         return aes_key_unwrap(master, bytes(wrapped or b""))
     except InvalidUnwrap:
