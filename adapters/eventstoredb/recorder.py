@@ -224,7 +224,7 @@ class EsdbRecorder:
         return arrived(events[0]) if events else None
 
     async def _page(self, position: int, limit: int, until: int | None) -> list[Arrived]:
-        """The next events of $all after a position; the server also returns the one at it."""
+        """The next events of $all after a position; the server's answer includes the one at it."""
         events = await self._link.events(
             commit_position=position or None,
             limit=limit + 1 if position else limit,

@@ -90,8 +90,7 @@ def plan(
         heads: the streams' versions; without `known`, only lower bounds of them.
         broken: streams on which an earlier part of the batch failed.
         known: messages of the batch that are already bound; None: the database was not asked.
-        retried: the answer to an earlier attempt was lost; a message whose row equals a write's
-            own outcome was then written by that attempt.
+        retried: an earlier answer was lost: a message row equal to a write's outcome is that write.
     """
     made = Plan([], [], [], {})
     tails: dict[str, int] = dict.fromkeys(broken, BROKEN)
