@@ -1,4 +1,4 @@
-"""Reading the views, as a port: what a reader is asked with, and what it answers."""
+"""Reading the views, as a port: the identity of a read, the rows of the ledger, the errors."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Identity(NamedTuple):
-    """Who reads, for the database to hold ; ids as in our streams."""
+    """On whose behalf a read runs; the database enforces what it may see. Ids as in our streams."""
 
     role: str
     client_ids: Sequence[str] = ()
@@ -14,7 +14,7 @@ class Identity(NamedTuple):
 
 
 OPERATIONS = Identity("operations")
-"""Sees everything: what a connection of the pool is when nobody else is named."""
+"""Sees every row; the identity of a pooled connection unless another one is given."""
 
 
 class LedgerLine(NamedTuple):

@@ -1,4 +1,4 @@
-"""The bus port: where the relay hands batches of pages over, and what may go wrong there."""
+"""The bus port, to which the relay sends batches of pages, and its errors."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,11 +11,11 @@ from commands.expected import Expected
 
 
 class BusUnavailable(Expected):
-    """The bus cannot be reached or refuses; whether the last batch is on it is not known."""
+    """The bus cannot be reached or refuses; it is unknown whether it has the last batch."""
 
 
 class BusMismatch(Expected):
-    """What is on the bus does not fit the settings or the log; trying again does not help."""
+    """The bus's content does not fit the settings or the log; trying again does not help."""
 
 
 class Fenced(Expected):
@@ -27,18 +27,18 @@ class Relayed(Struct, frozen=True):
 
     position: int = 0
     at: datetime | None = None  # committed_at of that event
-    relay: str = ""  # who sent it
+    relay: str = ""  # the relay that sent it
     schemas: str = ""  # digest of the JSON Schemas that were published last
 
 
 class Outlet(Protocol):
-    """Sends batches in order, each whole or not at all; not for two tasks at once."""
+    """Sends batches in order, each whole or not at all; only one task may use it at a time."""
 
     async def open(self) -> Relayed:
         """Take over: from now on every other relay of this generation is fenced.
 
         Returns:
-            How far the log was relayed, by whomever.
+            How far the log was relayed, by any relay of this generation.
 
         Raises:
             BusUnavailable, BusMismatch, Fenced
@@ -52,11 +52,11 @@ class Outlet(Protocol):
             at: committed_at of the last event that was relayed; None: there is none.
 
         Raises:
-            BusUnavailable: whether it was sent is not known: `open` again, which says.
+            BusUnavailable: it is unknown whether the batch was sent; `open` again to find out.
             Fenced: another relay has taken over; this batch was not sent.
         """
         ...
 
     async def close(self) -> None:
-        """Leave; what was not committed is given up."""
+        """Disconnect and discard what was not committed."""
         ...

@@ -1,4 +1,4 @@
-"""The page: what a record of the log topic holds, for the relay that cuts it and all who read it.
+"""The page: the format of the log topic's records, for the relay that cuts them and for consumers.
 
     topic {prefix}.log.{generation}, partition = shard(home) % partitions
     page       value: msgpack {"events": [[position, stream, version, name, state, hash,
@@ -7,10 +7,10 @@
     watermark  no value; headers prev, relayed: all of this partition up to `relayed` was sent
 
 Records of a partition form a chain: `prev` is where the record before it ended (`last` of a page,
-`relayed` of a watermark; 0 before the first). A consumer that stands at P finds one of three:
+`relayed` of a watermark; 0 before the first). A consumer at position P meets one of three cases:
 
     end <= P          a repetition: nothing is new
-    prev <= P < end   the next: what lies behind P is new
+    prev <= P < end   the next record: its events after P are new
     prev > P          a gap: read (P, prev] from the log first
 
 Pure: no client of Kafka is imported here. Positions are 64-bit integers and not dense.
@@ -35,11 +35,11 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 class MalformedPage(Exception):
-    """The record is no page and no watermark: not of the relay, or damaged on its way."""
+    """The record is no page and no watermark: the relay did not write it, or it was damaged."""
 
 
 class Fit(StrEnum):
-    """How a record meets a consumer's position."""
+    """How a record relates to a consumer's position."""
 
     NEXT = "next"
     REPEATED = "repeated"
@@ -50,7 +50,7 @@ class Span(NamedTuple):
     """What a record covers of its partition: everything with prev < position <= end."""
 
     prev: int
-    end: int  # last position of a page; what a watermark has relayed
+    end: int  # the last position of a page, or the relayed position of a watermark
     first: int = 0  # of a page; 0 for a watermark
 
     @property
@@ -77,7 +77,7 @@ class Page(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What one partition gets of a batch."""
+    """The events of a batch that go to one partition."""
 
     partition: int
     events: Sequence[Stored]
@@ -113,7 +113,7 @@ _decode_home = msgspec.json.Decoder(_Frame).decode
 
 
 def partition_of(home: str, partitions: int) -> int:
-    """Where events of `home` go; with any allowed count a house shard stays in one partition."""
+    """The partition of events with this `home`; for every allowed count a house shard is in one."""
     return shard(home) % partitions
 
 
@@ -121,7 +121,7 @@ def home_of(stored: Stored) -> str:
     """The partition key in the metadata of a stored event.
 
     Raises:
-        MalformedPage: the stored bytes are corrupt; it says which event.
+        MalformedPage: the stored bytes are corrupt; the text names the event.
     """
     try:
         return _decode_home(stored.state).metadata.home
@@ -135,7 +135,7 @@ def encode(events: Iterable[Stored]) -> bytes:
     rows: list[tuple[object, ...]] = []  # as `_Row`; tuples are made in half the time
     at, micros = _EPOCH, 0
     for event in events:
-        if event.committed_at != at:  # shared by what was appended together
+        if event.committed_at != at:  # events of one append share it
             at = event.committed_at
             micros = _micros(at)
         rows.append((*event[:6], micros))
@@ -146,7 +146,7 @@ def decode(value: bytes) -> list[Stored]:
     """The events of a page's value, as the log stores them.
 
     Raises:
-        MalformedPage: the bytes are something else.
+        MalformedPage: the bytes are no page.
     """
     try:
         body = _decode_body(value)
@@ -159,7 +159,7 @@ def decode(value: bytes) -> list[Stored]:
 
 
 def behind(events: Sequence[Stored], position: int) -> Sequence[Stored]:
-    """Those of a page that a consumer at `position` does not have yet."""
+    """The events of a page that a consumer at `position` does not have yet."""
     if events and events[0].position > position:
         return events
     return [e for e in events if e.position > position]
@@ -172,7 +172,7 @@ def headers(span: Span) -> list[tuple[str, bytes]]:
 
 
 def span_of(given: Mapping[str, bytes] | Iterable[tuple[str, bytes]]) -> Span:
-    """What the headers of a record say; other headers beside them are ignored.
+    """The span in the headers of a record; other headers are ignored.
 
     Raises:
         MalformedPage: one is missing, is no number, or they contradict each other.
@@ -199,7 +199,7 @@ def cut(
 
     Args:
         events: the log's next events, in position order.
-        relayed: where the batch before it ended; every partition's chain stands there.
+        relayed: where the batch before it ended, and so every partition's chain.
         until: where this batch ends; default: the position of its last event.
 
     Returns:
@@ -218,7 +218,7 @@ def cut(
 
 
 def split(events: Iterable[Stored], partitions: int) -> list[Part]:
-    """The events by partition, each in the order given; a partition without any is there too."""
+    """The events by partition, in the order given; partitions without events are included."""
     parts: list[list[Stored]] = [[] for _ in range(partitions)]
     of_home: dict[str, list[Stored]] = {}
     for event in events:

@@ -1,4 +1,4 @@
-"""One partition's events, picked out of the log itself: for what the bus has not brought."""
+"""Read one partition's events from the log itself, if the bus has not delivered them."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -23,7 +23,7 @@ class StoredLog(Log, Protocol):
 
 
 class Broken(Unreadable):
-    """An event of the page that cannot be opened; ask again for what is before it."""
+    """An event of the page cannot be opened; the caller may read the events before it alone."""
 
     def __init__(self, stored: Stored, why: Exception) -> None:
         super().__init__(str(why))
@@ -31,7 +31,7 @@ class Broken(Unreadable):
 
 
 class PartitionLog:
-    """One partition's events, picked out of the log. Implements `projections.ports.Log`."""
+    """One partition's events, selected from the log. Implements `projections.ports.Log`."""
 
     def __init__(self, log: StoredLog, partition: int, partitions: int) -> None:
         self._log, self._partition, self._partitions = log, partition, partitions
@@ -62,7 +62,7 @@ class PartitionLog:
         try:
             return partition_of(home_of(stored), self._partitions) == self._partition
         except MalformedPage:
-            return True  # whose it is cannot be known: everybody stands before it
+            return True  # its partition is unknown: every partition has to stop before it
 
     def _open(self, stored: Stored) -> Envelope:
         try:

@@ -7,7 +7,7 @@ from adapters.bus.page import Span
 
 
 class Record(NamedTuple):
-    """A page or a watermark as it came."""
+    """A page or a watermark, as received."""
 
     partition: int
     span: Span

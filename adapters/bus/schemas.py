@@ -1,7 +1,7 @@
-"""JSON Schemas of all that is on the bus, by `name@version`: for whoever reads it without our code.
+"""JSON Schemas of everything on the bus, by `name@version`, for consumers without our code.
 
-Every event that this build writes, and the page with its headers. The relay publishes them in the
-compacted topic `{prefix}.schemas`, keyed by the same names.
+There is one for every event that this build writes, and for the page, its headers and the state of
+an event. The relay publishes them in the compacted topic `{prefix}.schemas`, keyed by these names.
 """
 
 from collections.abc import Mapping

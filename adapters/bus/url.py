@@ -1,4 +1,4 @@
-"""The bus by its URL: which brokers, which topics, how to get in.
+"""The bus's URL: its brokers, its topics and how to authenticate.
 
     kafka://host:port[,host:port]?prefix=tidemark&generation=1&partitions=4
     kafka://user:password@host:port?tls=1&ca=/etc/ca.pem       SASL (SCRAM-SHA-512) over TLS
@@ -26,7 +26,7 @@ _BROKER = re.compile(r"([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\]):(\d{1,5})")
 
 
 class Bus(Struct, frozen=True, kw_only=True):
-    """What a `kafka:` URL says."""
+    """The settings in a `kafka:` URL."""
 
     brokers: tuple[str, ...] = ()  # "host:port"; none: the embedded broker
     prefix: str = "tidemark"
@@ -69,11 +69,11 @@ class Bus(Struct, frozen=True, kw_only=True):
 
     @property
     def transactional_id(self) -> str:
-        """Kafka lets one producer of a name live: what fences a second relay."""
+        """Kafka keeps only the newest producer of this name: a new relay fences the old one."""
         return f"{self.prefix}-relay-{self.generation}"
 
     def at(self, *brokers: str) -> Self:
-        """The same on these brokers."""
+        """The same bus on these brokers."""
         return replace(self, brokers=brokers)
 
     def __repr__(self) -> str:
@@ -85,7 +85,7 @@ class Bus(Struct, frozen=True, kw_only=True):
         """Read a URL.
 
         Raises:
-            ValueError: the rule that it breaks, in words for whoever wrote it.
+            ValueError: the URL breaks a rule; the text names the rule for the operator.
         """
         try:
             split = urlsplit(url)

@@ -1,1 +1,1 @@
-"""The cache as a port: values by their inputs, over a store that may be away."""
+"""The cache as a port: values by their inputs, over a store that may be unavailable."""

@@ -1,7 +1,7 @@
-"""A circuit breaker: who does not answer is left in peace for a while, longer each time.
+"""A circuit breaker: stop calling a server that does not answer, for a pause that grows each time.
 
-closed --FAILURES_MAX in a row--> open --pause--> half open --one trial: well--> closed
-                                    ^                            | not
+closed --FAILURES_MAX in a row--> open --pause--> half open --trial succeeds--> closed
+                                    ^                            | trial fails
                                     '------ twice the pause -----'
 """
 
@@ -24,13 +24,13 @@ class Breaker:
         return self._until is None
 
     def permits(self) -> bool:
-        """Whether to ask; after each pause, one asker is let through to try."""
+        """Whether a caller may ask; after each pause one caller is let through as a trial."""
         if self._until is None:
             return True
         now = self._clock()
         if now < self._until:
             return False
-        self._until = now + self._pause  # others wait for what the trial finds
+        self._until = now + self._pause  # refuse other callers until the trial has a result
         return True
 
     def succeeded(self) -> bool:

@@ -1,4 +1,4 @@
-"""A cache store that may go away: asked through a breaker, complained of on one line."""
+"""A cache store behind a circuit breaker, which logs each outage on one line."""
 
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -15,7 +15,7 @@ class GuardedStore:
     """Implements `adapters.cache.store.CacheStore` over another.
 
     Args:
-        name: how it is called in a log line; no password.
+        name: of the store in log lines; without a password.
     """
 
     def __init__(self, store: CacheStore, name: str, *, breaker: Breaker | None = None) -> None:

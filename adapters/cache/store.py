@@ -1,11 +1,11 @@
-"""The cache port: bytes that may be forgotten at any time, short locks, and callers' allowances.
+"""The cache port: bytes that may be lost at any time, short locks, and callers' allowances.
 
-Nothing that is true lives here alone. One contract suite (`tests/contract/cache/cache_suite.py`)
-runs over every implementation: memory, Redis.
+The store is never the only place that holds a fact. One contract suite
+(`tests/contract/cache/cache_suite.py`) runs over every implementation: memory, Redis.
 
-    guarded_store.GuardedStore   time-outs and a circuit breaker over a store that may go away
-    cache.Cache                  sealed values, single flight; what the edge reads through
-    rate_limit.Limiter           callers' allowances
+    guarded_store.GuardedStore             a circuit breaker over a store that may go away
+    values.Cache                           sealed values, single flight; the edge reads through it
+    adapters.dispatch.rate_limit.Limiter   callers' allowances
 """
 
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ from typing import NamedTuple, Protocol
 
 
 class StoreGone(Exception):
-    """The store did not answer in time, or refused; whoever asked goes on without it."""
+    """The store did not answer in time, or refused; the caller goes on without it."""
 
 
 class Rate(NamedTuple):
-    """So many a second in the long run, and up to `burst` at once."""
+    """`per_s` requests a second in the long run, and up to `burst` at once."""
 
     per_s: float
     burst: int
@@ -33,17 +33,17 @@ class Rate(NamedTuple):
 
 class Verdict(NamedTuple):
     admitted: bool
-    remaining: int  # that would be admitted at once after this
-    retry_s: float  # until this would be admitted; 0 when it was
-    full_s: float  # until the whole burst is there again
+    remaining: int  # further requests that would be admitted at once
+    retry_s: float  # until this request would be admitted; 0 if it was
+    full_s: float  # until the whole burst is available again
 
 
 def verdict(rate: Rate, *, admitted: bool, ahead_us: int, cost: int) -> Verdict:
-    """What a caller is told.
+    """The verdict on a caller's request.
 
     Args:
         ahead_us: how far the caller's theoretical arrival time lies ahead of the clock.
-        cost: of what was asked; a refusal says when just that will be admitted.
+        cost: of the request; the `retry_s` of a refusal is for exactly this cost.
     """
     left = max(0, (rate.tolerance_us - ahead_us) // rate.interval_us)
     wait_us = 0 if admitted else max(0, ahead_us + cost * rate.interval_us - rate.tolerance_us)
@@ -58,19 +58,19 @@ class CacheStore(Protocol):
     async def put(self, key: str, value: bytes, /, *, ttl_s: float) -> None: ...
 
     async def lock(self, key: str, token: str, /, *, ttl_s: float) -> bool:
-        """Take a lock that ends by itself; False while another token has it."""
+        """Take a lock that expires by itself; False while another token holds it."""
         ...
 
     async def unlock(self, key: str, token: str, /) -> None:
-        """Let go of the lock, if `token` still has it."""
+        """Release the lock, if `token` still holds it."""
         ...
 
     async def admit(self, key: str, rate: Rate, /, *, cost: int, forced: bool = False) -> Verdict:
-        """Charge a caller, in one step that no other caller of the store can come between.
+        """Charge a caller, in one step that is atomic for all callers of the store.
 
         GCRA (ATM Forum TM 4.0): each caller has a theoretical arrival time; a request moves it
         on by cost x interval and is refused, and charged nothing, when that would put it more
-        than the burst ahead of the store's clock. Forced: charged whatever it comes to.
+        than the burst ahead of the store's clock. With `forced` it is charged in any case.
         """
         ...
 

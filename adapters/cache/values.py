@@ -1,12 +1,12 @@
-"""The cache as the edge reads through it: what is expensive and follows from the log alone.
+"""The cache through which the edge reads values that are expensive and follow from the log alone.
 
     parts --HMAC--> key --get--> sealed value --open--> bytes
                      '--miss--> one maker a key (in this process; a short lock among processes)
 
-A value is named by all that it follows from (a stream's head hash, a cut, the code's own hash), so
-what is found is never wrong, and what has become old is never asked for again. Keys are HMACs and
-values AES-GCM under a secret of the log, bound to their key: the store learns nothing, and cannot
-pass off one answer for another.
+A value's key names everything the value depends on (a stream's head hash, a cut, the code's own
+hash), so a value that is found is never wrong, and an outdated one is never asked for again. Keys
+are HMACs and values AES-GCM under a secret of the log, bound to their key: the store learns
+nothing, and cannot pass off one answer for another.
 """
 
 import asyncio
@@ -24,29 +24,29 @@ from adapters.log.domain_hash import FOLD_HASH
 
 TTL_S = 3_600.0
 VALUE_MAX = 1 << 20  # bytes; a larger answer is not kept
-LOCK_S = 2.0  # how long others wait at most for who makes a value first
+LOCK_S = 2.0  # longest wait for another process that is making the value
 POLL_S = 0.02
 _NONCE = 12
 _log = logging.getLogger(__name__)
 
 Made = tuple[bytes, bool]
-"""(value, whether it may be kept under the name it was asked by)."""
+"""(value, whether it may be stored under the key it was requested by)."""
 
 
 class Counts(Struct):
-    """Since the start, by what became of a question."""
+    """Requests since the start, by outcome."""
 
     hits: int = 0
     misses: int = 0
-    shared: int = 0  # waited for the same question of somebody else
+    shared: int = 0  # waited for another caller's request for the same value
     errors: int = 0  # the store did not answer
 
 
 class Cache:
-    """Values by what they follow from; without its store everything works, and is computed.
+    """Values, keyed by everything they depend on; without the store they are computed each time.
 
     Args:
-        secret: of this log; nobody else can name its keys or open its values.
+        secret: of this log; without it no process can name the keys or open the values.
     """
 
     def __init__(self, store: CacheStore, secret: bytes, entropy: Entropy) -> None:
@@ -59,7 +59,7 @@ class Cache:
         self.counts = Counts()
 
     async def fetch(self, parts: Sequence[str], make: Callable[[], Awaitable[Made]], /) -> bytes:
-        """The value of this name, made if nobody has it; what `make` raises is raised."""
+        """The value of these parts, made if it is not stored; raises what `make` raises."""
         key = self._name(parts)
         flight = self._flights.get(key)
         if flight is None:
@@ -72,7 +72,7 @@ class Cache:
         return value if kept else (await make())[0]
 
     async def trouble(self) -> str | None:
-        """Why the store does not serve at present, if it does not; asks it."""
+        """Ping the store; returns why it does not answer, or None if it does."""
         try:
             await self._store.ping()
         except StoreGone as e:
@@ -110,10 +110,10 @@ class Cache:
     def _landed(self, key: str, flight: "asyncio.Task[Made]") -> None:
         self._flights.pop(key, None)
         if not flight.cancelled():
-            flight.exception()  # raised to whoever waits; nobody may be left
+            flight.exception()  # waiting callers get it; asyncio must not warn if none is left
 
     async def _find(self, key: str) -> bytes | None:
-        """What the store has; what is asked in one tick of the loop goes in one question."""
+        """The stored value, if any; keys requested in one tick of the loop go in one query."""
         if key in self._asked:
             return await asyncio.shield(self._asked[key])
         answer: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
@@ -154,7 +154,7 @@ class Cache:
             self.counts.errors += 1
 
     async def _lock(self, key: str, token: str) -> bool:
-        """Whether this process is to make the value; without the store everybody is."""
+        """Whether this process has to make the value; without the store every process has to."""
         try:
             return await self._store.lock(f"{key}:l", token, ttl_s=LOCK_S)
         except StoreGone:
@@ -168,7 +168,7 @@ class Cache:
             self.counts.errors += 1
 
     async def _others(self, key: str) -> bytes | None:
-        """What another process makes of it, waited for while its lock can last."""
+        """Wait for the value from another process, at most as long as its lock can last."""
         loop = asyncio.get_running_loop()
         until = loop.time() + LOCK_S
         while loop.time() < until:

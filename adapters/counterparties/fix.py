@@ -99,7 +99,7 @@ class DontKnowTrade(Struct, frozen=True, kw_only=True, tag="Q"):
 class ExecutionReport(Struct, frozen=True, kw_only=True, tag="8"):
     order_id: str  # 37, the venue's
     cl_ord_id: str
-    secondary_cl_ord_id: str = ""  # as we gave it, where the venue gives it back
+    secondary_cl_ord_id: str = ""  # as we sent it, if the venue returns it
     orig_cl_ord_id: str = ""
     exec_id: str  # 17
     exec_ref_id: str = ""  # 19
@@ -146,7 +146,7 @@ class Venue(Protocol):
         ...
 
     def advance(self, to: datetime, /) -> Sequence[FromVenue]:
-        """What has arrived by `to`, in order of arrival, each once.
+        """The messages that have arrived by `to`, in order of arrival, each once.
 
         A simulator moves its market to `to`; a real session hands over what came in.
         """

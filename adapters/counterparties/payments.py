@@ -19,7 +19,7 @@ class PaymentInstruction(Struct, frozen=True, kw_only=True, tag="pain.001"):
 
 
 class PaymentStatus(Struct, frozen=True, kw_only=True, tag="pain.002"):
-    """Information; books nothing but a rejection."""
+    """For information: only a rejection leads to a booking."""
 
     end_to_end_id: str
     status: str  # ACTC ACCP ACSP RJCT

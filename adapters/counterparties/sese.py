@@ -40,7 +40,7 @@ class SettlementCancellation(Struct, frozen=True, kw_only=True, tag="sese.020"):
 
 
 class SettlementStatus(Struct, frozen=True, kw_only=True, tag="sese.024"):
-    """Statuses stand side by side; none of them ever means settled."""
+    """Statuses of several kinds hold at the same time; none of them ever means settled."""
 
     tx_id: str
     kind: StatusKind

@@ -1,11 +1,11 @@
-"""The writing half of the EventStoreDB recorder: one BatchAppend call, many appends on their way.
+"""The writing half of the EventStoreDB recorder: one BatchAppend call, many appends in flight.
 
     group of writes --> append(stream, expected, events) --> position
-                             | no answer, or an ambiguous one: connect, the very same append again
+                             | no answer, or an ambiguous one: connect, send the same append again
                              `--> wrong version: None
 
-An append that is sent twice is one append: the server knows its event ids at their place and
-answers as it did before. The expected version is always a number, never 'any'.
+An append that is sent twice takes effect once: the server recognises its event ids at their
+versions and repeats its answer. The expected version is always a number, never 'any'.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ Messages = Sequence["streams_pb2.BatchAppendReq.ProposedMessage"]
 
 
 class Appender:
-    """Appends to one stream a call, any number of calls at once, sent in the order of the calls."""
+    """Appends to one stream per call. Calls may overlap; they are sent in call order."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
@@ -54,7 +54,7 @@ class Appender:
             return await self._link.persist(attempt)
         except WrongCurrentVersion:
             return None
-        except EventStoreDBClientException as e:  # too large, the stream was ended by somebody
+        except EventStoreDBClientException as e:  # too large, or the stream was ended from outside
             raise self._link.unavailable(e) from e
 
     async def close(self) -> None:
@@ -63,7 +63,7 @@ class Appender:
             self._pipe = None
 
     def _piped(self, streams: AsyncStreamsService) -> "_Pipe":
-        """The call of the present connection, begun when there is none or it has ended."""
+        """The call on the present connection; starts one if there is none or it has ended."""
         pipe = self._pipe
         if pipe is None or pipe.ended is not None or pipe.generation != self._link.generation:
             credentials = self._link.credentials
@@ -78,7 +78,7 @@ class Appender:
 
 
 class _Pipe:
-    """One BatchAppend call: requests out, answers back by their correlation id."""
+    """One BatchAppend call: sends requests, and matches answers by their correlation id."""
 
     def __init__(self, call: Any, generation: int) -> None:
         self.generation = generation
@@ -89,7 +89,7 @@ class _Pipe:
         self._reader = asyncio.create_task(self._read(), name="esdb-appends")
 
     async def send(self, request: "streams_pb2.BatchAppendReq") -> "streams_pb2.BatchAppendResp":
-        """The answer to a request; raises what the call ended with if there is none."""
+        """The answer to a request; raises the error that ended the call if there is no answer."""
         key = request.correlation_id.string
         answer: asyncio.Future[streams_pb2.BatchAppendResp]
         answer = asyncio.get_running_loop().create_future()

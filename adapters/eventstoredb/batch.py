@@ -1,13 +1,14 @@
-"""A batch of writes on EventStoreDB: which may go, which belong together, what became of each.
+"""A batch of writes on EventStoreDB: which to send, which to send together, the result of each.
 
     batch --cover--> every message up to the expected versions --plan--> send | rejected
                                                                           |
-            neighbours of one stream are one append, whole or not at all (a write was decided on
-            what the one before it leaves); all go in the batch's order, many under way at once,
-            and who follows on a stream waits for its answer: so logs are alike that had alike
-            batches
+            adjacent writes of one stream are one append, whole or not at all (each was decided on
+            the state that the one before leaves); appends start in the batch's order, many in
+            flight at once, but a second append to a stream waits for the first one's answer: so
+            equal batches make equal logs
 
-A lost race is final, for streams only grow: then the stream is read on, to say Known or not.
+A lost race is final, because streams only grow: the stream is then read to its end, to tell Known
+from WrongVersion.
 """
 
 import asyncio
@@ -23,19 +24,19 @@ from adapters.log.append_plan import Key, plan
 from adapters.log.recorder import Known, Message, Result, SnapshotRow, Write, Written, WrongVersion
 
 GROUP_EVENTS_MAX = 500  # in one append; a single write may have more
-GROUP_BYTES_MAX = 512 << 10  # the server takes 1 MiB, if nobody told it otherwise
-NOTHINGS_MAX = 100_000  # messages that changed nothing, in memory
+GROUP_BYTES_MAX = 512 << 10  # the server takes 1 MiB by default
+NOTHINGS_MAX = 100_000  # messages that changed nothing, kept in memory
 
 ReadStream = Callable[[str, int, int | None], Awaitable[list[Arrived]]]
 Restore = Callable[[Sequence[str]], Awaitable[Sequence[SnapshotRow]]]
 
 
 class Batches:
-    """Appends batches; those that share a stream follow each other in call order.
+    """Appends batches; batches that share a stream run in call order.
 
     Args:
-        read: a stream's events behind a version, at most so many.
-        restore: snapshots of what streams know, where there are any.
+        read: returns a stream's events after a version, at most so many.
+        restore: returns the snapshots of streams' message ids, if there are any.
     """
 
     def __init__(self, link: Link, read: ReadStream, restore: Restore) -> None:
@@ -61,7 +62,7 @@ class Batches:
             return [results[i] for i in range(len(part))]
 
     async def messages(self, asked: Sequence[Key]) -> dict[Key, Message]:
-        """Those that are bound, as far as the streams were read."""
+        """The messages that are bound, as far as the streams were read."""
         at = {key: self.keys[key[0]].find(key[1]) for key in asked}
         found = {key: self._nothings[key][0] for key in asked if key in self._nothings}
         hits = [(key, version) for key, version in at.items() if version is not None]
@@ -107,7 +108,7 @@ class Batches:
         return to_the_end or self.keys[stream].version < version
 
     async def _cover(self, stream: str) -> None:
-        """Know a stream to its end."""
+        """Learn a stream's message ids up to its end."""
         if not self.keys[stream].version:
             self.keys.restore(await self._restore([stream]))
         self.keys.learn(stream, await self._read(stream, self.keys[stream].version, None))
@@ -120,7 +121,7 @@ class Batches:
         *,
         results: dict[int, Result],
     ) -> None:
-        """Everything that may go. What fails, and what follows it on its stream, has no result."""
+        """Append the writes in `send`; a failed one and later ones of its stream have no result."""
         groups = _groups(part, send)
         if len(groups) == 1:
             await self._append_group(part, groups[0], now, results=results)
@@ -147,7 +148,7 @@ class Batches:
         *,
         results: dict[int, Result],
     ) -> bool:
-        """One append, and what it leaves in the keys; whether it was written."""
+        """Do one append and add its message ids to the keys; returns whether it was written."""
         eventful = [part[i] for i in group if part[i].events]
         positions: list[int] = []
         if eventful:
@@ -177,7 +178,7 @@ class Batches:
         return await self._appender.append(writes[0].stream, writes[0].expected, messages)
 
     async def _positions(self, writes: Sequence[Write], last: int) -> list[int]:
-        """Of each write's last event: the server tells the last one's, the others are read."""
+        """Each write's last position: the server returns only the final one, the rest are read."""
         if len(writes) == 1:
             return [last]
         first, end = writes[0].expected, writes[-1].expected
@@ -198,7 +199,7 @@ class Batches:
         return Written(0)
 
     async def _explain(self, part: Sequence[Write], results: dict[int, Result]) -> None:
-        """Say of what was not written whether its message is known."""
+        """Give each write that failed its result: Known if its message is bound."""
         failed = [i for i in range(len(part)) if i not in results]
         if not failed:
             return
@@ -210,7 +211,7 @@ class Batches:
 
 
 def _groups(part: Sequence[Write], send: Sequence[int]) -> list[list[int]]:
-    """Neighbours on one stream, as far as they go into one append."""
+    """Group adjacent writes of one stream, as many as fit into one append."""
     groups: list[list[int]] = []
     events = size = 0
     for i in send:

@@ -2,10 +2,10 @@
 
     committed_at(p) = max of the writers' clocks at or before p
 
-Every place is a record's position with the clock there. The server reads from the position of a
-record only, and a reader that begins in the middle has to know the greatest clock before it: both
-are answered by the last place at or before where it wants to be. Places a megabyte of log apart
-are kept for good (`marks`), those of late pages for a while.
+A place is the position of a record with the clock there. The server reads only from the position
+of a record, and a reader that begins in the middle needs the greatest clock before it: the last
+known place at or before its position gives both. Places a megabyte of log apart are stored
+(`marks`), those of recently read pages stay in memory for a while.
 """
 
 from bisect import bisect_right, insort
@@ -18,9 +18,9 @@ from adapters.log.recorder import Recorder, SnapshotRow
 
 MARK_BYTES = 1 << 20  # of the log between two marks: some thousand events
 RECENT_MAX = 4_000
-CHUNK = 256  # marks in one row
+CHUNK = 256  # marks in one stored row
 CHUNKS_A_READ = 100
-ROW_NAME = "log marks"  # in the place of a snapshot's domain hash
+ROW_NAME = "log marks"  # stored as a snapshot's domain hash
 BEGIN = datetime(1, 1, 1, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -28,7 +28,7 @@ _ENTRY = Packing(">qq")
 
 
 class Place(NamedTuple):
-    """Behind the event at `position`; 0 is the beginning of the log."""
+    """The place after the event at `position`; 0 is the beginning of the log."""
 
     position: int
     clock: datetime  # committed_at there
@@ -38,7 +38,7 @@ START = Place(0, BEGIN)
 
 
 class LogClock:
-    """Places in order; `load` what was kept, `save` what is new."""
+    """Known places in order; `load` reads the stored marks, `due` returns new rows to store."""
 
     def __init__(self) -> None:
         self._marks: list[Place] = [START]
@@ -47,7 +47,7 @@ class LogClock:
 
     @property
     def newest(self) -> Place:
-        """The furthest place that is known."""
+        """The last place that is known."""
         return max(self._marks[-1], self._recent[-1]) if self._recent else self._marks[-1]
 
     def before(self, position: int) -> Place:
@@ -63,19 +63,19 @@ class LogClock:
         return max([START, *marks, *recent])
 
     def passed(self, place: Place) -> None:
-        """Mark a place on the way, where the last mark is far behind."""
+        """Mark a place that a read passes, if the last mark is `MARK_BYTES` or more before it."""
         if place.position >= self._marks[-1].position + MARK_BYTES:
             self._marks.append(place)
 
     def reached(self, place: Place) -> None:
-        """Remember a place that was read up to."""
+        """Remember the place where a read ended."""
         if self.before(place.position) != place:
             insort(self._recent, place)
             if len(self._recent) > RECENT_MAX:
                 del self._recent[: RECENT_MAX // 2]
 
     async def load(self, rows: Recorder) -> None:
-        """Take up the marks that were kept."""
+        """Read the stored marks."""
         first = 0
         while True:
             names = [_row_name(n) for n in range(first, first + CHUNKS_A_READ)]
@@ -90,7 +90,7 @@ class LogClock:
             first += CHUNKS_A_READ
 
     def due(self) -> Sequence[SnapshotRow]:
-        """The rows that marks made since the last call belong into."""
+        """The rows to store: those with marks made since the last call."""
         if self._saved == len(self._marks):
             return ()
         first, self._saved = (self._saved - 1) // CHUNK, len(self._marks)

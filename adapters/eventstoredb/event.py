@@ -1,14 +1,14 @@
-"""One event in EventStoreDB's terms, and back, to the byte.
+"""Convert one event to EventStoreDB's form and back, byte by byte the same.
 
-    data      payload; or the whole state, where it is no {"metadata": ..., "payload": ...}
+    data      payload; or the whole state, if it is no {"metadata": ..., "payload": ...}
     metadata  {"hash": hex, "at": writer's clock, "message": [id, request hash, keep],
-               "metadata": ...}          the last two where there are any
-    id        of the chain's hash and the version
+               "metadata": ...}          the last two if there are any
+    id        a UUID made from the chain's hash and the version
 
 The inner metadata and the payload are the stored bytes themselves, never decoded and encoded
-again. `message` stands on the last event of a write. The id is drawn from the hash, not from the
+again. The last event of a write carries `message`. The id derives from the hash, not from the
 message id: the server takes a known id for a repeated append and answers it with success, so two
-events that differ in one byte must not share one.
+events that differ in one byte must not share an id.
 """
 
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 
 class Bound(NamedTuple):
-    """What a write remembered with its last event."""
+    """The message of a write, as stored with the write's last event."""
 
     message_id: str
     request_hash: str
@@ -49,7 +49,7 @@ class _Stamp(msgspec.Struct, omit_defaults=True):
 
 
 class Arrived(NamedTuple):
-    """A recorded event, opened as far as a recorder opens events."""
+    """A recorded event; its state is not decoded."""
 
     position: int
     stream: str
@@ -72,7 +72,7 @@ _encode = msgspec.json.Encoder().encode
 def proposed(
     event: Sealed, version: int, at: datetime, *, write: Write | None = None
 ) -> "streams_pb2.BatchAppendReq.ProposedMessage":
-    """The message that appends an event; `write` is given with the last event of it."""
+    """The message that appends an event; `write` is given only for a write's last event."""
     content_type, data, metadata = content(event, at, write=write)
     return streams_pb2.BatchAppendReq.ProposedMessage(
         id=shared_pb2.UUID(string=event_id(event.hash, version)),
@@ -96,7 +96,7 @@ def content(
 
 
 def event_id(chained: bytes, version: int) -> str:
-    """The UUID (version 8) of an event's content and place; without a hash, a new one."""
+    """The UUID (version 8) of an event's hash and version; a random one without a hash."""
     if not chained:
         return str(uuid4())
     h = sha256(chained + version.to_bytes(8, "big")).hexdigest()
@@ -104,7 +104,7 @@ def event_id(chained: bytes, version: int) -> str:
 
 
 def arrived(event: RecordedEvent) -> Arrived:
-    """Open a recorded event; one that somebody else wrote has no hash."""
+    """Open a recorded event; an event that Tidemark did not write has no hash."""
     place = (event.commit_position or 0, event.stream_name, event.stream_position + 1, event.type)
     try:
         stamp = _stamp_decoder.decode(event.metadata)
@@ -118,7 +118,7 @@ def arrived(event: RecordedEvent) -> Arrived:
 
 
 def _split(state: bytes) -> tuple[bytes, bytes]:
-    """(metadata, payload) of a frame, if they give its very bytes again; or (nothing, state)."""
+    """(metadata, payload) of a frame if they reproduce its exact bytes; else (b"", state)."""
     try:
         frame = _frame_decoder.decode(state)
     except msgspec.MsgspecError:

@@ -1,6 +1,6 @@
-"""Whether the database beside the log holds what was drawn from this log, and from no other.
+"""Check that the database beside the log was filled from this log, and from no other.
 
-A log is known by the id of its first event. Snapshots and marks of another log would be wrong
+The id of its first event identifies a log. Snapshots and marks of another log would give wrong
 answers, and nothing in them would show it.
 """
 
@@ -9,17 +9,17 @@ from esdbclient.client import DEFAULT_EXCLUDE_FILTER
 from adapters.eventstoredb.link import Link
 from adapters.log.recorder import Recorder, SnapshotRow, Unavailable
 
-NAME = "log identity"  # in the place of a snapshot's stream and domain hash
+NAME = "log identity"  # stored as a snapshot's stream and domain hash
 
 
 async def identify(link: Link, beside: Recorder) -> bool:
-    """Write down which log this is, or find it written; False while it is not.
+    """Store which log this is, or check it against the stored id; False while none is stored.
 
-    An empty log has no identity yet. Who may not write it down (a relay's role) leaves that to
-    those who append.
+    An empty log has no identity yet. A process whose role may not store it (a relay) leaves that
+    to the processes that append.
 
     Raises:
-        Unavailable: it is another log than the one that was written down.
+        Unavailable: the stored id is that of another log.
     """
     first = await link.events(limit=1, filter_exclude=DEFAULT_EXCLUDE_FILTER)
     read = (await beside.read([NAME], domain_hash=NAME)).get(NAME)

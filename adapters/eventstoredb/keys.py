@@ -1,10 +1,10 @@
-"""Which messages a stream knows: drawn from its own events, for ever.
+"""The message ids of a stream, read from its own events: they are remembered for ever.
 
     stream -> (version, head hash, digest of each message id -> version of its write's last event)
 
 An append names the version it was decided on, so it is enough to know every message up to that
-one: whatever came later makes it a conflict, and is read before the conflict is explained. What
-is held of a stream may be dropped and read again; a snapshot now and then shortens that.
+version: a later event makes the append a conflict, and is read before the conflict is explained.
+The keys of a stream may be dropped and read again; occasional snapshots shorten that.
 """
 
 import hashlib
@@ -18,14 +18,14 @@ from adapters.eventstoredb.event import Arrived
 from adapters.log.recorder import SnapshotRow
 
 KEYS_MAX = 500_000  # digests, and streams, in memory: about 80 MB
-TRIM_EVERY = 1_000  # looks between two counts of what is held
+TRIM_EVERY = 1_000  # calls of `trim` between two counts of what is held
 SNAPSHOT_EVERY = 1_000  # events of a stream between two snapshots of its keys
-SNAPSHOT_NAME = "message ids"  # in the place of a snapshot's domain hash
+SNAPSHOT_NAME = "message ids"  # stored as a snapshot's domain hash
 _ENTRY = Packing(">16sI")
 
 
 class Keys(Struct):
-    """What one stream remembers, up to `version`."""
+    """The message ids of one stream, up to `version`."""
 
     version: int = 0
     hash: bytes = b""  # of the event at `version`
@@ -54,7 +54,7 @@ class KeyRing:
         self._looks = 0
 
     def __getitem__(self, stream: str) -> Keys:
-        """What is known of a stream; nothing, at version 0, when it was never looked at."""
+        """The keys of a stream; empty, at version 0, if it was never read."""
         keys = self._streams.get(stream)
         if keys is None:
             keys = self._streams[stream] = Keys()
@@ -62,14 +62,14 @@ class KeyRing:
         return keys
 
     def restore(self, rows: Iterable[SnapshotRow]) -> None:
-        """Begin with snapshots where they know more."""
+        """Take over snapshots that are newer than the keys held."""
         for row in rows:
             if row.version > self[row.stream].version:
                 writes = dict(_ENTRY.iter_unpack(row.state))
                 self._streams[row.stream] = Keys(row.version, row.hash, writes, row.version)
 
     def learn(self, stream: str, events: Sequence[Arrived]) -> None:
-        """Take a stream's events, where they join what is known of it."""
+        """Add a stream's events; skip those that do not follow the last known version."""
         keys = self[stream]
         for event in events:
             if event.version == keys.version + 1:
@@ -77,7 +77,7 @@ class KeyRing:
                 keys.add(event.version, event.hash, bound)
 
     def due(self, streams: Iterable[str]) -> list[SnapshotRow]:
-        """Snapshots of those of these streams that have grown enough since their last one."""
+        """Snapshots of those streams that grew `SNAPSHOT_EVERY` events since their last one."""
         rows = []
         for stream in streams:
             keys = self._streams.get(stream)
@@ -87,7 +87,10 @@ class KeyRing:
         return rows
 
     def trim(self, busy: Container[str]) -> None:
-        """Now and then drop the streams used longest ago, if too much is held; none in use."""
+        """At every `TRIM_EVERY`th call, drop the least recently used streams beyond `KEYS_MAX`.
+
+        Streams in `busy` are kept.
+        """
         self._looks += 1
         if self._looks % TRIM_EVERY:
             return

@@ -1,9 +1,9 @@
 """The `eventsourcing` library's ApplicationRecorder contract over EventStoreDB.
 
-As `library_recorder` is over Postgres: the library's recorder cases prove the order, the conflicts
-and the subscriptions of the log, and its applications run on it. Events that come in here carry no
-chain hash and bind no message. Versions begin at 1; an insert is of one stream, for that is what
-the server commits at once.
+The counterpart of `adapters.postgres.log.library_recorder`: the library's recorder test cases prove
+the order, the conflicts and the subscriptions of the log, and the library's applications run on it.
+Events appended here have no chain hash and no message id. Versions begin at 1. An insert covers one
+stream, because the server commits no more than that at once.
 """
 
 import re

@@ -1,11 +1,11 @@
-"""The connection to EventStoreDB: opened by its URL, opened again when it was lost.
+"""The connection to EventStoreDB: opened by its URL, and opened again when it is lost.
 
     esdb://user:password@host:2113?Tls=true&TlsCaFile=ca.crt        one node, or several by commas
     esdb+discover://user:password@cluster.example:2113              a name for the whole cluster
 
-An attempt that failed for want of a connection, or at a node that does not lead, is made again on
-a new one: at the leader that was named, otherwise where gossip finds it. It may have happened; it
-is told so (`retried`) and has to find out by itself.
+An attempt that failed because the connection was lost, or because the node is not the leader, is
+repeated on a new connection: to the leader that the node named, otherwise to the one that gossip
+finds. The first attempt may have succeeded: the repeat gets `retried` and has to find out.
 """
 
 import asyncio
@@ -53,11 +53,11 @@ _REFUSED = {
 
 
 class Link:
-    """One connection for all; `open` it.
+    """One connection for all calls; `open` it.
 
     Args:
         reply_s: how long a call may take before its connection counts as lost.
-        retry_s: for how long a lost connection is tried again.
+        retry_s: for how long to try to replace a lost connection.
     """
 
     def __init__(self, url: str, *, reply_s: float, retry_s: float) -> None:
@@ -72,7 +72,7 @@ class Link:
         self._connected = False
         self._connecting = asyncio.Lock()
         self.generation = 0
-        """Grows with every connection."""
+        """The number of connections made so far."""
 
     @property
     def streams(self) -> AsyncStreamsService:
@@ -80,7 +80,7 @@ class Link:
 
     @property
     def credentials(self) -> dict[str, Any]:
-        """What every call carries."""
+        """The metadata and credentials of every call."""
         client = self._client
         return {"metadata": client._call_metadata, "credentials": client._call_credentials}
 
@@ -93,10 +93,10 @@ class Link:
         await self.events(backwards=True, limit=1, filter_exclude=DEFAULT_EXCLUDE_FILTER)
 
     async def persist(self, attempt: Attempt[T]) -> T:
-        """Try again, on a new connection, while the reason for failing is a lost one.
+        """Repeat an attempt, on a new connection, as long as it fails because of a lost one.
 
         Raises:
-            Unavailable: it could not be had in time, or the server refused.
+            Unavailable: no connection in time, or the server refused.
         """
         now = asyncio.get_running_loop().time
         deadline, pause, retried = now() + self._retry_s, BACKOFF_S, False
@@ -106,7 +106,7 @@ class Link:
             try:
                 if not self._connected or failed == self.generation:
                     await self._connect(failed, target)
-                failed = self.generation  # should it come to that
+                failed = self.generation  # if the attempt fails
                 return await attempt(self.streams, retried)
             except _LOST as e:
                 if is_refusal(e) or now() + pause > deadline:
@@ -117,10 +117,10 @@ class Link:
             pause = min(2 * pause, BACKOFF_MAX_S)
 
     async def events(self, *, until: int | None = None, **asked: Any) -> list[RecordedEvent]:
-        """The events of one read, of a stream or of $all; none of a stream that is not there.
+        """The events of one read, of a stream or of $all; none if the stream does not exist.
 
         Args:
-            until: stop behind this commit position.
+            until: stop after this commit position.
         """
 
         async def attempt(streams: AsyncStreamsService, retried: bool) -> list[RecordedEvent]:
@@ -142,9 +142,10 @@ class Link:
     async def follow(
         self, streams: AsyncStreamsService, *, timeout: float | None = None, **asked: Any
     ) -> AsyncGenerator[RecordedEvent, None]:
-        """The events of one read or subscription as they come.
+        """The events of one read or subscription, as they arrive.
 
-        The client's own iterator takes the cancellation of a task for the end of the events.
+        Used instead of the client's iterator, which treats a task's cancellation as the end of the
+        events.
         """
         reader = BaseReadResponse(asked.get("stream_name"))
         metadata = streams._metadata(self.credentials["metadata"])
@@ -172,13 +173,13 @@ class Link:
             await self._client._connection._grpc_channel.close()
 
     def unavailable(self, error: Exception) -> Unavailable:
-        """One line for people, without the URL's password."""
+        """The error as one line for operators, without the URL's password."""
         refused = is_refusal(error) or not isinstance(error, _LOST)
         summary = "the event log's server " + ("refused" if refused else "cannot be reached")
         return Unavailable(f"{summary}: {self._line(error)}", summary=summary)
 
     async def _connect(self, failed: int, target: str | None) -> None:
-        """Be connected, and not by the connection of the generation that `failed`."""
+        """Connect, unless another task has already replaced the connection that `failed`."""
         async with self._connecting:
             if self._connected and failed != self.generation:
                 return
@@ -198,22 +199,22 @@ class Link:
 
 
 def _without_fork_handlers() -> None:
-    """Keep gRPC out of the processes that this one starts.
+    """Disable gRPC's fork handlers in the processes that this one starts.
 
-    Its handlers run in every fork, and a child may hang in them, with our locks, before it becomes
-    the other program that it was made for. gRPC reads the variable when its first channel opens.
+    The handlers run in every fork, and a child may hang in them, with our locks, before it executes
+    its own program. gRPC reads the variable when its first channel opens.
     """
     os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")
 
 
 def is_being_cancelled() -> bool:
-    """Whether this task is; a call whose connection is closed under it raises the same error."""
+    """Whether this task is being cancelled; a call on a closed connection raises the same error."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
 def is_refusal(error: Exception) -> bool:
-    """Whether trying again is of no use: not let in, not trusted, or not understood."""
+    """Whether a retry is useless: access denied, certificate not trusted, or invalid request."""
     if isinstance(error, AccessDeniedError | SSLError):
         return True
     cause = error.args[0] if error.args else error

@@ -1,9 +1,9 @@
 """The event log on EventStoreDB: the recorder port over `esdbclient`.
 
-Each stream of a batch commits by itself (there is nothing larger that commits), all of them under
-way at once, a stream's own writes in order. A position is a commit position: increasing, with
-gaps. What the server has no room for lies in a database beside it and is drawn from the log, so
-that it may be lost: snapshots, digests of message ids, marks of the log's clock (docs/adr/0015).
+Each stream of a batch commits by itself (the server commits nothing larger): all streams at once,
+the writes of one stream in order. A position is a commit position: increasing, with gaps. A
+database beside the server keeps what the server cannot: snapshots, digests of message ids, marks of
+the log's clock. All of it derives from the log, so it may be lost (docs/adr/0015).
 """
 
 import asyncio
@@ -47,7 +47,7 @@ class EsdbRecorder:
     """`adapters.log.recorder.Recorder` on EventStoreDB. Made by `connect`.
 
     Args:
-        beside: keeps snapshots, and what else is drawn from the log; closed with this.
+        beside: keeps snapshots and all else that derives from the log; closed with this recorder.
     """
 
     def __init__(self, link: Link, beside: Recorder) -> None:
@@ -68,10 +68,10 @@ class EsdbRecorder:
         Args:
             url: `esdb://` or `esdb+discover://`, as esdbclient takes it.
             reply_s: how long one call may take before its connection counts as lost.
-            retry_s: how long a lost connection is tried again before `Unavailable`.
+            retry_s: how long to try to replace a lost connection before `Unavailable`.
 
         Raises:
-            Unavailable: no such server, or not allowed in; one line.
+            Unavailable: no such server, or no access to it; one line.
         """
         link = Link(url, reply_s=reply_s, retry_s=retry_s)
         try:
@@ -96,7 +96,7 @@ class EsdbRecorder:
         written = [r.position for r in results if isinstance(r, Written)]
         self._tail.advance(max(written, default=0))
         if not self._identified and any(written):
-            with contextlib.suppress(Unavailable):  # it is written; this can wait
+            with contextlib.suppress(Unavailable):  # the batch is written; the next append retries
                 self._identified = await identify(self._link, self._beside)
         return results
 
@@ -132,7 +132,7 @@ class EsdbRecorder:
     async def select(
         self, stream: str, /, *, after_version: int = 0, limit: int | None = None
     ) -> Sequence[Stored]:
-        """As the port says; committed_at here is the writer's clock, or the log's before it."""
+        """See the port; `committed_at` is the writer's clock or, if later, the log's before it."""
         events = await self.stream(stream, after_version, limit)
         return [e.stored(max(e.at, self._clock.before(e.position).clock)) for e in events]
 
@@ -161,7 +161,7 @@ class EsdbRecorder:
         return await self._batches.messages(list(dict.fromkeys(keys)))
 
     async def prune(self, before: datetime, /) -> int:
-        """Forget old messages that changed nothing; those that did stand in the log for ever."""
+        """Forget old messages that changed nothing; the log keeps the others for ever."""
         return self._batches.prune(before)
 
     async def save_snapshots(self, rows: Sequence[SnapshotRow], /) -> None:
@@ -176,7 +176,7 @@ class EsdbRecorder:
 
     @contextlib.asynccontextmanager
     async def evidence(self) -> AsyncIterator[Evidence]:
-        """Snapshots alone: message ids are drawn from the events' own metadata."""
+        """Evidence of snapshots only: message ids are in the events' own metadata."""
         async with self._beside.evidence() as beside:
             yield NoEvidence([row async for row in beside.snapshots(DOMAIN_HASH)])
 
@@ -189,10 +189,10 @@ class EsdbRecorder:
     async def stream(
         self, stream: str, after_version: int, limit: int | None = None
     ) -> list[Arrived]:
-        """A stream's events behind a version.
+        """A stream's events after a version.
 
         Raises:
-            Unreadable: the server has cut events off its beginning.
+            Unreadable: the server has truncated the stream at its beginning.
         """
         found: list[Arrived] = []
         while limit is None or len(found) < limit:
@@ -224,7 +224,7 @@ class EsdbRecorder:
         return arrived(events[0]) if events else None
 
     async def _page(self, position: int, limit: int, until: int | None) -> list[Arrived]:
-        """The next events of $all behind a place; the server gives the one at the place too."""
+        """The next events of $all after a position; the server's answer includes the one at it."""
         events = await self._link.events(
             commit_position=position or None,
             limit=limit + 1 if position else limit,
@@ -237,7 +237,7 @@ class EsdbRecorder:
         return (await self._last_place()).position
 
     async def _last_place(self) -> Place:
-        """Where the log ends; its clock is known when all that is before it was read."""
+        """The end of the log; reads what comes before it, because its clock depends on that."""
         events = await self._link.events(
             backwards=True, limit=1, filter_exclude=DEFAULT_EXCLUDE_FILTER
         )
@@ -248,10 +248,10 @@ class EsdbRecorder:
         return place
 
     async def _passed(self, place: Place) -> None:
-        """Remember how far the log was read, at times for good."""
+        """Remember how far the log was read; store the marks that became due."""
         self._clock.reached(place)
         if rows := self._clock.due():
-            with contextlib.suppress(Unavailable):  # they can be drawn from the log again
+            with contextlib.suppress(Unavailable):  # marks can be read from the log again
                 await self._beside.save_snapshots(rows)
 
     async def _kept_keys(self, streams: Sequence[str]) -> Sequence[SnapshotRow]:

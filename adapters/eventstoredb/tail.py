@@ -1,7 +1,7 @@
-"""Told by the server that the log has grown: a live subscription to $all, resumed where it was.
+"""Learn from the server that the log has grown: a live subscription to $all, resumed when lost.
 
-A subscription that is lost is begun again behind the last event it gave, so nothing is missed;
-until then a waiter is late by the time that it takes to come back.
+A lost subscription is resumed after the last event that it delivered, so no event is missed; until
+then a waiter is late by the time that this takes.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from adapters.log.waiting import POLL_S, Tail
 
 
 class EsdbTail(Tail):
-    """`adapters.log.waiting.Tail`, told by a subscription."""
+    """`adapters.log.waiting.Tail`, fed by a subscription."""
 
     def __init__(self, link: Link, last: Callable[[], Awaitable[int]]) -> None:
         super().__init__(last)
@@ -32,7 +32,7 @@ class EsdbTail(Tail):
             await asyncio.sleep(POLL_S)
 
     async def _follow(self, streams: AsyncStreamsService, retried: bool) -> None:
-        """Follow the log from its known end; an empty one from the beginning."""
+        """Follow the log from its known end, or from the beginning if it is empty."""
         events = self._link.follow(
             streams,
             subscribe=True,

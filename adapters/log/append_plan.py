@@ -1,8 +1,8 @@
-"""Which writes of a batch may be sent, decided before and again after asking the database.
+"""Decide which writes of a batch to send: first without asking the database, then with its answer.
 
-The law of a batch: its writes happen in order, and once a write of a stream is not written,
-those behind it on that stream are not written either. They may have been decided on what it
-would have left; a version number that happens to fit proves nothing.
+The rule of a batch: its writes happen in order. If one write of a stream fails, all later writes
+of that stream in the batch fail too. They may have been decided on the state that the failed
+write would have left, so a version number that happens to fit proves nothing.
 """
 
 import itertools
@@ -12,29 +12,29 @@ from msgspec import Struct
 
 from adapters.log.recorder import BATCH_MAX, Message, Write
 
-STREAM_MAX = 200  # characters; the pair must fit into an index row of 2,704 bytes
+STREAM_MAX = 200  # characters; with the message id it must fit an index row of 2,704 bytes
 MESSAGE_ID_MAX = 400
-BROKEN = -1  # the tail of a stream on which a write failed: no expected version fits
+BROKEN = -1  # the version of a stream after a failed write: it matches no expected version
 BYTES_MAX = 64 << 20  # of states in one commit, unless a single write has more
 
 Key = tuple[str, str]
 
 
 class Plan(Struct):
-    """Indices into the batch. Why a write was rejected is looked up after the commit."""
+    """Indices into the batch. The caller looks up why a write was rejected after the commit."""
 
     send: list[int]
     first: list[int]  # those of `send` that are the first on their stream: the only ones to check
     rejected: list[int]
-    settled: dict[int, Message]  # found written by an attempt whose answer was lost
+    settled: dict[int, Message]  # already written by an attempt whose answer was lost
 
 
 def check(write: Write) -> None:
-    """Refuse what no store could keep, before it costs its neighbours their commit.
+    """Refuse a write that no store can keep, before it fails the commit it shares with others.
 
     Raises:
         ValueError: the stream or the message id is too long or not printable, or the expected
-            version is no version.
+            version is negative.
     """
     stream, message_id = write.stream, write.message_id
     if (
@@ -48,7 +48,7 @@ def check(write: Write) -> None:
 
 
 def chunks(batch: Sequence[Write]) -> list[Sequence[Write]]:
-    """The batch, checked, in parts of a bounded number of events and bytes: one commit each.
+    """Check a batch and cut it into parts of a bounded number of events and bytes: one commit each.
 
     Raises:
         ValueError: as `check`.
@@ -84,13 +84,13 @@ def plan(
     known: Mapping[Key, Message] | None = None,
     retried: bool = False,
 ) -> Plan:
-    """Sort a batch into what to send and what not.
+    """Sort a batch into writes to send, to reject, and already written.
 
     Args:
-        heads: with `known`, where the streams stand; without, what they have reached at least.
+        heads: the streams' versions; without `known`, only lower bounds of them.
         broken: streams on which an earlier part of the batch failed.
-        known: the messages of the batch that are bound already; None: not asked.
-        retried: an answer was lost: a message with the write's own outcome is the write.
+        known: messages of the batch that are already bound; None: the database was not asked.
+        retried: an earlier answer was lost: a message row equal to a write's outcome is that write.
     """
     made = Plan([], [], [], {})
     tails: dict[str, int] = dict.fromkeys(broken, BROKEN)

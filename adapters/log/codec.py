@@ -26,12 +26,12 @@ _decode_raw = msgspec.json.Decoder().decode
 _EXPONENT = re.compile(rb'"-?\d+(\.\d+)?E[+-]?\d+"')
 _E = ord("E")
 _SEALED = "aes-gcm:"
-SEALED_MARK = b'"aes-gcm:'  # stands in every stored event that has a sealed field
+SEALED_MARK = b'"aes-gcm:'  # occurs in every stored event that has a sealed field
 _NONCE_BYTES = 12
 
 
 class UnknownEvent(Exception):
-    """The log holds a name or a version that this build was never taught."""
+    """The log holds an event name or version that this build does not know."""
 
 
 def _personal_fields(cls: type[Event]) -> tuple[str, ...]:
@@ -53,9 +53,9 @@ def _all_texts(cls: type[Event], fields: tuple[str, ...]) -> bool:
 
 PERSONAL_FIELDS = {name: _personal_fields(cls) for name, cls in EVENTS.items()}
 _TEXTS = frozenset(n for n, fields in PERSONAL_FIELDS.items() if _all_texts(EVENTS[n], fields))
-ERASED_RAW = msgspec.to_builtins(ERASED)  # what an upcast sees of it
-_UNSAID = (None, "", (), ERASED)  # values that say nothing
-CIPHERS_MAX = 4_096  # kept ready
+ERASED_RAW = msgspec.to_builtins(ERASED)  # how an upcast sees an erased field
+_UNSAID = (None, "", (), ERASED)  # values that need no sealing
+CIPHERS_MAX = 4_096  # ciphers cached in memory
 _decoders = {name: msgspec.json.Decoder(cls) for name, cls in EVENTS.items()}
 
 
@@ -63,7 +63,7 @@ def plain_json(event: object) -> bytes:
     """JSON of a struct with every Decimal as a plain string."""
     payload = _encode(event)
     if _E not in payload or (b"E+" not in payload and b"E-" not in payload):
-        return payload  # Python always writes the sign
+        return payload  # Python writes every exponent with its sign
     if not _EXPONENT.search(payload):
         return payload
     return _encode(_without_exponents(msgspec.to_builtins(event, builtin_types=(Decimal,))))
@@ -87,10 +87,10 @@ class Codec:
         self._ciphers: dict[bytes, AESGCM] = {}
 
     def encode(self, event: Event, *, label: str) -> tuple[str, int, bytes]:
-        """(name, schema version, payload). `label` is unique per event: it derives the nonces.
+        """(name, schema version, payload). `label` is unique per event: nonces derive from it.
 
         Raises:
-            KeyDestroyed: the event is about personal data (`NEEDS`) of an erased client.
+            KeyDestroyed: the client was erased, and a field in `NEEDS` holds personal data.
         """
         name = str(event.__struct_config__.tag)
         if fields := PERSONAL_FIELDS[name]:
@@ -101,7 +101,8 @@ class Codec:
         """Decode one stored event, upcasting when it was written by an older build.
 
         Raises:
-            UnknownEvent: no such name, a version from the future, or one that no upcast takes on.
+            UnknownEvent: the name is unknown, the version is newer than this build, or an upcast
+                is missing.
             msgspec.DecodeError: the bytes do not fit the event's schema.
         """
         cls = EVENTS.get(name)
@@ -118,10 +119,10 @@ class Codec:
         return msgspec.convert(_upcast(raw, name, schema, to=cls.VERSION), cls)
 
     def _sealed(self, event: Event, name: str, fields: tuple[str, ...], *, label: str) -> Event:
-        """The event with ciphertext in its personal fields, as far as they say anything."""
+        """The event with its personal fields encrypted; empty fields stay as they are."""
         given = [f for f in fields if getattr(event, f) not in _UNSAID]
         if not given:
-            return event  # and no key is made, or missed, for nothing
+            return event  # nothing to seal: neither make a key nor fail for a destroyed one
         subject = _subject(event.SUBJECT, getattr(event, event.SUBJECT, ""))
         try:
             cipher = self._cipher(self._keys.data_key(subject))
@@ -164,7 +165,7 @@ class Codec:
             raw[field] = ERASED_RAW if cipher is None else _unseal(cipher, raw[field], aad)
 
     def _cipher(self, key: bytes) -> AESGCM:
-        """Made once for each of the keys in use: that takes longer than to seal a text."""
+        """The cipher of a key, cached: making one takes longer than sealing a text."""
         cipher = self._ciphers.get(key)
         if cipher is None:
             if len(self._ciphers) >= CIPHERS_MAX:
@@ -179,12 +180,12 @@ def is_sealed(value: object) -> bool:
 
 
 def _subject(field: str, value: str) -> str:
-    """Whose key it is: the firm's where the event names no client."""
+    """Whose key seals the event: the client's, or the firm's if the event names no client."""
     return FIRM if field == FIRM else value or FIRM
 
 
 def read_event(name: str, schema: int, payload: bytes) -> Event:
-    """A stored event that holds nothing personal, for a reader without keys.
+    """Decode a stored event that has no personal fields, without any keys.
 
     Raises:
         UnknownEvent, msgspec.DecodeError: as `Codec.decode`.
@@ -194,7 +195,7 @@ def read_event(name: str, schema: int, payload: bytes) -> Event:
 
 
 def sealed_for(name: str, schema: int, payload: bytes) -> str | None:
-    """The client under whose key some field of a stored payload is sealed; None: no field is."""
+    """The subject (client or firm) whose key seals a field of this payload; None: no field is."""
     raw, seals = _decode_raw(payload), _seals(name, schema, EVENTS[name])
     sealed = [f for f in seals.fields if str(raw.get(f)).startswith(_SEALED)]
     return _subject(seals.subject, str(raw.get(seals.subject, ""))) if sealed else None

@@ -1,6 +1,6 @@
-"""Hashes of the code that a kept result follows from, so that no rule outlives its code.
+"""Hash the code that a stored result depends on, so that a code change invalidates the result.
 
-Snapshots are keyed by that of `domain/`, cached folds by that of `domain/` and `projections/`.
+Snapshots are keyed by the hash of `domain/`, cached folds by that of `domain/` and `projections/`.
 """
 
 import hashlib

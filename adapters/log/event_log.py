@@ -3,8 +3,8 @@
     stored state = {"metadata": ..., "payload": ...}          exact bytes, never re-serialised
     hash         = SHA-256(previous hash | length of payload | payload | metadata)
 
-The metadata holds stream, version, name, message id and the previous hash, but no position: the
-chain of a stream is the same wherever its bytes are carried.
+The metadata holds stream, version, name, message id and the previous hash, but no position, so a
+stream's chain stays valid in every copy of its bytes.
 """
 
 import asyncio
@@ -75,7 +75,7 @@ class RecorderLog:
     """Implements `commands.ports.EventLog` and `projections.ports.Log`.
 
     Args:
-        sole_writer: nobody else appends to this log while this process lives.
+        sole_writer: no other process appends to this log while this one lives.
     """
 
     def __init__(
@@ -83,16 +83,16 @@ class RecorderLog:
     ) -> None:
         self.recorder = recorder
         self._sole_writer = sole_writer
-        self._tip: int | None = None  # of a sole writer: the last position, once it was asked
+        self._tip: int | None = None  # for a sole writer: the log's last position, once read
         self._appends = 0
-        self._flying = 0  # of these: not answered yet
+        self._flying = 0  # appends not answered yet
         self._tail = LogTail()
         self._turn = asyncio.Lock()  # held by the one follower that reads the next page
         self._codec = codec
         self._hmac = hmac.new(request_key, digestmod="sha256")  # keyed once, copied per request
         snapshot_key = hmac.digest(request_key, b"snapshots", "sha256")
         self._seals = hmac.new(snapshot_key, digestmod="sha256")
-        self.keyed = bool(request_key)  # without a key no snapshot is believed, and none made
+        self.keyed = bool(request_key)  # without a key, snapshots are neither trusted nor written
 
     async def load(self, streams: Sequence[str], /) -> Mapping[str, Loaded]:
         found = await self.recorder.read(streams, domain_hash=DOMAIN_HASH)
@@ -121,7 +121,7 @@ class RecorderLog:
         return Loaded(head, None, [envelope.event for envelope in found])
 
     async def _one_by_one(self, stream: str, read: StreamRead) -> list[Event]:
-        """What cannot be read at once; says which event cannot be read at all."""
+        """Read a stream event by event, so that an error names the event that cannot be read."""
         after = read.snapshot.version if read.snapshot else 0
         found = await self.select(stream, after_version=after, limit=read.version - after)
         return [envelope.event for envelope in found]
@@ -136,7 +136,7 @@ class RecorderLog:
         try:
             results = await self.recorder.append(writes, clock=now)
         except BaseException:
-            self._sole_writer = False  # it may yet be committed: from now on, ask
+            self._sole_writer = False  # it may still be committed: always query the end from now on
             raise
         finally:
             self._flying -= 1
@@ -180,7 +180,7 @@ class RecorderLog:
         return _states[state_category(row.stream)].decode(state)
 
     def _snapshot_seal(self, row: SnapshotRow) -> bytes:
-        """HMAC over all of a snapshot; the key is made from the master key, not in the database."""
+        """HMAC over a whole snapshot; its key derives from the master key, outside the database."""
         where = f"{row.stream}\n{row.domain_hash}\n{row.version}\n{row.hash.hex()}\n"
         mac = self._seals.copy()
         mac.update(where.encode() + row.state)
@@ -189,7 +189,7 @@ class RecorderLog:
     async def after(
         self, position: int, /, *, limit: int, until: int | None = None
     ) -> Sequence[Envelope]:
-        """The next events, opened; those that were opened lately are not opened again.
+        """The next events, opened; events opened recently come from memory.
 
         Followers that wait at the end of the tail share one read: the first of them reads the
         page, and the others take it from the tail.
@@ -209,7 +209,7 @@ class RecorderLog:
         return page
 
     def forget(self) -> None:
-        """Drop what is held in memory, as after the erasure of a client's key."""
+        """Drop the events held in memory, for example after a client's key was erased."""
         self._tail.clear()
 
     async def stored(
@@ -217,7 +217,7 @@ class RecorderLog:
     ) -> Sequence[Stored]:
         """The same as `after`, as stored bytes (for verification and the warehouse).
 
-        A sole writer knows where the log ends, and asks nobody whether there is more.
+        A sole writer knows where the log ends, so at the end it does not query the recorder.
         """
         if self._sole_writer and not self._flying:
             tip = self._tip if self._tip is not None else await self._learn_tip()
@@ -226,7 +226,7 @@ class RecorderLog:
         return await self.recorder.after(position, limit=limit, until=until)
 
     async def _learn_tip(self) -> int:
-        """Ask where the log ends; kept only if nothing was appended meanwhile."""
+        """Read the log's last position; keep it only if nothing was appended meanwhile."""
         appends = self._appends
         tip = await self.last()
         if appends == self._appends:
@@ -254,14 +254,14 @@ class RecorderLog:
     async def wait(self, position: int, /, *, timeout_s: float) -> bool:
         grown = await self.recorder.wait(position, timeout_s=timeout_s)
         if grown and not self._flying and self._tip is not None and self._tip <= position:
-            self._sole_writer = False  # somebody else appends, whatever we were told: ask
+            self._sole_writer = False  # another process appends after all: query from now on
         return grown
 
     def open(self, stored: Stored) -> Envelope:
         """One stored event as an envelope.
 
         Raises:
-            Unreadable: corrupt or unknown; it says which, by stream and version.
+            Unreadable: the event is corrupt or unknown; the text names its stream and version.
         """
         try:
             found = _opener.decode(stored.state)
@@ -279,7 +279,7 @@ class RecorderLog:
         )
 
     def opened(self, stored: Stored) -> tuple[Envelope, bytes, bytes]:
-        """The same, with the exact bytes of its metadata and of its payload."""
+        """As `open`, with the exact bytes of the metadata and of the payload."""
         lately = self._tail.at(stored.position)
         same = lately is not None and lately.hash == stored.hash.hex()
         return lately if lately and same else self.open(stored), *unframe(stored.state)
@@ -351,7 +351,7 @@ class RecorderLog:
 
 
 def event_id(stream: str, message_id: str, index: int) -> str:
-    """UUIDv5 of what names the event: the text of `uuid.uuid5`, in a third of its time."""
+    """UUIDv5 of stream, message id and index; same text as `uuid.uuid5`, in a third of its time."""
     name = f"{stream}\n{message_id}\n{index}".encode()
     h = hashlib.sha1(_NAMESPACE + name, usedforsecurity=False).hexdigest()
     return f"{h[:8]}-{h[8:12]}-5{h[13:16]}-{_VARIANT[h[16]]}{h[17:20]}-{h[20:32]}"

@@ -1,4 +1,4 @@
-"""Evidence: what a store keeps beside the bytes of its events, as `log verify` looks at it.
+"""Evidence: what a store keeps beside the bytes of its events, for `log verify` to check.
 
 A store answers writers and readers from more than the events: a head row, columns, the table of
 message ids, snapshots. All of it follows from the events, so all of it can be checked. A store
@@ -21,14 +21,14 @@ class SnapshotRow(NamedTuple):
 
 
 class Head(NamedTuple):
-    """Where a writer goes on: it must be where the events end."""
+    """The head row, after which the next append goes on: it must match the last event."""
 
     position: int
     committed_at: datetime | None
 
 
 class Columns(NamedTuple):
-    """What a fast load believes of an event's bytes without reading its metadata."""
+    """Columns that a fast load trusts instead of reading the event's metadata."""
 
     position: int
     schema: int
@@ -49,17 +49,17 @@ class Bound(NamedTuple):
 
 
 class Evidence(Protocol):
-    """One instant of a store. Every part that a store does not have is None, or empty."""
+    """One instant of a store. A part that the store does not have is None or empty."""
 
     end: int | None  # the last event's position at that instant
     head: Head | None
     head_rows: int  # 1, of every store that is sound
     exact: bool  # positions have no gaps, and committed_at is max(recorded_at, the one before)
     oldest: datetime | None  # when the oldest message that may be forgotten was bound
-    remembers: bool  # whether `bound` tells of every message
+    remembers: bool  # whether `bound` yields every message
 
     async def columns(self, first: int, last: int, /) -> Sequence[Columns]:
-        """Those of the events at these positions, both included, in position order."""
+        """The columns of the events from `first` to `last`, both included, in position order."""
         ...
 
     def bound(self) -> AsyncIterator[Bound]:
@@ -78,7 +78,7 @@ class Evidence(Protocol):
 
 
 class NoEvidence:
-    """Of a store that answers from its events alone, but for snapshots."""
+    """Evidence of a store that keeps nothing beside its events but snapshots."""
 
     end: int | None = None
     head: Head | None = None

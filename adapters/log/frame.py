@@ -27,14 +27,14 @@ class Payloads(msgspec.Struct, frozen=True, gc=False):
 
 
 NONE = Payloads(b"[]", ())
-UNKNOWN = Payloads(b"", ())  # they cannot be told from their metadata: open them one by one
+UNKNOWN = Payloads(b"", ())  # some state is no frame: open the events one by one
 
 _frame_decoder = msgspec.json.Decoder(_Frame)
 _list_decoder = msgspec.json.Decoder(list[_Versioned])
 
 
 def frame(metadata: bytes, payload: bytes) -> tuple[bytes, int]:
-    """(state, how many bytes of it stand before the payload)."""
+    """(state, number of bytes in it before the payload)."""
     state = b'{"metadata":%b,"payload":%b}' % (metadata, payload)
     return state, len(state) - len(payload) - 1
 
@@ -50,7 +50,7 @@ def unframe(state: bytes) -> tuple[bytes, bytes]:
 
 
 def payloads(states: Sequence[bytes]) -> Payloads:
-    """Those of stored states; UNKNOWN if one of them is no frame."""
+    """The payloads of stored states; UNKNOWN if one of the states is no frame."""
     try:
         found = _list_decoder.decode(b"[%b]" % b",".join(states))
     except msgspec.MsgspecError:

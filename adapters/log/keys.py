@@ -1,7 +1,7 @@
 """Keys of personal data, as a port: one data key per client.
 
-Destroying a client's data key erases that client's personal data everywhere the log's bytes
-went, while every hash over them stays valid. Every process that holds keys is told. Texts of the
+Destroying a client's data key erases that client's personal data in every copy of the log, while
+every hash over the bytes stays valid. Every process that holds keys is notified. Texts of the
 firm itself are sealed under a key of its own (`domain.shared.message.FIRM`).
 """
 
@@ -15,7 +15,7 @@ from commands.ports import KeyDestroyed as KeyDestroyed  # noqa: PLC0414 - its c
 
 
 class Standing(StrEnum):
-    """What the store has of a client's key; a client without a row has no standing."""
+    """The state of a client's key in the store; a client without a row has none."""
 
     HELD = "held"
     ERASED = "erased"  # by us
@@ -33,7 +33,7 @@ class KeyStore(Protocol):
         ...
 
     def find(self, client_id: str, /) -> bytes | None:
-        """The key for reading; None when it was destroyed or never was.
+        """The key for reading; None when it was destroyed or never made.
 
         Raises:
             KeyChanged: another writer has changed the client's row.
@@ -46,11 +46,11 @@ class KeyStore(Protocol):
 
     @property
     def request_key(self) -> bytes:
-        """The HMAC key of request hashes; that of snapshots is made from it."""
+        """The HMAC key of request hashes; the key of snapshots derives from it."""
         ...
 
     def standings(self) -> Mapping[str, Standing] | None:
-        """Every client that has a row, as the store is now; None where this process may not ask."""
+        """The present state of every client with a row; None if this process may not read them."""
         ...
 
     @property
@@ -94,7 +94,7 @@ class MemoryKeyStore:
 
 
 class ClosedKeyStore:
-    """For a process whose role may not read the keys: what is personal reads as erased."""
+    """For a process whose role may not read the keys: personal fields read as erased."""
 
     request_key = digest_key = b""  # nothing is appended without keys, so nothing is hashed
 
@@ -111,4 +111,4 @@ class ClosedKeyStore:
         return None
 
     def close(self) -> None:
-        """It holds nothing."""
+        """Nothing to close."""

@@ -1,8 +1,8 @@
 """Whether a log runs on a simulated clock, and which clock a process that opens it has to use.
 
-The log itself says so, so that it holds on every recorder and in every backup: its first event is
-`simulation.started`. Older simulated logs begin with a listing that the simulator sent at a time
-that the shipped prices cover; their run is written in `simulation.json` of the data directory.
+The answer is in the log itself, so it holds on every recorder and in every backup: a simulated log
+begins with `simulation.started`. Older simulated logs begin with a listing that the simulator sent
+at a time that the shipped prices cover; their run is in `simulation.json` of the data directory.
 """
 
 import json
@@ -24,16 +24,16 @@ from domain import simulation
 from domain.simulation import Simulation
 
 OLD_FILE = "simulation.json"
-SIMULATOR = "simulator"  # who acts for the clients, and whose message ids they are
-PRICES_END = datetime(2023, 1, 1, tzinfo=UTC)  # of the first release, which had no event for it
+SIMULATOR = "simulator"  # the actor of simulated clients' commands, and owner of their message ids
+PRICES_END = datetime(2023, 1, 1, tzinfo=UTC)  # of the first release: no `simulation.started`
 
 
 class ClockMismatch(SettingsError):
-    """The log runs on another kind of clock than it was asked to run on."""
+    """The log runs on another kind of clock than the one this process was given."""
 
 
 class Origin(NamedTuple):
-    """What a log says of its clock."""
+    """The clock that a log runs on, as read from the log."""
 
     simulated: bool
     run: Simulation  # `first_day` None: the machine's clock, or an old log that names no run
@@ -42,7 +42,7 @@ class Origin(NamedTuple):
 
 
 async def origin_of(log: RecorderLog, data_dir: Path) -> Origin:
-    """Read it from the first event of the log."""
+    """Read a log's origin from its first event."""
     first = await log.stored(0, limit=1)
     if not first:
         run = _old_run(data_dir)
@@ -57,7 +57,7 @@ async def origin_of(log: RecorderLog, data_dir: Path) -> Origin:
 
 
 async def _last_at(log: RecorderLog) -> datetime | None:
-    """When the log was last written to; of a log without a head, by its last event."""
+    """When the log was last written to; if its head row is lost, the time of its last event."""
     try:
         return (await log.recorder.last())[1]
     except HeadLost:
@@ -92,7 +92,7 @@ def clock_of(origin: Origin, given: Callable[[], datetime] | None) -> Callable[[
 
 async def _run(log: RecorderLog) -> Simulation:
     run = simulation.INITIAL
-    with suppress(Unreadable):  # damaged: it is simulated all the same, and names no run
+    with suppress(Unreadable):  # damaged: the log is still simulated, but its run is unknown
         for found in await log.select(simulation.STREAM):
             event: Any = found.event
             run = simulation.evolve(run, event)
@@ -100,17 +100,17 @@ async def _run(log: RecorderLog) -> Simulation:
 
 
 def _by_simulator(stored: Stored, data_dir: Path) -> bool:
-    """Any caller may name himself the simulator, but only its own events lie that far back."""
+    """Any caller may use the simulator's name, but only the simulator's own events are that old."""
     try:
         metadata = msgspec.json.decode(unframe(stored.state)[0])
         sent_by_it = metadata["actor"] == SIMULATOR
     except (msgspec.MsgspecError, ValueError, KeyError, TypeError):
-        sent_by_it = _old_run(data_dir).first_day is not None  # damaged: ask the file
+        sent_by_it = _old_run(data_dir).first_day is not None  # damaged: look for the file
     return sent_by_it and stored.committed_at < PRICES_END
 
 
 def _old_run(data_dir: Path) -> Simulation:
-    """What `simulation.json` of the first release says; nothing where it is not there."""
+    """The run in the first release's `simulation.json`; INITIAL if it cannot be read."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         said = json.loads((data_dir / OLD_FILE).read_text())
         first = date.fromisoformat(said["from"])

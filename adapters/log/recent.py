@@ -1,7 +1,7 @@
-"""The tail of the log in memory: opened once, read by everyone who follows close behind.
+"""The newest events of the log in memory: opened once, shared by all followers near the end.
 
 Views, sagas, gateways and the auditor all read the same events within seconds. Events never
-change, so what one of them has opened serves the others. Bounded; the oldest half leaves.
+change, so one opened copy serves them all. Bounded: when it is full, the older half is dropped.
 """
 
 from bisect import bisect_right
@@ -22,7 +22,7 @@ class LogTail:
         self.start = self.end = 0
 
     def holds(self, position: int) -> bool:
-        """Whether the events right behind `position` are here, as far as they were read."""
+        """Whether the event that follows `position` in the log is in this run."""
         return self.start <= position < self.end
 
     def after(self, position: int, *, limit: int, until: int | None) -> Sequence[Envelope]:
@@ -33,9 +33,10 @@ class LogTail:
         return self._events[first:last]
 
     def at(self, position: int) -> Envelope | None:
-        """The event at `position`, if it was opened lately; a loader's thread may ask, too.
+        """The event at `position`, if this run holds it.
 
-        The lists may lose their front between the two steps: the event's own position decides.
+        A loader's thread may call this, too, while `extend` shortens the lists between two steps
+        here. So the position of the event that was found decides.
         """
         index = bisect_right(self._positions, position) - 1
         try:
@@ -45,12 +46,12 @@ class LogTail:
         return found if found.position == position else None
 
     def extend(self, position: int, events: Sequence[Envelope]) -> None:
-        """Take what was read behind `position`; a run that does not join starts anew."""
+        """Append events read after `position`; if they start beyond the run's end, replace it."""
         if not events:
             return
         if position != self.end:
             if position < self.end:
-                return  # a laggard's page: it is alone with it
+                return  # a slow follower's page: no other follower needs it
             self.clear(position)
         self._positions += [e.position for e in events]
         self._events += events

@@ -1,4 +1,4 @@
-"""The recorder port: bytes of events in streams with one total order, and nothing about meaning.
+"""The recorder port: stores events as bytes, in streams and in one total order.
 
 `adapters.log.event_log.RecorderLog` seals and opens events over it. One contract suite
 (`tests/contract/log/recorder_suite.py`) runs over every implementation: memory, Postgres,
@@ -27,7 +27,7 @@ class Sealed(Struct, frozen=True, gc=False):
     state: bytes
     hash: bytes  # 32 bytes
     schema: int = 0  # of the payload; 0: the state is no frame
-    payload_at: int = 0  # how many bytes of the state stand before the payload
+    payload_at: int = 0  # number of bytes in the state before the payload
 
 
 class Write(Struct, frozen=True, kw_only=True, gc=False):
@@ -78,9 +78,9 @@ Result = Written | Known | WrongVersion
 
 
 class StreamRead(Struct, frozen=True, gc=False):
-    """A stream in one piece: what a cold command waits for."""
+    """A stream as read in one round trip: what a command on a cold stream waits for."""
 
-    snapshot: SnapshotRow | None  # the newest one with the asked domain hash
+    snapshot: SnapshotRow | None  # the newest one with the requested domain hash
     version: int  # of the newest event
     hash: bytes
     events: Payloads  # after the snapshot
@@ -89,7 +89,7 @@ class StreamRead(Struct, frozen=True, gc=False):
 class Unavailable(Expected):
     """The store cannot be reached or cannot write (connection lost, disk full); try later.
 
-    The text is for operators; `summary` is what anybody may be told.
+    The text is for operators; `summary` may be shown to any caller.
     """
 
     def __init__(self, text: str, *, summary: str = "the log cannot be reached") -> None:
@@ -110,12 +110,12 @@ class Recorder(Protocol):
         """Write each element whole or not at all, in order, in as few commits as possible.
 
         All of it is durable (fsynced) when this returns. Two writes of one stream may follow
-        each other in a batch; when the first does not get written, the second is a
-        WrongVersion. `committed_at` of the batch is max(clock, the last one). A time-out or a
-        lost connection is resolved inside: the same write is sent again, and if it had
-        happened its message id says so (its result is then Written, not Known).
-        An empty message id binds nothing. Calls may overlap; those that share a stream are done
-        in the order of the calls.
+        each other in a batch; if the first is not written, the second is a WrongVersion.
+        `committed_at` of the batch is max(clock, the last one). After a time-out or a lost
+        connection the recorder sends the same write again, and recognises it if the first
+        attempt was committed (its result is then Written, not Known).
+        A write with an empty message id is not remembered. Calls may overlap; calls that share a
+        stream run in call order.
 
         Raises:
             Unavailable: after bounded retries; nothing is known to have been written.
@@ -153,7 +153,7 @@ class Recorder(Protocol):
     ) -> Mapping[tuple[str, str], Message]: ...
 
     async def prune(self, before: datetime, /) -> int:
-        """Forget messages that are not kept and were bound before; return how many."""
+        """Forget messages bound before this time, except those to `keep`; return how many."""
         ...
 
     async def save_snapshots(self, rows: Sequence[SnapshotRow], /) -> None: ...
@@ -161,11 +161,15 @@ class Recorder(Protocol):
     async def drop_snapshots(self) -> None: ...
 
     async def wait(self, position: int, /, *, timeout_s: float) -> bool:
-        """Until the log has gone past `position`, told by the store, not by polling alone."""
+        """Wait until the log has grown past `position`: the store notifies, polling is a fallback.
+
+        Returns:
+            Whether it has grown past `position` within the time.
+        """
         ...
 
     def evidence(self) -> AbstractAsyncContextManager[Evidence]:
-        """What is kept beside the events, at one instant, for `log verify`.
+        """What the store keeps beside the events, at one instant, for `log verify`.
 
         Raises:
             Unavailable: on entering or reading.

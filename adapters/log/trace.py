@@ -1,4 +1,4 @@
-"""Finding events in the log: by position or name, and what led to one and what came of it."""
+"""Find an event in the log, its first cause and everything that followed from it."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ TRACE_MAX = 500
 
 
 async def position_before(recorder: Recorder, count: int) -> int:
-    """The position with the last `count` events behind it; positions may have gaps."""
+    """The position that the last `count` events follow; positions may have gaps."""
     last, _ = await recorder.last()
     span = count
     while True:
@@ -33,11 +33,11 @@ async def _positions(recorder: Recorder, start: int, last: int) -> list[int]:
 
 
 async def trace(log: RecorderLog, asked: str) -> dict[str, Any] | None:
-    """The first cause of an event and everything that came of it, in log order.
+    """The first cause of an event and everything that followed from it, in log order.
 
-    What a counterparty reported has no cause of ours: it is found by the conversation, and stands
-    one step below its beginning. `asked` is stream@version, an event id or a position. None:
-    there is no such event.
+    A counterparty's report has no cause in our log: it is found by its correlation id and listed
+    one step below the event that began the conversation. `asked` is stream@version, an event id or
+    a position. None: there is no such event.
     """
     wanted = await _find(log, asked)
     if wanted is None:
@@ -45,12 +45,12 @@ async def trace(log: RecorderLog, asked: str) -> dict[str, Any] | None:
     top = wanted
     while cause := await _at_source(log, top.meta.causation_id):
         top = cause
-    if top.meta.correlation_id:  # a report: what it reports on began the conversation
+    if top.meta.correlation_id:  # a report: go to the event that began its conversation
         top = await _beginning(log, top)
     conversation = top.meta.correlation_id or top.meta.message_id
     depth, family, position = {top.source: 0}, [top], top.position
     while (page := await log.after(position, limit=PAGE)) and len(family) < TRACE_MAX:
-        for e in page:  # an effect always stands behind its cause
+        for e in page:  # an effect always follows its cause in the log
             above = depth.get(e.meta.causation_id)
             if above is not None or e.meta.correlation_id == conversation:
                 depth[e.source] = (above or 0) + 1
@@ -60,7 +60,7 @@ async def trace(log: RecorderLog, asked: str) -> dict[str, Any] | None:
 
 
 async def _beginning(log: RecorderLog, later: Envelope) -> Envelope:
-    """The first event of a conversation, which goes by the message id that began it."""
+    """The first event of a conversation; the correlation id is the message id that began it."""
     position = 0
     while page := await log.after(position, limit=PAGE, until=later.position):
         for e in page:

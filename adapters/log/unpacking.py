@@ -1,9 +1,9 @@
-"""Many stored events of one stream at once: what a cold load spends its time on.
+"""Decode all stored events of a stream at once: the main cost of loading a cold stream.
 
-The payloads of a stream are one JSON list, read in one call straight into the category's event
-types: a third of what event by event costs. Personal texts stay sealed: a decision must not look
-at them, so they are not opened for one. An event of an older version is read by itself, and all
-are read one by one where the list cannot be read at once (an unknown name, sealed dates).
+The payloads of a stream are one JSON list, decoded in one call straight into the category's event
+types, at a third of the cost of decoding event by event. Personal texts stay sealed, because a
+decision must not look at them. An event of an older version is decoded by itself. If the list
+cannot be decoded at once (an unknown name, sealed dates), each event is decoded by itself.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ def _decoder(events: Sequence[type[Event]]) -> "msgspec.json.Decoder[list[Event]
 
 class _Category(NamedTuple):
     decoder: "msgspec.json.Decoder[list[Event]]"
-    current: frozenset[tuple[type[Event], int]]  # what needs nothing but decoding
+    current: frozenset[tuple[type[Event], int]]  # types at their present version: no upcast
 
 
 _CATEGORIES = {
@@ -46,8 +46,8 @@ def unpack(category: str, payloads: Payloads, codec: Codec) -> list[Event]:
     """The events of a stream, to fold into a state.
 
     Raises:
-        UnknownEvent, msgspec.MsgspecError, KeyError, ValueError: as `Codec.decode`, for one of
-            them; it does not say which. Also where the payloads are not known.
+        UnknownEvent, msgspec.MsgspecError, KeyError, ValueError: as `Codec.decode`, without
+            naming the event. Also if the payloads are `frame.UNKNOWN`.
     """
     return _at_once(category, payloads, codec) or [
         codec.decode(_tagged.decode(raw).type, schema, raw)

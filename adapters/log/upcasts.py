@@ -1,12 +1,12 @@
-"""Upcasts: how yesterday's bytes become today's events, one version at a time.
+"""Upcasts: turn stored payloads of old event versions into present ones, one version at a time.
 
 An upcast maps the raw payload of version n to version n + 1. It never reads the clock or a
 table, and is never changed once released: `tests/golden` keeps a sample of every version.
 
-Personal fields are opened before the first upcast, so an upcast sees what was said: the clear
-value, or `{"erased": "erased"}` where its key was destroyed. What it cannot take apart then it
-passes on as it is. `SEALED` says which fields of an old version were personal, and which named
-the client, by the names they had then: the ciphertext is bound to them.
+Personal fields are opened before the first upcast, so an upcast sees the clear value, or
+`{"erased": "erased"}` if the key was destroyed; it passes an erased value on unchanged. `SEALED`
+lists which fields of an old version were personal, and which field named the client, by the names
+they had then: the ciphertext is bound to the client and to the field's name.
 """
 
 from collections.abc import Callable
@@ -26,11 +26,11 @@ class Seals(NamedTuple):
 
 
 # Version 2 of these events sealed texts that version 1 stored in clear. An upcast leaves the text
-# as it was said: it cannot be sealed after the fact, because the stored bytes never change.
+# in clear: it cannot be sealed afterwards, because the stored bytes never change.
 
 
 def _with_digest(raw: Payload) -> Payload:
-    """References of version 1 are compared by a hash without key: an upcast has none."""
+    """Hash a version 1 reference without a key, because an upcast has no key."""
     form, scope = reference_form(raw["reference"]), raw["account_id"]
     return raw | {"reference_hmac": plain_digest(form, scope=scope)}
 
@@ -41,7 +41,7 @@ def _with_submitter(raw: Payload) -> Payload:
 
 
 def _with_cause(raw: Payload) -> Payload:
-    """Version 1 told a saga's restriction from others by this word in its reason."""
+    """Version 1 marked a saga's restriction by the reason `client_standing`."""
     if raw.get("reason") != "client_standing":
         return raw
     return {**raw, "reason": "", "cause": "client_standing"}
@@ -77,11 +77,11 @@ SEALED: dict[tuple[str, int], Seals] = {
     ("order.cancel_requested", 1): _clear(),
     ("order.canceled", 1): _clear(),
 }
-"""By name and version: of every old version of an event that has, or had, personal fields."""
+"""By name and version: every old version of an event that has, or had, personal fields."""
 
 
 def _form_1(payload: Payload) -> Payload:
-    """Version 1 knew one form of statement only: its leaves are the chain hashes alone."""
+    """Version 1 had only one form of statement: its leaves are the chain hashes alone."""
     return {**payload, "form": 1}
 
 

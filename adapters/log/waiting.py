@@ -1,4 +1,4 @@
-"""Waiting for the log to grow past a position, whichever way its growth is heard of."""
+"""Wait for the log to grow past a position; a subclass learns of the growth from its store."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ POLL_S = 1.0
 
 
 class Tail:
-    """Knows the newest position and wakes whoever waits to get past one."""
+    """Knows the newest position and wakes the tasks that wait for the log to pass one."""
 
     def __init__(self, last: Callable[[], Awaitable[int]]) -> None:
         self._last = last
@@ -20,7 +20,7 @@ class Tail:
         self._listener: asyncio.Task[None] | None = None
 
     def advance(self, position: int) -> None:
-        """The log is known to reach this position."""
+        """Note that the log reaches this position, and wake the tasks that waited for it."""
         if position <= self._position:
             return
         self._position = position

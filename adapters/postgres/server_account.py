@@ -1,10 +1,10 @@
-"""Under which account an embedded server runs: our own, or one of its own when we are root.
+"""The account that an embedded server runs as: our own, or a separate one if we are root.
 
 Postgres refuses to run as root. As root we hand it a folder of its own and start it as the
 folder's owner. A new folder goes to the system account `tidemark`, made on first use: files of
-`nobody` would belong to every daemon that runs as nobody. That account often cannot walk to the
-folder or to the binaries (a checkout under /root), and neither the modes of other people's folders
-nor the place of the data are ours to change, so:
+`nobody` would belong to every daemon that runs as nobody. That account often cannot reach the
+folder or the binaries (a checkout under /root), and we may change neither the modes of other
+users' folders nor the place of the data, so:
 
 - the folder is handed over as an open descriptor, named /proc/self/fd/N, which needs no
   permission on the folders above it;
@@ -27,9 +27,9 @@ from typing import Any
 
 CACHE = Path("/var/cache/tidemark")
 NAME = "tidemark"
-"""The system account that owns what an embedded server of root's keeps."""
+"""The system account that owns the files of an embedded server started by root."""
 USER_ID_MIN = 1_000
-"""Below it are the accounts of daemons: a folder of theirs came from another machine."""
+"""Lower ids are accounts of daemons: a folder that one owns came from another machine."""
 MAKE_S = 30.0  # how long another process may hold the lock on /etc/passwd
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 """All that the server inherits: no PG* variables, no library paths."""
@@ -57,7 +57,7 @@ class Account:
 
     @contextmanager
     def opened(self, folder: Path) -> Iterator[Path]:
-        """The folder, owned by this account, by a name under which its processes reach it."""
+        """The folder, owned by this account, as a path by which its processes can reach it."""
         folder.mkdir(mode=0o700, exist_ok=True)
         if not self.switched:
             yield folder
@@ -127,11 +127,11 @@ def hand_over(folder: Path, account: Account) -> None:
         return
     for inner in folder.rglob("*"):
         os.chown(inner, account.uid, account.gid, follow_symlinks=False)
-    os.chown(folder, account.uid, account.gid)  # last: a hand-over that was cut short begins anew
+    os.chown(folder, account.uid, account.gid)  # last: so an interrupted hand-over is repeated
 
 
 def _own_account() -> pwd.struct_passwd | None:
-    """The account `tidemark`, made if missing; None where this machine lets nobody make one."""
+    """The account `tidemark`, made if missing; None if it cannot be made on this machine."""
     deadline = time.monotonic() + MAKE_S
     while True:
         try:

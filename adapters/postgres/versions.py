@@ -1,12 +1,12 @@
-"""Forward-only migrations of what we keep in Postgres, numbered from 0001 in two parts.
+"""Forward-only migrations of our Postgres schemas, numbered from 0001 in two parts.
 
     log     schemas log and keys                  adapters/postgres/migrations/log/NNNN_name.sql
     views   schemas sagas, views, street          adapters/postgres/migrations/views/NNNN_name.sql
 
 Each runs once, in a transaction of its own, under one advisory lock, and is then recorded in
 `tidemark.migrations` with the hash of its text: any number of processes may start at once. A
-released file never changes (tests/unit/adapters/test_migrations.py holds the hashes). Whoever may
-not create is told what the owner has to run; a database from the future is left alone.
+released file never changes (tests/unit/adapters/test_migrations.py holds the hashes). If the role
+may not create, the error says what the owner has to run; a newer build's database is not changed.
 
 The parts may lie in one database or in two. Tables of views are no part of this: they follow from
 row types and are rebuilt.
@@ -30,7 +30,7 @@ FOLDER = Path(__file__).with_name("migrations")
 LOCK = 7308332154838212456
 CONNECT_S = 5
 
-# Of the catalogue itself: to_regclass may answer from before the lock was waited for.
+# Read the catalogue itself: to_regclass may answer with the state before the wait for the lock.
 _THERE = """select exists (
     select from pg_tables where schemaname = 'tidemark' and tablename = 'migrations')"""
 _TAKEN = (
@@ -58,12 +58,12 @@ class Migration(NamedTuple):
 
 
 class SchemaMismatch(Unavailable):
-    """This build and the database's schema do not fit; the text says who has to do what."""
+    """This build and the database's schema do not fit; the text says how to go on."""
 
 
 @cache
 def migrations(part: Part) -> tuple[Migration, ...]:
-    """All that this build knows, in order.
+    """All migrations that this build has, in order.
 
     Raises:
         ValueError: their numbers are not 1, 2, 3, ...
@@ -78,10 +78,10 @@ def migrations(part: Part) -> tuple[Migration, ...]:
 
 
 def pending(part: Part, applied: Sequence[tuple[int, str]]) -> tuple[Migration, ...]:
-    """What this build has to apply after what was `applied` (number, hash).
+    """The migrations to apply after those that were `applied` (number, hash).
 
     Raises:
-        SchemaMismatch: a newer build was here, or another one than this.
+        SchemaMismatch: a newer build has migrated the database, or one with different files.
     """
     known = migrations(part)
     last = max((number for number, _ in applied), default=0)
@@ -99,14 +99,14 @@ def pending(part: Part, applied: Sequence[tuple[int, str]]) -> tuple[Migration, 
 
 
 def outstanding(connection: Connection[Any], part: Part) -> tuple[Migration, ...]:
-    """What would be applied now; changes nothing."""
+    """The migrations that `migrate` would apply now; changes nothing."""
     there = connection.execute(_THERE).fetchone()
     applied = connection.execute(_APPLIED, (part,)).fetchall() if there == (True,) else []
     return pending(part, applied)
 
 
 def migrate(connection: Connection[Any], part: Part) -> list[Migration]:
-    """Apply what is outstanding, one transaction each; what this call has applied.
+    """Apply the outstanding migrations, one transaction each; returns those that it applied.
 
     Args:
         connection: in autocommit, as the schema's owner.
@@ -121,7 +121,7 @@ def migrate(connection: Connection[Any], part: Part) -> list[Migration]:
 
 
 def ready(url: str, part: Part) -> None:
-    """Have the part as this build needs it: checked, and migrated by whoever may.
+    """Check that a part is as this build needs it, and migrate it if it is not.
 
     Raises:
         SchemaMismatch, psycopg.Error
@@ -132,7 +132,7 @@ def ready(url: str, part: Part) -> None:
 
 
 async def ensure(connection: AsyncConnection[Any], url: str, part: Part) -> None:
-    """The same for whoever has a connection to `url`: two questions when nothing is to be done."""
+    """As `ready`, but checks over an open connection: two queries if there is nothing to do."""
     there = await (await connection.execute(_THERE)).fetchone()
     applied: list[Any] = []
     if there == (True,):
@@ -142,7 +142,7 @@ async def ensure(connection: AsyncConnection[Any], url: str, part: Part) -> None
 
 
 def _step(connection: Connection[Any], part: Part) -> Migration | None:
-    """The next one, under the lock: another process may have done it meanwhile."""
+    """Apply the next migration under the lock, unless another process has applied it meanwhile."""
     try:
         with connection.transaction():
             connection.execute("select pg_advisory_xact_lock(%s)", (LOCK,))

@@ -1,14 +1,14 @@
-"""The warehouse port's one client: an embedded owner process or a ClickHouse server, same code.
+"""The warehouse client: the same code for an embedded owner process and a ClickHouse server.
 
     chdb:///data/warehouse                     attaches to the process that owns the directory,
                                                starting it where there is none
     clickhouse://user:password@host:8123/db    a server
     clickhouses://...:8443/db?ca_cert=FILE     the same with TLS; ca_cert if not of a public CA
 
-A lost connection (the owner crashed, or ended with the process that had started it) is healed
-here: attach or start again, then repeat what is safe to repeat. That is every call of ours:
-queries change nothing, inserts carry a deduplication token, and `command` takes idempotent
-statements only. Analysts' statements (`readonly`) go another way: adapters/clickhouse/analysts.py.
+After a lost connection (the owner crashed, or ended with the process that had started it) the
+client attaches or starts the owner again and repeats the call. Every call of ours is safe to
+repeat: queries change nothing, inserts carry a deduplication token, and `command` takes idempotent
+statements only. Analysts' statements (`readonly`) go through adapters/clickhouse/analysts.py.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ THREADS = 4
 AUTHENTICATION_FAILED = 516
 PORTS = {"clickhouse": 8123, "clickhouses": 8443}
 OPTIONS = {"ca_cert", "client_cert", "client_cert_key"}
-"""What a server's URL may say after `?`: files, PEM."""
+"""The parameters of a server's URL (after `?`): paths of PEM files."""
 T = TypeVar("T")
 
 
@@ -53,7 +53,7 @@ class Warehouse:
     """Connects at the first call, or at `open`; safe to share between tasks."""
 
     def __init__(self, url: str, *, idle_s: float = 0.0) -> None:
-        """`idle_s`: a process that we have to start outlives us until so long unused.
+        """`idle_s`: an owner that we start outlives us until it is unused for so many seconds.
 
         Raises:
             ValueError: not a warehouse URL.
@@ -77,12 +77,12 @@ class Warehouse:
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """What the fence of the embedded engine lacks here, in words; nothing for a server."""
+        """What the embedded engine's fence lacks on this machine, in words; empty for a server."""
         link = self._link
         return link.owner.missing if link and link.owner else ()
 
     async def open(self) -> None:
-        """Connect now, so that what is wrong is said at the start.
+        """Connect now, so that a fault is reported at the start.
 
         Raises:
             WarehouseUnavailable: it cannot be reached or started.
@@ -94,7 +94,7 @@ class Warehouse:
         return await self._call(lambda client: _answer(client, sql, params), ATTEMPTS_MAX)
 
     async def readonly(self, sql: str, *, max_rows: int, timeout_s: float) -> Answer:
-        """Rows of somebody else's SQL: reads of the views, bounded in rows, bytes, memory, time.
+        """Rows of an analyst's SQL: it may only read views, bounded in rows, bytes, memory, time.
 
         Cancelling it ends the statement.
 
@@ -118,15 +118,15 @@ class Warehouse:
         await self._call(lambda client: client.command(sql), ATTEMPTS_MAX)
 
     async def insert_arrow(self, table: str, rows: "pa.Table", *, token: str) -> None:
-        """One block of columns. The same token with the same rows counts once, so it may repeat."""
+        """Insert one block of columns; a repeat with the same token and rows counts once."""
         settings = {"insert_deduplication_token": token, "max_partitions_per_insert_block": 0}
         await self._call(
             lambda client: client.insert_arrow(table, rows, settings=settings), ATTEMPTS_MAX
         )
 
     async def close(self) -> None:
-        """Disconnect; end the process if we started it to live with us."""
-        self._closing.set()  # who waits for an owner to come up gives up
+        """Disconnect; stop the owner process if we started it to live only as long as we do."""
+        self._closing.set()  # calls that wait for an owner to start give up
         await asyncio.get_running_loop().run_in_executor(self._threads, self._close)
         self._threads.shutdown(wait=False)
         self._analysts.close()
@@ -153,11 +153,11 @@ class Warehouse:
         raise WarehouseUnavailable(f"{self._where()} does not answer: {_line(lost)}") from lost
 
     def _connected(self) -> Link:
-        """The link, made or made anew.
+        """The link; connects if there is none.
 
         Raises:
-            ConnectionError: not now; it may be tried again.
-            WarehouseUnavailable: nor will it be soon.
+            ConnectionError: connecting failed; another attempt may succeed.
+            WarehouseUnavailable: connecting failed; another attempt soon would fail, too.
         """
         with self._connecting:
             if self._link is None:
@@ -226,10 +226,10 @@ class Warehouse:
 
 
 def named(variable: str, url: str) -> Warehouse:
-    """The warehouse of a setting.
+    """The warehouse that a setting names.
 
     Raises:
-        SettingsError: not a warehouse URL, said by the variable's name.
+        SettingsError: not a warehouse URL; the text names the variable.
     """
     try:
         return Warehouse(url)

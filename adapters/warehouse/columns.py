@@ -30,7 +30,7 @@ class Column(NamedTuple):
 
 
 class _Found:
-    """The rows of one table: those of one event stand together."""
+    """The rows of one table; the rows of one event are adjacent."""
 
     def __init__(self) -> None:
         self.rows: list[Fact] = []
@@ -39,14 +39,14 @@ class _Found:
 
 
 class Gathered:
-    """The facts of some events, in the order of the log, on their way into columns."""
+    """Collects the facts of events, in log order, and turns them into columns."""
 
     def __init__(self) -> None:
         self._abouts: list[About] = []
         self._found = {fact: _Found() for fact in FACTS}
 
     def add(self, about: About, facts: Iterable[Rows]) -> None:
-        """The next event: what all its rows say, and its rows by table."""
+        """Add the next event: what all its rows have in common, and its rows by table."""
         nth = len(self._abouts)
         self._abouts.append(about)
         for fact, rows in facts:
@@ -66,7 +66,7 @@ class Gathered:
 
 
 def _table(fact: type[Fact], found: _Found, shared: Mapping[str, pa.Array]) -> pa.Table:
-    """What rows say about their event is repeated from `shared`, which has it once an event."""
+    """The table's columns; those about the event repeat the one entry that `shared` has for it."""
     counts = np.array(found.counts)
     which = pa.array(np.repeat(found.events, counts))
     legs = np.arange(len(which)) - np.repeat(counts.cumsum() - counts, counts)
@@ -105,13 +105,13 @@ def _integer(marks: Sequence[Meta]) -> Column:
 
 
 def _decimals(values: Sequence[Decimal | None]) -> pa.Array:
-    """By way of text: exact, and 60 times faster than Arrow's own conversion of Decimal."""
+    """Convert by way of text: exact, and 60 times faster than Arrow's own conversion of Decimal."""
     texts = [None if v is None else str(v) for v in values]
     return pa.array(texts, pa.string()).cast(EXACT)
 
 
 def _moments(values: Sequence[datetime | None]) -> pa.Array:
-    """By way of time since 1970: four times faster than Arrow's own conversion of datetime."""
+    """Convert to time since 1970: four times faster than Arrow's own conversion of datetime."""
     since = [None if v is None else v - _EPOCH for v in values]
     return pa.array(since, pa.duration("us")).view(MICROS)
 
@@ -138,4 +138,4 @@ _KEY = {"position": _SHARED["position"], "leg": _column(Leg)}
 COLUMNS: dict[type[Fact], dict[str, Column]] = {
     fact: {**_KEY, **_SHARED, **own} for fact, own in _OWN.items()
 }
-"""Of each table, in their order: the key, what is said about the event, the fact's own."""
+"""The columns of each table, in order: the key, those about the event, the fact's own."""

@@ -2,10 +2,11 @@
 
     cut (after, until] --> rows --> one insert a table under the token "table:after-until"
 
-A range is written down before its rows are. What starts again repeats the last range that was
-cut: the same events, the same blocks, the same tokens, so a table drops what it already has; all
-ranges before it were whole. Behind the tokens (a finite memory) stands the key: a row that is
-there twice is one row of the view. Positions may have gaps: a range is what was read between two.
+The loader records a range before it inserts the rows. After a restart it repeats the last recorded
+range: the same events, the same blocks, the same tokens, so a table drops what it already has; all
+earlier ranges were complete. Tables remember a limited number of tokens. Beyond that the key
+decides: a row stored twice is one row of the view. Positions may have gaps: a range holds what was
+read between two positions.
 
 Only one loader is meant to run; two would do the same work twice, to the same result.
 """
@@ -26,8 +27,8 @@ from domain.shared.envelope import Envelope
 from projections.facts import facts
 from projections.facts.base import about
 
-EVENTS_MAX = 7_500  # 15 to 50 thousand rows; by 5,000 the warehouse took a sixth more CPU
-FLUSH_S = 1.0  # a tail flushes no more often: each flush is a part a table
+EVENTS_MAX = 7_500  # 15 to 50 thousand rows; with 5,000 the warehouse used a sixth more CPU
+FLUSH_S = 1.0  # shortest time between two flushes: each flush adds a part to each table
 WAIT_S = 5.0
 RETRY_S = 2.0
 
@@ -62,15 +63,15 @@ class Loader:
         self._loading = asyncio.Lock()
         self._position: int | None = None
         self._moved_at = time.monotonic()  # or found nothing more to load
-        self.fault: str | None = None  # why it does not go on
+        self.fault: str | None = None  # why loading does not go on
 
     def still_s(self, position: int) -> float:
-        """For how many seconds it has not moved although the log has `position`; 0: it has that."""
+        """Seconds without progress although the log reaches `position`; 0 if that is loaded."""
         return 0.0 if self.position >= position else time.monotonic() - self._moved_at
 
     @property
     def position(self) -> int:
-        """The last position that is in the warehouse whole; 0 before the first load."""
+        """The last position that is loaded completely; 0 before the first load."""
         return self._position or 0
 
     async def load_until(self, position: int) -> int:
@@ -96,7 +97,7 @@ class Loader:
         return before, await checksums(self._warehouse, position)
 
     def forget(self) -> None:
-        """Look anew what the warehouse has: somebody else has emptied it."""
+        """Read the warehouse's position again at the next load, because it was emptied."""
         self._position = None
 
     def tables(self, stored: Sequence[Stored]) -> dict[str, pa.Table]:
@@ -112,7 +113,7 @@ class Loader:
         return gathered.tables()
 
     async def run(self) -> None:
-        """Tail the log for ever; a warehouse that fails is tried again, the log waits."""
+        """Follow the log for ever; if the warehouse fails, try again: the log keeps the events."""
         while True:
             try:
                 loaded = await self._load()
@@ -127,7 +128,7 @@ class Loader:
                 await self._log.wait(self.position, timeout_s=WAIT_S)
 
     async def _load(self, until: int | None = None) -> int:
-        """Load what the log has, the next range read while one is written; how many ranges."""
+        """Load what the log has, reading the next range while one is written; returns the count."""
         async with self._loading:
             if self._position is None:
                 self._position = await self._resume()
@@ -147,7 +148,7 @@ class Loader:
             return ranges
 
     async def _resume(self) -> int:
-        """Create what is missing, repeat the last range, and say where the next one starts."""
+        """Create what is missing, repeat the last range, and return where the next one starts."""
         await prepare(self._warehouse)
         last = f"SELECT after, until, events FROM {RANGES} ORDER BY until DESC LIMIT 1"
         for after, until, events in (await self._warehouse.query(last)).rows:
@@ -157,7 +158,7 @@ class Loader:
         return 0
 
     async def _after(self, last: Range, *, until: int | None) -> Range | None:
-        """The range after one; a range that was not full was the last that there is for now."""
+        """The range after `last`; None if `last` was not full, because then the log had no more."""
         if last.events < EVENTS_MAX:
             return None
         return await self._read(last.until, until=until)

@@ -2,7 +2,7 @@
 
 Each fact F has a table `F_raw` and a view `F`. The raw table may hold a row twice (a load that was
 repeated after a crash), the view never does: ReplacingMergeTree with the key in ORDER BY, read
-with FINAL. The month of `committed_at` is the partition; it belongs to a position for ever, so
+with FINAL. The month of `committed_at` is the partition; a position's month never changes, so
 FINAL may look at each partition alone.
 """
 
@@ -15,7 +15,7 @@ from projections.facts import FACTS, VERSION
 from projections.facts.base import Fact
 
 RANGES = "ranges"
-WINDOW = 1_000  # how many tokens a table remembers; beyond it (position, leg) is the guard
+WINDOW = 1_000  # tokens that a table remembers; the key (position, leg) catches older repeats
 
 Checksums = dict[str, tuple[int, str]]
 """Table -> rows, hash (hex)."""
@@ -28,16 +28,16 @@ def create_statements() -> list[str]:
 
 
 def drop_statements() -> list[str]:
-    """`ranges` first: without it nothing else counts as loaded."""
+    """Drop every table and view; `ranges` first, because without it nothing counts as loaded."""
     views = [f"DROP VIEW IF EXISTS {name} SYNC" for name in (*_names(), "executions")]
     tables = [f"DROP TABLE IF EXISTS {name}_raw SYNC" for name in _names()]
     return [f"DROP TABLE IF EXISTS {RANGES} SYNC", *views, *tables]
 
 
 async def prepare(warehouse: Warehouse) -> None:
-    """Create what is missing; tables of other columns or another version are dropped.
+    """Create the tables; if their columns or the facts' version differ, drop them all first.
 
-    They hold nothing but folds of the log: the loader fills them again from its start.
+    The tables hold only folds of the log: the loader fills them again from the log's start.
     """
     sql = (
         "SELECT comment FROM system.tables WHERE database = currentDatabase() AND name = {t:String}"
@@ -51,13 +51,13 @@ async def prepare(warehouse: Warehouse) -> None:
 
 
 async def drop(warehouse: Warehouse) -> None:
-    """Forget everything; what loads next starts at the beginning of the log."""
+    """Drop everything; the next load starts at the beginning of the log."""
     for statement in drop_statements():
         await warehouse.command(statement)
 
 
 def fingerprint() -> str:
-    """Of the declared columns and the meaning of facts; kept as the comment of `ranges`."""
+    """Hash of the declared columns and the facts' version; kept as the comment of `ranges`."""
     declared = [_create_table(fact) for fact in FACTS]
     return hashlib.sha256("\n".join([str(VERSION), *declared]).encode()).hexdigest()[:16]
 
@@ -98,7 +98,7 @@ def _create_view(fact: type[Fact]) -> str:
 _EXECUTIONS = """CREATE OR REPLACE VIEW executions AS SELECT * FROM fills
 WHERE exec_type != 'cancel'
   AND trade_id NOT IN (SELECT trade_id FROM fills WHERE exec_type = 'cancel')"""
-"""What counts: a busted execution not at all, a corrected one as last corrected."""
+"""The executions that count: a busted one not at all, a corrected one as last corrected."""
 
 
 def _create_ranges() -> str:

@@ -1,8 +1,8 @@
 """Parameters in Postgres's binary form: columns of a batch as arrays, packed in one go.
 
-psycopg's own list dumper asks about every element and lets the values choose the integer type,
-so that one statement is prepared several times. Here the type is fixed, and packing 1,000
-elements is a few calls into C.
+psycopg's own list dumper inspects every element and lets the values decide the integer type, so
+that one statement is prepared several times. Here the type is fixed, and packing 1,000 elements
+takes a few calls into C.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ class Packed:
 
 
 class Array(Packed):
-    """A subclass per element type."""
+    """A Postgres array; a subclass per element type."""
 
     ELEMENT: ClassVar[int]
     __slots__ = ()

@@ -18,13 +18,13 @@ from adapters.postgres.link import arrays as postgres_arrays
 Row = tuple[Any, ...]
 CONNECT_S = 5
 
-# The pool reports every failed attempt; callers get one `Unavailable`. Whoever wants the rest
-# configures logging: without a handler Python would print it.
+# The pool logs every failed attempt, while callers get one `Unavailable`. This handler keeps Python
+# from printing those log records; to see them, configure logging.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
-# Every query here goes by an index. The planner must not fall for a sequential scan because a
-# table was small, or empty, when the statement was prepared; nor collect a stream's rows into a
-# bitmap and sort them, when the index has them in order.
+# Every query here can use an index. The planner must not choose a sequential scan because a table
+# was small, or empty, when the statement was prepared; nor collect a stream's rows into a bitmap
+# and sort them, when the index has them in order.
 SETTINGS = (
     "-c timezone=UTC -c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off"
     " -c random_page_cost=1 -c jit=off -c default_transaction_isolation=read\\ committed"
@@ -34,7 +34,7 @@ _LOST = {"57P01", "57P02", "57P03", "57P04", "57P05"}  # shut down, crashed, sta
 
 
 def connection_arguments(url: str) -> dict[str, Any]:
-    """What every connection of the log is opened with; the URL's own options come last."""
+    """The arguments of every connection to the log; the URL's own options come last."""
     return {
         "autocommit": True,
         "prepare_threshold": 0,
@@ -57,7 +57,7 @@ def with_options(url: str, ours: str) -> str:
 
 
 def is_lost(error: psycopg.Error) -> bool:
-    """Whether the connection is gone, so that nobody knows what became of the statement."""
+    """Whether the connection is gone, so that the outcome of the statement is unknown."""
     if not isinstance(error, psycopg.OperationalError | psycopg.InterfaceError):
         return False
     state = error.sqlstate
@@ -65,7 +65,7 @@ def is_lost(error: psycopg.Error) -> bool:
 
 
 def unavailable(error: Exception) -> Unavailable:
-    """One line for people, whatever the server had to say."""
+    """The error as one line for operators."""
     said = error.diag.message_primary if isinstance(error, psycopg.Error) else None
     text = " ".join((said or str(error)).split()) or type(error).__name__
     match error:
@@ -84,7 +84,7 @@ def unavailable(error: Exception) -> Unavailable:
 def reply_within(connection: AsyncConnection[Row], seconds: float) -> Iterator[None]:
     """Cut the connection when no reply comes; the statement then fails as a lost connection.
 
-    Cancelling would not do: it waits for the answer of a server that does not answer.
+    Cancelling does not help: it waits for the answer of the server that does not answer.
     """
     watchdog = asyncio.get_running_loop().call_later(seconds, _cut, connection.fileno())
     try:

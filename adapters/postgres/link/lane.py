@@ -1,7 +1,7 @@
 """One connection of the writing half, and what to do when it is lost.
 
-An attempt that failed because its connection was lost may have happened. It is made again on a
-new connection, told so (`retried`), and has to find out by itself.
+An attempt that failed because its connection was lost may have succeeded on the server. It is
+repeated on a new connection, gets `retried`, and has to find out by itself.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ Attempt = Callable[[AsyncConnection[Row], bool], Awaitable[T]]
 
 
 class Lane:
-    """A connection that comes back.
+    """A connection that is replaced when it is lost.
 
     Args:
-        retry_s: how long a lost connection is tried again.
-        on_connect: called before every new connection: it may be to another server.
+        retry_s: for how long to try to replace a lost connection.
+        on_connect: called before every new connection, which may lead to another server.
     """
 
     def __init__(self, url: str, retry_s: float, on_connect: Callable[[], None]) -> None:
@@ -35,10 +35,10 @@ class Lane:
         self._connection: AsyncConnection[Row] | None = None
 
     async def persist(self, attempt: Attempt[T]) -> T:
-        """Try again on a new connection while the reason for failing is a lost one.
+        """Repeat an attempt, on a new connection, as long as it fails because of a lost one.
 
         Raises:
-            Unavailable: it could not be had in time, or the database refused.
+            Unavailable: no connection in time, or the database refused.
         """
         now = asyncio.get_running_loop().time
         deadline, pause, retried = now() + self._retry_s, BACKOFF_S, False

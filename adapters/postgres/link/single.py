@@ -1,7 +1,7 @@
-"""One awaited Postgres connection for rare statements, opened again when it was lost.
+"""One asynchronous Postgres connection for rare statements, opened again when it is lost.
 
-For what asks a table of its own now and then: leases, marks. Statements take turns. The log, the
-views and the sagas have connections of their own kind; `postgres_steady` is the blocking one.
+For occasional statements on a small table: leases, marks. They run one at a time. The log, the
+views and the sagas have connections of their own kind; `steady` has the blocking counterpart.
 """
 
 import asyncio
@@ -22,8 +22,8 @@ class Single:
     """Opens when it is first needed.
 
     Args:
-        what: it is for, in the words of whoever reads the error.
-        name: of the connection, for whoever looks at the server.
+        what: what the connection is for, as error texts name it.
+        name: the connection's application name on the server.
         schema: to be made, or checked, before the first statement.
     """
 
@@ -37,10 +37,10 @@ class Single:
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[AsyncConnection[Any]]:
-        """The connection, for one turn.
+        """The connection, for this task alone.
 
         Raises:
-            Unavailable: the server cannot be reached, or was lost meanwhile.
+            Unavailable: the server cannot be reached, or the connection was lost meanwhile.
         """
         async with self._turn:
             try:

@@ -1,8 +1,8 @@
-"""The statements that every command waits for: prepared once a connection, sent as bytes.
+"""Statements that every command waits for: prepared once per connection, sent as bytes.
 
-psycopg's cursor looks at the query, at each parameter and at its own store of prepared statements
-every time: half of what a read of 32 streams costs in Python. Underneath it is the same library:
-its generators talk to the server, its connection waits and cancels, its loaders make the rows.
+psycopg's cursor inspects the query, each parameter and its own store of prepared statements every
+time: half of the Python cost of a read of 32 streams. All else is still psycopg: its generators
+talk to the server, its connection waits and cancels, its loaders make the rows.
 """
 
 from collections.abc import Generator, Sequence
@@ -39,7 +39,7 @@ class Statement:
         self._prepared = WeakSet[AsyncConnection[Any]]()
 
     async def rows(self, connection: AsyncConnection[Any], *parameters: Packed) -> list[Row]:
-        """Run it on a connection that nobody else uses meanwhile.
+        """Run the statement on a connection that no other task uses meanwhile.
 
         Raises:
             psycopg.Error: as a cursor would.

@@ -1,7 +1,7 @@
-"""A blocking Postgres connection for short, rare, repeatable work; opened again when it was lost.
+"""A blocking Postgres connection for short, rare, repeatable work; opened again when it is lost.
 
-The log, the views and the sagas have connections of their own kind. This one is for what asks a
-table now and then, between two awaits: keys, the simulated statement.
+The log, the views and the sagas have connections of their own kind. This one is for occasional
+statements between two awaits: keys, the simulated statement.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,7 @@ class Steady:
     """A connection for one purpose.
 
     Args:
-        what: what it is for, in the words of whoever reads the error.
+        what: what the connection is for, as error texts name it.
         opened: called with each new connection before it is used.
     """
 
@@ -35,12 +35,12 @@ class Steady:
     ) -> None:
         self._url, self._what, self._opened = url, what, opened
         self._connection: Connection[Any] | None = None
-        self._turn = RLock()  # what reads the log for others may do so in a thread of its own
+        self._turn = RLock()  # a reader of the log may call from a thread of its own
 
     def run(self, work: Callable[[Connection[Any]], T]) -> T:
-        """Do `work`, once more on a new connection if the old one was lost.
+        """Do `work`; repeat it once on a new connection if the old one was lost.
 
-        It may thus happen twice: let it be of a kind that may.
+        So `work` may run twice, and must be safe to repeat.
 
         Raises:
             Unavailable: the server cannot be reached, or has declined.
@@ -66,10 +66,10 @@ class Steady:
         return self.run(work)
 
     def heed(self) -> list[str]:
-        """The payloads of notifications that have arrived; asks the server nothing.
+        """The payloads of notifications that have arrived; sends nothing to the server.
 
-        A connection that was lost is opened again first (`opened` is called): what was told
-        meanwhile is not known.
+        A lost connection is opened again first (`opened` is called); notifications sent meanwhile
+        are lost.
 
         Raises:
             Unavailable: the server cannot be reached.

@@ -1,8 +1,8 @@
-"""A connection that takes a long answer in one go.
+"""A connection that reads a long answer without a trip around the event loop for every piece.
 
-The server sends 8 kB at a time and the client is faster, so that psycopg goes around the event loop
-for every piece: a sixth of what it costs to read a thousand events. What follows the first piece is
-there within microseconds, and is waited for on the spot, up to a bound (ADR 0025).
+The server sends 8 kB at a time and the client is faster, so psycopg goes around the event loop for
+every piece: a sixth of the cost of reading a thousand events. The pieces after the first arrive
+within microseconds, so this connection waits for them on the spot, up to a bound (ADR 0025).
 """
 
 from collections.abc import Generator
@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from psycopg import AsyncConnection
 from psycopg.waiting import READY_R, WAIT_R
 
-NEXT_S = 0.0001  # for the next piece
-AT_ONCE_S = 0.002  # then everybody else has a turn
+NEXT_S = 0.0001  # longest wait for the next piece
+AT_ONCE_S = 0.002  # after this long, other tasks get a turn
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ class StreamingConnection(AsyncConnection[Any]):
 
 
 def _at_once(gen: Generator[Any, Any, T], socket: int) -> Generator[Any, Any, T]:
-    """The same generator, which asks for the socket itself once an answer has begun."""
+    """The same generator, but it polls the socket itself once an answer has begun."""
     begun, turn_at = False, 0.0
     try:
         state = next(gen)

@@ -1,4 +1,4 @@
-"""The writing half of the Postgres recorder: one connection, one round trip a batch.
+"""The writing half of the Postgres recorder: one round trip a batch, on one of two connections.
 
     batch -> plan -> log.append_batch -----------------------------> Written
                           | a lost race, a known message
@@ -7,8 +7,9 @@
                           ^                                       `--> Known, WrongVersion
                           | the connection was lost: connect again, same bytes
 
-The second way holds the lock while it asks, so it decides once and for all: no race can be lost
-twice. An answer that was lost is found by the message id and the head hash that it left.
+The second way holds the lock while it reads, so its decision is final: a batch cannot lose a race
+twice. After a lost answer, the stored message id and head hash show whether the first attempt was
+committed.
 """
 
 import asyncio
@@ -53,19 +54,19 @@ MESSAGES = """
 class Appender:
     """Appends batches, `LANES` at a time.
 
-    While the database commits one batch, the next can be packed and sent: it is waiting at the
-    lock when the first is done. Calls that share a stream follow each other in call order.
+    While the database commits one batch, the next can be packed and sent: it waits at the lock
+    when the first is done. Calls that share a stream run in call order.
 
     Args:
         reply_s: how long the server may take over one statement.
-        retry_s: for how long a lost connection is tried again.
+        retry_s: for how long to try to replace a lost connection.
     """
 
     def __init__(self, url: str, *, reply_s: float, retry_s: float) -> None:
         self._reply_s = reply_s
         self._floors: dict[str, int] = {}
         self._lanes = [Lane(url, retry_s, self._floors.clear) for _ in range(LANES)]
-        self._free = asyncio.LifoQueue[Lane]()  # the last used first: often one is enough
+        self._free = asyncio.LifoQueue[Lane]()  # last used first: often one lane is enough
         for lane in self._lanes:
             self._free.put_nowait(lane)
         self._queued: dict[str, asyncio.Future[None]] = {}  # the last call in line by stream
@@ -99,17 +100,17 @@ class Appender:
                     del self._queued[stream]
 
     def reached(self, versions: Mapping[str, int]) -> None:
-        """Remember that streams were seen at these versions: what spares the append a check."""
+        """Remember that streams have reached these versions, which saves appends a check."""
         floors = self._floors
         for stream, version in versions.items():
-            known = floors.pop(stream, 0)  # and put back as the youngest
+            known = floors.pop(stream, 0)  # removed, so that it is put back as the youngest
             floors[stream] = version if version > known else known
-        if len(floors) > FLOORS_MAX:  # in one go: each first key lies behind all that were removed
+        if len(floors) > FLOORS_MAX:  # many at once: a search for the first key walks removed ones
             for stream in list(itertools.islice(floors, FLOORS_MAX // 4)):
                 del floors[stream]
 
     async def close(self) -> None:
-        """Wait for what is under way, then disconnect."""
+        """Wait for the appends in flight, then disconnect."""
         for lane in [await self._free.get() for _ in self._lanes]:
             await lane.drop()
             self._free.put_nowait(lane)
@@ -138,7 +139,7 @@ class Appender:
             if base is None:
                 async with connection.transaction():
                     made = await self._ask(connection, part, broken, retried=retried)
-                    made.first.clear()  # just asked, under the lock
+                    made.first.clear()  # just checked, under the lock
                     base = await self._send(connection, part, made, clock=clock)
             if base is None:
                 raise UniqueViolation("somebody writes to the log without its lock")
@@ -157,7 +158,7 @@ class Appender:
         *,
         clock: datetime,
     ) -> int | None:
-        """The position before the first event, or None when somebody was faster."""
+        """The position before the first event, or None if another writer was faster."""
         if not made.send:
             return 0
         try:
@@ -220,7 +221,7 @@ class Appender:
 
 
 async def _nothing(_: AsyncConnection[Row], retried: bool) -> None:
-    """Being connected is all that was wanted."""
+    """An attempt that does nothing but connect."""
 
 
 def _columns(
@@ -272,10 +273,11 @@ def _without_events(empty: Sequence[Write]) -> tuple[Packed, ...]:
 def _checked(
     part: Sequence[Write], first: Sequence[int], floors: Mapping[str, int]
 ) -> tuple[Packed, ...]:
-    """Where a stream may end before the expected version, or go on after it unnoticed.
+    """The streams whose version the database has to check.
 
-    The unique index sees neither a gap nor a write without events. A stream known to have
-    reached the version (it was read or written here before) needs no question.
+    The unique index detects no gap before the expected version, and no newer events if the write
+    has none itself. A stream known to have reached the version (it was read or written here
+    before) can have no gap.
     """
     asked = [
         write

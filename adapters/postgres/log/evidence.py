@@ -1,7 +1,7 @@
 """The evidence of a log in Postgres: one repeatable-read transaction over all of schema `log`.
 
-It has a connection of its own, whose planner may sort and join as it likes: the log's other
-connections are told to go by an index, which these questions have none of.
+It uses a connection of its own, whose planner may sort and join freely: the settings of the log's
+other connections force the use of an index, and these queries have none.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -111,7 +111,7 @@ async def open_evidence(url: str) -> AsyncIterator[PostgresEvidence]:
 
 
 async def _begun(connection: AsyncConnection[Any]) -> PostgresEvidence:
-    """The first question fixes the instant."""
+    """Read the head and the end of the log; the first query fixes the transaction's instant."""
     cursor = await connection.execute(
         "select (select coalesce(max(position), 0) from log.events), "
         "(select min(bound_at) from log.messages where not keep)"

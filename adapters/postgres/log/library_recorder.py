@@ -2,8 +2,8 @@
 
 So the library's recorder test cases prove the table, its order and its conflicts, and its
 applications, notification logs and subscriptions run on our log. Tidemark itself appends through
-`postgres_recorder`, which adds expected versions and idempotency; events that come in here carry
-no chain hash and bind no message.
+`PostgresRecorder`, which adds expected versions and idempotency; events appended here have no
+chain hash and no message id.
 """
 
 import contextlib
@@ -53,7 +53,7 @@ class PostgresApplicationRecorder(ApplicationRecorder):
     """A thread-safe recorder with a connection pool; `close` it.
 
     Streams are named by text originator ids. Notification ids are positions: increasing, and
-    contiguous only while nobody else writes.
+    contiguous only while no other process writes.
     """
 
     def __init__(self, url: str, *, settings: str = "") -> None:
@@ -203,7 +203,7 @@ class PostgresSubscription(ListenNotifySubscription[PostgresApplicationRecorder]
         try:
             with self._connect() as connection:
                 connection.execute(f"listen {self.CHANNEL}".encode())
-                self._has_been_notified.set()  # what came before the LISTEN
+                self._has_been_notified.set()  # for events committed before the LISTEN
                 while not self._has_been_stopped:
                     for _ in connection.notifies(timeout=STOPPED_S, stop_after=1):
                         self._has_been_notified.set()

@@ -1,7 +1,7 @@
 """The event log on Postgres: the recorder port over the schema `log` (migrations/log).
 
-Appends go over one connection in the order they come (postgres_append); reads have a small pool
-of their own and never queue behind them; waiting has a listening connection (postgres_tail).
+Appends have two connections (append.py), reads a small pool of their own, so that they never queue
+behind appends, and waiting has a connection that listens (tail.py).
 """
 
 import asyncio
@@ -52,7 +52,7 @@ VERSION_MAX = 2**31 - 1
 
 T = TypeVar("T")
 
-_stored: Callable[[Row], Stored] = partial(tuple.__new__, Stored)  # `_make`, without Python's part
+_stored: Callable[[Row], Stored] = partial(tuple.__new__, Stored)  # `_make`, without Python code
 
 AFTER = """
     select position, stream, version, name, state, hash, committed_at from log.events
@@ -126,12 +126,12 @@ class PostgresRecorder:
         Args:
             url: anything psycopg takes.
             reply_s: how long one statement may take before its connection counts as lost.
-            retry_s: how long a lost connection is tried again before `Unavailable`.
+            retry_s: how long to try to replace a lost connection before `Unavailable`.
             readers: connections at most for reads; appending and waiting have three of their own.
 
         Raises:
-            SchemaMismatch: the schema is of another build than this, or must be made by its owner.
-            Unavailable: no such server or database, or not allowed in; one line.
+            SchemaMismatch: the schema is of another build, or only its owner may make it.
+            Unavailable: no such server or database, or no access to it; one line.
         """
         made = cls(url, reply_s=reply_s, retry_s=retry_s, readers=readers)
         await made._appender.open()
@@ -140,7 +140,7 @@ class PostgresRecorder:
 
     async def append(self, batch: Sequence[Write], /, *, clock: datetime) -> Sequence[Result]:
         results = await self._appender.append(batch, clock)
-        for result in reversed(results):  # the last that wrote is the newest
+        for result in reversed(results):  # the last write has the highest position
             if isinstance(result, Written) and result.position:
                 self._tail.advance(result.position)
                 break
@@ -158,7 +158,7 @@ class PostgresRecorder:
     async def after(
         self, position: int, /, *, limit: int, until: int | None = None
     ) -> Sequence[Stored]:
-        """In pieces: what is committed between them comes behind them."""
+        """Read in pieces; events committed meanwhile have higher positions, so none is missed."""
         last = POSITION_MAX if until is None else until
         found: list[Stored] = []
         while (asked := min(limit - len(found), PIECE_MAX)) > 0:
@@ -254,7 +254,7 @@ class PostgresRecorder:
         return await self._persist(run)
 
     async def _persist(self, work: Callable[[AsyncConnection[Row]], Awaitable[T]]) -> T:
-        """Do what may safely be done twice, again where the connection was lost."""
+        """Do work that may safely run twice; repeat it if the connection is lost."""
         now = asyncio.get_running_loop().time
         deadline, pause = now() + self._retry_s, BACKOFF_S
         while True:
@@ -275,7 +275,7 @@ async def _configure(connection: AsyncConnection[Row]) -> None:
 
 
 def _stream_read(row: Row, domain_hash: str) -> StreamRead | None:
-    """What a row of READ says; None when there is no such stream."""
+    """Convert a row of READ; None if the stream does not exist."""
     stream, kept_version, kept_hash, kept_state, version, head, payloads, schemas = row
     snapshot = None
     if kept_version is not None:

@@ -1,7 +1,7 @@
-"""Told by the database that the log has grown: LISTEN on a connection of its own.
+"""Learn from the database that the log has grown: LISTEN on a connection of its own.
 
-Notifications may be lost with their connection, so the newest position is also asked for after
-every LISTEN and now and then; a waiter is late at most by that, never stuck.
+Notifications may be lost with their connection, so the newest position is also read after every
+LISTEN and every `POLL_S`: a waiter may be late by that much, but is never stuck.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ CHANNEL = "tidemark_log"
 
 
 class PostgresTail(Tail):
-    """`adapters.log.waiting.Tail`, told by LISTEN."""
+    """`adapters.log.waiting.Tail`, fed by LISTEN."""
 
     def __init__(self, url: str, last: Callable[[], Awaitable[int]]) -> None:
         super().__init__(last)

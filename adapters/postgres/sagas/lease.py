@@ -1,10 +1,10 @@
-"""Who may run the sagas: one holder at a time, for a while, under a number that only grows.
+"""The lease to run the sagas: one holder at a time, for a limited time, under a growing number.
 
     free | run out --take--> held under fence n --renew--> ... --release | runs out--> free
 
-Whoever takes the lease gets the next fence. The sagas' store takes nothing from under another
-fence (`PostgresSagaStore.fenced`), so a holder that slept beyond its time changes nothing. The
-database's clock decides when a lease runs out; the holder counts from before it asked.
+Each new holder gets the next fence. The sagas' store accepts writes only under the current fence
+(`PostgresSagaStore.fence`), so a holder that slept beyond its time changes nothing. The database's
+clock decides when a lease runs out; the holder counts from before its request.
 """
 
 from typing import Any, NamedTuple
@@ -43,7 +43,8 @@ class SagaLease:
     """One saga partition's lease for one holder; the sagas' store has made the table.
 
     Args:
-        holder: unique among all who may ask; a restarted process of the same name takes over.
+        holder: unique among all processes that may ask; a restarted process of the same name takes
+            over at once.
     """
 
     def __init__(self, url: str, holder: str, *, partition: int = 0, lease_s: float = LEASE_S):
@@ -52,7 +53,7 @@ class SagaLease:
         self._single = Single(url, "the sagas' lease", name="lease")
 
     async def take(self) -> int | None:
-        """The fence under which it is ours now; None: somebody else has it.
+        """Take the lease; returns its fence, or None if another holder has it.
 
         Raises:
             Unavailable: the database cannot be reached.
@@ -61,15 +62,15 @@ class SagaLease:
         return int(found[0]) if found else None
 
     async def renew(self, fence: int) -> bool:
-        """Whether it is still ours; for another `lease_s` then."""
+        """Extend the lease by `lease_s` from now; False if it is no longer ours."""
         return await self._ask(_RENEW, fence) is not None
 
     async def release(self, fence: int) -> None:
-        """The next may have it at once."""
+        """Give up the lease, so that the next holder can take it at once."""
         await self._ask(_RELEASE, fence)
 
     async def held(self) -> Holder | None:
-        """Who has it now."""
+        """The present holder, if there is one."""
         found = await self._ask(_HOLDER)
         return Holder(str(found[0]), int(found[1])) if found else None
 

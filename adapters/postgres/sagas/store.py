@@ -1,10 +1,10 @@
 """The sagas' store in Postgres: states, outbox and checkpoints, moved together.
 
-    sagas.save: checkpoints by compare-and-set; states; answered out, owed in; or nothing of it
+    sagas.save: checkpoints by compare-and-set; states; answered out, owed in; all or nothing
 
-One statement a page (`migrations/views/0001_sagas.sql`). All of it is derived from the log, so
-commits do not wait for the disk: what a crash of the server loses, the checkpoint loses with it,
-and the same page is read again.
+One statement a page (`migrations/views/0001_sagas.sql`). All rows derive from the log, so commits
+do not wait for the disk: a crash of the server loses states and checkpoint together, and the same
+page is read again.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ _UNFINISHED = """
 class PostgresSagaStore:
     """Implements `sagas.engine.ports.SagaStore`; one runner at a time, others are expelled.
 
-    Under a lease (`fence`), whatever comes after somebody else has taken it is expelled too.
+    Under a lease (`fence`), a runner is also expelled once another process has taken the lease.
 
     Args:
         url: `postgresql://...`.
@@ -147,7 +147,7 @@ class PostgresSagaStore:
             return {row[1]: _kept(row) for row in await cursor.fetchall()}
 
     async def everything(self) -> KeptRows:
-        """All rows, for whoever compares them with the log.
+        """All rows at one instant, to compare them with the log.
 
         Raises:
             Unavailable: the server cannot be reached.
@@ -189,7 +189,7 @@ class PostgresSagaStore:
 
     @asynccontextmanager
     async def _fenced(self) -> AsyncIterator[AsyncConnection[Any]]:
-        """The connection; under a fence, in a transaction that holds the lease where it is."""
+        """The connection; under a fence, in a transaction during which the lease cannot move."""
         async with self._connected() as connection:
             if self.fence is None:
                 yield connection

@@ -1,12 +1,12 @@
-"""In how many partitions each view is kept, and how that changes.
+"""The number of partitions in which each view is folded, and how that number changes.
 
     (view, partition) -> position, version, generation, partitions
 
-A view's rows do not depend on the number of its partitions, only its checkpoints do. So whoever
-starts with another number takes the view over where it stands, if all its partitions stand at one
-position (the bus was drained, or there is one partition). Partitions that stand apart cannot be
-joined or split: the view is emptied and folded again. Either way its generation moves on, which
-expels the runners of before.
+A view's rows do not depend on the number of its partitions, only its checkpoints do. So a process
+that starts with another number continues the view at its position, if all its partitions have the
+same position (the bus was drained, or there is one partition). Partitions at different positions
+cannot be joined or split: the view is emptied and folded again. Either way its generation grows,
+which expels the earlier runners.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from projections.ports import View
 
 
 class Held(NamedTuple):
-    """One checkpoint as it was found."""
+    """One checkpoint, as read."""
 
     partition: int
     position: int
@@ -30,8 +30,10 @@ class Held(NamedTuple):
 
 
 async def make_checkpoints(connection: AsyncConnection[Any], schema: str) -> None:
-    """Make a schema that migrations do not (a rebuild's beside); asked first, because who may
-    not create could not even say `if not exists`."""
+    """Make a schema that migrations do not make (the one that a rebuild fills).
+
+    It looks first, because a role that may not create fails even with `if not exists`.
+    """
     cursor = await connection.execute(
         "select exists (select from pg_namespace where nspname = %s), exists ("
         "select from pg_tables where schemaname = %s and tablename = %s)",
@@ -48,7 +50,7 @@ async def lay_out(
 ) -> None:
     """Bring table and checkpoints of a view to its `VERSION` and this number of partitions.
 
-    Unless `take`, a view that is kept in another number stays so.
+    Without `take`, a view keeps the number of partitions that it has.
     """
     held = await _held(connection, table)
     if held and not take:
@@ -68,14 +70,14 @@ async def lay_out(
 
 
 async def standing(connection: AsyncConnection[Any], table: Table) -> list[int]:
-    """Where the view's partitions stand, in their order."""
+    """The positions of the view's partitions, in their order."""
     sql = f"select position from {table.schema}.{CHECKPOINTS} where view = %s order by partition"
     cursor = await connection.execute(sql.encode(), (table.view,))
     return [int(position) for (position,) in await cursor.fetchall()]
 
 
 async def _guard(connection: AsyncConnection[Any], table: Table) -> None:
-    """Protect a new table, and one that another build has made."""
+    """Set the row security of a table that is new or was made by another build."""
     found = await connection.execute(
         "select obj_description(to_regclass(%s), 'pg_class')", (table.name,)
     )
@@ -85,7 +87,7 @@ async def _guard(connection: AsyncConnection[Any], table: Table) -> None:
 
 
 async def _held(connection: AsyncConnection[Any], table: Table) -> list[Held]:
-    """The checkpoints, taken: their runners wait, and find themselves expelled if they change."""
+    """The checkpoints, locked: their runners wait, and are expelled if the checkpoints change."""
     sql = (
         "select partition, position, version, generation, partitions "
         f"from {table.schema}.{CHECKPOINTS} where view = %s order by partition for update"

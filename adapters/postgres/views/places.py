@@ -1,10 +1,10 @@
-"""Where each view stands, against itself and the log: its checkpoints, its table, its stuck marks.
+"""Check each view's checkpoints, table and stuck marks, against each other and against the log.
 
     checkpoint of every partition, all of one version, count and generation | a table | no marks
     but those of the event that comes next
 
-`replay` compares the rows of a view only where this is in order; otherwise the figures would be
-those of another build, or of no place in the log at all.
+`replay` compares the rows of a view only if this is in order; otherwise the rows might be those of
+another build, or of no position in the log at all.
 """
 
 from collections import defaultdict
@@ -26,7 +26,7 @@ _COLUMNS = """
 
 
 class Place(NamedTuple):
-    """Where a view is kept, as it was found."""
+    """A view's checkpoints, columns and stuck marks, as read."""
 
     held: Sequence[Held] = ()
     columns: frozenset[str] = frozenset()  # of its table; empty: there is none
@@ -37,7 +37,7 @@ class Place(NamedTuple):
         return bool(self.held or self.columns or self.stuck)
 
     def broken(self, view: View) -> str:
-        """Why its rows cannot be compared; "" where they can."""
+        """Why the view's rows cannot be compared; "" if they can."""
         if not self.held:
             return "its table is there, and nothing says where it stands: the next start folds it"
         versions = {h.version for h in self.held}
@@ -57,7 +57,7 @@ class Place(NamedTuple):
         return ""
 
     def faults(self, end: int) -> list[str]:
-        """What else is wrong with where it stands; `end` is the log's last position."""
+        """Other faults of the view's checkpoints; `end` is the log's last position."""
         out = [
             f"partition {h.partition} stands at {h.position}, and the log ends at {end}"
             for h in self.held
@@ -71,7 +71,7 @@ class Place(NamedTuple):
 async def places(
     connection: AsyncConnection[Any], schema: str, views: Sequence[View]
 ) -> dict[str, Place]:
-    """Of every view, and of each name that a stuck mark gives; read at the connection's instant."""
+    """The places of all views, and of names in stuck marks; read at the connection's instant."""
     held: dict[str, list[Held]] = defaultdict(list)
     sql = "select view, partition, position, version, generation, partitions from "
     for name, *row in await _rows(connection, f"{sql} {schema}.{CHECKPOINTS} order by 1, 2"):
@@ -90,7 +90,7 @@ async def places(
 
 
 async def mismarked(log: StoredLog, place: Place) -> list[str]:
-    """Stuck marks that no view of ours has made: it would stand right before the event."""
+    """Stuck marks that no view has made: a stuck view's position is right before the event."""
     stands: Mapping[int, Held] = {h.partition: h for h in place.held}
     out = []
     for partition, *mark in place.stuck:

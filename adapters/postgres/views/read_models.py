@@ -2,7 +2,7 @@
 
 The statements follow from a view's row type, as its table does (`adapters.postgres.views.tables`);
 callers name views and columns, never SQL. All names come from code, all values travel as
-parameters. Lists go in the order of the table's key and are cut by key, never by offset.
+parameters. Lists are in the order of the table's key and paged by key, never by offset.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from projections.ledger.client_money import Standing, Sums, standing_of
 from projections.ports import Key, Row, View
 
 CONNECTIONS_MAX = 8
-PATIENCE_S = 5.0  # for a connection; then the caller is told to come back
+PATIENCE_S = 5.0  # longest wait for a connection; then the read is Unavailable
 STATEMENT_MS = 10_000
 ROWS_MAX = 100_000
 """What one statement may return; more is an error, not a silent cut."""
@@ -50,18 +50,18 @@ CLIENT_MONEY_SUMS = {
 
 
 class Reader:
-    """Reads over one connection, or over whichever of the pool is free."""
+    """Reads over one connection, or over any free connection of the pool."""
 
     def __init__(self, schema: str, fetch: Callable[..., Any]) -> None:
         self._schema, self._fetch = schema, fetch
 
     async def positions(self) -> Mapping[str, int]:
-        """Where each view stands: the least of its partitions' checkpoints."""
+        """The position of each view: the lowest of its partitions' checkpoints."""
         sql = f"select view, min(position) from {self._schema}.{CHECKPOINTS} group by view"
         return {view: int(at) for view, at in await self._fetch(sql, ())}
 
     async def checkpoints(self) -> Mapping[str, Mapping[int, int]]:
-        """Where each partition of each view stands."""
+        """The position of each partition of each view."""
         sql = f"select view, partition, position from {self._schema}.{CHECKPOINTS}"
         out: dict[str, dict[int, int]] = {}
         for view, partition, at in await self._fetch(sql, ()):
@@ -71,7 +71,7 @@ class Reader:
     async def changed(
         self, view: View, since: int, *, column: str = "", values: Collection[str] = ()
     ) -> list[Row]:
-        """Rows last touched behind a position, those with one of the values in a column if named.
+        """Rows last changed after a position; with `column`, only those with one of the values.
 
         Raises:
             TooManyRows: more than `ROWS_MAX`.
@@ -88,7 +88,7 @@ class Reader:
         return _rows(table, found)
 
     async def rows(self, view: View, keys: Collection[Key]) -> Mapping[Key, Row]:
-        """Those of the keys' rows that exist."""
+        """The rows of these keys, as far as they exist."""
         table = Table(self._schema, view)
         found = _rows(table, await self._fetch(table.select, table.keys(keys)))
         take = key_of(view.ROW)
@@ -184,7 +184,7 @@ class Reader:
 
 
 class ReadModels(Reader):
-    """The views' database. Its own reads stand alone; `snapshot` gives several one instant."""
+    """The views' database. Each of its reads sees its own instant; `snapshot` shares one."""
 
     statements: int
 
@@ -222,7 +222,7 @@ class ReadModels(Reader):
 
     @asynccontextmanager
     async def snapshot(self, identity: Identity = OPERATIONS) -> AsyncIterator[Reader]:
-        """A reader whose statements all see the database at one instant, as `identity` may.
+        """A reader whose statements see one instant of the database, with `identity`'s rights.
 
         Raises:
             Unavailable: no connection within `PATIENCE_S`, or the server went away.
@@ -259,7 +259,7 @@ class ReadModels(Reader):
             return await cursor.fetchall()
         except psycopg.DataError as error:
             raise Unfit(str(error).splitlines()[0]) from error
-        except psycopg.errors.InFailedSqlTransaction as error:  # of the snapshot that they share
+        except psycopg.errors.InFailedSqlTransaction as error:  # an earlier read failed
             raise Unfit("another part of the same operation was refused") from error
 
     @asynccontextmanager

@@ -1,7 +1,7 @@
-"""The rows that were folded last, so that a busy view seldom has to be read back.
+"""The rows that were folded last, so that a busy view's rows seldom have to be read back.
 
-Also remembers which keys had no row. Whatever casts doubt on it (an expelled runner, a failed
-transaction) empties it whole.
+The cache also remembers which keys had no row. Anything that may make it wrong (an expelled runner,
+a failed transaction) empties it completely.
 
 Rows are kept in two halves. Every row that is put goes into the young half. When that is full, the
 old half is dropped and the young one takes its place: two steps for a whole batch of rows, where a

@@ -11,8 +11,8 @@ A session sets what it may read: `tidemark.role` ('operations' sees every row),
 none of these sees no row. The table's owner, which folds, and superusers are not bound by row
 security: a process that serves readers connects as `tidemark_reader`.
 
-Whichever login makes a table, `tidemark_projector` owns it: all who fold are members of that role,
-so that each may rebuild what another has made.
+Whichever login makes a table, `tidemark_projector` owns it: all logins that fold are members of
+that role, so that each may rebuild a table that another has made.
 
 Settings are read once a statement (a scalar subquery), not once a row.
 """
@@ -64,12 +64,12 @@ def owned_by(table: Table) -> list[str]:
 
 
 def guard(table: Table) -> list[str]:
-    """Statements that protect a table as this build would; they may be repeated."""
+    """The statements that protect a table as this build wants it; safe to repeat."""
     return [*_statements(table), f"comment on table {table.name} is '{mark(table)}'"]
 
 
 def mark(table: Table) -> str:
-    """Kept as the table's comment: whether it is protected as this build would."""
+    """A hash of the statements, kept as the table's comment: differs if another build made it."""
     return "guarded " + sha256("\n".join(_statements(table)).encode()).hexdigest()[:16]
 
 

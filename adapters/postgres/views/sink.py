@@ -2,9 +2,9 @@
 
     begin; checkpoints by compare-and-set; every view's upserts and deletes; commit
 
-The checkpoint rows are taken first, so a second runner waits for the first and is then expelled
-with nothing written. Views are derived, so commits do not wait for the disk: what a crash of the
-server loses, the checkpoint loses with it, and it is folded again.
+The checkpoint rows are locked first, so a second runner waits for the first and is then expelled
+with nothing written. Views derive from the log, so commits do not wait for the disk: a crash of
+the server loses rows and checkpoints together, and the same events are folded again.
 """
 
 import asyncio
@@ -67,30 +67,30 @@ class PostgresSink:
     async def connect(
         cls, url: str, *, schema: str = "views", partition: int = 0, partitions: int = 1
     ) -> Self:
-        """A sink whose server answers.
+        """A sink whose server can be reached.
 
         Raises:
-            Unavailable: it does not.
+            Unavailable: the server cannot be reached.
         """
         sink = cls(url, schema=schema, partition=partition, partitions=partitions)
         async with sink._connected():
             return sink
 
     async def prepare(self, views: Sequence[View], /, *, take: bool = True) -> None:
-        """As the port has it; who only reads does not `take` over what others keep."""
+        """See `Sink.prepare`. Without `take`, keep the partitions of views that others run."""
         async with self._connected() as connection:
             await schema_versions.ensure(connection, self.url, "views")
         async with self._connected() as connection, connection.transaction():
             # One at a time: two processes that start together must not both make the tables.
             await connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (self.schema,))
             await make_checkpoints(connection, self.schema)
-            for view in sorted(views, key=lambda v: str(v.NAME)):  # as `save` takes their rows
+            for view in sorted(views, key=lambda v: str(v.NAME)):  # as `save` locks their rows
                 table = self.table(view)
                 await lay_out(connection, table, view, partitions=self.partitions, take=take)
         self._cache.clear()
 
     async def positions(self, views: Collection[str], /) -> Mapping[str, int]:
-        self._cache.clear()  # whoever asks is not sure where it stands
+        self._cache.clear()  # a caller that asks may have lost its place: cached rows may be stale
         sql = (
             f"select view, position, generation from {self.schema}.{CHECKPOINTS} "
             "where partition = %s and partitions = %s and view = any(%s)"
@@ -125,7 +125,7 @@ class PostgresSink:
     async def save(self, changes: Sequence[Change], /) -> None:
         try:
             async with self._connected() as connection, _undone_if_not_whole(connection):
-                # Two round trips; at each of them whoever else is on this loop goes first.
+                # Two round trips only: at each of them, other tasks of this event loop go first.
                 async with connection.pipeline():
                     await connection.execute("begin")
                     moved = await self._move_checkpoints(connection, changes)
@@ -150,11 +150,11 @@ class PostgresSink:
         return found
 
     async def checksums(self, views: Sequence[View], /) -> list[Checksum]:
-        """Of several views at one instant."""
+        """The checksums of several views at one instant."""
         return [found for found, _ in await self.served(views)]
 
     async def served(self, views: Sequence[View], /) -> list[tuple[Checksum, list[int]]]:
-        """The same, each with where its partitions stand."""
+        """The same, each with the positions of the view's partitions."""
         async with self.snapshot() as connection:
             return [
                 (await self._checksum(connection, v), await standing(connection, self.table(v)))
@@ -181,12 +181,12 @@ class PostgresSink:
             await connection.close()
 
     async def position(self, view: View) -> int:
-        """Where the view stands: the least of its partitions; 0 if there is none."""
+        """The view's position: the lowest of its partitions'; 0 if there is none."""
         async with self._connected() as connection:
             return await self._position(connection, view)
 
     async def discard(self, view: View) -> None:
-        """Drop the view's table and forget where it stood."""
+        """Drop the view's table and its checkpoints."""
         async with self._connected() as connection, connection.transaction():
             await make_checkpoints(connection, self.schema)
             await connection.execute(f"drop table if exists {self.table(view).name}")
@@ -290,7 +290,7 @@ class PostgresSink:
 
 @asynccontextmanager
 async def _undone_if_not_whole(connection: AsyncConnection[Any]) -> AsyncIterator[None]:
-    """Roll back what did not come to its commit; a connection that cannot is given up."""
+    """Roll back a transaction that did not commit; close the connection if that fails."""
     try:
         yield
     except BaseException:

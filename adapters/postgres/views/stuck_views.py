@@ -1,9 +1,9 @@
-"""Which views stand before an event that they cannot fold, for everybody to see.
+"""Marks of views that stopped before an event that they cannot fold, for all processes to see.
 
     views.stuck (view, partition) -> the event and what is wrong with it
 
-A worker writes a row when a view of its partition gets stuck and takes it away when the view has
-got past the event. Whoever deletes the row (`requeue`) makes the worker try again.
+A worker writes a row when a view of its partition gets stuck, and deletes it when the view has got
+past the event. If another process deletes the row (`requeue`), the worker tries again.
 """
 
 from collections.abc import Collection
@@ -32,7 +32,7 @@ class StuckViews:
         self._single = Single(url, "read models", name="stuck", schema="views")
 
     async def mark(self, partition: int, stuck: Stuck) -> bool:
-        """Whether it is news: not marked at this event with this error before.
+        """Mark a stuck view; False if it was already marked at this event with this error.
 
         Raises:
             Unavailable: the server cannot be reached.
@@ -43,14 +43,14 @@ class StuckViews:
             return (await connection.execute(_MARK, row)).rowcount > 0
 
     async def clear(self, partition: int, view: str) -> None:
-        """The view of this partition is past its event."""
+        """Remove the mark of a view: it has got past the event in this partition."""
         async with self._single.connected() as connection:
             await connection.execute(
                 "delete from views.stuck where view = %s and partition = %s", (view, partition)
             )
 
     async def all(self) -> dict[tuple[str, int], Stuck]:
-        """By view and partition."""
+        """All marks, by view and partition."""
         async with self._single.connected() as connection:
             found = await (await connection.execute(_ALL)).fetchall()
         return {
@@ -61,7 +61,7 @@ class StuckViews:
         }
 
     async def requeue(self, views: Collection[str] | None = None) -> list[tuple[str, int]]:
-        """Have the named views (None: all) try again; those that were stuck."""
+        """Have the named views (None: all) try again; returns those that were stuck."""
         async with self._single.connected() as connection:
             cursor = await connection.execute(_REQUEUE, (views is None, list(views or ())))
             return [(view, partition) for view, partition in await cursor.fetchall()]

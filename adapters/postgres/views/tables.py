@@ -21,10 +21,10 @@ COLLATE = ' collate "C"'
 FILLFACTOR = 70  # room for the next version of a row beside it (heap-only updates)
 
 _TYPES: tuple[tuple[type, str], ...] = (
-    (bool, "boolean"),  # before int, of which it is a kind
+    (bool, "boolean"),  # before int, its base class
     (int, "bigint"),
     (Decimal, "numeric"),
-    (datetime, "timestamptz"),  # before date, of which it is a kind
+    (datetime, "timestamptz"),  # before date, its base class
     (date, "date"),
     (str, f"text{COLLATE}"),
     (StrEnum, f"text{COLLATE}"),
@@ -95,9 +95,10 @@ def _unnest(columns: Sequence[Column]) -> str:
 
 
 def checkpoint_ddl(schema: str) -> str:
-    """`generation` changes when a table is replaced under its runner's feet (`rebuild`).
+    """The statement that makes the checkpoints' table.
 
-    `partitions` is how many there are of the view: its rows are all there or none.
+    `generation` changes when a table is replaced while a runner uses it (`rebuild`). `partitions`
+    is the view's number of partitions: it has a row for each of them, or none.
     """
     return (
         f"create table if not exists {schema}.{CHECKPOINTS} ("
