@@ -1,4 +1,4 @@
-"""URLs of settings: which schemes one may have."""
+"""URLs of settings, and the schemes that each may have."""
 
 from urllib.parse import urlsplit
 
@@ -8,7 +8,7 @@ ONE_SERVER = ("clickhouse", "redis")  # the others name lists of servers, which 
 
 
 def url(*schemes: str, empty: str = "") -> AfterValidator:
-    """A URL of one of these schemes; an empty text is `empty`."""
+    """A validator of a URL with one of these schemes; it replaces an empty text by `empty`."""
 
     def known(value: str) -> str:
         if value and value.split(":", 1)[0] not in schemes:
