@@ -13,7 +13,7 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # as in malloc.h
 
 
 def keep_freed() -> bool:
-    """Change the allocator's settings; False if this C library has none, which is harmless."""
+    """Change the allocator's settings; False if this C library lacks or refuses them: harmless."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return False
