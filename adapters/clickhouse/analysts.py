@@ -156,7 +156,7 @@ def _waited(
 
 
 def _kill(owner: Owner) -> None:
-    with suppress(OSError):  # it is gone already
+    with suppress(OSError):  # the owner has ended already
         os.kill(owner.pid, signal.SIGKILL)
 
 

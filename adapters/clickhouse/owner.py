@@ -46,7 +46,7 @@ class Child:
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "TZ": "UTC"},
-                start_new_session=True,  # the terminal's Ctrl-C is for us; it ends when we do
+                start_new_session=True,  # so that the terminal's Ctrl-C reaches only us
             )
         self._ends_with_us = not idle_s
 

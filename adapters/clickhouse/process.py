@@ -144,7 +144,7 @@ def _announce(lock: TextIO, port: int, token: str, fence: Fence) -> None:
 
 def _end_with_parent(server: _Server) -> None:
     def watch() -> None:
-        while os.read(0, 1):  # until end of file: the parent is gone or has closed us
+        while os.read(0, 1):  # until end of file: the parent has ended or closed our stdin
             pass  # (sys.stdin's lock would be held when the interpreter ends)
         server.stop()
         time.sleep(2 * GRACE_S)

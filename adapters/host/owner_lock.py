@@ -45,5 +45,5 @@ class OwnerLock:
 
     def release(self) -> None:
         if self._file is not None:
-            os.close(self._file)  # and with it the flock
+            os.close(self._file)  # this also releases the flock
             self._file = None

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from aiokafka.protocol.fetch import FetchRequest  # type: ignore[import-untyped]  # it has none
+from aiokafka.protocol.fetch import FetchRequest  # type: ignore[import-untyped]  # it has no types
 
 PAUSE_MIN_S, PAUSE_MAX_S = 0.002, 0.05  # between two empty fetches
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it exports them unsaid
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # implicit exports
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,

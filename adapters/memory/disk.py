@@ -72,7 +72,7 @@ class Disk:
         return disk
 
     async def forget(self, name: str, count: int) -> None:
-        """Undo the last `count` writes of a store of derived rows; its first write stays.
+        """Undo the last `count` writes of a store of derived data; its first write stays.
 
         This is the state of a server that lost its last unsynced commits in a crash.
 

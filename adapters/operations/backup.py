@@ -65,7 +65,7 @@ def backup(settings: Settings, to: Path, *, keys: bool) -> Backup:
     try:
         with EmbeddedPostgres(settings.data_dir / "postgres") as server:
             if keys:  # first, so that the log copied later contains the signer's last statement
-                shutil.copytree(settings.data_dir / "keys", fresh / "keys")  # modes, times too
+                shutil.copytree(settings.data_dir / "keys", fresh / "keys")  # with modes and times
             position, witness = _position(server.uri), _witness(server.uri)
             _copy_cluster(server.uri, fresh)
         size = sum(f.stat().st_size for f in fresh.rglob("*") if f.is_file())

@@ -1,8 +1,8 @@
 """Checks the idempotency table against the log: each row must match its event's metadata.
 
 If a row was deleted, a repeated command would run again; if it was changed, the repeat would be
-refused. The pruner removes rows that need not be kept after a week, the oldest first. So a row that
-is missing while an older one is still there was deleted by another.
+refused. The pruner removes rows that need not be kept after a week, the oldest first. So if a row
+is missing while an older one is still there, the pruner did not remove it.
 """
 
 from collections.abc import AsyncIterator

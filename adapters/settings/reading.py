@@ -20,7 +20,7 @@ class ReadingSettings(BaseSettings):
     cache: Annotated[str, url("memory", "redis", "rediss", empty="memory:")] = "memory:"
     """The store of cached answers and rate limits."""
 
-    rate_commands: float = Field(default=500.0, ge=0, le=1e6)  # a second and caller; 0: no limit
+    rate_commands: float = Field(default=500.0, ge=0, le=1e6)  # per second and caller; 0: no limit
     rate_queries: float = Field(default=100.0, ge=0, le=1e6)  # GraphQL operations
     rate_sql: float = Field(default=10.0, ge=0, le=1e6)  # statements at the warehouse's door
     rate_burst_s: float = Field(default=5.0, gt=0, le=3_600)  # seconds' worth in one burst

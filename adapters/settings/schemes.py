@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
-ONE_SERVER = ("clickhouse", "redis")  # the others name lists of servers, which their clients read
+ONE_SERVER = ("clickhouse", "redis")  # other URLs may list servers; their clients parse them
 
 
 def url(*schemes: str, empty: str = "") -> AfterValidator:

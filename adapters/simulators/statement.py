@@ -39,7 +39,7 @@ class Closing(NamedTuple):
 class Kept(NamedTuple):
     """The whole content of the street's tables at one moment."""
 
-    positions: Sequence[tuple[bool, int | None]]  # the rows of street.read: one, with True
+    positions: Sequence[tuple[bool, int | None]]  # the rows of street.read: normally one, with True
     entries: dict[str, Entry]
 
 

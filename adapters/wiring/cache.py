@@ -57,7 +57,7 @@ async def open_cache(
 async def _store(url: str) -> CacheStore:
     if url.startswith("memory:"):
         return MemoryCache()
-    from adapters.redis.cache import RedisCache, RedisRefused  # noqa: PLC0415 - where it is used only
+    from adapters.redis.cache import RedisCache, RedisRefused  # noqa: PLC0415 - only if it is used
 
     try:
         parts = urlsplit(url)

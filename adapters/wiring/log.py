@@ -74,7 +74,7 @@ def _keys(
 
 async def _esdb(url: str, beside: Recorder) -> Recorder:
     """The log on EventStoreDB; `beside` keeps what can be derived from the log again."""
-    from adapters.eventstoredb.recorder import EsdbRecorder  # noqa: PLC0415 - where it is used only
+    from adapters.eventstoredb.recorder import EsdbRecorder  # noqa: PLC0415 - only if it is used
 
     try:
         return await EsdbRecorder.connect(url, beside)

@@ -67,7 +67,7 @@ class Platform:
     saga_store: PostgresSagaStore
     sink: PostgresSink
     warehouse: Warehouse
-    read_warehouse: Warehouse  # as analysts reach it
+    read_warehouse: Warehouse  # for analysts
     database_url: str  # of the Postgres that holds views and sagas
     log_url: str  # of the Postgres of the log, see `OpenLog.url`
     signed_by: str = ""  # id of the key of the log's last checkpoint
