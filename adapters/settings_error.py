@@ -1,7 +1,7 @@
-"""The error of a wrong setting; apart from the settings, since whatever reads a file raises it."""
+"""The error of a wrong setting; a separate module, since code that reads files raises it too."""
 
 from commands.expected import Expected
 
 
 class SettingsError(Expected):
-    """A variable is wrong, or what it names cannot be reached."""
+    """A variable is wrong, or the server or file that it names cannot be reached."""

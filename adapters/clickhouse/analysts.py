@@ -1,9 +1,9 @@
-"""Analysts' statements on their way to a warehouse: vetted, bounded, ended when nobody waits.
+"""Sends analysts' statements to a warehouse: vetted, bounded, and ended when the caller leaves.
 
-The embedded owner vets a statement itself (adapters/clickhouse/engine.py), for it knows what its
-engine can do; before a server it is done here, by the same guard. A statement is never repeated
-once it was sent: it may be what ended the owner. One that does not answer long after its time
-takes the owner with it, if the owner has not seen to that.
+The embedded owner vets a statement itself (adapters/clickhouse/engine.py), since it knows its
+engine's functions. For a server, this module vets with the same guard. A statement is never
+repeated once it was sent: it may have crashed the owner. If a statement does not answer long after
+its time and the owner has not exited by itself, this module kills the owner.
 """
 
 import asyncio
@@ -26,14 +26,14 @@ from adapters.clickhouse.statement import (
     WarehouseError,
 )
 
-THREADS = 4  # that wait for answers
+THREADS = 4  # threads that wait for answers
 ATTEMPTS_MAX = 2  # to reach the owner
-PATIENCE_S = 12.0  # beyond a statement's time: its turn at the owner, and the owner's own grace
+PATIENCE_S = 12.0  # beyond a statement's time: its wait in line, and the owner's own grace time
 TIMED_OUT, OUT_OF_MEMORY, CANCELLED = 159, 241, 394  # ClickHouse's error codes
 
 
 class Link(NamedTuple):
-    """A warehouse that answers."""
+    """A connection to a warehouse that answers."""
 
     client: Any  # of clickhouse-connect
     endpoint: Endpoint
@@ -44,8 +44,8 @@ class Analysts:
     """Runs statements on threads of their own.
 
     Args:
-        reach: the warehouse, connected or started; may raise what the caller knows.
-        forget: this link is lost.
+        reach: connects to the warehouse, or starts it; the caller gets its exceptions.
+        forget: called with the client of a lost link.
     """
 
     def __init__(self, reach: Callable[[], Link], forget: Callable[[Any], None]) -> None:
@@ -54,10 +54,10 @@ class Analysts:
         self._known: dict[Endpoint, frozenset[str]] = {}
 
     async def ask(self, sql: str, limits: Mapping[str, Any]) -> Answer:
-        """Rows of one statement; cancelling ends it.
+        """The rows of one statement; cancelling the task ends the statement.
 
         Raises:
-            WarehouseError: declined, past a bound, or it ended the owner.
+            WarehouseError: the statement was refused, exceeded a bound, or crashed the owner.
             ConnectionError: the warehouse cannot be reached.
         """
         under_way = _UnderWay()
@@ -88,7 +88,7 @@ class Analysts:
         raise ConnectionError(str(lost)) from lost
 
     def _vetted(self, sql: str, link: Link) -> str:
-        """The statement as a server may have it: read by us, then by its own parser."""
+        """The text to send to a server, vetted by our tokens and by the server's own parser."""
         from adapters.clickhouse import guard  # noqa: PLC0415 - an embedded owner has its own
 
         if link.endpoint not in self._known:
@@ -108,7 +108,7 @@ class Analysts:
 
 
 class _UnderWay:
-    """The statement that a thread waits for, for the loop to give up."""
+    """The statement that a thread waits for; the event loop can give it up."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -129,7 +129,7 @@ class _UnderWay:
 
 
 class _EndedOwner(Exception):
-    """A statement did not come back; `said` is what its caller is told."""
+    """A statement's connection was lost; `said` is the error for its caller."""
 
     def __init__(self, said: WarehouseError) -> None:
         super().__init__(str(said))
@@ -156,12 +156,12 @@ def _waited(
 
 
 def _kill(owner: Owner) -> None:
-    with suppress(OSError):  # it is gone already
+    with suppress(OSError):  # the owner has ended already
         os.kill(owner.pid, signal.SIGKILL)
 
 
 def _bounds(client: Any, limits: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What may be set for this user: a read-only profile bounds its user by itself.
+    """The limits that this user may set; a read-only profile has limits of its own.
 
     `readonly` of the profile is 0 (we make the statement read-only), 2 (limits may be lowered,
     nothing else set) or 1 (nothing may be set).

@@ -1,7 +1,7 @@
-"""Connections of the ClickHouse client, and its errors in our words.
+"""Connections of the ClickHouse client, and its errors as ours.
 
-Importing the client costs a quarter of a second of CPU: this module is imported when a warehouse
-is first connected to.
+Importing the client costs a quarter of a second of CPU, so this module is imported when we first
+connect to a warehouse.
 """
 
 import socket
@@ -16,9 +16,9 @@ from clickhouse_connect.driver.httputil import get_pool_manager
 from adapters.clickhouse.quiet import hush
 from adapters.clickhouse.statement import Endpoint, WarehouseError, said
 
-THREADS = 4  # that share one client
+THREADS = 4  # threads that share one client
 TIMEOUT_S = 300
-SOCKET_OPTIONS = [  # head and body of a request leave in two writes: 40 ms a statement otherwise
+SOCKET_OPTIONS = [  # a request's head and body are two writes: without this, 40 ms per statement
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
 ]
@@ -28,7 +28,7 @@ def client_of(to: Endpoint, tls: Mapping[str, Any], **how: Any) -> Any:
     """A connected client.
 
     Raises:
-        ConnectionError: nothing answers there.
+        ConnectionError: the server does not answer.
         WarehouseError: the server refuses us.
     """
     hush()

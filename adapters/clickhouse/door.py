@@ -1,14 +1,13 @@
-"""The warehouse child's HTTP side: as much of ClickHouse's interface as clickhouse-connect uses.
+"""The warehouse child's HTTP server: the part of ClickHouse's API that clickhouse-connect uses.
 
-A statement stands in the body or in `query`, parameters in `param_x`, settings in the rest of
-the query string; insert bodies are bytes in a format. Errors are 500 with
-X-ClickHouse-Exception-Code. The password is the token of the lock file; the user name says
-nothing.
+The body or `query` holds the statement, `param_x` its parameters, the rest of the query string
+settings; insert bodies are bytes in a format. Errors are 500 with X-ClickHouse-Exception-Code. The
+password is the token of the lock file; the user name is ignored.
 
-`readonly=1` chooses the analysts' door. It has threads of its own, so that the loader never waits
-for them, and a short line. A statement is ended when its caller goes away, and when its time is
-over; one that does not end then (the engine looks at the clock between blocks only) takes this
-process with it, and whoever needs the warehouse next starts it again.
+`readonly=1` selects the analysts' door. It has threads of its own, so that the loader never waits
+for analysts, and a short queue. We end a statement when its caller disconnects or its time is over.
+If it does not end then (the engine checks the clock only between blocks), this process exits, and
+the next process that needs the warehouse starts it again.
 """
 
 import asyncio
@@ -35,10 +34,10 @@ from adapters.clickhouse.engine import Engine, StatementFailed, seconds_of
 BODY_MAX = 512 << 20
 THREADS_MAX = 8
 ANALYSTS_MAX = 2  # analysts' statements at a time
-WAITING_MAX = 8  # and in line for that,
-LINE_S = 5.0  # so long
-OVER_S = 0.5  # what a statement may take beyond its time before it is ended from outside
-GRACE_S = 2.0  # and what it may take to end
+WAITING_MAX = 8  # more may wait in line,
+LINE_S = 5.0  # for at most this long
+OVER_S = 0.5  # beyond a statement's time, before we end it from outside
+GRACE_S = 2.0  # for the statement to end after that
 HUNG = 5  # exit status: a statement did not end
 TOO_MANY = 202  # ClickHouse's error code
 
@@ -62,7 +61,7 @@ T = TypeVar("T")
 
 
 class Door:
-    """The HTTP side: authenticates, takes the request apart, runs it on a thread."""
+    """The HTTP server: authenticates and parses a request, and runs its statement on a thread."""
 
     def __init__(self, engine: Engine, token: str) -> None:
         self._engine = engine
@@ -146,7 +145,7 @@ class Door:
     async def _analyse(
         self, request: Request, sql: str, form: str, settings: Mapping[str, str]
     ) -> Response:
-        """Somebody else's statement, for as long as its caller waits for it."""
+        """Run an analyst's statement for as long as its caller waits for it."""
         if self._asked >= ANALYSTS_MAX + WAITING_MAX:
             raise _busy()
         self._asked += 1
@@ -190,12 +189,12 @@ def _busy() -> StatementFailed:
 
 
 async def _first(*waited: "asyncio.Future[Any]", timeout_s: float | None = None) -> None:
-    """Wait until one of them is done, or so long."""
+    """Wait until one of the futures is done, at most `timeout_s`."""
     await asyncio.wait(waited, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
 
 
 async def _gone(request: Request) -> None:
-    """Ends when the caller has closed the connection; the body is read already."""
+    """Wait until the caller has closed the connection. The body must have been read before."""
     while (await request.receive())["type"] != "http.disconnect":
         pass
 
@@ -210,7 +209,7 @@ def _readonly(settings: Mapping[str, str]) -> bool:
 
 
 async def _body(request: Request) -> bytes:
-    """The whole body, bounded; multipart forms (very long parameters) are not spoken."""
+    """The whole body, bounded; multipart forms (very long parameters) are not supported."""
     if request.headers.get("content-type", "").startswith("multipart/"):
         raise StatementFailed("Code: 48. Form-encoded parameters are not supported")
     chunks, size = [], 0

@@ -1,9 +1,9 @@
 """chdb behind plain calls: one engine, a fresh handle for every statement.
 
-A handle costs .3 ms and carries the session state (USE, SET), so nothing that one statement sets
-can be seen by another, and statements run side by side on the threads of their callers (chdb
-releases the interpreter lock). Three ways in: `run` (the owner's SQL), `insert` (bytes in a
-format) and `analyse` (someone else's SQL: vetted, bounded, read-only, and ended by `end`).
+A handle costs .3 ms and carries the session state (USE, SET), so no statement sees another's
+settings, and statements run side by side on their callers' threads (chdb releases the interpreter
+lock). There are three calls: `run` (the owner's SQL), `insert` (bytes in a format) and `analyse`
+(an analyst's SQL: vetted, bounded, read-only, and ended by `end`).
 """
 
 import re
@@ -19,14 +19,14 @@ from adapters.clickhouse.sandbox import memory_max
 
 ROWS_MAX, SECONDS_MAX = 100_000, 60
 RESULT_BYTES_MAX = 16 << 20
-"""What one analyst's statement may return and take, whatever it asks for."""
+"""The most rows, seconds and bytes of one analyst's statement, whatever limits it asks for."""
 TOO_LARGE = 396  # ClickHouse's error code
 
 LIMITS: Mapping[str, object] = {
     "max_result_bytes": RESULT_BYTES_MAX,
     "max_memory_usage": memory_max() // 4,
     "max_threads": 2,
-    "max_block_size": 16_384,  # bounds are looked at between blocks
+    "max_block_size": 16_384,  # the engine checks bounds between blocks
     "max_query_size": 64 << 10,
     "max_ast_elements": 10_000,
     "max_ast_depth": 500,
@@ -39,7 +39,7 @@ LIMITS: Mapping[str, object] = {
     "timeout_overflow_mode": "throw",
     "do_not_merge_across_partitions_select_final": 1,
 }
-INSERTING = {"max_partitions_per_insert_block": 0}  # simulated decades have many months
+INSERTING = {"max_partitions_per_insert_block": 0}  # a simulation of decades has many months
 
 _CODE = re.compile(r"Code: (\d+)")
 _NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
@@ -56,7 +56,7 @@ _USERS = """<clickhouse>
   </default></users>
 </clickhouse>
 """
-"""The engine's one user: its own database, and no source that is a file or the network."""
+"""The engine's one user: it may use its own database, but no file and no network as a source."""
 
 _CONFIG = """<clickhouse>
   <path>{path}/</path>
@@ -68,7 +68,7 @@ _CONFIG = """<clickhouse>
 
 
 class StatementFailed(Exception):
-    """The engine declined a statement; `code` is ClickHouse's error code."""
+    """The engine refused a statement; `code` is ClickHouse's error code."""
 
     def __init__(self, message: str) -> None:
         at = message.find("Code: ")
@@ -96,12 +96,12 @@ class Engine:
     def run(
         self, sql: str, form: str, params: Mapping[str, str], settings: Mapping[str, object]
     ) -> bytes:
-        """One statement of the owner; an explicit FORMAT clause wins over `form`."""
+        """Run one statement of the owner; an explicit FORMAT clause overrides `form`."""
         with self._handle(settings) as handle:
             return _query(handle, sql, form, params)
 
     def insert(self, sql: str, form: str, block: bytes, settings: Mapping[str, object]) -> int:
-        """`sql` is the INSERT up to its FORMAT; the number of rows read from `block`."""
+        """Insert `block` with `sql`, the INSERT up to its FORMAT; the number of rows inserted."""
         with self._handle(INSERTING | dict(settings)) as handle:
             try:
                 stream = handle.send_insert(sql, form)
@@ -111,13 +111,13 @@ class Engine:
                 raise StatementFailed(str(error)) from error
 
     def analyse(self, sql: str, form: str, asked: Mapping[str, object], *, tag: str = "") -> bytes:
-        """One read-only statement within `asked` rows and seconds, at most the door's own.
+        """Run one read-only statement within the `asked` rows and seconds, at most our own limits.
 
         Args:
-            tag: what `end` knows the statement by; letters, digits and hyphens.
+            tag: names the statement for `end`; letters, digits and hyphens.
 
         Raises:
-            StatementFailed: code 164 for what is not a plain read, 396 and 159 past a bound.
+            StatementFailed: code 164 if it is not a plain read, 396 or 159 beyond a bound.
         """
         rows = _at_most(asked.get("max_result_rows"), ROWS_MAX)
         bounds: dict[str, object] = {
@@ -133,7 +133,7 @@ class Engine:
                 tree = _query(handle, f"EXPLAIN AST {vetted.query}", "TSVRaw", {}).decode()
                 if why := guard.objection(tree, vetted.query, self._database):
                     raise _refused(guard.Refused(why))
-            _set(handle, bounds)  # now: what a tree has in lines is not the answer's rows
+            _set(handle, bounds)  # only now: the bound on rows must not apply to the tree's lines
             with self._ending:
                 if tag in self._ended:
                     raise StatementFailed("Code: 394. Query was cancelled (QUERY_WAS_CANCELLED)")
@@ -142,7 +142,7 @@ class Engine:
             return _within(_query(handle, vetted.text, form, {}))
 
     def end(self, tag: str) -> None:
-        """End the statement of this tag; one that has not begun yet does not begin."""
+        """End the statement of this tag; if it has not begun yet, it will not."""
         with self._ending:
             self._ended.add(tag)
         with self._handle({}) as handle, suppress(StatementFailed):
@@ -150,7 +150,7 @@ class Engine:
             _query(handle, f"KILL QUERY WHERE {where} ASYNC", "TSV", {})
 
     def forget(self, tag: str) -> None:
-        """The statement of this tag is over."""
+        """Forget the tag of a statement that is over."""
         with self._ending:
             self._ended.discard(tag)
 
@@ -175,12 +175,12 @@ class Engine:
 
 
 def seconds_of(asked: Mapping[str, object]) -> int:
-    """How long a statement may take that asks for `max_execution_time`."""
+    """A statement's time limit: the `max_execution_time` it asks for, at most SECONDS_MAX."""
     return _at_most(asked.get("max_execution_time"), SECONDS_MAX)
 
 
 def _configured(path: Path, database: str) -> str:
-    """The engine's address, with what it may reach written beside its folder anew."""
+    """Write the engine's user rights and limits beside its folder; return the engine's address."""
     users, config = (path.with_name(f"{path.name}.{part}.xml") for part in ("users", "config"))
     users.write_text(_USERS.format(database=database))
     memory = memory_max() * 3 // 4
@@ -189,21 +189,21 @@ def _configured(path: Path, database: str) -> str:
 
 
 def _forget_unmade(directory: Path) -> None:
-    """A disk that was full as a database was made leaves an empty file, which bars every start."""
+    """Delete empty metadata files: a full disk leaves one, and with it the engine cannot start."""
     for made in (directory / "metadata").glob("*.sql"):
         if made.stat().st_size == 0:
             made.unlink()
 
 
 def _set(handle: Any, settings: Mapping[str, object]) -> None:
-    """All in one statement: with `readonly` among them SET is refused from then on."""
+    """Set all in one statement: after `readonly` the engine refuses every SET."""
     if settings:
         said = (f"{_setting(n)} = {_quoted(str(v))}" for n, v in settings.items())
         _query(handle, f"SET {', '.join(said)}", "TSV", {})
 
 
 def _streamed(handle: Any, sql: str, form: str, rows_max: int) -> bytes:
-    """The answer, cut off at its bounds: the engine does not count what it folds into constants."""
+    """The answer, refused beyond its bounds: the engine does not count rows of folded constants."""
     chunks: list[bytes] = []
     rows = size = 0
     try:

@@ -1,19 +1,19 @@
-"""What an analyst's statement may be: decided on its tokens, then on the engine's own tree of it.
+"""Decides whether an analyst's statement may run: by its tokens, then by the engine's syntax tree.
 
     text --tokens--> vetted text --engine: EXPLAIN AST--> tree --allowed?--> run
 
-Two readings, and both must allow it:
+Both checks must allow it:
 
-1. `vet` cuts the text into tokens by rules narrower than the engine's: where ClickHouse's lexer
-   knows more (heredocs, parameters in braces, typographic quotes, escapes within a name, comments
-   within comments) the statement is refused. Every word is looked up: what is called must be on
-   the list of functions, and no word elsewhere may name a function that is not (a function can be
-   handed over by its bare name), a table beside the views, or a clause that writes. The engine
-   is sent the text made of these tokens, without comments.
-2. `objection` reads what the engine's parser made of that text, node by node: kinds of nodes,
-   tables, table functions and functions must be on the list.
+1. `vet` cuts the text into tokens by rules narrower than the engine's. It refuses what only
+   ClickHouse's lexer knows (heredocs, parameters in braces, typographic quotes, escapes within a
+   name, comments within comments). It looks up every word: a called function must be on the list,
+   and no other word may name a function that is not (a function can be passed by its bare name), a
+   table other than the views, or a clause that writes. We send the engine the text made of these
+   tokens, without comments.
+2. `objection` checks the tree that the engine's parser made of that text, node by node: kinds of
+   nodes, tables, table functions and functions must be on the list.
 
-So a difference between our reading and the engine's is refused, not run.
+So if our reading differs from the engine's, the statement is refused, not run.
 """
 
 import re
@@ -32,7 +32,7 @@ FUNCTIONS_SQL = (
     "SELECT lower(name) FROM system.functions"
     " UNION DISTINCT SELECT lower(name) FROM system.table_functions"
 )
-"""Asks an engine for the names that `vet` must know."""
+"""Selects the names of an engine's functions, which `vet` needs."""
 
 _TOKEN = re.compile(
     r"""
@@ -53,7 +53,7 @@ _TAIL = re.compile(r"(?: \(alias .*\))?(?: \(children \d+\))?$")
 
 
 class Refused(Exception):
-    """The statement may not run; the text says why, `code` is ClickHouse's error code."""
+    """The statement may not run; the text is the reason, `code` is ClickHouse's error code."""
 
     def __init__(self, why: str, code: int = READONLY) -> None:
         super().__init__(why)
@@ -61,31 +61,31 @@ class Refused(Exception):
 
 
 class Vetted(NamedTuple):
-    text: str  # what the engine is sent
-    query: str  # the SELECT within it, for `objection`; "" where there is none
+    text: str  # to send to the engine
+    query: str  # the SELECT within it, for `objection`; "" if there is none
 
 
 class Token(NamedTuple):
     kind: str
     text: str
-    gap: bool  # white space or a comment stands before it
+    gap: bool  # white space or a comment precedes it
 
     @property
     def name(self) -> str:
-        """The word as it is, a quoted name without its quotes, else nothing."""
+        """A word as it is, a quoted name without its quotes; "" for other tokens."""
         if self.kind == "quoted":
             return self.text[1:-1]
         return self.text if self.kind == "word" else ""
 
 
 def vet(sql: str, functions: frozenset[str]) -> Vetted:
-    """The statement as the engine may have it.
+    """Check a statement's tokens and make the text to send to the engine.
 
     Args:
         functions: every function and table function that the engine has, in lower case.
 
     Raises:
-        Refused: it is not one read of the views, by functions on the list.
+        Refused: it is not one read of the views, with functions on the list.
     """
     tokens = _single(list(_tokens(sql)))
     first = tokens[0].text.upper()
@@ -104,11 +104,11 @@ def vet(sql: str, functions: frozenset[str]) -> Vetted:
 
 
 def objection(tree: str, query: str, database: str = names.DATABASE) -> str | None:
-    """Why the engine's reading of a vetted statement may not run; None when it may.
+    """The reason why the engine's tree of a vetted statement may not run; None if it may.
 
     Args:
-        tree: what EXPLAIN AST printed for `query`, one node a line.
-        query: the vetted text; the tables that it defines by WITH are its own.
+        tree: the output of EXPLAIN AST for `query`, one node per line.
+        query: the vetted text; it may use the tables that it defines by WITH.
     """
     tables = names.VIEWS | {f"{database}.{view}" for view in names.VIEWS} | _defined(query)
     parents: list[_Node] = []
@@ -128,7 +128,7 @@ def objection(tree: str, query: str, database: str = names.DATABASE) -> str | No
 
 
 class _Node:
-    """A node of the engine's tree on the way down to the one that is looked at."""
+    """A node of the engine's tree: the one being checked, or an ancestor of it."""
 
     def __init__(self, kind: str, name: str) -> None:
         self.kind, self.name, self.children = kind, name, 0
@@ -152,10 +152,10 @@ def _node_objection(node: _Node, nth: int, parents: list[_Node], tables: Set[str
 
 
 def _tokens(sql: str) -> Iterator[Token]:
-    """The statement cut up; comments and white space become the `gap` of what follows.
+    """The statement's tokens; comments and white space set the `gap` of the next token.
 
     Raises:
-        Refused: a character or quote that has no place outside a string.
+        Refused: a character or quote that is not allowed outside a string.
     """
     if found := _CONTROL.search(sql):
         raise Refused(f"the character U+{ord(found.group()):04X} is not allowed here")
@@ -172,7 +172,7 @@ def _tokens(sql: str) -> Iterator[Token]:
         if kind in ("space", "comment"):
             gap = True
             continue
-        if kind != "mark" and last != "mark" and not gap:  # one word to the engine, perhaps
+        if kind != "mark" and last != "mark" and not gap:  # the engine may see one word
             raise Refused(f"{text[:20]!r} is not allowed here: put a space before it")
         last = kind
         count += 1
@@ -205,7 +205,7 @@ def _single(tokens: list[Token]) -> list[Token]:
 
 
 def _catalogue(first: str, tokens: list[Token]) -> str:
-    """SHOW TABLES, DESCRIBE and EXISTS, of the views alone and in words of our own."""
+    """The text for SHOW TABLES, DESCRIBE or EXISTS: only of the views, and written by us."""
     rest = [token for token in tokens[1:] if token.text.upper() not in ("TABLE", "VIEW")]
     if first == "SHOW":
         if [token.text.upper() for token in tokens[1:]] != ["TABLES"]:
@@ -219,7 +219,7 @@ def _catalogue(first: str, tokens: list[Token]) -> str:
 
 @lru_cache(maxsize=4)  # an engine has one set of functions
 def _forbidden(functions: frozenset[str]) -> Set[str]:
-    """Words that name what is not on the list, wherever they stand."""
+    """Words that are refused at any place: they name functions or tables not on the list."""
     known = names.COLUMNS | names.KEYWORDS | names.TYPES | names.VIEWS
     listed = {f for f in functions if f not in known and not names.callable_name(f)}
     return (listed - names.TABLE_FUNCTIONS) | names.RESERVED
@@ -247,7 +247,7 @@ def _may_open(token: Token, name: str) -> bool:
 
 
 def _defined(query: str) -> Set[str]:
-    """Names that WITH gives to a subquery: `name AS (`."""
+    """The names that WITH gives to subqueries: `name AS (`."""
     tokens = list(_tokens(query))
     triples: Iterable[tuple[Token, Token, Token]] = zip(
         tokens, tokens[1:], tokens[2:], strict=False

@@ -1,9 +1,9 @@
-"""What an analyst's statement may name: functions, table functions, types, and our own views.
+"""The names that an analyst's statement may use: functions, table functions, types, our own views.
 
-Functions are listed one by one: those of ClickHouse that compute a value of their arguments alone.
-What reads a file, a setting, a dictionary or the process, what reaches the network, what evaluates
-text as SQL and what takes quadratic time of its input is not here. A function that a newer engine
-brings is refused until somebody adds it.
+The lists name one by one ClickHouse's functions that compute a value only from their arguments.
+They leave out functions that read a file, a setting, a dictionary or the process, reach the
+network, evaluate text as SQL, or take quadratic time of their input. A newer engine's functions are
+refused until we add them here.
 """
 
 from projections.facts import FACTS
@@ -20,7 +20,7 @@ VIEWS = frozenset({*(fact.TABLE for fact in FACTS), "executions"})
 RESERVED = frozenset(
     {"system", "information_schema", "default", "ranges", *(f"{f.TABLE}_raw" for f in FACTS)}
 )
-"""Names of what lies beside the views: they may stand nowhere."""
+"""Names of databases and tables other than the views: no statement may use them."""
 
 TABLE_FUNCTIONS = frozenset({"numbers", "generateseries", "generate_series", "sqlstandardvalues"})
 
@@ -28,7 +28,7 @@ COMBINATORS = (
     "ArgMax", "ArgMin", "Array", "Distinct", "ForEach", "If", "Map", "Merge", "Null", "OrDefault",
     "OrNull", "Resample", "SimpleState", "State", "Tuple",
 )  # fmt: skip
-"""Endings of an aggregate function's name that change how it takes its input."""
+"""Suffixes of an aggregate function's name that change how it takes its input."""
 
 TYPES = _words(
     """
@@ -50,7 +50,7 @@ KEYWORDS = _words(
     where window with within apply div mod current paste
     """
 )
-"""Words of the grammar after which a bracket may open, or which name a function as well."""
+"""Words of the grammar that a bracket may follow, or that are also names of functions."""
 
 BANNED = _words(
     """
@@ -58,7 +58,7 @@ BANNED = _words(
     revoke rename truncate optimize backup restore execute copy delete update undrop exchange
     """
 )
-"""Words that begin what is not a read; a column may have one as its name in quotes."""
+"""Words that begin clauses other than reads; a quoted column name may be one of them."""
 
 NODES = _words(
     """
@@ -72,10 +72,10 @@ NODES = _words(
     NameTypePair EnumDataType TupleDataType
     """
 )
-"""Kinds of nodes in the engine's tree of a read."""
+"""The kinds of nodes in the engine's syntax tree of a read."""
 
 TREE = _words("lambda exists caseWithExpression caseWithoutExpression _CAST")
-"""Functions that the engine's parser makes of syntax."""
+"""Functions into which the engine's parser translates syntax."""
 
 IN = frozenset(
     f"{a}{b}in" for a in ("", "global") for b in ("", "not", "null", "notnull")
@@ -348,19 +348,19 @@ FUNCTIONS = _words(
 COLUMNS = frozenset(name for fact in FACTS for name in fact.__struct_fields__) | {
     "position", "leg", "name", "home", "recorded_at", "effective_at", "committed_at",
 }  # fmt: skip
-"""Columns of the views; some have a function's name."""
+"""The columns of the views; some have a function's name."""
 
 _ENDINGS = tuple(ending.lower() for ending in COMBINATORS)
 
 
 def callable_name(name: str) -> bool:
-    """Whether a function of this name may be called, in whatever case it is written."""
+    """Whether a function of this name may be called; case does not matter."""
     name = name.lower()
     return name in FUNCTIONS or name in IN or _aggregate(name)
 
 
 def _aggregate(name: str) -> bool:
-    """An aggregate function, with any number of combinators behind its name."""
+    """Whether this is an aggregate function, with any number of combinators after its name."""
     if name in AGGREGATES:
         return True
     return any(

@@ -1,6 +1,6 @@
-"""Rows out of ClickHouse's Native format, by the parser of its own client.
+"""Parses rows in ClickHouse's Native format, with the parser of its own client.
 
-Importing the client costs a quarter of a second of CPU: this module is imported when a warehouse
+Importing the client costs a quarter of a second of CPU, so this module is imported when a warehouse
 has answered.
 """
 
@@ -15,5 +15,5 @@ _PARSE: Any = NativeTransform.parse_response
 
 
 def parsed(source: Any) -> Any:
-    """The client's result over a source of bytes: `column_block_stream` has the columns."""
+    """The client's result for a source of bytes; its `column_block_stream` has the columns."""
     return _PARSE(_BUFFER(source), QueryContext(tz_mode="aware"))

@@ -1,4 +1,4 @@
-"""Finding the process that owns an embedded warehouse, or starting it."""
+"""Finds the process that owns an embedded warehouse, or starts it."""
 
 import fcntl
 import json
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 LOCK = "owner.lock"
-HELD = 3  # exit status of an owner: another process owns the directory
-GRACE_S = 5  # for requests under way when an owner ends
+HELD = 3  # exit status of a second owner: another process owns the directory
+GRACE_S = 5  # for running requests when an owner ends
 START_S = 60.0
 _ROOM_MIN = 1 << 20
 _ROOT = Path(__file__).resolve().parents[2]
@@ -22,15 +22,15 @@ class Owner(NamedTuple):
     pid: int
     port: int
     token: str
-    missing: tuple[str, ...] = ()  # what of its fence could not be had
+    missing: tuple[str, ...] = ()  # the parts of its fence that the system lacks
 
 
 class NotStarted(Exception):
-    """The warehouse process does not come up; the text says what it said last."""
+    """The warehouse process does not come up; the text names the reason."""
 
 
 class Child:
-    """A warehouse process that we started; it ends with us unless it has an idle time-out."""
+    """A warehouse process that we started; it ends with us unless it has an idle timeout."""
 
     def __init__(self, directory: Path, idle_s: float) -> None:
         _made(directory)
@@ -46,7 +46,7 @@ class Child:
                 stdout=subprocess.DEVNULL,
                 stderr=log,
                 env=os.environ | {"PYTHONPATH": os.pathsep.join(paths), "TZ": "UTC"},
-                start_new_session=True,  # the terminal's Ctrl-C is for us; it ends when we do
+                start_new_session=True,  # so that the terminal's Ctrl-C reaches only us
             )
         self._ends_with_us = not idle_s
 
@@ -58,11 +58,11 @@ class Child:
         if lines := self._log.read_text(errors="replace").strip().splitlines():
             return lines[-1]
         room = os.statvfs(self._directory)
-        full = room.f_bavail * room.f_frsize < _ROOM_MIN  # then its words had no room either
+        full = room.f_bavail * room.f_frsize < _ROOM_MIN  # so it could not write a message either
         return "its disk is full" if full else f"exit status {self.status}, without a message"
 
     def stop(self) -> None:
-        """End it, if it is ours to end, and wait until it has let go of the directory."""
+        """End the process, unless it ends by idle timeout, and wait until it has ended."""
         if not self._ends_with_us:
             return
         if self._process.stdin:
@@ -75,7 +75,7 @@ class Child:
 
 
 def owner_of(directory: Path) -> Owner | None:
-    """Who owns the directory now: the flock is the truth, the file's text only its address."""
+    """The present owner of the directory. The flock decides; the file's text is its address."""
     try:
         lock = (directory / LOCK).open()
     except FileNotFoundError:
@@ -85,13 +85,13 @@ def owner_of(directory: Path) -> Owner | None:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return _parsed(lock.read())
-    return None  # nobody holds it (closing has released our look at it)
+    return None  # no process holds it (closing the file released our shared lock)
 
 
 def attach(
     directory: Path, *, idle_s: float = 0.0, closing: threading.Event | None = None
 ) -> tuple[Owner, Child | None]:
-    """The owner of the directory, and the child if it had to be started.
+    """The owner of the directory, and the child if we had to start one.
 
     Raises:
         NotStarted: it did not come up within START_S or before `closing`, or ended at once.
@@ -102,7 +102,7 @@ def attach(
     while time.monotonic() < deadline and not closing.is_set():
         if owner := owner_of(directory):
             return owner, child
-        if child is None or child.status == HELD:  # held by one that is still starting, or ending
+        if child is None or child.status == HELD:  # its holder is still starting, or ending
             child = Child(directory, idle_s)
         elif child.status is not None:
             raise NotStarted(f"the warehouse of {directory} does not start: {child.last_words()}")
@@ -115,10 +115,10 @@ def attach(
 
 
 def _made(directory: Path) -> None:
-    """The folder, with a log in it that we may write.
+    """Create the folder and a writable log in it.
 
     Raises:
-        NotStarted: it cannot be made or written.
+        NotStarted: the folder cannot be created or the log not be written.
     """
     try:
         directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -131,5 +131,5 @@ def _parsed(text: str) -> Owner | None:
     try:
         found = json.loads(text)
         return Owner(**(found | {"missing": tuple(found["missing"])}))
-    except (ValueError, KeyError):  # it has the lock and is still opening its engine
+    except (ValueError, KeyError):  # the owner has the lock and is still opening its engine
         return None

@@ -2,15 +2,15 @@
 
     python -m adapters.clickhouse.process --dir DIR [--with-parent] [--idle SECONDS]
 
-chdb holds its directory exclusively and a native crash takes its process along, so one child
-owns it, and everyone else sends SQL over loopback with the client that they would use for a
-server. `DIR/owner.lock` is flocked by the owner for as long as it lives and says {pid, port,
-token, missing}; a second child on the same directory ends with the status `HELD`.
+chdb locks its directory, and a native crash ends its process. So one child owns the directory, and
+other processes send it SQL over loopback with the same client as for a server. The owner holds a
+flock on `DIR/owner.lock` for as long as it lives and writes {pid, port, token, missing} to it; a
+second child on the same directory ends with the status `HELD`.
 
-Before it loads the engine it fences itself in (adapters/clickhouse/sandbox.py): it sees this one
-directory, no keys and no network. What of the fence could not be had stands in the lock file.
+Before it loads the engine it confines itself (adapters/clickhouse/sandbox.py): it sees this one
+directory, no keys and no network. `missing` lists the parts of the fence that the system lacks.
 
-It ends on SIGTERM, after `--idle` seconds of silence, or when its parent is gone
+It ends on SIGTERM, after `--idle` seconds without requests, or when its parent is gone
 (`--with-parent`: end of file on stdin. A parent-death signal would come when the spawning
 *thread* ends; the pipe closes with the process, however it dies).
 """
@@ -40,11 +40,11 @@ from adapters.clickhouse.sandbox import Fence, bound_memory, confine, memory_max
 if TYPE_CHECKING:
     from adapters.clickhouse.door import Door
 
-LOCK_TRIES = 40  # someone may be looking whether it is held: try for two seconds
+LOCK_TRIES = 40  # another process may lock it briefly to test it: try for two seconds
 
 
 class _Server(uvicorn.Server):
-    """uvicorn, without its habit of raising the signal again before the engine is closed."""
+    """uvicorn, but it does not raise a captured signal again before the engine is closed."""
 
     lock: TextIO
 
@@ -53,7 +53,7 @@ class _Server(uvicorn.Server):
         yield
 
     def stop(self) -> None:
-        self.lock.truncate(0)  # still the owner, and no longer to be found: newcomers wait
+        self.lock.truncate(0)  # keep the lock but remove the address: new clients wait
         self.should_exit = True
 
 
@@ -71,14 +71,14 @@ def main() -> int:
         return HELD
     try:
         asyncio.run(_serve(options.dir, lock, with_parent=options.with_parent, idle_s=options.idle))
-    except Exception as e:  # a disk that is full, say; whoever started us reads the last line
+    except Exception as e:  # for example a full disk; our parent reads the last line
         print(f"{type(e).__name__}: {e}", file=sys.stderr, flush=True)
-        os._exit(1)  # the engine's threads may not keep the directory either
+        os._exit(1)  # at once, so that the engine's threads do not keep the directory
     return 0
 
 
 def _own(path: Path) -> TextIO | None:
-    """The lock file, held until this process ends; None when somebody else holds it."""
+    """The lock file, locked until this process ends; None if another process has locked it."""
     lock = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+")
     for _ in range(LOCK_TRIES):
         try:
@@ -86,7 +86,7 @@ def _own(path: Path) -> TextIO | None:
         except BlockingIOError:
             time.sleep(0.05)
         else:
-            lock.truncate(0)  # what the last owner wrote is no longer true
+            lock.truncate(0)  # remove the last owner's address
             return lock
     lock.close()
     return None
@@ -95,11 +95,11 @@ def _own(path: Path) -> TextIO | None:
 async def _serve(directory: Path, lock: TextIO, *, with_parent: bool, idle_s: float) -> None:
     token = secrets.token_hex(24)
     listening = socket.create_server(("127.0.0.1", 0), backlog=128)
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # 40 ms an answer otherwise
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # without it, 40 ms per answer
     from adapters.clickhouse.door import Door  # noqa: PLC0415  (only the owner needs it)
     from adapters.clickhouse.engine import Engine  # noqa: PLC0415
 
-    fence = _fenced(directory)  # our own modules are not to be read from here on
+    fence = _fenced(directory)  # from here on our own modules cannot be read
     engine = Engine(directory / "db")
     door = Door(engine, token)
     server = _Server(
@@ -124,7 +124,7 @@ async def _serve(directory: Path, lock: TextIO, *, with_parent: bool, idle_s: fl
 
 
 def _fenced(directory: Path) -> Fence:
-    """Fence this process in, with a place for the engine's temporary files inside the fence."""
+    """Confine this process; the engine's temporary files are inside its directory."""
     scratch = directory / "tmp"
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(mode=0o700)
@@ -144,11 +144,11 @@ def _announce(lock: TextIO, port: int, token: str, fence: Fence) -> None:
 
 def _end_with_parent(server: _Server) -> None:
     def watch() -> None:
-        while os.read(0, 1):  # until end of file: the parent is gone or has closed us
+        while os.read(0, 1):  # until end of file: the parent has ended or closed our stdin
             pass  # (sys.stdin's lock would be held when the interpreter ends)
         server.stop()
         time.sleep(2 * GRACE_S)
-        os._exit(1)  # a native call that does not return may not keep the directory
+        os._exit(1)  # do not let a native call that hangs keep the directory
 
     threading.Thread(target=watch, name="parent", daemon=True).start()
 

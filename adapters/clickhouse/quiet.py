@@ -1,7 +1,7 @@
-"""Keeps off the log what client and transport write about each failed attempt of our own calls.
+"""Suppresses log lines of the client and its transport about failed attempts of our own calls.
 
-Failed attempts are repeated, and callers get one WarehouseUnavailable. The client is ours alone;
-urllib3 may serve other callers too, and goes on to log what happens in their threads.
+We repeat failed attempts, and callers get one WarehouseUnavailable. Only we use the client, but
+other callers may use urllib3, which still logs from their threads.
 """
 
 import logging
@@ -20,6 +20,6 @@ _OTHERS = _Others()
 
 
 def hush() -> None:
-    """Take effect from now on; a second call changes nothing."""
+    """Suppress these log lines from now on; idempotent."""
     logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
     logging.getLogger("urllib3.connectionpool").addFilter(_OTHERS)

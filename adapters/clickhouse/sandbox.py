@@ -1,14 +1,14 @@
 """The fence around the embedded engine: one folder, no network, no privileges, bounded memory.
 
-    confine(folder) --> Landlock     files: the folder alone is writable, programs are readable
+    confine(folder) --> Landlock     files: only the folder is writable, programs are readable
                                      TCP: neither bind nor connect
                     --> namespace    a network of its own without a single interface
-                    --> no rights    no capability of root, none to be had by running a program
+                    --> no rights    no capability of root; running a program cannot gain one
 
-The kernel holds these for the process and all threads that it starts later, so `confine` is
-called before the engine is loaded, which starts threads at once. Sockets that are open already
-(the one that the owner listens on) stay open. What cannot be had is named in the answer and on
-`/readyz`; the statements are vetted all the same.
+The kernel enforces these for the process and all threads that it starts later. Call `confine`
+before loading the engine, which starts threads at once. Sockets that are already open (the one that
+the owner listens on) stay open. `confine` returns the parts of the fence that the system lacks, and
+`/readyz` shows them; statements are vetted in any case.
 """
 
 import ctypes
@@ -35,7 +35,7 @@ PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP, CAPABILITY_V3 = 38, 24, 0x20080522
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 
 MEMORY_MAX = 4 << 30  # bytes resident
-ADDRESSES = 16 << 30  # address space beside it: the engine reserves more than it uses
+ADDRESSES = 16 << 30  # address space beyond it: the engine reserves more than it uses
 LOOK_S = 0.05
 OUT_OF_MEMORY = 4  # exit status
 
@@ -48,7 +48,7 @@ WRITABLE = ("/dev/null",)
 
 
 class Fence(NamedTuple):
-    """What holds, and in words what does not."""
+    """The parts of the fence in force, and one line for each part that is missing."""
 
     files: bool
     network: bool
@@ -56,7 +56,7 @@ class Fence(NamedTuple):
 
 
 def confine(folder: Path) -> Fence:
-    """Fence this process in for good; call it while there is one thread."""
+    """Confine this process permanently; call it while the process has only one thread."""
     if sys.platform != "linux":
         return Fence(False, False, (f"{sys.platform} has no Landlock",))
     libc = ctypes.CDLL(None, use_errno=True)
@@ -78,7 +78,7 @@ def memory_max() -> int:
 
 
 def bound_memory(limit: int) -> None:
-    """End this process when it holds more than `limit` bytes, whatever the engine counts."""
+    """End this process when it holds more than `limit` bytes, whatever the engine measures."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_AS, (limit + ADDRESSES, limit + ADDRESSES))
     page = os.sysconf("SC_PAGE_SIZE")
@@ -125,7 +125,7 @@ def _landlock(libc: ctypes.CDLL, folder: Path, abi: int) -> None:
 
 
 def _programs() -> Iterable[str]:
-    """Where Python's own modules and the engine's library lie."""
+    """The directories of Python's own modules and the engine's library."""
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     return {str(Path(sysconfig.get_path(name)).resolve()) for name in names}
 
@@ -134,7 +134,7 @@ def _allow(libc: ctypes.CDLL, ruleset: int, path: Path, access: int) -> None:
     try:
         opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
     except OSError:
-        return  # what is not there needs no rule
+        return  # a missing path needs no rule
     try:
         if not path.is_dir():
             access &= ~DIRECTORY_ONLY
@@ -160,7 +160,7 @@ def _give_up_privileges(libc: ctypes.CDLL) -> None:
     _done(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
     last = int(Path("/proc/sys/kernel/cap_last_cap").read_text())
     for capability in range(last + 1):
-        libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)  # refused to those who have none
+        libc.prctl(PR_CAPBSET_DROP, capability, 0, 0, 0)  # fails harmlessly without privileges
     header, none = struct.pack("=Ii", CAPABILITY_V3, 0), bytes(24)
     _done(libc.capset(header, none))
 

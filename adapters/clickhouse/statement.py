@@ -1,8 +1,8 @@
-"""One analyst's statement over ClickHouse's HTTP interface: it can be given up at any moment.
+"""One analyst's statement over ClickHouse's HTTP interface, which can be given up at any moment.
 
-It has a connection of its own. Closing that is how it is ended: the embedded owner and a server
-(`cancel_http_readonly_queries_on_client_close`) end the statement of a caller who has gone. No
-more than `BYTES_MAX` of the answer is read, and its rows are counted before they are made.
+Each statement has its own connection. To end the statement, close the connection: the embedded
+owner and a server (`cancel_http_readonly_queries_on_client_close`) end it when its caller has
+disconnected. We read at most `BYTES_MAX` of the answer, and count its rows before building them.
 """
 
 import base64
@@ -19,7 +19,7 @@ from urllib.parse import urlencode
 from commands.expected import Expected
 
 BYTES_MAX = 16 << 20
-NESTED_BYTES_MAX = 1 << 20  # a byte may be a value of its own there
+NESTED_BYTES_MAX = 1 << 20  # smaller, since in nested types one byte may be one value
 CELLS_MAX = 500_000  # in one block
 ERROR_MAX = 64 << 10
 TOO_LARGE, UNREADABLE = 396, 1001  # ClickHouse's error codes
@@ -30,7 +30,7 @@ _NESTED = re.compile(
     rb"Array\(|Map\(|Tuple\(|Nested\(|Variant\(|AggregateFunction\(|JSON|Dynamic|Object|QBit"
     rb"|Point|Ring|Polygon|LineString|Geometry"
 )
-"""Types of many values a row; a column says its type in the clear. Data may say the same words."""
+"""Types with many values per row. An answer has its columns' types as text; data may match too."""
 
 
 class Answer(NamedTuple):
@@ -39,7 +39,7 @@ class Answer(NamedTuple):
 
 
 class WarehouseError(Expected):
-    """ClickHouse declined a statement. `code` is its error code (164: not at this door)."""
+    """ClickHouse refused a statement. `code` is its error code (164: not allowed here)."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
@@ -47,22 +47,22 @@ class WarehouseError(Expected):
 
 
 class Unreached(Exception):
-    """No connection came about: nothing was sent."""
+    """The connection failed before anything was sent."""
 
 
 class Lost(Exception):
-    """The connection ended, or nothing came in time, after the statement was sent."""
+    """The connection ended or timed out after the statement was sent."""
 
 
 class Endpoint(NamedTuple):
-    """Where ClickHouse's HTTP interface is, and as whom to ask it."""
+    """Address and credentials of ClickHouse's HTTP interface."""
 
     host: str
     port: int
     user: str
     password: str
     database: str
-    tls: tuple[tuple[str, str], ...] | None  # None: without; else ca_cert, client_cert, ...
+    tls: tuple[tuple[str, str], ...] | None  # None: no TLS; else ca_cert, client_cert, ...
 
     def connection(self, timeout_s: float) -> http.client.HTTPConnection:
         if self.tls is None:
@@ -75,7 +75,7 @@ class Endpoint(NamedTuple):
 
 
 class Statement:
-    """Runs on a thread; `give_up` may be called from any other."""
+    """Runs on one thread; any other thread may call `give_up`."""
 
     def __init__(self, endpoint: Endpoint, settings: Mapping[str, object]) -> None:
         self._endpoint, self._settings = endpoint, settings
@@ -90,17 +90,17 @@ class Statement:
                 _shut(self._socket)
 
     def rows(self, sql: str, *, rows_max: int, timeout_s: float) -> Answer:
-        """The answer, made of ClickHouse's columns.
+        """The answer as rows.
 
         Raises:
-            WarehouseError: declined, or past a bound.
-            Unreached, Lost: the connection.
+            WarehouseError: the statement was refused, or the answer exceeds a bound.
+            Unreached, Lost: the connection failed.
         """
         raw = self.bytes(sql, "Native", timeout_s=timeout_s)
         return _read(raw, rows_max)
 
     def bytes(self, sql: str, form: str, *, timeout_s: float) -> bytes:
-        """The answer in a format, whole."""
+        """The whole answer in a format."""
         connection = self._connected(timeout_s)
         try:
             connection.request("POST", self._path(form), sql.encode(), self._headers())
@@ -151,7 +151,7 @@ class Statement:
 
 
 def _read(raw: bytes, rows_max: int) -> Answer:
-    """Rows of ClickHouse's columns, block by block: a column is made without a pause for others."""
+    """Rows of an answer, block by block. Building a column blocks other threads: bound it first."""
     from adapters.clickhouse.native import parsed  # noqa: PLC0415 - takes .25 s of CPU
 
     if len(raw) > NESTED_BYTES_MAX and _NESTED.search(raw):
@@ -168,13 +168,13 @@ def _read(raw: bytes, rows_max: int) -> Answer:
                 rows += zip(*block, strict=True)
     except WarehouseError:
         raise
-    except Exception as error:  # a type that the client does not know, or not whole
+    except Exception as error:  # a type that the client does not know, or a truncated answer
         raise WarehouseError(f"the answer cannot be read: {error}", UNREADABLE) from error
     return Answer(tuple(result.column_names), rows)
 
 
 def _first_block(raw: bytes) -> int:
-    """Columns times rows of the first block: what is folded into constants comes as one."""
+    """Columns times rows of the first block; an answer folded into constants is a single block."""
     found = [1, 0]
     at = 0
     for nth in range(2):
@@ -195,7 +195,7 @@ def _past(bound: str) -> WarehouseError:
 
 
 class _Source:
-    """Bytes as clickhouse-connect reads them."""
+    """A source of bytes for clickhouse-connect's parser."""
 
     exception_tag: str | None = None
     last_message: bytes | None = None
@@ -213,7 +213,7 @@ class _Source:
 
 
 def said(text: str) -> str:
-    """What the engine said, on one line, without the transport's words around it."""
+    """The engine's error on one line, without the text that the transport adds."""
     text = re.sub(r"\s*\(for url [^)]*\)\s*$", "", " ".join(text.split()))
     return re.sub(r"^.*?Code: \d+\. (?:DB::Exception: )*", "", text, flags=re.DOTALL)
 
@@ -225,5 +225,5 @@ def _declined(response: http.client.HTTPResponse) -> WarehouseError:
 
 
 def _shut(sock: socket.socket) -> None:
-    with suppress(OSError):  # the other side was faster
+    with suppress(OSError):  # the other side has closed it already
         sock.shutdown(socket.SHUT_RDWR)

@@ -1,6 +1,6 @@
-"""The dispatcher: concurrent callers in, batches through the one handler, one outcome each.
+"""The dispatcher: collects concurrent commands into batches for the one handler.
 
-submit -> group commit -> handler.run(batch) -> outcomes
+submit -> group commit -> handler.run(batch) -> one outcome per caller
               `-- while one batch is committed, the next is loaded and decided
 """
 
@@ -15,14 +15,14 @@ from commands.handler import Declined, Handler, Job, Outcome
 from commands.ports import KeyDestroyed, Request
 from domain.shared.message import RequestRefusal, refused
 
-SNAPSHOTS_MAX = 200  # that may wait for a moment with nothing to do
-IDLE_S = 0.01  # how often such a moment is looked for
+SNAPSHOTS_MAX = 200  # may wait for an idle moment; more are written at once
+IDLE_S = 0.01  # between two checks for an idle moment
 
 _log = logging.getLogger(__name__)
 
 
 class Overloaded(Exception):
-    """More commands are waiting than can be promised; try again later."""
+    """The dispatcher is full or closing; try again later."""
 
 
 class Dispatcher:
@@ -32,7 +32,7 @@ class Dispatcher:
             self._handle, stream=attrgetter("stream"), reads=attrgetter("reads"), name="dispatcher"
         )
         self._snapshotting: asyncio.Task[None] | None = None
-        self.trouble = ""  # why the last batch could not be carried out
+        self.trouble = ""  # why the last batch failed; "" if it did not
         self.batches = 0
         self.commands = 0
 
@@ -40,7 +40,7 @@ class Dispatcher:
         """Run one command and wait for its outcome.
 
         Raises:
-            Overloaded: too many are waiting; nothing was done.
+            Overloaded: too many commands are waiting; this one was not run.
             Unavailable: the log cannot be reached; safe to send again under the same key.
         """
         try:
@@ -53,7 +53,7 @@ class Dispatcher:
             raise _cut_off(e) from None
 
     async def submit_many(self, requests: Sequence[Request]) -> list[Outcome]:
-        """Run commands in order; they are decided in this order, as one batch where they fit.
+        """Run commands in this order, as one batch if they fit into one.
 
         Raises:
             Overloaded, Unavailable: as `submit`.
@@ -72,7 +72,7 @@ class Dispatcher:
         return self._commit.waiting
 
     async def close(self) -> None:
-        """Finish what is pending, then stop."""
+        """Finish pending commands and snapshots, then stop."""
         await self._commit.close()
         if self._snapshotting:
             await self._snapshotting
@@ -89,7 +89,10 @@ class Dispatcher:
         return answers
 
     async def _outcomes(self, jobs: Sequence[Job]) -> Sequence[Outcome | Exception]:
-        """One poisoned stream must not fail its neighbours; message ids make a retry safe."""
+        """Run a batch; if it fails, run each job alone, so that a broken stream fails only its own.
+
+        Message ids make the second run safe.
+        """
         try:
             outcomes = await self.handler.run(jobs)
         except Unavailable as e:
@@ -103,13 +106,13 @@ class Dispatcher:
         return outcomes
 
     def _trouble(self, why: str) -> None:
-        """Say once what callers are turned away for, and when it is over."""
+        """Log once why commands fail, and once when they work again."""
         if why != self.trouble:
             _log.warning("commands: %s", why or "the event log takes them again")
         self.trouble = why
 
     async def _when_idle(self) -> None:
-        """Snapshots wait until there is nothing better to do."""
+        """Write the snapshots due once no command is waiting or under way."""
         while not self._commit.idle:
             await asyncio.sleep(IDLE_S)
         self._snapshotting = None
@@ -123,10 +126,10 @@ class Dispatcher:
 
 
 def _refusal(e: KeyDestroyed) -> Declined:
-    """An erased client is an ordinary state: what cannot be stored of them, is refused."""
+    """Refuse a command about an erased client: erasure is an ordinary state, not an error."""
     return Declined(refused(RequestRefusal.CLIENT_ERASED, client_id=e))
 
 
 def _cut_off(e: Closed) -> Unavailable:
-    """It is too late to say that nothing was done."""
+    """Unavailable, not Overloaded: the command may already have been committed."""
     return Unavailable(f"the command was cut off: {e}")

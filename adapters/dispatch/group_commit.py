@@ -1,12 +1,12 @@
 """Group commit: many callers, few commits.
 
-Each caller awaits its own answer. Whatever is waiting goes as one batch, and while that is on its
-way the next gathers; there is no timer, so a lone caller waits for nobody, and under load the
-batches grow by themselves. With `SPLIT_MIN` callers or more, two batches of half the size are
-under way by turns: the one is decided and packed while the database commits the other.
+Each caller awaits its own answer. All waiting calls form one batch; while it runs, new calls
+collect for the next. There is no timer, so a lone caller never waits for others, and batches grow
+under load. With `SPLIT_MIN` callers or more, two batches of half the size take turns: one is
+decided and encoded while the database commits the other.
 
-Two batches under way share no stream that either writes, so neither can see the other half done:
-what does not fit waits, and whatever names its stream waits behind it.
+Two batches that run at once share no stream that either of them writes, so neither can see the
+other half done. A conflicting call waits, and later calls that name its stream wait behind it.
 """
 
 import asyncio
@@ -17,8 +17,8 @@ from typing import Generic, TypeVar
 from msgspec import Struct
 
 BATCH_MAX = 1_000
-PENDING_MAX = 10_000  # in memory, before callers are turned away
-SPLIT_MIN = 32  # fewer callers share one commit: half of them would not pay for theirs
+PENDING_MAX = 10_000  # calls that may wait in memory; more are refused
+SPLIT_MIN = 32  # fewer callers share one commit: half a batch would not pay for its own
 LANES = 2
 
 Item = TypeVar("Item")
@@ -26,11 +26,11 @@ Answer = TypeVar("Answer")
 
 
 class Closed(Exception):
-    """Nothing new is taken any more."""
+    """The group commit is closing and takes no new items, or this call was cut off."""
 
 
 class Full(Exception):
-    """More is waiting than can be promised."""
+    """Too many calls are waiting."""
 
 
 class _Call(Struct, frozen=True, eq=False, gc=False):
@@ -48,16 +48,16 @@ class _Batch(Struct, eq=False):
 
 
 class GroupCommit(Generic[Item, Answer]):
-    """Gives items to `flush` in batches; those of one stream in the order of the calls.
+    """Passes items to `flush` in batches; items of one stream in the order of the calls.
 
-    An item that was decided on another's outcome is to be given after that other was answered.
+    If an item depends on another item's outcome, submit it after that other was answered.
 
     Args:
-        flush: one answer an item, in order; an exception as an answer is raised at its caller.
-            What it raises itself reaches every caller of the batch.
+        flush: returns one answer per item, in order. An answer that is an exception is raised at
+            that item's caller; an exception from `flush` itself is raised at every caller.
         stream: the stream that an item writes.
-        reads: other streams that it looks at.
-        name: of the tasks.
+        reads: other streams that the item reads.
+        name: the name of the tasks.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class GroupCommit(Generic[Item, Answer]):
 
     @property
     def waiting(self) -> int:
-        """How many are not under way yet."""
+        """The number of calls that are not in a running batch yet."""
         return len(self._pending)
 
     @property
@@ -86,25 +86,25 @@ class GroupCommit(Generic[Item, Answer]):
         return not self._pending and not self._flying
 
     def submit(self, item: Item) -> "asyncio.Future[Answer]":
-        """The answer to come of an item that goes with whatever else is waiting.
+        """Queue an item for the next batch and return the future of its answer.
 
         Raises:
-            Full, Closed: it was not taken.
+            Full, Closed: the item was not queued.
         """
         self._room(1)
         return self._enqueue(item, in_order=False)
 
     def submit_in_order(self, items: Sequence[Item]) -> "list[asyncio.Future[Answer]]":
-        """Items that are to be done in this order, across streams too: no batch runs beside theirs.
+        """Queue items to run in this order, across streams too: no other batch runs beside theirs.
 
         Raises:
-            Full, Closed: none was taken.
+            Full, Closed: no item was queued.
         """
         self._room(len(items))
         return [self._enqueue(item, in_order=True) for item in items]
 
     async def close(self) -> None:
-        """Turn new items away and wait for those that are in."""
+        """Refuse new items and wait until all queued items are answered."""
         self._closed = True
         while not self.idle:
             self._launch()
@@ -122,11 +122,11 @@ class GroupCommit(Generic[Item, Answer]):
         call = _Call(item, self._stream(item), self._reads(item), in_order, answer)
         self._pending.append(call)
         if self._waker is None and len(self._flying) < LANES:
-            self._waker = loop.call_soon(self._launch)  # after those who call in this turn
+            self._waker = loop.call_soon(self._launch)  # after the other calls of this turn
         return answer  # type: ignore[return-value]
 
     def _launch(self) -> None:
-        """Send what is waiting, as far as there is room and it touches nothing under way."""
+        """Start batches of waiting calls that fit into a free lane and conflict with no other."""
         self._waker = None
         while self._pending and len(self._flying) < LANES:
             outstanding = len(self._pending) + sum(len(b.calls) for b in self._flying.values())
@@ -146,7 +146,7 @@ class GroupCommit(Generic[Item, Answer]):
         return [self._pending.popleft() for _ in range(min(BATCH_MAX, len(self._pending)))]
 
     def _take(self, size: int) -> list[_Call]:
-        """Those that may go now; the others stay in front, in their order."""
+        """Remove and return the calls that may run now; the others stay in front, in order."""
         if any(call.in_order for batch in self._flying.values() for call in batch.calls[:1]):
             return []
         writes, reads = set[str](), set[str]()
@@ -159,14 +159,14 @@ class GroupCommit(Generic[Item, Answer]):
             call = self._pending.popleft()
             if call.stream in writes or call.stream in reads or not writes.isdisjoint(call.reads):
                 held.append(call)
-                writes.add(call.stream)  # whoever comes later and names it waits behind it
+                writes.add(call.stream)  # later calls that name this stream wait behind it
             else:
                 taken.append(call)
         self._pending.extendleft(reversed(held))
         return taken
 
     async def _run(self, batch: _Batch) -> None:
-        """Whatever happens, every caller gets an answer and the lane is free again."""
+        """Flush a batch. Whatever happens, answer every caller and free the lane."""
         calls = batch.calls
         try:
             answers = await self._flush([call.item for call in calls])  # type: ignore[misc]
@@ -177,7 +177,7 @@ class GroupCommit(Generic[Item, Answer]):
         finally:
             _fail(calls, Closed("cancelled while it was under way"))
             self._flying.pop(asyncio.current_task(), None)  # type: ignore[arg-type]
-            if self._waker is None:  # after those who were just answered and call again at once
+            if self._waker is None:  # after callers just answered have had the time to call again
                 self._waker = asyncio.get_running_loop().call_soon(self._launch)
 
 

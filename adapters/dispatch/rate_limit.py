@@ -1,7 +1,7 @@
-"""Callers' allowances: so many commands and queries a second, each caller for itself.
+"""Rate limits: each caller may send so many commands and queries a second.
 
-The state is in the cache's store, one for all processes of the platform; while that is away each
-process keeps its own. A caller is an address until identity arrives, and is stored as an HMAC.
+The state is in the cache's store, shared by all processes of the platform. While the store is down
+each process counts alone. A caller is an address until identity arrives, stored as an HMAC.
 """
 
 import hmac
@@ -11,14 +11,14 @@ from ipaddress import IPv6Address, ip_address
 from adapters.cache.store import CacheStore, Rate, StoreGone, Verdict
 from adapters.memory.cache import MemoryCache
 
-V6_PREFIX = 64  # bits: the least that one subscriber is given
+V6_PREFIX = 64  # bits: the smallest network that a provider gives one subscriber
 
 
 class Limiter:
-    """Which doors are limited, and how.
+    """Limits the rate of each caller at each door.
 
     Args:
-        rates: door -> what one caller may; a door that is not named is open.
+        rates: door -> the rate of one caller; a door without a rate is not limited.
         loopback: limit callers on this machine too.
     """
 
@@ -28,14 +28,14 @@ class Limiter:
         self._store, self._loopback = store, loopback
         self.rates = dict(rates)
         self._secret = hmac.digest(secret, b"rate-keys", "sha256")
-        self._own = MemoryCache()  # while the store is away
+        self._own = MemoryCache()  # used while the store is down
 
     async def admit(
         self, door: str, address: str, /, *, cost: int = 1, forced: bool = False
     ) -> Verdict | None:
-        """Charge the caller at this door; None where no limit holds.
+        """Charge the caller at this door; None if no limit applies.
 
-        Forced: charged though it may be too much, so that the next request waits for it.
+        With `forced`, charge even beyond the limit, so that the caller's next request waits.
         """
         rate = self.rates.get(door)
         caller = caller_of(address)
@@ -50,9 +50,9 @@ class Limiter:
 
 
 def caller_of(address: str) -> str:
-    """Who an address is: itself, its /64, or this machine (no address: a unix socket).
+    """The caller of an address: the address, its /64, or this machine (no address: a unix socket).
 
-    A gateway may forward a word that is no address. That word is a caller of its own, never this
+    A gateway may forward a word that is not an address. That word is a separate caller, never this
     machine.
     """
     try:

@@ -1,7 +1,7 @@
-"""A child process that does not outlive us: the kernel signals it when we die, however we die.
+"""Starts a child process that ends with us: the kernel signals it when we die, however we die.
 
-The death signal comes when the *thread* that spawned the child ends, so a thread of its own
-spawns it and stays as long as it lives: an executor's worker would take it down on retiring.
+The kernel sends the signal when the *thread* that spawned the child ends. So a thread of its own
+spawns the child and waits for it: an executor's worker would end the child when it retires.
 """
 
 import ctypes
@@ -26,7 +26,7 @@ def spawn(
     at_our_end: signal.Signals = signal.SIGTERM,
     env: Mapping[str, str] | None = None,
 ) -> "subprocess.Popen[bytes]":
-    """Start a program in a session of its own; what it says is added to `log`.
+    """Start a program in a session of its own and append its output to `log`.
 
     Raises:
         OSError: it cannot be started.
@@ -53,14 +53,14 @@ def spawn(
 
 
 def _ask_for(signalled: signal.Signals, parent: int) -> Callable[[], None] | None:
-    """What the child does between fork and exec; no import, no lock, no allocation to speak of."""
+    """The child's work between fork and exec: no import, no lock, almost no allocation."""
     if _LIBC is None:
         return None
     prctl = _LIBC.prctl
 
     def ask() -> None:
         prctl(PR_SET_PDEATHSIG, signalled)
-        if os.getppid() != parent:  # it died before we asked
+        if os.getppid() != parent:  # the parent died before prctl took effect
             os._exit(1)
 
     return ask

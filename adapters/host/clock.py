@@ -1,4 +1,4 @@
-"""Clocks: the machine's; one that stands until it is set; one that runs at a pace of its own."""
+"""Clocks: the machine's, one that moves only when set, and one that runs at its own pace."""
 
 import time
 from collections.abc import Callable
@@ -31,14 +31,14 @@ class SimulatedClock:
 
 
 class PacedClock(SimulatedClock):
-    """Stands like a `SimulatedClock`, or runs at `rate` towards a moment, and stands there.
+    """A `SimulatedClock` that can also run at `rate` up to a moment, where it stops.
 
-        stands -run(until)-> runs -`until` is reached, or set-> stands
+        stopped -run(until)-> running -`until` is reached, or set-> stopped
 
     Args:
-        start: where it stands at first.
-        rate: simulated seconds that pass in a real second while it runs; 0 pauses it.
-        real: the seconds that really pass; only their differences count.
+        start: the time it shows at first.
+        rate: simulated seconds per real second while it runs; 0 pauses it.
+        real: a clock of real seconds; only differences count.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class PacedClock(SimulatedClock):
         super().__init__(start)
         self._rate, self.real = rate, real
         self._since = real()
-        self._until: datetime | None = None  # None: it stands
+        self._until: datetime | None = None  # None: stopped
 
     def __call__(self) -> datetime:
         if self._until is None:
@@ -61,19 +61,19 @@ class PacedClock(SimulatedClock):
 
     @rate.setter
     def rate(self, rate: float) -> None:
-        """From now on it runs at another rate; what has passed stays."""
+        """Change the rate from now on; time that has passed stays passed."""
         self._now, self._since, self._rate = self(), self.real(), rate
 
     def run(self, until: datetime) -> None:
-        """Start from where it stands."""
+        """Run from the time it shows now up to `until`."""
         self._now, self._since, self._until = self(), self.real(), until
 
     def set(self, to: datetime) -> None:
-        """Stand at `to`, or where it is by now if that is later."""
+        """Stop at `to`, or at the time it shows now if that is later."""
         self._now, self._until = max(self(), to), None
 
     def seconds_to(self, moment: datetime) -> float:
-        """Real seconds until it shows `moment`; infinite while it is paused or stands before it."""
+        """Real seconds until it shows `moment`; infinite while paused or stopping before it."""
         left = (moment - self()).total_seconds()
         if left <= 0:
             return 0.0

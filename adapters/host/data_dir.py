@@ -1,4 +1,4 @@
-"""The data directory: one platform at a time works in it; whoever comes second is told who does."""
+"""Locks the data directory for one process; a second process gets an error that names the first."""
 
 import fcntl
 import os
@@ -8,21 +8,21 @@ from commands.expected import Expected
 
 
 class DataDirHeld(Expected):
-    """Another process works in this data directory; the message says which."""
+    """Another process works in this data directory; the message names it."""
 
 
 class DataDir:
-    """Holds `DIR/platform.lock` (flock: freed by the kernel however the holder dies)."""
+    """Holds `DIR/platform.lock` (flock: the kernel frees it however the holder dies)."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock: int | None = None
 
     def hold(self, verb: str) -> None:
-        """Take the directory for `verb`; idempotent.
+        """Lock the directory for `verb`; idempotent.
 
         Raises:
-            DataDirHeld: somebody else has it.
+            DataDirHeld: another process has the lock.
         """
         if self._lock is not None:
             return

@@ -1,8 +1,8 @@
-"""Entropy: where keys, nonces and minted ids come from; real dice, or derived from a seed.
+"""Entropy for keys, nonces and minted ids: from the system, or derived from a seed.
 
-Seeded entropy is a function of (seed, label), never of the order of calls, so that a simulated
-platform gives the same bytes however its tasks interleave. Only `simulate` may use it, and a demo
-for the history that it begins with.
+Seeded entropy is a function of (seed, label), never of the order of calls, so a simulated platform
+gets the same bytes however its tasks interleave. Only `simulate` may use it, and a demo for its
+initial history.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ class SeededEntropy:
 
 
 class HandedOver:
-    """Seeded while a demo's history is made, so that all demos begin alike; then real dice."""
+    """Seeded while a demo's history is made, so that all demos begin alike; then the system's."""
 
     def __init__(self, seed: int) -> None:
         self._dice: Entropy = SeededEntropy(seed)

@@ -1,28 +1,29 @@
-"""Python's garbage collector and interpreter lock, told what this process is.
+"""Settings of Python's garbage collector and interpreter lock for this kind of process.
 
-It holds much that lives long, and no cycles. By default the collector walks young objects every
-700 allocations, and everything there is whenever that has grown by a quarter: measured, 15 % of a
-busy process's time, in pauses of 50-110 ms that were the 99th percentile of the views' lag. Nearly
-all here is freed by its reference count; what is not (a traceback, a cancelled task) can wait.
+It holds many long-lived objects and no cycles. By default the collector walks young objects every
+700 allocations, and all objects whenever their number has grown by a quarter: measured, 15 % of a
+busy process's time, in pauses of 50-110 ms that were the 99th percentile of the views' lag. Here
+reference counts free nearly all objects; the rest (a traceback, a cancelled task) can wait.
 
-Threads compute beside its event loop. By default such a thread (the warehouse's loader, folding)
-lets others in 5 ms after they ask, and an insert into the warehouse asks eight times: it took 80 ms
-beside the folding, 35 alone, and takes 40 with what is set here.
+Threads compute beside the event loop. By default such a thread (the warehouse's loader, folding)
+keeps the interpreter for 5 ms after another thread asks for it, and an insert into the warehouse
+asks eight times: it took 80 ms beside folding and 35 ms alone; with these settings it takes 40 ms.
 """
 
 import gc
 import sys
 
 YOUNG, MIDDLE, OLD = 10_000, 20, 100
-"""Net allocations before the youngest are walked (under 10 ms), and how often the older are."""
+"""Net allocations before a walk of the youngest objects (under 10 ms); then, for each older
+generation, the number of younger walks before its own."""
 SWITCH_S = 0.0005
-"""How long a thread computes on while another waits for the interpreter."""
+"""How long a thread keeps the interpreter while another waits for it."""
 
 
 def settle() -> None:
-    """Call once the process is up: what was imported and opened is never walked again.
+    """Call once the process has started: the collector never walks existing objects again.
 
-    It changes the whole process, so a verb calls it (`api/cli/opening.py`), never a library.
+    This changes the whole process, so a verb calls it (`api/cli/opening.py`), never a library.
     """
     sys.setswitchinterval(SWITCH_S)
     gc.collect()

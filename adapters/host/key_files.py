@@ -1,7 +1,7 @@
 """Key files: secret bytes in the data directory's `keys/`, outside the database.
 
-A key is made once, by the process that begins a log. Whoever only reads makes none, and nobody
-puts a new key where an old one is missing: the log would then be read, or signed, with a wrong one.
+The process that begins a log makes each key once. A process that only reads makes none, and no
+process replaces a missing key: the log would then be read, or signed, with a wrong key.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from adapters.host.entropy import Entropy
 from adapters.settings_error import SettingsError
 
 BYTES = 32
-_OTHERS = 0o077  # what group and others may do
+_OTHERS = 0o077  # the mode bits of group and others
 
 
 def read_secret(file: Path) -> bytes:
@@ -37,7 +37,7 @@ def secret_file(file: Path, entropy: Entropy, *, label: str) -> bytes:
     """The 32 secret bytes of a key file (0600), made on first use; all processes get the same.
 
     Raises:
-        SettingsError: as `read_secret`, or the file cannot be made.
+        SettingsError: as `read_secret`, or the file cannot be created.
     """
     if not file.exists():
         try:

@@ -1,6 +1,6 @@
-"""Who runs the engine of a directory: the holder of the flock on DIR/owner.lock.
+"""The lock of a directory's engine: the process that holds the flock on DIR/owner.lock runs it.
 
-It is held until it is let go or its process ends, however it ends.
+The lock is held until it is released or its process ends, however it ends.
 """
 
 import fcntl
@@ -14,7 +14,7 @@ class OwnerLock:
     """The lock of one directory, held by one object at a time.
 
     Args:
-        failed: raised, with one line, when there can be no lock file.
+        failed: raised, with a one-line message, if the lock file cannot be made.
     """
 
     def __init__(self, directory: Path, failed: type[Exception]) -> None:
@@ -23,11 +23,11 @@ class OwnerLock:
 
     @property
     def held(self) -> bool:
-        """By this object."""
+        """Whether this object holds the lock."""
         return self._file is not None
 
     def take(self) -> bool:
-        """Whether it is ours now; False: somebody else has it."""
+        """Try to take the lock; False if another holder has it."""
         if self._file is not None:
             return True
         try:
@@ -45,5 +45,5 @@ class OwnerLock:
 
     def release(self) -> None:
         if self._file is not None:
-            os.close(self._file)  # and with it the flock
+            os.close(self._file)  # this also releases the flock
             self._file = None

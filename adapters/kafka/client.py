@@ -1,4 +1,4 @@
-"""What every librdkafka client of the bus shares: how to reach it, and what its errors mean."""
+"""Settings and errors that every librdkafka client of the bus shares."""
 
 import time
 from typing import Any
@@ -9,7 +9,7 @@ from adapters.bus.url import Bus
 
 REPLY_S = 30.0  # one request, all its retries included
 
-UNSETTLED_S = 0.1  # between two looks at a topic that has no leader yet
+UNSETTLED_S = 0.1  # between two requests about a topic that has no leader yet
 _UNSETTLED = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -30,8 +30,8 @@ def client(bus: Bus) -> dict[str, Any]:
     """Settings of a librdkafka client."""
     settings: dict[str, Any] = {
         "bootstrap.servers": bus.servers,
-        # Its own words would go to stderr; what does not heal inside it fails a call. They wait in
-        # a queue that nobody reads: handing them to `logging` breaks a call that fails fatally.
+        # Keep librdkafka's log lines off stderr: errors it cannot recover from fail a call anyway.
+        # The queue is never read: forwarding it to `logging` breaks a call that fails fatally.
         "log.queue": True,
         "log_level": 0,
         "socket.keepalive.enable": True,
@@ -52,7 +52,7 @@ def client(bus: Bus) -> dict[str, Any]:
 
 
 def fenced(error: KafkaException) -> bool:
-    """Whether a newer producer of our name took over, or the broker knows ours no more."""
+    """Whether a newer producer took over our transactional id, or the broker forgot ours."""
     return error.args[0].code() in _FENCED
 
 
@@ -62,10 +62,10 @@ def reason(error: KafkaException) -> str:
 
 
 def ends(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
-    """First offset, and the one behind the last, of a topic that may have been made just now.
+    """First offset of a partition, and the one after its last. The topic may be brand-new.
 
     Raises:
-        KafkaException: it has no leader within the time of one request.
+        KafkaException: the partition has no leader after REPLY_S, or the broker reports an error.
     """
     deadline = time.monotonic() + REPLY_S
     while True:

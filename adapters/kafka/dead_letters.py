@@ -1,7 +1,7 @@
-"""Dead letters: what a view could not fold, kept on the bus until somebody has had it tried again.
+"""Dead letters: events that a view could not fold, kept on the bus until an operator requeues them.
 
     letter    value: a page of the one event; headers view, partition, position, error
-    requeued  no value; headers view, partition, position, requeued: the letter is answered
+    requeued  no value; headers view, partition, position, requeued: closes the letter
 
 A letter is open until a later `requeued` record names the same view, partition and position. The
 topic is kept for ever: it is the record of what went wrong.
@@ -28,7 +28,7 @@ class Letter(Struct, frozen=True, kw_only=True):
     events: tuple[str, ...]  # stream@version
     error: str
     sent_at: datetime | None
-    requeued: bool = False  # this record answers a letter
+    requeued: bool = False  # this record closes an earlier letter
 
     @property
     def about(self) -> tuple[str, int, int]:
@@ -36,7 +36,7 @@ class Letter(Struct, frozen=True, kw_only=True):
 
 
 class DeadLetters:
-    """All calls block; each opens and closes its own connection."""
+    """Reads and writes dead letters. All calls block; each uses its own connection."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
@@ -53,7 +53,7 @@ class DeadLetters:
         self._produce([(value, headers)])
 
     def open(self) -> list[Letter]:
-        """The letters that wait for an answer, oldest first; one about the same event is one.
+        """The open letters, oldest first; of several about one event, only the latest.
 
         Raises:
             BusUnavailable
@@ -61,7 +61,7 @@ class DeadLetters:
         return still_open(self._all())
 
     def requeue(self, views: Collection[str] | None = None) -> list[Letter]:
-        """Answer the open letters of these views (None: of all); which they were.
+        """Close the open letters of these views (None: of all views) and return them.
 
         Raises:
             BusUnavailable
@@ -99,7 +99,7 @@ class DeadLetters:
 
 
 def still_open(letters: Iterable[Letter]) -> list[Letter]:
-    """What no later record answers."""
+    """The letters that no later record closes; of several about one event, only the latest."""
     found: dict[tuple[str, int, int], Letter] = {}
     for letter in letters:
         found.pop(letter.about, None)
@@ -123,7 +123,7 @@ def _records(consumer: Consumer) -> Iterator[Message]:
 
 
 def _letter(message: Message) -> Letter | None:
-    """None: not a record of this kind."""
+    """The letter in a record; None if the record is not a dead letter."""
     said: dict[str, Any] = dict(message.headers() or [])
     try:
         return Letter(
@@ -169,7 +169,7 @@ def _producing(bus: Bus) -> dict[str, Any]:
 
 def _consuming(bus: Bus) -> dict[str, Any]:
     return client(bus) | {
-        "group.id": f"{bus.prefix}-dead-{bus.generation}",  # never joined: partitions are assigned
+        "group.id": f"{bus.prefix}-dead-{bus.generation}",  # required, unused: we assign
         "enable.auto.commit": False,
         "enable.partition.eof": True,
         "isolation.level": "read_committed",

@@ -1,12 +1,12 @@
 """A Kafka broker in a directory, from the binary in the `noida-db` wheel: for development.
 
-It writes to disk about a second late, so it is no system of record; the bus need be none, since
-the relay publishes again what was lost. Whoever holds the lock on DIR/owner.lock runs the broker
-and stops it; everyone else attaches. It ends when its owner does.
+It writes to disk about a second late, so it is no system of record. The bus needs none: the relay
+publishes lost records again. The process that holds the lock on DIR/owner.lock starts and stops
+the broker; other processes attach to it. The broker ends when its owner ends.
 
     DIR/owner.lock   flock: held by the process that runs the broker
-    DIR/port         where it listens on 127.0.0.1: kept over restarts, so that clients find it
-    DIR/broker.log   what it says
+    DIR/port         its port on 127.0.0.1: kept over restarts, so that clients find it again
+    DIR/broker.log   its output
     DIR/broker/      its topics
 """
 
@@ -27,11 +27,11 @@ LOG_MAX = 4 << 20  # bytes kept of DIR/broker.log when a broker starts
 
 
 class KafkaFailed(Exception):
-    """The embedded broker cannot be had; the message is one line for whoever started us."""
+    """The embedded broker cannot be started or reached. The message is one line for operators."""
 
 
 class EmbeddedKafka:
-    """`start()` gives host:port, whether this process runs the broker (`owner`) or another does."""
+    """`start()` returns host:port, whether this process (`owner`) or another runs the broker."""
 
     def __init__(self, data_dir: Path) -> None:
         self._dir = data_dir.absolute()
@@ -44,19 +44,19 @@ class EmbeddedKafka:
 
     @property
     def pid(self) -> int | None:
-        """Of the broker, if this process runs it."""
+        """The broker's process id if this process runs it."""
         return self._broker.pid if self._broker is not None else None
 
     @property
     def ended(self) -> bool:
-        """Whether this process runs the broker, and it is gone: `start` brings it back."""
+        """Whether this process started the broker and it has exited; `start` restarts it."""
         return self._broker is not None and self._broker.poll() is not None
 
     def start(self) -> str:
         """Start the broker, or attach to the one that another process runs; idempotent.
 
         Raises:
-            KafkaFailed: it did not come up; says why in one line.
+            KafkaFailed: the broker did not come up; the message gives the reason in one line.
         """
         if self._broker is not None and not self.ended:
             return self._address(self._port())
@@ -70,12 +70,12 @@ class EmbeddedKafka:
         raise KafkaFailed(f"{self._dir} is held by a process whose broker does not answer")
 
     def running(self) -> str | None:
-        """host:port of the broker of this directory if it answers, whoever runs it."""
+        """host:port of this directory's broker if it answers, whichever process runs it."""
         port = self._port()
         return self._address(port) if port and _answers(port) else None
 
     def stop(self) -> None:
-        """Stop the broker if this process runs it; what it holds is saved first."""
+        """Stop the broker if this process runs it, giving it STOP_S seconds to save its data."""
         if self._broker is not None and self._broker.poll() is None:
             self._broker.send_signal(signal.SIGTERM)
             try:
@@ -105,7 +105,7 @@ class EmbeddedKafka:
 
     def _serve(self) -> None:
         port = self._port() or _free_port()
-        if _answers(port):  # another program has it, or the broker of an owner killed just now
+        if _answers(port):  # taken by another program, or by a broker whose owner was just killed
             time.sleep(1.0)
             port = _free_port() if _answers(port) else port
         (self._dir / "port").write_text(f"{port}\n")
@@ -135,7 +135,7 @@ class EmbeddedKafka:
 
 
 def _binary() -> Path:
-    """The broker itself: the wheel's console script would leave it behind when killed."""
+    """The broker's binary. The wheel's console script, when killed, would leave it running."""
     spec = find_spec("noida_db")
     if spec is None or spec.origin is None:
         raise KafkaFailed("the embedded broker needs the package noida-db")

@@ -1,7 +1,7 @@
-"""Asks a broker for records at leisure while it has none.
+"""Slows down fetches from a broker that has no records.
 
 Kafka holds a fetch until there is a record, or for the time that the fetch names. The development
-broker answers at once: without a pause a consumer that waits for records keeps a core busy.
+broker answers at once: without a pause, an idle consumer keeps a core busy.
 """
 
 import asyncio
@@ -9,16 +9,16 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from aiokafka.protocol.fetch import FetchRequest  # type: ignore[import-untyped]  # it has none
+from aiokafka.protocol.fetch import FetchRequest  # type: ignore[import-untyped]  # it has no types
 
-PAUSE_MIN_S, PAUSE_MAX_S = 0.002, 0.05  # between two fetches that bring nothing
+PAUSE_MIN_S, PAUSE_MAX_S = 0.002, 0.05  # between two empty fetches
 
 
 class Fetches:
-    """Sends requests as `send` does, but gives an empty fetch back only after a pause.
+    """Sends requests through `send`, but returns an empty fetch only after a pause.
 
-    The pause doubles while nothing comes; the first record ends it. A broker that has held the
-    fetch for as long itself is asked again at once.
+    Each empty fetch doubles the pause; a record resets it. The time for which the broker held the
+    fetch counts towards the pause.
     """
 
     def __init__(self, send: Callable[..., Awaitable[Any]]) -> None:
@@ -40,5 +40,5 @@ class Fetches:
 
 
 def _brings(answer: Any) -> bool:
-    """Whether any partition of a fetch's answer has records; they come last."""
+    """Whether any partition of a fetch's answer has records (the last field of each partition)."""
     return any(found[-1] for _, partitions in answer.topics for found in partitions)

@@ -2,11 +2,11 @@
 
     broker --> Faust's consumer --> agent's queue (bounded) --drain--> take --> ack --> commit
 
-`take` returns when what it was given is done (views: committed in Postgres); only then are the
-records acknowledged. Faust's own `take` acknowledges in a `finally` and would lose a batch that
-raised; the agent drains its channel's queue instead, and nothing escapes from it: what `take`
-raises ends the app (`failed`), with nothing acknowledged. Offsets are a hint, never the truth:
-records come again after a rebalance, and consumers know by position.
+The agent acknowledges records only after `take` has returned, that is, when their work is done
+(views: committed in Postgres). Faust's own `take` acknowledges in a `finally` and would lose a
+batch that raised, so the agent drains its channel's queue instead. An exception from `take` ends
+the app (`failed`) and acknowledges nothing. Offsets are only a hint: records come again after a
+rebalance, and consumers recognise repeats by position.
 """
 
 import asyncio
@@ -25,10 +25,10 @@ from adapters.bus.records import Moved, Record, Take
 from adapters.bus.url import Bus
 from adapters.kafka.fetches import Fetches
 
-RECORDS_MAX = 64  # that one `take` gets, and that wait in the queue: back-pressure beyond
+RECORDS_MAX = 64  # in one `take`, and in the queue: a full queue applies back-pressure
 SESSION_S, HEARTBEAT_S, REBALANCE_S = 10.0, 1.0, 10.0
 COMMIT_S = 1.0
-FETCH_BYTES = 1 << 20  # a partition and fetch: partitions take turns
+FETCH_BYTES = 1 << 20  # per partition and fetch, so that partitions take turns
 DRAIN_S = 10.0
 LOOK_S = 0.2
 
@@ -39,12 +39,12 @@ class FaustPages:
     """One member of a consumer group.
 
     Args:
-        bus: where the log topic is; it exists.
+        bus: has the log topic, which must exist.
         group: the consumer group, and the app's id.
-        take: does what the records say; raises only when this process cannot go on.
-        moved: told the partitions that this process has, after each rebalance.
-        member: a name that a restarted process keeps: it takes its predecessor's place at once,
-            however that one ended, where others would wait for a session to time out.
+        take: processes records; raises only when this process cannot go on.
+        moved: called after each rebalance with the partitions that this process has.
+        member: a name that a restarted process keeps. It replaces its predecessor at once,
+            however that one ended, instead of waiting for its session to time out.
     """
 
     def __init__(self, bus: Bus, group: str, take: Take, moved: Moved, *, member: str = "") -> None:
@@ -59,12 +59,12 @@ class FaustPages:
         self.app.on_partitions_assigned.connect(self._assigned)
 
     async def start(self) -> None:
-        """Join the group; records come from now on."""
+        """Join the group and start to consume."""
         self.app.finalize()
         await self.app.start()
 
     async def failed(self) -> BaseException:
-        """Waits for what ends the app: what `take` raised, or BusUnavailable of the app itself."""
+        """Wait until the app fails: the exception of `take`, or BusUnavailable if Faust ended."""
         while not self._failed.done():
             if self.app.crashed or self.app.should_stop:
                 why = self.app.crash_reason
@@ -76,7 +76,7 @@ class FaustPages:
         return self._failed.result()
 
     async def stop(self) -> None:
-        """Take no more, finish what was taken, commit the offsets, leave the group."""
+        """Stop consuming, finish the batch in progress, commit the offsets, leave the group."""
         consumer = self.app.consumer
         with contextlib.suppress(Exception):
             consumer.stop_flow()
@@ -133,7 +133,7 @@ def _waiting(queue: Any) -> Sequence[Any]:
 
 
 def _record(message: Any) -> Record | None:
-    """None: not of the relay. Nothing is lost by it: the next record's `prev` shows the gap."""
+    """None if the relay did not write it. A damaged page shows as a gap in the next `prev`."""
     try:
         return Record(message.partition, span_of(message.headers or ()), message.value or None)
     except MalformedPage as e:
@@ -143,7 +143,10 @@ def _record(message: Any) -> Record | None:
 
 class _CommittedThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
-        """Faust reads committed records only where it writes in transactions itself; we always."""
+        """Make a consumer that reads only committed records.
+
+        Faust does so only for apps that write in transactions, so we pretend to be one.
+        """
         consumer = self.consumer
         before, consumer.in_transaction = consumer.in_transaction, True
         try:
@@ -154,15 +157,15 @@ class _CommittedThread(driver.AIOKafkaConsumerThread):
         return made
 
     def deaf(self) -> BaseException | None:
-        """What has ended the membership. The client tells nobody but its log, and joins no more:
-        the development broker now and then sends a member an assignment of no bytes at all."""
+        """The error that ended the group membership, if any. aiokafka only logs it and never
+        rejoins: the development broker sometimes sends a member an assignment of zero bytes."""
         task = getattr(getattr(self._consumer, "_coordinator", None), "_coordination_task", None)
         if not isinstance(task, asyncio.Task) or not task.done() or task.cancelled():
             return None
         return task.exception()
 
     async def on_thread_stop(self) -> None:
-        """A static member stays in its group until its session times out; we mean to leave."""
+        """Leave the group: a static member would stay in it until its session times out."""
         coordinator = getattr(self._consumer, "_coordinator", None)
         if coordinator is not None:
             coordinator._group_instance_id = None
@@ -183,7 +186,7 @@ class _App(faust.App):
         return _CommittedTransport(self.conf.broker_consumer, self)
 
     def _create_directories(self) -> None:
-        """None: it has no tables, and where a worker was started from is nothing to write into."""
+        """Create none: the app has no tables, and must not write to the working directory."""
 
 
 def _app(bus: Bus, group: str, member: str) -> _App:

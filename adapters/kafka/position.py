@@ -1,6 +1,6 @@
-"""How far the log was relayed, by whom: one record a batch in a compacted topic.
+"""How far which relay has sent the log: one record per batch, in a compacted topic.
 
-It is in the transaction of its batch, so whoever reads committed knows what Kafka holds.
+The record is in the transaction of its batch, so the last committed one states what Kafka holds.
 """
 
 import msgspec
@@ -10,7 +10,7 @@ from adapters.bus.outlet import BusUnavailable, Relayed
 from adapters.bus.url import Bus
 from adapters.kafka.client import REPLY_S, client, ends, reason
 
-BACK = 64  # offsets before the end that are looked at first: records and their commit markers
+BACK = 64  # offsets before the end that are read first: records and their commit markers
 
 
 encode = msgspec.json.Encoder().encode
@@ -18,7 +18,7 @@ _decode = msgspec.json.Decoder(Relayed).decode
 
 
 def last_relayed(bus: Bus) -> Relayed | None:
-    """What the last committed batch said; None: nothing was ever sent. Blocks.
+    """The position record of the last committed batch; None if there is none. Blocks.
 
     Raises:
         BusUnavailable
@@ -42,7 +42,7 @@ def last_relayed(bus: Bus) -> Relayed | None:
 
 
 def _read(consumer: Consumer, topic: TopicPartition, start: int) -> Relayed | None:
-    """The last record from an offset to the end."""
+    """The last record between an offset and the end of the topic."""
     consumer.assign([TopicPartition(topic.topic, topic.partition, start)])
     found: Relayed | None = None
     while True:

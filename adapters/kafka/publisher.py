@@ -1,13 +1,13 @@
-"""The relay's hand on Kafka: a batch is one transaction, and with it goes the relay's position.
+"""Publishes batches to Kafka. Each batch and the relay's new position are one transaction.
 
-    open   topics are there -> fence whoever sent before, abort what they left -> last position
-           -> claim: one empty batch that says who sends now
+    open   make topics -> fence the previous relay, abort its open transaction -> last position
+           -> claim: one batch without pages that names this relay as the sender
     send   begin, pages and watermarks, position record, commit
-    close  flush, leave
+    close  purge the queue, drop the producer
 
-Whatever kills the process, a transaction is on Kafka whole or not at all, so the position that is
-read committed says exactly what was sent. librdkafka blocks, and its asyncio client cannot send
-headers: all calls are made on one thread of our own.
+Kafka keeps a transaction whole or not at all, whatever kills the process, so the last committed
+position states exactly what was sent. librdkafka blocks, and its asyncio client cannot send
+headers: one thread of our own makes all calls.
 """
 
 import asyncio
@@ -28,14 +28,14 @@ from adapters.kafka.client import REPLY_S, client, fenced, reason
 from adapters.kafka.position import encode, last_relayed
 from adapters.kafka.topics import MESSAGE_BYTES_MAX, ensure_topics
 
-TRANSACTION_S = 30  # a relay that stands still for longer loses its transaction
+TRANSACTION_S = 30  # a relay that stalls for longer loses its transaction
 BUFFER_KB_MAX = 128 << 10
 FULL_S = 0.1
 _KEY = b"relay"
 
 T = TypeVar("T")
 Moment = Callable[[str], None]
-"""Called between two steps, by name; tests crash there.
+"""Called between two steps with the step's name; tests crash the process there.
 
 In `open`: fencing, fenced, claimed; in `send`: begun, produced, committing, committed.
 """
@@ -45,8 +45,8 @@ class Publisher:
     """`adapters.bus.outlet.Outlet` on Kafka.
 
     Args:
-        name: of this process, for people; a random word is added, so that a relay knows that it
-            was replaced even by one of its own name.
+        name: this process, for people. We add a random suffix, so that a relay detects that it
+            was replaced even by one of the same name.
         schemas: JSON Schemas by name, published when they differ from those published last.
     """
 
@@ -132,9 +132,10 @@ class Publisher:
         self._moment("committed")
 
     def _ask_who(self, error: KafkaException) -> None:
-        """Fenced by a successor, or unknown to a broker that forgot (wiped, transaction expired).
+        """Raise Fenced if a successor took over; return if the broker merely forgot us.
 
-        A successor has said so in the position topic, under its own name.
+        A broker forgets a producer when it is wiped or the transaction expired. A successor has
+        written its own name to the position topic.
         """
         found = last_relayed(self._bus)
         if found is not None and found.relay != self._name:
@@ -143,7 +144,7 @@ class Publisher:
             ) from error
 
     def _drop(self) -> None:
-        """Let go of the producer; nothing waits in it, or what does may be lost."""
+        """Close the producer and discard its queue, which holds only uncommitted records."""
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.purge(in_queue=True, in_flight=True)
@@ -151,14 +152,14 @@ class Publisher:
 
 
 def producer_settings(bus: Bus) -> dict[str, Any]:
-    """Of the relay's transactional producer."""
+    """Settings of the relay's transactional producer."""
     return client(bus) | {
         "transactional.id": bus.transactional_id,
         "transaction.timeout.ms": TRANSACTION_S * 1000,
         "message.timeout.ms": TRANSACTION_S * 1000,
         "message.max.bytes": MESSAGE_BYTES_MAX,
         "queue.buffering.max.kbytes": BUFFER_KB_MAX,
-        "topic.metadata.propagation.max.ms": 5_000,  # a topic that is gone is noticed
+        "topic.metadata.propagation.max.ms": 5_000,  # notice a deleted topic within 5 s
         "linger.ms": 5,
     }
 
@@ -172,7 +173,7 @@ def _produce(
     key: bytes | None = None,
     headers: Sequence[tuple[str, bytes]] = (),
 ) -> None:
-    """Hand over one record; when the client's buffer is full, wait until the broker took some."""
+    """Queue one record; when the client's buffer is full, wait until the broker took some."""
     while True:
         try:
             producer.produce(topic, value, key, partition=partition, headers=list(headers))

@@ -1,9 +1,9 @@
-"""The topics of the bus: made before anything is sent, with a partition count that is explicit.
+"""The topics of the bus, created with an explicit partition count before anything is sent.
 
-    {prefix}.log.{generation}     pages, `partitions` of them, a week
-    {prefix}.relay.{generation}   the relay's position; 1, compacted
-    {prefix}.dead.{generation}    dead letters; 1, kept for ever
-    {prefix}.schemas              JSON Schemas; 1, compacted
+    {prefix}.log.{generation}     pages; `partitions` partitions, kept for a week
+    {prefix}.relay.{generation}   the relay's position; 1 partition, compacted
+    {prefix}.dead.{generation}    dead letters; 1 partition, kept for ever
+    {prefix}.schemas              JSON Schemas; 1 partition, compacted
 
 The partition count decides where a home's events are, so it never changes within a generation.
 """
@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # it exports them unsaid
+from confluent_kafka.admin import (  # type: ignore[attr-defined]  # implicit exports
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,
@@ -34,12 +34,12 @@ _KEPT = {"cleanup.policy": "delete", "retention.ms": "-1"}
 
 
 def ensure_topics(bus: Bus) -> None:
-    """Make the topics that are missing, and look at those that are there. Blocks.
+    """Make the missing topics and check the partition count of the log topic. Blocks.
 
-    A log topic with another partition count is put right if nothing was ever relayed: many brokers
-    make a topic of their own accord when a client merely asks for it, as after they were wiped, and
-    a relay that has not noticed yet may have begun a batch in it. A topic that is too narrow is
-    widened where it is: one that is deleted would at once be made again by the next who asks.
+    Correct a wrong count if nothing was ever relayed. Many brokers create a topic when a client
+    merely asks for it, for example after they were wiped; a relay that has not noticed yet may
+    even have begun a batch in it. Widen a topic with too few partitions in place: if we deleted
+    it, the next client to ask would make the broker create it again.
 
     Raises:
         BusUnavailable: Kafka gives no first answer within the bus's `wait_s`, or refuses.
@@ -89,17 +89,17 @@ def _make(admin: AdminClient, topics: list[NewTopic], timeout_s: float) -> None:
         try:
             future.result(timeout_s)
         except KafkaException as e:
-            if e.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # somebody else was quicker
+            if e.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:  # another process made it
                 raise
 
 
 def _widen(admin: AdminClient, bus: Bus, timeout_s: float) -> None:
-    """Give a log topic that a broker made by itself our partitions, and then our settings."""
+    """Give a log topic that a broker made by itself our partition count, then our settings."""
     wanted = NewPartitions(bus.log_topic, bus.partitions)
     try:
         admin.create_partitions([wanted])[bus.log_topic].result(timeout_s)
     except KafkaException as e:
-        if e.args[0].code() != KafkaError.INVALID_PARTITIONS:  # somebody else was quicker
+        if e.args[0].code() != KafkaError.INVALID_PARTITIONS:  # another process widened it
             raise
     entries = [
         ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
@@ -111,13 +111,13 @@ def _widen(admin: AdminClient, bus: Bus, timeout_s: float) -> None:
 
 
 def _delete(admin: AdminClient, topic: str, timeout_s: float) -> None:
-    """Delete, and wait until it is gone everywhere."""
+    """Delete a topic, and wait until the broker no longer lists it."""
     admin.delete_topics([topic], operation_timeout=timeout_s)[topic].result(timeout_s)
     _until(lambda: topic not in _partitions(admin, timeout_s), timeout_s)
 
 
 def _until(holds: Callable[[], bool], timeout_s: float) -> None:
-    """What was done is seen a moment later."""
+    """Topic changes become visible with a delay: poll until they are, or the time is up."""
     deadline = time.monotonic() + timeout_s
     while not holds() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -128,7 +128,7 @@ def _another_count(bus: Bus, found: dict[str, int]) -> bool:
 
 
 def _unused(bus: Bus, found: dict[str, int]) -> bool:
-    """Whether no batch was ever committed: its position would stand beside it."""
+    """Whether no batch was ever committed: each one commits its position too."""
     if bus.position_topic not in found:
         return True
     relayed = last_relayed(bus)

@@ -1,8 +1,8 @@
-"""Settlement days of real markets: exchange sessions less the days its payment system is closed.
+"""Settlement days of real markets: exchange sessions, less days when the payment system is closed.
 
-Sessions come from `exchange_calendars` (an import of seconds, so it waits until it is needed);
-the closing days of Fedwire and TARGET are rules (`domain.shared.bank_holidays`). CREST settles on
-every London session. A calendar is built once per process and span.
+Sessions come from `exchange_calendars` (imported on first use, since that takes seconds); the
+closing days of Fedwire and TARGET are rules (`domain.shared.bank_holidays`). CREST settles on every
+London session. A calendar is built once per process and span.
 """
 
 import warnings
@@ -15,12 +15,12 @@ from domain.shared.settlement_dates import Market, SettlementDays
 
 FROM = date(1990, 1, 1)
 EXCHANGES = {Market.US: "XNYS", Market.EU: "XPAR", Market.UK: "XLON"}
-"""The exchange whose sessions stand for the market's."""
+"""The exchange whose sessions are taken as the market's."""
 
 
 @cache
 def settlement_days(market: Market, until: date, since: date = FROM) -> SettlementDays:
-    """The settlement days of a market from `since` to `until`, both included if they are one."""
+    """The settlement days of a market from `since` to `until`, both inclusive."""
     closed = frozenset(
         day for year in range(since.year, until.year + 1) for day in CLOSED[market](year)
     )
@@ -34,7 +34,7 @@ def sessions(mic: str, until: date, since: date = FROM) -> tuple[date, ...]:
     from exchange_calendars import get_calendar  # noqa: PLC0415  two seconds, once
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of pandas about how the library calls it
+        warnings.simplefilter("ignore")  # pandas warns about the library's calls
         calendar = get_calendar(mic, start=since.isoformat(), end=until.isoformat())
     return tuple(session.date() for session in calendar.sessions)
 
@@ -48,4 +48,4 @@ CLOSED: dict[Market, Callable[[int], Iterable[date]]] = {
     Market.EU: target_holidays,
     Market.UK: _none,
 }
-"""When a market's payment system is closed beyond the days its exchange is."""
+"""The days of a year on which a market's payment system is closed, even if its exchange is open."""

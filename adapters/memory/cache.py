@@ -1,4 +1,4 @@
-"""The cache in this process: least recently used values go first; nothing outlives the process."""
+"""The cache in this process: it evicts the least recently used values and ends with the process."""
 
 import time
 from collections import OrderedDict
@@ -7,17 +7,17 @@ from collections.abc import Callable, Sequence
 from adapters.cache.store import Rate, Verdict, verdict
 
 BYTES_MAX = 64 << 20  # of values
-CALLERS_MAX = 100_000  # whose allowance is not whole; beyond, the oldest is forgotten
+CALLERS_MAX = 100_000  # callers with a partly used allowance; more push out the longest unseen
 
 
 class MemoryCache:
-    """Implements `adapters.cache.store.CacheStore`; the clock gives seconds that only go up."""
+    """Implements `adapters.cache.store.CacheStore`; the clock gives seconds that never decrease."""
 
     def __init__(
         self, *, clock: Callable[[], float] = time.monotonic, bytes_max: int = BYTES_MAX
     ) -> None:
         self._clock, self._bytes_max = clock, bytes_max
-        self._values: OrderedDict[str, tuple[bytes, float]] = OrderedDict()  # until when
+        self._values: OrderedDict[str, tuple[bytes, float]] = OrderedDict()  # with expiry
         self._size = 0
         self._locks: dict[str, tuple[str, float]] = {}
         self._arrivals: OrderedDict[str, int] = OrderedDict()  # us
@@ -57,7 +57,7 @@ class MemoryCache:
         return verdict(rate, admitted=admitted, ahead_us=arrival - now, cost=cost)
 
     async def ping(self) -> None:
-        """It is always there."""
+        """Always succeeds."""
 
     async def close(self) -> None:
         self._values.clear()
@@ -79,7 +79,7 @@ class MemoryCache:
             self._size -= len(gone[0])
 
     def _forget_callers(self, now: int) -> None:
-        """Whose allowance is whole again is as good as unknown; the longest unseen go first."""
+        """Drop, longest unseen first, callers with a full allowance and those over the maximum."""
         while self._arrivals:
             oldest, arrival = next(iter(self._arrivals.items()))
             if arrival > now and len(self._arrivals) <= CALLERS_MAX:

@@ -1,10 +1,10 @@
-"""A disk in memory: the stores that outlive a killed process, and the journal of their writes.
+"""A disk in memory: the stores that survive a killed process, and the journal of their writes.
 
-    stores --each write, when it is done--> journal --first n writes--> the disk as it was then
+    stores --each completed write--> journal --first n writes--> the disk as it was then
 
-A process that is killed leaves what it had written, in order, and nothing else. So the disk after
-the first n writes, for every n, is all that a kill can leave behind, whatever the moment: between
-two writes nothing durable changes.
+A killed process leaves behind exactly the writes it had completed, in order. Between two writes
+nothing durable changes. So the disks after the first n writes, for every n, are all the states that
+a kill at any moment can leave.
 """
 
 import inspect
@@ -27,7 +27,7 @@ WRITES = {
     "saga_store": frozenset({"positions", "save", "acknowledge", "reset"}),
     "statement": frozenset({"book"}),
 }
-"""What changes a store. Reading a key or a checkpoint may make it."""
+"""The methods that change a store. Reading a key or a checkpoint may create it."""
 
 
 class Write(NamedTuple):
@@ -44,7 +44,7 @@ class Write(NamedTuple):
 class Disk:
     """Fresh stores; `journal` grows with every write to them.
 
-    `rows` and `sagas` are the views' and the sagas' stores themselves, for whoever only looks.
+    `rows` and `sagas` are the views' and the sagas' stores without a journal, for reading.
     """
 
     recorder: Recorder
@@ -63,7 +63,7 @@ class Disk:
 
     @classmethod
     async def after(cls, writes: Sequence[Write], entropy: Entropy) -> Self:
-        """The disk that these writes leave behind."""
+        """A new disk with these writes applied."""
         disk = cls(entropy)
         for write in writes:
             done = getattr(getattr(disk, write.store), write.method)(*write.args, **write.more)
@@ -72,9 +72,9 @@ class Disk:
         return disk
 
     async def forget(self, name: str, count: int) -> None:
-        """Have a store of what is derived as it was `count` of its writes ago, if it had so many.
+        """Undo the last `count` writes of a store of derived data; its first write stays.
 
-        What a server without its last unsynced commits comes back with; the first write stays.
+        This is the state of a server that lost its last unsynced commits in a crash.
 
         Args:
             name: "sink" or "saga_store".
@@ -96,7 +96,7 @@ class Disk:
 
 
 class _Noted:
-    """A store whose writes are noted once they are done; all else is the store's own."""
+    """Wraps a store and notes each completed write; passes everything else through."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class _Noted:
         def write(*args: Any, **more: Any) -> Any:
             args = tuple(list(a) if isinstance(a, Iterator) else a for a in args)
             done = method(*args, **more)
-            if more or args != ([],):  # a statement that books nothing has not changed
+            if more or args != ([],):  # a statement that books nothing does not change
                 self._note(name, args, more)
             return done
 

@@ -1,8 +1,8 @@
 """The recorder port in memory: for tests, and for the simulator's crashes.
 
-Events lie in the `eventsourcing` library's own in-memory recorder, whose notification ids are the
-positions; beside it only what the library does not know: chain hashes, the log's clock, messages
-and snapshots. An object that outlives a 'crashed' platform is what a disk would have kept.
+The `eventsourcing` library's in-memory recorder holds the events; its notification ids are the
+positions. This class adds what the library lacks: chain hashes, the log's clock, messages and
+snapshots. A recorder object that outlives a 'crashed' platform plays the part of its disk.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ class MemoryRecorder:
 
     def __init__(self) -> None:
         self._log = POPOApplicationRecorder()
-        self._hashes: list[bytes] = []  # by position - 1, as is the next
+        self._hashes: list[bytes] = []  # by position - 1, like `_committed`
         self._committed: list[datetime] = []
         self._positions: dict[str, list[int]] = defaultdict(list)  # by version - 1
         self._messages: dict[tuple[str, str], tuple[Message, bool, datetime]] = {}
@@ -44,7 +44,7 @@ class MemoryRecorder:
         self._grown = asyncio.Condition()
 
     async def append(self, batch: Sequence[Write], /, *, clock: datetime) -> Sequence[Result]:
-        chunks(batch)  # refuses what no store could keep
+        chunks(batch)  # raises if no store could keep the batch
         now = max(clock, self._committed[-1]) if self._committed else clock
         results: list[Result] = []
         broken: set[str] = set()
@@ -125,7 +125,7 @@ class MemoryRecorder:
         yield NoEvidence(list(self._snapshots.values()))
 
     async def close(self) -> None:
-        """Keeps everything: what was written is on this object's 'disk'."""
+        """Keeps everything: this object is also the 'disk'."""
 
     def _write(self, write: Write, now: datetime, broken: set[str]) -> Result:
         key = (write.stream, write.message_id)

@@ -1,4 +1,4 @@
-"""The sagas' store in dictionaries: for tests, and the model that the Postgres one matches."""
+"""The sagas' store in dictionaries: for tests, and as the model of the Postgres store."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -60,7 +60,7 @@ class MemorySagaStore:
         }
 
     async def every(self, saga: str) -> Mapping[str, Kept]:
-        """All rows of one saga, by id in order."""
+        """All rows of one saga by id, in the order of the ids."""
         return {i: row for (name, i), row in sorted(self._states.items()) if name == saga}
 
     async def reset(self, saga: str, /) -> None:
@@ -69,7 +69,7 @@ class MemorySagaStore:
         self._positions[saga] = 0
 
     async def close(self) -> None:
-        """Nothing to let go of."""
+        """There is nothing to close."""
 
     def _cross_off(self, message_ids: Collection[str]) -> None:
         for message_id in message_ids:

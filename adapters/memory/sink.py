@@ -1,4 +1,4 @@
-"""Views in dictionaries: for tests, for `replay`, and the model that the Postgres sink matches."""
+"""Views in dictionaries: for tests, for `replay`, and as the model of the Postgres sink."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -7,7 +7,7 @@ from projections.ports import Change, Checksum, Expelled, Key, Relaid, Row, View
 
 
 class _Kept:
-    """What all partitions of a memory share."""
+    """The state that all partitions of a `MemorySink` share."""
 
     def __init__(self) -> None:
         self.tables: dict[str, dict[Key, Row]] = {}
@@ -23,7 +23,7 @@ class MemorySink:
         self._kept = _Kept() if of is None else of
 
     def part(self, partition: int, partitions: int) -> "MemorySink":
-        """The same tables as another partition sees them."""
+        """A sink of another partition, with the same tables."""
         return MemorySink(partition=partition, partitions=partitions, of=self._kept)
 
     async def prepare(self, views: Sequence[View], /) -> None:
@@ -57,12 +57,12 @@ class MemorySink:
         return Checksum(view=view.NAME, rows=digest.rows, hash=digest.hash, position=position)
 
     def rows(self, view: View) -> list[Row]:
-        """All rows in key order; none of a view that is not made yet."""
+        """All rows in key order; empty before the view is prepared."""
         table = self._kept.tables.get(view.NAME, {})
         return [row for _, row in sorted(table.items(), key=lambda kv: kv[0])]
 
     def stands(self, view: View) -> list[int]:
-        """Where the view's partitions stand, in their order; none before it is made."""
+        """The positions of the view's partitions, in order; empty before the view is prepared."""
         return list(self._kept.positions.get(view.NAME, []))
 
     def _lay_out(self, view: View) -> None:

@@ -1,12 +1,12 @@
 """An online backup of a data directory: the database while it runs, and the keys.
 
     TO/postgres/server/data   what pg_basebackup made: a whole cluster with the WAL it needs
-    TO/keys                   unless they are to be kept elsewhere
-    TO/backup.json            what was in it: check with `log verify --witness TO/backup.json`
+    TO/keys                   unless the keys are kept elsewhere
+    TO/backup.json            its content: check with `log verify --witness TO/backup.json`
 
-The result is a data directory: put it (or a copy made with `cp -a`) in place and open it. The
-warehouse is left out; it is loaded again from the log. A log on a server of its own is backed up
-with that server's tools.
+The result is a data directory: put it (or a copy made with `cp -a`) in place and open it. It leaves
+out the warehouse, which is loaded again from the log. Back up a log on a server of its own with
+that server's tools.
 """
 
 import json
@@ -34,25 +34,25 @@ from domain.shared.envelope import Metadata
 
 
 class BackupFailed(Expected):
-    """No backup was made; the text is one line."""
+    """No backup was made; the message is one line."""
 
 
 class Backup(NamedTuple):
     path: str
-    position: int  # the log's when it began: at least so far it reaches
-    sealed_to: int  # and so far it was under a checkpoint
-    witness: dict[str, Any] | None  # the last checkpoint's line (adapters.proof.witness)
+    position: int  # the log's last when the backup began; the copy reaches at least this far
+    sealed_to: int  # the last position under a checkpoint at that time
+    witness: dict[str, Any] | None  # of the last checkpoint (adapters.proof.witness)
     bytes: int
     keys: bool
     seconds: float
 
 
 def backup(settings: Settings, to: Path, *, keys: bool) -> Backup:
-    """Back the data directory up into a folder that does not exist yet; `serve` may run.
+    """Back up the data directory into a folder that does not exist yet; `serve` may run.
 
     Raises:
-        SettingsError: there is no data directory, or its database is a server's.
-        BackupFailed: `to` is there, or a tool of Postgres says why it could not.
+        SettingsError: there is no data directory, or its log is on a database server.
+        BackupFailed: `to` exists, or a tool of Postgres failed; the message gives its reason.
     """
     if not settings.embedded_log:
         raise SettingsError("TIDEMARK_LOG: a server's database is backed up with its own tools")
@@ -64,8 +64,8 @@ def backup(settings: Settings, to: Path, *, keys: bool) -> Backup:
     began = datetime.now(UTC)
     try:
         with EmbeddedPostgres(settings.data_dir / "postgres") as server:
-            if keys:  # first: what the signer remembers must be in the log that is copied
-                shutil.copytree(settings.data_dir / "keys", fresh / "keys")  # modes, times too
+            if keys:  # first, so that the log copied later contains the signer's last statement
+                shutil.copytree(settings.data_dir / "keys", fresh / "keys")  # with modes and times
             position, witness = _position(server.uri), _witness(server.uri)
             _copy_cluster(server.uri, fresh)
         size = sum(f.stat().st_size for f in fresh.rglob("*") if f.is_file())
@@ -96,7 +96,7 @@ def _position(uri: str) -> int:
 
 
 def _witness(uri: str) -> Witness | None:
-    """The log's last checkpoint that can be read; None where there is none."""
+    """The log's last checkpoint; None if there is none or it cannot be read."""
     sql = (
         "select version, position, state from log.events where stream = %s order by 1 desc limit 1"
     )
@@ -110,7 +110,7 @@ def _witness(uri: str) -> Witness | None:
         schema = msgspec.json.decode(metadata, type=Metadata).schema
         event = read_event("checkpoint.signed", schema, payload)
     except (msgspec.MsgspecError, UnknownEvent):
-        return None  # log verify names it
+        return None  # `log verify` reports it
     assert isinstance(event, CheckpointSigned)
     return Witness.of(Placed(version, position, event))
 

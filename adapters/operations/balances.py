@@ -1,8 +1,8 @@
-"""Ledger balances as each engine has them, for the controls to compare: zero lines left out.
+"""Ledger balances from each engine, for the controls to compare, without lines of zero.
 
-The read models know one moment, which they tell; the warehouse knows every position. What the
-clients' estate owes the house is known at the log's end: as the read models have it, and what the
-log says beyond them.
+The read models have balances at one moment and report its positions; the warehouse has them at any
+position. The clients' debt to the house is computed at the log's end: from the read models, plus
+the events after them.
 """
 
 import asyncio
@@ -24,10 +24,10 @@ from projections.ledger.controls import Line, Served, add, by_unit
 from projections.ports import Log, Row
 
 if TYPE_CHECKING:
-    from adapters.warehouse.client import Warehouse  # and with it the client of ClickHouse
+    from adapters.warehouse.client import Warehouse  # would import the client of ClickHouse
 
 DUES = "C.DUE"
-PAGE = 500  # events between two looks at what else the process has to do
+PAGE = 500  # events between two turns of the event loop
 _POSTGRES = """select account, owner, ref, unit, sum(amount) from {schema}.balances
 group by account, owner, ref, unit having sum(amount) <> 0"""
 _DUES = """select account, owner, ref, unit, sum(amount) from {schema}.balances
@@ -38,15 +38,15 @@ GROUP BY account, owner, ref, unit HAVING sum(amount) != 0"""
 
 
 async def from_postgres(sink: PostgresSink) -> Served:
-    """What the view `balances` holds, and where it stands, at one moment of the database."""
+    """The rows of the view `balances` and its positions, in one database snapshot."""
     return await _served(sink, _POSTGRES)
 
 
 async def dues_served(sink: PostgresSink) -> Served:
-    """The same of C.DUE alone; nothing where the view is not made yet.
+    """As `from_postgres`, but only C.DUE; empty if the view has no table yet.
 
     Raises:
-        Unavailable: the database cannot be asked.
+        Unavailable: the database cannot be reached.
     """
     try:
         return await _served(sink, _DUES)
@@ -57,10 +57,10 @@ async def dues_served(sink: PostgresSink) -> Served:
 
 
 async def dues_at_end(log: Log, served: Served) -> dict[str, Decimal]:
-    """What the clients' estate owes the house, by currency, over the whole log.
+    """The clients' debt to the house at the log's end, by currency.
 
     Args:
-        served: at least C.DUE, as the read models have it. Nothing served: all of the log is read.
+        served: at least C.DUE from the read models. If it is empty, the whole log is read.
     """
     found = {line: amount for line, amount in served.balances.items() if line.account == DUES}
     stands = served.stands or (0,)
@@ -90,7 +90,7 @@ async def from_warehouse(warehouse: "Warehouse", position: int) -> dict[Line, De
 
 
 def from_rows(rows: Iterable[Row]) -> dict[Line, Decimal]:
-    """Rows of the `balances` view, wherever they lie."""
+    """The balances in rows of the view `balances`, from any sink."""
     out: dict[Line, Decimal] = defaultdict(Decimal)
     for row in rows:
         assert isinstance(row, Balance)

@@ -1,9 +1,9 @@
-"""Erasing a client: the data key is destroyed, and a fact of the log says so.
+"""Erases a client: destroys the data key, then records that in the log.
 
-    asked without effect -> key destroyed -> the table compacted -> `client.erased`
+    dry run -> destroy the key -> compact the keys' table -> `client.erased`
 
-The event comes last: a log never says that a client is erased whose key is still there. What is
-cut off in between is completed by doing it again.
+The event comes last, so the log never records an erasure while the key still exists. To complete an
+erasure that was cut off, run it again.
 """
 
 import getpass
@@ -25,7 +25,7 @@ PAGE = 1_000
 
 
 class Platform(Protocol):
-    """What an erasure needs of the platform."""
+    """The parts of the platform that an erasure needs."""
 
     @property
     def keys(self) -> PostgresKeyStore | ClosedKeyStore: ...
@@ -40,10 +40,10 @@ class Platform(Protocol):
 async def erase(
     platform: Platform, client_id: str, *, force: bool, reason: str
 ) -> tuple[Outcome, bool]:
-    """Destroy a client's key and record it; a refusal destroys nothing.
+    """Destroy a client's key and record the erasure; a refused erasure destroys nothing.
 
     Returns:
-        The outcome, and whether the keys' table was written anew without traces of the key.
+        The outcome, and whether the keys' table was rewritten without traces of the key.
 
     Raises:
         Unavailable: this process's role may not change keys, or a server cannot be reached.
@@ -58,7 +58,7 @@ async def erase(
         return asked, False
     keys.destroy(client_id)
     compact = keys.compact()
-    known = not asked.events  # the log says so already
+    known = not asked.events  # the log has the erasure already
     return asked if known else await _send(platform, command), compact
 
 
@@ -70,7 +70,7 @@ async def _send(platform: Platform, command: Command, *, dry_run: bool = False) 
 
 
 async def _closed_on(platform: Platform, client_id: str) -> date | None:
-    """When the client was closed; None: it is not."""
+    """The date on which the client was closed; None if it is not closed."""
     version, stream = 0, f"client-{client_id}"
     while page := await platform.log.select(stream, after_version=version, limit=PAGE):
         for arrived in page:
@@ -81,7 +81,7 @@ async def _closed_on(platform: Platform, client_id: str) -> date | None:
 
 
 def _actor() -> str:
-    """Who runs the verb, as the operating system has it."""
+    """The operating system's user that runs the verb."""
     try:
         return f"cli.{getpass.getuser()}"
     except (KeyError, OSError):

@@ -1,12 +1,12 @@
-"""The first fold of a long log, in several processes: one partition of the homes each.
+"""The first fold of a long log, in several processes with one partition of the homes each.
 
     prepare in n partitions -> n processes fold their partition up to `until` -> prepare in one
 
-Every process writes other rows of the same tables (`projections.engine.shard`), so the rows are
-those of one fold. Only views that stand at 0 are folded so. When all partitions of a view have
-come to `until`, the view is taken over there in one partition. If a process fails, the views whose
-partitions stand apart are emptied, and the caller folds them from the log's start by itself: what
-went wrong then shows where it always does.
+Each process writes its own rows of the same tables (`projections.engine.shard`), so the rows equal
+those of a single fold. This applies only to views at position 0. When all partitions of a view have
+reached `until`, the view continues from there in one partition. If a process fails, views whose
+partitions differ in position are emptied, and the caller folds them from the log's start in its own
+process: the error then appears in its usual place.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from projections.engine.runner import LAGGARDS_PAGE, Runner, Stuck
 from projections.ports import Pause, View
 
 PROCESSES_MAX = 8
-EVENTS_MIN = 50_000  # a shorter log is folded before the processes are up
+EVENTS_MIN = 50_000  # one process folds a shorter log before several have started
 POLL_S = 0.05
 CHILD = "adapters.wiring.fold_process"
 
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 
 
 class Part(Struct, frozen=True, kw_only=True):
-    """What one process is to fold; it travels as JSON on its command line."""
+    """The work of one process, passed as JSON on its command line."""
 
     data_dir: str
     schema: str
@@ -55,7 +55,7 @@ class Halted(Exception):
 
 
 def processes() -> int:
-    """As many as there are processors for us, of the counts that keep a shard in one partition."""
+    """One process per available processor, in a number that keeps each shard in one partition."""
     ours = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
     return max(n for n in PARTITIONS if n <= min(ours, PROCESSES_MAX))
 
@@ -69,16 +69,16 @@ async def fold_apart(
     number: int | None = None,
     least: int = EVENTS_MIN,
 ) -> int:
-    """Fold those of the views that stand at 0 up to the log's end; how far they were folded.
+    """Fold the views at position 0 up to the log's end.
 
     Args:
-        sink: of one partition; prepared for the views when this returns.
-        data_dir: of the platform; the processes open the same log by it and the environment.
+        sink: of one partition; prepared for the views if this folds any.
+        data_dir: of the platform; the processes open the same log with it and the environment.
         number: of processes, one of `PARTITIONS`; None: by the number of processors.
-        least: a log of fewer events is left to the caller.
+        least: leave a log of fewer events to the caller.
 
     Returns:
-        0: nothing was folded here.
+        The position up to which the views were folded; 0: nothing was folded here.
     """
     number = processes() if number is None else number
     until = await log.last()
@@ -105,10 +105,10 @@ async def fold_part(
     until: int,
     pause: Pause | None = None,
 ) -> None:
-    """Fold one partition of the log up to a position, in the long pages of those far behind.
+    """Fold one partition of the log up to a position, in the large pages for views far behind.
 
     Raises:
-        Halted: a view is stuck; the others stand at `until` or before it.
+        Halted: a view is stuck; the positions of the others are at most `until`.
     """
     runner = Runner(PartitionLog(log, partition, part.partitions), part, views, pause=pause)
     while min((await runner.positions()).values()) < until:
@@ -140,7 +140,7 @@ async def _lay_out(sink: PostgresSink, views: Sequence[View], partitions: int) -
 
 
 async def _run(parts: Sequence[Part], folder: Path) -> bool:
-    """One process a part; whether all of them came to their end. The first to fail ends all."""
+    """Run one process per part; whether all succeeded. The first failure ends them all."""
     folder.mkdir(parents=True, exist_ok=True)
     children: list[tuple[Popen[bytes], Path]] = []
     try:

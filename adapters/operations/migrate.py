@@ -1,6 +1,6 @@
 """`tidemark migrate`: bring the schemas of the log and the read models up to this build.
 
-A process whose role may create does so by itself when it starts. Where roles are separate, the
+A process whose role may create tables migrates by itself when it starts. With separate roles, the
 owner runs this first; the processes then find nothing left to do.
 """
 
@@ -34,15 +34,16 @@ SCHEMA = "views"
 class Migrated(NamedTuple):
     part: Part
     version: int  # the last migration that is applied now
-    applied: list[str]  # by this run; with a dry run: what would be
-    roles: bool  # whether rights were granted
+    applied: list[str]  # by this run; in a dry run, what it would apply
+    roles: bool  # whether this run granted the roles' rights
 
 
 def bring_up(settings: Settings, *, dry_run: bool, roles: bool) -> list[Migrated]:
-    """Apply what is outstanding on both servers, and on request the roles' rights.
+    """Apply the outstanding migrations on both servers and, on request, grant the roles' rights.
 
     Raises:
-        SettingsError: a server cannot be reached, refuses, or does not fit, by its variable.
+        SettingsError: a server cannot be reached, refuses, or has another schema; the message
+            names its variable.
     """
     out = []
     for part in PARTS:
@@ -59,7 +60,7 @@ def bring_up(settings: Settings, *, dry_run: bool, roles: bool) -> list[Migrated
 
 
 def grant(connection: Connection[Any], part: Part) -> None:
-    """Make the roles and give them their rights."""
+    """Create the roles and grant them their rights."""
     with connection.transaction():
         connection.execute((FOLDER / f"roles_{part}.sql").read_text().encode(), prepare=False)
         if part == "views":
@@ -68,7 +69,7 @@ def grant(connection: Connection[Any], part: Part) -> None:
 
 
 def _guards(connection: Connection[Any]) -> Iterator[str]:
-    """Protection of the tables that are there already: they may be older than the roles."""
+    """Statements that protect existing tables, which may be older than the roles."""
     sql = "select tablename from pg_tables where schemaname = %s"
     there = {name for (name,) in connection.execute(sql.encode(), (SCHEMA,)).fetchall()}
     for view in VIEWS:

@@ -1,12 +1,12 @@
-"""Blue/green rebuilds, and the proof that what is served is what the log says.
+"""Blue/green rebuilds, and the proof that the live views equal a fold of the log.
 
     rebuild   log --fold--> views_next.<view> --compare--> views.<view> --swap--> one transaction
     replay    log --fold--> memory --hash--> = the hash of every live view
 
-A rebuild folds beside the running view until it has all but caught up. Then it holds the view's
-checkpoints, which stops its runners between two batches, folds the rest, compares, and puts the new
-table in the old one's place. The runners find themselves expelled and go on from there. Where the
-view's partitions stand apart, each is folded from the hindmost one's place to its own.
+A rebuild folds a new table beside the live one until it has almost caught up. Then it locks the
+view's checkpoints, which stops the view's runners between two batches, folds the rest, compares,
+and replaces the live table. The runners get `Expelled` and go on with the new table. If the view's
+partitions differ in position, each is folded from the lowest position to its own.
 """
 
 from collections.abc import Sequence
@@ -28,11 +28,11 @@ from projections.engine.runner import LAGGARDS_PAGE, Runner
 from projections.ports import Checksum, Pause, View
 
 DIFFERENCES_MAX = 10
-ROUNDS_MAX = 100  # of catching up with a view that keeps moving
+ROUNDS_MAX = 100  # rounds of catching up with a view that keeps moving
 
 
 class Difference(Struct, frozen=True, kw_only=True):
-    """One row as it was served and as the log makes it; None: not there."""
+    """One row of the live table and of the new one; None: the row is missing there."""
 
     live: dict[str, Any] | None
     rebuilt: dict[str, Any] | None
@@ -49,11 +49,11 @@ class Rebuilt(Struct, frozen=True, kw_only=True):
 
 
 class Replayed(Struct, frozen=True, kw_only=True):
-    """A live view against a fresh fold of the log up to where it stands."""
+    """The hash of a live view, and that of a new fold of the log up to the view's position."""
 
     live: Checksum
     folded: Checksum
-    faults: tuple[str, ...] = ()  # of where it stands (`adapters.postgres.views.places`)
+    faults: tuple[str, ...] = ()  # of its table and checkpoints (`adapters.postgres.views.places`)
 
     @property
     def equal(self) -> bool:
@@ -61,21 +61,20 @@ class Replayed(Struct, frozen=True, kw_only=True):
 
 
 class RebuildFailed(Exception):
-    """The view could not be rebuilt; the live one is as it was."""
+    """The view could not be rebuilt; the live table is unchanged."""
 
 
 async def begin(
     log: StoredLog, live: PostgresSink, views: Sequence[View], *, data_dir: Path
 ) -> None:
-    """Fold `views` beside their live tables in one pass over the log, a long log in processes.
+    """Fold `views` beside their live tables in one pass; a long log in several processes.
 
-    `rebuild` goes on from there. A view that is stuck stands before its event, for `rebuild` to
-    name it.
+    `rebuild` continues from there. A stuck view stops before its event, and `rebuild` reports it.
     """
     beside = _beside(live)
     try:
         for view in views:
-            await beside.discard(view)  # what an interrupted rebuild left
+            await beside.discard(view)  # drop the table of an interrupted rebuild
         await fold_apart(log, beside, views, data_dir=data_dir)
         await beside.prepare(views)
         runner, end = Runner(log, beside, views), await log.last()
@@ -94,18 +93,18 @@ async def rebuild(
     begun: bool = False,
     pause: Pause | None = None,
 ) -> Rebuilt:
-    """Fold `view` anew beside the live table, compare, and (unless told not to) swap.
+    """Fold `view` into a new table, compare it with the live one and, if `swap`, replace that.
 
     Args:
-        begun: go on with the table that `begin` has made.
+        begun: continue with the table that `begin` has made.
 
     Raises:
-        RebuildFailed: the view is stuck on an event, or there is none.
+        RebuildFailed: the view is stuck on an event, or has no checkpoint yet.
     """
     beside = _beside(live)
     try:
         if not begun:
-            await beside.discard(view)  # what an interrupted rebuild left
+            await beside.discard(view)  # drop the table of an interrupted rebuild
         await beside.prepare([view])
         runner = Runner(log, beside, [view], pause=pause)
         await _nearly(runner, live, view)
@@ -127,9 +126,9 @@ async def rebuild(
 async def replay(
     log: StoredLog, live: PostgresSink, views: Sequence[View], *, pause: Pause | None = None
 ) -> list[Replayed]:
-    """Fold the log in memory up to where each live view stands, and compare hashes.
+    """Fold the log in memory up to the position of each live view, and compare hashes.
 
-    Changes nothing: a view whose table or checkpoints are not those of this build is named, and
+    It changes nothing. A view whose table or checkpoints do not fit this build is reported, and
     its rows are not compared.
     """
     async with live.snapshot() as connection:
@@ -193,7 +192,7 @@ async def _replayed_apart(log: StoredLog, view: View, stands: Sequence[int]) -> 
 async def _fold_apart(
     log: StoredLog, beside: PostgresSink, view: View, stands: Sequence[int]
 ) -> None:
-    """From one position, where the new table stands, to each partition's own."""
+    """Fold the new table from its one position to the position of each partition."""
     for partition, position in enumerate(stands):
         part = PostgresSink(
             beside.url, schema=beside.schema, partition=partition, partitions=len(stands)
@@ -219,7 +218,7 @@ def _beside(live: PostgresSink) -> PostgresSink:
 
 
 async def _nearly(runner: Runner, live: PostgresSink, view: View) -> None:
-    """Fold up to where the live view stands, until a round has little left to do."""
+    """Fold up to the live view's position, again until a round folds at most one page."""
     for _ in range(ROUNDS_MAX):
         position = await live.position(view)
         if await _fold(runner, view, position) <= LAGGARDS_PAGE:
@@ -240,7 +239,7 @@ def _refuse_stuck(runner: Runner, view: View) -> None:
 
 
 async def _hold(connection: AsyncConnection[Any], live: PostgresSink, view: View) -> list[int]:
-    """Lock the live view's checkpoints; where they stand, by partition."""
+    """Lock the live view's checkpoints and return their positions, by partition."""
     cursor = await connection.execute(
         f"select position from {live.schema}.{CHECKPOINTS} where view = %s "
         "order by partition for update",
@@ -255,7 +254,7 @@ async def _hold(connection: AsyncConnection[Any], live: PostgresSink, view: View
 async def _compare(
     connection: AsyncConnection[Any], live: Table, beside: Table, position: int
 ) -> Rebuilt:
-    """Row by row, as JSON: the live table may have other columns than the new one."""
+    """Compare row by row, as JSON: the live table may have other columns than the new one."""
     on = " and ".join(f"o.{k} = n.{k}" for k in live.row.KEY)
     differ = (
         f"from {live.name} o full join {beside.name} n on {on} "
@@ -282,7 +281,7 @@ async def _compare(
 async def _swap(
     connection: AsyncConnection[Any], live: PostgresSink, beside: PostgresSink, view: View
 ) -> None:
-    """The new table takes the old one's place and name; the old runner is expelled."""
+    """Replace the live table by the new one; the new generation expels the view's runners."""
     await connection.execute(f"drop table {live.table(view).name}")
     await connection.execute(f"alter table {beside.table(view).name} set schema {live.schema}")
     await connection.execute(

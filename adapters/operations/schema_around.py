@@ -1,9 +1,9 @@
-"""What changes our statements, or opens our schemas, without being one of our definitions.
+"""Finds foreign objects and settings that change our statements or open our schemas.
 
     settings of the database and of our roles | event triggers | default rights
     anything in our schemas that no migration makes: types, domains, operators, views, ...
 
-`schema_audit` compares what is ours; here nothing is expected, so every finding is a fault.
+`schema_audit` compares our own definitions. Here nothing is expected, so every finding is a fault.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg import Connection
 
-BESIDE = "views_next"  # rebuilds put tables there, and nothing else
+BESIDE = "views_next"  # rebuilds put tables there; it holds nothing else
 SETTINGS = (
     r"\w+_timeout",
     r"(maintenance_|autovacuum_|logical_decoding_)?work_mem",
@@ -22,7 +22,7 @@ SETTINGS = (
     r"(auto_explain|pg_stat_statements|pgaudit)\.\w+",
     "application_name|client_min_messages|lc_messages|timezone",
 )
-"""Settings that a database or role may have: they bound, report or plan, and change no meaning."""
+"""Settings that a database or role may have: limits, logging and planning change no results."""
 
 _OURS = """
 ours as (
@@ -79,7 +79,7 @@ where n.nspname = any(%(schemas)s) and c.relkind not in ('i', 'I', 'c') and (
 
 
 def around(connection: Connection[Any], schemas: Sequence[str], tables: Sequence[str]) -> list[str]:
-    """What is there and is not ours, each in words; `tables` are those of schema `views`."""
+    """One line per foreign object or setting; `tables` are our tables in schema `views`."""
     beside = [BESIDE] if "views" in schemas else []
     named = {
         "schemas": [*schemas, *beside],

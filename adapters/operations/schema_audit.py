@@ -1,13 +1,13 @@
-"""Whether tables and functions are defined as this build's migrations define them.
+"""Checks that tables and functions are defined as this build's migrations define them.
 
     catalogue of the server --lines--> {thing: definition} = migrations/definitions.txt
-                                                          + what follows from the views' rows
+                                                          + definitions from the views' rows
 
-A replaced function, a dropped trigger or a lost constraint changes what is written from then on,
-and no row shows it. `definitions.txt` is drawn from a migrated database
-(`scripts/schema_definitions.py`). Rights, of columns too, are compared one way: none beyond the
-ones listed there; rights to read in `log` and `keys` alone. An owner has all rights: a superuser,
-who made the schemas, or of the views' tables the projector. `schema_around` finds the rest.
+A replaced function, a dropped trigger or a lost constraint changes all later writes, and no row
+shows it. `scripts/schema_definitions.py` writes `definitions.txt` from a migrated database. Rights,
+of columns too, are faults only if they are not listed there; rights to read are compared in `log`
+and `keys` only. Owners have all rights: they may be a superuser, the role that made the schemas or,
+for the views' tables, the projector. `schema_around` finds the rest.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,7 +30,7 @@ SCHEMAS: Mapping[Part, tuple[str, ...]] = {
     "views": ("sagas", "street", "views", "tidemark"),
 }
 SHOWN_MAX = 20
-_OURS = (CHECKPOINTS, "stuck")  # of schema views: not the table of a view
+_OURS = (CHECKPOINTS, "stuck")  # tables in schema views that belong to no view
 _TABLES = tuple(Table("views", view) for view in VIEWS)
 _VIEWS_TABLES = [*_OURS, *(table.view for table in _TABLES)]
 _APPLIED = "select number, name, hash from tidemark.migrations where part = %s order by 1"
@@ -131,7 +131,7 @@ where owner not in (select nspowner from pg_namespace where nspname = 'tidemark'
 
 
 def faults(url: str, part: Part) -> list[str]:
-    """What is not defined, or not allowed, as this build's migrations have it; the first of it.
+    """Differences from the definitions and rights of this build; the first `SHOWN_MAX` of them.
 
     Raises:
         Unavailable: the server cannot be reached.
@@ -145,7 +145,7 @@ def faults(url: str, part: Part) -> list[str]:
         raise unavailable(e) from e
     expected, allowed = _released(part)
     if part == "views":
-        tables = [t for t in _TABLES if f"table {t.name}" in found]  # others are made when needed
+        tables = [t for t in _TABLES if f"table {t.name}" in found]  # others are made on first use
         absent = {f"policy {t.name}.readers" for t in _TABLES if t not in tables}
         expected = {k: v for k, v in expected.items() if k not in absent}
         expected |= {k: v for table in tables for k, v in _of_view(table).items()}
@@ -164,10 +164,10 @@ def faults(url: str, part: Part) -> list[str]:
 
 
 def definitions(connection: Connection[Any], part: Part) -> tuple[dict[str, str], set[str]]:
-    """Every definition by thing, and the rights that others than the owner have, by the server.
+    """The server's definitions by thing, and the rights of roles other than the owner.
 
-    Names are looked up in the server's own catalogue from then on, whatever the database or the
-    role has set as search_path.
+    This sets the connection's search_path to the server's catalogue, so that a search_path of the
+    database or the role has no effect.
     """
     connection.execute("set search_path = pg_catalog, pg_temp")
     named = {"schemas": list(SCHEMAS[part]), "tables": _VIEWS_TABLES, "reading": part == "log"}
@@ -178,9 +178,9 @@ def definitions(connection: Connection[Any], part: Part) -> tuple[dict[str, str]
 
 
 def listed(part: Part, found: Mapping[str, str], rights: Iterable[str]) -> list[str]:
-    """The lines of `definitions.txt`; the tables of views follow from their rows.
+    """The lines of `definitions.txt`, without the tables of views, which follow from their rows.
 
-    Their policies are listed, as the server prints them: brackets change what a policy says.
+    It lists their policies as the server prints them: brackets change a policy's meaning.
     """
     views = {thing for table in _TABLES for thing in _of_view(table)}
     things = sorted(set(found) - views)

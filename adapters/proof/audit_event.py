@@ -1,4 +1,4 @@
-"""One stored event against its own bytes, its columns and its predecessor; pure."""
+"""Checks one stored event against its own bytes, its columns and its predecessor; pure."""
 
 from datetime import datetime
 
@@ -12,7 +12,7 @@ from domain.shared.envelope import Metadata
 def bytes_fault(
     stored: Stored, meta: Metadata, before: tuple[int, bytes], columns: Columns | None
 ) -> str | None:
-    """What is wrong with an event's bytes; `before` is (version, hash) of its predecessor."""
+    """The first fault in an event's bytes; `before` is (version, hash) of its predecessor."""
     metadata, payload = unframe(stored.state)
     framed, payload_at = frame(metadata, payload)
     if framed != stored.state:
@@ -37,11 +37,11 @@ def _columns_fault(columns: Columns, meta: Metadata, payload_at: int) -> str | N
 def clock_fault(
     stored: Stored, meta: Metadata | None, before: datetime | None, *, exact: bool
 ) -> str | None:
-    """What is wrong with committed_at, given that of the event before it in the log.
+    """The fault in committed_at, given that of the event before it in the log.
 
     Args:
-        meta: None where it cannot be read.
-        exact: the store's clock is that of its writers, and never goes back.
+        meta: None if it cannot be read.
+        exact: the store uses its writers' clock, which never goes back.
     """
     if before is not None and stored.committed_at < before:
         return "committed_at goes backwards"

@@ -1,11 +1,11 @@
-"""The clients' key rows against the log: each row belongs to sealed data, or to an erasure.
+"""Checks the clients' key rows against the log: each row belongs to sealed data or to an erasure.
 
     sealed event   -> its client has a row: a key, or the mark of an erasure
     client.erased  -> its client's row holds that mark, and no key
-    a row          -> was written under the master key, and is of one client
+    a row          -> was written under the master key, and belongs to one client
 
-Two things are named and are no faults, because only a holder of the master key makes them. A
-command that was cut off before its append leaves a key that opens nothing (`unused`). An erasure
+Two findings are reported but are not faults, because only a holder of the master key causes them.
+A command that was cut off before its append leaves a key that opens nothing (`unused`). An erasure
 that was cut off leaves a mark without its event (`unrecorded`).
 """
 
@@ -26,19 +26,19 @@ _OFF = {
 
 
 class KeyAudit:
-    """Beside one pass over the log: `add` every event, then `finish`.
+    """Runs beside one pass over the log: `add` every event, then `finish`.
 
     Args:
-        standings: of every row; None where this process may not read the keys.
+        standings: of every row; None if this process may not read the keys.
     """
 
     def __init__(self, standings: Mapping[str, Standing] | None) -> None:
         self._rows = standings
-        self._used: set[str] = set()  # clients whose row has been looked at
+        self._used: set[str] = set()  # clients whose row has been checked
         self._erased: set[str] = set()
 
     def add(self, stored: Stored, meta: Metadata) -> list[str]:
-        """What is wrong with the row that this event needs; said once a client."""
+        """The faults of the row that this event needs; a client's sealed data is checked once."""
         if self._rows is None:
             return []
         found = []
@@ -52,7 +52,7 @@ class KeyAudit:
         return found
 
     def finish(self) -> list[tuple[str, str]]:
-        """What is wrong with rows that no sealed event has asked for: (stream, fault)."""
+        """The faults of rows that no sealed event needed: (stream, fault)."""
         out: list[tuple[str, str]] = []
         for client_id, standing in (self._rows or {}).items():
             if client_id not in self._used and standing in _OFF:
@@ -61,13 +61,13 @@ class KeyAudit:
 
     @property
     def unused(self) -> list[str]:
-        """Clients with a sound key under which nothing in the log is sealed."""
+        """Clients with an intact key that seals nothing in the log."""
         rows: Mapping[str, Any] = self._rows or {}
         return sorted(c for c, s in rows.items() if s is Standing.HELD and c not in self._used)
 
     @property
     def unrecorded(self) -> list[str]:
-        """Clients who were erased, and no event of the log says so: erase again."""
+        """Clients whose key was erased without an event in the log: erase them again."""
         rows: Mapping[str, Any] = self._rows or {}
         erased = (c for c, s in rows.items() if s is Standing.ERASED)
         return sorted(c for c in erased if c not in self._erased)

@@ -1,8 +1,8 @@
-"""The idempotency table against the log: every row must be what its event's metadata says.
+"""Checks the idempotency table against the log: each row must match its event's metadata.
 
-A row that is gone makes a command that was done before be done again; a row that was changed makes
-it be refused. Rows that may be forgotten go after a week, the oldest first; so one that is missing
-though an older one is still there was taken away.
+If a row was deleted, a repeated command would run again; if it was changed, the repeat would be
+refused. The pruner removes rows that need not be kept after a week, the oldest first. So if a row
+is missing while an older one is still there, the pruner did not remove it.
 """
 
 from collections.abc import AsyncIterator
@@ -14,14 +14,14 @@ from domain.shared.envelope import Metadata, category
 
 KEPT_FOR = timedelta(days=7)  # at least; see streams.log.pruner
 Found = tuple[Stored | Bound, str]
-"""Where, and what is wrong there."""
+"""Where a fault is, and its text."""
 
 
 class MessageAudit:
-    """Beside one pass over the log: `add` every event in position order, then `finish`.
+    """Runs beside one pass over the log: `add` every event in position order, then `finish`.
 
     Args:
-        now: the platform's clock; None where it is not known.
+        now: the platform's clock; None if it is not known.
     """
 
     def __init__(self, evidence: Evidence, now: datetime | None) -> None:
@@ -40,7 +40,7 @@ class MessageAudit:
         return await self._check(*held)
 
     async def finish(self) -> list[Found]:
-        """What is left when all events have passed."""
+        """The faults that show only after the last event."""
         found = await self._check(*self._held) if self._held else []
         while (row := await self._next()) is not None:
             found.append((row, _ORPHAN))
@@ -49,7 +49,7 @@ class MessageAudit:
         return found + [(row, stray) for row in await self._evidence.stray()]
 
     async def _check(self, stored: Stored, meta: Metadata) -> list[Found]:
-        """The last event of a write against the row of its message."""
+        """Compare the last event of a write with the row of its message."""
         if not self._evidence.remembers:
             return []
         found: list[Found] = []
@@ -67,7 +67,7 @@ class MessageAudit:
         return found
 
     def _young(self, stored: Stored) -> bool:
-        """Not yet old enough to be forgotten, going by the clock or by the rows that are left."""
+        """Whether the pruner cannot have removed its row yet, by the clock or the oldest row."""
         return self._since is not None and stored.committed_at >= self._since
 
     async def _next(self) -> Bound | None:
@@ -80,8 +80,9 @@ _ORPHAN = "its row in log.messages is there, and the event that it tells of is n
 
 
 def kept_for_ever(meta: Metadata) -> bool:
-    """Whether the message is never forgotten: what sagas, gateways and the timer have sent, and
-    the erasure of a client.
+    """Whether the pruner never removes the message's row.
+
+    It keeps those of sagas, gateways and the timer, and of a client's erasure.
     """
     caused = meta.causation_id or meta.correlation_id
     refused = meta.message_id.endswith("!refused")
@@ -102,7 +103,7 @@ def _same_write(first: tuple[Stored, Metadata], then: tuple[Stored, Metadata]) -
 
 
 def _differences(row: Bound, stored: Stored, meta: Metadata) -> str:
-    """Which columns of a row are not what its event says; "" when all are."""
+    """The columns of a row that do not match its event; "" if all do."""
     wanted = Bound(
         stream=stored.stream,
         message_id=meta.message_id,

@@ -1,8 +1,7 @@
-"""Snapshots against the log: a snapshot must be what the events up to its version fold to.
+"""Checks snapshots against the log: a snapshot must equal the fold of the events up to its version.
 
-A load uses a snapshot only if its seal is right (`adapters.log.event_log`), so that a changed one
-moves no money; here it is named, and a state that was sealed and is wrong all the same is found
-too.
+A load uses a snapshot only if its seal is valid (`adapters.log.event_log`), so a changed snapshot
+moves no money. This audit reports it, and also finds a snapshot that was sealed with a wrong state.
 """
 
 from functools import partial
@@ -28,7 +27,7 @@ class _Kept(NamedTuple):
 
 
 class SnapshotAudit:
-    """Beside one pass over the log: `add` every event, then `finish`. Made by `begin`."""
+    """Runs beside one pass over the log: `begin`, `add` every event, then `finish`."""
 
     def __init__(self) -> None:
         self.unsealed: list[tuple[str, int, str]] = []
@@ -37,9 +36,9 @@ class SnapshotAudit:
 
     @classmethod
     async def begin(cls, log: RecorderLog, evidence: Evidence) -> "SnapshotAudit":
-        """Every snapshot that this build would use; those without our seal are faults at once."""
+        """Read every snapshot that this build would use; those without our seal are faults."""
         audit = cls()
-        if not log.keyed:  # this process cannot tell a sealed one from another
+        if not log.keyed:  # this process cannot check seals
             return audit
         async for row in evidence.snapshots(DOMAIN_HASH):
             state = log.snapshot_state(row)
@@ -51,7 +50,7 @@ class SnapshotAudit:
         return audit
 
     def add(self, arrived: Envelope) -> str | None:
-        """What is wrong with the snapshot at this event; None mostly."""
+        """The fault of the stream's snapshot at this event; None for most events."""
         kept = self._kept.get(arrived.stream)
         if kept is None:
             return None
@@ -60,7 +59,7 @@ class SnapshotAudit:
         fold = partial(decider.evolve, state, arrived.event)
         try:
             self._states[arrived.stream] = state = fold()
-        except Exception as e:  # a fold meets only here what no writer would have appended
+        except Exception as e:  # no writer appends an event that cannot be folded
             del self._kept[arrived.stream]
             return f"its stream cannot be folded: {type(e).__name__}: {e}"
         if arrived.version != kept.version:

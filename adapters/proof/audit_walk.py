@@ -1,9 +1,9 @@
-"""One walk over the log that looks at everything a reader or a writer will use.
+"""One pass over the log that checks everything a reader or a writer will use.
 
     page of events -> bytes, columns, clock, causes, keys | messages | snapshots | checkpoints
 
-Each fault names where it is: by stream and version as far as anything in the log, or beside it,
-still knows them; otherwise by the positions that are gone.
+Each fault names its stream and version if the log, or a table beside it, still has them; otherwise
+it names the missing positions.
 """
 
 from collections.abc import Sequence
@@ -35,18 +35,18 @@ class Close(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """What the walk compares the events with."""
+    """The records and audits that the walk compares the events with."""
 
     evidence: Evidence
     checkpoints: Audit
     messages: MessageAudit
     snapshots: SnapshotAudit
     keys: KeyAudit
-    tips: Sequence[tuple[str, Tip]]  # who says it, and what
+    tips: Sequence[tuple[str, Tip]]  # the source of each tip, and the tip
 
 
 class Walk:
-    """Takes the log's pages in order, then `finish`; its figures are as of the events taken."""
+    """Takes the log's pages in order, then `finish`; its counts cover the events taken so far."""
 
     def __init__(self, log: RecorderLog, parts: Parts, *, sealed_to: int) -> None:
         self._log, self._parts, self._sealed_to = log, parts, sealed_to
@@ -69,7 +69,7 @@ class Walk:
             await self._event(stored, by_position.get(stored.position))
 
     async def finish(self) -> None:
-        """What only the end of the log tells."""
+        """Add the faults that show only at the end of the log."""
         for stream, version, position in await self._parts.evidence.unreachable():
             wrong = "no reader of the log comes to this position, and its stream holds it"
             self._fault(stream, version, position, wrong)
@@ -92,7 +92,7 @@ class Walk:
             self._fault(checkpoint.STREAM, found.version, found.position, found.fault)
 
     def keys(self) -> dict[str, list[str]]:
-        """What is odd about the clients' keys and no fault (`audit_keys`); `FAULTS_MAX` of each."""
+        """The findings of `audit_keys` that are not faults; at most `FAULTS_MAX` of each."""
         keys = self._parts.keys
         odd = {"unused_keys": keys.unused, "unrecorded_erasures": keys.unrecorded}
         return {name: clients[:FAULTS_MAX] for name, clients in odd.items()}
@@ -127,7 +127,7 @@ class Walk:
             return None, wrong or str(e)
 
     async def _meaning(self, stored: Stored, arrived: Envelope) -> None:
-        """What an event says of others: its causes, its message, its stream's state, its keys."""
+        """Check an event against its causes, its message's row, its snapshot and its keys."""
         meta = arrived.meta
         for stream, version in causes(meta).items():
             if self.heads.get(stream, (0, b""))[0] < version:
@@ -152,7 +152,7 @@ class Walk:
             self.unsealed += 1
 
     def _gap(self, until: int) -> None:
-        """Named at the end, behind the streams that are known to have been there."""
+        """Remember missing positions; `finish` reports them after the streams known to lack any."""
         if len(self._gaps) < FAULTS_MAX:
             self._gaps.append((self.position + 1, until - 1))
 

@@ -1,4 +1,4 @@
-"""Auditing the log: its counts and root, and whether everything in it and beside it is right.
+"""Audits the log and the tables beside it; computes the log's counts and root.
 
 root = SHA-256 over (stream, version, head hash) sorted by stream, without the streams that carry
 no business fact of their own (`checkpoint`, `fix`, `saga_*`).
@@ -46,7 +46,7 @@ def root(heads: dict[str, tuple[int, bytes]]) -> str:
 
 
 async def stats(recorder: Recorder) -> dict[str, Any]:
-    """Events, position, root, and how many of each event there are."""
+    """The number of events, last position, root, and the number of events of each name."""
     heads: dict[str, tuple[int, bytes]] = {}
     names: Counter[str] = Counter()
     position = 0
@@ -65,15 +65,15 @@ async def stats(recorder: Recorder) -> dict[str, Any]:
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a log from outside it, and must be found in it again."""
+    """Facts about a log from outside it, which the log must still contain."""
 
     reaches: int = 0  # a position that was sealed
-    kept: Witness | None = None  # what the signer keeps beside its key; read before the log is
+    kept: Witness | None = None  # kept by the signer beside its key; read it before the log
     witnesses: Sequence[Witness] = ()
     now: datetime | None = None  # the platform's clock
 
     def statements(self) -> list[tuple[str, Witness]]:
-        """Every witness, with who says it."""
+        """Every witness, with its source."""
         own = [("the signer's memory (keys/checkpoint.last)", self.kept)] if self.kept else []
         return own + [("the witness", one) for one in self.witnesses]
 
@@ -89,18 +89,18 @@ async def verify(
     keys: KeyStore | None = None,
     schema: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Recompute everything that a reader or a writer of the log uses, and say what is off.
+    """Recompute everything that a reader or a writer of the log uses, and report the faults.
 
     Every event: its exact bytes, columns, place, hash, committed_at and causes. Every checkpoint:
-    signed by `verifier`'s key, next to the one before it, its Merkle root that of the events in
-    its range, and one for every close of day. Messages, snapshots, head row, and (given `keys`)
-    the rows of the clients' keys. What is `known` from outside must be there. `schema` is what is
-    wrong with the definitions of tables and functions (`adapters.operations.schema_audit`).
+    signed by `verifier`'s key, adjacent to its predecessor, with the Merkle root of the events in
+    its range; and one for every close of day. Messages, snapshots, head row, and (given `keys`)
+    the rows of the clients' keys. The log must contain what is `known`. `schema` has the faults
+    of the definitions of tables and functions (`adapters.operations.schema_audit`).
 
-    `sealed_to` is the last position that a checkpoint speaks for; `unsealed` says how many events
-    lie behind it. `unused_keys` names clients under whose key nothing is sealed, and
-    `unrecorded_erasures` those whose erasure was cut off: no faults. `witness` is the line to keep
-    elsewhere, None for a log that is not ok.
+    `sealed_to` is the last position that a checkpoint covers; `unsealed` counts the events after
+    it. `unused_keys` lists clients whose key seals nothing, `unrecorded_erasures` clients whose
+    erasure was cut off; neither is a fault. `witness` is the line to keep elsewhere; None if the
+    log is not ok.
     """
     async with log.recorder.evidence() as evidence:
         placed = await _checkpoints(log)
@@ -159,7 +159,7 @@ def _answer(walk: Walk, placed: Sequence[Placed], sealed_to: int) -> dict[str, A
 
 
 async def _ends(walk: Walk, log: RecorderLog, evidence: Evidence) -> None:
-    """Whether the store's own count of events ends where they end."""
+    """Check that the store's head row matches the last event."""
     if evidence.head_rows != 1:
         walk.add("log", walk.position, f"log.head holds {evidence.head_rows} rows, and must hold 1")
         return
@@ -168,7 +168,7 @@ async def _ends(walk: Walk, log: RecorderLog, evidence: Evidence) -> None:
     else:
         head, committed_at = (await log.recorder.last())[0], walk.committed
         if head > walk.position and await log.recorder.after(walk.position, limit=1):
-            return  # somebody has appended since
+            return  # a writer has appended since
     if head > walk.position:
         walk.add("log", head, f"its last event is at {walk.position}: what followed is missing")
     elif head < walk.position:
@@ -178,7 +178,7 @@ async def _ends(walk: Walk, log: RecorderLog, evidence: Evidence) -> None:
 
 
 async def _closes(walk: Walk, log: RecorderLog, placed: Sequence[Placed]) -> None:
-    """Every close of day is under a checkpoint, be it one that was signed a moment ago."""
+    """Check that a checkpoint covers every close of day; it may have been signed meanwhile."""
     sealed_to = placed[-1].signed.last_position if placed else 0
     if not [close for close in walk.closes if close.stored.position > sealed_to]:
         return
@@ -191,7 +191,7 @@ async def _closes(walk: Walk, log: RecorderLog, placed: Sequence[Placed]) -> Non
 
 
 def _said(walk: Walk, known: Known, placed: Sequence[Placed], verifier: Verifier | None) -> None:
-    """What others keep of the log's checkpoints must be in it, and be signed."""
+    """Check that the log contains every checkpoint that a witness states, and its signature."""
     for who, one in known.statements():
         said = f"{who} keeps a statement over positions {one.first_position} to {one.last_position}"
         if verifier is not None and (wrong := verifier.fault(one.signed())):
@@ -208,7 +208,7 @@ def _too_short(position: int, sealed_to: int, reaches: int) -> str:
 
 
 async def _checkpoints(log: RecorderLog, *, after_version: int = 0) -> list[Placed]:
-    """Those that can be read; what cannot is named where the log is read in order."""
+    """The readable checkpoints; `Walk` reports the unreadable ones."""
     out: list[Placed] = []
     version = after_version
     while page := await log.recorder.select(checkpoint.STREAM, after_version=version, limit=PAGE):

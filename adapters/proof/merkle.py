@@ -1,10 +1,10 @@
-"""Merkle trees as RFC 6962 (2.1) has them, over byte strings in their order.
+"""Merkle trees of RFC 6962 (2.1) over an ordered list of byte strings.
 
     leaf = SHA-256(0x00 | data)      node = SHA-256(0x01 | left | right)
 
-The left part of n leaves is the largest power of two below n. Leaf and node are told apart by
-their first byte, so that no node can be shown as a leaf. A tree that only grows is kept as its
-peaks, one per bit of its size: a million events cost twenty hashes of memory.
+The left part of n leaves is the largest power of two below n. The first hashed byte distinguishes
+leaves from nodes, so a node cannot be passed off as a leaf. A growing tree stores only its peaks,
+one per bit of its size: a million events cost twenty hashes of memory.
 """
 
 from collections.abc import Iterable, Sequence
@@ -24,14 +24,14 @@ class Tree:
 
     def add(self, leaf: bytes) -> None:
         node, size = _leaf(leaf), self.size
-        while size & 1:  # a perfect tree of this height stands already
+        while size & 1:  # there is a perfect tree of this height already: merge the two
             node = _node(self._peaks.pop(), node)
             size >>= 1
         self._peaks.append(node)
         self.size += 1
 
     def root(self) -> bytes:
-        """The hash of the whole; of nothing, the hash of the empty string."""
+        """The hash of the whole tree; without leaves, the hash of the empty string."""
         if not self._peaks:
             return EMPTY
         node = self._peaks[-1]

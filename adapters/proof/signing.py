@@ -1,12 +1,12 @@
-"""Checkpoints outside the domain: the signing key, and the check of every statement made.
+"""Signs checkpoints, and checks every checkpoint that was signed.
 
     DIR/keys/checkpoint.key    32 secret bytes, readable by the owner alone
-    DIR/keys/checkpoint.pub    PEM, for whoever checks: `openssl pkeyutl -verify -pubin ...`
+    DIR/keys/checkpoint.pub    PEM, for independent checks: `openssl pkeyutl -verify -pubin ...`
     DIR/keys/checkpoint.last   the last statement that the key has signed (TIDEMARK_STATEMENT)
-    DIR/keys/retired-*.pub     keys that signed before: believed up to the first newer signature
+    DIR/keys/retired-*.pub     former keys: valid up to the first signature of a newer key
 
-The keys lie beside the master key and outside the database (an HSM or KMS in production): who
-can rewrite every row of the log, and every hash, still cannot sign.
+The keys lie beside the master key and outside the database (an HSM or KMS in production). An
+attacker who can rewrite every row and every hash of the log still cannot sign.
 """
 
 import os
@@ -34,7 +34,7 @@ from domain.checkpoint import INITIAL, CheckpointSigned, SignCheckpoint, evolve,
 
 
 class Verifier:
-    """Knows the public key, and those it has replaced; says whose signature is good."""
+    """Checks signatures with the public key and the keys that it has replaced."""
 
     def __init__(
         self, public: Ed25519PublicKey, *, retired: Iterable[Ed25519PublicKey] = ()
@@ -54,7 +54,7 @@ class Verifier:
 
     @classmethod
     def find(cls, folder: Path) -> "Verifier | None":
-        """That of a data directory's `keys/`, making nothing; None where there is no key.
+        """The verifier of a data directory's `keys/`; None if it has no key. Creates no file.
 
         Raises:
             SettingsError: a file there holds no key, or the two do not belong together.
@@ -72,7 +72,7 @@ class Verifier:
         return key_id in self._known
 
     def fault(self, signed: CheckpointSigned) -> str | None:
-        """What is wrong with the signature; None when it is good."""
+        """The fault of a checkpoint's signature; None if it is good."""
         public = self._known.get(signed.key_id)
         if public is None:
             return f"it is signed by another key ({signed.key_id[:16]}...)"
@@ -84,10 +84,10 @@ class Verifier:
 
 
 class Signer:
-    """Holds the secret key; signs statements, and remembers the last of them.
+    """Signs statements with the secret key.
 
     Args:
-        memory: where the last statement is kept for the next process; None: nowhere.
+        memory: keeps the last statement for the next process; None: nothing keeps it.
     """
 
     def __init__(
@@ -110,15 +110,15 @@ class Signer:
         signed_by: str = "",
         memory: Memory | None = None,
     ) -> "Signer":
-        """The signer of a data directory's `keys/`, made on first use.
+        """The signer of a data directory's `keys/`; creates the key on first use.
 
         Args:
             signed_by: id of the key that signed the log's last checkpoint; "": it has none.
-            memory: as of `Signer`.
+            memory: see `Signer`.
 
         Raises:
-            SettingsError: the published key is not that of the secret one; or the log was signed
-                by a key that is not here, neither as `checkpoint.key` nor as a retired one.
+            SettingsError: the published key does not belong to the secret one; or the key that
+                signed the log is neither `checkpoint.key` nor a retired one.
         """
         secret = folder / "checkpoint.key"
         retired = {_key_id(one) for one in retired_keys(folder)}
@@ -137,15 +137,15 @@ class Signer:
         if not published.exists():
             fresh = published.with_suffix(f".{os.getpid()}")
             fresh.write_bytes(signer.verifier.pem())
-            fresh.replace(published)  # whole or not at all
+            fresh.replace(published)  # atomic
         return signer
 
     @classmethod
     def read(cls, folder: Path, *, memory: Memory | None = None) -> "Signer":
-        """The same from files that are there; makes none.
+        """The signer from existing key files; creates none.
 
         Raises:
-            SettingsError: a file holds no key, or the published key is another's.
+            SettingsError: a file holds no key, or the published key does not belong to it.
         """
         secret, published = read_secret(folder / "checkpoint.key"), folder / "checkpoint.pub"
         signer = cls(secret, memory=memory, retired=retired_keys(folder))
@@ -158,7 +158,7 @@ class Signer:
 
 
 def retired_keys(folder: Path) -> list[Ed25519PublicKey]:
-    """The public keys that signed before today's, as the operator has named their files.
+    """The public keys that signed before the current one, in files that the operator named.
 
     Raises:
         SettingsError: such a file holds no Ed25519 public key.
@@ -191,8 +191,8 @@ class Fault(NamedTuple):
 class Audit:
     """Checks checkpoints beside one pass over the log: `add` every event, then `finish`.
 
-    Signature and continuity need the checkpoints alone; each root is folded from the leaves of
-    the events that pass by. Memory: one checkpoint's tree, whatever the size of the log.
+    Signature and continuity need only the checkpoints; each root is computed from the events added.
+    Memory: one checkpoint's tree, whatever the size of the log.
     """
 
     def __init__(self, placed: Sequence[Placed], verifier: Verifier | None) -> None:
@@ -226,7 +226,7 @@ class Audit:
 
 
 def _alone(placed: Sequence[Placed], verifier: Verifier | None) -> Iterator[Fault]:
-    """What is wrong with the checkpoints themselves, before any event is looked at."""
+    """The faults of the checkpoints themselves, without their events."""
     state, keys = INITIAL, [""]
     for version, position, signed in placed:
         if verifier is None:

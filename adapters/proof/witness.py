@@ -1,10 +1,10 @@
-"""Witnesses: a checkpoint's statement kept outside the log, to be looked for in it later.
+"""Witnesses: a checkpoint's statement kept outside the log, which the log must still contain later.
 
     log verify --json  ->  {"witness": {...}}  ->  kept elsewhere  ->  log verify --witness FILE
 
-Each statement names the signature of the one before it, so one line stands for all of the log up
-to `last_position`. `tip` adds the last event behind it, which no checkpoint covers yet. The signer
-keeps such a line too, beside its key: whoever can write to the database alone cannot change it.
+Each statement names the signature of the one before it, so one line proves all of the log up to
+`last_position`. `tip` adds the log's last event, which no checkpoint covers yet. The signer also
+keeps such a line beside its key: an attacker who can write only to the database cannot change it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ from domain.checkpoint import CheckpointSigned
 
 
 class Placed(NamedTuple):
-    """A checkpoint as it lies in the log."""
+    """A checkpoint and its place in the log."""
 
     version: int
     position: int
@@ -27,7 +27,7 @@ class Placed(NamedTuple):
 
 
 class Tip(msgspec.Struct, frozen=True, kw_only=True):
-    """The log's last event when the line was made."""
+    """The log's last event when the witness was written."""
 
     position: int
     hash: str  # the event's chain hash, hex
@@ -53,7 +53,7 @@ class Witness(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return cls(version=placed.version, tip=tip, **fields)
 
     def signed(self) -> CheckpointSigned:
-        """The statement as the event that holds it in the log."""
+        """The statement as the event that the log must contain."""
         names = CheckpointSigned.__struct_fields__
         return CheckpointSigned(**{f: getattr(self, f) for f in names})
 
@@ -62,7 +62,7 @@ class Witness(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class NotAWitness(Exception):
-    """What was given as a witness is none; the text is one line."""
+    """The text is not a witness; the message is one line."""
 
 
 class _Holder(msgspec.Struct):
@@ -72,10 +72,10 @@ class _Holder(msgspec.Struct):
 
 
 def read_witnesses(text: str, source: str) -> list[Witness]:
-    """All witnesses in a text: one JSON document, or one a line; each alone or in an answer.
+    """All witnesses in a text: one JSON document, or one per line; each alone or in an answer.
 
     Raises:
-        NotAWitness: a line is neither, or there is none.
+        NotAWitness: a line is neither, or the text has no witness.
     """
     try:
         found = [_decoded(text)]
@@ -98,7 +98,7 @@ def _line(line: str, where: str) -> Witness | None:
 
 
 def _decoded(text: str) -> Witness | None:
-    """A witness, or that of an answer; None: the answer is of a log without checkpoints."""
+    """A witness, or the witness in an answer; None if the answer has none."""
     raw = msgspec.json.decode(text)
     if isinstance(raw, Mapping) and "witness" in raw:
         return msgspec.convert(raw, _Holder).witness
@@ -119,14 +119,14 @@ class Memory:
 
 
 class FileMemory(Memory):
-    """The same in a file beside the key, whole or not at all."""
+    """The signer's last statement in a file, written atomically."""
 
     def __init__(self, file: Path) -> None:
         super().__init__()
         self._file = file
 
     def last(self) -> Witness | None:
-        """The statement in the file; None where there is no file.
+        """The statement in the file; None if there is no file.
 
         Raises:
             SettingsError: the file holds no statement.
@@ -149,6 +149,6 @@ class FileMemory(Memory):
 
 
 def missing(witnesses: Sequence[Witness], placed: Sequence[Placed]) -> list[Witness]:
-    """Those whose statement is not in the log, at its version."""
+    """The witnesses whose statement is not in the log at its version."""
     by_version = {p.version: p.signed for p in placed}
     return [w for w in witnesses if by_version.get(w.version) != w.signed()]

@@ -1,7 +1,7 @@
 """The cache in a Redis server: shared by every process of the platform.
 
-Only keys made by `cache.Cache` and `rate_limit.Limiter` get here: hashes under a secret of the
-log. Every key has an end, so that the server may run with any eviction policy.
+It sees only keys made by `cache.Cache` and `rate_limit.Limiter`: hashes under a secret of the
+log. Every key expires, so the server may run with any eviction policy.
 """
 
 import asyncio
@@ -19,12 +19,13 @@ from adapters.cache.store import Rate, StoreGone, Verdict, verdict
 
 CONNECTIONS_MAX = 16
 ANSWER_S = 0.25
-"""The longest that anybody waits for Redis; an answer takes 0.2 ms on one machine."""
+"""The longest that a caller waits for Redis; an answer takes 0.2 ms on one machine."""
 
 _UNLOCK = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end"
 
 # KEYS: the caller. ARGV: interval us, tolerance us, cost, forced. Returns {admitted, ahead us}.
-# The server's clock, so that processes need not agree on theirs; doubles hold us exactly to 2^53.
+# Uses the server's clock, since the processes' clocks may differ. Lua's doubles are exact for
+# microseconds up to 2^53.
 _ADMIT = """
 local t = redis.call('TIME')
 local now = t[1] * 1000000 + t[2]
@@ -37,14 +38,14 @@ return {1, after - now}
 
 
 class RedisRefused(StoreGone):
-    """The server answers, and does not take our name or password."""
+    """The server answers, but rejects our name, password or permissions."""
 
 
 class RedisCache:
     """Implements `adapters.cache.store.CacheStore`.
 
     Raises:
-        ValueError: the URL is not one of Redis.
+        ValueError: not a Redis URL.
     """
 
     def __init__(self, url: str) -> None:
@@ -54,7 +55,7 @@ class RedisCache:
             timeout=ANSWER_S,
             socket_timeout=ANSWER_S,
             socket_connect_timeout=ANSWER_S,
-            retry=Retry(NoBackoff(), 1),  # a connection that was cut while it lay idle
+            retry=Retry(NoBackoff(), 1),  # an idle connection may have been cut
             health_check_interval=0,
         )
         self._redis: Any = Redis.from_pool(pool)
@@ -85,7 +86,7 @@ class RedisCache:
         return verdict(rate, admitted=bool(admitted), ahead_us=int(ahead_us), cost=cost)
 
     async def ping(self) -> None:
-        """Raises RedisRefused where waiting would not help."""
+        """Raises RedisRefused if waiting would not help, StoreGone if the server is down."""
         try:
             async with _asking():
                 await self._redis.ping()
@@ -101,7 +102,7 @@ class RedisCache:
 
 @asynccontextmanager
 async def _asking() -> AsyncIterator[None]:
-    """One question, bounded in time; whatever goes wrong is StoreGone."""
+    """Limit one request to ANSWER_S seconds, and raise every failure as StoreGone."""
     try:
         async with asyncio.timeout(ANSWER_S):
             yield

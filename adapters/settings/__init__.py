@@ -1,4 +1,4 @@
-"""Settings: every `TIDEMARK_*` variable, read once. A wrong one is named in one clear line.
+"""Settings: every `TIDEMARK_*` variable, read once. An error names the wrong variable in one line.
 
 Each capability has its variables in a module here. A new capability adds a class to `Settings`.
 """
@@ -17,13 +17,13 @@ from adapters.settings.reading import ReadingSettings
 from adapters.settings_error import SettingsError
 
 SECRETS = Path("/run/secrets")
-"""Where container engines put secret files."""
+"""The directory in which container engines put secret files."""
 
 
 class Settings(LogSettings, ReadingSettings, BusSettings, DoorSettings):
     model_config = SettingsConfigDict(env_prefix="TIDEMARK_", frozen=True, extra="ignore")
 
-    secrets_dir: Path = SECRETS  # a file tidemark_log here is TIDEMARK_LOG, where that is not set
+    secrets_dir: Path = SECRETS  # a file tidemark_log here sets TIDEMARK_LOG if that is unset
 
     @property
     def embedded_warehouse(self) -> bool:
@@ -39,10 +39,10 @@ class Settings(LogSettings, ReadingSettings, BusSettings, DoorSettings):
 
     @classmethod
     def read(cls, **overrides: object) -> Self:
-        """Settings from the environment; `overrides` are the command line's.
+        """Settings from the environment; `overrides` come from the command line.
 
         Raises:
-            SettingsError: naming the variable and the rule it broke.
+            SettingsError: names the variable and the rule it broke.
         """
         given = {k: v for k, v in overrides.items() if v is not None}
         named = os.environ.get("TIDEMARK_SECRETS_DIR")

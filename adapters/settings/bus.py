@@ -11,7 +11,7 @@ from adapters.settings.schemes import url
 
 class BusSettings(BaseSettings):
     bus: Annotated[str, url("inline", "kafka", empty="inline:")] = "inline:"
-    workers: int = Field(default=1, ge=0, le=64)  # that serve and simulate keep, on a kafka: bus
+    workers: int = Field(default=1, ge=0, le=64)  # kept by serve and simulate, on a kafka: bus
     supervise: bool = True  # False: relay and workers run elsewhere
 
     @field_validator("bus")

@@ -1,4 +1,4 @@
-"""Settings of the doors: where we listen, who reaches us by which name, and how much at once."""
+"""Settings of the doors: listening address, accepted host names and origins, connection limits."""
 
 import re
 from ipaddress import ip_network
@@ -17,12 +17,12 @@ _LISTS = {
 class DoorSettings(BaseSettings):
     port: int = Field(default=8080, ge=0, le=65_535)
     host: str = "127.0.0.1"
-    allowed_hosts: str = ""  # names by which callers reach us, beside the loopback's and `host`
-    allowed_origins: str = ""  # of our own pages, where a gateway changes scheme or port
-    forwarded: str = Field(default="", validation_alias=FORWARDED)  # gateways that are believed
+    allowed_hosts: str = ""  # accepted host names, besides the loopback's and `host`
+    allowed_origins: str = ""  # of our own pages, if a gateway changes scheme or port
+    forwarded: str = Field(default="", validation_alias=FORWARDED)  # gateways that we trust
     connections: int = Field(default=1_000, ge=1, le=100_000)  # at once
-    connections_each: int = Field(default=200, ge=1, le=100_000)  # of one caller elsewhere
-    bodies_mb: int = Field(default=64, ge=1, le=65_536)  # of requests that are not answered yet
+    connections_each: int = Field(default=200, ge=1, le=100_000)  # per caller on another machine
+    bodies_mb: int = Field(default=64, ge=1, le=65_536)  # of all requests not answered yet
 
     @field_validator("allowed_hosts", "allowed_origins")
     @classmethod

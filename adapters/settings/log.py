@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings
 from adapters.settings.schemes import url
 
 EMBEDDED = ("postgresql:", "postgresql://")
-"""":" alone is the embedded server of the data directory."""
+"""URLs without a host: the embedded server of the data directory."""
 
 
 class LogSettings(BaseSettings):
@@ -17,19 +17,19 @@ class LogSettings(BaseSettings):
     log: Annotated[str, url("postgresql", "esdb", "esdb+discover", empty="postgresql:")] = (
         "postgresql:"
     )
-    log_connections: int = Field(default=4, ge=1, le=1_000)  # of readers; writers have three more
+    log_connections: int = Field(default=4, ge=1, le=1_000)  # for reading; a writer has three more
     database: Annotated[str, url("postgresql")] = ""
-    """Read models; "": the log's server, or embedded where that is EventStoreDB."""
+    """The server of the read models; "": the log's server, or embedded if that is EventStoreDB."""
 
-    statement: Path | None = None  # where the signer keeps its last statement; None: in keys/
+    statement: Path | None = None  # file of the signer's last statement; None: in keys/
     seal_s: float = Field(default=60.0, ge=0, le=86_400)
-    """An event waits no longer for its checkpoint while serve runs; 0: checkpoints at a close of
-    day and every 10,000 events only."""
+    """The longest that an event waits for its checkpoint while serve runs. 0: checkpoints only at
+    a close of day and every 10,000 events."""
 
     @field_validator("data_dir", mode="before")
     @classmethod
     def _named_folder(cls, value: object) -> object:
-        """Refuse a name that is empty: it would mean the folder we were started from."""
+        """Refuse an empty name (it would mean the working directory), the root and NUL."""
         text = str(value)
         if not text.strip() or text in ("/", "//"):
             raise ValueError("it must name a folder of its own ('.' is the current one)")
@@ -39,7 +39,7 @@ class LogSettings(BaseSettings):
 
     @property
     def statement_file(self) -> Path:
-        """A file that outlives the process; a writer of the database cannot write to it."""
+        """The signer's last statement, in a file that a writer of the database cannot change."""
         return self.statement or self.data_dir / "keys" / "checkpoint.last"
 
     @property
@@ -56,5 +56,5 @@ class LogSettings(BaseSettings):
 
     @property
     def log_server(self) -> str:
-        """The Postgres of the log; with EventStoreDB that of its keys and snapshots."""
+        """The Postgres of the log; with EventStoreDB, the Postgres of its keys and snapshots."""
         return (self.database or "postgresql:") if self.esdb_log else self.log

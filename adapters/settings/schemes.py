@@ -1,14 +1,14 @@
-"""URLs of settings: which schemes one may have."""
+"""URLs of settings, and the schemes that each may have."""
 
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator
 
-ONE_SERVER = ("clickhouse", "redis")  # the others name lists of servers, which their clients read
+ONE_SERVER = ("clickhouse", "redis")  # other URLs may list servers; their clients parse them
 
 
 def url(*schemes: str, empty: str = "") -> AfterValidator:
-    """A URL of one of these schemes; an empty text is `empty`."""
+    """A validator of a URL with one of these schemes; it replaces an empty text by `empty`."""
 
     def known(value: str) -> str:
         if value and value.split(":", 1)[0] not in schemes:

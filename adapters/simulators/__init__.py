@@ -1,1 +1,1 @@
-"""Counterparties that are not ours (venue, custodian, bank), honest by default, bad on demand."""
+"""Simulated counterparties (venue, custodian, bank): correct by default, faulty on demand."""

@@ -1,10 +1,10 @@
 """A market that never closes, around the last marks: for trying the platform at any hour.
 
-Ticks every five seconds of the UTC day at mark * (1 + s * sin(2 pi t / period)), s = 0.002, rounded
-to the tick: a stated toy path, so that limits a little away from the mark are reached as well.
+It ticks every five seconds of the UTC day at mark * (1 + s * sin(2 pi t / period)), s = 0.002,
+rounded to the tick: a simple made-up path that also reaches limits a little away from the mark.
 
-It never closes and yet it has a first day: an order that was left open years ago (a simulated
-history ended there) does not make its venue walk through every day since.
+It has a first day, so that the venue does not walk through every day since for an order that was
+left open years ago, at the end of a simulated history.
 """
 
 import math
@@ -21,7 +21,7 @@ KEPT = timedelta(days=2)
 
 
 class AlwaysOpen:
-    """Implements `Market`; `marks` (symbol -> last price) may change while it runs.
+    """Implements `Market`; `marks` (symbol -> last price) may change at any time.
 
     Args:
         since: the first day with a session.

@@ -1,11 +1,11 @@
-"""The simulated bank: takes payments, books them on the next weekday, rejects or returns some.
+"""The simulated bank: accepts payments, books them on the next weekday, rejects or returns some.
 
     pain.001 -> pain.002 ACSP -> 09:00 UTC of the next weekday: camt.054 BOOK
                                      `-some weekdays later: camt.054 credit (returned)
              -> pain.002 RJCT (an hour later)
 
-Like the venue it keeps no file: everything follows from the seed, the payments and the times at
-which they were sent.
+Like the venue it keeps no file: its behaviour depends only on the seed, the payments and the times
+at which they were sent.
 """
 
 from datetime import UTC, datetime, time, timedelta
@@ -32,7 +32,7 @@ class SimulatedBank:
 
     Args:
         seed: of the faults.
-        faults: how it misbehaves; not at all by default.
+        faults: probabilities of misbehaviour; all 0 by default.
     """
 
     def __init__(self, *, seed: int, faults: BankFaults | None = None) -> None:

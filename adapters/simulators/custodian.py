@@ -5,8 +5,8 @@
                                           `-partial: half of it now, the rest a business day later
     sese.020 -> sese.027: cancelled, or denied when it has settled
 
-Like the venue it keeps no file: everything follows from the seed, the instructions and the times
-at which they were sent.
+Like the venue it keeps no file: its behaviour depends only on the seed, the instructions and the
+times at which they were sent.
 """
 
 from collections.abc import Callable
@@ -39,7 +39,7 @@ NextDay = Callable[[str, date, int], date]
 
 
 def next_weekday(country: str, day: date, n: int) -> date:
-    """The n-th weekday after `day`, where holidays are not known."""
+    """The n-th weekday after `day`; it ignores holidays."""
     while n:
         day += timedelta(days=1)
         n -= day.weekday() < 5
@@ -47,7 +47,7 @@ def next_weekday(country: str, day: date, n: int) -> date:
 
 
 class Part(Struct, frozen=True):
-    """What is to settle in one run. `number` 1, 2: the whole, or the halves."""
+    """The part of an instruction that settles in one run. `number` 1: the whole; 1, 2: halves."""
 
     number: int
     at: datetime
@@ -59,7 +59,7 @@ class Part(Struct, frozen=True):
 class Held(Struct, kw_only=True):
     instruction: SettlementInstruction
     parts: list[Part]  # not settled yet
-    on_hold: bool = False  # nothing of it settles before its release
+    on_hold: bool = False  # it does not settle before its release
 
 
 class SimulatedCustodian:
@@ -67,9 +67,9 @@ class SimulatedCustodian:
 
     Args:
         seed: of the faults.
-        faults: how it misbehaves; not at all by default.
+        faults: probabilities of misbehaviour; all 0 by default.
         next_day: settlement days of a market; weekdays by default.
-        advise: whether to send statuses, or only what settles.
+        advise: whether to send statuses besides confirmations and cancellation answers.
     """
 
     def __init__(
@@ -83,8 +83,8 @@ class SimulatedCustodian:
         self._seed, self._faults = seed, faults or CustodianFaults()
         self._next_day, self._advise = next_day, advise
         self._known: set[str] = set()
-        self._held: dict[str, Held] = {}  # what has parts to settle
-        self._cancelled: dict[str, datetime] = {}  # what was asked to be cancelled, and when
+        self._held: dict[str, Held] = {}  # instructions that are not wholly settled
+        self._cancelled: dict[str, datetime] = {}  # cancellation requests, and when they were sent
         self._mailbox: Mailbox[FromCustodian] = Mailbox()
 
     async def submit(self, message: ToCustodian) -> None:
@@ -114,14 +114,14 @@ class SimulatedCustodian:
                 self._status(message, StatusKind.SETTLEMENT, Advice.PENDING, at=due, why="LACK")
 
     def _release(self, message: SettlementRelease) -> None:
-        """From now on it may settle: in the next run, on its date or late."""
+        """Let a held instruction settle from now on: on its date, or at once if that has passed."""
         held = self._held.get(message.tx_id)
         if held is not None and held.on_hold:
             held.on_hold = False
             held.parts = self._plan(replace(held.instruction, sent_at=message.sent_at))
 
     def _plan(self, message: SettlementInstruction) -> list[Part]:
-        """When it will settle, and in which parts."""
+        """The parts in which an instruction will settle, with their times."""
         first, tx_id = self._due(message), message.tx_id
         if self._fails(message):
             days = 1 + int(throw(self._seed, "days", tx_id) * self._faults.fail_days_max)
@@ -137,7 +137,7 @@ class SimulatedCustodian:
         ]
 
     def _due(self, message: SettlementInstruction) -> datetime:
-        """The settlement date's run; what comes after it settles at once, with value that day."""
+        """The run of the settlement date; an instruction sent after it settles when it is sent."""
         return max(datetime.combine(message.settl_date, CYCLE), message.sent_at)
 
     def _later(self, message: SettlementInstruction, at: datetime, days: int) -> datetime:

@@ -1,6 +1,6 @@
-"""Dice that do not depend on the order of throws: a function of a seed and of what is decided.
+"""Dice that do not depend on the order of throws: a function of a seed and of labels.
 
-So a counterparty that is started again, and told the same orders, does the same things.
+So a counterparty that restarts and gets the same orders does the same things.
 """
 
 from hashlib import sha256
@@ -19,6 +19,6 @@ def happens(probability: float, seed: int, *labels: object) -> bool:
 
 
 def token(seed: int, *labels: object) -> str:
-    """Twelve hex digits that name something."""
+    """A name of twelve hex digits."""
     text = "\x1f".join((str(seed), *map(str, labels)))
     return sha256(text.encode()).hexdigest()[:12]

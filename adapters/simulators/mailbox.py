@@ -1,4 +1,4 @@
-"""Reports on their way: delivered in the order of their arrival, ties by what they are about."""
+"""Reports in transit: delivered in order of arrival time, then label, then posting."""
 
 import heapq
 from datetime import datetime
@@ -13,12 +13,12 @@ class Mailbox(Generic[R]):
         self._posted = 0
 
     def post(self, report: R, *, at: datetime, label: str) -> None:
-        """Arrives at `at`; `label` orders what arrives together, then the order of posting."""
+        """Deliver `report` at `at`; `label` orders reports that arrive at the same time."""
         self._posted += 1
         heapq.heappush(self._queue, (at, label, self._posted, report))
 
     def take(self, to: datetime) -> list[R]:
-        """All that has arrived by `to`, each once."""
+        """All reports that have arrived by `to`, each once."""
         out = []
         while self._queue and self._queue[0][0] <= to:
             out.append(heapq.heappop(self._queue)[3])

@@ -1,13 +1,13 @@
-"""The simulated market: what a day's prices were between the closes, which nobody recorded.
+"""The simulated market: invents a day's prices between two recorded closes.
 
 A session of n intervals between the previous close C0 and the close C1. At the k-th tick
 
     price(k) = C0 * (C1 / C0) ** (k / n) * exp(s * bridge(k / n))
 
 rounded to `tick_size`, at least one tick. `bridge` is a Brownian bridge: a random walk with n
-steps of variance 1/n, less k/n of its end, so 0 at both ends: the session opens at the previous
-close and ends at the close, exactly. s = 0.01, a quiet day's volatility. The walk's steps are
-drawn from a generator seeded by (seed, symbol, day) alone.
+steps of variance 1/n, less k/n of its end. It is 0 at both ends, so the session opens exactly at
+the previous close and ends exactly at the close. s = 0.01, a quiet day's volatility. A generator
+seeded only by (seed, symbol, day) draws the walk's steps.
 """
 
 import math
@@ -41,7 +41,7 @@ class Session(NamedTuple):
 
 class Market(Protocol):
     def session(self, symbol: str, day: date, /) -> Session | None:
-        """The symbol's session of a day; None when it does not trade then."""
+        """The symbol's session of a day; None if it does not trade on that day."""
         ...
 
     def lists(self, symbol: str, /) -> bool: ...
@@ -55,9 +55,9 @@ class BridgedMarket:
     """Implements `Market` over daily closes. One session a day, in UTC, of 78 five-minute ticks.
 
     Args:
-        closes: where the day starts and ends; the caller's history.
+        closes: the prices at which the day starts and ends, from the caller's history.
         lists: whether a symbol is known at all.
-        seed: of the walk between.
+        seed: of the walk between them.
         tick_size: prices are multiples of it; adjusted histories need a small one.
     """
 

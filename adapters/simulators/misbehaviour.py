@@ -1,4 +1,4 @@
-"""What may go wrong at a counterparty, as probabilities: 0 is a counterparty that behaves."""
+"""Faults of a counterparty, as probabilities; 0 is a counterparty without the fault."""
 
 from msgspec import Struct
 
@@ -12,9 +12,9 @@ class VenueFaults(Struct, frozen=True, kw_only=True):
     overfill: float = 0.0  # o: one execution more than was ordered
     bust: float = 0.0  # e: cancelled on the day after
     correct: float = 0.0  # e: corrected on the day after, to a price one tick away
-    duplicate: float = 0.0  # e: told twice
-    late: float = 0.0  # e: told after the close, or on the day after
-    out_of_order: float = 0.0  # e: overtaken by what follows
+    duplicate: float = 0.0  # e: reported twice
+    late: float = 0.0  # e: reported after the close, or on the day after
+    out_of_order: float = 0.0  # e: reported after later executions
 
 
 class CustodianFaults(Struct, frozen=True, kw_only=True):
@@ -23,7 +23,7 @@ class CustodianFaults(Struct, frozen=True, kw_only=True):
     fail: float = 0.0  # unsettled on its date
     fail_days_max: int = 3  # business days until it settles after all, 1 to this many
     partial: float = 0.0  # half of it on the date, the rest on the next business day
-    duplicate: float = 0.0  # confirmations told twice
+    duplicate: float = 0.0  # a confirmation is sent twice
     deny_cancel: float = 0.0
 
 
@@ -31,6 +31,6 @@ class BankFaults(Struct, frozen=True, kw_only=True):
     """Probabilities by payment."""
 
     reject: float = 0.0
-    give_back: float = 0.0  # comes back some days after it was booked
+    give_back: float = 0.0  # returned some days after it was booked
     duplicate: float = 0.0
     silent: float = 0.0

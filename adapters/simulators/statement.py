@@ -1,8 +1,8 @@
-"""The street's own books: what bank and custodian say stands on our client accounts.
+"""The street's own books: the balances of our client accounts at bank and custodian.
 
-Fed by what the counterparties themselves report (each confirmation and each entry once, by its
-own id), not by our ledger; the controls hold our ledger against it. It outlives us: a table in
-its own schema, or a dict for tests and crash runs.
+They are built from the counterparties' own reports (each confirmation and each entry once, by its
+own id), not from our ledger; the controls compare our ledger with them. They survive our process:
+in a table of their own schema, or in a dict for tests and crash runs.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ group by position, kind, unit"""
 
 
 class Entry(NamedTuple):
-    """One line of a statement. + we hold more."""
+    """One line of a statement. A positive amount adds to our holdings."""
 
     id: str
     kind: str  # cash or stock
@@ -29,22 +29,22 @@ class Entry(NamedTuple):
 
 
 class Closing(NamedTuple):
-    """What bank and custodian say at one moment."""
+    """The balances at bank and custodian at one moment."""
 
-    position: int  # of our log, up to which the bank had seen what we told it
+    position: int  # in our log, up to which the bank had received our messages
     cash: dict[str, Decimal]
     stock: dict[str, Decimal]
 
 
 class Kept(NamedTuple):
-    """Everything that the street's tables hold at one moment."""
+    """The whole content of the street's tables at one moment."""
 
-    positions: Sequence[tuple[bool, int | None]]  # the rows of street.read: one, with True
+    positions: Sequence[tuple[bool, int | None]]  # the rows of street.read: normally one, with True
     entries: dict[str, Entry]
 
 
 class Statement(Protocol):
-    position: int  # of our log, up to which the bank has seen what we told it
+    position: int  # in our log, up to which the bank has received our messages
 
     def book(self, entries: Iterable[Entry], /, *, position: int | None = None) -> None: ...
 
@@ -86,7 +86,7 @@ class PostgresStatement:
             self.position = position
 
     def closing(self) -> Closing:
-        """In one statement, so that sums and position are of one moment."""
+        """Sums and position in one SQL statement, so that both are of one moment."""
         position, sums = 0, dict[str, dict[str, Decimal]](cash={}, stock={})
         for position, kind, unit, amount in self._db.execute(_CLOSING):  # noqa: B007
             if kind is not None:
@@ -109,7 +109,7 @@ def _everything(connection: Connection[Any]) -> Kept:
 
 
 def _book(connection: Connection[Any], entries: Sequence[Entry], position: int | None) -> None:
-    """All or nothing; the same again changes nothing."""
+    """Book entries and position in one database transaction; idempotent."""
     with connection.transaction():
         if entries:
             columns = [list(c) for c in zip(*entries, strict=True)]

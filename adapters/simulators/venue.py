@@ -1,10 +1,10 @@
-"""The simulated venue: trades orders on a stated market, and misbehaves on demand.
+"""The simulated venue: trades orders on a given market, and misbehaves on demand.
 
     submit --> orders, worked tick by tick up to `to` --> mailbox --> advance(to)
 
-Everything it does follows from the seed, the orders and the times at which they were sent: told
-the same orders again (after a restart) it reports the same executions under the same ids. So it
-keeps no file, and a gateway that tells it what is open has it back as it was.
+Its behaviour depends only on the seed, the orders and the times at which they were sent. If it gets
+the same orders again after a restart, it reports the same executions under the same ids. So it
+keeps no file: a gateway restores it by sending the open orders again.
 """
 
 from bisect import bisect_right
@@ -53,10 +53,10 @@ class SimulatedVenue:
     Args:
         market: sessions and prices.
         seed: of slices and faults.
-        faults: how it misbehaves; not at all by default.
-        units: the unit that a symbol's prices are in; one that is not there has its orders' unit.
-            An order in another unit of the same money trades at the price restated, and one in
-            other money not at all.
+        faults: probabilities of misbehaviour; all 0 by default.
+        units: the unit of a symbol's prices; a symbol that is not listed has its orders' unit. An
+            order in another unit of the same money trades at the converted price; an order in
+            other money does not trade.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class SimulatedVenue:
     ) -> None:
         self._market, self._seed, self._units = market, seed, units or {}
         self._faults = faults or VenueFaults()
-        self._known: set[str] = set()  # ClOrdIDs, against what is sent twice
+        self._known: set[str] = set()  # ClOrdIDs, to ignore messages sent twice
         self._orders: dict[str, VenueOrder] = {}  # by any ClOrdID of the chain
         self._open: dict[str, VenueOrder] = {}  # by our order id, in order of arrival
         self._mailbox: Mailbox[FromVenue] = Mailbox()
@@ -122,7 +122,7 @@ class SimulatedVenue:
         self._say(told)
 
     def _change(self, message: OrderCancelRequest | OrderCancelReplaceRequest) -> None:
-        """A request meets the order as it is when it arrives."""
+        """Work the order up to the request's time, then answer the request."""
         order = self._orders.get(message.orig_cl_ord_id)
         if order is None:
             self._refuse(message, None, "unknown order")
@@ -165,7 +165,7 @@ class SimulatedVenue:
         self._say(report(order, ExecType.REPLACED, label, at=at, orig_cl_ord_id=original))
 
     def _work(self, order: VenueOrder, to: datetime) -> None:
-        """Let the market pass over an order, from where it stands to `to`."""
+        """Trade an order against all ticks after `order.at` up to `to`."""
         day = order.at.date()
         while not order.closed and day <= to.date():
             session = self._market.session(order.received.symbol, day)
@@ -211,7 +211,7 @@ class SimulatedVenue:
             self._end(order, tick.at)
 
     def _end(self, order: VenueOrder, at: datetime) -> None:
-        """Immediate orders are cancelled, the others expire."""
+        """Close an order: immediate orders are cancelled, others expire."""
         self._close(order)
         immediate = order.received.time_in_force in IMMEDIATE
         kind = ExecType.CANCELED if immediate else ExecType.EXPIRED
@@ -224,14 +224,14 @@ class SimulatedVenue:
         return until is not None
 
     def _bust(self, order: VenueOrder, to: datetime) -> None:
-        """Undo what is to be undone by `to`; an open order trades the quantity again."""
+        """Bust the executions due by `to`; an open order trades their quantity again."""
         for at, trade in [b for b in order.busts if b[0] <= to]:
             order.busts.remove((at, trade))
             order.undo(trade.last_qty, trade.last_px)
             self._say(undone(trade, at=at))
 
     def _close(self, order: VenueOrder) -> None:
-        """What is busted from a closed order is not traded again."""
+        """Close an order and announce its later busts, whose quantity is not traded again."""
         order.closed = True
         self._open.pop(order.received.secondary_cl_ord_id, None)
         for at, trade in order.busts:
@@ -246,7 +246,7 @@ class SimulatedVenue:
             self._execution(order, told, session)
 
     def _execution(self, order: VenueOrder, trade: ExecutionReport, session: Session) -> None:
-        """Report an execution, by whatever way the faults choose, and what becomes of it later."""
+        """Report an execution with its faults: late, out of order, twice, busted or corrected."""
         at, close, label = trade.transact_time, session.close_at, trade.exec_id
         if self._falls("late", label):
             same_day = throw(self._seed, "next day", label) < 0.5

@@ -1,10 +1,10 @@
-"""One order at the simulated venue: what a tick of the market does to it. No dice, no delivery.
+"""One order at the simulated venue, and the effect of a tick on it. No dice, no delivery.
 
     open -tick-> executions ... -filled | canceled | expired-> closed
 
-MARKET takes the next tick; LIMIT one that crosses its price; STOP, once a tick reaches its price,
-is a market order, STOP_LIMIT a limit order. An order is executed in up to three slices, one a
-tick. OPG trades at the open only, CLS at the close only; IOC takes one slice of the next tick,
+MARKET takes the next tick; LIMIT one that crosses its price. Once a tick reaches its price, STOP
+becomes a market order and STOP_LIMIT a limit order. An order is executed in up to three slices, one
+per tick. OPG trades at the open only, CLS at the close only; IOC takes one slice of the next tick,
 FOK all of it or nothing. DAY ends with its session, GTD at its time, GTC never.
 """
 
@@ -28,7 +28,7 @@ class Fill(Struct, frozen=True):
 
 
 class VenueOrder(Struct, kw_only=True):
-    """Changes as the market moves; everything in it follows from what was received and when."""
+    """The state of an order; it depends only on the order's messages, their times and the ticks."""
 
     received: NewOrderSingle
     venue_order_id: str
@@ -36,7 +36,7 @@ class VenueOrder(Struct, kw_only=True):
     qty: Decimal
     limit: Decimal | None
     slices: int
-    at: datetime  # the market has been looked at up to here
+    at: datetime  # the order has been worked up to this time
     cum: Decimal = ZERO
     notional: Decimal = ZERO
     triggered: bool = False
@@ -48,7 +48,7 @@ class VenueOrder(Struct, kw_only=True):
         return ZERO if self.closed else max(self.qty - self.cum, ZERO)
 
     def meets(self, tick: Tick, session: Session) -> Fill | None:
-        """The execution that a tick gives, applied; None when it gives none."""
+        """Apply a tick and return the execution that it causes, if any."""
         order = self.received
         when = order.time_in_force
         if when == TimeInForce.OPG and tick.at != session.ticks[0].at:
@@ -66,12 +66,12 @@ class VenueOrder(Struct, kw_only=True):
         return Fill(qty, price)
 
     def undo(self, qty: Decimal, price: Decimal) -> None:
-        """A bust while the order is open: it trades again what it lost."""
+        """Bust an execution while the order is open: it trades the quantity again."""
         self.cum -= qty
         self.notional -= qty * price
 
     def lapses(self, tick: Tick, session: Session) -> bool:
-        """Whether the order ends, unfilled, with this tick."""
+        """Whether the order ends with this tick, though it is not wholly filled."""
         when = self.received.time_in_force
         if when in IMMEDIATE:
             return True
@@ -80,7 +80,7 @@ class VenueOrder(Struct, kw_only=True):
         return when in ONE_SESSION and tick.at == session.ticks[-1].at
 
     def expires_by(self, at: datetime) -> datetime | None:
-        """The moment at or before `at` at which a GTD order ends."""
+        """The time at which a GTD order ends, if it is not after `at`."""
         until = self.received.expire_time
         if self.received.time_in_force != TimeInForce.GTD or until is None:
             return None

@@ -1,4 +1,4 @@
-"""Words of the simulated venue: execution reports as it writes them."""
+"""Execution reports of the simulated venue."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -27,7 +27,7 @@ _STATUS = {
 def report(
     order: VenueOrder, kind: ExecType, label: str, *, at: datetime, **fields: Any
 ) -> ExecutionReport:
-    """The order as it stands. `label` makes the ExecID, the same whenever this is told again."""
+    """A report of the order's present state. `label` makes an ExecID that repeats when resent."""
     received = order.received
     avg_px = quantise(order.notional / order.cum, PRICE_DECIMALS) if order.cum else Decimal(0)
     known: dict[str, Any] = {
@@ -65,12 +65,12 @@ def executed(order: VenueOrder, fill: Fill, label: str, *, at: datetime) -> Exec
 
 
 def undone(trade: ExecutionReport, *, at: datetime) -> ExecutionReport:
-    """ExecType H: it did not happen."""
+    """ExecType H: the trade is cancelled."""
     return _about(trade, ExecType.TRADE_CANCEL, "H", at=at, last_qty=Decimal(0))
 
 
 def unreinstated(trade: ExecutionReport, *, at: datetime) -> ExecutionReport:
-    """What a bust took from an order is not traded again: the rest expires."""
+    """An expiry report: the quantity of a bust on a closed order is not traded again."""
     return _about(
         trade,
         ExecType.EXPIRED,
@@ -86,7 +86,7 @@ def unreinstated(trade: ExecutionReport, *, at: datetime) -> ExecutionReport:
 
 
 def corrected(trade: ExecutionReport, price: Decimal, *, at: datetime) -> ExecutionReport:
-    """ExecType G: it happened at another price."""
+    """ExecType G: the trade's price is corrected."""
     return _about(trade, ExecType.TRADE_CORRECT, "G", at=at, last_px=price)
 
 

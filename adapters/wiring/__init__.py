@@ -1,1 +1,1 @@
-"""Opens the platform: every port gets the technology that the settings name."""
+"""Opens the platform: connects every port to the technology that the settings name."""

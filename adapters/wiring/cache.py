@@ -1,4 +1,4 @@
-"""Opening what TIDEMARK_CACHE names: in this process, or a Redis server behind a breaker."""
+"""Opens the cache that TIDEMARK_CACHE names: in this process, or Redis behind a circuit breaker."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -29,12 +29,12 @@ async def open_cache(
 ) -> AsyncIterator[OpenCache]:
     """The cache and the callers' allowances, over one store.
 
-    The platform starts without a server that is away, logs it, and uses it once it answers.
+    If the server is down, log that and start without it; use it once it answers.
 
     Raises:
-        SettingsError: the URL is no such URL, or the server does not take our password.
+        SettingsError: the URL is not valid, or the server rejects our password.
     """
-    # A process without the keys of the log can neither name nor open what others have kept.
+    # Without the keys of the log, a process can neither find nor decrypt other processes' entries.
     store = await _store(settings.cache if request_key else "memory:")
     secret = f"{settings.log.split(':', 1)[0]}|".encode() + request_key
     rates = {
@@ -57,7 +57,7 @@ async def open_cache(
 async def _store(url: str) -> CacheStore:
     if url.startswith("memory:"):
         return MemoryCache()
-    from adapters.redis.cache import RedisCache, RedisRefused  # noqa: PLC0415 - where it is used only
+    from adapters.redis.cache import RedisCache, RedisRefused  # noqa: PLC0415 - only if it is used
 
     try:
         parts = urlsplit(url)

@@ -1,4 +1,4 @@
-"""A process that folds one partition of a log for `adapters.operations.fold_apart`, and ends.
+"""Folds one partition of a log in its own process, for `adapters.operations.fold_apart`.
 
 python -m adapters.wiring.fold_process PART    (JSON, `adapters.operations.fold_apart.Part`)
 """
@@ -19,10 +19,10 @@ from projections.catalogue import BY_NAME
 
 
 async def run(part: Part) -> None:
-    """Open the log beside the process that holds the directory, and fold.
+    """Open the log while another process holds the data directory, and fold.
 
     Raises:
-        Halted, Unavailable, Unreadable, SettingsError: the last line of the process names it.
+        Halted, Unavailable, Unreadable, SettingsError: the process prints it as its last line.
     """
     settings = Settings.read(data_dir=Path(part.data_dir), log_connections=1, read_connections=1)
     async with await open_platform(settings, verb="fold", exclusive=False) as platform:

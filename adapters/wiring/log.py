@@ -21,14 +21,14 @@ class OpenLog(NamedTuple):
     recorder: Recorder
     keys: PostgresKeyStore | ClosedKeyStore
     log: RecorderLog
-    url: str  # of the Postgres that holds the log, or lies beside it
+    url: str  # of the Postgres that holds the log, or the keys and snapshots of an EventStoreDB log
 
 
 @asynccontextmanager
 async def open_log(
     settings: Settings, servers: Servers, entropy: Entropy, *, writes: bool
 ) -> AsyncIterator[OpenLog]:
-    """Log and keys; only a process that `writes` makes the key of a log that has none.
+    """Open the log and its keys. Only a process that `writes` creates the key of a new log.
 
     Raises:
         SettingsError: the log cannot be reached or does not fit this build, or its key is missing.
@@ -46,7 +46,7 @@ async def open_log(
             alone = writes and settings.embedded_log and settings.kafka is None
             log = RecorderLog(recorder, codec, request_key=key, sole_writer=alone)
             if isinstance(keys, PostgresKeyStore):
-                keys.on_erased = log.forget  # it holds opened events
+                keys.on_erased = log.forget  # the log caches decrypted events
             yield OpenLog(recorder, keys, log, url)
         finally:
             keys.close()
@@ -56,7 +56,7 @@ async def open_log(
 
 @contextmanager
 def fitting(variable: str) -> Iterator[None]:
-    """Name a schema that does not fit by the variable that leads to it."""
+    """Turn a SchemaMismatch into a SettingsError that names the server's variable."""
     try:
         yield
     except SchemaMismatch as e:
@@ -73,8 +73,8 @@ def _keys(
 
 
 async def _esdb(url: str, beside: Recorder) -> Recorder:
-    """The log on EventStoreDB, which keeps `beside` it what can be drawn from it again."""
-    from adapters.eventstoredb.recorder import EsdbRecorder  # noqa: PLC0415 - where it is used only
+    """The log on EventStoreDB; `beside` keeps what can be derived from the log again."""
+    from adapters.eventstoredb.recorder import EsdbRecorder  # noqa: PLC0415 - only if it is used
 
     try:
         return await EsdbRecorder.connect(url, beside)

@@ -1,10 +1,10 @@
-"""Opens a platform: every port gets the technology that the settings name.
+"""Opens a platform: connects every port to the technology that the settings name.
 
     settings --open_platform--> Platform (log, dispatcher, views' sink, sagas' store, warehouse)
 
-Each capability has a module here with one `open_...`, an asynchronous context manager. They are
-entered on one stack, so whatever was opened last is closed first. What drives the platform (views,
-sagas, timers, gateways) is in `streams/`; what asks of it in `api/`.
+Each capability has a module here with one `open_...`, an asynchronous context manager. We enter
+them on one stack, so they close in reverse order. The code that drives the platform (views, sagas,
+timers, gateways) is in `streams/`; the code that serves requests is in `api/`.
 """
 
 import logging
@@ -67,9 +67,9 @@ class Platform:
     saga_store: PostgresSagaStore
     sink: PostgresSink
     warehouse: Warehouse
-    read_warehouse: Warehouse  # as analysts reach it
+    read_warehouse: Warehouse  # for analysts
     database_url: str  # of the Postgres that holds views and sagas
-    log_url: str  # of the Postgres that holds the log, or lies beside it
+    log_url: str  # of the Postgres of the log, see `OpenLog.url`
     signed_by: str = ""  # id of the key of the log's last checkpoint
 
     def __init__(
@@ -88,10 +88,10 @@ class Platform:
 
     @cached_property
     def signer(self) -> Signer:
-        """Opened when it is first asked for: a process that does not sign needs no key.
+        """Opened on first use: a process that does not sign needs no key.
 
         Raises:
-            SettingsError: the key is missing though the log was signed, or is another's.
+            SettingsError: the log was signed, but its key is missing or is another log's.
         """
         return Signer.open(
             self.keys_dir, self.entropy, signed_by=self.signed_by, memory=self.memory
@@ -99,12 +99,12 @@ class Platform:
 
     @property
     def verifier(self) -> Verifier | None:
-        """What checks the log's checkpoints; made from the files that are there, making none."""
+        """Checks the log's checkpoints, with the key files that exist; it creates none."""
         return Verifier.find(self.keys_dir)
 
     @property
     def memory(self) -> Memory:
-        """What the signer remembers of the log, beside its key."""
+        """The signer's last statement about the log, kept outside the database."""
         return FileMemory(self.settings.statement_file)
 
     @property
@@ -112,15 +112,15 @@ class Platform:
         return self.settings.data_dir / "keys"
 
     async def served_balances(self) -> Served:
-        """The ledger as the read models have it, zero lines left out."""
+        """The ledger from the read models, without lines of zero."""
         return await from_postgres(self.sink)
 
     async def dues(self) -> Mapping[str, Decimal]:
-        """What the clients' estate owes the house at the log's end, by currency."""
+        """The amount that the clients' estate owes the house at the log's end, by currency."""
         return await dues_at_end(self.log, await dues_served(self.sink))
 
     async def close(self) -> None:
-        """Finish what is pending, then let go of everything, last opened first."""
+        """Finish pending work, then close everything in reverse order."""
         await self.opened.aclose()
 
 
@@ -132,18 +132,18 @@ async def open_platform(
     entropy: Entropy | None = None,
     exclusive: bool = True,
 ) -> Platform:
-    """Open the platform of a data directory, starting its embedded engines if need be.
+    """Open the platform of a data directory, starting its embedded engines if necessary.
 
     Args:
-        verb: what the process does, for whoever finds the directory held.
-        clock: by default the one that the log runs on: the machine's, or a `PacedClock` that
-            begins where a simulated log ends.
-        exclusive: take the directory; False only reads, beside the process that has it.
+        verb: what the process does; shown to a process that finds the directory locked.
+        clock: by default the log's own clock: the machine's, or a `PacedClock` that begins
+            where a simulated log ends.
+        exclusive: lock the directory; False only reads, beside the process that has the lock.
 
     Raises:
         DataDirHeld: another process has the directory.
-        SettingsError: an engine cannot be reached, the directory not be used, or the log not be
-            run on that clock, by the variable that names it.
+        SettingsError: an engine cannot be reached, the directory cannot be used, or the log
+            cannot run on that clock; the message names the variable.
     """
     platform = Platform(settings, clock, entropy or SystemEntropy())
     try:
@@ -176,7 +176,7 @@ async def _open(platform: Platform, *, writes: bool) -> None:
     log = await enter(open_log(settings, servers, platform.entropy, writes=writes))
     platform.recorder, platform.keys, platform.log, platform.log_url = log
     if writes:
-        await platform.recorder.last()  # a log that has lost its head takes no writer
+        await platform.recorder.last()  # refuse to write to a log that has lost its head
         platform.signed_by = await _signed_by(platform.log)
         for line in too_open(platform.keys_dir):
             _log.warning(line)
@@ -205,11 +205,11 @@ async def _open(platform: Platform, *, writes: bool) -> None:
 
 
 async def _signed_by(log: RecorderLog) -> str:
-    """The id of the key that signed the log's last checkpoint; "" where there is none to read."""
+    """The id of the key that signed the log's last checkpoint; "" if none is readable."""
     version = (await log.heads([checkpoint.STREAM])).get(checkpoint.STREAM, EMPTY).version
     try:
         found = await log.select(checkpoint.STREAM, after_version=version - 1) if version else ()
-    except Unreadable:  # log verify names it
+    except Unreadable:  # `log verify` reports it
         return ""
     event = found[-1].event if found else None
     return event.key_id if isinstance(event, checkpoint.CheckpointSigned) else ""

@@ -1,4 +1,4 @@
-"""The Postgres servers of a platform: those that a setting names, or one embedded server."""
+"""The Postgres servers of a platform: those that settings name, or one embedded server."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ _log = logging.getLogger(__name__)
 
 
 class Servers:
-    """Args: `folder`, where the embedded server keeps its files."""
+    """Checks named servers, and runs at most one embedded server with its files in `folder`."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -28,10 +28,10 @@ class Servers:
         self._keeping: asyncio.Task[None] | None = None
 
     def url(self, variable: str, url: str) -> str:
-        """The URL of a server that answers; the embedded one is started.
+        """The URL of a server that answers; starts the embedded server if `url` names it.
 
         Raises:
-            SettingsError: it does not answer, by the variable that names it.
+            SettingsError: it does not answer; the message names the variable.
         """
         try:
             if url in EMBEDDED:
@@ -45,7 +45,7 @@ class Servers:
         return url
 
     def keep(self) -> None:
-        """From now on start the embedded server again when it has died."""
+        """From now on restart the embedded server whenever it has ended."""
         if self._embedded is not None and self._keeping is None:
             self._keeping = asyncio.create_task(_keep(self._embedded), name="postgres")
 
@@ -67,7 +67,7 @@ async def open_servers(settings: Settings) -> AsyncIterator[Servers]:
 
 
 async def _keep(postgres: EmbeddedPostgres) -> None:
-    """Start the server whenever it has ended; a statement that failed meanwhile may be repeated."""
+    """Restart the server whenever it has ended. Callers may repeat statements that failed."""
     gone = False
     while True:
         await asyncio.sleep(KEEP_S)

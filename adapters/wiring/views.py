@@ -1,4 +1,4 @@
-"""Read models and sagas of a platform: where they are written and, if it is another, read."""
+"""The stores of read models and sagas: one Postgres to write, and perhaps another to read."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,7 +16,7 @@ class OpenViews(NamedTuple):
     sink: PostgresSink
     saga_store: PostgresSagaStore
     read_models: ReadModels
-    url: str  # of the Postgres that is written to
+    url: str  # of the Postgres that we write to
 
 
 @asynccontextmanager
@@ -25,7 +25,7 @@ async def open_views(
 ) -> AsyncIterator[OpenViews]:
     """
     Args:
-        log_url: the Postgres of the log, which has the read models where no other is named.
+        log_url: the Postgres of the log; it also has the read models unless settings name another.
 
     Raises:
         SettingsError: a server cannot be reached, or its schema does not fit this build.

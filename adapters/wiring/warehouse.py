@@ -1,4 +1,4 @@
-"""The warehouse of a platform: as its loader reaches it, and as analysts do."""
+"""The warehouse of a platform: one connection for its loader, one for analysts."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,12 +11,12 @@ from adapters.warehouse.client import Warehouse, WarehouseError, WarehouseUnavai
 
 class OpenWarehouse(NamedTuple):
     warehouse: Warehouse
-    reading: Warehouse  # as analysts reach it; the same where no other is named
+    reading: Warehouse  # for analysts; the same object unless settings name another
 
 
 @asynccontextmanager
 async def open_warehouse(settings: Settings, *, writes: bool) -> AsyncIterator[OpenWarehouse]:
-    """A server is reached now where the process `writes`; the embedded one when it is needed.
+    """Connect to a server at once if the process `writes`; otherwise connect on first use.
 
     Raises:
         SettingsError: not a warehouse URL, or the server cannot be reached.

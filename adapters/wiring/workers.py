@@ -1,6 +1,6 @@
-"""What the workers and their followers need beside the platform: the bus, and one sink a partition.
+"""What workers and followers need besides the platform: the bus, and one sink per partition.
 
-The edges build with this what they drive (`streams.worker_process`, `streams.views.followed`).
+Workers and followers are in `streams.worker_process` and `streams.views.followed`.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ CACHE_ROWS = 100_000  # of all partitions of one process
 
 
 class OpenBus(NamedTuple):
-    """The bus with its brokers, and the broker itself if it is the embedded one."""
+    """The bus with its brokers' addresses, and the embedded broker if we use it."""
 
     bus: Bus
     broker: EmbeddedKafka | None
@@ -40,10 +40,10 @@ class OpenBus(NamedTuple):
 
 
 async def open_bus(platform: Platform) -> OpenBus:
-    """Reach the bus of the settings, starting the embedded broker if need be; its topics exist.
+    """Connect to the bus of the settings and make its topics; start the embedded broker if needed.
 
     Raises:
-        SettingsError: there is none, it cannot be reached, or it does not fit.
+        SettingsError: the settings name no bus, it cannot be reached, or its topics do not fit.
     """
     bus, broker = platform.settings.kafka, None
     if bus is None:
@@ -63,7 +63,7 @@ async def open_bus(platform: Platform) -> OpenBus:
 
 
 def part_sink(platform: Platform, bus: Bus, partition: int) -> PostgresSink:
-    """The views' tables as one partition of the bus sees them."""
+    """A sink for the views' rows of one partition of the bus."""
     return PostgresSink(
         platform.database_url,
         partition=partition,
@@ -81,7 +81,7 @@ def saga_lease(platform: Platform, holder: str) -> SagaLease:
 
 
 def views_group(bus: Bus, views: Collection[View], all_views: Collection[View]) -> str:
-    """Workers of the same views share them; those of some views only are a group of their own."""
+    """The group of workers with these views: workers with the same views share their work."""
     names = sorted(view.NAME for view in views)
     some = "" if len(names) == len(all_views) else "." + ".".join(names)
     return f"{bus.prefix}-views-{bus.generation}{some}"
@@ -92,12 +92,12 @@ def join_views(bus: Bus, group: str, member: str, take: Take, *, moved: Moved) -
 
 
 def join_sagas(bus: Bus, take: Take, moved: Moved) -> FaustPages:
-    """Whoever leads is the group's one member, under one name: it takes its predecessor's place."""
+    """Join the saga group under a fixed member name: a new leader replaces the old one at once."""
     return FaustPages(bus, f"{bus.prefix}-sagas-{bus.generation}", take, moved, member="leader")
 
 
 def relay_outlet(bus: Bus, name: str) -> Outlet:
-    """Where a relay of this process sends, batch after batch."""
+    """The bus outlet of a relay in this process; keeps freed memory for the next batch."""
     keep_freed()
     return Publisher(bus, name, schemas=schemas())
 
@@ -107,5 +107,5 @@ def dead_letters(bus: Bus) -> DeadLetters:
 
 
 def followed_tables(platform: Platform) -> ReadModels:
-    """Where the views' tables are looked at by those who do not fold them."""
+    """The read models, for processes that do not fold them."""
     return platform.read_models
