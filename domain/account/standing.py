@@ -81,7 +81,7 @@ def _client(command: OpenAccount, seen: Seen) -> Refused | None:
 
 
 def _us_taxable(command: OpenAccount, seen: Seen) -> bool:
-    """True for a US client, unless the account is for retirement: its gains are taxed later."""
+    """Whether gains are taxed as they are made: a US client's, except in a retirement account."""
     client = seen.streams.get(f"client-{command.client_id}")
     return getattr(client, "country", "") == "US" and command.account_type != "retirement"
 
@@ -103,7 +103,7 @@ def _method(lot_method: str) -> Refused | None:
 
 
 def _shares(owners: tuple[Owner, ...]) -> Refused | None:
-    """Refuse owners that are listed twice, or whose shares do not add up to 1. None is allowed."""
+    """Refuse owners listed twice, or whose shares do not add up to 1. The list may be empty."""
     sound = all(is_exact(o.share, RATE_DECIMALS) and ZERO < o.share <= 1 for o in owners)
     once = len({o.client_id for o in owners}) == len(owners)
     whole = sound and sum((o.share for o in owners), ZERO) == Decimal(1)
