@@ -1,4 +1,4 @@
-"""What makes an unknown base cost known; re-exported by `events`."""
+"""The event that states an unknown base cost. Import it from `domain.account.events`."""
 
 from decimal import Decimal
 
@@ -13,8 +13,8 @@ class BaseCostStated(Event, tag="trade.base_stated", kw_only=True):
     """
 
     account_id: str
-    trade_id: str  # "": what busts moved between lots meanwhile
-    order_id: str = ""  # whose saga must bust what is booked now
+    trade_id: str  # "": base cost that busts moved between lots meanwhile
+    order_id: str = ""  # its saga needs the new figures, for a later bust
     isin: str
     rates: dict[str, Decimal]  # base currency per unit of each currency that was needed
     lots: tuple[LotMove, ...]

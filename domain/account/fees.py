@@ -1,6 +1,6 @@
 """Fees on assets (accrued day by day, charged with VAT: J15) and interest (J20).
 
-A suspended client or a blocked account still pays and earns both; only a closed account does not.
+Suspended clients and blocked accounts still take fees and interest; only closed accounts do not.
 """
 
 from datetime import timedelta

@@ -1,6 +1,6 @@
-"""What the custodian's confirmations do on `account-{id}`: obligations settle, fail, come back.
+"""Events of the custodian's reports on `account-{id}`: obligations settle, fail, or are reversed.
 
-Part of `domain.account.events`, where they are imported from.
+Import them from `domain.account.events`.
 """
 
 from datetime import date
@@ -38,10 +38,10 @@ class ObligationFailing(Event, tag="obligation.failing"):
 
 
 class SettledAfterBust(Event, tag="obligation.settled_after_bust", kw_only=True):
-    """J18: a part or all of a busted trade has settled all the same, so it is owed back.
+    """J18: a part or all of a busted trade has settled anyway, so it is owed back.
 
-    Nothing is open on the trade's own obligation any more: what came or went opens the reverse
-    one, C.STREET[reverse_id], which is due at once.
+    The trade's own obligation is closed. The settled part opens the reverse one,
+    C.STREET[reverse_id], which is due at once.
     """
 
     account_id: str
