@@ -50,7 +50,7 @@ class TradeBusted(Event, tag="trade.busted", kw_only=True):
     settl_date: date | None = None  # of the reverse obligation
     reason: str = ""
     in_debit: bool = False
-    account_closed: bool = False  # it came after the account had been closed: a case
+    account_closed: bool = False  # booked after the account was closed: opens a case
     after: Counted | None = None  # the order without this trade; None: unknown, or an older bust
     hold_unit: str = ""
     hold_added: Decimal = Decimal(0)  # for what is open at the venue again

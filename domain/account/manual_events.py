@@ -42,7 +42,7 @@ class ResidueCashed(Event, tag="residue.cashed"):
     currency: str  # of settlement
     amount: Decimal  # paid to the client
     lots: tuple[LotMove, ...]
-    base_rate: Decimal  # base currency per unit of `currency`
+    base_rate: Decimal  # base currency per unit of `currency`; 0: not fixed
     reason: PersonalText
     requested_by: PersonalText
     approved_by: PersonalText

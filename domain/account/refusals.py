@@ -76,7 +76,7 @@ R = AccountRefusal
 
 
 def gone(state: State) -> Refused | None:
-    """Refuse if the account is closed or unknown: nothing may move on it."""
+    """Refuse if the account is closed: nothing may move on it."""
     return None if state.is_open else refused(R.ACCOUNT_NOT_OPEN, status=state.status)
 
 
