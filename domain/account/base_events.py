@@ -9,7 +9,7 @@ from domain.shared.message import Event
 class BaseCostStated(Event, tag="trade.base_stated", kw_only=True):
     """The base figures of a trade that was booked before its rate was fixed. Posts nothing.
 
-    The moves change base figures alone: quantity, cost and proceeds are 0.
+    The moves change only base figures: quantity, cost and proceeds are 0.
     """
 
     account_id: str

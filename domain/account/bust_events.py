@@ -23,7 +23,7 @@ class Counted(Struct, frozen=True, kw_only=True):
 
 
 class TradeBusted(Event, tag="trade.busted", kw_only=True):
-    """J17, J18: a booked trade is undone; what had settled gets a reverse obligation.
+    """J17, J18: a booked trade is undone; its settled part gets a reverse obligation.
 
     The order pays what its remaining executions cost together; `charges` are what it gets back.
     The quantity that is open at the venue again is held again (J3).
@@ -53,7 +53,7 @@ class TradeBusted(Event, tag="trade.busted", kw_only=True):
     account_closed: bool = False  # booked after the account was closed: opens a case
     after: Counted | None = None  # the order without this trade; None: unknown, or an older bust
     hold_unit: str = ""
-    hold_added: Decimal = Decimal(0)  # for what is open at the venue again
+    hold_added: Decimal = Decimal(0)  # for the quantity that is open at the venue again
     hold_qty: Decimal = Decimal(0)  # still to be filled under the hold
 
 

@@ -256,7 +256,7 @@ class SettleAfterBust(Internal):
     obligation_id: str
     reverse_id: str  # the obligation that takes it back
     isin: str
-    side: Side  # of what has settled
+    side: Side  # of the settled part
     qty: Decimal
     amount: Decimal
     currency: str

@@ -23,8 +23,8 @@ class ObligationSettled(Event, tag="obligation.settled"):
     value_date: date
     rest_qty: Decimal  # still open afterwards; 0 on the last part
     confirmation_id: str
-    excess_qty: Decimal = Decimal(0)  # confirmed beyond what was open: a break
-    difference: Decimal = Decimal(0)  # confirmed cash less what was booked: a break
+    excess_qty: Decimal = Decimal(0)  # confirmed beyond the open quantity: a break
+    difference: Decimal = Decimal(0)  # confirmed cash less booked cash: a break
 
 
 class ObligationFailing(Event, tag="obligation.failing"):
@@ -48,7 +48,7 @@ class SettledAfterBust(Event, tag="obligation.settled_after_bust", kw_only=True)
     obligation_id: str  # of the busted trade
     reverse_id: str
     isin: str
-    side: Side  # of what has settled; BUY: stock came, cash went
+    side: Side  # of the settled part; BUY: stock in, cash out
     qty: Decimal
     amount: Decimal
     currency: str

@@ -56,7 +56,7 @@ class _Shelf:
 
 
 def rematch(state: State, command: BustTrade, charged: Charged) -> Rematched:
-    """What a bust does to the lots of its instrument, by trade."""
+    """The changes that a bust makes to the lots of its instrument, by trade."""
     was = command.booked
     own = state.obligations.get(command.trade_id)
     undone = mirror(own.trade.lots if own and own.trade else was.lots)

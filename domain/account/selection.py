@@ -79,7 +79,7 @@ def selected(state: State, event: LotsSelected) -> State:
 
 
 def _sum(moves: Iterable[LotMove]) -> tuple[LotMove, ...]:
-    """One move per lot: what the sale takes now."""
+    """One move per lot, with the quantity that the sale takes now."""
     by_lot = dict[str, LotMove]()
     for move in moves:
         old = by_lot.get(move.lot_id)

@@ -111,7 +111,7 @@ class OpenFx(Struct, frozen=True, kw_only=True, gc=False):
     buy_currency: str
     buy_amount: Decimal
     sell_currency: str
-    sell_amount: Decimal  # at the dealer's rate: what the market gets
+    sell_amount: Decimal  # at the dealer's rate: the market receives it
     value_date: date
 
 

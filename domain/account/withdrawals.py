@@ -4,8 +4,8 @@
         `-Cancel-> *      `-Reject-> *        a return may follow completion, any time later
 
 A bank report may arrive before we marked the payment as sent: the account then books the sending
-first. A report about a payment that is not open is refused, and the saga parks it; only a return
-is booked all the same.
+first. A report about a payment that is not open is refused, and the saga parks it. A return is
+booked in any case.
 """
 
 from hashlib import sha256

@@ -38,7 +38,7 @@ class Entry(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Kind(StrEnum):
-    """What an account is; ASSET and EXPENSE grow by debits, the others by credits."""
+    """Kind of an account. ASSET and an expense grow by debits, the others by credits."""
 
     ASSET = "asset"
     LIABILITY = "liability"

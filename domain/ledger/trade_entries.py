@@ -1,7 +1,7 @@
 """Journal entries of trades: booking, bust, choice of lots, settlement, currency exchange.
 
-Lines J4-J8, J14, J17, J18, J23 of the journal. Signs follow the client's side: what a purchase
-debits, a sale credits by the same expression. Each entry is zero per (book, unit).
+Lines J4-J8, J14, J17, J18, J23 of the journal. Signs follow the client's side: the expression that
+debits an account for a purchase credits it for a sale. Each entry is zero per (book, unit).
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -120,7 +120,7 @@ class TradeCanceled(Event, tag="order.trade_canceled"):
     venue_order_id: str
     trade_date: date
     trade_id: str
-    last_qty: Decimal  # of that execution: what CumQty loses
+    last_qty: Decimal  # of that execution: CumQty falls by it
     last_px: Decimal
     settl_date: date  # for a reverse obligation, if the trade has settled
     reason: str = ""

@@ -105,7 +105,7 @@ def _turn(report: Parked) -> datetime:
 
 
 def _applied(order: Order, report: Parked) -> tuple[Event, ...]:
-    """What a bust or correction does to the order as it is."""
+    """The events that a bust or correction causes on the order as it is."""
     live = order.live(report.ref) if report.ref in order.executions else None
     if live is None or not _counts(order, report, live):
         return (_parked(order, report),)

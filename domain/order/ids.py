@@ -1,4 +1,4 @@
-"""Ids minted under an order: ClOrdIDs (tag 11) and trade ids, both a function of the log alone.
+"""Ids minted under an order: ClOrdIDs (tag 11) and trade ids, both derived only from the log.
 
     O1 -> O1.c1, O1.c2 ...   one per request that leaves for the venue (new, cancel, replace)
     O1 -> O1.t1, O1.t2 ...   one per execution that counted, and one per correction

@@ -1,4 +1,4 @@
-"""Placing an order: what is refused, and every fact frozen on `order.placed`.
+"""Placing an order: its refusals, and the facts frozen on `order.placed`.
 
 The decision reads the account, the instrument's terms today and its last mark, and locks none of
 them: the account itself decides on the cash when it is asked to reserve. Shares are checked here

@@ -146,7 +146,7 @@ class Order(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def avg_px(self) -> Decimal:
-        """Quantity-weighted mean price to 10 decimals (at least 6 are asked for); 0: no fill."""
+        """Quantity-weighted mean price to 10 decimals (at least 6 are required); 0: no fill."""
         fills = self.fills
         cum_qty = sum((f.last_qty for f in fills), ZERO)
         if not cum_qty:

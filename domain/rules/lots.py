@@ -192,7 +192,7 @@ def dispose(
         chosen: lot id to quantity, already checked with `can_choose`.
 
     Returns:
-        Picks (quantity below zero) in the order taken, then AVERAGE's moves of cost alone.
+        Picks (quantity below zero) in the order taken, then AVERAGE's moves of only cost.
     """
     picks = _choose(lots, chosen) if chosen else _pick(lots, qty, method)
     short = qty - sum((q for _, q in picks), ZERO)
@@ -232,7 +232,7 @@ def cover(
 
 
 def can_choose(lots: Sequence[Lot], qty: Decimal, chosen: Mapping[str, Decimal]) -> bool:
-    """Whether `chosen` names lots that are there, within what each holds, and adds up to `qty`."""
+    """Whether `chosen` names existing lots, takes at most what each holds, and adds up to `qty`."""
     there = {lot.lot_id: lot.qty for lot in lots}
     return sum(chosen.values(), ZERO) == qty and all(
         ZERO < q <= there.get(lot_id, ZERO) for lot_id, q in chosen.items()
@@ -324,8 +324,8 @@ def _short(lot_id: str, qty: Decimal, *, value: Value, on: date) -> LotMove:
 def _averaged(lots: Sequence[Lot], taken: Sequence[LotMove], *, cents: Value) -> list[LotMove]:
     """`taken` at the pool's average, and a move of only cost for each lot that is not at it.
 
-    Cost is averaged among lots of one currency, base cost among lots where it is known. A lot that
-    a bust left without shares (quantity 0) adds its cost to the pool.
+    Cost is averaged among lots of one currency, base cost among lots where it is known. Lots that
+    have no shares after a bust (quantity 0) add their cost to the pool.
     """
     pool = [lot for lot in lots if lot.qty >= 0]
     left = [lot for lot in _oldest(apply(pool, taken)) if lot.qty > 0]
