@@ -1,12 +1,12 @@
-"""Account: one client's cash, holds, lots and what is under way on them.
+"""Account: one client's cash, holds, lots and open items.
 
-All that changes an account's money or shares is an event on `account-{id}`, and only that event
-posts (`domain/ledger/`). Intents are refused with the figures that were lacking; reports
-(executions, confirmations, returns) are booked whatever they do, and flagged.
+Every change of an account's money or shares is an event on `account-{id}`, and only that event
+posts (`domain/ledger/`). An intent may be refused; the refusal states the missing figures. A
+report (execution, confirmation, return) is booked even if it overdraws the account, and flagged.
 
-The nouns are modules: standing (opening, status), cash, withdrawals, holds, trades, busts,
-rematching, selection, obligations, exchange, fees, transfers, adjustments, residues. Each has
-what decides and what evolves; here they are put together by type.
+Each noun is a module: standing (opening, status), cash, withdrawals, holds, trades, busts,
+rematching, selection, obligations, exchange, fees, transfers, adjustments, residues. It decides
+its commands and applies its events; the tables below find its functions by type.
 """
 
 from collections.abc import Callable
@@ -159,9 +159,9 @@ def reads(command: Command) -> tuple[str, ...]:
 
 
 def decide(command: Command, state: State, seen: Seen) -> Decision:
-    """Judge `command`: events, `()` for what changes nothing, or a refusal with figures.
+    """Return the events of `command`, `()` if nothing changes, or a refusal with figures.
 
-    Everything but its opening needs an account that was opened: first of all that is said.
+    If the account was never opened, every command except `OpenAccount` is refused for that first.
     """
     if not state.exists and not isinstance(command, commands.OpenAccount):
         return refused(AccountRefusal.ACCOUNT_UNKNOWN, account_id=key(command))
@@ -172,13 +172,13 @@ def decide(command: Command, state: State, seen: Seen) -> Decision:
 
 
 def _after_closing(event: Event) -> Event:
-    """A report is booked on a closed account too, and says so: operations must pay it out."""
+    """Flag a report that is booked on a closed account: operations must pay it out."""
     flagged = "account_closed" in event.__struct_fields__
     return replace(event, account_closed=True) if flagged else event
 
 
 def evolve(state: State, event: Event) -> State:
-    """Apply one fact. Never judges: whatever is in the stream has happened."""
+    """Apply one event without any check: everything in the stream has happened."""
     return _EVOLVE[type(event)](state, event)
 
 

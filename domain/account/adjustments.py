@@ -33,7 +33,7 @@ def post(command: PostAdjustment, state: State, seen: Seen) -> Decision:
 
 
 def _grounds(command: PostAdjustment, actor: str) -> Refused | None:
-    """Reason, evidence, and two people who are not one; the approver is who asks."""
+    """Refuse without a reason, evidence, two persons (the actor approves), or an amount."""
     if blank((command.reason,)):
         return refused(R.REASON_MISSING)
     if blank((command.evidence,)):

@@ -2,13 +2,14 @@
 
     booked without a rate: unknown -a fixing has every currency needed-> stated*
 
-Unknown is not 0: the figures are recorded as 0, flagged, and stated once by `trade.base_stated`.
-The rate is the first fixing that the account sees after the trade: a saga tells it of each one,
-and a later trade looks for itself before it takes lots. All trades of one ISIN that wait are
-stated together, because a sale's cost is that of the lots it took.
+Unknown is not 0: the figures are recorded as 0 with a flag, and `trade.base_stated` states them
+once. The rate is that of the first fixing that the account sees after the trade: a saga sends
+`StateBaseCost` after each fixing of the currency, and a later trade reads the last fixing before it
+takes lots. All waiting trades of one ISIN are stated together, because a sale's cost is the cost
+of the lots it took.
 
-A figure is amount x rate, rounded over the running total of its lot, so that a lot which is sold
-out is left with a base cost of exactly zero.
+A figure is amount x rate. It is rounded over the running total of its lot, so that a lot which is
+sold out ends with a base cost of exactly zero.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,7 +31,7 @@ from domain.shared.money import EXACT, ZERO, round_money
 
 
 def state_base_cost(command: StateBaseCost, state: State, seen: Seen) -> Decision:
-    """State what the fixing now allows; nothing where nothing waits or a rate still lacks."""
+    """State base figures that the fixing allows; `()` if no trade waits or a rate is missing."""
     return statements(state, seen)
 
 
@@ -53,7 +54,7 @@ def after(state: State, events: Iterable[BaseCostStated]) -> State:
 
 
 def waits(state: State, isin: str) -> Refused | None:
-    """Declines a choice or a transfer of lots whose base cost is not known yet."""
+    """Refuse if a trade of the ISIN waits: lots without a base cost cannot be chosen or moved."""
     trades = sorted(k for k, trade in state.unvalued.items() if trade.isin == isin)
     if not trades:
         return None
@@ -75,7 +76,7 @@ def keep(state: State, event: TradeBooked, lots: tuple[LotMove, ...]) -> State:
 
 
 def renew(state: State, trade_id: str, open_: Obligation, trade: Trade) -> State:
-    """A trade that a bust of another one matched anew: what waits goes on waiting, as it is now."""
+    """Update the waiting entry of a trade whose lots the bust of another trade changed."""
     unknown = not trade.rate or any(m.base_unknown for m in trade.lots)
     if trade_id not in state.unvalued and not unknown:
         return state
@@ -96,7 +97,7 @@ def forget(state: State, trade_id: str) -> State:
 
 
 def marked(state: State, event: TradeBooked) -> tuple[LotMove, ...]:
-    """The moves, those of unknown base cost flagged: events of old say it by `base_rate` alone."""
+    """The event's moves, flagged if their base cost is unknown: old events have no flag."""
     if event.base_rate and not state.unvalued:
         return event.lots
     there = {lot.lot_id: lot for lot in state.lots.get(event.isin, ())}
@@ -123,7 +124,7 @@ def stated(state: State, event: BaseCostStated) -> State:
 
 
 def _currencies(trade: Unvalued) -> set[str]:
-    """Those that a rate is needed of: what it was paid in, and what its lots were bought in."""
+    """Currencies whose rate is needed: the trade's own, and those its lots were bought in."""
     own = set() if trade.rate else {trade.currency}
     return own | {m.currency or trade.currency for m in trade.lots if m.base_unknown}
 
@@ -156,7 +157,7 @@ def _stated(
 def _moves(
     state: State, trade: Unvalued, rates: Mapping[str, Decimal], costs: "dict[str, Running]"
 ) -> tuple[LotMove, ...]:
-    """The base figures of one trade; `costs` runs on from the trades before it."""
+    """The base figures of one trade; `costs` has the running totals of the trades before it."""
     proceeds = Running(rates.get(trade.currency, ZERO), state.base_currency)
     moves: list[LotMove] = []
     for m in trade.lots:
@@ -168,7 +169,7 @@ def _moves(
             cost_base = of_lot.add(m.cost)
         gained = proceeds.add(m.proceeds) if m.realises and not trade.rate else ZERO
         if m.base_unknown and not trade.rate and m.proceeds == -m.cost:
-            gained = -cost_base  # a short lot is worth what it brought: no gain of cents
+            gained = -cost_base  # a short lot costs what it brought: rounding makes no gain
         moves.append(
             LotMove(
                 lot_id=m.lot_id,
@@ -185,7 +186,7 @@ def _moves(
 
 
 def _exchanged(state: State, isin: str, costs: "Mapping[str, Running]") -> tuple[LotMove, ...]:
-    """What busts moved out of lots of unknown base cost, or into them: it was realised."""
+    """Base cost that busts moved into or out of lots of unknown base cost, as realised moves."""
     there = {lot.lot_id: lot for lot in state.lots.get(isin, ())}
     left = {lot_id: there[lot_id].cost if lot_id in there else ZERO for lot_id in costs}
     moved = {lot_id: costs[lot_id].add(cost - costs[lot_id].total) for lot_id, cost in left.items()}
@@ -204,7 +205,7 @@ def _exchanged(state: State, isin: str, costs: "Mapping[str, Running]") -> tuple
 
 
 class Running:
-    """A running total, converted at one rate and rounded as a whole: parts add up to it."""
+    """A running total, converted at one rate and rounded as a whole, so that its parts add up."""
 
     def __init__(self, rate: Decimal, base_currency: str, since: date = date.min) -> None:
         self._rate, self._currency, self.since = rate, base_currency, since

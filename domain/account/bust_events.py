@@ -1,6 +1,6 @@
-"""What a bust does on `account-{id}`: the trade is undone, and others take other lots.
+"""Events of a bust on `account-{id}`: the trade is undone, and other trades take other lots.
 
-Part of `domain.account.events`, where they are imported from.
+Import them from `domain.account.events`.
 """
 
 from datetime import date
@@ -15,7 +15,7 @@ from domain.shared.message import Event
 
 
 class Counted(Struct, frozen=True, kw_only=True):
-    """What the executions of an order that count come to: charges follow from it."""
+    """Totals over an order's executions that count. Charges are computed from them."""
 
     qty: Decimal
     gross: Decimal
@@ -23,10 +23,10 @@ class Counted(Struct, frozen=True, kw_only=True):
 
 
 class TradeBusted(Event, tag="trade.busted", kw_only=True):
-    """J17, J18: a booked trade is undone; what had settled gets a reverse obligation.
+    """J17, J18: a booked trade is undone; its settled part gets a reverse obligation.
 
-    The order pays what the executions that are left cost, so `charges` are what is given back.
-    What the order has open at the venue again is held again (J3).
+    The order pays what its remaining executions cost together; `charges` are what it gets back.
+    The quantity that is open at the venue again is held again (J3).
     """
 
     account_id: str
@@ -40,7 +40,7 @@ class TradeBusted(Event, tag="trade.busted", kw_only=True):
     gross: Decimal
     accrued_interest: Decimal = Decimal(0)
     charges: tuple[Charge, ...] = ()  # given back
-    lots: tuple[LotMove, ...]  # mirror of the booking; lots left below zero are covered by others
+    lots: tuple[LotMove, ...]  # mirror of the booking; other lots cover those left below zero
     open_qty: Decimal  # mirrored into C.STREET[trade_id]
     open_amount: Decimal
     reverse_id: str = ""  # C.STREET[reverse_id] takes the settled part
@@ -50,17 +50,17 @@ class TradeBusted(Event, tag="trade.busted", kw_only=True):
     settl_date: date | None = None  # of the reverse obligation
     reason: str = ""
     in_debit: bool = False
-    account_closed: bool = False  # it came after the account had been closed: a case
-    after: Counted | None = None  # of the order, without this trade; None: of older busts
+    account_closed: bool = False  # booked after the account was closed: opens a case
+    after: Counted | None = None  # the order without this trade; None: unknown, or an older bust
     hold_unit: str = ""
-    hold_added: Decimal = Decimal(0)  # for what is open at the venue again
+    hold_added: Decimal = Decimal(0)  # for the quantity that is open at the venue again
     hold_qty: Decimal = Decimal(0)  # still to be filled under the hold
 
 
 class LotsRematched(Event, tag="lots.rematched", kw_only=True):
     """Another trade was busted, so this one takes other lots, or bears another commission.
 
-    It is as if the busted trade had never been booked. Cash moves with the bust alone.
+    It is as if the busted trade had never been booked. Only the bust itself moves cash.
     """
 
     account_id: str

@@ -1,12 +1,12 @@
-"""Busts: a trade did not happen after all (J17, J18). A report, never refused.
+"""Busts: a booked trade did not happen (J17, J18). A report, refused only for unstorable figures.
 
-What is unsettled leaves the trade's own obligation; what has settled becomes a new one, the other
-way round. Afterwards the account is as if the trade had never been booked:
+The bust cancels the unsettled part in the trade's own obligation, and opens a reverse obligation
+for the settled part. Afterwards the account is as if the trade had never been booked:
 
     charges  the order pays what its other executions cost together (domain.md rule 19): its other
-             trades may bear more of the commission, so the bust gives back less than it took
-    lots     those of the trades that are left (`rematching`)
-    hold     what the order has open at the venue again is held again, whatever cash there is
+             trades may bear more of the commission, so the bust may return less than it took
+    lots     the remaining trades take their lots again (`rematching`)
+    hold     the quantity that is open at the venue again is held again, even without the cash
 """
 
 from collections.abc import Iterator
@@ -37,7 +37,7 @@ from domain.shared.money import EXACT, ZERO, plain, round_money
 
 
 def bust(command: BustTrade, state: State, seen: Seen) -> Decision:
-    """Undo a trade, and what follows from it for the others."""
+    """Undo a trade, and adjust the other trades that this changes."""
     was = command.booked
     if wrong := first(bad_qty(was.qty), bad_amount(was.gross, was.currency)):
         return wrong
@@ -89,7 +89,7 @@ def _undoing(
 
 
 def _after(command: BustTrade, state: State) -> Counted | None:
-    """What counts of the order without the trade; None: nobody knows what counted before."""
+    """The order's totals without the trade; None: its totals before the bust are unknown."""
     was, order = command.booked, order_of(state, command.order_id, command.before)
     qty, gross = order.done - was.qty, order.gross - was.gross
     if qty < 0 or gross < 0:
@@ -99,13 +99,13 @@ def _after(command: BustTrade, state: State) -> Counted | None:
 
 
 def _own(command: BustTrade, state: State) -> tuple[Charge, ...]:
-    """What the trade itself bears by now."""
+    """The trade's current charges, which may differ from those at its booking."""
     open_ = state.obligations.get(command.trade_id)
     return open_.trade.charges if open_ and open_.trade else command.booked.charges
 
 
 def _given_back(command: BustTrade, state: State, after: Counted | None) -> tuple[Charge, ...]:
-    """Taxes and levies are the trade's own; commission is what the order has paid too much."""
+    """The trade's own taxes and levies, and the commission that the order paid too much."""
     own = _own(command, state)
     if after is None:
         return own
@@ -114,7 +114,7 @@ def _given_back(command: BustTrade, state: State, after: Counted | None) -> tupl
 
 
 def _charged(command: BustTrade, state: State, after: Counted) -> Charged:
-    """The charges of the order's other trades where they change."""
+    """The new charges of the order's other trades, for those whose commission changes."""
     others = _others(command, state)
     was = command.booked
     gross = max(after.gross - sum((s.gross for s in others), ZERO), ZERO)
@@ -130,7 +130,7 @@ def _charged(command: BustTrade, state: State, after: Counted) -> Charged:
 
 
 def _others(command: BustTrade, state: State) -> list[Sibling]:
-    """The order's other trades: those that have settled, then the unsettled as they stand."""
+    """The order's other trades: the settled ones, then the unsettled with current charges."""
     settled = [s for s in command.siblings if s.trade_id not in state.obligations]
     unsettled = [
         Sibling(trade_id=trade_id, gross=o.trade.gross, charges=o.trade.charges)
@@ -141,7 +141,7 @@ def _others(command: BustTrade, state: State) -> list[Sibling]:
 
 
 def _settled_ones(command: BustTrade, state: State, charged: Charged) -> Iterator[LotsRematched]:
-    """Settled trades keep their lots: another commission changes their cost or their gain."""
+    """Settled trades keep their lots; a changed commission changes only their cost or gain."""
     was = command.booked
     for sibling in command.siblings:
         if sibling.trade_id in state.obligations or sibling.trade_id not in charged:
@@ -161,7 +161,7 @@ def _settled_ones(command: BustTrade, state: State, charged: Charged) -> Iterato
 
 
 def _dearer(command: BustTrade, state: State, trade_id: str, more: Decimal) -> LotMove:
-    """`more` commission: cost of the lot while it is there, a smaller gain once it is not."""
+    """Book `more` commission: as cost of a purchase's lot while it is held, else as less gain."""
     was = command.booked
     lots = {lot.lot_id: lot for lot in state.lots.get(was.isin, ())}
     more_base = round_money(EXACT.multiply(more, _rate(command, state)), state.base_currency)
@@ -183,7 +183,7 @@ def _dearer(command: BustTrade, state: State, trade_id: str, more: Decimal) -> L
 
 
 def _rate(command: BustTrade, state: State) -> Decimal:
-    """Base currency per unit of the trade's, as the trade was booked."""
+    """Base currency per unit of the trade's currency, at the rate of the booking."""
     open_ = state.obligations.get(command.trade_id)
     if open_ and open_.trade:
         return open_.trade.rate
@@ -196,7 +196,7 @@ def _rate(command: BustTrade, state: State) -> Decimal:
 def _held_again(
     command: BustTrade, state: State, after: Counted | None
 ) -> tuple[str, Decimal, Decimal]:
-    """(unit, what is added to the hold, quantity open under it); a hold never shrinks here."""
+    """(unit, amount added to the hold, open quantity under it). The hold never shrinks here."""
     terms, order = command.reopened, order_of(state, command.order_id, command.before)
     if terms is None:
         return order.unit, ZERO, order.qty

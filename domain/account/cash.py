@@ -1,9 +1,9 @@
 """Money in: receipts that the bank booked, and those that it took back.
 
 A receipt is deduplicated by its command's idempotency key (the feed uses the bank's entry
-reference). The bank's reference is sealed in the event: the state keeps its digest alone, and only
-while the receipt is uncollected, because a list of old references would grow for ever. The
-references of old events that hold them in clear are all kept: there will be no more of them.
+reference). The bank's reference is sealed in the event. The state keeps only its digest, and only
+while the receipt is uncollected, because a list of old references would grow for ever. Digests
+from old events, which hold references in clear, are all kept: their number grows no more.
 """
 
 from msgspec.structs import replace
@@ -19,7 +19,7 @@ from domain.shared.money import money
 
 
 def deposit(command: DepositCash, state: State, seen: Seen) -> Decision:
-    """Taken unless the account is closed; a blocked one receives, it only cannot spend."""
+    """Book a receipt unless the account is closed. A blocked account receives but cannot spend."""
     if wrong := first(gone(state), bad_money(command.amount, command.currency)):
         return wrong
     value_date = seen.effective_at.date()
@@ -39,7 +39,7 @@ def deposit(command: DepositCash, state: State, seen: Seen) -> Decision:
 
 
 def return_deposit(command: ReturnDeposit, state: State, seen: Seen) -> Decision:
-    """A report: recorded even into debit."""
+    """A report: recorded even if the cash falls below zero."""
     if wrong := bad_money(command.amount, command.currency):
         return wrong
     amount = money(command.amount, command.currency)
@@ -60,10 +60,10 @@ def return_deposit(command: ReturnDeposit, state: State, seen: Seen) -> Decision
 def reference_hmac(
     command: DepositCash | ReturnDeposit | WithdrawCash, state: State, seen: Seen
 ) -> str:
-    """What the event of today holds to compare the command's reference by.
+    """The digest that the new event stores, to compare the command's reference with others.
 
-    A receipt that was stored before texts were sealed has a digest without key. Whatever has the
-    same reference takes that one over, so that both are known to be of one reference.
+    A receipt that was stored before texts were sealed has a digest without key. A command with the
+    same reference takes over that digest, so that the two compare as equal.
     """
     form = reference_form(command.reference)
     if state.clear_references:
@@ -74,7 +74,7 @@ def reference_hmac(
 
 
 def deposited(state: State, event: CashDeposited) -> State:
-    """Uncollected ones are pruned by the value dates of later ones: nothing here knows today."""
+    """Drop collected deposits by the new one's value date, because a fold does not know today."""
     if is_plain(event.reference_hmac) and event.reference_hmac not in state.clear_references:
         known = (*state.clear_references, event.reference_hmac)
         state = replace(state, clear_references=known)
@@ -94,7 +94,7 @@ def deposited(state: State, event: CashDeposited) -> State:
 
 
 def returned(state: State, event: DepositReturned) -> State:
-    """What came back is uncollected no longer."""
+    """Take the returned amount out of the uncollected deposits."""
     rest, kept = event.amount, list[Deposit]()
     for d in state.uncollected_deposits:
         same = (d.reference_hmac, d.currency) == (event.reference_hmac, event.currency)

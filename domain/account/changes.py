@@ -1,4 +1,4 @@
-"""How events change the state: one fact at a time, dropping what became zero."""
+"""Steps that apply events to the state. What became zero is dropped."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -13,11 +13,11 @@ from domain.rules.lots import Lot, apply
 from domain.shared.money import ZERO
 
 V = TypeVar("V")
-ARRIVALS_SPARE = 16  # places of lots that are gone, before they are looked through
+ARRIVALS_SPARE = 16  # obsolete lot ids that `arrivals` may hold before it is cleaned
 
 
 def with_item(items: Mapping[str, V], key: str, value: V | None) -> dict[str, V]:
-    """A copy with `key` set, or gone when `value` is None."""
+    """A copy with `key` set, or removed if `value` is None."""
     rest = {k: v for k, v in items.items() if k != key} if value is None else dict(items)
     if value is not None:
         rest[key] = value
@@ -37,7 +37,7 @@ def move_lots(
 ) -> State:
     """Move the client's lots (cost in `currency`): the mirror of every C.SEC posting.
 
-    A lot that comes back where an event `restores` lots has its old place among the others.
+    With `restores`, a lot that comes back gets its old place among the others.
     """
     after = apply(state.lots.get(isin, ()), moves, currency=currency)
     if restores and len(after) > 1 and isin in state.arrivals:
@@ -46,13 +46,13 @@ def move_lots(
 
 
 def arranged(lots: Iterable[Lot], arrivals: Sequence[str]) -> tuple[Lot, ...]:
-    """Lots in their order of arrival: one that a bust brings back has its old place."""
+    """Lots in their order of arrival, so that a lot restored by a bust has its old place."""
     places = {lot_id: place for place, lot_id in enumerate(arrivals)}
     return tuple(sorted(lots, key=lambda lot: places.get(lot.lot_id, len(places))))
 
 
 def in_debit(before: State, after: State, currency: str, *, on: date) -> bool:
-    """Whether what is available went below zero, or further below: a case, never a refusal."""
+    """Whether available cash fell below zero, or further below. That opens a case, no refusal."""
     left = after.available_to_trade(currency, on)
     return left < ZERO and left < before.available_to_trade(currency, on)
 
@@ -66,7 +66,7 @@ def put_order(state: State, order_id: str, order: OpenOrder) -> State:
 
 
 def open_obligation(state: State, obligation_id: str, obligation: Obligation) -> State:
-    """Owe or be owed; while a trade is open, the order in which its lots arrived is known."""
+    """Add an obligation. While a trade is open, `arrivals` has the order of its ISIN's lots."""
     obligations = {**state.obligations, obligation_id: obligation}
     if obligation.trade is None:
         return replace(state, obligations=obligations)
@@ -77,7 +77,7 @@ def open_obligation(state: State, obligation_id: str, obligation: Obligation) ->
 
 
 def arrived(state: State, isin: str, lot_ids: Iterable[str]) -> State:
-    """Lots came in without a trade: their place is after those that are there."""
+    """Append lots that came without a trade to the order of arrival, if there is one."""
     known = state.arrivals.get(isin)
     if known is None:
         return state
@@ -86,7 +86,7 @@ def arrived(state: State, isin: str, lot_ids: Iterable[str]) -> State:
 
 
 def _forget(state: State, isin: str) -> State:
-    """Leave out the places of lots that no open trade can bring back."""
+    """Drop from `arrivals` the ids of lots that no open trade can bring back."""
     known = state.arrivals.get(isin)
     if known is None:
         return state

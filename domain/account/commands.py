@@ -1,4 +1,8 @@
-"""What may be asked of an account. Reports (`INTERNAL`) already happened and are never refused."""
+"""Commands of an account. Only sagas, gateways and the timer send those of `Internal`.
+
+Some of these are reports: they state what already happened. A report is refused only if its figures
+cannot be stored, or if it concerns an item that is not open.
+"""
 
 from datetime import date
 from decimal import Decimal
@@ -59,7 +63,7 @@ class CloseAccount(Command):
 
 
 class ReopenAccount(Command):
-    """For what has come to a closed account: it is wound down once more, with two persons."""
+    """Wind down a closed account again, because money or shares came. Needs a second person."""
 
     account_id: str
     reason: Personal
@@ -68,7 +72,7 @@ class ReopenAccount(Command):
 
 
 class DepositCash(Command):
-    """A booked receipt; without `available_on` it is collected at once."""
+    """A receipt that the bank booked. Without `available_on` the money is available at once."""
 
     STATES_TIME: ClassVar[bool] = True
     MAY_LIE_AHEAD: ClassVar[tuple[str, ...]] = ("available_on",)
@@ -81,7 +85,7 @@ class DepositCash(Command):
 
 
 class ReturnDeposit(Command):
-    """The bank took a receipt back; recorded even into debit."""
+    """The bank took a receipt back. Recorded even if the cash falls below zero."""
 
     STATES_TIME: ClassVar[bool] = True
 
@@ -142,8 +146,8 @@ class ReserveForOrder(Internal):
     currency: str
     qty: Decimal
     amount: Decimal  # cash to hold for all of qty: worst price x qty + charges; for a sale: 0
-    qty_done: Decimal = Decimal(0)  # booked and standing (a replace): holds are for the rest
-    before: Counted | None = None  # what counts of it, should the account have let it go
+    qty_done: Decimal = Decimal(0)  # booked and not busted (a replace): the hold covers the rest
+    before: Counted | None = None  # the order's totals, in case the account forgot the order
 
 
 class ReleaseHold(Internal):
@@ -152,7 +156,7 @@ class ReleaseHold(Internal):
 
 
 class BookTrade(Internal):
-    """A report: an execution that happened. Never refused, booked once per trade_id."""
+    """A report of an execution, booked once per trade_id. Refused only for unstorable figures."""
 
     account_id: str
     trade_id: str
@@ -167,10 +171,10 @@ class BookTrade(Internal):
     gross: Decimal
     trade_date: date
     settl_date: date
-    country: str = "US"  # place of the charges' schedule (taxes and levies)
+    country: str = "US"  # whose taxes and levies apply
     accrued_interest: Decimal = Decimal(0)  # of a bond: paid on top, kept out of cost
-    market_country: str = ""  # whose calendar it settles on
-    before: Counted | None = None  # what counts of its order, should the account have let it go
+    market_country: str = ""  # whose settlement calendar applies
+    before: Counted | None = None  # the order's totals, in case the account forgot the order
 
 
 class Booked(Command):
@@ -189,7 +193,7 @@ class Booked(Command):
 
 
 class Sibling(Command):
-    """Another trade of the order, which is charged as if the busted one had never been."""
+    """Another trade of the order. It is charged again as if the busted trade never happened."""
 
     trade_id: str
     gross: Decimal
@@ -197,7 +201,7 @@ class Sibling(Command):
 
 
 class Reopened(Command):
-    """The terms of an order that is at the venue: what they leave open is held again."""
+    """Terms of an order that is at the venue: the account again holds for its open quantity."""
 
     side: Side
     isin: str
@@ -207,7 +211,7 @@ class Reopened(Command):
 
 
 class BustTrade(Internal):
-    """A report (ExecType H): the trade did not happen after all. Never refused."""
+    """A report (ExecType H): the trade did not happen. Refused only for unstorable figures."""
 
     account_id: str
     trade_id: str
@@ -216,8 +220,8 @@ class BustTrade(Internal):
     settl_date: date  # of the reverse obligation, if any part has settled
     reason: str = ""
     siblings: tuple[Sibling, ...] = ()  # in the order in which they were filled
-    before: Counted | None = None  # what counts of its order, should the account have let it go
-    reopened: Reopened | None = None  # None: the order is not at the venue any more
+    before: Counted | None = None  # the order's totals, in case the account forgot the order
+    reopened: Reopened | None = None  # None: the order is no longer at the venue
 
 
 class SelectLots(Command):
@@ -229,7 +233,7 @@ class SelectLots(Command):
 
 
 class StateBaseCost(Internal):
-    """Look whether the last fixing makes base figures known that were not."""
+    """State base figures that are still unknown, if the last fixing has the rates for them."""
 
     account_id: str
 
@@ -246,13 +250,13 @@ class SettleObligation(Internal):
 
 
 class SettleAfterBust(Internal):
-    """A report: a part or all of a busted trade has settled all the same. Never refused."""
+    """A report: a busted trade settled anyway, in part or whole. Refused only if unstorable."""
 
     account_id: str
     obligation_id: str
-    reverse_id: str  # of the obligation that takes it back
+    reverse_id: str  # the obligation that takes it back
     isin: str
-    side: Side  # of what has settled
+    side: Side  # of the settled part
     qty: Decimal
     amount: Decimal
     currency: str
@@ -354,11 +358,11 @@ class ReceiveSecurities(Internal):
     isin: str
     currency: str
     lots: tuple[LotMove, ...]
-    base_currency: str = ""  # that the lots' cost_base is in; "": this account's
+    base_currency: str = ""  # currency of the lots' cost_base; "": this account's
 
 
 class CompleteTransfer(Internal):
-    """The other account took it: the transfer is under way no longer."""
+    """The receiving account booked its side, so the transfer is complete."""
 
     account_id: str
     transfer_id: str
@@ -382,7 +386,7 @@ class PostAdjustment(Command):
 
 
 class CashResidue(Command):
-    """The house takes what is held below the smallest quantity that can be ordered, at the mark."""
+    """The house buys, at the mark, the part of a holding that is too small to be ordered."""
 
     account_id: str
     residue_id: str

@@ -1,10 +1,10 @@
-"""What happens on `account-{id}`: all that changes an account's cash, holds, lots, settled figures.
+"""Events of `account-{id}`: every change of an account's cash, holds, lots and settled figures.
 
-Amounts are positive unless named signed; money at the currency's minor unit, quantities up to 8
-decimals. The journal lines (J..) that each event posts are in `domain/ledger/`.
+Amounts are positive unless marked signed. Money is exact to the currency's minor unit; quantities
+have up to 8 decimals. The journal lines (J..) that each event posts are in `domain/ledger/`.
 
-Free texts and references are sealed under the key of the account's client (`client_id`, which the
-decision takes from the state). `reference_hmac` stands beside a reference for comparisons.
+Free texts and references are encrypted under the key of the account's client (`client_id`, which
+the decision takes from the state). Decisions compare references by their `reference_hmac`.
 """
 
 from datetime import date
@@ -34,7 +34,7 @@ class Owner(Struct, frozen=True, kw_only=True):
 
 
 class Power(Struct, frozen=True, kw_only=True):
-    """What an authorised person may do, from when to when, up to which amount an order."""
+    """What an authorised person may do, from when to when, and up to which amount per act."""
 
     person_id: str
     trade: bool = False
@@ -70,16 +70,16 @@ class LotMethodChanged(Event, tag="account.lot_method_changed"):
 
 
 class AccountRestricted(Event, tag="account.restricted"):
-    """The account's state was set: open, closing_only, blocked, dormant, closing, closed."""
+    """The account's status was set: open, closing_only, blocked, dormant, closing, closed."""
 
     VERSION: ClassVar[int] = 2
     account_id: str
     status: str
-    reason: PersonalText = ""  # in the words of whoever asked for it
+    reason: PersonalText = ""  # the requester's text
     client_id: str = ""  # whose sagas follow the account
-    requested_by: PersonalText = ""  # of a closed account that is wound down again
+    requested_by: PersonalText = ""  # set when a closed account is wound down again
     approved_by: PersonalText = ""
-    cause: str = ""  # the saga's code, where a saga has asked for it
+    cause: str = ""  # a code instead of `reason`, if a saga asked for it
 
 
 class CashDeposited(Event, tag="cash.deposited"):
@@ -93,7 +93,7 @@ class CashDeposited(Event, tag="cash.deposited"):
     value_date: date
     available_on: date | None = None
     client_id: str = ""
-    reference_hmac: str = ""  # `domain.shared.digests` of its form, in the scope of the client
+    reference_hmac: str = ""  # `domain.shared.digests` of its normal form, scoped to the client
 
 
 class DepositReturned(Event, tag="cash.deposit_returned"):
@@ -107,9 +107,9 @@ class DepositReturned(Event, tag="cash.deposit_returned"):
     value_date: date
     reason: PersonalText = ""
     in_debit: bool = False
-    account_closed: bool = False  # it came after the account had been closed: a case
+    account_closed: bool = False  # booked after the account was closed: opens a case
     client_id: str = ""
-    reference_hmac: str = ""  # as on the receipt that it takes back
+    reference_hmac: str = ""  # the same as on the receipt
 
 
 class WithdrawalRequested(Event, tag="cash.withdrawal_requested"):
@@ -128,7 +128,7 @@ class WithdrawalRequested(Event, tag="cash.withdrawal_requested"):
 
 
 class WithdrawalSent(Event, tag="cash.withdrawal_sent"):
-    """J2: hold off, in flight (pain.001 went out)."""
+    """J2: the hold ends and the payment is in flight (pain.001 was sent)."""
 
     account_id: str
     payment_id: str
@@ -147,14 +147,14 @@ class WithdrawalCompleted(Event, tag="cash.withdrawal_completed"):
 
 
 class WithdrawalRejected(Event, tag="cash.withdrawal_rejected"):
-    """J2*: pain.002 RJCT while in flight: back to the client."""
+    """J2*: the bank rejected a payment in flight (pain.002 RJCT): the client gets it back."""
 
     VERSION: ClassVar[int] = 2
     account_id: str
     payment_id: str
     amount: Decimal
     currency: str
-    reason: PersonalText  # the bank's words
+    reason: PersonalText  # the bank's text
     client_id: str = ""
 
 
@@ -167,13 +167,13 @@ class WithdrawalReturned(Event, tag="cash.withdrawal_returned"):
     amount: Decimal
     currency: str
     value_date: date
-    reason: PersonalText  # the bank's words
-    account_closed: bool = False  # it came after the account had been closed: a case
+    reason: PersonalText  # the bank's text
+    account_closed: bool = False  # booked after the account was closed: opens a case
     client_id: str = ""
 
 
 class WithdrawalCancelled(Event, tag="cash.withdrawal_cancelled"):
-    """J2*: cancelled before it was sent: hold off."""
+    """J2*: cancelled before it was sent, so the hold ends."""
 
     VERSION: ClassVar[int] = 2
     account_id: str
@@ -185,7 +185,7 @@ class WithdrawalCancelled(Event, tag="cash.withdrawal_cancelled"):
 
 
 class FundsReserved(Event, tag="funds.reserved"):
-    """J3: cash (a buy) or shares (a sale) held for an order; `unit` currency or ISIN."""
+    """J3: cash (a buy) or shares (a sale) are held for an order. `unit` is a currency or ISIN."""
 
     account_id: str
     order_id: str
@@ -193,11 +193,11 @@ class FundsReserved(Event, tag="funds.reserved"):
     amount: Decimal  # total now held for the order
     added: Decimal  # signed change of the hold by this event (a replace may shrink it)
     qty: Decimal  # still to be filled under the hold, to release pro rata
-    before: Counted | None = None  # of an order that the account had let go
+    before: Counted | None = None  # the order's earlier totals, if the account forgot the order
 
 
 class HoldReleased(Event, tag="hold.released"):
-    """J3 undone: the rest of an order's hold, at the order's end."""
+    """J3 undone: the order ended, so the rest of its hold is released."""
 
     account_id: str
     order_id: str
@@ -226,25 +226,25 @@ class TradeBooked(Event, tag="trade.booked", kw_only=True):
     settl_date: date
     hold_unit: str = ""
     hold_released: Decimal = Decimal(0)
-    base_rate: Decimal = Decimal(1)  # base currency per unit of `currency`; 0: none was fixed
-    in_debit: bool = False  # cash went below zero: a case, never a refusal
-    oversold: Decimal = Decimal(0)  # sold beyond the lots: a case, never a refusal
+    base_rate: Decimal = Decimal(1)  # base currency per unit of `currency`; 0: not fixed yet
+    in_debit: bool = False  # cash fell below zero: opens a case, never refused
+    oversold: Decimal = Decimal(0)  # quantity sold beyond the lots: opens a case, never refused
     unreserved: Decimal = Decimal(0)  # quantity beyond the hold (over-fill, late fill): a case
-    free_riding: bool = False  # sells what was bought on unsettled proceeds: a case
-    market_country: str = ""  # whose calendar it settles on; "": US, of older trades
-    before: Counted | None = None  # of an order that the account had let go
-    account_closed: bool = False  # it came after the account had been closed: a case
+    free_riding: bool = False  # sells shares bought with unsettled proceeds: opens a case
+    market_country: str = ""  # whose settlement calendar applies; "": US (older trades)
+    before: Counted | None = None  # the order's earlier totals, if the account forgot the order
+    account_closed: bool = False  # booked after the account was closed: opens a case
 
 
 class LotsSelected(Event, tag="lots.selected", kw_only=True):
-    """The client's choice of lots for a sale, until its settlement date: lots re-assigned."""
+    """The client chose other lots for a sale, which is possible until its settlement date."""
 
     account_id: str
     trade_id: str
-    order_id: str = ""  # whose saga must bust what is booked now
+    order_id: str = ""  # its saga needs the new lots, for a later bust
     isin: str
-    lots: tuple[LotMove, ...]  # signed: restores the old picks and takes the new
-    currency: str = ""  # of the sale; "": of older events
+    lots: tuple[LotMove, ...]  # signed: put back the old picks, then take the new ones
+    currency: str = ""  # of the sale; "": an older event
 
 
 class FxBooked(Event, tag="fx.booked"):
@@ -261,7 +261,7 @@ class FxBooked(Event, tag="fx.booked"):
     dealer_rate: Decimal
     trade_date: date
     value_date: date
-    rate_date: date | None = None  # of the fixing; None: of older events
+    rate_date: date | None = None  # of the fixing; None: an older event
 
 
 class FxSettled(Event, tag="fx.settled"):
@@ -275,7 +275,7 @@ class FxSettled(Event, tag="fx.settled"):
 
 
 class FeeAccrued(Event, tag="fee.accrued"):
-    """J15: the difference of the rounded running total; may be zero days apart, never negative."""
+    """J15: the growth of the rounded running total. It may be zero, but never negative."""
 
     account_id: str
     currency: str
@@ -285,7 +285,7 @@ class FeeAccrued(Event, tag="fee.accrued"):
 
 
 class FeeCharged(Event, tag="fee.charged"):
-    """J15: the accrued total with VAT taken from the client's cash."""
+    """J15: the client's cash pays the accrued total and VAT."""
 
     account_id: str
     currency: str
@@ -313,7 +313,7 @@ class InterestDebited(Event, tag="interest.debited"):
 
 
 class CashTransferredOut(Event, tag="transfer.cash_out"):
-    """J16: first stream of two; C.XFER[transfer_id] holds it until the other takes it."""
+    """J16: the sender's side. C.XFER[transfer_id] holds the cash until the receiver books it."""
 
     account_id: str
     transfer_id: str
@@ -331,7 +331,7 @@ class CashTransferredIn(Event, tag="transfer.cash_in"):
 
 
 class SecuritiesTransferredOut(Event, tag="transfer.securities_out"):
-    """J16 with lots, cost and dates; custody does not move."""
+    """J16 for shares, with their lots, cost and dates. Nothing moves in custody."""
 
     account_id: str
     transfer_id: str
@@ -341,7 +341,7 @@ class SecuritiesTransferredOut(Event, tag="transfer.securities_out"):
     currency: str
     lots: tuple[LotMove, ...]  # negative
     base_currency: str = ""  # of cost_base
-    first_use: bool = False  # of the listing that it names
+    first_use: bool = False  # the named listing had no use on record
 
 
 class SecuritiesTransferredIn(Event, tag="transfer.securities_in"):
@@ -355,14 +355,14 @@ class SecuritiesTransferredIn(Event, tag="transfer.securities_in"):
 
 
 class TransferCompleted(Event, tag="transfer.completed"):
-    """The other stream has booked its side. Posts nothing."""
+    """The receiving account has booked its side. Posts nothing."""
 
     account_id: str
     transfer_id: str
 
 
 class TransferUndone(Event, tag="transfer.undone"):
-    """The receiving account refused: the first stream takes cash or lots back."""
+    """The receiving account refused, so the sender takes cash or lots back."""
 
     account_id: str
     transfer_id: str

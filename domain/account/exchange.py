@@ -2,10 +2,10 @@
 
     none -Convert-> open -value date: SettleFx-> settled*
 
-The dealer's rate is the last fixing, unless it is stale (`domain.shared.freshness`); the client's
-adds the house's margin. Both are units of the currency sold per unit bought. The value date is the
-market's spot date, or one that is stated: not before the deal, and a day on which both currencies
-can be paid. The rate is the same on each.
+The dealer's rate is the last fixing; a stale one is refused (`domain.shared.freshness`). The
+client's rate adds the house's margin. Both are units of the currency sold per unit bought. The
+value date is the market's spot date or a stated one: not before the deal, and a day on which both
+currencies can be paid. The rate does not depend on the value date.
 """
 
 from datetime import date
@@ -32,7 +32,7 @@ from domain.shared.money import (
 from domain.shared.value_dates import closed, spot_date
 
 MARGINS = ((date.min, Decimal("0.0025")),)
-"""The house's margin on the dealer's rate, from a day on."""
+"""(first day, the house's margin on the dealer's rate from that day on)."""
 VALUE_DAYS_MAX = 366
 
 
@@ -50,7 +50,7 @@ def convert(command: ConvertCurrency, state: State, seen: Seen) -> Decision:
 
 
 def _worth(event: FxBooked, state: State) -> Decimal | None:
-    """What is paid or got in the account's base currency; None: neither side is in it."""
+    """The amount paid or received in the base currency; None: neither side is in it."""
     if event.sell_currency == state.base_currency:
         return event.dealer_amount + event.margin
     return event.buy_amount if event.buy_currency == state.base_currency else None
@@ -90,7 +90,7 @@ def _quote(command: ConvertCurrency, seen: Seen) -> FxBooked | Refused:
     client_rate = quantise(EXACT.multiply(dealer_rate, 1 + margin), RATE_DECIMALS)
     dealer = round_money(EXACT.multiply(command.buy_amount, dealer_rate), sell)
     client = round_money(EXACT.multiply(command.buy_amount, client_rate), sell)
-    if wrong := bad_money(dealer, sell):  # too little to cost one cent, or too much to write
+    if wrong := bad_money(dealer, sell):  # it costs less than one cent, or too much to store
         return wrong
     return FxBooked(
         account_id=command.account_id,
@@ -109,7 +109,7 @@ def _quote(command: ConvertCurrency, seen: Seen) -> FxBooked | Refused:
 
 
 def settle_fx(command: SettleFx, state: State, seen: Seen) -> Decision:
-    """A report; about a trade that is not open it is refused, for the saga to park."""
+    """A report. If the trade is not open, it is refused and the saga parks it."""
     fx = state.fx.get(command.fx_id)
     if fx is None:
         return refused(R.FX_UNKNOWN, fx_id=command.fx_id)

@@ -1,6 +1,6 @@
 """Fees on assets (accrued day by day, charged with VAT: J15) and interest (J20).
 
-Suspension and blocks stop neither; only a closed account takes none.
+Suspended clients and blocked accounts still take fees and interest; only closed accounts do not.
 """
 
 from datetime import timedelta
@@ -65,7 +65,7 @@ def _terms(command: AccrueFee, last: Accrual | None) -> Refused | None:
 
 
 def _period(command: AccrueFee, last: Accrual | None, seen: Seen) -> Refused | None:
-    """A day is accrued once: a period begins behind the last one's end; a gap may lie between.
+    """Refuse a period that overlaps the last one: a day is accrued once. Gaps are allowed.
 
     The period is the `days` days that end with `accrual_date`.
     """
@@ -79,7 +79,7 @@ def _period(command: AccrueFee, last: Accrual | None, seen: Seen) -> Refused | N
 
 
 def charge(command: ChargeFee, state: State, seen: Seen) -> Decision:
-    """Take all that was accrued, with VAT; recorded even into debit."""
+    """Charge the accrued total with VAT. Recorded even if the cash falls below zero."""
     today = house_today(seen.now)
     if wrong := first(
         gone(state),
@@ -154,7 +154,7 @@ def accrued(state: State, event: FeeAccrued) -> State:
 
 
 def charged(state: State, event: FeeCharged) -> State:
-    """The total starts anew; the last day stays, so that no day is accrued twice."""
+    """Reset the running total, but keep the last day, so that no day is accrued twice."""
     last = state.fees[event.currency]
     empty = replace(last, exact=ZERO, posted=ZERO)
     state = add_cash(state, event.currency, -(event.net + event.vat))

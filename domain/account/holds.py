@@ -2,7 +2,7 @@
 
     none -Reserve-> held -fill: pro rata-> held ... -last fill | Release-> none
 
-A replace reserves again: the hold then is for what our bookings leave open of the new quantity.
+A replace reserves again: the new hold covers the new quantity less the quantity already booked.
 """
 
 from decimal import ROUND_UP, Decimal
@@ -20,18 +20,18 @@ from domain.shared.message import Decision, Refused, Seen, refused
 from domain.shared.money import EXACT, MINOR_UNITS, QTY_DECIMALS, ZERO, plain, quantise, round_money
 
 SELLING = (OPEN, CLOSING_ONLY, CLOSING)
-"""An account that is wound down may sell, and buys nothing."""
+"""Statuses in which an account may sell. An account that is wound down cannot buy."""
 
 NO_ORDER = OpenOrder(unit="", held=ZERO, qty=ZERO)
 
 
 def unknown_order(state: State, order_id: str) -> bool:
-    """Whether the account never knew the order, or let it go when its trades had settled."""
+    """Whether the account never knew the order, or forgot it after its trades settled."""
     return order_id not in state.orders
 
 
 def order_of(state: State, order_id: str, before: Counted | None) -> OpenOrder:
-    """An order as the account knows it; one that it let go is as it was told, `before`."""
+    """The order as the account knows it; if the account forgot it, with the totals of `before`."""
     order = state.orders.get(order_id)
     if order is not None or before is None:
         return order or NO_ORDER
@@ -39,11 +39,12 @@ def order_of(state: State, order_id: str, before: Counted | None) -> OpenOrder:
 
 
 def reserve(command: ReserveForOrder, state: State, seen: Seen) -> Decision:
-    """Hold for an order, or change its hold; an intent: lacking cash or shares it is refused."""
+    """Hold cash or shares for an order, or change its hold. Refused if they are lacking."""
     if wrong := _standing(command, state) or first(bad_qty(command.qty), _amount(command)):
         return wrong
     order = order_of(state, command.order_id, command.before)
-    # What is booked counts; an order whose trades had all settled was let go, and began anew.
+    # Use whichever is larger: the account forgets an order once all its trades settle, so its own
+    # count may restart at zero.
     done = max(order.done, command.qty_done)
     rest = max(command.qty - done, ZERO)
     unit, hold = share_of(command, rest)
@@ -77,7 +78,7 @@ def _amount(command: ReserveForOrder) -> Refused | None:
 
 
 class Holding(Protocol):
-    """Whose terms say what an order holds: `amount` of cash, or shares, for all of `qty`."""
+    """Terms of an order's hold: `amount` of cash, or shares, for all of `qty`."""
 
     @property
     def side(self) -> Side: ...
@@ -92,7 +93,7 @@ class Holding(Protocol):
 
 
 def share_of(terms: Holding, rest: Decimal) -> tuple[str, Decimal]:
-    """Unit and quantity to hold; cash pro rata to the rest, never rounded below what it needs."""
+    """Unit and amount to hold for `rest`. Cash is pro rata and rounded up, so that it suffices."""
     if terms.side is not Side.BUY:
         return terms.isin, plain(rest)
     share = EXACT.divide(EXACT.multiply(terms.amount, rest), terms.qty)
@@ -102,7 +103,7 @@ def share_of(terms: Holding, rest: Decimal) -> tuple[str, Decimal]:
 def _short_of(
     command: ReserveForOrder, state: State, added: Decimal, *, seen: Seen
 ) -> Refused | None:
-    """Only more needs cover: a hold may shrink, whatever the account has come to."""
+    """Refuse an increase that the account cannot cover. A hold may always shrink."""
     if added <= 0:
         return None
     if command.side is Side.BUY:
@@ -117,7 +118,7 @@ def _short_of(
 
 
 def release(command: ReleaseHold, state: State, seen: Seen) -> Decision:
-    """The order's end; without a hold there is nothing to release."""
+    """Release the hold at the order's end; `()` if nothing is held."""
     order = state.orders.get(command.order_id)
     if order is None or not (order.held or order.qty):
         return ()
@@ -132,7 +133,7 @@ def release(command: ReleaseHold, state: State, seen: Seen) -> Decision:
 
 
 def released_by_fill(order: OpenOrder, qty: Decimal) -> Decimal:
-    """What a fill of `qty` frees: pro rata, the last fill takes the remainder."""
+    """The part of the hold that a fill of `qty` releases: pro rata; the last one, the rest."""
     if qty >= order.qty:
         return order.held
     decimals = MINOR_UNITS.get(order.unit, QTY_DECIMALS)

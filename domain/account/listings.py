@@ -1,7 +1,7 @@
-"""The listing that a command of an account names: it must be one, and of that ISIN.
+"""The listing that an account's command names: it must exist and have the command's ISIN.
 
-The ledger's unit is the ISIN. A command that names a listing beside it says by whose price the
-shares are valued, so a listing of another ISIN would value them as something else.
+The ledger's unit is the ISIN. The named listing gives the price that values the shares, so a
+listing of another ISIN would value them wrongly.
 """
 
 from decimal import Decimal
@@ -15,7 +15,7 @@ PERCENT_OF_PAR = Decimal("0.01")
 
 
 class Listing(Protocol):
-    """What an account looks at of `domain.instrument`'s terms on a day."""
+    """The part of `domain.instrument`'s terms on a day that an account reads."""
 
     status: Any  # "" listed halted delisted
     isin: str
@@ -29,7 +29,7 @@ class Listing(Protocol):
 
 
 def listing(seen: Seen, instrument_id: str, isin: str) -> Listing | Refused:
-    """The terms of today, or why the listing cannot stand for `isin`."""
+    """Today's terms of the listing; a refusal if it is unknown or has another ISIN than `isin`."""
     instrument = seen.streams.get(f"instrument-{instrument_id}")
     if instrument is None or not str(instrument.status):
         return refused(R.INSTRUMENT_UNKNOWN, instrument_id=instrument_id)

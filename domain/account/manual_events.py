@@ -1,6 +1,6 @@
-"""What people book by hand on `account-{id}`, two of them: adjustments and residues.
+"""Events of manual entries on `account-{id}`, each by two persons: adjustments and residues.
 
-Part of `domain.account.events`, where they are imported from.
+Import them from `domain.account.events`.
 """
 
 from decimal import Decimal
@@ -29,7 +29,8 @@ class AdjustmentPosted(Event, tag="adjustment.posted"):
 class ResidueCashed(Event, tag="residue.cashed"):
     """The house took a fraction that no order can sell, and paid the last mark for it.
 
-    The stock stays where it lies and is the house's by C.DUE and H.DUE, as the cash is.
+    Nothing moves in custody: C.DUE and H.DUE record that the stock is the house's, and the cash
+    the client's.
     """
 
     account_id: str
@@ -41,7 +42,7 @@ class ResidueCashed(Event, tag="residue.cashed"):
     currency: str  # of settlement
     amount: Decimal  # paid to the client
     lots: tuple[LotMove, ...]
-    base_rate: Decimal  # base currency per unit of `currency`; 0: none was fixed
+    base_rate: Decimal  # base currency per unit of `currency`; 0: not fixed
     reason: PersonalText
     requested_by: PersonalText
     approved_by: PersonalText

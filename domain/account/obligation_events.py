@@ -1,6 +1,6 @@
-"""What the custodian's confirmations do on `account-{id}`: obligations settle, fail, come back.
+"""Events of the custodian's reports on `account-{id}`: obligations settle, fail, or are reversed.
 
-Part of `domain.account.events`, where they are imported from.
+Import them from `domain.account.events`.
 """
 
 from datetime import date
@@ -23,8 +23,8 @@ class ObligationSettled(Event, tag="obligation.settled"):
     value_date: date
     rest_qty: Decimal  # still open afterwards; 0 on the last part
     confirmation_id: str
-    excess_qty: Decimal = Decimal(0)  # confirmed beyond what was open: a break
-    difference: Decimal = Decimal(0)  # confirmed cash less what was booked: a break
+    excess_qty: Decimal = Decimal(0)  # confirmed beyond the open quantity: a break
+    difference: Decimal = Decimal(0)  # confirmed cash less booked cash: a break
 
 
 class ObligationFailing(Event, tag="obligation.failing"):
@@ -38,17 +38,17 @@ class ObligationFailing(Event, tag="obligation.failing"):
 
 
 class SettledAfterBust(Event, tag="obligation.settled_after_bust", kw_only=True):
-    """J18: a part or all of a busted trade has settled all the same, so it is owed back.
+    """J18: a part or all of a busted trade has settled anyway, so it is owed back.
 
-    Nothing is open on the trade's own obligation any more: what came or went opens the reverse
-    one, C.STREET[reverse_id], which is due at once.
+    The trade's own obligation is closed. The settled part opens the reverse one,
+    C.STREET[reverse_id], which is due at once.
     """
 
     account_id: str
     obligation_id: str  # of the busted trade
     reverse_id: str
     isin: str
-    side: Side  # of what has settled; BUY: stock came, cash went
+    side: Side  # of the settled part; BUY: stock in, cash out
     qty: Decimal
     amount: Decimal
     currency: str

@@ -1,8 +1,9 @@
-"""What the custodian says of unsettled trades: settled in parts or whole (J6, J8), failing.
+"""The custodian's reports on unsettled trades: settled in part or whole (J6, J8), or failing.
 
-The last part takes what is left of the booked amount, so that C.STREET ends at zero; where the
-custodian's cash differs, the event says by how much and the break shows against the bank. What a
-busted trade settles all the same is booked as it came, and is an obligation the other way (J18).
+The last part settles the rest of the booked amount, so that C.STREET ends at zero. If the
+custodian's cash differs, the event records the difference, and the break shows against the bank.
+If a busted trade settles anyway, the settlement is booked as reported, and a reverse obligation is
+opened (J18).
 """
 
 from decimal import Decimal
@@ -20,7 +21,7 @@ from domain.shared.money import ZERO, money, plain
 
 
 def settle(command: SettleObligation, state: State, seen: Seen) -> Decision:
-    """A report; once per confirmation. Unknown or closed, it is refused for the saga to park."""
+    """A report, booked once per confirmation. If nothing is open, it is refused and parked."""
     open_ = state.obligations.get(command.obligation_id)
     if open_ is None:
         return refused(R.OBLIGATION_UNKNOWN, obligation_id=command.obligation_id)
@@ -49,7 +50,7 @@ def settle(command: SettleObligation, state: State, seen: Seen) -> Decision:
 
 
 def settle_after_bust(command: SettleAfterBust, state: State, seen: Seen) -> Decision:
-    """A report; once per reverse obligation while that is open, then by its message id.
+    """A report, booked once. Repeats show by the open reverse obligation, later by message id.
 
     Refused only for figures that cannot be stored.
     """
@@ -82,7 +83,7 @@ def _amount(amount: Decimal, currency: str) -> Refused | None:
 
 
 def record_failing(command: RecordFailing, state: State, seen: Seen) -> Decision:
-    """Once per obligation; one that has settled meanwhile fails no longer."""
+    """Record a failing obligation, once; `()` if it has settled meanwhile."""
     open_ = state.obligations.get(command.obligation_id)
     if open_ is None or open_.failing:
         return ()

@@ -21,7 +21,7 @@ def base_rate(state: State, currency: str, seen: Seen) -> Decimal:
 
 
 def no_rate(sell: str, buy: str, seen: Seen) -> Refused:
-    """The refusal where no rate was found: by its source, and the currencies that lack one."""
+    """The refusal for a missing rate: it names the source and the currencies without a rate."""
     fixing = seen.streams.get(RATES)
     lacks = fixing.lacks(sell, buy) if fixing is not None else (sell, buy)
     source = RATES.split("-", 1)[1]

@@ -1,7 +1,7 @@
-"""Which refusals each command of an account may be answered with.
+"""The refusals that each command of an account may get.
 
-The OpenAPI document and the last column of `docs/commands.md` are made from it. A test that sees
-another refusal fails (`tests/unit/domain/scenario.py`).
+The OpenAPI document and the last column of `docs/commands.md` are generated from it. A test fails
+on any other refusal (`tests/unit/domain/scenario.py`).
 """
 
 from collections.abc import Mapping
@@ -146,7 +146,7 @@ _JUDGED: Mapping[type[Command], _Refusals] = {
         R.RATE_UNKNOWN,
     ),
 }
-"""By the command's own rules; each is refused for an account that was never opened, too."""
+"""Refusals by each command's own rules; `REFUSALS` adds `ACCOUNT_UNKNOWN` to each."""
 
 _OPENING: _Refusals = (
     R.ACCOUNT_EXISTS,

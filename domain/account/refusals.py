@@ -1,4 +1,4 @@
-"""Why an account declines; and the checks that most commands share."""
+"""Why an account refuses a command, and the checks that most commands share."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -12,7 +12,7 @@ from domain.shared.money import MINOR_UNITS, QTY_DECIMALS, is_currency, is_exact
 from domain.shared.persons import acts_as, is_part, normal_form
 
 AMOUNT_LIMIT = Decimal(10) ** 15
-"""Amounts and quantities stay below it: 15 digits before the point."""
+"""Amounts and quantities must be below it: 15 digits before the point."""
 
 
 class AccountRefusal(Refusal):
@@ -76,26 +76,26 @@ R = AccountRefusal
 
 
 def gone(state: State) -> Refused | None:
-    """Declines when the account is closed: nothing may move on it."""
+    """Refuse if the account is closed: nothing may move on it."""
     return None if state.is_open else refused(R.ACCOUNT_NOT_OPEN, status=state.status)
 
 
 def unless(state: State, *statuses: str) -> Refused | None:
-    """Declines when the account stands at none of `statuses`."""
+    """Refuse unless the account's status is one of `statuses`."""
     if state.status in statuses:
         return None
     return refused(R.ACCOUNT_NOT_OPEN, status=state.status)
 
 
 def bad_money(amount: Decimal, currency: str) -> Refused | None:
-    """Declines an amount that is not money above zero, exact to the currency's minor unit."""
+    """Refuse an amount unless it is above zero and exact to the currency's minor unit."""
     return bad_amount(amount, currency) or (
         refused(R.AMOUNT_NOT_POSITIVE, amount=amount) if amount <= 0 else None
     )
 
 
 def bad_amount(amount: Decimal, currency: str) -> Refused | None:
-    """As `bad_money`, for a signed amount."""
+    """Like `bad_money`, but an amount may be zero or negative."""
     if not is_currency(currency):
         return refused(R.CURRENCY_UNKNOWN, currency=currency)
     if amount.is_finite() and abs(amount) >= AMOUNT_LIMIT:
@@ -114,11 +114,11 @@ def bad_qty(qty: Decimal) -> Refused | None:
 
 
 def bad_rate(field: str, rate: Decimal, *, lowest: Decimal | None = None) -> Refused | None:
-    """Declines a rate that is no number, has over 12 decimals, is not above zero or below 1000.
+    """Refuse a rate unless it is a number of up to 12 decimals, above zero and below 1000.
 
     Args:
-        field: of the command; the refusal names it.
-        lowest: the least that is allowed, where that is not all above zero.
+        field: the command's field that the refusal names.
+        lowest: the smallest allowed rate; None: any rate above zero.
     """
     sound = is_exact(rate, 12) and rate < 1000
     if sound and (rate > 0 if lowest is None else rate >= lowest):
@@ -133,7 +133,7 @@ def lacking(required: Decimal, available: Decimal, currency: str) -> Refused | N
 
 
 def powerless(state: State, seen: Seen, may: str, worth: Worth) -> Refused | None:
-    """Declines what the actor's power does not cover; an actor who never had one needs none.
+    """Refuse an act that the actor's power does not cover; an actor who never had one needs none.
 
     Args:
         may, worth: as `domain.rules.powers.lacking_power` takes them.
@@ -146,17 +146,17 @@ def powerless(state: State, seen: Seen, may: str, worth: Worth) -> Refused | Non
 
 
 def in_base_currency(state: State, amount: Decimal, currency: str) -> Worth:
-    """The worth of an amount for a power's limit: none in any other currency."""
+    """The worth of an amount for a power's limit; None if it is not in the base currency."""
     return lambda: amount if currency == state.base_currency else None
 
 
 def first(*checks: Refused | None) -> Refused | None:
-    """The first thing that is wrong. All are computed: a check must stand alone."""
+    """The first refusal, or None. All checks are computed, so none may rely on an earlier one."""
     return next((check for check in checks if check is not None), None)
 
 
 def too_old(refusal: AccountRefusal, field: str, as_of: date, today: date) -> Refused | None:
-    """Declines to deal at a mark or fixing that is stale (`domain.shared.freshness`)."""
+    """Refuse to deal at a mark or fixing that is stale (`domain.shared.freshness`)."""
     if not is_stale(as_of, today):
         return None
     age = (today - as_of).days
@@ -168,8 +168,9 @@ def blank(texts: Iterable[str]) -> bool:
 
 
 def two_persons(requested_by: str, approved_by: str, actor: str) -> Refused | None:
-    """Declines when nobody, a part of the platform, one person in two spellings, or another than
-    the actor approves.
+    """Refuse unless two different persons request and approve, and the actor is the approver.
+
+    A part of the platform is no person; two spellings of one name are one person.
     """
     people = (normal_form(requested_by), normal_form(approved_by))
     if blank(people) or people[0] == people[1] or any(map(is_part, people)):

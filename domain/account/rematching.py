@@ -3,9 +3,9 @@
     undo the unsettled trades booked since, last first -> undo the busted one
         -> cover what it leaves below zero -> book the others again, in their order
 
-So a bust changes which lots later trades took. What has settled, and what was transferred, keeps
-its lots: only a lot that the bust leaves below zero is exchanged for others. Each trade that
-changes gets an event of its own, because its order's saga must know what to undo.
+So a bust may change which lots later trades took. Settled trades and transfers keep their lots;
+only a lot that the bust leaves below zero is replaced by others. Each trade that changes gets an
+event of its own, because its order's saga must know what a later bust has to undo.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,11 +25,11 @@ from domain.shared.fix import Side
 from domain.shared.money import ZERO
 
 Charged = Mapping[str, tuple[Charge, ...]]
-"""Trade id -> its charges from now on, of trades that bear others than before."""
+"""Trade id -> its new charges, for trades whose charges change."""
 
 
 _Open = tuple[str, Obligation, Trade]
-"""Trade id, what is open of it, what it was booked with."""
+"""Trade id, its open obligation, what it was booked with."""
 
 
 class Rematched(NamedTuple):
@@ -51,12 +51,12 @@ class _Shelf:
         self.lots = arranged(lots, self.arrivals)
 
     def place(self, lot_id: str) -> int:
-        """Where it stands in the order of arrival; -1: it came before all that is known."""
+        """The lot's index in the order of arrival; -1: it arrived before all known lots."""
         return self._places.get(lot_id, -1)
 
 
 def rematch(state: State, command: BustTrade, charged: Charged) -> Rematched:
-    """What a bust does to the lots of its instrument, by trade."""
+    """The changes that a bust makes to the lots of its instrument, by trade."""
     was = command.booked
     own = state.obligations.get(command.trade_id)
     undone = mirror(own.trade.lots if own and own.trade else was.lots)
@@ -77,7 +77,7 @@ def rematch(state: State, command: BustTrade, charged: Charged) -> Rematched:
 def _rebooked(
     shelf: _Shelf, command: BustTrade, later: Sequence[_Open], charged: Charged
 ) -> Iterator[LotsRematched]:
-    """Book each trade again; tell of those that it changes."""
+    """Book each trade again, and yield an event for each one that changes."""
     for trade_id, open_, trade in later:
         again = replace(trade, charges=charged.get(trade_id, trade.charges))
         again = replace(again, lots=_again(shelf, trade_id, open_, again))
@@ -99,10 +99,11 @@ def _later(state: State, command: BustTrade, charged: Charged, shelf: _Shelf) ->
 
 
 def _again(shelf: _Shelf, trade_id: str, open_: Obligation, trade: Trade) -> tuple[LotMove, ...]:
-    """Book a trade anew on the lots that the trades before it leave."""
+    """The lots that a trade takes when it is booked again after the trades before it."""
     if open_.side is Side.BUY:
         gone = any(lot.lot_id == trade_id and lot.qty < 0 for lot in shelf.lots)
-        # What settled sales and transfers took from a purchase stays taken: it covers nothing else.
+        # Settled sales and transfers keep what they took from this purchase. If that leaves its own
+        # lot below zero, the purchase fills that lot and covers no other.
         held = () if gone else shelf.lots
     else:
         place = shelf.place(trade_id)

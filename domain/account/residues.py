@@ -1,8 +1,8 @@
 """A residue: less than the smallest quantity that can be ordered (domain.md rules 18 and 20).
 
-A holding comes to have one when an instrument's quantity step grows, or when fractions arrive by
-transfer. The sale of a whole holding passes at any quantity; what a venue will not take, the house
-buys at the last mark, with two persons, so that the account can be closed.
+A holding has one after an instrument's quantity step grew, or after fractions arrived by transfer.
+An order may sell a whole holding at any quantity. If the venue does not accept that, the house buys
+the residue at the last mark, with a second person's approval, so that the account can be closed.
 """
 
 from decimal import Decimal
@@ -25,7 +25,7 @@ from domain.shared.money import EXACT, ZERO, plain, round_money
 
 
 def cash(command: CashResidue, state: State, seen: Seen) -> Decision:
-    """Only what is settled, not held for a sale, and below the step that can be ordered."""
+    """Cash the part that is settled, not held for a sale, and below the instrument's step."""
     if wrong := first(
         unless(state, OPEN, CLOSING_ONLY, DORMANT, CLOSING), _grounds(command, seen.actor)
     ):
@@ -79,7 +79,7 @@ def _price(command: CashResidue, terms: Listing, seen: Seen) -> Decimal | Refuse
 
 
 def _without(rate: Decimal, state: State, terms: Listing, seen: Seen) -> Refused | None:
-    """A gain needs a value in the base currency."""
+    """Refuse without a rate: the gain needs a value in the base currency."""
     return None if rate else no_rate(state.base_currency, terms.settlement_currency, seen)
 
 

@@ -1,4 +1,4 @@
-"""Another choice of lots for a sale, until its settlement date (domain.md rule 4)."""
+"""The client chooses other lots for a sale, until its settlement date (domain.md rule 4)."""
 
 from collections.abc import Iterable
 
@@ -17,7 +17,7 @@ from domain.shared.money import MINOR_UNITS, ZERO
 
 
 def select(command: SelectLots, state: State, seen: Seen) -> Decision:
-    """Put back what the sale took and take the lots named instead; its cash stays as it is."""
+    """Put back the lots that the sale took, and take the named ones. Its cash does not change."""
     sale = state.obligations.get(command.trade_id)
     if sale is None or sale.side is Side.BUY or not sale.lots:
         return refused(R.TRADE_UNKNOWN, trade_id=command.trade_id)
@@ -43,7 +43,7 @@ def select(command: SelectLots, state: State, seen: Seen) -> Decision:
         qty,
         method=LotMethod.SPECIFIC,
         proceeds=_proceeds(sale, state),
-        on=sale.lots[0].acquired_on,  # of a short lot: none opens, all is chosen
+        on=sale.lots[0].acquired_on,  # for a short lot only: none opens, as all lots are chosen
         chosen=command.lots,
     )
     return (
@@ -79,7 +79,7 @@ def selected(state: State, event: LotsSelected) -> State:
 
 
 def _sum(moves: Iterable[LotMove]) -> tuple[LotMove, ...]:
-    """One move a lot: what the sale takes now."""
+    """One move per lot, with the quantity that the sale takes now."""
     by_lot = dict[str, LotMove]()
     for move in moves:
         old = by_lot.get(move.lot_id)

@@ -4,8 +4,8 @@
     open | closing_only | dormant -Block-> blocked -Unblock-> what it was
     open | closing_only | dormant | closing, empty -Close-> closed -Reopen-> closing
 
-Average cost may be any account's method: it is orders in single stocks that are refused where the
-account is US-taxable (domain rule 4), since funds may be averaged.
+Any account may use average cost, since funds may be averaged. If the account is US-taxable, its
+orders in single stocks are refused instead (domain rule 4).
 """
 
 from collections.abc import Iterator
@@ -44,9 +44,9 @@ from domain.shared.money import RATE_DECIMALS, ZERO, is_currency, is_exact
 ACCOUNT_TYPES = frozenset(
     {"cash", "retirement", "custodial", "trust", "corporate", "omnibus", "house", "error"}
 )
-SAGAS = "saga."  # how the actors of sagas begin
+SAGAS = "saga."  # prefix of a saga's name as actor
 MAY_OPEN = frozenset({"approved", "review_due", "in_refresh"})
-"""Standings of a client for whom an account may be opened."""
+"""Statuses of a client that allow opening an account."""
 
 
 def open_account(command: OpenAccount, state: State, seen: Seen) -> Decision:
@@ -81,7 +81,7 @@ def _client(command: OpenAccount, seen: Seen) -> Refused | None:
 
 
 def _us_taxable(command: OpenAccount, seen: Seen) -> bool:
-    """A client of the United States, in an account whose gains are taxed as they are made."""
+    """Whether gains are taxed as they are made: a US client's, except in a retirement account."""
     client = seen.streams.get(f"client-{command.client_id}")
     return getattr(client, "country", "") == "US" and command.account_type != "retirement"
 
@@ -103,7 +103,7 @@ def _method(lot_method: str) -> Refused | None:
 
 
 def _shares(owners: tuple[Owner, ...]) -> Refused | None:
-    """Owners, when given, own all of it between them, each once."""
+    """Refuse owners listed twice, or whose shares do not add up to 1. The list may be empty."""
     sound = all(is_exact(o.share, RATE_DECIMALS) and ZERO < o.share <= 1 for o in owners)
     once = len({o.client_id for o in owners}) == len(owners)
     whole = sound and sum((o.share for o in owners), ZERO) == Decimal(1)
@@ -125,7 +125,7 @@ def authorise_person(command: AuthorisePerson, state: State, seen: Seen) -> Deci
 
 
 def _passed_on(state: State, seen: Seen) -> Refused | None:
-    """Nobody gives a power who has one only: powers come from the owners."""
+    """Refuse an actor who acts under a power: such a person cannot give powers, owners can."""
     person = holder(state, seen.actor)
     return refused(R.POWER_MISSING, person_id=person, power="authorise") if person else None
 
@@ -174,9 +174,9 @@ def close(command: CloseAccount, state: State, seen: Seen) -> Decision:
 
 
 def reopen(command: ReopenAccount, state: State, seen: Seen) -> Decision:
-    """Let out what has come to a closed account: it may pay out, sell, transfer and close again.
+    """Set a closed account to closing: it may pay out, sell, transfer and close again.
 
-    It buys nothing, and never becomes open again.
+    It cannot buy, and it never becomes open again.
     """
     if state.status != CLOSED:
         return refused(R.ACCOUNT_NOT_CLOSED, status=state.status)
@@ -189,10 +189,10 @@ def reopen(command: ReopenAccount, state: State, seen: Seen) -> Decision:
 
 
 def _holds(state: State) -> Iterator[tuple[str, object]]:
-    """What still keeps the account from closing: any unit owned or owed, anything under way."""
+    """What prevents closing: each unit that the account owns or owes, and each open item."""
     yield from state.traded.items()
     for isin, lots in state.lots.items():
-        if any(lot.qty for lot in lots):  # lots above and below zero do not make up for each other
+        if any(lot.qty for lot in lots):  # lots above and below zero do not cancel out
             yield isin, state.qty(isin)
     under_way = {
         "open_orders": [o for o in state.orders.values() if o.held or o.qty],
@@ -206,7 +206,7 @@ def _holds(state: State) -> Iterator[tuple[str, object]]:
 
 
 def _restrict(state: State, status: str, reason: str, seen: Seen) -> tuple[AccountRestricted, ...]:
-    """A saga gives a code, which stays in clear; anybody else gives a reason in free words."""
+    """A saga's reason is a code, stored in clear. Any other actor's reason is text, and sealed."""
     coded = seen.actor.startswith(SAGAS)
     return (
         AccountRestricted(

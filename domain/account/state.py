@@ -1,8 +1,8 @@
-"""What an account is between two events: its standing, its cash and lots, and its open items.
+"""State of an account between two events: its status, cash, lots and open items.
 
-Only open items are kept (holds, unsettled obligations, uncollected deposits, payments and
-transfers in flight, accrued fees): closed ones leave, so the state does not grow with history.
-No personal data: the state is snapshotted in clear.
+The state keeps only open items (holds, unsettled obligations, uncollected deposits, payments and
+transfers in flight, accrued fees), so it does not grow with history. It holds no personal data,
+because snapshots are stored in clear.
 
     settled               confirmed by bank and custodian
     traded                settled + unsettled sales - unsettled purchases
@@ -45,8 +45,8 @@ class Deposit(Struct, frozen=True, kw_only=True, gc=False):
 class OpenOrder(Struct, frozen=True, kw_only=True, gc=False):
     """An order's hold, and what its executions were charged so far.
 
-    Known until its trades have settled, and for good once one was busted: a booking decided on
-    what counted before the bust would charge the order for the wrong trades.
+    The account forgets an order once its trades have settled. After a bust it keeps the order for
+    good: a later booking with totals from before the bust would be charged for the wrong trades.
     """
 
     unit: str  # currency of a purchase, ISIN of a sale
@@ -72,10 +72,10 @@ class Trade(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Obligation(Struct, frozen=True, kw_only=True, gc=False):
-    """What is unsettled of one trade; C.STREET[obligation, account]."""
+    """The unsettled part of one trade; C.STREET[obligation, account]."""
 
     isin: str
-    side: Side  # BUY: stock comes, cash goes
+    side: Side  # BUY: stock in, cash out
     qty: Decimal
     amount: Decimal
     currency: str
@@ -87,7 +87,7 @@ class Obligation(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def lots(self) -> tuple[LotMove, ...]:
-        """Of a sale: the picks, which may be chosen again."""
+        """The lots that a sale took, which the client may change; () for a purchase."""
         return self.trade.lots if self.trade and self.side is not Side.BUY else ()
 
 
@@ -97,7 +97,7 @@ class Unvalued(Struct, frozen=True, kw_only=True, gc=False):
     isin: str
     order_id: str
     currency: str
-    rate: Decimal  # base currency per unit of `currency`; 0: this is what is not known
+    rate: Decimal  # base currency per unit of `currency`; 0: unknown
     lots: tuple[LotMove, ...]
 
 
@@ -111,7 +111,7 @@ class OpenFx(Struct, frozen=True, kw_only=True, gc=False):
     buy_currency: str
     buy_amount: Decimal
     sell_currency: str
-    sell_amount: Decimal  # at the dealer's rate: what the market gets
+    sell_amount: Decimal  # at the dealer's rate: the market receives it
     value_date: date
 
 
@@ -124,7 +124,7 @@ class Accrual(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Transfer(Struct, frozen=True, kw_only=True, gc=False):
-    """Sent and not yet taken by the other account."""
+    """A transfer that was sent and that the receiving account has not booked yet."""
 
     currency: str = ""
     amount: Decimal = ZERO
@@ -135,7 +135,7 @@ class Transfer(Struct, frozen=True, kw_only=True, gc=False):
 
 class State(Struct, frozen=True, kw_only=True, gc=False):
     account_id: str = ""
-    status: str = ""  # "": there is no such account
+    status: str = ""  # "": the account does not exist
     prior: str = ""  # the status that a block interrupted
     client_id: str = ""
     account_type: str = ""
@@ -147,13 +147,13 @@ class State(Struct, frozen=True, kw_only=True, gc=False):
     revoked: tuple[str, ...] = ()  # persons whose power was taken back
     traded: dict[str, Decimal] = {}  # by currency: -C.CASH
     lots: dict[str, tuple[Lot, ...]] = {}  # by ISIN: -C.SEC
-    arrivals: dict[str, tuple[str, ...]] = {}  # by ISIN with unsettled trades: lots in their order
+    arrivals: dict[str, tuple[str, ...]] = {}  # by ISIN with unsettled trades: lot ids by arrival
     orders: dict[str, OpenOrder] = {}
     obligations: dict[str, Obligation] = {}
     uncollected_deposits: tuple[Deposit, ...] = ()
-    clear_references: tuple[str, ...] = ()  # of receipts in old events: digests without key
+    clear_references: tuple[str, ...] = ()  # digests without key, of receipts in old events
     withdrawals: dict[str, Withdrawal] = {}  # by payment id
-    payments: int = 0  # minted so far
+    payments: int = 0  # payment ids minted so far
     fx: dict[str, OpenFx] = {}
     fees: dict[str, Accrual] = {}  # by currency
     transfers: dict[str, Transfer] = {}
@@ -178,7 +178,7 @@ class State(Struct, frozen=True, kw_only=True, gc=False):
         )
 
     def covers(self, obligation_id: str) -> bool:
-        """Whether what has settled suffices for a delivery and for those booked before it."""
+        """Whether settled shares cover a delivery and all deliveries booked before it."""
         asked = self.obligations.get(obligation_id)
         if asked is None:
             return False
@@ -207,7 +207,7 @@ class State(Struct, frozen=True, kw_only=True, gc=False):
         )
 
     def uncollected(self, currency: str, on: date) -> Decimal:
-        """Credited but not available before a day after `on`."""
+        """Credited, but available only after `on`."""
         return sum(
             (
                 d.amount

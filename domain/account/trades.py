@@ -1,7 +1,7 @@
 """Executions on trade date: booking (J4, J5, J7, J23). `busts` undoes them.
 
-BookTrade is a report: too much, too late or uncovered, it is booked and flagged. A trade is known
-again by its open obligation; a closed one by its command's message id.
+BookTrade is a report: an excess, late or uncovered execution is booked and flagged. A repeated
+report is recognised by the trade's open obligation, and after settlement by its message id.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ ID_MAX = 64
 
 
 def book(command: BookTrade, state: State, seen: Seen) -> Decision:
-    """One execution: its lots, charges, obligation, and the hold that it frees.
+    """Book one execution: its lots, charges and obligation, and the hold that it releases.
 
     Refused only for figures that cannot be stored.
     """
@@ -116,8 +116,8 @@ def matched(
 ) -> tuple[LotMove, ...]:
     """How a trade changes the lots `held` before it.
 
-    Purchase charges go into cost, sale charges out of the proceeds. Lots that the client chose
-    stay chosen while they are there.
+    Purchase charges add to the cost; sale charges reduce the proceeds. The client's choice of lots
+    holds while those lots are still there.
     """
     charged = total(trade.charges)
     if side is Side.BUY:
@@ -150,7 +150,7 @@ def _unpaid(state: State, lots: Iterable[LotMove], currency: str) -> bool:
 
 
 def reverse_id(trade_id: str) -> str:
-    """The obligation that takes back what a busted trade had settled."""
+    """Id of the obligation that takes back the settled part of a busted trade."""
     plain_id = f"{trade_id}R"
     return plain_id if len(plain_id) <= ID_MAX else sha256(trade_id.encode()).hexdigest()[:62] + "R"
 

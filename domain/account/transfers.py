@@ -3,10 +3,10 @@
     sender: none -Transfer-> under way -Complete-> *        receiver: -Receive-> *
                                  `-Undo (the receiver refused)-> *
 
-Only settled cash and settled shares move. Lots keep their id, cost and dates. Cost in the base
-currency is carried where both accounts have the same one; otherwise it is taken anew from the
-cost at the last fixing, because the rate of the purchase day is not known any more: without one
-the receiver refuses, and the transfer is undone. Lots whose base cost is not known do not move.
+Only settled cash and settled shares move. Lots keep their id, cost and dates, and their base cost
+if both accounts have the same base currency. Otherwise the receiver converts the cost at the last
+fixing, because the rate of the purchase day is no longer known. Without a fixing the receiver
+refuses, and the transfer is undone. Lots whose base cost is unknown cannot be transferred.
 """
 
 from msgspec.structs import replace
@@ -125,7 +125,7 @@ def _taken(
 
 
 def _between(command: Sending, state: State, seen: Seen) -> Refused | None:
-    """Whether the two accounts may deal with each other."""
+    """Refuse unless both accounts may take part in this transfer."""
     if wrong := unless(state, OPEN, CLOSING_ONLY, DORMANT, CLOSING):
         return wrong
     if command.to_account_id == command.account_id:
@@ -155,7 +155,7 @@ def receive_cash(command: ReceiveCash, state: State, seen: Seen) -> Decision:
 
 
 def receive_securities(command: ReceiveSecurities, state: State, seen: Seen) -> Decision:
-    """Takes the sender's moves of lots (negative there) or their mirror, as it finds them."""
+    """Book the shares. The command's lots may be the sender's moves (negative) or their mirror."""
     lots = tuple(m if m.qty > 0 else mirror((m,))[0] for m in command.lots if m.qty)
     if wrong := first(unless(state, OPEN, CLOSING_ONLY, DORMANT), *(bad_qty(m.qty) for m in lots)):
         return wrong

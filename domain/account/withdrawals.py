@@ -1,10 +1,11 @@
-"""Money out: asked (held), sent (in flight), completed; rejected or returned it comes back.
+"""Withdrawals: requested (held), sent (in flight), completed. A reject or return brings money back.
 
     requested -Send-> sent -Complete-> *
         `-Cancel-> *      `-Reject-> *        a return may follow completion, any time later
 
-Reports of the bank may overtake ours: one about a payment that we have not marked as sent books
-the sending first. One about a payment that is not open is refused, for the saga to park.
+A bank report may arrive before we marked the payment as sent: the account then books the sending
+first. A report about a payment that is not open is refused, and the saga parks it. A return is
+booked in any case.
 """
 
 from hashlib import sha256
@@ -46,7 +47,7 @@ ID_MAX = 64
 
 
 def payment_id(account_id: str, number: int) -> str:
-    """The id of an account's n-th payment: the same for the same history, within 64 characters."""
+    """The id of an account's n-th payment: the same on each replay, at most 64 characters."""
     plain = f"{account_id}.W{number}"
     if len(plain) <= ID_MAX:
         return plain
@@ -101,7 +102,7 @@ def send(command: SendWithdrawal, state: State, seen: Seen) -> Decision:
     payment = state.withdrawals.get(command.payment_id)
     if payment is None:
         return _unknown(command.payment_id)
-    if state.status == BLOCKED:  # blocked after it was asked: payouts stop
+    if state.status == BLOCKED:  # blocked after the request: payouts stop
         return refused(R.ACCOUNT_NOT_OPEN, status=state.status)
     return _sending(command.account_id, command.payment_id, payment)
 
@@ -131,7 +132,7 @@ def reject(command: RejectWithdrawal, state: State, seen: Seen) -> Decision:
 
 
 def give_back(command: ReturnWithdrawal, state: State, seen: Seen) -> Decision:
-    """Money came back after the debit: booked whether or not we had heard of the debit."""
+    """Book money that came back after the debit, and the debit first if it was not reported."""
     if wrong := bad_money(command.amount, command.currency):
         return wrong
     payment = state.withdrawals.get(command.payment_id)

@@ -1,9 +1,9 @@
-"""The ledger: every posting event to balanced journal entries, by the chart of accounts.
+"""The ledger: turns each posting event into balanced journal entries, by the chart of accounts.
 
     event --entries--> (Entry, ...)   each zero per (book, unit)
 
-An event posts whole or not at all, and each fact is posted by exactly one event type: the keys of
-`ENTRIES`. + is debit, - is credit; a client's cash balance shown is -sum(C.CASH).
+An event posts whole or not at all, and exactly one event type posts each fact: the keys of
+`ENTRIES`. + is debit, - is credit; the cash balance shown to a client is -sum(C.CASH).
 """
 
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ ENTRIES: Mapping[type[Event], Callable[[Any], tuple[Entry, ...]]] = {
     **trade_entries.ENTRIES,
     **house_entries.ENTRIES,
 }
-"""Who posts: event type -> its entries."""
+"""Event type -> the function that makes its entries."""
 
 
 def entries(event: Event) -> tuple[Entry, ...]:

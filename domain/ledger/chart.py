@@ -1,6 +1,6 @@
 """The chart of accounts, and the words of the ledger: posting, entry.
 
-+ is debit, - is credit; a client's cash balance shown is -sum(C.CASH).
++ is debit, - is credit; the cash balance shown to a client is -sum(C.CASH).
 """
 
 from datetime import date
@@ -33,12 +33,12 @@ class Posting(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Entry(Struct, frozen=True, kw_only=True, gc=False):
-    rule: str  # which line of the journal it is, "J4 stock"
+    rule: str  # the line of the journal, such as "J4 stock"
     postings: tuple[Posting, ...]
 
 
 class Kind(StrEnum):
-    """What an account is; ASSET and EXPENSE grow by debits, the others by credits."""
+    """Kind of an account. ASSET and an expense grow by debits, the others by credits."""
 
     ASSET = "asset"
     LIABILITY = "liability"
@@ -82,20 +82,20 @@ CHART: dict[str, Kind] = {
 """The chart of accounts: name -> kind. The first letter is the book."""
 
 CLEARING = frozenset({"C.STREET", "C.CA", "C.ENT", "C.PAYOUT", "C.XFER", "C.UNALLOC", "M.HOLD"})
-"""Keyed by an open item: zero once the item has ended."""
+"""Accounts that are keyed by an open item. Their balance is zero once the item has ended."""
 
 
 class ClientMoney(StrEnum):
-    """What an account of the chart is for client money, where its unit is a currency.
+    """The role of an account of the chart in the client money rule, if its unit is a currency.
 
     Requirement = SETTLED above zero, account by account + ENTITLEMENT above zero + IN_FLIGHT + TAX.
-    Resource = RESOURCE. What is more than required is the house's: DUE (domain.md rules 20, 22).
+    Resource = RESOURCE. What exceeds the requirement is the house's: DUE (domain.md rules 20, 22).
     """
 
     RESOURCE = "resource"  # at the bank, segregated
-    SETTLED = "settled"  # owed to its account; netted by account: no client covers another
+    SETTLED = "settled"  # owed to its account; netted per account: no client covers another
     ENTITLEMENT = "entitlement"  # owed to clients from issuers, less what issuers still owe
-    IN_FLIGHT = "in_flight"  # owed to clients and in no account: payments, transfers, receipts
+    IN_FLIGHT = "in_flight"  # owed to clients but in no account: payments, transfers, receipts
     TAX = "tax"  # owed to authorities
     DUE = "due"  # owed to the house, until it is swept
     NONE = "none"
@@ -116,5 +116,5 @@ CLIENT_MONEY: dict[str, ClientMoney] = {
     "C.DUE": ClientMoney.DUE,
     **{name: ClientMoney.NONE for name in CHART if not name.startswith("C.")},
 }
-"""Account of the chart -> its role for client money: the one rule. The control at each close, the
-view and its sums in SQL, and the analysts' query follow from it."""
+"""Account of the chart -> its role for client money. This is the only place of the rule: the
+control at each close, the view and its sums in SQL, and the analysts' query are derived from it."""

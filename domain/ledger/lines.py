@@ -1,4 +1,4 @@
-"""How entries are written: the lines of the chart, one entry of two lines, one of many lots."""
+"""Functions that write entries: lines of the chart, entries of two lines, entries of many lots."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -40,7 +40,7 @@ def move(
     trade_date: date | None = None,
     value_date: date | None = None,
 ) -> tuple[Entry, ...]:
-    """One entry of two lines; a negative amount swaps them, and none is made for zero."""
+    """One entry of two lines; a negative amount swaps them, and a zero amount makes no entry."""
     if not amount:
         return ()
     debited = Posting(
@@ -74,7 +74,7 @@ def shares(
     trade_date: date | None = None,
     value_date: date | None = None,
 ) -> tuple[Entry, ...]:
-    """Shares into or out of lots (credit C.SEC), against the lines given."""
+    """One entry that moves shares into or out of lots (credit C.SEC), against the given lines."""
     lines = [(line, amount) for line, amount in against if amount]
     lines += [(("C.SEC", account_id, m.lot_id), -m.qty) for m in moves if m.qty]
     postings = tuple(

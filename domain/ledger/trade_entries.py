@@ -1,7 +1,7 @@
 """Journal entries of trades: booking, bust, choice of lots, settlement, currency exchange.
 
-Lines J4-J8, J14, J17, J18, J23 of the journal. Signs follow the client's side: what a purchase
-debits, a sale credits by the same expression. Each entry is zero per (book, unit).
+Lines J4-J8, J14, J17, J18, J23 of the journal. Signs follow the client's side: the expression that
+debits an account for a purchase credits it for a sale. Each entry is zero per (book, unit).
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -69,7 +69,7 @@ def _trade_busted(x: e.TradeBusted) -> tuple[Entry, ...]:
 def _charges(
     rule: str, x: e.TradeBooked | e.TradeBusted, charges: Iterable[Charge], *, sign: int
 ) -> tuple[Entry, ...]:
-    """Ours is due from the client estate to the house; an authority's rests in C.TAX."""
+    """The client estate owes our charges to the house; an authority's charges stay in C.TAX."""
     cash, entries = cash_of(x.account_id), list[Entry]()
     for charge in charges:
         name, amount = f"{rule} {charge.kind}", sign * charge.amount
@@ -98,7 +98,7 @@ def _lots_rematched(x: e.LotsRematched) -> tuple[Entry, ...]:
 
 
 def _residue_cashed(x: e.ResidueCashed) -> tuple[Entry, ...]:
-    """As J19 with H.ROUND: the house takes the stock, and the client its price."""
+    """As J19 with H.ROUND: the house takes the stock and pays the client its price."""
     rule, rounding = "residue", ("H.ROUND", "", "")
     return (
         *shares(f"{rule} stock", x.account_id, [(C_DUE, -x.qty)], x.isin, moves=x.lots),
@@ -109,7 +109,7 @@ def _residue_cashed(x: e.ResidueCashed) -> tuple[Entry, ...]:
 
 
 def _net(moves: Iterable[LotMove]) -> tuple[LotMove, ...]:
-    """One move a lot: what is put back and taken again posts nothing."""
+    """One move per lot: a quantity that is put back and taken again posts nothing."""
     by_lot = dict[str, LotMove]()
     for m in moves:
         old = by_lot.get(m.lot_id)

@@ -7,13 +7,13 @@
            REJECTED, CANCELED              REJECTED   PENDING_CANCEL     CANCELED, EXPIRED,
                                                       PENDING_REPLACE    DONE_FOR_DAY
 
-The states are not exclusive and nothing absorbs: a fill may follow a cancel, a bust may follow
-everything, and FILLED may go back. So no status is stored; `ord_status` reads it off independent
-facts by FIX's precedence, and the quantities off the executions that count.
+The states are not exclusive and none is final: a fill may follow a cancel, a bust may follow
+anything, and FILLED may be taken back. So no status is stored. `ord_status` derives it from
+independent facts by FIX's precedence; quantities are computed from the executions that count.
 
 An intent (`PlaceOrder`, `CancelOrder`, `ReplaceOrder`) may be refused. A report (`Record*`) already
-happened: it is recorded, flagged (`late`, `excess_qty`, `order.report_parked`), or known already.
-Nothing here posts to the ledger: the account books what a saga brings it.
+happened: it is recorded, flagged (`late`, `excess_qty`, `order.report_parked`), or a duplicate.
+An order posts nothing to the ledger: a saga sends its trades to the account, which books them.
 """
 
 from collections.abc import Callable, Mapping
@@ -62,7 +62,7 @@ def key(command: Any) -> str:
 
 
 def reads(command: Command) -> tuple[str, ...]:
-    """The account, the instrument and its last mark, for a placement; nothing for the rest."""
+    """A placement reads the account, the instrument and its last mark; the rest reads nothing."""
     if not isinstance(command, PlaceOrder):
         return ()
     return (
@@ -82,18 +82,18 @@ def _of_order(order: Order) -> tuple[str, ...]:
 READS_LATER: Mapping[type[Command], Callable[[Order], tuple[str, ...]]] = {
     commands.ReplaceOrder: _of_order
 }
-"""Streams that a command does not name itself: the order knows them."""
+"""Streams that a command reads but does not name: the order's state names them."""
 
 
 def decide(command: Command, order: Order, seen: Seen) -> Decision:
-    """Say what `command` does to the order, without doing it.
+    """Decide what `command` does to the order.
 
     Pure and total. A report about an order that does not exist is refused (`order_unknown`): its
     gateway parks it in suspense and answers DontKnowTrade.
 
     Returns:
-        The events to append, in order; `()` for what is known already; or the refusal with the
-        state that caused it.
+        The events to append, in order; `()` for a report that is already known; or the refusal
+        with the state that caused it.
     """
     if not order.exists and not isinstance(command, PlaceOrder):
         return refused(OrderRefusal.ORDER_UNKNOWN, order_id=key(command))
@@ -106,7 +106,7 @@ def settled(order: Order) -> bool:
 
 
 SETTLED: Mapping[type[Command], Callable[[Order], bool]] = {PlaceOrder: settled}
-"""Commands whose caller may wait for what follows, and the state that ends the wait."""
+"""Commands whose caller may wait for the outcome, and the state that ends the wait."""
 
 
 def home(order: Order, stream: str) -> str:

@@ -5,8 +5,8 @@
     Replace -> replace_requested -hold ok-> replace_released -- venue --> replaced | cancel_rejected
                                 `-no hold-> cancel_rejected (it never left)
 
-At most one request of a kind is open, and no replace is asked for while a cancel is open. Until
-the venue answers, the old terms are in force. A filled order may still be replaced by a larger
+At most one request of a kind is open, and a replace is refused while a cancel is open. Until the
+venue answers, the old terms are in force. A filled order may still be replaced by a larger
 one (FIX 4.4 appendix D, C.1.c).
 """
 
@@ -52,7 +52,7 @@ PRICED = frozenset({OrdType.LIMIT, OrdType.STOP_LIMIT})
 
 
 def cancel(command: CancelOrder, order: Order, seen: Seen) -> Decision:
-    """Cancel at once what has not left yet; ask the venue for the rest."""
+    """Cancel an order at once if it was not released; otherwise ask the venue."""
     if pending := order.pending(CANCEL):
         return refused(OrderRefusal.CANCEL_PENDING, cl_ord_id=pending)
     if order.leaves_qty == 0 and not order.pending(REPLACE):
@@ -71,7 +71,7 @@ def cancel(command: CancelOrder, order: Order, seen: Seen) -> Decision:
 
 
 def replace(command: ReplaceOrder, order: Order, seen: Seen) -> Decision:
-    """Ask for other terms; what is left out stays as it is."""
+    """Request new terms. A term that is left out does not change."""
     qty = order.qty if command.qty is None else command.qty
     limit_px = order.limit_px if command.limit_px is None else command.limit_px
     if fault := (
@@ -100,9 +100,9 @@ def replace(command: ReplaceOrder, order: Order, seen: Seen) -> Decision:
 
 
 def _decider(command: ReplaceOrder, order: Order, seen: Seen) -> str:
-    """Who decides on the new terms: whoever is named, an actor with a power, or the same person.
+    """Who decides on the new terms: the named person, else an actor with a power, else as before.
 
-    An owner may take over what was decided under a power.
+    An owner who acts takes over from a person who decided under a power.
     """
     account = _account(order, seen)
     if account is None:
@@ -116,7 +116,10 @@ def _decider(command: ReplaceOrder, order: Order, seen: Seen) -> str:
 def _power_fault(
     order: Order, seen: Seen, decider: str, *, qty: Decimal, px: Decimal
 ) -> Refused | None:
-    """The new terms need a power of today, though the order may be older than its revocation."""
+    """Refuse new terms without a power that is valid today, even if the order was placed under one.
+
+    The power may have been revoked since.
+    """
     account = _account(order, seen)
     if account is None:
         return None
@@ -152,7 +155,7 @@ def _account(order: Order, seen: Seen) -> AccountSeen | None:
 
 
 def refuse_replace(command: RefuseReplace, order: Order, seen: Seen) -> Decision:
-    """The larger hold was refused: the old terms stay, nothing has left."""
+    """The larger hold was refused: the old terms stay, and nothing was sent to the venue."""
     pending = order.pending(REPLACE)
     if not pending or order.asked[pending].left:
         return ()
@@ -164,12 +167,12 @@ def refuse_replace(command: RefuseReplace, order: Order, seen: Seen) -> Decision
 
 
 def record_canceled(command: RecordCanceled, order: Order, seen: Seen) -> Decision:
-    """ExecType 4: asked for or not, and how a venue kills an IOC or FOK order."""
+    """ExecType 4, requested or not. A venue also ends an IOC or FOK order this way."""
     return () if order.canceled else (_canceled(order, text=command.reason),)
 
 
 def record_cancel_reject(command: RecordCancelReject, order: Order, seen: Seen) -> Decision:
-    """OrderCancelReject (9): the request is answered, the order as it was."""
+    """OrderCancelReject (9): the request is answered, and the order does not change."""
     asked = order.asked.get(command.cl_ord_id)
     if asked is not None and asked.answer:
         return ()
@@ -184,7 +187,7 @@ def record_cancel_reject(command: RecordCancelReject, order: Order, seen: Seen) 
 
 
 def record_replaced(command: RecordReplaced, order: Order, seen: Seen) -> Decision:
-    """ExecType 5: the terms that the venue states, or else those asked for, are in force."""
+    """ExecType 5: the terms that the venue states, or else those requested, are in force."""
     asked = order.asked.get(command.cl_ord_id)
     if asked is not None and asked.answer == "accepted":
         return ()
@@ -219,7 +222,7 @@ def _not_replaceable(command: ReplaceOrder, order: Order) -> Refused | None:
 
 
 def _not_tradable(order: Order, seen: Seen) -> Refused | None:
-    """New terms are a new order in this: the account and the instrument must be fit for one."""
+    """Refuse new terms if the account or the instrument would not permit a new order."""
     account = _account(order, seen)
     instrument = seen.streams.get(f"instrument-{order.instrument_id}")
     fault = account_fault(account, order.side, order.account_id) if account is not None else None
@@ -229,7 +232,7 @@ def _not_tradable(order: Order, seen: Seen) -> Refused | None:
 
 
 def _step(command: ReplaceOrder, order: Order, seen: Seen) -> Decimal:
-    """The step of quantities; none for a sale of all that there is."""
+    """The step of quantities; 0 for the sale of a whole holding."""
     account = _account(order, seen)
     if account is None or order.side is not Side.SELL or command.qty is None:
         return order.qty_increment
@@ -264,7 +267,7 @@ def _is_exact(command: RecordReplaced) -> bool:
 
 
 def _terms(order: Order) -> Asked:
-    """The terms in force, as an unsolicited replacement leaves them where it says nothing."""
+    """The terms in force: an unsolicited replacement keeps those that it does not state."""
     return Asked(
         kind=REPLACE,
         qty=order.qty,
@@ -275,7 +278,7 @@ def _terms(order: Order) -> Asked:
 
 
 def _last_not_rejected(order: Order) -> str:
-    """What a request refers to (41): the pending replace that has left, or the terms in force."""
+    """OrigClOrdID (41) of a request: the pending replace if it was sent, or the terms in force."""
     pending = order.pending(REPLACE)
     return pending if pending and order.asked[pending].left else order.cl_ord_id
 

@@ -1,7 +1,8 @@
-"""What may be asked of an order (intents), and what a venue reports (INTERNAL, never refused).
+"""Commands of an order: intents, the saga's steps, and a venue's reports (both INTERNAL).
 
-A report is refused only when it cannot be this order's at all (`order_unknown`) or cannot be held
-exactly (`report_invalid`); its gateway then parks it in suspense and answers DontKnowTrade.
+A report is refused only if the order does not exist (`order_unknown`), if its figures cannot be
+stored exactly (`report_invalid`), or if its trade date is impossible. Its gateway then parks it in
+suspense and answers DontKnowTrade.
 """
 
 from datetime import date, datetime
@@ -22,7 +23,7 @@ from domain.shared.message import Command, Personal
 
 
 class VenueStatus(StrEnum):
-    """What a venue may say of an order without an execution: ExecType 3, 7, 9, B, D."""
+    """Statuses that a venue may report without an execution: ExecType 3, 7, 9, B, D."""
 
     DONE_FOR_DAY = "done_for_day"
     STOPPED = "stopped"
@@ -66,11 +67,11 @@ class ReplaceOrder(Command):
     order_id: str
     qty: Decimal | None = None
     limit_px: Decimal | None = None
-    decision_maker: str = ""  # of the new terms; "": the actor with a power, or the order's
+    decision_maker: str = ""  # "": the actor if it has a power, else the order's
 
 
 class ReleaseOrder(Internal):
-    """The reservation stands: let the order (or the pending replace) leave for the venue."""
+    """The hold is booked: send the order (or the pending replace) to the venue."""
 
     order_id: str
 
@@ -84,7 +85,7 @@ class RejectOrder(Internal):
 
 
 class RefuseReplace(Internal):
-    """The larger hold of a pending replace was refused: the replace never leaves."""
+    """The account refused the larger hold of a pending replace: the replace is never sent."""
 
     order_id: str
     text: str = ""
@@ -127,8 +128,8 @@ class RecordTradeCancel(Internal):
     venue_order_id: str
     exec_id: str
     exec_ref_id: str
-    trade_date: date  # of the execution referred to: with 37 and 19 it names it
-    settl_date: date  # for the reverse obligation, should the trade have settled
+    trade_date: date  # of the referenced execution: identifies it together with 37 and 19
+    settl_date: date  # for the reverse obligation, if the trade has settled
     reason: str = ""
 
 
@@ -142,12 +143,12 @@ class RecordTradeCorrect(Internal):
     last_qty: Decimal
     last_px: Decimal
     transact_time: datetime  # of the correction: the latest one counts
-    trade_date: date  # of the execution referred to: with 37 and 19 it names it
+    trade_date: date  # of the referenced execution: identifies it together with 37 and 19
     settl_date: date
 
 
 class RecordCanceled(Internal):
-    """ExecType 4, asked for or not."""
+    """ExecType 4, requested or not."""
 
     order_id: str
     reason: str = ""
@@ -161,7 +162,7 @@ class RecordCancelReject(Internal):
 
 
 class RecordReplaced(Internal):
-    """ExecType 5. What the venue states of the new terms outranks what was asked for."""
+    """ExecType 5. Terms that the venue states override those that were requested."""
 
     order_id: str
     cl_ord_id: str

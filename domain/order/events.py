@@ -1,4 +1,4 @@
-"""What happens on `order-{order_id}`: FIX 4.4 protocol state. Nothing here posts to the ledger."""
+"""Events of `order-{order_id}`: FIX 4.4 protocol state. None of them posts to the ledger."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -56,8 +56,8 @@ class OrderPlaced(Event, tag="order.placed", kw_only=True):
     settl_type: str = "0"
     handl_inst: str = "1"
     ex_destination: str = ""
-    market_country: str = ""  # whose calendar it settles on; "": as `country`, of older orders
-    first_use: bool = False  # nobody has used the instrument: it must hear of it first
+    market_country: str = ""  # whose settlement calendar applies; "": `country` (older orders)
+    first_use: bool = False  # the instrument must record its use before the saga reserves
 
 
 class OrderReleased(Event, tag="order.released"):
@@ -120,7 +120,7 @@ class TradeCanceled(Event, tag="order.trade_canceled"):
     venue_order_id: str
     trade_date: date
     trade_id: str
-    last_qty: Decimal  # of that execution: what CumQty loses
+    last_qty: Decimal  # of that execution: CumQty falls by it
     last_px: Decimal
     settl_date: date  # for a reverse obligation, if the trade has settled
     reason: str = ""
@@ -129,7 +129,7 @@ class TradeCanceled(Event, tag="order.trade_canceled"):
 class ReportParked(Event, tag="order.report_parked"):
     """A report that changes no figure, kept for operations to see: a bust or correction that came
     before its execution (applied when that comes), a correction of what a later one or a bust has
-    already undone, or an execution told again with other figures.
+    already undone, or an execution reported again with other figures.
     """
 
     order_id: str
@@ -139,7 +139,7 @@ class ReportParked(Event, tag="order.report_parked"):
     venue_order_id: str
     trade_date: date
     settl_date: date
-    transact_time: datetime | None = None  # None: a bust's, which tells none
+    transact_time: datetime | None = None  # None: a bust, which has none
     last_qty: Decimal = Decimal(0)
     last_px: Decimal = Decimal(0)
     reason: str = ""
@@ -150,7 +150,7 @@ class CancelRequested(Event, tag="order.cancel_requested"):
     order_id: str
     cl_ord_id: str
     orig_cl_ord_id: str
-    reason: PersonalText  # in the words of whoever asked for it
+    reason: PersonalText  # the requester's text
     client_id: str = ""
 
 
@@ -167,9 +167,9 @@ class OrderCanceled(Event, tag="order.canceled"):
     VERSION: ClassVar[int] = 2
     order_id: str
     account_id: str
-    reason: PersonalText = ""  # in the words of whoever asked for it
+    reason: PersonalText = ""  # the requester's text
     client_id: str = ""
-    text: str = ""  # the venue's, where the venue canceled it
+    text: str = ""  # the venue's text, if the venue canceled it
 
 
 class ReplaceRequested(Event, tag="order.replace_requested"):
@@ -192,7 +192,7 @@ class ReplaceReleased(Event, tag="order.replace_released"):
 
 
 class OrderReplaced(Event, tag="order.replaced", kw_only=True):
-    """The new terms stand; OrderQty never falls below what is already filled."""
+    """The new terms are in force. OrderQty never falls below the filled quantity."""
 
     order_id: str
     account_id: str
@@ -210,10 +210,10 @@ class OrderExpired(Event, tag="order.expired"):
 
 
 class OrderDoneForDay(Event, tag="order.done_for_day"):
-    """No more executions today. What is not GTC or GTD has ended: `order.expired` follows it."""
+    """No more executions today. An open order that is not GTC or GTD ends with `order.expired`."""
 
     order_id: str
-    at: datetime  # an execution after this moment shows that the order is on again
+    at: datetime  # an execution after this moment shows that the order is active again
 
 
 class OrderStopped(Event, tag="order.stopped"):

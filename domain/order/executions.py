@@ -1,13 +1,13 @@
-"""Executions as the venue reports them: F, and H and G that undo or restate one.
+"""Executions as the venue reports them: F; H, which undoes one; G, which restates one.
 
     F ------------------> filled
     H(F) ---------------> trade_canceled             F is known
     G(F) ---------------> trade_canceled, filled     F is known and G is its latest correction
     H(F) | G(F), no F --> report_parked, and applied right after F when it comes
 
-Reports may come in any order, twice and late: the figures in the end are the same. A bust
-outranks every correction; of two corrections the one that refers to the other, or else the later
-by TransactTime, counts. None is refused for coming at a bad time.
+Reports may come in any order, twice and late: the final figures are the same. A bust overrides
+every correction. Of two corrections, the one that refers to the other counts, or else the later by
+TransactTime. No report is refused for coming early or late.
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ from domain.shared.money import EXACT, ZERO, plain, round_money
 
 
 def fill(command: RecordFill, order: Order, seen: Seen) -> Decision:
-    """ExecType F: record the execution, and what was parked for it."""
+    """ExecType F: record the execution, then apply the reports that were parked for it."""
     if wrong := _invalid(command, seen):
         return wrong
     key = exec_key(command.venue_order_id, command.exec_id, command.trade_date)
@@ -61,7 +61,7 @@ def correct(command: RecordTradeCorrect, order: Order, seen: Seen) -> Decision:
 
 
 def bust(command: RecordTradeCancel, order: Order, seen: Seen) -> Decision:
-    """ExecType H: the execution did not happen, with whatever corrected it."""
+    """ExecType H: the execution and its corrections did not happen."""
     if wrong := bad_date("trade_date", command.trade_date, latest_today(seen.now)):
         return wrong
     report = Parked(
@@ -101,11 +101,11 @@ def _due(order: Order) -> Parked | None:
 
 
 def _turn(report: Parked) -> datetime:
-    return report.transact_time or datetime.min.replace(tzinfo=UTC)  # a bust tells none
+    return report.transact_time or datetime.min.replace(tzinfo=UTC)  # a bust has none
 
 
 def _applied(order: Order, report: Parked) -> tuple[Event, ...]:
-    """What a bust or correction does to the order as it is."""
+    """The events that a bust or correction causes on the order as it is."""
     live = order.live(report.ref) if report.ref in order.executions else None
     if live is None or not _counts(order, report, live):
         return (_parked(order, report),)
@@ -249,7 +249,7 @@ def _gross(order: Order, qty: Decimal, px: Decimal) -> Decimal:
 
 
 def _excess(order: Order, qty: Decimal) -> Decimal:
-    """How much of the next `qty` is beyond the order."""
+    """The part of the next fill of `qty` that exceeds the order's quantity."""
     return plain(min(qty, max(order.cum_qty + qty - order.qty, ZERO)))
 
 
@@ -258,7 +258,10 @@ def _is_exact(command: RecordFill | RecordTradeCorrect) -> bool:
 
 
 def _invalid(command: RecordFill | RecordTradeCorrect, seen: Seen) -> Refused | None:
-    """Figures that cannot be held, or a day that has begun nowhere: the gateway parks it."""
+    """Refuse figures that cannot be stored, or a trade date that has begun nowhere on earth.
+
+    The gateway then parks the report.
+    """
     qty, px = command.last_qty, command.last_px
     if not _is_exact(command):
         return refused(OrderRefusal.REPORT_INVALID, last_qty=qty, last_px=px)
@@ -266,5 +269,5 @@ def _invalid(command: RecordFill | RecordTradeCorrect, seen: Seen) -> Refused | 
 
 
 def _utc(moment: datetime) -> datetime:
-    """Aware and in UTC; the venue's times are UTC where they do not say otherwise."""
+    """The moment in UTC. A venue's time without a zone is UTC."""
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

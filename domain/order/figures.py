@@ -1,4 +1,4 @@
-"""What a quantity and a price may be, and what an order of them costs at worst."""
+"""Checks of an order's quantity and price, and the cash that it needs at worst."""
 
 from datetime import date
 from decimal import ROUND_UP, Decimal
@@ -24,12 +24,12 @@ _BOUND = Decimal(10) ** 15
 
 
 def is_qty(qty: Decimal) -> bool:
-    """Whether it can be held as a quantity; its sign is not looked at."""
+    """Whether it can be stored as a quantity, whatever its sign."""
     return is_exact(qty, QTY_DECIMALS) and abs(qty) < _BOUND
 
 
 def is_px(px: Decimal) -> bool:
-    """Whether it can be held as the price of an execution (0 for what changed hands for free)."""
+    """Whether it can be stored as the price of an execution (0 if the shares were free)."""
     return is_exact(px, PRICE_DECIMALS) and 0 <= px < _BOUND
 
 
@@ -57,7 +57,7 @@ def collared(px: Decimal) -> Decimal:
 
 
 def hold_for(order: Order, qty: Decimal, hold_px: Decimal, *, on: date) -> Decimal:
-    """Cash to hold for other terms of an order: what a new order of them would hold on that day."""
+    """Cash to hold for new terms of an order: as much as for a new order on that day."""
     return hold_amount(
         order.side,
         qty,

@@ -1,4 +1,4 @@
-"""How each event changes an order. Never judges: whatever is in the stream has happened."""
+"""How each event changes an order. Nothing is checked: everything in the stream has happened."""
 
 from collections.abc import Callable
 from typing import Any
@@ -190,7 +190,7 @@ def _with(mapping: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
 
 
 def _next_day(order: Order, event: e.OrderFilled) -> bool:
-    """Whether a new execution shows that an order done for the day is on again."""
+    """Whether a new execution shows that an order done for the day is active again."""
     return (
         order.done_at is not None
         and order.time_in_force in MULTI_DAY
@@ -223,7 +223,7 @@ def _parked(event: e.ReportParked) -> Parked:
 
 
 def _superseded(order: Order, event: e.ReportParked, told: str) -> Order:
-    """A correction that came too late to count is known, so that others may refer to it."""
+    """Keep a correction that came too late to count, so that other reports may refer to it."""
     execution = Execution(
         exec_id=event.exec_id,
         venue_order_id=event.venue_order_id,

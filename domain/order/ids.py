@@ -1,10 +1,10 @@
-"""Ids minted under an order: ClOrdIDs (tag 11) and trade ids, both a function of the log alone.
+"""Ids minted under an order: ClOrdIDs (tag 11) and trade ids, both derived only from the log.
 
     O1 -> O1.c1, O1.c2 ...   one per request that leaves for the venue (new, cancel, replace)
-    O1 -> O1.t1, O1.t2 ...   one per execution that counted, a corrected one anew
+    O1 -> O1.t1, O1.t2 ...   one per execution that counted, and one per correction
 
-No dice: a decision taken again mints the same id. Two orders never mint the same one, because
-what stands before the last dot is the order's own id (or, where that is too long, its digest).
+Nothing is random: a decision taken again mints the same id. Two orders never mint the same one,
+because the part before the last dot is the order's own id (or, if that is too long, its digest).
 """
 
 from hashlib import sha256

@@ -1,8 +1,8 @@
-"""Placing an order: what is refused, and every fact frozen on `order.placed`.
+"""Placing an order: its refusals, and the facts frozen on `order.placed`.
 
-Looked at: the account, the instrument's terms today, its last mark. They are advice, not a lock:
-the account itself decides on the cash when it is asked to reserve. Shares are checked here too,
-because short sales are refused explicitly.
+The decision reads the account, the instrument's terms today and its last mark, and locks none of
+them: the account itself decides on the cash when it is asked to reserve. Shares are checked here
+too, because short sales are refused explicitly.
 """
 
 from collections.abc import Callable
@@ -78,7 +78,7 @@ class Desk:
 
     @property
     def hold_px(self) -> Decimal | None:
-        """The worst price to reserve for; None: no mark to take it from. A sale reserves none."""
+        """The worst price to reserve for; None: no limit and no mark. A sale reserves no cash."""
         if self.order.limit_px is not None:
             return self.order.limit_px
         marked = self.marked_px
@@ -90,7 +90,7 @@ class Desk:
 
     @property
     def worth_px(self) -> Decimal | None:
-        """The price that an order is judged by against a power's limit."""
+        """The price at which the order is compared with a power's limit."""
         return worth_px(self.order.side, self.hold_px, self.marked_px)
 
     @property
@@ -113,15 +113,15 @@ class Desk:
 
     @property
     def first_use(self) -> bool:
-        """The instrument does not know yet that it is used, so that its ISIN might still change.
+        """The instrument has not recorded a use yet, so its ISIN might still change.
 
-        A mark does not stand for it: an amendment under way may not have seen the mark.
+        A mark does not prevent that: an amendment under way may not have seen the mark.
         """
         return not self.instrument.used
 
     @property
     def decision_maker(self) -> str:
-        """Who decides for the client under a power; "": the client, or the house's own desk."""
+        """The person who decides under a power; "": the client, or the house's own desk."""
         stated = self.order.decision_maker
         if not stated:
             return holder(self.account, self.actor)
@@ -129,13 +129,13 @@ class Desk:
 
     @property
     def investment_decision(self) -> str:
-        """Under a mandate, whoever acts decides on the investment."""
+        """The stated decider on the investment; else, under a mandate, the actor."""
         mandate = self.order.advice is Advice.DISCRETIONARY
         return self.order.investment_decision or (self.actor if mandate else "")
 
 
 def place(command: PlaceOrder, order: Order, seen: Seen) -> Decision:
-    """Accept the order as Pending New with its facts frozen, or say why not."""
+    """Accept the order as Pending New with its facts frozen, or refuse it."""
     if order.exists:
         return refused(OrderRefusal.ORDER_EXISTS, account_id=order.account_id)
     desk = Desk(command, seen)
@@ -154,7 +154,7 @@ def _instrument_fault(desk: Desk) -> Refused | None:
 
 
 def _market_fault(desk: Desk) -> Refused | None:
-    """A trade needs a date to settle on: no calendar, no order."""
+    """Refuse a market without a calendar: a trade needs a settlement date."""
     mic, country = desk.instrument.mic, desk.instrument.market
     if market_of(country) is not None:
         return None
@@ -162,7 +162,7 @@ def _market_fault(desk: Desk) -> Refused | None:
 
 
 def _quotation_fault(desk: Desk) -> Refused | None:
-    """A listing of old may be quoted in other money than it settles in: it has no price."""
+    """Refuse an old listing that is quoted in other money than it settles in: it has no price."""
     terms = desk.instrument
     if factor(terms.currency, terms.settlement_currency) == terms.price_factor:
         return None
@@ -181,7 +181,7 @@ def _short_sale(desk: Desk) -> Refused | None:
 
 
 def _average_fault(desk: Desk) -> Refused | None:
-    """A US taxpayer's single stocks have lots, never an average cost (funds may)."""
+    """Refuse average cost for a US taxpayer's single stocks. Funds may be averaged."""
     averaged = desk.account.us_taxable and desk.account.lot_method == "AVERAGE"
     if averaged and desk.instrument.asset_class == "equity":
         return refused(OrderRefusal.AVERAGE_COST_NOT_PERMITTED, lot_method="AVERAGE")
@@ -189,7 +189,7 @@ def _average_fault(desk: Desk) -> Refused | None:
 
 
 def _qty_fault(desk: Desk) -> Refused | None:
-    """A holding may be sold whole, whatever the step of quantities is by now."""
+    """Refuse a quantity off the step, except for the sale of a whole holding."""
     order = desk.order
     whole = order.side is Side.SELL and order.qty == desk.account.sellable(desk.instrument.isin)
     return qty_fault(order.qty, ZERO if whole else desk.instrument.qty_increment)
@@ -244,7 +244,7 @@ def _oversold(desk: Desk) -> Refused | None:
 
 
 def _code_fault(desk: Desk) -> Refused | None:
-    """Persons, algorithms and channels are told by code: a name has no place in an order."""
+    """Refuse persons, algorithms and channels that are not codes: an order must hold no name."""
     order = desk.order
     for field in CODES:
         code = getattr(order, field)

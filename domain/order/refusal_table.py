@@ -1,7 +1,7 @@
-"""Which refusals each command of an order may be answered with.
+"""The refusals that each command of an order may get.
 
-The OpenAPI document and the last column of `docs/commands.md` are made from it. A test that sees
-another refusal fails (`tests/unit/domain/scenario.py`).
+The OpenAPI document and the last column of `docs/commands.md` are generated from it. A test fails
+on any other refusal (`tests/unit/domain/scenario.py`).
 """
 
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ _JUDGED: Mapping[type[Command], _Refusals] = {
     commands.RecordExpired: (),
     commands.RecordStatus: (R.REPORT_INVALID,),
 }
-"""By the command's own rules; each is refused for an order that was never placed, too."""
+"""Refusals by each command's own rules; `REFUSALS` adds `ORDER_UNKNOWN` to each."""
 
 _PLACING: _Refusals = (
     R.ORDER_EXISTS,

@@ -1,4 +1,4 @@
-"""Why an order, or a change of one, is declined. Which command may meet what: `refusal_table`."""
+"""Why a command of an order is refused. `refusal_table` lists the refusals of each command."""
 
 from domain.shared.message import Refusal
 
@@ -7,14 +7,14 @@ class OrderRefusal(Refusal):
     ORDER_EXISTS = "order_exists"
     ORDER_UNKNOWN = "order_unknown"
     ORDER_NOT_OPEN = "order_not_open"
-    REPORT_INVALID = "report_invalid"  # a venue's figures that cannot be held exactly
+    REPORT_INVALID = "report_invalid"  # a venue's figures that cannot be stored exactly
     ACCOUNT_UNKNOWN = "account_unknown"
     ACCOUNT_NOT_OPEN = "account_not_open"
     CLOSING_ONLY = "closing_only"
     CODE_INVALID = "code_invalid"
     INSTRUMENT_UNKNOWN = "instrument_unknown"
     INSTRUMENT_NOT_TRADABLE = "instrument_not_tradable"
-    MARKET_NOT_SUPPORTED = "market_not_supported"  # no calendar to settle on
+    MARKET_NOT_SUPPORTED = "market_not_supported"  # no settlement calendar
     SETTLEMENT_CURRENCY_DIFFERS = "settlement_currency_differs"  # quoted in other money
     QTY_NOT_POSITIVE = "qty_not_positive"
     QTY_INCREMENT = "qty_increment"

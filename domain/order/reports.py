@@ -1,7 +1,7 @@
-"""The road to the venue and back: release or rejection, acknowledgement, and states of the order.
+"""To the venue and back: release or rejection, acknowledgement, and the venue's states.
 
-A report that tells what is known already changes nothing; a state is never lost for another: they
-hold side by side, and `status` shows the highest.
+A report of something already known changes nothing. A new state does not replace an old one: both
+hold, and `status` shows the one that ranks highest. Only a restatement lifts states.
 """
 
 from collections.abc import Callable
@@ -37,7 +37,7 @@ from domain.shared.money import plain
 
 
 def release(command: ReleaseOrder, order: Order, seen: Seen) -> Decision:
-    """Let the order leave, or the replace that waits; neither when the order has ended since."""
+    """Release the order, or else the replace that waits; `()` if the order has ended since."""
     if order.ended:
         return ()
     if not order.released:
@@ -50,7 +50,7 @@ def release(command: ReleaseOrder, order: Order, seen: Seen) -> Decision:
 
 
 def reject(command: RejectOrder, order: Order, seen: Seen) -> Decision:
-    """Ours, before release: no funds, account blocked. An order that has left is the venue's."""
+    """Reject an order before release: no funds, account blocked. Later only the venue rejects."""
     if order.released or order.ended:
         return ()
     return (
@@ -64,14 +64,14 @@ def reject(command: RejectOrder, order: Order, seen: Seen) -> Decision:
 
 
 def record_ack(command: RecordAck, order: Order, seen: Seen) -> Decision:
-    """ExecType 0; told again with another tag 37, that is the one from now on."""
+    """ExecType 0. A repeated report with another OrderID (37) replaces the earlier id."""
     if order.accepted and order.venue_order_id == command.venue_order_id:
         return ()
     return (OrderAccepted(order_id=order.order_id, venue_order_id=command.venue_order_id),)
 
 
 def record_reject(command: RecordReject, order: Order, seen: Seen) -> Decision:
-    """ExecType 8, the venue's."""
+    """ExecType 8: the venue rejected the order."""
     if order.rejected:
         return ()
     return (
@@ -104,10 +104,10 @@ def _done_for_day(command: RecordStatus, order: Order, seen: Seen) -> Decision:
 
 
 def _restated(command: RecordStatus, order: Order, seen: Seen) -> Decision:
-    """Resumed, or with another quantity: never less than what is already filled.
+    """Resume the order, or change its quantity, which is never less than the filled quantity.
 
-    The hold is that of a new order of this quantity. A part of the old one in proportion would
-    lack the minimum commission, or have it several times.
+    The hold is that of a new order of this quantity. The old hold in proportion would lack the
+    minimum commission, or include it several times.
     """
     if command.qty is not None and not (is_qty(command.qty) and command.qty > 0):
         return refused(OrderRefusal.REPORT_INVALID, qty=command.qty)

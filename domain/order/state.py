@@ -1,12 +1,12 @@
 """An order's state: independent facts, and the figures recomputed from them.
 
-Nothing here is a status: OrdStatus is read off these facts by `domain.order.status`. CumQty,
-LeavesQty and AvgPx are sums over the executions that count, so that a bust or a correction, however
-late, only changes which those are.
+The state holds no status: `domain.order.status` derives OrdStatus from these facts. CumQty,
+LeavesQty and AvgPx are computed from the executions that count, so that a bust or a correction,
+however late, only changes which executions count.
 
-A **chain** is one execution and its corrections: F <- G <- G. At most one of a chain counts, the
-one last corrected; none does once it is busted. Executions are known by (venue order id 37, exec
-id 17, trade date): an exec id alone is unique only within a day.
+A **chain** is one execution and its corrections: F <- G <- G. At most one of a chain counts: the
+last correction, or none after a bust. An execution is identified by (venue order id 37, exec id 17,
+trade date): an exec id alone is unique only within a day.
 """
 
 from datetime import date, datetime
@@ -21,7 +21,7 @@ BUSTED = ""
 
 
 def exec_key(venue_order_id: str, exec_id: str, trade_date: date) -> str:
-    """The name of an execution; the length keeps ids that hold a colon apart."""
+    """The key of an execution. The length keeps keys distinct if an id contains a colon."""
     return f"{trade_date}:{len(exec_id)}:{exec_id}:{venue_order_id}"
 
 
@@ -31,7 +31,7 @@ class Execution(Struct, frozen=True, kw_only=True, gc=False):
     exec_id: str
     venue_order_id: str
     trade_date: date
-    transact_time: datetime | None  # None: a bust's, which tells none
+    transact_time: datetime | None  # None: a bust, which has none
     last_qty: Decimal
     last_px: Decimal
     root: str  # key of the chain's first report
@@ -63,10 +63,10 @@ class Parked(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Asked(Struct, frozen=True, kw_only=True, gc=False):
-    """A cancel or replace request. Kept when answered: its answer may come twice, or change."""
+    """A cancel or replace request. Kept after its answer, which may come twice or change."""
 
     kind: CxlRejResponseTo
-    left: bool = False  # for the venue
+    left: bool = False  # sent to the venue
     answer: str = ""  # "" accepted rejected
     qty: Decimal = ZERO
     limit_px: Decimal | None = None
@@ -76,7 +76,7 @@ class Asked(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Order(Struct, frozen=True, kw_only=True, gc=False):
-    order_id: str = ""  # "": there is none
+    order_id: str = ""  # "": the order does not exist
     account_id: str = ""
     client_id: str = ""
     instrument_id: str = ""
@@ -94,7 +94,7 @@ class Order(Struct, frozen=True, kw_only=True, gc=False):
     country: str = ""
     hold_px: Decimal = ZERO
     hold_amount: Decimal = ZERO
-    decision_maker: str = ""  # of the terms in force: who decides under a power
+    decision_maker: str = ""  # the person who decided on the terms in force under a power
 
     released: bool = False  # has left for the venue
     accepted: bool = False
@@ -114,7 +114,7 @@ class Order(Struct, frozen=True, kw_only=True, gc=False):
     executions: dict[str, Execution] = {}  # every report of every chain, by key
     counting: dict[str, str] = {}  # chain -> key of the execution that counts, or BUSTED
     parked: tuple[Parked, ...] = ()
-    contradictions: tuple[str, ...] = ()  # keys of executions told again with other figures
+    contradictions: tuple[str, ...] = ()  # keys of executions reported again with other figures
 
     @property
     def exists(self) -> bool:
@@ -122,12 +122,12 @@ class Order(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def ended(self) -> bool:
-        """Nothing can be executed any more, whatever was filled."""
+        """Whether the order is rejected, canceled or expired, however much was filled."""
         return self.rejected or self.canceled or self.expired
 
     @property
     def over(self) -> bool:
-        """Ended, or done for the only day it was for: an execution now is a late report."""
+        """Ended, or done for the only day it is valid: an execution is then a late report."""
         return self.ended or (self.done_at is not None and self.time_in_force not in MULTI_DAY)
 
     @property
@@ -146,7 +146,7 @@ class Order(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def avg_px(self) -> Decimal:
-        """Quantity-weighted mean price to 10 decimals (at least 6 are asked for); 0: no fill."""
+        """Quantity-weighted mean price to 10 decimals (at least 6 are required); 0: no fill."""
         fills = self.fills
         cum_qty = sum((f.last_qty for f in fills), ZERO)
         if not cum_qty:
@@ -163,8 +163,8 @@ class Order(Struct, frozen=True, kw_only=True, gc=False):
     def pending(self, kind: CxlRejResponseTo) -> str:
         """ClOrdID of the unanswered request of this kind; "" when there is none.
 
-        None is pending on an order that is out (canceled, rejected). On an expired one only the
-        venue's answer to a request that has left ends it.
+        A canceled or rejected order has no pending request. On an expired one, only a request that
+        was sent to the venue stays pending, until the venue answers.
         """
         if self.canceled or self.rejected:
             return ""

@@ -1,10 +1,11 @@
-"""OrdStatus (39): of everything that holds at once, what ranks highest.
+"""OrdStatus (39): of all statuses that hold at once, the one that ranks highest.
 
-Status is never stored. Each row says when a status holds; the first that holds is shown. A filled
-order whose trade is busted is no longer FILLED without any event saying so.
+Status is never stored. Each row has the condition of a status; the first that holds is shown. A
+filled order whose trade is busted is no longer FILLED, and needs no event for that.
 
 Source: FIX 4.4, ExecutionReport, the table of OrdStatus precedence with its ranks.
-Within one rank at most one can hold, but for canceled and expired: the client's word goes first.
+Within one rank at most one holds, apart from PENDING_NEW, which is the default, and from canceled
+and expired: canceled is shown, so that a client's request goes first.
 """
 
 from collections.abc import Callable

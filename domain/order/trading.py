@@ -1,4 +1,4 @@
-"""Whether an account may trade an instrument today: asked of a new order and of changed terms."""
+"""Whether an account may trade an instrument today: checks for new orders and changed terms."""
 
 from collections.abc import Iterable
 from datetime import date
@@ -13,7 +13,7 @@ from domain.shared.money import EXACT
 
 
 class AccountSeen(Protocol):
-    """What an order looks at of `domain.account`'s state."""
+    """The part of `domain.account`'s state that an order reads."""
 
     status: Any  # "" open closing_only blocked dormant closing closed
     client_id: str
@@ -30,7 +30,7 @@ class AccountSeen(Protocol):
 
 
 class InstrumentSeen(Protocol):
-    """What an order looks at of `domain.instrument`'s terms on a day."""
+    """The part of `domain.instrument`'s terms on a day that an order reads."""
 
     status: Any  # "" listed halted delisted
     isin: str
@@ -44,14 +44,14 @@ class InstrumentSeen(Protocol):
     multiplier: Decimal
     tick_size: Decimal
     qty_increment: Decimal
-    used: bool  # somebody may hold it: its ISIN stays
+    used: bool  # an account may hold it, so its ISIN cannot change
 
     @property
     def market(self) -> str: ...
 
 
 def account_fault(account: AccountSeen, side: Side, account_id: str) -> Refused | None:
-    """An account that is wound down may sell, and buys nothing."""
+    """Refuse unless the account may trade. An account that is wound down may sell but not buy."""
     match str(account.status):
         case "open":
             return None
@@ -80,7 +80,7 @@ def instrument_fault(instrument: InstrumentSeen, instrument_id: str) -> Refused 
 def power_fault(
     account: AccountSeen, persons: Iterable[str], *, on: date, worth: Worth
 ) -> Refused | None:
-    """Each person who decides is an owner, or has a power that covers the terms; "" is nobody."""
+    """Refuse unless each person is an owner or has a power that covers the terms; skip ""."""
     for person in persons:
         why = lacking_power(account, person, "trade", on=on, worth=worth) if person else None
         if why is not None:
@@ -89,10 +89,10 @@ def power_fault(
 
 
 def worth_px(side: Side, px: Decimal | None, marked: Decimal | None) -> Decimal | None:
-    """The price that says what an order is worth; None: nobody knows.
+    """The price for an order's worth; None: there is none.
 
-    A purchase costs its worst price at most. A sale brings its worst price at least, and may bring
-    the market's: a low limit makes it no smaller.
+    A purchase costs at most its worst price. A sale brings at least its worst price, and may bring
+    the market's: a low limit does not make it smaller.
     """
     if side is Side.BUY or px is None:
         return px

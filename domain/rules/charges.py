@@ -7,9 +7,9 @@ An effective-dated schedule as data (domain.md rule 19):
     section_31   US Securities Exchange Act, section 31: sales, by trade date
     stamp_duty   UK stamp duty reserve tax: purchases on a UK market that settle in the UK
 
-Levies and taxes are per execution, each its own charge. They follow the market of execution, and
-the place of settlement where the tax is collected there; never the country in an ISIN. Amounts
-are in the settlement currency.
+Levies and taxes apply per execution, each as its own charge. They depend on the market of
+execution, and on the place of settlement if the tax is collected there; never on the country in an
+ISIN. Amounts are in the settlement currency.
 """
 
 from collections.abc import Iterable, Mapping
@@ -53,7 +53,7 @@ TARIFFS = (
 SECTION_31_RATES: tuple[tuple[date, Decimal], ...] = tuple(
     (date.fromisoformat(day), Decimal(per_million) / 1_000_000)
     for day, per_million in (
-        # 1/300 of one per cent by statute; for Nasdaq only since 1996-10-01, taken as one here.
+        # 1/300 of one per cent by statute. Nasdaq only since 1996-10-01; not distinguished here.
         ("1934-06-06", "33.30"),
         ("2001-12-28", "15.00"),
         ("2002-04-01", "30.10"),
@@ -90,7 +90,7 @@ SECTION_31_RATES: tuple[tuple[date, Decimal], ...] = tuple(
     )
 )
 """Rate of gross on covered sales, by trade date. Source: SEC fee rate advisories and orders,
-FINRA (NASD) notices of the rates. Those that no notice was found for are marked."""
+FINRA (NASD) notices of the rates. Rates for which we found no notice are marked."""
 
 STAMP_DUTY_RATES = ((date(1986, 10, 27), Decimal("0.005")),)
 """UK purchases. Source: Finance Act 1986, sections 64 and 87."""
@@ -122,7 +122,7 @@ def charges(
     currency: str,
     on: date,
 ) -> tuple[Charge, ...]:
-    """The charges of one execution of `gross`, as the next of its order.
+    """The charges of an order's next execution, of `gross`.
 
     Args:
         country: ISO 3166 code of the market, which decides levies and taxes.
@@ -147,7 +147,7 @@ def charges(
 
 
 def estimate(country: str, side: Side, gross: Decimal, currency: str, *, on: date) -> Decimal:
-    """All charges of an order that fills for `gross` at once: what a hold adds for them."""
+    """All charges of an order that fills for `gross` at once. A hold includes them."""
     return sum(
         (
             c.amount
@@ -166,9 +166,9 @@ def estimate(country: str, side: Side, gross: Decimal, currency: str, *, on: dat
 
 
 def commission(cum_gross: Decimal, currency: str, on: date) -> Decimal:
-    """What an order is charged in all, in `currency`, for executions of `cum_gross` together.
+    """An order's total commission, in `currency`, for executions of `cum_gross` together.
 
-    So the commission of a set of executions does not depend on the order in which they came.
+    So the commission of a set of executions does not depend on the sequence in which they came.
     """
     if cum_gross <= 0:
         return ZERO
@@ -182,7 +182,7 @@ def commission_of(taken: Iterable[Charge]) -> Decimal:
 
 
 def with_commission(taken: Iterable[Charge], amount: Decimal) -> tuple[Charge, ...]:
-    """The same charges with another commission; none of zero is listed."""
+    """The same charges with another commission; a commission of zero is left out."""
     rest = tuple(c for c in taken if c.kind != COMMISSION)
     return (Charge(kind=COMMISSION, amount=amount), *rest) if amount else rest
 

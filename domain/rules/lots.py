@@ -5,9 +5,9 @@
     mirror   undoes moves exactly: a bust, or a disposal whose lots are chosen again
     cover    matches lots below zero with lots above zero, which a bust may leave side by side
 
-A lot's cost is an attribute, never a posting: purchase charges are in it, sale charges are out of
-the proceeds. Shares of cost are exact: each part is rounded to `cents`, the last takes the
-remainder, so no cost is lost or made.
+A lot's cost is an attribute, never a posting. Purchase charges are part of it; sale charges reduce
+the proceeds. Cost is split exactly: each part is rounded to `cents` and the last takes the
+remainder, so no cost is lost or created.
 
     FIFO LIFO   by acquisition date, ties by order of arrival
     HIFO        dearest first, by cost in the base currency
@@ -18,9 +18,9 @@ Listings of one ISIN may settle in several currencies. A lot's `cost` is in the 
 bought in (`Lot.currency`) and is never added to a cost in another one; `cost_base` compares them.
 
 Base cost is unknown while no rate of the purchase's currency has been fixed (`base_unknown`): it
-is recorded as 0 and means nothing until the account states it. HIFO then goes by cost in the
-trade's currency if all lots have the same one, otherwise lots of known base cost go first. AVERAGE
-keeps lots of unknown base cost, and costs in different currencies, in pools of their own.
+is recorded as 0, which means nothing until the account states it. HIFO then compares cost in the
+trade's currency if all lots have the same one; otherwise it takes lots of known base cost first.
+AVERAGE keeps lots of unknown base cost, and costs in different currencies, in separate pools.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -36,7 +36,7 @@ from domain.shared.shares import Value as Value  # noqa: PLC0414
 from domain.shared.shares import split as split  # noqa: PLC0414
 
 Share = tuple[str, bool]
-"""(lot id, whether it is what stays of the lot rather than what is taken)."""
+"""(lot id, True for the part that stays in the lot, False for the part that is taken)."""
 
 
 class LotMethod(StrEnum):
@@ -48,7 +48,7 @@ class LotMethod(StrEnum):
 
 
 class Lot(Struct, frozen=True, kw_only=True):
-    """What is left of one purchase. Below zero: sold before it was bought, cost = -proceeds."""
+    """The rest of one purchase. Below zero: sold before it was bought, cost = -proceeds."""
 
     lot_id: str
     qty: Decimal
@@ -56,7 +56,7 @@ class Lot(Struct, frozen=True, kw_only=True):
     cost_base: Decimal
     acquired_on: date
     currency: str = ""  # of cost
-    base_unknown: bool = False  # no rate was fixed yet: cost_base means nothing
+    base_unknown: bool = False  # no rate has been fixed yet: cost_base means nothing
 
 
 class LotMove(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -67,17 +67,17 @@ class LotMove(Struct, frozen=True, kw_only=True, omit_defaults=True):
     cost: Decimal  # signed, total, in the trade's currency, purchase charges included
     cost_base: Decimal  # signed, total, in the account's base currency at the trade date's rate
     acquired_on: date  # trade date of the purchase; the holding period starts the day after
-    proceeds: Decimal = ZERO  # this move's share of net sale proceeds; of a cover: - what it cost
+    proceeds: Decimal = ZERO  # this move's share of net sale proceeds; for a cover: - its cost
     proceeds_base: Decimal = ZERO
     realises: bool = False  # a sale or a cover, or its undoing; not a purchase, not a transfer
-    currency: str = ""  # of cost, where it is not the trade's: a lot bought in another currency
+    currency: str = ""  # of cost, if the lot was bought in another currency than the trade's
     base_unknown: bool = False  # cost_base is not known yet, and 0 until it is stated
 
     @property
     def gain(self) -> Decimal:
         """Realised in the trade's currency: proceeds less cost (which is signed).
 
-        0 where cost is in another currency: such a gain exists in the base currency alone.
+        0 if cost is in another currency: such a gain exists only in the base currency.
         """
         return self.proceeds + self.cost if self.realises and not self.currency else ZERO
 
@@ -91,9 +91,9 @@ def holding(lots: Iterable[Lot]) -> Decimal:
 
 
 def apply(lots: Sequence[Lot], moves: Iterable[LotMove], *, currency: str = "") -> tuple[Lot, ...]:
-    """The lots after `moves`, in order of arrival; what is zero in everything is gone.
+    """The lots after `moves`, in order of arrival; a lot without quantity and cost is dropped.
 
-    `currency` is that of the cost of a lot that was not there before, unless its move says it.
+    `currency` is the currency of a new lot's cost, unless its move has one.
     """
     after = {lot.lot_id: lot for lot in lots}
     for move in moves:
@@ -111,7 +111,7 @@ def apply(lots: Sequence[Lot], moves: Iterable[LotMove], *, currency: str = "") 
 
 
 def mirror(moves: Iterable[LotMove]) -> tuple[LotMove, ...]:
-    """The exact opposite of `moves`: what a bust or a restored pick does."""
+    """The exact opposite of `moves`, to undo a booking or a pick."""
     return tuple(
         replace(
             m,
@@ -184,15 +184,15 @@ def dispose(
     """A sale of `qty` for `proceeds` net of charges; `lot_id` names the short lot, if one opens.
 
     Args:
-        lots: what is held; short lots are left alone.
+        lots: the held lots; short ones do not change.
         qty: above zero.
         method: a `LotMethod`; SPECIFIC without `chosen` is FIFO.
         proceeds: shared among the picks by quantity.
-        on: trade date, of a short lot.
+        on: trade date, for a short lot.
         chosen: lot id to quantity, already checked with `can_choose`.
 
     Returns:
-        Picks (quantity below zero) in the order taken, then AVERAGE's moves of cost alone.
+        Picks (quantity below zero) in the order taken, then AVERAGE's moves of only cost.
     """
     picks = _choose(lots, chosen) if chosen else _pick(lots, qty, method)
     short = qty - sum((q for _, q in picks), ZERO)
@@ -210,12 +210,12 @@ def cover(
 ) -> tuple[LotMove, ...]:
     """Match lots below zero with lots above zero, until one kind is used up.
 
-    A bust leaves a lot below zero when it takes away a purchase that was sold on. The sale then
-    takes other lots instead: it realises its old gain, plus the cost it had, less the cost it has.
+    A bust leaves a lot below zero if it undoes a purchase whose shares were sold. The sale then
+    takes other lots: it realises its old gain, plus its old cost, less its new cost.
 
     Args:
         method: how the lots above zero are picked.
-        cents: for its decimals alone.
+        cents: only its decimals are used.
         spare: ids of lots to leave as they are.
     """
     moves = list[LotMove]()
@@ -232,7 +232,7 @@ def cover(
 
 
 def can_choose(lots: Sequence[Lot], qty: Decimal, chosen: Mapping[str, Decimal]) -> bool:
-    """Whether `chosen` names lots that are there, within what each holds, and adds up to `qty`."""
+    """Whether `chosen` names existing lots, takes at most what each holds, and adds up to `qty`."""
     there = {lot.lot_id: lot.qty for lot in lots}
     return sum(chosen.values(), ZERO) == qty and all(
         ZERO < q <= there.get(lot_id, ZERO) for lot_id, q in chosen.items()
@@ -255,7 +255,7 @@ def _ranked(lots: Sequence[Lot], method: str) -> list[Lot]:
 
 
 def _unit_cost(held: Sequence[Lot]) -> Callable[[Lot], tuple[bool, Decimal, Decimal]]:
-    """What makes one of these lots dearer than another: cost a share in a common currency."""
+    """The sort key of HIFO: a lot's cost per share, in a currency that the lots share."""
     unknown = any(lot.base_unknown for lot in held)
     in_trade_currency = unknown and len({lot.currency for lot in held}) == 1
 
@@ -302,12 +302,12 @@ def _take(lot: Lot, qty: Decimal, *, value: Value, sign: int = 1) -> LotMove:
 
 
 def _foreign(lot: Lot, value: Value) -> str:
-    """The lot's currency where it is not the trade's; "": they are the same, or one is unknown."""
+    """The lot's currency if it is not the trade's; "": they are the same, or one is unknown."""
     return lot.currency if value.currency and lot.currency != value.currency else ""
 
 
 def _short(lot_id: str, qty: Decimal, *, value: Value, on: date) -> LotMove:
-    """A lot below zero that is worth what it brought: its gain comes with its cover."""
+    """Open a lot below zero whose cost is its proceeds: the gain is realised by its cover."""
     return LotMove(
         lot_id=lot_id,
         qty=-qty,
@@ -322,10 +322,10 @@ def _short(lot_id: str, qty: Decimal, *, value: Value, on: date) -> LotMove:
 
 
 def _averaged(lots: Sequence[Lot], taken: Sequence[LotMove], *, cents: Value) -> list[LotMove]:
-    """`taken` at the pool's average, and a move of cost alone for each lot that is not at it.
+    """`taken` at the pool's average, and a move of only cost for each lot that is not at it.
 
-    Cost is averaged among lots of one currency, base cost among those where it is known. What
-    busts left without shares (quantity 0) has its cost in the pool too.
+    Cost is averaged among lots of one currency, base cost among lots where it is known. Lots that
+    have no shares after a bust (quantity 0) add their cost to the pool.
     """
     pool = [lot for lot in lots if lot.qty >= 0]
     left = [lot for lot in _oldest(apply(pool, taken)) if lot.qty > 0]
@@ -358,9 +358,9 @@ def _average(
     total: Decimal,
     decimals: int,
 ) -> dict[Share, Decimal]:
-    """`total` by share among a group's lots, for what is taken and what stays of each.
+    """Split `total` by quantity over the parts taken from a group's lots, and those that stay.
 
-    {}: the group has no shares.
+    Returns {} if the group has no shares.
     """
     ids = {lot.lot_id for lot in group}
     out = [m for m in taken if m.lot_id in ids]
@@ -374,7 +374,7 @@ def _average(
 
 
 def _recost(lot: Lot, cost: Decimal | None, base: Decimal | None, value: Value) -> LotMove:
-    """The move of cost alone that leaves the lot at `cost` and `base`; None: as it is."""
+    """The move of only cost that sets the lot's cost to `cost` and `base`; None: no change."""
     return LotMove(
         lot_id=lot.lot_id,
         qty=ZERO,

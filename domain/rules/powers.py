@@ -2,12 +2,12 @@
 
     owner                         acts freely
     has a power, or had one       needs a power that covers the act: kind, days, limit
-    any other actor               the client or the firm's own desk, until identities come
+    any other actor               the client or the firm's own desk, while no identity is verified
 
 A power covers `trade` (orders, conversions, choice of lots) or `withdraw` (payments, transfers).
-Revoked persons stay known by name: whoever once acted under a power does not become the firm's
-desk by losing it. Names are compared as persons are (`domain.shared.persons`), owners by their
-exact id. Nothing that takes back needs a power: a cancel is always possible.
+The account keeps revoked persons by name, so that a person who loses a power does not count as the
+firm's desk. Names are compared as persons are (`domain.shared.persons`), owners by their exact id.
+Commands that take something back need no power: a cancel is always possible.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -18,11 +18,11 @@ from typing import Any, Protocol
 from domain.shared.persons import normal_form
 
 Worth = Callable[[], Decimal | None]
-"""Gives the act's amount in the account's base currency; None where it has none in it."""
+"""Returns the act's amount in the account's base currency; None if it has none in it."""
 
 
 class Granted(Protocol):
-    """What `domain.account` knows of the persons of an account."""
+    """The part of `domain.account`'s state that names an account's persons."""
 
     @property
     def client_id(self) -> str: ...
@@ -41,7 +41,7 @@ def is_owner(account: Granted, name: str) -> bool:
 
 
 def holder(account: Granted, name: str) -> str:
-    """The person under whose power the name acts, revoked or not; "" for everybody else."""
+    """The person under whose power, revoked or not, the name acts; "" for any other name."""
     if not account.powers and not account.revoked:
         return ""
     if is_owner(account, name):
@@ -54,13 +54,13 @@ def holder(account: Granted, name: str) -> str:
 def lacking_power(
     account: Granted, name: str, may: str, *, on: date, worth: Worth
 ) -> Mapping[str, object] | None:
-    """Why a person may not act for the account; None where it may.
+    """Why a person may not act for the account; None if the person may.
 
     Args:
         may: "trade" or "withdraw".
         on: the day of the act.
-        worth: asked only where the power has a limit, which is in the base currency. An act
-            without a value in it is beyond any limit.
+        worth: called only if the power has a limit, which is in the base currency. An act without
+            a value in that currency exceeds any limit.
     """
     if is_owner(account, name):
         return None
