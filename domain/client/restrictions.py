@@ -40,7 +40,10 @@ Lid = (
 
 
 def decide(command: Lid, state: Client, today: date) -> Decision:
-    """Decide a restriction, its lifting, or an exit; repeats change nothing (of lifting: refused)."""
+    """Decide a restriction, its lifting, or an exit. A repeated lifting is refused.
+
+    Any other repeat changes nothing.
+    """
     match command:
         case SuspendClient() | ReinstateClient():
             return _suspension(command, state, today)
