@@ -131,7 +131,7 @@ class Handler:
         return [o if o is not None else Raced(jobs[i].stream) for i, o in enumerate(out)]
 
     async def flush_snapshots(self) -> None:
-        """Store the snapshots of long streams that are due; called when the process is idle."""
+        """Store the snapshots of long streams that are due; usually called when idle."""
         if self._snapshots:
             due, self._snapshots = self._snapshots, {}
             await self._log.snapshot(due)

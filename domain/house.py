@@ -126,8 +126,8 @@ class CloseDay(Command):
 class RecordClose(Command):
     """Record what the auditor found: every control, passed or failed, computed at `position`.
 
-    `position` is the number of events, from the log's start, that the controls cover. It equals
-    the log position in a log without gaps, and is the same for the same events in one with gaps.
+    `position` is the number of events, from the log's start, that the controls cover. In a log
+    without gaps it equals the log position; gaps do not change it.
     """
 
     INTERNAL: ClassVar[bool] = True

@@ -9,8 +9,7 @@ One rule sets the status of every account: blocked while the client is suspended
 closing only while the review is overdue, otherwise open. The saga compares it with the accounts'
 statuses in the log and commands one step at a time, so that an account opened, or unblocked by
 hand, at the wrong moment is corrected. It never lifts a restriction that it did not set. A refused
-step (the account was closed first) is dropped: the next change of the client or the account tries
-again.
+step (the account was closed first) is not repeated until the client or the account changes again.
 """
 
 from datetime import UTC, date, datetime, time, timedelta

@@ -128,7 +128,7 @@ def ended(state: Transfer) -> bool:
 
 
 def _used(out: SecuritiesTransferredOut) -> tuple[UseInstrument, ...]:
-    """Report the first use of a listing: it must keep its ISIN, as it now values the shares."""
+    """Report a listing's first use: it values the shares from now on, so its ISIN must stay."""
     if not out.first_use:
         return ()
     return (UseInstrument(instrument_id=out.instrument_id, isin=out.isin),)

@@ -161,7 +161,7 @@ def _after_submission(state: Client) -> Status:
 
 
 def _screened(state: Client, event: ClientScreened) -> Client:
-    """A politically exposed person stays one; a hit counts until the next screening."""
+    """A politically exposed person stays one; `possible_hit` follows the latest screening."""
     hit = event.outcome is not Screening.CLEAR
     pep = state.pep or event.pep
     escalates = state.standing is Status.IN_REVIEW and (hit or pep)

@@ -160,7 +160,7 @@ def _partial(state: Settlement, leaves_rest: bool) -> Partial:
 
 
 def _fail(command: MarkFailing, state: Settlement) -> Decision:
-    """Mark only what is open and due; the same reason and fault again changes nothing."""
+    """Mark only an open, due instruction; the same reason and fault again changes nothing."""
     early = command.close_of and state.settl_date and command.close_of < state.settl_date
     known = state.failing and (state.failing_reason, state.whose) == (
         command.reason,

@@ -1,7 +1,7 @@
 """Positions: what an account holds of each security, from its postings and its lots' moves.
 
     traded   = -C.SEC                    trade date
-    settled  = -(C.SEC + C.STREET)       what lies at the custodian for this account
+    settled  = -(C.SEC + C.STREET)       held at the custodian for this account
     reserved = -M.HOLD                   held for open sales
     figures, cost_base, realized_base    sums over the lots' moves (domain.md rule 4)
 
