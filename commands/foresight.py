@@ -1,8 +1,8 @@
-"""What a dry run says beyond its own stream: the refusal that the next step of a saga would meet.
+"""Dry runs look one step ahead: they return the refusal that a saga's next command would get.
 
     PlaceOrder, dry -> order.placed -- the order saga's hold, dry --> refused, or nothing
 
-The next step is asked of the aggregate itself, as a dry run too: there is one rule, in one place.
+The next command goes to its own aggregate, as a dry run too, so that each rule exists only once.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -13,13 +13,13 @@ from commands.ports import Decider, Request
 from domain.shared.message import Command, Event
 
 Foresee = Callable[[Any, Any], Command | None]
-"""(state, the event that led to it) -> what a saga asks for next."""
+"""(state, the event that led to it) -> the command that a saga sends next."""
 
 
 def next_step(
     foresee: Mapping[type[Event], Foresee], events: Sequence[Event], state: Any, decider: Decider
 ) -> Command | None:
-    """What a saga would ask for after these events; None for nothing that can be foreseen."""
+    """The command that a saga would send after these events; None: none is foreseen."""
     for event in events:
         state = decider.evolve(state, event)
         if asks := foresee.get(type(event)):
@@ -32,7 +32,7 @@ async def look_ahead(
     jobs: Sequence[Job],
     out: list[Outcome | None],
 ) -> None:
-    """Ask the next step of every dry run that would pass; put its refusal in place of the pass."""
+    """Dry-run the next command of every dry run that passed; its refusal replaces the pass."""
     ahead = [(j, j.foreseen) for j in jobs if j.foreseen and isinstance(out[j.at], Done)]
     if not ahead:
         return

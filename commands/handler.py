@@ -3,9 +3,9 @@
     load what is missing -> decide in order -> append in one batch -> retry what lost a race
          (1 read)              (pure)             (1 write)
 
-A batch is decided on states that already hold what the batch itself has decided, so two commands
-on one stream may follow each other. What would lean on something not yet committed (a refusal,
-a look at another stream) waits for the next round: no answer is given on facts that may not be.
+Each command is decided on states that include what the batch has decided before it, so two
+commands on one stream may follow each other. A refusal, or a command that reads another stream,
+waits for the next round if it would depend on events not yet committed: their append may fail.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -43,27 +43,27 @@ SKEW_MAX = timedelta(seconds=1)  # between the caller's clock and ours
 
 
 _Entry = tuple[Any, Head]
-"""A stream's state, and where it stands."""
+"""A stream's state and its head."""
 
 
 class _Round(Struct):
-    """What one round has decided and not yet committed, on what it found."""
+    """What one round has decided but not yet committed, and the states that it decided on."""
 
     now: datetime
     found: "dict[str, _Entry]"
-    fresh: set[str]  # of these: read from the log for this round
-    log_began: datetime | None = None  # if a command asked for it
+    fresh: set[str]  # the streams of `found` that this round read from the log
+    log_began: datetime | None = None  # set if a command needs it
     log_end: int = 0
-    dues: Mapping[str, Decimal] = {}  # if a command asked for them
+    dues: Mapping[str, Decimal] = {}  # set if a command needs them
     working: dict[str, _Entry] = {}
     proposals: list[tuple[Job, Proposal, Any]] = []
-    settled: list[tuple[Job, Outcome | None]] = []  # refusals, no-ops, dry runs to confirm
+    settled: list[tuple[Job, Outcome | None]] = []  # refusals and dry runs to confirm
     deferred: list[Job] = []
     blocked: set[str] = set()  # streams whose next command must wait for the next round
-    messages: set[Message] = set()  # that are proposed
-    reused: set[Message] = set()  # of these: the log knows them with another body
-    repeats: list[Job] = []  # of messages that are proposed or answered
-    answered: dict[Message, tuple[Request, Done]] = {}  # in this round and those before it
+    messages: set[Message] = set()  # proposed in this round
+    reused: set[Message] = set()  # those of `messages` that the log has with another body
+    repeats: list[Job] = []  # jobs whose message is proposed or answered already
+    answered: dict[Message, tuple[Request, Done]] = {}  # in this round and earlier ones
 
 
 class Handler:
@@ -86,9 +86,9 @@ class Handler:
     ) -> None:
         """
         Args:
-            foresee: by event, the command that a saga sends after it. A dry run asks it too.
+            foresee: by event, the command that a saga sends after it. A dry run tries it too.
             dues: the source of `Seen.dues`; None: nothing is due.
-            digest_key: keys the digests of texts that are sealed (`domain.shared.digests`).
+            digest_key: the key for digests of sealed texts (`domain.shared.digests`).
         """
         self._log, self._deciders, self._clock = log, deciders, clock
         self._digest_key = digest_key
@@ -104,17 +104,17 @@ class Handler:
         self._snapshots: dict[str, tuple[Head, Any]] = {}
 
     async def handle(self, requests: Sequence[Request], /) -> list[Outcome]:
-        """Run `requests` in order and say what became of each.
+        """Run `requests` in order and return the outcome of each.
 
         Raises:
             Unreadable: a stream holds bytes that this build cannot read.
-            Any error of the log's adapter (unavailable); then nothing is known to be appended,
-            and the same requests may be sent again under the same message ids.
+            Any error of the log's adapter (unavailable). Whether anything was appended is then
+            unknown; the caller may send the same requests again under the same message ids.
         """
         return await self.run(list(map(self.job, requests)))
 
     async def run(self, jobs: Sequence[Job], /) -> list[Outcome]:
-        """The same for requests that were made jobs before."""
+        """As `handle`, for requests that `job` has already turned into jobs."""
         now = self._clock()
         out: list[Outcome | None] = [None] * len(jobs)
         for at, job in enumerate(jobs):
@@ -131,7 +131,7 @@ class Handler:
         return [o if o is not None else Raced(jobs[i].stream) for i, o in enumerate(out)]
 
     async def flush_snapshots(self) -> None:
-        """Store snapshots of long streams; called when there is nothing better to do."""
+        """Store the snapshots of long streams that are due; usually called when idle."""
         if self._snapshots:
             due, self._snapshots = self._snapshots, {}
             await self._log.snapshot(due)
@@ -155,10 +155,10 @@ class Handler:
         return state, head.version
 
     def _untimely(self, job: Job, now: datetime, out: list[Outcome | None]) -> bool:
-        """Nobody acts in the past or in the future; only what happened has a time of its own.
+        """Refuse a command that states a future time, or any time if its kind may state none.
 
-        A command that may state its time may not state one to come. What the log caused is dated
-        as its cause, a report as its sender has it: refusing either would lose it.
+        Commands that the log caused are exempt: they carry their cause's time. A report may be
+        dated ahead, by its sender's clock. Refusing either would lose a fact.
         """
         request = job.request
         asked, kind = request.effective_at, type(request.command)
@@ -175,7 +175,7 @@ class Handler:
         return True
 
     async def _begin(self, jobs: Sequence[Job], now: datetime) -> _Round:
-        """A round with the state of every stream that the jobs name: cached, or loaded now."""
+        """Start a round with the state of every stream that the jobs name, cached or loaded now."""
         wanted = {j.stream: None for j in jobs} | {s: None for j in jobs for s in j.reads}
         found = {s: self.cache[s] for s in wanted if s in self.cache}
         missing = [s for s in wanted if s not in found]
@@ -191,7 +191,7 @@ class Handler:
         return step
 
     async def _read_later(self, jobs: Sequence[Job], found: dict[str, _Entry]) -> list[str]:
-        """Find the streams that only the jobs' own states name; the names of those loaded now."""
+        """Find the streams that only the jobs' own states name; return those loaded now."""
         for job in jobs:
             assert job.later is not None
             job.reads = job.later(found[job.stream][0])
@@ -247,7 +247,7 @@ class Handler:
             return
         state, head = step.working.get(job.stream) or step.found[job.stream]
         if job.later and job.later(state) != job.reads:
-            self._defer(job, step)  # until what it looks at is found
+            self._defer(job, step)  # the next round finds the streams that it reads now
             return
         decision = job.decider.decide(job.request.command, state, self._seen(job, step))
         if isinstance(decision, Refused):
@@ -279,7 +279,7 @@ class Handler:
         step.blocked.add(job.stream)
 
     def _settle(self, job: Job, step: _Round, outcome: Outcome) -> None:
-        """An answer without an append must not lean on what is not committed yet."""
+        """Keep an answer that appends nothing; defer it if it depends on uncommitted events."""
         if job.stream in step.working:
             self._defer(job, step)
         else:
@@ -305,7 +305,7 @@ class Handler:
         step.proposals.append((job, proposal, state))
 
     async def _confirm(self, step: _Round, out: list[Outcome | None]) -> list[Job]:
-        """Check that refusals stand on current states, and are not repeats of what was done."""
+        """Check that the settled answers used current states and repeat no committed message."""
         if not step.settled:
             return []
         again: list[Job] = []
@@ -331,7 +331,7 @@ class Handler:
         try:
             results = await self._log.append([p for _, p, _ in step.proposals], now=step.now)
         except BaseException:
-            for _, p, _ in step.proposals:  # what became of them is not known: look again
+            for _, p, _ in step.proposals:  # unknown whether they were appended: reload
                 self.cache.drop(p.stream)
             raise
         for (job, proposal, state), result in zip(step.proposals, results, strict=True):
@@ -352,7 +352,7 @@ class Handler:
     def _remember(
         self, job: Job, outcome: Outcome, step: _Round, out: list[Outcome | None]
     ) -> None:
-        """The log knew the message: what it said then holds for the batch's repeats too."""
+        """Keep the log's earlier answer to a message; its repeats in the batch get it too."""
         out[job.at] = outcome
         message = (job.stream, job.request.message_id)
         if isinstance(outcome, Done):
@@ -361,7 +361,7 @@ class Handler:
             step.reused.add(message)
 
     async def _repeated(self, step: _Round, out: list[Outcome | None]) -> list[Job]:
-        """Answer the repeats of what this batch did; give back those of what it did not do."""
+        """Answer the repeats whose first request is in the log; return the others to decide."""
         again: list[Job] = []
         asked: list[Job] = []
         for job in step.repeats:
@@ -388,7 +388,7 @@ class Handler:
 
 
 def _effective_at(request: Request, now: datetime) -> datetime | None:
-    """A report that is dated ahead is of now; its request hash keeps what it was dated."""
+    """Clamp a report's future time to now; the request hash keeps it, so that repeats match."""
     asked = request.effective_at
     if asked is None or request.causation_id or not request.keep:
         return asked

@@ -1,8 +1,8 @@
-"""Message ids: which are a caller's, and which only the platform can make.
+"""Message ids: which a caller may choose, and which only the platform can make.
 
-A stream answers a message id once and for all. A caller that could take the id of a command which
-the platform is still to send would get its own command answered in that one's place. So each id
-of the platform holds a sign that a caller's key may not hold:
+A stream decides each message id once. If a caller could use the id of a command that the platform
+has yet to send, the platform's command would get the answer to the caller's and never run. So
+every id of the platform contains a character that a caller's key may not contain:
 
     saga                  "{cause's stream}@{version}#{saga}.{index}"
     gateway               "venue|...", "custodian|...", "bank|...", and "...!refused"
@@ -15,7 +15,7 @@ of the platform holds a sign that a caller's key may not hold:
 import re
 
 CALLERS = r"[A-Za-z0-9._:/+=-]{1,128}"
-"""What an Idempotency-Key may be: no "@", "#", "!" or "|"."""
+"""The form of an Idempotency-Key: no "@", "#", "!" or "|"."""
 _callers = re.compile(CALLERS)
 
 

@@ -1,4 +1,4 @@
-"""What becomes of a command, and the job that it is until then."""
+"""The possible outcomes of a command, and the job that carries it until it has one."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,7 +10,7 @@ from domain.shared.message import Command, Event, Refused
 
 
 class Done(Struct, frozen=True, gc=False):
-    """The command's events stand in the log (now, or since an earlier time: replayed)."""
+    """The command's events are in the log: appended now, or earlier (`replayed`)."""
 
     stream: str
     version: int
@@ -34,20 +34,20 @@ Outcome = Done | Declined | KeyReused | Raced
 
 
 class Job(Struct, gc=False):
-    """A request with what it takes to run it."""
+    """A request with its decider and the streams that it writes and reads."""
 
     request: Request
     decider: Any
-    stream: str  # that it writes
-    reads: tuple[str, ...]  # others that it looks at
-    later: Callable[[Any], tuple[str, ...]] | None = None  # `reads`, by the state of `stream`
-    foreseen: Command | None = None  # of a dry run: what would be asked next
+    stream: str  # the one it writes
+    reads: tuple[str, ...]  # the others it reads
+    later: Callable[[Any], tuple[str, ...]] | None = None  # `reads`, from the state of `stream`
+    foreseen: Command | None = None  # of a dry run: the command that a saga would send next
     at: int = 0  # index in its batch
     attempts: int = 0
 
 
 def done(job: Job, proposal: Proposal, result: Appended) -> Done:
-    """The events of the proposal stand in the log now."""
+    """The outcome of a proposal that was appended now."""
     return Done(
         job.stream,
         result.head.version,
@@ -71,6 +71,6 @@ def repeat(job: Job, before: Appended | KeyReused) -> Outcome:
 
 
 def once_more(job: Job) -> Job:
-    """The job, to be decided again on newer states; each time counts."""
+    """Count one more attempt; the job is decided again on newer states."""
     job.attempts += 1
     return job

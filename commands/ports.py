@@ -1,4 +1,4 @@
-"""What the write side needs from the world."""
+"""The ports of the write side: the event log, and the shape of an aggregate."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from domain.shared.message import Command, Decision, Event, Refusal
 
 
 class Head(Struct, frozen=True, gc=False):
-    """Where a stream stands: what an append must find, or it is a conflict."""
+    """A stream's version and last hash. An append that finds another head is a conflict."""
 
     version: int = 0
     hash: str = ""
@@ -35,7 +35,7 @@ class Request(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Proposal(Struct, frozen=True, kw_only=True, gc=False):
-    """Events for one stream, to be appended whole and only if the stream stands at `expected`."""
+    """Events for one stream: append all or none, and only if the stream's head is `expected`."""
 
     stream: str
     expected: Head
@@ -93,7 +93,7 @@ class EventLog(Protocol):
     async def remembered(
         self, asked: Sequence[tuple[str, Request]], /
     ) -> Sequence[Appended | KeyReused | None]:
-        """What each request did to its stream before, in their order; None: not known."""
+        """The earlier outcome of each request, in order; None: its message id is unknown."""
         ...
 
     async def heads(self, streams: Sequence[str], /) -> Mapping[str, Head]: ...
@@ -112,11 +112,11 @@ class EventLog(Protocol):
 
 
 Dues = Callable[[], Awaitable[Mapping[str, Decimal]]]
-"""Says what the clients' estate owes the house at the log's end, by currency (`Seen.dues`)."""
+"""Returns what the clients' estate owes the house at the log's end, by currency (`Seen.dues`)."""
 
 
 class Unreadable(Expected):
-    """The log holds bytes that this build cannot read; reading stops there and says so."""
+    """The log holds bytes that this build cannot read; reading stops there."""
 
 
 class KeyDestroyed(Exception):

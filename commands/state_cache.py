@@ -1,7 +1,7 @@
-"""The state cache: folded states by stream, with the head they stand at. Bounded; may be emptied.
+"""The state cache: folded states by stream, each with its head. Bounded; may be emptied.
 
-Nothing depends on it: an entry only saves a load, and a stale one is caught by the expected
-version (an append) or by a look at the heads (a refusal).
+No answer depends on it: an entry only saves a load. The handler detects a stale entry by the
+expected version (an append) or by reading the heads (a refusal).
 """
 
 from collections import OrderedDict
@@ -31,7 +31,7 @@ class StateCache:
         self._thin()
 
     def take(self, entries: Mapping[str, tuple[Any, Head]]) -> None:
-        """Put entries in as the youngest; the oldest leave when it is full."""
+        """Add entries as the newest; drop the least recently used ones beyond the maximum."""
         for stream in entries:
             self._entries.pop(stream, None)
         self._entries.update(entries)

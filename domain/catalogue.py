@@ -1,4 +1,4 @@
-"""The catalogue: one line per aggregate, and what follows from it by name."""
+"""The catalogue: one line per aggregate, and the tables that follow from it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -37,11 +37,11 @@ COMMANDS: dict[str, type[Command]] = {c.__name__: c for c in DECIDERS}
 REFUSALS: dict[type[Command], tuple[Refusal, ...]] = {
     c: (*a.REFUSALS[c], RequestRefusal.of_stated_time(c)) for c, a in DECIDERS.items()
 }
-"""All that a command may be refused with, what comes with the request included."""
+"""Every refusal that a command may get, including the one for its stated time."""
 SETTLED: dict[type[Command], Callable[[Any], bool]] = {
     c: settled for a in AGGREGATES for c, settled in getattr(a, "SETTLED", {}).items()
 }
-"""Of the commands whose caller may wait (`Prefer: wait`): whether a state holds the answer."""
+"""By command whose caller may wait (`Prefer: wait`): tests whether a state holds the answer."""
 EVENTS: dict[str, type[Event]] = {
     str(e.__struct_config__.tag): e for a in AGGREGATES for e in a.EVENTS
 }

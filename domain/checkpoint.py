@@ -2,10 +2,10 @@
 
     (nothing) -1..p1-> signed -p1+1..p2-> signed -> ...        one chain, no gap, no overlap
 
-The hash chain of a stream is keyed by nothing: whoever may write to the store can recompute it.
-A signed root over the hashes of all streams cannot be recomputed without the signing key, which
-is not in the store. The tree and the signature are made and checked outside (they need the log
-and a key); the domain says what is signed, and holds the statements together.
+The hash chain of a stream uses no key: any writer to the store can recompute it. A signed root
+over the hashes of all streams cannot be recomputed without the signing key, which is not in the
+store. The tree and the signature are made and checked outside the domain (they need the log and a
+key); the domain defines what is signed, and chains the statements.
 """
 
 import re
@@ -18,7 +18,7 @@ from msgspec import Struct
 from domain.shared.message import Command, Decision, Event, Refusal, Refused, Seen, refused
 
 LOG = "log"
-FORM = 2  # of the statements that are made today
+FORM = 2  # of new statements
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SIGNATURE = re.compile(r"[0-9a-f]{128}")
@@ -35,7 +35,7 @@ class SignCheckpoint(Command):
     """State what the log holds from `first_position` to `last_position`, both included.
 
     Positions may have gaps, so `first_position` is one past the last statement's end (1 for the
-    first) whether or not an event stands there; `events` says how many there are.
+    first) whether or not an event has that position; `events` is their number.
     """
 
     INTERNAL: ClassVar[bool] = True
@@ -51,9 +51,9 @@ class SignCheckpoint(Command):
 
 
 class CheckpointSigned(Event, tag="checkpoint.signed"):
-    """The log held exactly these events in this order, by the holder of the key.
+    """The holder of the key states that the log held exactly these events in this order.
 
-    Every event of the range is a leaf, earlier checkpoints included. `form` says what a leaf is
+    Every event of the range is a leaf, earlier checkpoints included. `form` defines a leaf
     (`leaf`): in form 1 the event's chain hash alone, in form 2 also its position and committed_at.
     """
 
@@ -66,11 +66,11 @@ class CheckpointSigned(Event, tag="checkpoint.signed"):
     previous: str
     key_id: str
     signature: str
-    form: int = 1  # those of version 1 say nothing of it
+    form: int = 1  # version 1 of the event has no form
 
 
 class Checkpoints(Struct, frozen=True, kw_only=True):
-    """The last statement: where the next one goes on, and what it names as its predecessor."""
+    """Where the last statement ended, and its signature: the next statement continues both."""
 
     last_position: int = 0
     signature: str = ""
@@ -98,7 +98,7 @@ def statement(said: SignCheckpoint | CheckpointSigned) -> bytes:
 
 
 def leaf(form: int, chained: bytes, position: int, committed_at: datetime) -> bytes:
-    """The bytes that stand for one event in the Merkle tree of a statement of this form.
+    """The bytes that represent one event in the Merkle tree of a statement of this form.
 
     Args:
         chained: the event's chain hash, 32 bytes.
@@ -120,7 +120,7 @@ def reads(command: SignCheckpoint) -> tuple[str, ...]:
 
 
 def decide(command: SignCheckpoint, state: Checkpoints, seen: Seen) -> Decision:
-    """Append the statement if it goes on exactly where the last one ended; once."""
+    """Append the statement once, if it starts exactly where the last one ended."""
     if command.signature == state.signature != "":
         return ()  # the last statement again: the signature covers every other field
     if wrong := _malformed(command) or _not_next(command, state):

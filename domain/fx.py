@@ -1,7 +1,7 @@
 """FX: reference rates as fixed by a source, once a day, against the euro.
 
 A rate is units of a currency per EUR, as the ECB publishes it. On a day without a fixing the last
-one stands; `rate_date` says which day it is from. Source: domain rule 15.
+one applies; `rate_date` is the day of the fixing. Source: domain rule 15.
 """
 
 from collections.abc import Mapping

@@ -1,17 +1,16 @@
 """House: the firm's own money, and the controls that end a day.
 
-Only what concerns no single client posts here: capital, the sweep of what the estates owe each
-other, interest that the bank pays. Balances are sums over entries (`domain/ledger/`), never a
-state here: the state knows the last day closed, and the one that shall be.
+This stream posts only what concerns no single client: capital, the sweep of what the two estates
+owe each other, interest that the bank pays. Balances are sums over entries (`domain/ledger/`), not
+part of the state: the state holds the last day closed, and the day whose close is requested.
 
                                      .-every control right-> closed
     over -CloseDay-> requested -RecordClose
                          ^           `-a control failed---> failed
                          `------------CloseDay again-----------'
 
-Anybody may ask for a close; the auditor alone computes its controls and records them. A day ends
-once, and in order. A close speaks for every day since the one before it, so holidays may be left
-out.
+Any caller may request a close; only the auditor computes its controls and records them. Days close
+once, and in order. A close covers every day since the last one, so holidays may be left out.
 
 Source: domain.md rules 20 and 22, journal J0, J15 (sweep), J20.
 """
@@ -56,7 +55,7 @@ CONTROLS = (
     "no client covered by another's stock",
     "clearing accounts of ended sagas are zero",
 )
-"""What every close is computed from. ClickHouse is compared too, where there is one."""
+"""The controls that every close must have. If there is a ClickHouse, it is compared too."""
 
 
 class HouseRefusal(Refusal):
@@ -125,10 +124,10 @@ class CloseDay(Command):
 
 
 class RecordClose(Command):
-    """What the auditor found: every control, right or not, computed at `position`.
+    """Record what the auditor found: every control, passed or failed, computed at `position`.
 
-    `position` is how many events of the log they were computed over: in a log without gaps its
-    position, in one with gaps the same number for the same events.
+    `position` is the number of events, from the log's start, that the controls cover. In a log
+    without gaps it equals the log position; gaps do not change it.
     """
 
     INTERNAL: ClassVar[bool] = True
@@ -140,7 +139,7 @@ class RecordClose(Command):
 
 
 class HouseFunded(Event, tag="house.funded"):
-    """J0."""
+    """J0: capital was paid in."""
 
     VERSION: ClassVar[int] = 2
     SUBJECT: ClassVar[str] = FIRM
@@ -150,7 +149,7 @@ class HouseFunded(Event, tag="house.funded"):
 
 
 class DuesSwept(Event, tag="house.swept"):
-    """J15: C.DUE and H.DUE fall by the same amount, in money moved."""
+    """J15: money moved between the estates; C.DUE and H.DUE fall by the same amount."""
 
     VERSION: ClassVar[int] = 2
     SUBJECT: ClassVar[str] = FIRM
@@ -160,7 +159,7 @@ class DuesSwept(Event, tag="house.swept"):
 
 
 class InterestReceived(Event, tag="house.interest_received"):
-    """J20: all of it is the house's until a client's part is credited on its account."""
+    """J20: all of it belongs to the house until a client's part is credited to an account."""
 
     currency: str
     amount: Decimal
@@ -168,7 +167,7 @@ class InterestReceived(Event, tag="house.interest_received"):
 
 
 class CloseRequested(Event, tag="house.close_requested"):
-    """Somebody asked for the end of a day that was over; the auditor owes an answer."""
+    """The close of a day that is over was requested; the auditor has to answer."""
 
     day: date
 
@@ -197,9 +196,9 @@ HouseEvent = HouseFunded | DuesSwept | InterestReceived | CloseRequested | DayCl
 class House(Struct, frozen=True, kw_only=True):
     last_day: date | None = None  # closed
     last_position: int = 0
-    requested: date | None = None  # to be closed: the auditor owes an answer
+    requested: date | None = None  # the day to close; the auditor has not answered yet
     requests: int = 0  # so far
-    failed: tuple[Control, ...] = ()  # of the last answer, if it was no
+    failed: tuple[Control, ...] = ()  # controls that failed in the last answer
 
 
 CATEGORY = "house"
@@ -280,7 +279,7 @@ def home(state: House, stream: str) -> str:
 
 
 def _request(command: CloseDay, state: House, seen: Seen) -> Decision:
-    """Take the request, or refuse it; asked again while it waits, nothing changes."""
+    """Accept the request or refuse it; the same request again while it waits changes nothing."""
     day = command.day
     if wrong := _bad_day(day, seen):
         return wrong
@@ -306,8 +305,8 @@ def _bad_day(day: date, seen: Seen) -> Refused | None:
 def _record(command: RecordClose, state: House, seen: Seen) -> Decision:
     """Close the day if every control holds; otherwise record which did not.
 
-    Either way the request is answered. What cannot be true of this log (a position that it has
-    not reached, or that lies before the last close) is refused, and the request goes on waiting.
+    Either way the request is answered. An answer that cannot be true of this log (its position is
+    beyond the end, or before the last close) is refused, and the request keeps waiting.
     """
     if state.requested != command.day:
         return refused(HouseRefusal.CLOSE_NOT_REQUESTED, requested=state.requested or "")
@@ -325,14 +324,14 @@ def _record(command: RecordClose, state: House, seen: Seen) -> Decision:
 
 
 def _missing(controls: tuple[Control, ...]) -> list[str]:
-    """The controls that a close cannot do without and that were not computed."""
+    """The required controls that were not computed; one more entry if there are too many."""
     found = {control.name for control in controls}
     missing = [name for name in CONTROLS if name not in found]
     return missing if len(controls) <= CONTROLS_MAX else [*missing, f"at most {CONTROLS_MAX}"]
 
 
 def _holds(control: Control) -> bool:
-    """Right by its own account and by its figures; what is no number holds nothing."""
+    """Whether the control is marked ok and its figures are finite and equal."""
     sound = control.expected.is_finite() and control.actual.is_finite()
     return control.ok and sound and control.expected == control.actual
 
@@ -348,7 +347,7 @@ def _bad_terms(command: FundHouse | SweepDues | ReceiveInterest, seen: Seen) -> 
 
 
 def _beyond_dues(amount: Decimal, currency: str, seen: Seen) -> Refused | None:
-    """Declines to take from the clients' bank account more than is the house's there."""
+    """Refuse to take more from the clients' bank account than the house is owed there."""
     dues = max(seen.dues.get(currency, ZERO), ZERO)
     if amount <= dues:
         return None

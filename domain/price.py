@@ -56,9 +56,9 @@ class Mark(Struct, frozen=True, kw_only=True):
 
 
 class InstrumentSeen(Protocol):
-    """What a mark looks at of `domain.instrument`."""
+    """What a mark reads of `domain.instrument`."""
 
-    status: Any  # "" where nobody listed it
+    status: Any  # "": not listed
     isin: str
 
     @property
@@ -87,9 +87,9 @@ def reads(command: MarkPrice) -> tuple[str, ...]:
 
 
 def decide(command: MarkPrice, state: Mark, seen: Seen) -> Decision:
-    """Mark the price, or refuse it: not the instrument's currency or ISIN, not a price.
+    """Mark the price. Refuse what is no price, or another currency or ISIN than the instrument's.
 
-    Nor may the day of the mark be one that has not begun in the instrument's market.
+    The day of the mark must have begun in the instrument's market.
     """
     listed: InstrumentSeen = seen.streams[f"instrument-{command.instrument_id}"]
     terms = listed.terms(command.price_date)
@@ -117,7 +117,7 @@ def decide(command: MarkPrice, state: Mark, seen: Seen) -> Decision:
 
 
 def _not_listed(command: MarkPrice, terms: InstrumentSeen) -> Refused | None:
-    """Declines a mark of an instrument that nobody listed, or of another ISIN than its own."""
+    """Refuse a mark of an instrument that is not listed, or with another ISIN than its own."""
     named = command.instrument_id
     if not terms.status:
         return refused(PriceRefusal.INSTRUMENT_UNKNOWN, instrument_id=named)

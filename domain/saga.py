@@ -1,9 +1,9 @@
-"""The streams of sagas, `saga_{name}-{id}`: what came back to a saga, made facts of the log.
+"""The streams of sagas, `saga_{name}-{id}`: refusals and deadlines, recorded as events.
 
-Two things reach a saga only from outside: a command of its own that was refused, and time. Both
-are reports: they happened, they are never refused, and they flow back into the saga through the
-log like any event. `name` is the saga's (order, settlement ...) or a gateway's (venue ...), whose
-refused reports rest here as suspense for operations.
+A saga learns two things only from outside: that one of its commands was refused, and that a
+deadline passed. Both are reports: they happened, they are never refused, and they reach the saga
+through the log like any event. `name` is a saga's (order, settlement ...) or a gateway's (venue
+...). A gateway's refused reports stay here as suspense for operations.
 """
 
 from collections.abc import Mapping
@@ -62,7 +62,7 @@ SagaEvent = CommandRefused | DeadlinePassed
 
 
 class SagaStream(Struct, frozen=True):
-    """Which deadlines have passed: the last moment by name, so that each passes once."""
+    """The due time that passed last, by deadline name, so that each deadline passes once."""
 
     passed: dict[str, datetime] = {}
 
@@ -88,7 +88,7 @@ def reads(command: SagaCommand) -> tuple[str, ...]:
 
 
 def decide(command: SagaCommand, state: SagaStream, seen: object) -> Decision:
-    """Always a fact; a deadline that has passed already changes nothing."""
+    """Record the report; a deadline that has passed already changes nothing."""
     match command:
         case RecordRefusal():
             return (_refusal(command),)

@@ -1,4 +1,4 @@
-"""Simulation: how a log remembers that it runs on a simulated clock, and of which run it is.
+"""Simulation: the mark of a log that runs on a simulated clock, with the terms of its run.
 
     (empty log) -StartSimulation-> started        the first event of the log; it never ends
 
@@ -29,7 +29,7 @@ class StartSimulation(Command):
 
     first_day: date  # the first session that is traded
     accounts: int
-    seed: int  # of all dice
+    seed: int  # of all random numbers
 
 
 class SimulationStarted(Event, tag="simulation.started"):
@@ -63,7 +63,7 @@ def reads(command: StartSimulation) -> tuple[str, ...]:
 
 
 def decide(command: StartSimulation, state: Simulation, seen: Seen) -> Decision:
-    """Record the run, or refuse it: the log is another run's, or nobody takes part."""
+    """Record the run. Refuse it if the log belongs to another run, or if it has no accounts."""
     if command.accounts < 1:
         return refused(SimulationRefusal.ACCOUNTS_NOT_POSITIVE, accounts=command.accounts)
     started = SimulationStarted(

@@ -1,4 +1,4 @@
-"""What the read side needs from the world."""
+"""The ports of the read side: the shape of a view, the log, and the sink for its rows."""
 
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from enum import Enum
@@ -14,13 +14,13 @@ class Row(Struct, frozen=True, kw_only=True, gc=False):
     """One row of a view's table: its fields are the columns, `KEY` names the primary key.
 
     Column types follow the annotations: str text, int bigint, Decimal numeric, bool boolean,
-    date, datetime timestamptz; `| None` is a nullable column. Rows hold nothing that is not
-    from events: no now(), no sequence.
+    date, datetime timestamptz; `| None` is a nullable column. Rows hold only what comes from
+    events: no now(), no sequence.
     """
 
     KEY: ClassVar[tuple[str, ...]]
     INDEXES: ClassVar[tuple[tuple[str, ...], ...]] = ()
-    """Columns that readers filter and page by, one secondary index a tuple."""
+    """Columns that readers filter and page by, one secondary index per tuple."""
 
     position: int = 0
     """Of the last event that touched the row; the run loop stamps it."""
@@ -34,7 +34,7 @@ class Audience(Enum):
     """Who may read a view's rows besides operations; the tables' row security follows from it."""
 
     OWN = "own"  # the account or the client that the row is about, and analysts
-    REFERENCE = "reference"  # every reader that is known
+    REFERENCE = "reference"  # every known reader
     OPERATIONS = "operations"  # analysts
     CONFIDENTIAL = "confidential"  # the account or the client that the row is about
 
@@ -61,17 +61,17 @@ class View(Protocol):
     AUDIENCE: Audience
     HOME: Home
     ROW: type[Row]
-    READS: frozenset[type[Event]]  # of no other event does `facts` give anything
+    READS: frozenset[type[Event]]  # `facts` gives nothing for any other event
 
     def facts(self, arrived: Envelope, /) -> Iterable[tuple[Key, Any]]:
-        """The (row key, fact) pairs of one event, in order; empty when the view does not care."""
+        """The (row key, fact) pairs of one event, in order; empty if the view ignores it."""
         ...
 
     def fold(self, row: Any, key: Key, fact: Any, /) -> Any:
         """The row after one fact; `row` is None before the first, None as result deletes it.
 
-        A result is the row that was given or a new one, which nothing else holds: the run loop
-        stamps it in place.
+        The result is the given row or a new one. Nothing else may hold the new one: the run loop
+        sets its position in place.
         """
         ...
 
@@ -89,28 +89,28 @@ class Log(Protocol):
 
 
 class Sink(Protocol):
-    """The tables of a set of views and the position each stands at, as one partition sees them.
+    """The tables of a set of views and the position of each, as one partition sees them.
 
-    Partitions share the tables and move apart: a row is fed from one partition only (its keys come
-    from one home, or carry `projections.engine.shard`), and a view as a whole stands where the
-    hindmost of them does.
+    Partitions share the tables and advance separately: a row is fed from one partition only (its
+    keys come from one home, or carry `projections.engine.shard`), and the position of a view as a
+    whole is that of its slowest partition.
 
     One contract suite (`tests/contract/views/sink_suite.py`) runs over memory and Postgres.
     """
 
     async def prepare(self, views: Sequence[View], /) -> None:
-        """Make what is missing; empty a view that was written by another `VERSION` of it.
+        """Create what is missing; empty a view that was written by another `VERSION` of it.
 
-        A view that was kept in another number of partitions is taken over where it stands, if all
-        of them stand there; otherwise it is emptied too. Whoever kept it so is expelled.
+        A view that was kept in another number of partitions is taken over at its position, if all
+        of them have the same; otherwise it is emptied too. The runners that kept it are expelled.
         """
         ...
 
     async def positions(self, views: Collection[str], /) -> Mapping[str, int]:
-        """Where each view stands in the sink's own partition.
+        """The position of each view in the sink's own partition.
 
         Raises:
-            Relaid: somebody has prepared them for another number of partitions since.
+            Relaid: the views have been prepared for another number of partitions since.
         """
         ...
 
@@ -128,7 +128,7 @@ class Sink(Protocol):
         ...
 
     async def checksum(self, view: View, /) -> "Checksum":
-        """What the view holds and where it stands, read at one instant."""
+        """The checksum of the view's rows and its position, read at one instant."""
         ...
 
 
@@ -149,7 +149,7 @@ class Checksum(Struct, frozen=True, kw_only=True):
 
 
 Pause = Callable[[], Awaitable[None]]
-"""Lets others run between slices of a long fold."""
+"""Lets other tasks run between slices of a long fold."""
 
 
 class Expelled(Exception):
@@ -157,8 +157,8 @@ class Expelled(Exception):
 
 
 class Relaid(Exception):
-    """The views are kept in another number of partitions now: this runner's time is over."""
+    """The views are kept in another number of partitions now: this runner has to end."""
 
 
 class Unstorable(Exception):
-    """The store declined a value itself (not the connection, not a race)."""
+    """The store rejected a value itself; neither the connection nor a race is the cause."""

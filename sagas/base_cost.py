@@ -1,11 +1,11 @@
-"""Base cost: tell an account of the fixing that its trades without a rate wait for.
+"""Base cost: once a missing rate is fixed, have the account state its trades' base cost.
 
     trade.booked without a rate -> waiting -fx.fixed with its currency-> StateBaseCost
                                       `-trade.base_stated | trade.busted-> no longer waiting
 
 One saga follows the whole log, because a fixing belongs to no account. The account itself decides
-what the fixing makes known: where another rate still lacks, it states nothing and is told of the
-next fixing. A trade that was booked just after its fixing is told at once.
+which costs a fixing makes known: if another rate is still missing, it states nothing and gets the
+command again at the next fixing. A trade booked just after its fixing gets the command at once.
 """
 
 from msgspec import Struct

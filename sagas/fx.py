@@ -34,7 +34,7 @@ INITIAL = Fx()
 
 
 def correlate(arrived: Envelope) -> str | None:
-    """By account and fx id: the latter is unique within its account only."""
+    """The saga id, from the account and the fx id, which is unique within its account only."""
     event = arrived.event
     if isinstance(event, FxBooked | FxSettled):
         return within(event.account_id, event.fx_id)

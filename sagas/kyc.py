@@ -1,15 +1,15 @@
-"""KYC: a client's standing reaches the accounts, and its dates reach the client.
+"""KYC: apply a client's standing to its accounts, and its review dates to the client.
 
     review_on - 60 days    -> MarkReviewDue
     review_on has passed   -> MarkReviewOverdue -> accounts closing only
     the grace period ended -> SuspendClient     -> accounts blocked
     exiting, last account closed -> CloseClient
 
-One rule steers every account: blocked while the client is suspended or blocked, closing only
-while the review is overdue, otherwise open. It is applied to the accounts' statuses as the log
-tells them, one step at a time, so that an account opened, or unblocked by hand, in the wrong
-moment is put right. A restriction that somebody else set is never lifted. A refused step (the
-account was closed first) is left: the next change of either side tries again.
+One rule sets the status of every account: blocked while the client is suspended or blocked,
+closing only while the review is overdue, otherwise open. The saga compares it with the accounts'
+statuses in the log and commands one step at a time, so that an account opened, or unblocked by
+hand, at the wrong moment is corrected. It never lifts a restriction that it did not set. A refused
+step (the account was closed first) is not repeated until the client or the account changes again.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -39,7 +39,7 @@ from sagas.engine.ports import Deadline, correlation
 NAME, VERSION = "kyc", 1
 NOTICE = timedelta(days=60)
 OPEN, CLOSING_ONLY, BLOCKED, CLOSED = "open", "closing_only", "blocked", "closed"
-REASON = "client_standing"  # what we give, and know our own restrictions by
+REASON = "client_standing"  # the reason we give; it marks our own restrictions
 REVIEW_DUE, OVERDUE, GRACE = "review_due", "review_overdue", "grace_ended"
 COMMANDS: tuple[type[Command], ...] = (
     BlockAccount,
@@ -53,10 +53,10 @@ COMMANDS: tuple[type[Command], ...] = (
 
 
 class Account(Struct, frozen=True, kw_only=True):
-    status: str = OPEN  # as its stream says
+    status: str = OPEN  # from its stream
     ours: bool = False  # the restriction was set by this saga
-    beneath: bool = False  # so was the one that a block lies over
-    told: str = ""  # the step that was commanded since
+    beneath: bool = False  # so was the restriction beneath a block
+    told: str = ""  # the step commanded since the last event of its stream
 
 
 class Kyc(Struct, frozen=True, kw_only=True):
@@ -179,7 +179,7 @@ def _account(state: Kyc, event: AccountOpened | AccountRestricted) -> Kyc:
 
 
 def _restricted(before: Account, event: AccountRestricted) -> Account:
-    """Lifting a block shows what lies beneath it, which was ours or was not."""
+    """Lifting a block exposes the restriction beneath it; `beneath` tells whether that is ours."""
     ours = event.status != OPEN and event.cause == REASON
     if event.status == BLOCKED:
         return Account(status=BLOCKED, ours=ours, beneath=before.ours)
@@ -201,7 +201,7 @@ def _passed(state: Kyc, event: DeadlinePassed) -> Kyc:
 
 
 def _dated(state: Kyc, event: Event) -> tuple[Command, ...]:
-    """What a deadline of ours asks for, unless it was overtaken."""
+    """The command that a passed deadline calls for; none if the deadline is stale."""
     if not isinstance(event, DeadlinePassed) or _stale(state, event) or state.review_on is None:
         return ()
     client_id, on = state.client_id, state.review_on
@@ -219,7 +219,7 @@ def _stale(state: Kyc, event: DeadlinePassed) -> bool:
 
 
 def _steer(state: Kyc) -> tuple[Kyc, tuple[Command, ...]]:
-    """Move each account one step towards what the client's standing asks for; say what was told."""
+    """Move each account one step to the wanted status; close an exiting client without accounts."""
     sent: list[Command] = []
     accounts = dict(state.accounts)
     for account_id, account in state.accounts.items():

@@ -1,18 +1,18 @@
-"""Order: hold the money, let the order leave, book what it did, give back the rest of the hold.
+"""Order: hold the money, release the order, book its fills, release the rest of the hold.
 
-    placed -(the first of its instrument: that must hear of it)-> reserving
+    placed -(first use of its instrument: UseInstrument, then the hold)-> reserving
     placed -> reserving -funds.reserved-> releasing -order.released-> working -end-> ended
                   `-refused-> rejecting -order.rejected-> ended
     working -replace_requested-> (a larger hold first: reserving) -> releasing -> replaced
     ended, every fill booked -> hold released
 
-A fill cannot be refused: it is booked whatever the order's state. A bust undoes what was booked,
-with the facts remembered from the booking, and waits for it where the booking is still under
-way. What is left of the hold goes back when the order has ended and nothing is left to book.
+A fill cannot be refused: it is booked whatever the order's state. A bust undoes the booking, with
+the facts remembered from it; if the booking is still under way, the bust waits for it. The rest of
+the hold is released when the order has ended and nothing is left to book.
 
 Compensations: reservation refused -> RejectOrder, or RefuseReplace; replace rejected by the
-venue -> the hold of the old terms; fill busted -> BustTrade. A released order of which the venue
-says nothing for a day is a case: deadline `unanswered` on the saga's stream.
+venue -> the hold of the old terms; fill busted -> BustTrade. A released order that the venue does
+not answer within a day becomes a case: deadline `unanswered` on the saga's stream.
 """
 
 from collections.abc import Callable, Mapping
@@ -124,7 +124,7 @@ def ended(state: Order) -> bool:
 def _answer(  # noqa: PLR0911 - a table of events
     before: Order, now: Order, event: object
 ) -> tuple[Command, ...]:
-    """What the event itself asks for."""
+    """The commands that the event itself calls for."""
     match event:
         case OrderPlaced(first_use=True, instrument_id=instrument_id, isin=isin):
             use = UseInstrument(instrument_id=instrument_id, isin=isin, order_id=now.order_id)
@@ -150,7 +150,7 @@ def _answer(  # noqa: PLR0911 - a table of events
 
 
 def _proceed(before: Order, now: Order) -> tuple[Command, ...]:
-    """Let out what is paid for; hold more for what is not."""
+    """Release the order once its hold is booked; request a larger hold if a replace needs one."""
     if now.phase == Phase.ENDED:
         return ()
     if Phase.RELEASING in (now.phase, now.replacing) and (
@@ -163,7 +163,7 @@ def _proceed(before: Order, now: Order) -> tuple[Command, ...]:
 
 
 def _fit(before: Order, now: Order) -> tuple[Command, ...]:
-    """After new terms, or none after all: hold what the terms that stand now need."""
+    """Adjust the hold after the terms have changed or a replace was rejected."""
     changed = (before.terms, before.asked) != (now.terms, now.asked)
     if not changed or over(now):
         return ()
@@ -173,7 +173,7 @@ def _fit(before: Order, now: Order) -> tuple[Command, ...]:
 
 
 def _dearer(order: Order) -> Terms:
-    """The terms to hold by: those in force, or of a replace under way that needs more."""
+    """The terms that set the hold: those in force, or a replace's under way if it needs more."""
     asked, terms = order.asked, order.terms
     if asked is None or order.replacing not in (Phase.RESERVING, Phase.RELEASING):
         return terms
@@ -181,7 +181,7 @@ def _dearer(order: Order) -> Terms:
 
 
 def _let_go(before: Order, now: Order) -> tuple[Command, ...]:
-    """The rest of the hold, once nothing can need it any more."""
+    """Release the rest of the hold once nothing can need it any more."""
 
     def idle(state: Order) -> bool:
         return over(state) and state.hold > 0
@@ -227,7 +227,7 @@ def _book(order: Order, fill: OrderFilled) -> BookTrade:
 
 
 def _bust(before: Order, now: Order, trade_id: str) -> tuple[Command, ...]:
-    """Once both the booking and its bust are known, whichever came first."""
+    """Bust the trade once both its booking and its bust are known, whichever came first."""
     trade, earlier = now.trades.get(trade_id), before.trades.get(trade_id)
     if trade is None or trade.booked is None or trade.busted is None:
         return ()
@@ -257,7 +257,7 @@ def _siblings(order: Order, trade_id: str) -> tuple[Sibling, ...]:
 
 
 def _reopened(order: Order) -> Reopened | None:
-    """The terms to hold by, of an order that is at the venue: the dearer while a replace is out."""
+    """The terms that set the hold of an order not ended; the dearer ones while a replace is out."""
     if order.phase == Phase.ENDED:
         return None
     terms = order.terms
@@ -306,4 +306,4 @@ FORESEEN: Mapping[type[Event], Callable[[Any, Any], Command | None]] = {
     OrderPlaced: _first_hold,
     ReplaceRequested: _next_hold,
 }
-"""By event, the hold that this saga asks for next, from the order's state: for dry runs."""
+"""For dry runs: by event, the hold that this saga requests next, from the order's state."""

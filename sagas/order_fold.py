@@ -45,7 +45,7 @@ from domain.shared.fix import CxlRejResponseTo, Side
 from domain.shared.money import EXACT, ZERO, round_money
 
 FIRST = frozenset({"UseInstrument", "ReserveForOrder"})
-"""What an order cannot leave without."""
+"""Commands that must succeed before the order is released."""
 
 
 class Phase(StrEnum):
@@ -81,9 +81,9 @@ class Order(Struct, frozen=True, kw_only=True):
     terms: Terms = Terms()
     asked: Terms | None = None  # of a pending replace
     replacing: Phase = Phase.NONE  # of a pending replace: waiting (NONE), RESERVING, RELEASING
-    hold: Decimal = ZERO  # as the account's stream says
+    hold: Decimal = ZERO  # from the events of the account's stream
     trades: dict[str, Trade] = {}
-    quiet_since: datetime | None = None  # released, and not a word from the venue
+    quiet_since: datetime | None = None  # when it was released, while the venue is awaited
 
 
 INITIAL = Order()
@@ -123,13 +123,13 @@ def evolve(state: Order, arrived: Envelope) -> Order:  # noqa: PLR0911 - a table
 
 
 def over(state: Order) -> bool:
-    """The order has ended or is filled, and every fill is booked and every bust undone."""
+    """The order has ended or is filled, and every fill and every bust is booked."""
     filled = state.asked is None and done(state) >= state.terms.qty > 0
     return not under_way(state) and (state.phase == Phase.ENDED or filled)
 
 
 def under_way(state: Order) -> bool:
-    """A fill is not booked yet, or a bust not undone."""
+    """Whether a fill or a bust is not booked yet."""
     return any(t.booked is None or t.busted for t in state.trades.values())
 
 
@@ -139,15 +139,15 @@ def done(state: Order) -> Decimal:
 
 
 def standing(state: Order) -> Decimal:
-    """Quantity that the account has booked and is not asked to undo.
+    """Quantity that the account has booked and was not asked to undo.
 
-    Never more than it has: a fill on its way still needs its hold, and so does one being undone.
+    A fill not booked yet does not count, nor one being undone: each still needs its hold.
     """
     return sum((t.qty for t in state.trades.values() if t.booked and not t.busted), ZERO)
 
 
 def counted(state: Order) -> Counted | None:
-    """What the account has booked of an order that holds nothing: it may have let the order go."""
+    """What the account booked of an order without a hold: the account may have forgotten it."""
     booked = [t.booked for t in state.trades.values() if t.booked]
     if state.hold or not booked:
         return None
@@ -159,9 +159,10 @@ def counted(state: Order) -> Counted | None:
 
 
 def needed(state: Order, terms: Terms) -> Decimal:
-    """What the account holds under `terms` for what its bookings leave open: shares, or cash.
+    """Shares or cash that the account holds under `terms` for the quantity it has not booked.
 
-    Its own rule, on its own figures: bookings, busts and holds are events of one stream.
+    This is the account's own rule on the account's own figures: its bookings, busts and holds are
+    events of one stream.
     """
     booked = sum((t.qty for t in state.trades.values() if t.booked), ZERO)
     rest = max(terms.qty - booked, ZERO)
@@ -169,7 +170,7 @@ def needed(state: Order, terms: Terms) -> Decimal:
 
 
 def _released(state: Order, at: datetime) -> Order:
-    """An order that has ended stays so, whatever is still under way."""
+    """Mark the order as working since `at`; one that has ended stays ended."""
     if state.phase == Phase.ENDED:
         return state
     return _ask(replace(state, phase=Phase.WORKING, quiet_since=at))
@@ -182,7 +183,7 @@ def _held(state: Order, event: FundsReserved | HoldReleased) -> Order:
     if state.phase == Phase.RESERVING:
         return replace(state, phase=Phase.RELEASING)
     if state.replacing == Phase.RESERVING and state.asked:
-        answers = event.amount == needed(state, state.asked)  # not an earlier replace's rest
+        answers = event.amount == needed(state, state.asked)  # else: of an earlier replace
         return replace(state, replacing=Phase.RELEASING) if answers else state
     return state
 
@@ -208,7 +209,7 @@ def _traded(state: Order, event: OrderFilled | TradeCanceled | TradeBooked | Tra
 
 
 def _matched(state: Order, event: LotsSelected | LotsRematched | BaseCostStated) -> Order:
-    """A trade's lots after another choice, a bust of another trade, or a rate that came late."""
+    """Update a trade's lots after a selection, a bust of another trade, or a late rate."""
     known = state.trades.get(event.trade_id)
     if known is None or known.booked is None:
         return state
@@ -237,7 +238,7 @@ def _replacing(state: Order, event: object) -> Order:
         case CommandRefused(command="ReserveForOrder") if state.replacing == Phase.RESERVING:
             return replace(state, replacing=Phase.REJECTING)
         case OrderRestated(qty=Decimal() as qty, hold_amount=amount):
-            if amount is None:  # of an older event: in proportion
+            if amount is None:  # an older event has none: take it in proportion
                 amount = _share(state, state.terms, qty)
             return replace(state, terms=Terms(qty, amount))
         case _:
@@ -253,10 +254,10 @@ def _share(state: Order, terms: Terms, qty: Decimal) -> Decimal:
 
 
 def _ask(state: Order) -> Order:
-    """Start on a pending replace, once the order itself has left and its fills are booked.
+    """Start a pending replace once the order was released and its fills and busts are booked.
 
-    The account's figures then are those known here, so that a hold asked for is one it lacks:
-    there will be an answer.
+    The account's figures then equal those known here. So the saga requests a hold only if the
+    account lacks it, and the account answers with an event.
     """
     waits = state.asked is not None and state.replacing == Phase.NONE
     if not waits or state.phase != Phase.WORKING or under_way(state) or state.asked is None:
@@ -281,7 +282,7 @@ def _booked(trade: TradeBooked) -> Booked:
 
 
 def _picked(lots: tuple[LotMove, ...], moves: tuple[LotMove, ...]) -> tuple[LotMove, ...]:
-    """The lots of a sale after another choice: old picks restored, new ones taken."""
+    """The lots of a sale after a new selection: old picks restored, new ones taken."""
     out = {lot.lot_id: lot for lot in lots}
     for move in moves:
         old = out.get(move.lot_id)

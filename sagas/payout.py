@@ -1,4 +1,4 @@
-"""Payout: send a withdrawal that the account holds the money for, and watch until the bank answers.
+"""Payout: send a withdrawal whose money the account holds, and wait for the bank's answer.
 
     requested -> sending -sent-> sent -completed-> completed* -returned-> returned*
         | |                       |`-rejected-> rejected* (money back)
@@ -6,9 +6,9 @@
         `-cancelled-> cancelled*
 
 The bank's answers reach the account through its gateway. A payment is never sent again under a
-new id: what the bank does not answer becomes a case, the deadline `unanswered` on the saga's
-stream. The compensation of the hold is CancelWithdrawal: the account was blocked between the
-request and the sending.
+new id: one that the bank does not answer becomes a case, the deadline `unanswered` on the saga's
+stream. The compensation of the hold is CancelWithdrawal, for an account that was blocked between
+the request and the sending.
 """
 
 from datetime import datetime, timedelta

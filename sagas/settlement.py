@@ -8,14 +8,14 @@
     trade.busted -> what is open: cancel -> cancelled* ; what has settled: a reverse obligation
       `-confirmed all the same-> settled after the bust: a reverse obligation
 
-One saga per obligation: a reverse one starts with its own instruction. The custodian is told at
-once and acts on the settlement date; a delivery goes only when the account's own settled stock
-covers it, so that no client's stock delivers another's sale. Charges are no part of it: the
-street is owed gross and accrued interest. The compensation of an instruction is its cancellation,
-of a settled one its reverse. Where a busted trade settles all the same (the cancellation came too
-late, or was denied), the account books what came as owed back, and that goes back under an
-instruction of its own; of what settles in parts, part by part. A held delivery whose cancellation
-is denied is never released: its trade did not happen.
+One saga per obligation; a reverse obligation starts with its own instruction. The custodian is
+instructed at once and acts on the settlement date. A delivery is released only when the account's
+own settled stock covers it, so that one client's stock never delivers another's sale. Charges are
+not included: the street is owed gross and accrued interest. The compensation of an instruction is
+its cancellation, of a settled one its reverse. If a busted trade settles all the same (the
+cancellation came too late, or was denied), the account books what came as owed back, and each
+part that settles goes back under an instruction of its own. A held delivery whose cancellation is
+denied is never released: its trade did not happen.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -73,7 +73,7 @@ class Obligation(Struct, frozen=True, kw_only=True):
     step: Step = Step.NONE
     instructed: InstructSettlement | None = None
     rest_qty: Decimal = Decimal(0)
-    busted: bool = False  # its trade did not happen: cancelled, or reversed, and not chased
+    busted: bool = False  # the trade was undone: cancel or reverse, do not chase
     booking: dict[str, SettleObligation] = {}  # confirmed and not booked yet, by message id
     returned: int = 0  # parts owed back so far
     release_at: datetime | None = None  # a held delivery: when to ask for its release
@@ -185,7 +185,7 @@ def _opened(state: Obligation, instruction: InstructSettlement) -> Obligation:
 
 
 def _evolve_hold(state: Obligation, arrived: Envelope) -> Obligation | None:
-    """What a held delivery remembers of its release; None: the event is about something else."""
+    """The state after an event about a held delivery's release; None: another kind of event."""
     match arrived.event:
         case SettlementReleased():
             return replace(state, on_hold=False, release_at=None)
@@ -217,7 +217,7 @@ def _release(state: Obligation) -> tuple[Command, ...]:
 
 
 def _failing(state: Obligation, obligation_id: str, at: datetime) -> MarkFailing:
-    """Whose fault it is: a delivery that we hold back fails by us."""
+    """Mark it failing; the fault is ours if we still hold the delivery back."""
     if state.on_hold:
         return MarkFailing(
             obligation_id=obligation_id, reason="not_covered", whose="ours", close_of=at.date()
@@ -254,13 +254,13 @@ def _settle(told: SettlementConfirmed) -> SettleObligation:
 
 
 def _was_busted(state: Obligation, no: CommandRefused) -> bool:
-    """A confirmation and the bust crossed: the account had undone the trade when it was told."""
+    """Whether the account refused a confirmed part because a bust had already undone the trade."""
     told = no.command == SettleObligation.__name__ and no.refused_id in state.booking
     return told and state.busted
 
 
 def _not_booked(state: Obligation, arrived: Envelope, part: SettleObligation) -> Obligation:
-    """A case, or booked the other way under another message id."""
+    """Drop a refused part (a case); after a bust, book it as owed back under a new message id."""
     booking = _without(state.booking, part.confirmation_id)
     if isinstance(arrived.event, CommandRefused) and _was_busted(state, arrived.event):
         booking |= {message_id(arrived, NAME, 0): part}
@@ -287,7 +287,7 @@ def _after_bust(state: Obligation, part: SettleObligation) -> SettleAfterBust:
 
 
 def _undo(state: Obligation, bust: TradeBusted) -> tuple[Command, ...]:
-    """Call back what is open, and have what has settled brought back."""
+    """Cancel the part that is open and reverse the part that has settled."""
     out: tuple[Command, ...] = ()
     if bust.open_qty:
         out = (CancelSettlement(obligation_id=bust.trade_id, reason="trade_busted"),)
@@ -304,7 +304,7 @@ def _undo(state: Obligation, bust: TradeBusted) -> tuple[Command, ...]:
 
 
 def _send_back(state: Obligation, came: SettledAfterBust) -> InstructSettlement:
-    """On the day it came: it was never owed."""
+    """Return what came after the bust on the day it came: it was never owed."""
     qty, amount, day = came.qty, came.amount, came.value_date
     return _reversed(state, came.reverse_id, qty=qty, amount=amount, settl_date=day)
 
@@ -312,7 +312,7 @@ def _send_back(state: Obligation, came: SettledAfterBust) -> InstructSettlement:
 def _reversed(
     state: Obligation, reverse_id: str, *, qty: Decimal, amount: Decimal, settl_date: date
 ) -> InstructSettlement:
-    """The same the other way round; a delivery waits until the account's own stock covers it."""
+    """The opposite instruction; a delivery is held until the account's own stock covers it."""
     was = _instructed(state)
     return replace(
         was,

@@ -1,11 +1,11 @@
-"""Transfer: what one account gave, another takes; or the first has it back.
+"""Transfer: one account gives, another receives; if that is refused, the giver gets it back.
 
     cash_out | securities_out -> receiving -cash_in | securities_in-> received -completed-> *
                                     `-refused-> undoing -undone-> *
 
 The compensation of the first half is UndoTransfer, which the giving account cannot refuse while
-the transfer is under way. In between the value rests in C.XFER[transfer]. Lots travel as the giver
-moved them; the receiver turns their sign.
+the transfer is under way. In between, the value is booked on C.XFER[transfer]. The saga passes the
+lots on as the giver moved them; the receiver reverses their sign.
 """
 
 from enum import StrEnum
@@ -55,7 +55,7 @@ class Step(StrEnum):
 
 class Transfer(Struct, frozen=True, kw_only=True):
     step: Step = Step.NONE
-    account_id: str = ""  # that gave
+    account_id: str = ""  # the giver
     transfer_id: str = ""
 
 
@@ -63,7 +63,7 @@ INITIAL = Transfer()
 
 
 def correlate(arrived: Envelope) -> str | None:
-    """By the giving account and the transfer id, which is unique within it only."""
+    """The saga id, from the giver and the transfer id, which is unique within the giver only."""
     match arrived.event:
         case (
             CashTransferredOut()
@@ -128,7 +128,7 @@ def ended(state: Transfer) -> bool:
 
 
 def _used(out: SecuritiesTransferredOut) -> tuple[UseInstrument, ...]:
-    """The listing by which the shares are valued from now on must keep its ISIN."""
+    """Report a listing's first use: it values the shares from now on, so its ISIN must stay."""
     if not out.first_use:
         return ()
     return (UseInstrument(instrument_id=out.instrument_id, isin=out.isin),)

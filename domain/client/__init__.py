@@ -1,8 +1,8 @@
-"""Client: who the firm deals with, and whether it may (the KYC machine; drawn in `state`).
+"""Client: a person or organisation, and whether the firm may deal with it (KYC; see `state`).
 
-An officer's decision may be refused; what a screening or the timer reports is recorded. A
-confirmed sanctions hit blocks at once, and a possible one on an approved client calls for a
-review. Source: domain rule 23.
+An officer's decision may be refused; a report from a screening or from the timer is recorded. A
+confirmed sanctions hit blocks at once, and a possible one on an approved client starts a review.
+Source: domain rule 23.
 """
 
 from domain.client.commands import (

@@ -1,4 +1,4 @@
-"""What may be asked of a client. Personal values are marked here too: they reach no log file."""
+"""Commands to a client. Personal values are marked, so that they reach no log file."""
 
 from datetime import date
 from typing import Annotated, ClassVar
@@ -63,9 +63,9 @@ class RecordScreening(Command):
 
 
 class ApproveKyc(Command):
-    """The officer is the actor, unless the caller names itself as nobody.
+    """Approve the KYC file. The officer must be the actor, unless the caller is anonymous.
 
-    `senior` says that the officer is a senior one, `regime` whose rules apply.
+    `senior`: the officer is a senior one. `regime`: the rules that apply.
 
     In the development regime the caller states both; an identity provider's roles and the
     deployment's settings overwrite them at the edge.
@@ -113,7 +113,7 @@ class OffboardClient(Command):
 
 
 class MarkReviewDue(Internal):
-    """From the timer, for the `review_on` it was set for; or from a trigger, which it names."""
+    """Sent by the timer for the `review_on` it was set for, or by a trigger, which it names."""
 
     client_id: str
     review_on: date | None = None
@@ -132,7 +132,7 @@ class CloseClient(Internal):
 class EraseClient(Internal):
     """Record that the client's data key was destroyed; `forced`: before it was due.
 
-    `closed_on` is when the client was closed, as the envelope of that event has it.
+    `closed_on` is the date on which the client was closed, from the envelope of that event.
     """
 
     client_id: str

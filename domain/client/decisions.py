@@ -1,4 +1,4 @@
-"""What becomes of a client's commands: onboarding and review here, restrictions in `lids`."""
+"""Decides a client's commands: onboarding and review here, the rest in `restrictions`."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -109,7 +109,7 @@ def _onboard(command: OnboardClient, state: Client, today: date) -> Decision:
 
 
 def _fault(command: OnboardClient) -> Refused | None:
-    """What is wrong with the particulars, by field name only: values are personal."""
+    """The first fault in the particulars. Personal texts are named by their field only."""
     if command.lei is not None and not is_lei(command.lei):
         return refused(ClientRefusal.LEI_INVALID, lei=command.lei)
     residences = (r.country for r in command.tax_residence)
@@ -159,7 +159,7 @@ def _submit(command: SubmitKyc, state: Client, seen: Seen, today: date) -> Decis
 
 
 def _bad_documents(documents: Sequence[Document], today: date) -> Refused | None:
-    """The first that was issued in the future, or that expires before it was issued."""
+    """Refuse the first document that was issued in the future or expires before its issue."""
     for n, document in enumerate(documents):
         issued, expires = f"documents[{n}].issued_on", f"documents[{n}].expires_on"
         wrong = bad_date(issued, document.issued_on, today)
@@ -172,7 +172,7 @@ def _bad_documents(documents: Sequence[Document], today: date) -> Refused | None
 def _judge(
     command: ApproveKyc | RequestKycInformation | RejectKyc, state: Client, seen: Seen
 ) -> Decision:
-    """An officer's word on the file that was handed in. Who handed it in may only ask for more."""
+    """Decide an officer's verdict on the file. Its submitter may only request information."""
     judged = APPROVABLE if isinstance(command, ApproveKyc) else FIRST_REVIEW
     if state.standing not in judged or state.blocked or not state.submitted:
         return refused(ClientRefusal.KYC_NOT_IN_REVIEW, status=state.status)
@@ -187,7 +187,7 @@ def _judge(
 def _officer_fault(
     command: ApproveKyc | RequestKycInformation | RejectKyc, state: Client, seen: Seen
 ) -> Refused | None:
-    """The officer is a person, is the actor, and decides on nothing that they handed in."""
+    """Refuse an officer who is no person, is not the actor, or judges their own submission."""
     officer = normal_form(command.officer)
     if not officer or is_part(officer):
         return refused(ClientRefusal.OFFICER_MISSING, status=state.status)
@@ -246,7 +246,7 @@ def _screen(command: RecordScreening, state: Client) -> Decision:
 
 
 def _consequences(screened: ClientScreened, state: Client) -> tuple[Event, ...]:
-    """Confirmed: blocked at once. A new suspicion about an approved client: a review."""
+    """A confirmed hit blocks at once; a new suspicion about an approved client starts a review."""
     client_id = screened.client_id
     if screened.outcome is Screening.CONFIRMED and not state.blocked:
         if state.standing is Status.CLOSED:
@@ -261,7 +261,7 @@ def _consequences(screened: ClientScreened, state: Client) -> tuple[Event, ...]:
 
 
 def _review(command: MarkReviewDue | MarkReviewOverdue, state: Client) -> Decision:
-    """The timer's reports; one that was set for a review date since replaced is stale."""
+    """Record the timer's reports; ignore one for a review date that was replaced since."""
     on = state.review_on
     if on is None or state.standing not in UNDER_REFRESH:
         return ()

@@ -1,9 +1,9 @@
-"""What happens on `client-{client_id}`: who the client is, and where the KYC file stands.
+"""Events on `client-{client_id}`: the client's particulars and the progress of the KYC file.
 
 Personal fields are sealed under the client's data key and read as `Erased` once it is destroyed.
-Beside them stand the bare facts (that a birth date was given, not which), so that decisions and
-views work without the key. So do events that come after the erasure: their personal fields are
-stored as erased.
+Other fields hold the bare facts (that a birth date was given, not which one), so that decisions
+and views work without the key. An event that comes after the erasure is stored with its personal
+fields erased.
 """
 
 from datetime import date
@@ -30,12 +30,12 @@ class Screening(StrEnum):
     """The outcome of a screening against sanctions lists."""
 
     CLEAR = "clear"
-    POSSIBLE = "possible"  # a hit that nobody has judged yet
+    POSSIBLE = "possible"  # a hit that is not judged yet
     CONFIRMED = "confirmed"
 
 
 class Regime(StrEnum):
-    """Whose rules say which facts an approval needs (`domain.client.rules`)."""
+    """The regulation that decides which facts an approval needs (`domain.client.rules`)."""
 
     DEVELOPMENT = "development"
     US = "us"
@@ -54,7 +54,7 @@ class NationalId(Struct, frozen=True, kw_only=True):
 
 class Document(Struct, frozen=True, kw_only=True):
     kind: str  # passport, utility_bill, register_extract ...
-    reference: str  # its number, or where it lies in the object store
+    reference: str  # its number, or its place in the object store
     issuer: str = ""
     issued_on: date | None = None
     expires_on: date | None = None
@@ -88,9 +88,9 @@ KINDS = frozenset(
         "board_resolution",
     }
 )
-"""Kinds of documents that events name in clear. The kind that was given is sealed with the rest."""
+"""Document kinds that events store in clear. The kind as given is sealed with the document."""
 
-# A union may hold one struct, so what is a struct or a mapping stands in a tuple.
+# A union may hold only one struct type, here `Erased`: other structs and mappings go in a tuple.
 PersonalDate = Annotated[date | Erased | None, PERSONAL]
 PersonalWords = Annotated[tuple[str, ...] | Erased, PERSONAL]
 PersonalResidences = Annotated[tuple[TaxResidence, ...] | Erased, PERSONAL]
@@ -177,7 +177,7 @@ class ClientReinstated(Event, tag="client.reinstated"):
 
 
 class ClientBlocked(Event, tag="client.blocked"):
-    """Sanctions: nothing moves. By an officer, or by a confirmed hit in a screening."""
+    """Sanctions: nothing may move. An officer or a confirmed screening hit sets the block."""
 
     client_id: str
     reason: PersonalText
@@ -215,7 +215,7 @@ class ClientClosed(Event, tag="client.closed"):
 
 
 class ClientErased(Event, tag="client.erased"):
-    """The client's data key was destroyed: what it sealed, reads as erased from now on."""
+    """The client's data key was destroyed: data sealed with it reads as erased from now on."""
 
     SUBJECT: ClassVar[str] = FIRM
     client_id: str

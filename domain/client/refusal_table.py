@@ -44,7 +44,7 @@ _JUDGED: Mapping[type[Command], _Refusals] = {
     commands.CloseClient: (),
     commands.EraseClient: (R.CLIENT_NOT_CLOSED, R.RETENTION_NOT_OVER, R.REASON_MISSING),
 }
-"""By the command's own rules; each is refused for a client that was never onboarded, too."""
+"""By the command's own rules. Each is also refused for a client that was never onboarded."""
 
 _ONBOARDING: _Refusals = (
     R.CLIENT_EXISTS,

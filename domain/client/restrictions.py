@@ -1,4 +1,4 @@
-"""Restrictions that lie over a client's standing, and the way out of the relationship."""
+"""A client's restrictions (suspension, block), and the end of the relationship."""
 
 from datetime import date
 from typing import assert_never
@@ -40,7 +40,10 @@ Lid = (
 
 
 def decide(command: Lid, state: Client, today: date) -> Decision:
-    """Judge a restriction, its lifting, or an exit. Doing again what is done changes nothing."""
+    """Decide a restriction, its lifting, or an exit. A repeated lifting is refused.
+
+    Any other repeat changes nothing.
+    """
     match command:
         case SuspendClient() | ReinstateClient():
             return _suspension(command, state, today)
@@ -66,7 +69,7 @@ def _offboard(command: OffboardClient, state: Client) -> Decision:
 
 
 def _erase(command: EraseClient, state: Client, today: date) -> Decision:
-    """After closing and retention; before that only by force, with a reason."""
+    """Erase after closing and retention; before that only if `forced`, with a reason."""
     if state.erased:
         return ()
     if command.forced:

@@ -43,11 +43,11 @@ FACTS_NEEDED: dict[tuple[str, str], tuple[str, ...]] = {
 }
 """Facts needed at approval. US: 31 CFR 1020.220 (customer identification). EU: Delegated
 Regulation 2017/590 articles 6 and 7 (who a transaction report names), Directive 2011/16 (tax
-residence). The development regime needs what an onboarding requires anyway."""
+residence). The development regime needs no more than an onboarding requires."""
 
 
 def facts_missing(client: Client, regime: Regime) -> tuple[str, ...]:
-    """The facts that `regime` wants for this kind of client and that were not given."""
+    """The facts that `regime` requires for this kind of client and that were not given."""
     given = {*client.facts, *(("screening",) if client.screening_id else ())}
     needed = FACTS_NEEDED.get((regime, client.kind), ())
     return tuple(fact for fact in needed if fact not in given)
@@ -59,7 +59,7 @@ def review_ceiling(rating: RiskRating, today: date) -> date:
 
 
 def senior_needed(client: Client, rating: RiskRating) -> bool:
-    """High risk, a politically exposed person, an unjudged hit: not for just any officer."""
+    """Whether only a senior officer may approve: high risk, politically exposed, unjudged hit."""
     escalated = client.standing is Status.ESCALATED
     return rating is RiskRating.HIGH or client.pep or client.possible_hit or escalated
 

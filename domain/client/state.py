@@ -1,4 +1,4 @@
-"""Where a client's KYC file stands. Holds facts, no personal data: snapshots keep it in clear.
+"""The state of a client's KYC file. It holds no personal data: snapshots store it in clear.
 
     "" -Onboard-> onboarded -Submit-> in_review -ask-> info_requested -Submit-> in_review
     in_review -possible hit, PEP-> escalated -senior-> approved ; in_review -Approve-> approved
@@ -9,11 +9,11 @@
     approved | rejected | suspended -Offboard-> exiting -last account closed-> closed
     closed -Erase-> closed, erased
 
-Suspended and blocked lie over that standing like lids: Reinstate and Unblock lift one and show
+Suspended and blocked cover that standing like lids: Reinstate and Unblock remove one and expose
 what is beneath. So a review goes on under a suspension, and both lids may be on at once.
 
 An erasure changes no standing: an erased client is reviewed, blocked and closed like any other.
-Only what is about personal data itself (onboarding, a KYC file) is refused from then on.
+Only onboarding and a KYC file, which are about personal data itself, are refused from then on.
 """
 
 from datetime import date
@@ -62,7 +62,7 @@ class Status(StrEnum):
 
 
 class Client(Struct, frozen=True, kw_only=True, gc=False):
-    status: Status = Status.NONE  # what others see: the standing under its lids
+    status: Status = Status.NONE  # shown to others: the standing with its lids
     standing: Status = Status.NONE
     suspended: bool = False
     blocked: bool = False
@@ -71,12 +71,12 @@ class Client(Struct, frozen=True, kw_only=True, gc=False):
     risk_rating: str = ""
     review_on: date | None = None
     grace_until: date | None = None  # while overdue: the timer suspends after it
-    submitted: bool = False  # there is a submission that nobody has decided on
+    submitted: bool = False  # a submission waits for a decision
     submitted_by: str = ""  # `domain.shared.digests` of the actor of that submission
     document_kinds: tuple[str, ...] = ()  # of that submission
     facts: tuple[str, ...] = ()  # names of the optional facts given at onboarding
     pep: bool = False
-    possible_hit: bool = False  # the last screening found one that nobody has judged
+    possible_hit: bool = False  # the last screening found a hit; not judged yet
     screening_id: str = ""  # of the last screening
     erased: bool = False  # the data key was destroyed
 
@@ -85,7 +85,7 @@ INITIAL = Client()
 
 
 def evolve(state: Client, event: ClientEvent) -> Client:  # noqa: PLR0911 - a table of events
-    """Apply one fact. Never judges: whatever is in the stream has happened."""
+    """Apply one event without judging it: every event in the stream has happened."""
     match event:
         case ClientOnboarded():
             return _shown(
@@ -112,7 +112,7 @@ def evolve(state: Client, event: ClientEvent) -> Client:  # noqa: PLR0911 - a ta
 
 
 def _shown(state: Client) -> Client:
-    """With the status that others see: closed, else the uppermost lid, else the standing."""
+    """Set the status that others see: closed, else the uppermost lid, else the standing."""
     status = state.standing
     if status is not Status.CLOSED and state.suspended:
         status = Status.SUSPENDED
@@ -161,7 +161,7 @@ def _after_submission(state: Client) -> Status:
 
 
 def _screened(state: Client, event: ClientScreened) -> Client:
-    """Once a politically exposed person, always treated as one; a hit is the last screening's."""
+    """A politically exposed person stays one; `possible_hit` follows the latest screening."""
     hit = event.outcome is not Screening.CLEAR
     pep = state.pep or event.pep
     escalates = state.standing is Status.IN_REVIEW and (hit or pep)

@@ -1,6 +1,7 @@
 """Instrument: one listing of a security and its effective-dated terms (`state` has the machine).
 
-Refuses what can be told from the identifiers alone; that a round lot is missed is never refused.
+Refuses faults that the identifiers and terms themselves show. The round lot is information: an
+order that misses it is never refused.
 Source: domain rule 14.
 """
 
@@ -100,7 +101,7 @@ def key(command: InstrumentCommand) -> str:
 
 
 def reads(command: InstrumentCommand) -> tuple[str, ...]:
-    """The marks, for another ISIN: what has a price may be held."""
+    """A change of ISIN reads the marks: an instrument with a price may be held."""
     if isinstance(command, AmendInstrument) and command.isin is not None:
         return (f"price-{command.instrument_id}",)
     return ()

@@ -1,4 +1,4 @@
-"""What may be asked of an instrument."""
+"""Commands to an instrument."""
 
 from datetime import date
 from decimal import Decimal
@@ -9,7 +9,9 @@ from domain.shared.message import Command, Personal
 
 
 class ListInstrument(Command):
-    """Defaults: settlement currency and price factor follow the quote currency, the country (of the
+    """List a security on an exchange, with its terms.
+
+    Defaults: settlement currency and price factor follow the quote currency, the country (of the
     issuer) the ISIN's prefix, the market's country (whose calendar and charges apply) the MIC.
 
     A price settles in its own money: the settlement currency is the quote currency, or that of a
@@ -36,7 +38,7 @@ class ListInstrument(Command):
 
 
 class AmendInstrument(Command):
-    """Change terms from `effective_from` on (None: today); what is None stays.
+    """Change terms from `effective_from` on (None: today); a term that is None stays.
 
     The price factor follows a changed quote or settlement currency unless it is stated. Marks keep
     the unit that they were made in; open orders keep the unit that they were placed in."""
@@ -78,12 +80,12 @@ class DelistInstrument(Command):
 
 
 class UseInstrument(Command):
-    """An order or a transfer is the first of this listing, as far as it could see."""
+    """Report an order or a transfer that is the first of this listing, as far as it could see."""
 
     INTERNAL: ClassVar[bool] = True
     instrument_id: str
     isin: str  # as the order or the transfer has it
-    order_id: str = ""  # that waits for the answer
+    order_id: str = ""  # the order that waits for the answer
 
 
 InstrumentCommand = (

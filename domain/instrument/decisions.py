@@ -1,4 +1,4 @@
-"""What becomes of an instrument's commands."""
+"""Decides an instrument's commands."""
 
 from datetime import date
 from decimal import Decimal
@@ -154,7 +154,7 @@ def _requoted(amended: InstrumentAmended, now: Instrument) -> InstrumentAmended:
 
 
 def _requoting_fault(amended: InstrumentAmended, now: Instrument) -> Refused | None:
-    """The pair must fit from the amendment's day on, through every change that waits."""
+    """Refuse currencies that do not fit on the amendment's day or after a later pending change."""
     then = evolve(now, amended)
     days = {amended.effective_from, *(c.effective_from for c in then.pending)}
     for day in sorted(day for day in days if day >= amended.effective_from):
@@ -164,7 +164,7 @@ def _requoting_fault(amended: InstrumentAmended, now: Instrument) -> Refused | N
 
 
 def quotation_fault(terms: Instrument) -> Refused | None:
-    """A price settles in its own money: no rate stands between quote and settlement."""
+    """Refuse terms whose price does not settle in its own money, or whose factor differs."""
     units = factor(terms.currency, terms.settlement_currency)
     pair = {"currency": terms.currency, "settlement_currency": terms.settlement_currency}
     if units is None:
@@ -178,7 +178,7 @@ def quotation_fault(terms: Instrument) -> Refused | None:
 
 
 def _held(command: AmendInstrument, now: Instrument, seen: Seen) -> Refused | None:
-    """Another ISIN would leave those behind who hold, have ordered or are owed the old one."""
+    """Refuse another ISIN once positions, orders or claims may refer to the old one."""
     if command.isin in (None, now.isin):
         return None
     marks: Any = seen.streams.get(f"price-{command.instrument_id}")
@@ -189,7 +189,7 @@ def _held(command: AmendInstrument, now: Instrument, seen: Seen) -> Refused | No
 
 
 def _use(command: UseInstrument, now: Instrument) -> Decision:
-    """Told of every order that asks, since it waits; the ISIN must be the order's, and stay so."""
+    """Answer every order, because it waits. Its ISIN must match now and after pending changes."""
     ahead = [c.isin for c in now.pending if isinstance(c, InstrumentAmended) and c.isin]
     for isin in (now.isin, *ahead):
         if isin != command.isin:
@@ -216,7 +216,7 @@ def _delist(command: DelistInstrument, today: date) -> Decision:
 
 
 def _fault(terms: InstrumentListed | InstrumentAmended) -> Refused | None:
-    """What is wrong with the terms given; None where they will do."""
+    """The first fault in the given terms; None: there is none."""
     if terms.isin is not None and not is_isin(terms.isin):
         return refused(InstrumentRefusal.ISIN_INVALID, isin=terms.isin)
     if terms.mic is not None and not is_mic(terms.mic):
@@ -228,14 +228,14 @@ def _fault(terms: InstrumentListed | InstrumentAmended) -> Refused | None:
         return refused(InstrumentRefusal.CURRENCY_UNKNOWN, currency=settles_in)
     for size in SIZES:
         value: Decimal | None = getattr(terms, size, None)
-        no_ticks = size == "tick_size" and value == 0  # any price is good
+        no_ticks = size == "tick_size" and value == 0  # any price is allowed
         if value is not None and not no_ticks and not _is_size(value):
             return refused(InstrumentRefusal.SIZE_NOT_POSITIVE, **{size: value})
     return None
 
 
 def _market_fault(mic: str, country: str | None) -> Refused | None:
-    """A market lies in one country: the one of its exchange, where that is known."""
+    """Refuse a market country that is not the country of the exchange, where that is known."""
     if country is None or (is_country(country) and country_of(mic) in ("", country)):
         return None
     return refused(InstrumentRefusal.MARKET_COUNTRY_INVALID, mic=mic, market_country=country)

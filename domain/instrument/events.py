@@ -1,4 +1,4 @@
-"""What happens on `instrument-{instrument_id}`: one listing of a security, and how it trades.
+"""Events on `instrument-{instrument_id}`: one listing of a security, and how it trades.
 
 The ledger's unit is the ISIN; listings of one ISIN share positions. Prices are quoted in
 `currency` (which may be a minor quote unit such as GBX) and settle in `settlement_currency`:
@@ -83,11 +83,11 @@ class InstrumentDelisted(Event, tag="instrument.delisted"):
 
 
 class InstrumentUsed(Event, tag="instrument.used"):
-    """Somebody may hold it from now on: its ISIN stays."""
+    """The listing may be held from now on: its ISIN can no longer change."""
 
     instrument_id: str
     isin: str
-    order_id: str = ""  # that waited for it
+    order_id: str = ""  # the order that waited for this event
 
 
 InstrumentEvent = (

@@ -2,8 +2,8 @@
 
     "" -List-> listed -Halt-> halted -Resume-> listed ; listed | halted -Delist-> delisted
 
-The flat fields are the terms at the latest decision; what was decided for a later date waits in
-`pending`. Who needs the terms of a day asks `terms(day)`.
+The flat fields are the terms at the latest decision; changes decided for a later date wait in
+`pending`. `terms(day)` gives the terms of a day.
 """
 
 from datetime import date
@@ -44,7 +44,7 @@ class Status(StrEnum):
 
 
 class Quoted(Struct, frozen=True, gc=False):
-    """An earlier quote currency and the first day on which it was no longer the one."""
+    """An earlier quote currency, and the first day on which it no longer applied."""
 
     until: date
     currency: str
@@ -68,14 +68,14 @@ class Instrument(Struct, frozen=True, kw_only=True, gc=False):
     lot_size: Decimal = Decimal(1)
     qty_increment: Decimal = Decimal(1)
     place_of_settlement: str = ""
-    market_country: str = ""  # as told; "": that of the MIC
-    used: bool = False  # an order or a transfer has named it: the ISIN stays
+    market_country: str = ""  # as stated; "": that of the MIC
+    used: bool = False  # an order or a transfer has named it: the ISIN cannot change
     pending: tuple[Change, ...] = ()  # decided, not yet effective; by effective_from
     quoted_before: tuple[Quoted, ...] = ()  # oldest first
 
     @property
     def market(self) -> str:
-        """The country whose calendar its trades settle on; "" where nobody knows."""
+        """The country whose calendar its trades settle on; "": unknown."""
         return self.market_country or country_of(self.mic)
 
     def terms(self, on: date) -> "Instrument":
@@ -118,7 +118,7 @@ def applied(state: Instrument, change: Change) -> Instrument:
         return replace(state, status=Status.DELISTED)
     new = {f: value for f in TERMS if (value := getattr(change, f)) is not None}
     if change.mic is not None and change.market_country is None:
-        new["market_country"] = ""  # what was told was of the old market
+        new["market_country"] = ""  # the stated country was the old market's
     if change.currency not in (None, state.currency):
         was = Quoted(change.effective_from, state.currency)
         new["quoted_before"] = (*state.quoted_before, was)
@@ -126,7 +126,7 @@ def applied(state: Instrument, change: Change) -> Instrument:
 
 
 def _changed(state: Instrument, change: Change) -> Instrument:
-    """What has come due is in force before the new change is; what lies ahead waits."""
+    """Apply the pending changes that are due, then the new one; one for a later date waits."""
     state = state.terms(change.decided_on)
     if change.effective_from <= change.decided_on:
         return applied(state, change)

@@ -1,8 +1,8 @@
 """Settlement: one instruction to the custodian, followed until it has settled or ended.
 
-A report is never refused: repeated it is dropped by its id, surprising it is recorded and
-flagged. A report about an instruction that does not exist is refused as `settlement_unknown`
-and the gateway parks it where operations see it. Source: domain rules 8 to 10.
+A report is never refused for being unexpected: a repeat is dropped by its id, a surprise is
+recorded and flagged. A report about an instruction that does not exist is refused as
+`settlement_unknown`, and the gateway parks it where operations see it. Source: domain rules 8-10.
 """
 
 from collections.abc import Mapping
@@ -113,7 +113,7 @@ def key(command: SettlementCommand) -> str:
 
 
 def reads(command: SettlementCommand) -> tuple[str, ...]:
-    """A release looks at the account's own settled stock."""
+    """A release reads the account, for its own settled stock."""
     return (f"account-{command.account_id}",) if isinstance(command, ReleaseSettlement) else ()
 
 

@@ -1,4 +1,4 @@
-"""What may be asked of a settlement instruction, and what the custodian reports about it."""
+"""Commands to a settlement instruction, and the custodian's reports about it."""
 
 from datetime import date
 from decimal import Decimal
@@ -40,7 +40,7 @@ class ReleaseSettlement(Internal):
 
 
 class RecordSettlementStatus(Internal):
-    """sese.024. `status` in the words of `Advice` where one fits."""
+    """sese.024: a status. `status` is a value of `Advice` where one fits."""
 
     obligation_id: str
     status_kind: StatusKind
@@ -59,7 +59,7 @@ class RecordSettlementConfirmation(Internal):
 
 
 class MarkFailing(Internal):
-    """From the end of day: still open at the close of its settlement date (`close_of`)."""
+    """Sent at the end of day: still open at the close of its settlement date (`close_of`)."""
 
     obligation_id: str
     reason: str

@@ -1,4 +1,4 @@
-"""What becomes of a settlement instruction's commands."""
+"""Decides a settlement instruction's commands."""
 
 from decimal import Decimal
 from typing import assert_never
@@ -41,7 +41,7 @@ class SettlementRefusal(Refusal):
 def decide(  # noqa: PLR0911 - a table of commands
     command: SettlementCommand, state: Settlement, seen: Seen
 ) -> Decision:
-    """Follow the instruction: intents where it is open, reports whatever we believed."""
+    """Record a status or a confirmation in any state; the rest needs an open instruction."""
     if isinstance(command, InstructSettlement):
         return _instruct(command, state)
     if not state.account_id:
@@ -64,7 +64,7 @@ def decide(  # noqa: PLR0911 - a table of commands
 
 
 def _instruct(command: InstructSettlement, state: Settlement) -> Decision:
-    """Once per obligation; the same again changes nothing."""
+    """Instruct once per obligation; a second instruction changes nothing."""
     if state.account_id:
         return ()
     fault = _fault(command.qty, command.amount, command.currency)
@@ -91,7 +91,7 @@ def _instruct(command: InstructSettlement, state: Settlement) -> Decision:
 
 
 def _release(command: ReleaseSettlement, state: Settlement, seen: Seen) -> Decision:
-    """One client's delivery is never made with another's stock."""
+    """Release only what the account's own stock covers: no client delivers another's stock."""
     if not state.on_hold or not state.is_open:
         return ()
     account = seen.streams[f"account-{command.account_id}"]
@@ -121,7 +121,7 @@ def _advise(command: RecordSettlementStatus, state: Settlement) -> Decision:
 
 
 def _confirm(command: RecordSettlementConfirmation, state: Settlement) -> Decision:
-    """Settlement wins: recorded whatever we believed, once per confirmation."""
+    """Record each confirmation once, in any state: settlement wins."""
     if command.confirmation_id in state.confirmation_ids:
         return ()
     qty, amount = command.qty, command.amount
@@ -146,7 +146,7 @@ def _confirm(command: RecordSettlementConfirmation, state: Settlement) -> Decisi
 
 
 def _fault(qty: Decimal, amount: Decimal, currency: str) -> Refused | None:
-    """Figures that cannot be true of any settlement: the gateway parks the message."""
+    """Refuse figures that no settlement can have; the gateway then parks the message."""
     if is_exact(qty, QTY_DECIMALS) and qty > 0 and is_money(amount, currency) and amount >= 0:
         return None
     unusable = SettlementRefusal.SETTLEMENT_UNUSABLE
@@ -160,7 +160,7 @@ def _partial(state: Settlement, leaves_rest: bool) -> Partial:
 
 
 def _fail(command: MarkFailing, state: Settlement) -> Decision:
-    """Only what is open and due fails; the same failing again changes nothing: it ages."""
+    """Mark only an open, due instruction; the same reason and fault again changes nothing."""
     early = command.close_of and state.settl_date and command.close_of < state.settl_date
     known = state.failing and (state.failing_reason, state.whose) == (
         command.reason,

@@ -1,6 +1,6 @@
-"""What happens on `settlement-{obligation_id}`: one instruction to the custodian and its answers.
+"""Events on `settlement-{obligation_id}`: one instruction to the custodian and its answers.
 
-Nothing here posts: the account's stream books what a confirmation says (`obligation.settled`).
+None of these events posts: the account's stream books a confirmation (`obligation.settled`).
 Quantities up to 8 decimals, money at the currency's minor unit, both positive.
 """
 
@@ -95,7 +95,7 @@ class SettlementConfirmed(Event, tag="settlement.confirmed"):
     rest_qty: Decimal
     partial: Partial = Partial.WHOLE
     excess_qty: Decimal = Decimal(0)  # confirmed beyond what was instructed: a case
-    after_cancel: bool = False  # we had taken it for cancelled: settlement wins, a case
+    after_cancel: bool = False  # confirmed after its cancellation: settlement wins, a case
 
 
 class SettlementCancelRequested(Event, tag="settlement.cancel_requested"):

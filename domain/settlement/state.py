@@ -1,6 +1,6 @@
 """A settlement instruction: the custodian's statuses side by side, and the one derived from them.
 
-    on_hold (a delivery, whatever the custodian says of it) -released-> what the custodian says
+    on_hold (a delivery, until it is released) -released-> the custodian's status
     sent -accepted-> accepted -unmatched-> unmatched -matched-> matched -pending-> pending
     sent -rejected-> rejected* ; matched | pending -close of the settlement date-> failing
     any open -025 with a rest-> part_settled -> pending | failing for the rest
@@ -69,7 +69,7 @@ class Settlement(Struct, frozen=True, kw_only=True, gc=False):
     statuses: dict[str, str] = {}  # StatusKind -> the last status advised
     reasons: dict[str, str] = {}  # StatusKind -> its reason
     failing: bool = False
-    whose: str = ""  # fault it is, while failing
+    whose: str = ""  # whose fault it is, while failing
     failing_reason: str = ""
     cancel_requested: bool = False
     cancelled: bool = False
@@ -94,7 +94,7 @@ INITIAL = Settlement()
 
 
 def derived(state: Settlement) -> Status:
-    """The one status that people ask for, from what is known; a pure function of the rest."""
+    """The one status to show, derived from all the other fields."""
     advised = state.statuses.get
     matching = advised(StatusKind.MATCHING) or advised(StatusKind.INFERRED_MATCHING)
     settling = advised(StatusKind.SETTLEMENT)
@@ -151,7 +151,7 @@ def evolve(  # noqa: PLR0911 - a table of events
 
 
 def _settled(state: Settlement, event: SettlementConfirmed) -> Settlement:
-    """The rest starts afresh: what was pending or failing before says nothing about it yet."""
+    """Add a settled part. An earlier pending or failing status does not apply to the rest."""
     kept = {k: v for k, v in state.statuses.items() if k != StatusKind.SETTLEMENT}
     return replace(
         state,

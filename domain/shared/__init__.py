@@ -1,1 +1,1 @@
-"""The words of every aggregate: messages, money, dates, FIX. Imports nothing of ours."""
+"""What all aggregates share: messages, money, dates, FIX. Imports no other package of ours."""

@@ -3,7 +3,7 @@
     USD  Fedwire            EUR  TARGET               GBP  CHAPS: bank holidays of England
     CHF  SIC                CAD  Lynx                 JPY  BOJ-NET: national holidays, year's end
 
-Of any other currency only weekends, 1 January and 25 December are known.
+For any other currency only weekends, 1 January and 25 December are known.
 
 Sources: Federal Reserve Bank holidays (a holiday on a Sunday moves to Monday, one on a Saturday
 does not move); ECB press releases of 1999-03-31, 1999-07-15 and 2000-12-14 (TARGET); Banking and
@@ -138,7 +138,7 @@ def _japanese_national(year: int) -> Iterable[date]:
 
 
 def _japanese_movable(year: int) -> Iterable[date]:
-    """Those that have a Monday of the month, and dates of their own in the Olympic years."""
+    """Holidays on a Monday of the month, which had dates of their own in the Olympic years."""
     marine, mountain, sports = _OLYMPIC.get(year, (None, None, None))
     if year >= 1996:
         yield marine or (nth(year, 7, MONDAY, 3) if year >= 2003 else date(year, 7, 20))
@@ -180,7 +180,7 @@ def _first_free(day: date, taken: set[date]) -> date:
 
 
 def other_holidays(year: int) -> Iterable[date]:
-    """What every payment system is taken to be closed on."""
+    """The days on which any other payment system is assumed to be closed."""
     return (date(year, 1, 1), date(year, 12, 25))
 
 
@@ -234,7 +234,7 @@ def _monday_before(day: date) -> date:
 
 
 def _christmas_and_boxing_day(year: int) -> Iterable[date]:
-    """25 and 26 December; those on a weekend move behind it, one after the other."""
+    """25 and 26 December; one on a weekend moves to a free weekday after it."""
     christmas, boxing = date(year, 12, 25), date(year, 12, 26)
     match christmas.weekday():
         case 4:  # Friday: Boxing Day on Saturday

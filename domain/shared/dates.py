@@ -1,11 +1,11 @@
-"""Dates that a command states: which may lie ahead, and which have to have come.
+"""Dates that a command states: which may lie in the future, and which may not.
 
-    may be ahead      expire_at, available_on, review_on, effective_from, settl_date, the value
-                      date of a conversion, the end of a power or of a document
-    has to have come  everything that says when something was so: a price, a rate, a fee's day,
-                      the end of a charged period, interest, a screening, an issue, a birth, a trade
+    may be in the future  expire_at, available_on, review_on, effective_from, settl_date, the value
+                          date of a conversion, the end of a power or of a document
+    may not               every date at which something was so: a price, a rate, a fee's day, the
+                          end of a charged period, interest, a screening, an issue, a birth, a trade
 
-What is taken here decides figures for good: a log forgets nothing, and the newest date wins.
+An accepted date decides figures for good: the log keeps every event, and the newest date wins.
 """
 
 from datetime import date
@@ -24,10 +24,10 @@ class DateRefusal(Refusal):
 def bad_date(
     field: str, day: date | None, today: date, *, earliest: date = EARLIEST
 ) -> Refused | None:
-    """Declines a stated date that has not come, or lies before all books; None is no date.
+    """Refuse a stated date that is after `today` or before `earliest`; None is no date.
 
     Args:
-        today: by the clock of the market that the date is of, or else of the house.
+        today: the date in the market that the stated date belongs to, or else in the house.
     """
     if day is None:
         return None
@@ -39,7 +39,7 @@ def bad_date(
 
 
 def bad_span(first: str, begin: date | None, last: str, end: date | None) -> Refused | None:
-    """Declines a span that ends before it begins, by the names of its fields."""
+    """Refuse a span that ends before it begins; `first` and `last` are its field names."""
     if begin is None or end is None or begin <= end:
         return None
     return refused(DateRefusal.DATES_OUT_OF_ORDER, first=first, last=last)

@@ -1,16 +1,16 @@
 """Digests: how a text that is sealed in the log can still be compared.
 
-An event carries the text sealed and a keyed hash of it in clear. The state keeps the hash alone,
-so a decision compares without the client's key, on replay and after an erasure too. The key is
-the installation's and arrives as a value (`Seen.digest_key`).
+An event carries the text sealed and a keyed hash of it in clear. The state keeps only the hash, so
+a decision compares without the client's key, on replay and after an erasure too. The hash's key
+belongs to the installation and arrives as a value (`Seen.digest_key`).
 
     stored                what it is
     32 hex digits         HMAC-SHA256 under the installation's key
-    "sha256:" + 32        of an event that was stored in clear, before texts were sealed
+    "sha256:" + 32        SHA-256, for an event stored in clear before texts were sealed
 
-Both bind the text to a scope (an account, a client), so that one text has another digest there.
-Texts are compared in a normal form, which their digests are of: a person's name in that of
-`domain.shared.persons`, a bank's reference in `reference_form`.
+Both bind the text to a scope (an account, a client): the same text has another digest in another
+scope. A digest is taken of a text's normal form: for a person's name that of
+`domain.shared.persons`, for a bank's reference `reference_form`.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from collections.abc import Collection
 
 DIGITS = 32
 _PLAIN = "sha256:"
-FOLDS_MAX = 8  # of a text until its form is its own; two do for nearly all
+FOLDS_MAX = 8  # rounds until the text stops changing; two suffice for nearly all
 
 
 def digest(text: str, key: bytes, *, scope: str) -> str:
@@ -34,7 +34,7 @@ def plain_digest(text: str, *, scope: str) -> str:
 
 
 def stored_as(text: str, key: bytes, *, scope: str, known: Collection[str]) -> str | None:
-    """The one of the `known` digests that stands for this text; None: none of them does."""
+    """The digest in `known` that belongs to this text; None: none of them does."""
     today = digest(text, key, scope=scope)
     if today in known:
         return today
@@ -48,12 +48,12 @@ def is_plain(stored: str) -> bool:
 
 
 def reference_form(reference: str) -> str:
-    """A bank's reference as it is compared: without compatibility forms, case, spaces and signs
-    that cannot be seen. Banks print one reference in capitals or not, in groups or not (ISO 11649).
+    """A bank's reference as it is compared: without compatibility forms, case, spaces and invisible
+    characters. Banks print a reference in capitals or not, in groups or not (ISO 11649).
     """
     if reference.isascii() and reference.isprintable():  # as nearly all are
         return reference.replace(" ", "").lower()
-    for _ in range(FOLDS_MAX):  # what is removed may bring signs together that make another one
+    for _ in range(FOLDS_MAX):  # characters may combine once those between them are gone
         folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", reference).casefold())
         before, reference = reference, "".join(s for s in folded if not _unseen(s))
         if reference == before:

@@ -1,4 +1,4 @@
-"""Envelope: what the log knows about an event that the event itself must not."""
+"""Envelope: what the log knows about an event and the event itself must not hold."""
 
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from domain.shared.message import Event
 
 
 class Metadata(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """Stored beside the payload and under the hash; the position is not part of it."""
+    """Stored beside the payload and covered by the hash; the position is not part of it."""
 
     stream: str  # "order-<order_id>"
     version: int  # 1-based place in the stream

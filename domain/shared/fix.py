@@ -32,11 +32,11 @@ class TimeInForce(StrEnum):
 
 
 MULTI_DAY = frozenset({TimeInForce.GTC, TimeInForce.GTD})
-"""What lives on after a trading day: done for day leaves it open, and ends all others."""
+"""Orders that live on after a trading day: done for day leaves them open and ends all others."""
 
 
 class OrdStatus(StrEnum):
-    """Tag 39. By precedence, the highest that holds is shown (`domain.order.status`)."""
+    """Tag 39. Of the statuses that apply, the highest by precedence is shown."""
 
     PENDING_NEW = "PENDING_NEW"
     NEW = "NEW"
@@ -54,7 +54,7 @@ class OrdStatus(StrEnum):
 
 
 class ExecType(StrEnum):
-    """Tag 150, the values that tell of an execution."""
+    """Tag 150, the values for an execution."""
 
     TRADE = "F"
     TRADE_CORRECT = "G"

@@ -1,7 +1,7 @@
-"""Freshness: how old a mark or a fixing may be before it is old news.
+"""Freshness: how old a mark or a fixing may be before it is stale.
 
-A figure may be computed from an old one, and then says so. Nothing is dealt at an old one: money
-changes hands at it, and the market has moved since.
+A figure may be computed from a stale one, and is then marked as such. No deal is made at a stale
+one: money changes hands at that price, and the market has moved since.
 """
 
 from datetime import date

@@ -1,4 +1,4 @@
-"""Identifiers: which texts may name things, ours and the world's.
+"""Identifiers: which texts are valid ids, our own and those of public registers.
 
 Each `is_...` takes the canonical form only: upper case, no blanks, no separators.
 Sources: ISO 6166 (ISIN), ISO 17442 (LEI), ISO 10383 (MIC), ISO 3166-1 alpha-2, ISO 13616 (IBAN).
@@ -59,10 +59,10 @@ def is_country(text: str) -> bool:
 
 
 def child_id(parent: str, suffix: str) -> str:
-    """The id of what belongs to `parent`: "parent.suffix" where that is an id of one reading.
+    """The id of a child of `parent`: "parent.suffix" if that is a valid, unambiguous id.
 
-    Otherwise (too long, a dot or a strange character in the suffix) a digest stands for the
-    parent, or for both. The same arguments always give the same id; different ones differ.
+    Otherwise (too long, a dot or a strange character in the suffix) a digest replaces the parent,
+    or both. The same arguments always give the same id; different ones differ.
     """
     plain = f"{parent}.{suffix}"
     if "." in suffix or not is_id(suffix):

@@ -1,10 +1,10 @@
-"""What day it is: in a market by its own clock, in the house by UTC; and when a day is over.
+"""Today's date in a market (by its own clock) and in the house (UTC), and when a day is over.
 
 Time zones are values here, by country. The rules behind a zone's name come with Python (or its
 package tzdata).
 
-Source: IANA time zone database 2025b, zone1970.tab. Of a country with several zones its main
-exchange's counts. Sessions end at 16:00 in New York, 17:30 in Paris and 16:30 in London.
+Source: IANA time zone database 2025b, zone1970.tab. A country with several zones has that of its
+main exchange. Sessions end at 16:00 in New York, 17:30 in Paris and 16:30 in London.
 """
 
 from datetime import UTC, date, datetime, time, timedelta
@@ -30,7 +30,7 @@ ZONES = {country: f"Europe/{city}" for country, city in _EUROPE.items()} | {
 """Country of a market (ISO 3166) -> time zone of its main exchange."""
 
 FIRST_ZONE = timedelta(hours=14)
-"""How far the first place on earth is ahead of UTC: a day that has not begun there has not come."""
+"""How far the first time zone is ahead of UTC: a day that has not begun there has begun nowhere."""
 
 SESSION_ENDS = (
     ("America/New_York", time(16)),
@@ -41,12 +41,12 @@ SESSION_ENDS = (
 
 
 def house_today(now: datetime) -> date:
-    """The date in the house, which keeps UTC."""
+    """The date in the house, which uses UTC."""
     return now.astimezone(UTC).date()
 
 
 def market_today(country: str, now: datetime) -> date:
-    """The date in a country's market; of one that is not known here the latest date on earth."""
+    """The date in a country's market; for a country without a zone here, the latest on earth."""
     zone = ZONES.get(country)
     return latest_today(now) if zone is None else now.astimezone(_zone(zone)).date()
 
@@ -59,7 +59,7 @@ def latest_today(now: datetime) -> date:
 def day_end(day: date) -> datetime:
     """When the last market's regular session of a date ends, UTC; the same on a holiday.
 
-    A holiday ends as any other day does: its books close too, though nobody traded.
+    A holiday ends as any other day does: its books close too, although no market traded.
     """
     ends = (datetime.combine(day, at, _zone(zone)) for zone, at in SESSION_ENDS)
     return max(end.astimezone(UTC) for end in ends)

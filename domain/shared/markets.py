@@ -1,7 +1,7 @@
-"""Where a market is: the country of an exchange, whose calendar its trades settle on.
+"""The country of each exchange: trades settle on the calendar of that country.
 
-Only exchanges of countries that `domain.shared.settlement_dates` knows are listed. Of any other
-market the listing has to say its country.
+Only exchanges of countries that `domain.shared.settlement_dates` knows are listed. A listing on
+any other market has to state its country.
 
 Source: ISO 10383, register of 2025-02: active exchanges. Multilateral facilities are left out:
 what is traded on them settles at home.
@@ -37,5 +37,5 @@ COUNTRIES = {mic: country for country, mics in _EXCHANGES.items() for mic in mic
 
 
 def country_of(mic: str) -> str:
-    """The country of an exchange; "" where it is not known."""
+    """The country of an exchange; "": unknown."""
     return COUNTRIES.get(mic, "")

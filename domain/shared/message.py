@@ -1,7 +1,7 @@
-"""What travels: commands ask, events tell, refusals decline. All frozen, all known by name.
+"""The messages: commands, events and refusals. All of them are frozen and known by name.
 
-Frozen values form no cycles: commands and events are left out of garbage collection (`gc=False`),
-which otherwise walks all that a process holds while its callers wait.
+Frozen values form no cycles, so commands and events are left out of garbage collection
+(`gc=False`): it would walk all objects of the process while its callers wait.
 
 Events carry no clock, stream, version or cause: those are the `Envelope`'s. Dates and times in
 an event are business facts (a trade date, a venue's transact time), never 'now'.
@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 
 
 class Erased(Struct, frozen=True, tag_field="erased", tag="erased"):
-    """Stands where personal data stood before its client's key was destroyed."""
+    """Replaces personal data once its client's key is destroyed."""
 
 
 ERASED = Erased()
@@ -27,7 +27,7 @@ Personal = Annotated[str, PERSONAL]
 PersonalText = Annotated[str | Erased, PERSONAL]
 """A field that the codec stores encrypted under the data key of the event's `SUBJECT`.
 
-A fold must not look at it: views and decisions are the same once it is erased.
+A fold must not read it: views and decisions have to be the same once it is erased.
 """
 FIRM = ":firm"
 """The subject of texts that concern no client. No client id may hold a colon."""
@@ -37,23 +37,23 @@ FIRM = ":firm"
 class Command(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
 ):
-    """A request by its imperative class name; the message id travels beside it, not in it."""
+    """A request, named by an imperative; the message id travels beside it, not in it."""
 
     INTERNAL: ClassVar[bool] = False
-    """True for what only sagas, gateways and the timer send: refused over HTTP as unknown."""
+    """True: only sagas, gateways and the timer send it; HTTP refuses it as unknown."""
     STATES_TIME: ClassVar[bool] = False
-    """True where a caller may say when it was so (`effective_at`); of reports always."""
+    """True: a caller may state `effective_at`. With an `INTERNAL` command it always may."""
     MAY_LIE_AHEAD: ClassVar[tuple[str, ...]] = ()
-    """Fields with a date that may come. Any other date is when something was so: it has come."""
+    """Fields whose date may lie in the future. Any other date must have come already."""
     SEES_LOG: ClassVar[bool] = False
-    """True where the decision needs `Seen.log_began` and `log_end`; they cost a question."""
+    """True: the decision needs `Seen.log_began` and `log_end`, which cost a query."""
     SEES_DUES: ClassVar[bool] = False
-    """True where the decision needs `Seen.dues`; they cost a question to the read models."""
+    """True: the decision needs `Seen.dues`, which cost a query to the read models."""
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 class Event(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True, gc=False):
-    """A fact by its past-tense tag; never edited, never deleted, only upcast."""
+    """A fact, named by a past-tense tag; never edited, never deleted, only upcast."""
 
     VERSION: ClassVar[int] = 1
     SUBJECT: ClassVar[str] = "client_id"
@@ -69,7 +69,7 @@ class Refusal(StrEnum):
 
 
 class RequestRefusal(Refusal):
-    """Why a command is declined for what came with it, whichever aggregate it is for."""
+    """Why a request is declined, whichever aggregate its command is for."""
 
     CLIENT_ERASED = "client_erased"
     EFFECTIVE_AT_IN_FUTURE = "effective_at_in_future"
@@ -77,7 +77,7 @@ class RequestRefusal(Refusal):
 
     @classmethod
     def of_stated_time(cls, kind: type[Command]) -> "RequestRefusal":
-        """What a time stated with a command of this kind may be refused as."""
+        """The refusal that a time stated with a command of this kind may get."""
         may_state = kind.STATES_TIME or kind.INTERNAL
         return cls.EFFECTIVE_AT_IN_FUTURE if may_state else cls.EFFECTIVE_AT_NOT_ALLOWED
 
@@ -94,7 +94,7 @@ def refused(refusal: Refusal, **state: object) -> Refused:
 
 
 class Seen(Struct, frozen=True, kw_only=True, gc=False):
-    """What a decision may look at besides its own stream; all of it is a value."""
+    """What a decision may read besides its own stream; all of it arrives as values."""
 
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)  # the handler's clock
     effective_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
@@ -102,7 +102,7 @@ class Seen(Struct, frozen=True, kw_only=True, gc=False):
     digest_key: bytes = b""  # of `domain.shared.digests`
     streams: Mapping[str, Any] = {}
     """The state of each stream that `reads(command)` names; the aggregate's INITIAL if empty."""
-    log_began: datetime | None = None  # for commands that `SEES_LOG`; None: it is empty
+    log_began: datetime | None = None  # for commands that `SEES_LOG`; None: the log is empty
     log_end: int = 0  # its last position
     dues: Mapping[str, Decimal] = {}
     """What the clients' estate owes the house, by currency: -C.DUE over the whole log. Below zero

@@ -40,7 +40,7 @@ def is_currency(code: str) -> bool:
 def is_exact(amount: Decimal, decimals: int) -> bool:
     """Whether `amount` is a finite number with no more than `decimals` decimals.
 
-    Nothing of 10^25 or more is: a product of two figures then fits into `EXACT`.
+    A number of 10^25 or more is never exact, so that a product of two figures fits into `EXACT`.
     """
     return _exactly(amount, decimals) is not None
 

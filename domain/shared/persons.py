@@ -1,14 +1,14 @@
 """Persons: when two names are one person, and when an actor may use a name.
 
-A second-person rule compares names. `normal_form` is the only form in which it may do so: what
-looks the same on a screen is the same person. Identities come from outside one day; then only
-`acts_as` and what fills `Seen.actor` change.
+A second-person rule compares names, and may compare them only in `normal_form`: names that look
+the same on a screen are the same person. Once an identity provider supplies the identities, only
+`acts_as` and the code that fills `Seen.actor` have to change.
 """
 
 import unicodedata
 
 ANONYMOUS = "local"
-"""The actor of a caller that names nobody. The person is then whoever the body names."""
+"""The actor of an anonymous caller. The person is then the one that the body names."""
 
 PARTS = frozenset(
     {"system", "simulator", "timer", "checkpoints", "auditor", "venue", "custodian", "bank", "saga"}
@@ -55,9 +55,9 @@ def is_part(actor: str) -> bool:
 
 
 def acts_as(actor: str, name: str) -> bool:
-    """Whether the actor may act under this name: it is its own, or the actor names no person.
+    """Whether the actor may act under this name: its own name, or any if the actor is no person.
 
-    An anonymous caller and the platform's own parts are taken at their word.
+    An anonymous caller and the platform's own parts may use any name.
     """
     return same_person(actor, ANONYMOUS) or is_part(actor) or same_person(actor, name)
 

@@ -39,12 +39,12 @@ had no common rule: 3 was the custom of most of its markets."""
 
 _EURO = "AT BE CY DE EE ES FI FR GR HR IE IT LT LU LV MT NL PT SI SK"
 MARKETS = {"US": Market.US, "GB": Market.UK} | dict.fromkeys(_EURO.split(), Market.EU)
-"""Country of a market (ISO 3166) -> where it settles. Other members of the EU pay in currencies
-and keep holidays of their own: no calendar of ours is theirs."""
+"""Country of a market (ISO 3166) -> where it settles. Other members of the EU have currencies and
+holidays of their own: none of our calendars applies to them."""
 
 
 class OutsideCalendar(Exception):
-    """A date was asked for that the calendar does not reach: build a longer one."""
+    """The calendar does not reach the requested date: build a longer one."""
 
 
 class SettlementDays(Struct, frozen=True):
@@ -100,5 +100,5 @@ def settlement_date(calendar: SettlementDays, trade_date: date) -> date:
 
 
 def market_of(country: str) -> Market | None:
-    """Where trades on a country's exchanges settle; None where we have no calendar."""
+    """Where trades on a country's exchanges settle; None: we have no calendar."""
     return MARKETS.get(country)

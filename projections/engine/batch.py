@@ -1,4 +1,4 @@
-"""One page of events on its way through a group of views: facts, rows, and what got stuck.
+"""One page of events on its way through a group of views: facts, rows, and stuck views.
 
     page --facts--> row key: [index of its last event, fact, fact ...] --load, fold--> rows
 
@@ -26,7 +26,7 @@ Reader = tuple[View, Callable[[Envelope], Iterable[tuple[Key, Any]]], Touched]
 
 
 class Stuck(Struct, frozen=True, kw_only=True):
-    """A view that stands before an event it cannot fold, until it is mended and restarted."""
+    """A view stopped before an event that it cannot fold, until it is fixed and restarted."""
 
     view: str
     stream: str
@@ -49,7 +49,7 @@ class Batch:
     async def changes(
         self, group: Sequence[View], pause: Pause | None
     ) -> tuple[list[Change], list[Stuck]]:
-        """What the page does to each view: up to the event, if any, that it cannot fold."""
+        """The page's changes to each view, up to the event, if any, that it cannot fold."""
         await self._collect(group, pause)
         out: list[Change] = []
         for view in group:
@@ -60,7 +60,7 @@ class Batch:
         return out, [stuck for _, stuck in self._stuck.values()]
 
     async def _collect(self, group: Sequence[View], pause: Pause | None) -> None:
-        """Events outside, views inside: what views share about an event is worked out once."""
+        """Loop over events, then views: what views share about an event is computed once."""
         between = max(1, CALLS // len(group))
         self._touched = {view.NAME: {} for view in group}
         readers: dict[type[Event], list[Reader]] = {}
@@ -149,10 +149,10 @@ def stuck_at(view: View, arrived: Envelope, error: Exception) -> Stuck:
 
 
 def _stamped(row: Row, position: int, *, given: Row | None) -> Row:
-    """The row at the position of its last event.
+    """The row with the position of its last event.
 
-    A row that the fold has made is ours until it is saved: it is stamped in place, at a tenth of
-    what a copy costs. The one that the fold was given belongs to the sink and is copied.
+    A row that the fold has made is ours until it is saved: setting the position in place costs a
+    tenth of a copy. The row that the fold was given belongs to the sink and is copied.
     """
     if row is given:
         return structs.replace(row, position=position)

@@ -1,7 +1,7 @@
 """One view over one page, fact by fact in log order: finds the event that the view cannot fold.
 
-`projections.engine.batch` folds row by row, which is faster, and comes here with a view that has
-raised. What is folded here goes up to the event before the one that failed.
+`projections.engine.batch` folds row by row, which is faster, and calls this for a view that has
+raised. The result covers the events before the one that failed.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -32,7 +32,7 @@ async def carefully(
     touched, failed, error = _touched(view, page)
     loaded = await load({key for _, key, _ in touched}) if touched else {}
     rows, last, unfolded, why = await _folded(view, touched, loaded, pause)
-    if unfolded is not None:  # again, up to whole events only
+    if unfolded is not None:  # fold again, whole events only
         failed, error = unfolded, why
         whole = [touch for touch in touched if touch[0] < unfolded]
         rows, last, _, _ = await _folded(view, whole, loaded, pause)

@@ -1,4 +1,4 @@
-"""Sums that never round: the default decimal context would, silently, past 28 digits."""
+"""Sums that never round: the default decimal context rounds silently past 28 digits."""
 
 from collections.abc import Iterable
 from decimal import Decimal

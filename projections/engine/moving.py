@@ -1,4 +1,4 @@
-"""The events that move lots: what the views of lots and of positions both read."""
+"""The events that move lots; the views of lots and of positions both read them."""
 
 from domain.account.events import (
     BaseCostStated,

@@ -1,4 +1,4 @@
-"""The postings of an event, worked out once for all views that sum them.
+"""The postings of an event, computed once for all views that sum them.
 
 The run loop hands one event to every view before it takes the next, so remembering the last
 event's postings is enough.

@@ -3,9 +3,9 @@
     log --page--> facts of every view --load--> rows --fold--> rows --save--> one transaction
 
 Views at the same position advance together. Those that lag (new, rebuilt) follow in longer pages
-of their own, up to where the views ahead stand, and join them there. A view that raises on an
-event, or whose row cannot be stored, is stuck: it is left standing before that event, named with
-it, while the others go on. Nothing is ever skipped.
+of their own, up to the position of the views ahead, and join them there. A view that raises on an
+event, or whose row cannot be stored, is stuck: it stops before that event and is reported with it,
+while the others go on. No event is ever skipped.
 """
 
 from collections import defaultdict
@@ -23,15 +23,15 @@ ATTEMPTS_MAX = 5
 
 
 class Step(NamedTuple):
-    events: int  # folded by the views that moved; 0: all stand at the end of the log
+    events: int  # folded by the views that moved; 0: all are at the end of the log
     changes: Sequence[Change]
 
 
 class Runner:
     """Drives `views` from `log` into `sink`; `prepare` the sink first.
 
-    Not for use by two tasks at a time. Another runner on the same views is harmless: the
-    checkpoints expel whoever comes second.
+    Only one task at a time may use it. Another runner on the same views is harmless: the
+    checkpoints expel the one that saves second.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Runner:
         self._complete = False
 
     async def positions(self) -> Mapping[str, int]:
-        """Where each view stands, stuck ones included."""
+        """The position of each view, stuck ones included."""
         if not self._at:
             self._at = dict(await self._sink.positions([v.NAME for v in self.views]))
         return self._at
@@ -55,10 +55,10 @@ class Runner:
         """Advance every group of views by one page, the one furthest ahead first.
 
         Args:
-            limit: events a page.
-            until: fold nothing behind it.
-            complete: the log holds everything up to `until`, and may hold no event right there
-                (one partition of it): views that have folded all there is move to `until`.
+            limit: events per page.
+            until: fold no event after this position.
+            complete: the log holds everything up to `until`, but maybe no event at `until` itself
+                (one partition of it): views that have folded all its events move to `until`.
         """
         events, changes, ahead = 0, [], until
         page_max = limit
@@ -105,12 +105,12 @@ class Runner:
         *,
         end: int | None = None,
     ) -> tuple[int, list[Change]]:
-        """Fold a page into the group and save it; what is unstorable is narrowed down.
+        """Fold a page into the group and save it; narrow down a value that is unstorable.
 
-        With `end`, nothing is between the page and there: views that get through go there.
+        With `end`, no event lies between the page and it: views that get through move to `end`.
 
         Raises:
-            Expelled: of the sink.
+            Expelled: another runner moved a checkpoint.
         """
         if not page and (end is None or end <= before):
             return 0, []
@@ -130,7 +130,7 @@ class Runner:
     async def _narrow(
         self, group: Sequence[View], page: Sequence[Envelope], before: int
     ) -> tuple[int, list[Change]]:
-        """Find the view, then the event: each view alone, then half a page at a time."""
+        """Find the unstorable value: first each view alone, then one view by half pages."""
         if len(group) == 1:
             return await self._fold_and_save(group, page[: len(page) // 2], before)
         count, changes = 0, []
@@ -154,11 +154,11 @@ class Runner:
             self._at[change.view.NAME] = change.after
 
     def doubt(self) -> None:
-        """Ask the sink anew where the views stand: a store that crashed may have gone back."""
+        """Read the positions from the sink again: a store that crashed may have gone back."""
         self._at = {}
 
     def stop(self, stuck: Stuck) -> None:
-        """Leave a view standing before its event; the others go on."""
+        """Stop a view before its event; the others go on."""
         self.stuck[stuck.view] = stuck
 
     def resume(self, view: str) -> None:

@@ -1,8 +1,8 @@
 """Which shard of a house row an event adds to.
 
-A house account sums what many homes post. Its row is split by home, so that no row is written
-from two partitions: any partition count that divides `SHARDS`, taken from the same hash, keeps
-each shard in one partition. Readers sum the shards.
+A house account sums the postings of many homes. Its row is split by home, so that two partitions
+never write the same row: any partition count that divides `SHARDS`, taken from the same hash,
+keeps each shard in one partition. Readers sum the shards.
 """
 
 from functools import lru_cache

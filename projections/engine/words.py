@@ -1,4 +1,4 @@
-"""What free text and remembered states look like in a column."""
+"""How a column stores free text and the states of aggregates."""
 
 from typing import Any, Generic, TypeVar
 
@@ -11,7 +11,7 @@ _encode = json.Encoder(order="deterministic").encode
 
 
 def clean(text: str) -> str:
-    """Free text as a column can hold it: Postgres has no place for the character NUL."""
+    """Free text as a column can hold it: Postgres cannot store the character NUL."""
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
@@ -21,10 +21,10 @@ def listed(items: Any) -> str:
 
 
 class Memory(Generic[S]):
-    """An aggregate's state as the text of a column, so that its view folds by its own `evolve`.
+    """An aggregate's state as the text of a column, so that a view folds with its `evolve`.
 
     The state machine then exists once, in the domain. Fields at their default are left out of
-    the text. A state that changes its shape changes the view: raise the view's `VERSION`.
+    the text. If the state's fields change, the view changes: raise the view's `VERSION`.
     """
 
     def __init__(self, initial: S) -> None:
@@ -32,7 +32,7 @@ class Memory(Generic[S]):
         self._decode = json.Decoder(type(initial)).decode
         self._fields = initial.__struct_fields__
         self._defaults = structs.astuple(type(initial)())
-        self._known: dict[str, S] = {}  # the newest texts: most are asked for again at once
+        self._known: dict[str, S] = {}  # the newest texts: most are needed again at once
 
     def state(self, text: str) -> S:
         """The state that `text` holds; the initial one for ""."""

@@ -1,6 +1,6 @@
 """Facts: what the warehouse keeps of each event, as typed rows that are only ever appended.
 
-    envelope                     --about--> what every row of the event says
+    envelope                     --about--> the columns that every row of the event has
     (envelope, its stored bytes) --facts--> rows of `events`, postings, fills, prices, rates
 
 A fact's key is (position, leg): leg counts the rows that one event gives to one table, from 0, so
@@ -28,11 +28,11 @@ FACTS: tuple[type[Fact], ...] = (EventFact, PostingFact, FillFact, PriceFact, Ra
 """The tables. A new one is a module here and a line in FACTS and SOURCES."""
 
 SOURCES: Mapping[type[Event], Source] = {**fills.SOURCES, **market.SOURCES}
-"""Of a type of event: a `match` would take a tenth of the loader's time."""
+"""By type of event; a `match` instead would take a tenth of the loader's time."""
 
 
 def facts(arrived: Envelope, metadata: bytes, payload: bytes) -> Iterator[Rows]:
-    """All rows of one event, of which these are the exact stored bytes."""
+    """All rows of one event; `metadata` and `payload` are its exact stored bytes."""
     yield EventFact, (event_fact(arrived, metadata, payload),)
     yield PostingFact, posting_facts(arrived)
     if source := SOURCES.get(type(arrived.event)):

@@ -1,4 +1,4 @@
-"""What every fact is made of: its columns' types, and what it takes from its event."""
+"""The parts of every fact: the types of its columns, and what it takes from its event."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ Leg = Annotated[int, Meta(ge=0, lt=1 << 16)]
 
 
 class About(Struct, frozen=True, kw_only=True, gc=False):
-    """What every fact says about its event: made once, however many rows the event gives."""
+    """The columns about its event that every fact has; made once for all rows of the event."""
 
     position: Position  # in the log
     name: Repeating  # of the event, "trade.booked"
@@ -26,21 +26,21 @@ class About(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Fact(Struct, frozen=True, kw_only=True, gc=False):
-    """A row: its own columns, beside those of `About` and its leg.
+    """A row: its own columns, in addition to those of `About` and its leg.
 
-    Python calls anything by more than 15 named arguments at four times the cost: what is made
-    often has fewer fields.
+    In Python a call with more than 15 named arguments costs four times as much: a fact that is
+    made often has fewer fields.
     """
 
     TABLE: ClassVar[str]
 
 
 Rows = tuple[type[Fact], Sequence[Fact]]
-"""What one event gives to one table; a row's place is its leg."""
+"""The rows that one event gives to one table; the index of a row is its leg."""
 
 
 class Source(NamedTuple):
-    """How an event gives rows to a table, beside those of `events` and `postings`."""
+    """How an event gives rows to a table other than `events` and `postings`."""
 
     fact: type[Fact]
     rows: Callable[[Any], Iterator[Fact]]

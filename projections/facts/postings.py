@@ -33,7 +33,7 @@ def posting_facts(arrived: Envelope) -> Sequence[PostingFact]:
     return [
         PostingFact(
             rule=entry.rule,
-            book=posting.account[0],  # `posting.book`, without the call: most of all rows
+            book=posting.account[0],  # `posting.book` without the call: most rows are these
             account=posting.account,
             owner=posting.owner,
             ref=posting.ref,

@@ -1,8 +1,8 @@
 """Lots: the open purchases behind each position, from the moves that the events recorded.
 
-An event says how every lot it touched changed, chosen when it was decided. So a late event needs
-no refolding here, and the view does not depend on effective order. A lot at zero in everything
-has left the table; one below zero was sold before it was bought.
+An event records how it changed each lot; the decision chose the lots. So a late event needs no
+refolding here, and the view does not depend on effective order. A lot whose quantity and costs are
+all zero is deleted; one below zero was sold before it was bought.
 
 A lot that was bought before its currency had a rate has no base cost yet: `base_unknown`.
 
@@ -47,7 +47,7 @@ class OpenLot(Row, frozen=True, kw_only=True):
 
 class Moved(NamedTuple):
     move: LotMove
-    currency: str  # of the trade; "": an event that does not say it
+    currency: str  # of the trade; "": the event has none
     base_unknown: bool  # for a lot that begins with this move
     states_base: bool
 

@@ -1,9 +1,9 @@
-"""Obligations: what is unsettled with the market, by account: C.STREET, one row an open item.
+"""Obligations: what is unsettled with the market, by account: C.STREET, one row per open item.
 
-    opened (trade, reversal, fx) -partial settlements-> ... -both legs zero-> the row leaves
+    opened (trade, reversal, fx) -partial settlements-> ... -both legs zero-> the row is deleted
 
 Each row is delivery versus payment: what comes in, what goes out, and how much of each is still
-open by the ledger. Whether it fails and since when is kept; how old that is, is asked with a day.
+open by the ledger. It holds whether it fails and since when; its age depends on the reader's day.
 
 Units: pieces of an ISIN or a currency's minor unit; all amounts positive while open.
 """
@@ -132,7 +132,7 @@ def fold(row: Obligation | None, key: Key, fact: Fact) -> Obligation | None:
                 whose=f.whose,
             )
         case _:
-            return None  # failing what is settled: nothing is open
+            return None  # a settled obligation is reported failing: nothing is open
 
 
 def _opened(arrived: Envelope) -> list[tuple[Key, Fact]]:

@@ -1,15 +1,15 @@
 """Positions: what an account holds of each security, from its postings and its lots' moves.
 
     traded   = -C.SEC                    trade date
-    settled  = -(C.SEC + C.STREET)       what lies at the custodian for this account
+    settled  = -(C.SEC + C.STREET)       held at the custodian for this account
     reserved = -M.HOLD                   held for open sales
     figures, cost_base, realized_base    sums over the lots' moves (domain.md rule 4)
 
 The ledger's unit is the ISIN, so listings share a position; `instrument_id` and `currency` are
 those of the last trade. `figures` holds cost and gain by currency: no currency is added to
 another. A lot that is sold in another currency than it was bought in has a gain in the base
-currency alone; `crossed` counts the shares. A position that was closed keeps its row, for what it
-realised.
+currency only; `crossed` counts such shares. A closed position keeps its row, for its realised
+gains.
 
 `unvalued` names the trades whose base figures wait for a rate: `cost_base` and `realized_base`
 lack them until they are stated.
@@ -145,12 +145,12 @@ def figures(row: Position) -> list[Figure]:
 
 
 def base_cost_unknown(row: Position) -> bool:
-    """Whether a purchase of what is held waits for a rate."""
+    """Whether a purchase behind the current holding waits for a rate."""
     return row.unvalued != "{}" and bool(row.traded) and any(_states(row))
 
 
 def realized_base_unknown(row: Position) -> bool:
-    """Whether a sale waits for a rate, or for that of what it sold."""
+    """Whether a sale waits for its own rate, or for that of a purchase it sold."""
     return row.unvalued != "{}" and any(_trades(row.unvalued).values())
 
 
@@ -209,7 +209,7 @@ def _added(held: str, more: Iterable[Figure], currency: str) -> str:
 
 
 def _waiting(held: str, fact: Valued) -> str:
-    """The trades that wait. A statement may be effective before its trade: then it is kept."""
+    """Update the waiting trades; a statement effective before its trade is kept (as null)."""
     trades = _trades(held)
     if fact.waits is None:
         if fact.trade_id in trades:

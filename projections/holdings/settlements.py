@@ -1,6 +1,6 @@
 """Settlements: each instruction to a custodian and its derived status, folded by its aggregate.
 
-What is open in money and stock is in `obligations`; here is what the custodian says about it.
+The view `obligations` has the open money and stock; this one has what the custodian reports.
 
 Units: pieces; money at the currency's minor unit.
 """
@@ -39,7 +39,7 @@ class SettlementRow(Row, frozen=True, kw_only=True):
     status: str = ""
     settled_qty: Decimal = ZERO
     settled_amount: Decimal = ZERO
-    whose: str = ""  # fault it is, while failing
+    whose: str = ""  # whose fault it is, while failing
     reason: str = ""  # why it fails
     state: str = ""  # of `domain.settlement`, JSON
 

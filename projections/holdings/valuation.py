@@ -1,4 +1,4 @@
-"""What holdings are worth: last marks, instruments' terms and the last fixings. Pure, and no view.
+"""The value of holdings, by last marks, instruments' terms and last fixings. Pure; not a view.
 
     value of a position = quantity x mark x factor x multiplier (percent of par: / 100)
     NAV = traded cash + values of positions, in the base currency through the euro (ECB crosses)
@@ -6,9 +6,9 @@
 The factor is that of the unit the mark was made in (GBX: 0.01 GBP), so that an old mark keeps its
 value when the listing's quotation changes. `value_of` rounds a position to its currency's minor
 unit, as it is shown. `net_value` sums the given values exactly by currency, converts each currency
-once, and rounds once to the base currency's minor unit. It names what lacks a mark or a rate; the
-sum is then None rather than too small. It also names each old mark or rate that it used, with its
-age; the sum is given, and the reader decides.
+once, and rounds once to the base currency's minor unit. It names every missing mark or rate; the
+sum is then None rather than too small. It also names each stale mark or rate that it used, with
+its age; the sum is then still given, and the reader decides.
 """
 
 from collections import defaultdict

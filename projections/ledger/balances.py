@@ -1,11 +1,11 @@
-"""Balances: the general ledger, one row an account of the chart and its key.
+"""Balances: the general ledger, one row per account of the chart and key.
 
     every posting --> (account, owner, ref, unit, shard): debit, credit, amount = debit - credit
 
-House and estate accounts (no owner) are summed by many homes and split by `shard`; readers sum
-the shards. Accounts that hold open items (an obligation, a lot, a hold, a payment in flight) lose
-their row at zero, so the table is bounded by what is open; a transfer's two halves stand in the
-shards of its two accounts. All other rows stay at zero with their turnover.
+House and estate accounts (no owner) get postings from many homes and are split by `shard`; readers
+sum the shards. A row of an open item (an obligation, a lot, a hold, a payment in flight) is deleted
+at zero, so the open items bound the table; a transfer's two halves are in the shards of its two
+accounts. All other rows stay at zero, with their turnover.
 
 Units: minor units of a currency, or pieces of an ISIN. + debit, - credit.
 """
@@ -28,7 +28,7 @@ AUDIENCE = Audience.OWN
 HOME = NOWHERE
 
 ITEMS = CLEARING | {"C.SEC"}
-"""Accounts of open items: their rows leave at zero."""
+"""Accounts of open items: their rows are deleted at zero."""
 
 
 class Balance(Row, frozen=True, kw_only=True):
@@ -53,7 +53,7 @@ READS: frozenset[type[Event]] = POSTING
 
 
 def facts(arrived: Envelope) -> Iterable[tuple[Key, Sum]]:
-    """One sum a row and event: an entry in and out of an item leaves no trace."""
+    """One sum per row and event: an item that the event opens and closes leaves no row."""
     sums: dict[Key, Sum] = {}
     in_shard = shard(arrived.home)
     for p in posted(arrived):

@@ -5,8 +5,8 @@
     reserved = -M.HOLD                    open holds of orders and withdrawals
 
 Deposits stay uncollected until a date. A view has no clock, so the row lists them and `available`
-is asked with a day. What a later deposit's value date has outlived is dropped from the list, as
-the account's own state drops it: what is shown is what it decides by. A deposit is known by the
+takes a day. A later deposit drops those that are available by its value date, as in the account's
+own state: the view shows the figures that the account decides by. A deposit is identified by the
 digest of its reference: the reference itself may name a person, and is sealed in the event.
 
 Units: money at the currency's minor unit.
@@ -130,7 +130,7 @@ def withdrawable(row: Cash, on: date) -> Decimal:
 
 
 def _without(items: Items, reference: str, amount: Decimal) -> Items:
-    """What came back is uncollected no longer."""
+    """Take a returned amount off the uncollected deposits that have its reference."""
     kept, rest = Items(), amount
     for day, open_amount, of in items:
         part = min(rest, open_amount) if of == reference else ZERO

@@ -3,12 +3,12 @@
 Domain rules 20 and 22. Each account of the chart has one role (`domain.ledger.CLIENT_MONEY`), and
 each role adds to one column. Per currency and close, summed over the rows of the client estate:
 
-    resource    = C.NOSTRO                                     at the banks, as they say
+    resource    = C.NOSTRO                                     money at the banks
     requirement = sum of max(0, settled) over accounts + in flight + owed to authorities
-    due         = -C.DUE                                       ours among it, to be swept
+    due         = -C.DUE                                       the firm's part, to be swept
     resource    = requirement - in debit + due                 always, by double entry
 
-One client's debit lessens no other client's claim: the firm has to fund it. Entitlements (C.ENT)
+One client's debit reduces no other client's claim: the firm has to fund it. Entitlements (C.ENT)
 and what issuers still owe (C.CA) are summed in the rows without an account, whichever client is
 entitled, because C.CA is kept by event. An entitlement that its issuer has paid is required; one
 that is unpaid is not. Rows without an account are sharded by home, and readers sum the shards.
@@ -156,7 +156,7 @@ def standing(rows: Iterable[Money], currency: str) -> Standing:
 
 
 def standing_of(currency: str, sums: Sums) -> Standing:
-    """The figures that follow from the sums, wherever they were summed."""
+    """The figures that follow from the sums, whatever store computed these."""
     paid, unpaid = max(sums.shared, ZERO), max(-sums.shared, ZERO)
     return Standing(
         currency=currency,

@@ -1,8 +1,8 @@
 """The controls at each close (domain.md rule 22), over ledger balances from any source.
 
 The same pure checks run over the balances that Postgres serves, those that ClickHouse sums and
-those folded from the log: all three must agree and pass. The trial balance alone is zero by
-construction, so the counterparties' statements are held against it too.
+those folded from the log: all three must agree and pass. A trial balance is zero by construction,
+so the checks also compare it with the counterparties' statements.
 """
 
 from collections import defaultdict
@@ -28,18 +28,18 @@ class Line(NamedTuple):
 
 
 Balances = Mapping[Line, Decimal]
-"""Signed sums (+ debit, - credit); a line that is zero need not be there."""
+"""Signed sums (+ debit, - credit); a line that is zero may be missing."""
 
 
 class Served(NamedTuple):
-    """Balances as a view serves them, and up to where each of its partitions was folded."""
+    """Balances as a view serves them, and the position of each of its partitions."""
 
     balances: Balances
     stands: Sequence[int]  # log positions, by partition
 
 
 def add(balances: dict[Line, Decimal], postings: Iterable[Posting]) -> None:
-    """Fold postings into running balances; lines that become zero leave."""
+    """Fold postings into running balances; lines that become zero are removed."""
     for p in postings:
         line = Line(p.account, p.owner, p.ref, p.unit)
         amount = balances.get(line, ZERO) + p.amount
@@ -59,8 +59,8 @@ def check(
     """Every control, failed ones included.
 
     Args:
-        bank: closing booked balance of the client account, by currency, as the bank says.
-        custody: client holdings by ISIN, as the custodian says.
+        bank: closing booked balance of the client account by currency, from the bank's statement.
+        custody: client holdings by ISIN, from the custodian's statement.
         open_refs: clearing account ("C.STREET" ...) -> keys of its sagas that are still open.
     """
     return (
@@ -119,7 +119,7 @@ def _shortfall(balances: Balances) -> dict[str, Decimal]:
 
 
 def _short_stock(balances: Balances) -> dict[str, Decimal]:
-    """By ISIN, how far what lies at the custodian falls short of what clients own settled."""
+    """By ISIN, how far the stock at the custodian falls short of the clients' settled stock."""
     held: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
     for line, amount in balances.items():
         if line.account in ("C.SEC", "C.STREET") and not is_currency(line.unit):
@@ -146,7 +146,7 @@ def _zero(name: str, figures: Mapping[str, Decimal]) -> Iterable[Control]:
 def _equal(
     name: str, ours: Mapping[str, Decimal], theirs: Mapping[str, Decimal]
 ) -> Iterable[Control]:
-    """One control a unit; a control that has nothing to compare holds, and says so once."""
+    """One control per unit; with nothing to compare, a single passed control."""
     units = sorted({*ours, *theirs})
     for unit in units:
         expected, actual = theirs.get(unit, ZERO), ours.get(unit, ZERO)

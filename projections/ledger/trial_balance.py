@@ -1,7 +1,7 @@
 """Trial balance: debit and credit totals per book, account of the chart and unit.
 
 Sharded by home like the house rows of `balances`; readers sum the shards. Each entry is zero per
-(book, unit), so each (book, unit, shard) is: debit = credit.
+(book, unit), and so is each (book, unit, shard): debit = credit.
 """
 
 from collections.abc import Iterable

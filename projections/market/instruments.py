@@ -1,7 +1,7 @@
 """Instruments: the terms of each listing, folded by the instrument aggregate.
 
 Terms are effective-dated and a view has no clock: the columns are the terms at the last decision,
-and what was decided for later waits in `state`. `terms(row, day)` gives those of a day.
+and changes decided for a later date wait in `state`. `terms(row, day)` gives the terms of a day.
 """
 
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
-"""Cases: what operations must look at, one row an occurrence, opened by the event that says so.
+"""Cases: what operations must look at, one row per occurrence. An event opens the case.
 
 A report is never refused for being wrong: it is recorded and flagged, and each flag is a case.
-Working a case (owner, due date, resolution) is a later aggregate; until then rows stay.
+An aggregate for working on a case (owner, due date, resolution) comes later; until then rows stay.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -64,7 +64,7 @@ KINDS = (
     "transfer_undone",
     "unreserved",
 )
-"""Every kind of a case; those of `projections.operations.repeats` come on top."""
+"""Every kind of case of this view; `projections.operations.repeats` has more."""
 Flags = Iterator[tuple[str, str]]  # kind, detail
 
 
@@ -95,7 +95,7 @@ def fold(row: Case | None, key: Key, fact: Opened) -> Case:
 
 
 def _flags(event: Event) -> list[tuple[str, str]]:
-    """(kind, detail) of each thing that is out of order about an event."""
+    """(kind, detail) of each irregularity of an event."""
     found = list(_TOLD[type(event)](event)) if type(event) in _TOLD else []
     for field, detail in MARKS.items():
         if getattr(event, field, False):
@@ -172,7 +172,7 @@ _TOLD: Mapping[type[Event], Callable[[Any], Flags]] = {
     CloseFailed: _not_closed,
 }
 
-MARKS = {  # fields that make a case of any event, and what each says of it
+MARKS = {  # fields that make any event a case, and the detail of that case
     "in_debit": "left the cash below zero",
     "account_closed": "came after the closing",
 }

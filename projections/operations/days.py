@@ -1,8 +1,8 @@
-"""Days: each attempt to close a day, one row a control, with the figures.
+"""Days: each attempt to close a day, one row per control, with the figures.
 
-A day that was closed has all its controls, and every one held (domain.md rule 22); an attempt
-that failed has those that did not hold. `log_position` is the point of the log that they were
-computed at.
+A closed day has all its controls, and all of them held (domain.md rule 22); a failed attempt has
+those that did not hold. `log_position` is the number of events, from the log's start, that the
+controls cover.
 """
 
 from collections.abc import Iterable

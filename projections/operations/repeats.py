@@ -1,13 +1,13 @@
-"""Repeats: what was reported twice, or taken back for more than it was.
+"""Repeats: reports that repeat an earlier one, and returns of more than was received or paid.
 
     kind                     one row for each                   a case when
-    duplicate_reference      bank reference, account            it is deposited again
+    duplicate_reference      bank reference, account            another deposit has it
     duplicate_execution      ExecID, trade date, account        another OrderID (37) or order has it
-    returned_beyond_receipt  bank reference, currency, account  more goes back than came
+    returned_beyond_receipt  bank reference, currency, account  more is returned than was received
     returned_beyond_payment  payment                            more comes back than was paid
 
-A report is never dropped: it is booked, and shows here. A row remembers what came first, so a row
-that is no case (yet) is not `shown`; a case stays one. All that feeds a row is of one account.
+A report is never dropped: it is booked, and appears here. The first report makes the row, which is
+not `shown` until it is a case; a case stays one. All events of a row are of one account.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -43,21 +43,21 @@ class Repeat(Row, frozen=True, kw_only=True):
     KEY: ClassVar[tuple[str, ...]] = ("source", "kind")
     INDEXES: ClassVar[tuple[tuple[str, ...], ...]] = (("shown", "kind"), ("shown", "account_id"))
 
-    source: str  # what is told: of which account, by which name
+    source: str  # what was reported: its sort, account and name
     kind: str
     account_id: str
     order_id: str = ""
     detail: str = ""
     opened_at: datetime
     shown: bool = False  # it is a case
-    event: str = ""  # that made it one, stream@version
-    named: str = ""  # the first one's own name
+    event: str = ""  # the event that made it one, stream@version
+    named: str = ""  # the name of the first report
     came: Decimal = ZERO
     gone: Decimal = ZERO
 
 
 class Told(NamedTuple):
-    """One event's part in a row."""
+    """What one event adds to a row."""
 
     event: str
     at: datetime

@@ -1,4 +1,4 @@
-"""Accounts: whose they are, how they are kept, and whether they may trade."""
+"""Accounts: their owners and terms, and whether they may trade."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -37,7 +37,7 @@ class Account(Row, frozen=True, kw_only=True):
     lot_method: str
     account_type: str
     status: str = OPEN  # open closing_only blocked dormant closing closed
-    reason: str = ""  # of that status: a saga's code; what people wrote is sealed in the event
+    reason: str = ""  # of that status: a saga's code; a person's text is sealed in the event
     owners: str = "[]"  # JSON: [{client_id, share}, ...]
     powers: str = "{}"  # JSON: person -> what they may do, from when to when
     opened_at: datetime

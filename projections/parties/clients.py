@@ -1,6 +1,6 @@
-"""Clients: where each KYC file stands, folded by the client aggregate. No personal data.
+"""Clients: the state of each KYC file, folded by the client aggregate. No personal data.
 
-Whoever needs a name or an address opens the client's stream with the key that seals it.
+A name or an address is in the client's stream, sealed under the client's data key.
 """
 
 from collections.abc import Iterable
@@ -19,7 +19,7 @@ from projections.ports import Audience, Home, Key, Row
 
 NAME = "clients"
 VERSION = 2
-AUDIENCE = Audience.CONFIDENTIAL  # what was found out about a person: risk, screening, PEP
+AUDIENCE = Audience.CONFIDENTIAL  # findings about a person: risk, screening, PEP
 HOME = Home("client_id", "client")
 
 
@@ -31,13 +31,13 @@ class ClientRow(Row, frozen=True, kw_only=True):
     kind: str = ""
     country: str = ""
     lei: str = ""
-    status: str = ""  # as others see it
-    standing: str = ""  # under a suspension or a block
+    status: str = ""  # the standing, unless a suspension or a block covers it
+    standing: str = ""  # beneath a suspension or a block
     risk_rating: str = ""
     review_on: date | None = None
     grace_until: date | None = None
     pep: bool = False
-    possible_hit: bool = False  # a screening hit that nobody has judged
+    possible_hit: bool = False  # a screening hit that is not judged yet
     onboarded_at: datetime
     updated_at: datetime
     erased: bool = False  # the client's data key was destroyed

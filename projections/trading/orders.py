@@ -1,7 +1,7 @@
-"""Orders: the blotter, one row an order, folded by the order aggregate itself.
+"""Orders: the blotter, one row per order, folded by the order aggregate itself.
 
-OrdStatus follows from many facts by precedence, and a bust can take Filled back; so the row keeps
-the aggregate's state (`state`) and shows what `domain.order` reads off it.
+OrdStatus follows from many facts by precedence, and a bust can undo Filled. So the row keeps the
+aggregate's state (`state`), and its columns are what `domain.order` derives from it.
 
 Units: pieces; prices as quoted, in `currency`.
 """
@@ -62,7 +62,7 @@ class OrderRow(Row, frozen=True, kw_only=True):
     advice: str = ""
     channel: str = ""
     ord_rej_reason: str = ""  # tag 103
-    reason: str = ""  # the venue's, or a saga's; what people wrote is sealed in the event
+    reason: str = ""  # the venue's, or a saga's; a person's text is sealed in the event
     placed_at: datetime
     updated_at: datetime  # effective time of the last event
     state: str = ""  # of `domain.order`, JSON
@@ -119,7 +119,7 @@ def _placed(event: e.OrderPlaced, at: datetime) -> OrderRow:
 
 
 def _shown(row: OrderRow, order: Order, at: datetime) -> OrderRow:
-    """What people see of the aggregate's state."""
+    """The row with the columns that follow from the aggregate's state."""
     return replace(
         row,
         qty=order.qty,

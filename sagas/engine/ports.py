@@ -1,9 +1,9 @@
-"""What a saga is, and what its runner needs from the world.
+"""The shape of a saga, and the store that its runner needs.
 
     log --correlate--> saga id --evolve--> state, due --react--> commands owed
 
 State, owed commands and checkpoint move in one database transaction. All three are derived from
-the log: a lost or doubted store is reset to position 0 and read again (`sagas.engine.runner`).
+the log: a lost or suspect store is reset to position 0 and read again (`sagas.engine.runner`).
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -24,7 +24,7 @@ class Deadline(NamedTuple):
 
 
 class Folded(Protocol):
-    """A state per correlated thing, folded from the log: a saga, or a gateway's memory.
+    """A state per correlation id, folded from the log: a saga, or a gateway's memory.
 
     A state stays after its saga has ended, because a bust or a return may come months later and
     still needs the facts: it is small (open items are dropped from it as they close), is never
@@ -36,15 +36,15 @@ class Folded(Protocol):
     INITIAL: Any
 
     def correlate(self, arrived: Envelope, /) -> str | None:
-        """The id of the saga that the event belongs to; None: this saga does not care."""
+        """The id of the saga that the event belongs to; None: this saga ignores the event."""
         ...
 
     def evolve(self, state: Any, arrived: Envelope, /) -> Any:
-        """Remember. Never sends."""
+        """The state after the event. Sends nothing."""
         ...
 
     def due(self, state: Any, /) -> Deadline | None:
-        """The next moment at which the saga must act if nothing comes; the timer's."""
+        """The deadline at which the timer wakes the saga if nothing comes before."""
         ...
 
     def ended(self, state: Any, /) -> bool:
@@ -58,7 +58,7 @@ class Saga(Folded, Protocol):
     COMMANDS: tuple[type[Command], ...]  # what it may send
 
     def react(self, state: Any, arrived: Envelope, /) -> tuple[Command, ...]:
-        """The commands owed because `arrived` found the saga at `state`."""
+        """The commands to send after `arrived`; `state` is the state before it."""
         ...
 
 
@@ -101,7 +101,7 @@ class Saved(Struct, frozen=True, kw_only=True):
 class KeptRows(NamedTuple):
     """All that a saga store holds, at one instant."""
 
-    positions: Mapping[str, int]  # where each saga and gateway stands
+    positions: Mapping[str, int]  # by saga and gateway
     versions: Mapping[str, int]  # of the code that made its rows
     states: Mapping[SagaKey, Kept]
     outbox: Mapping[str, Owed]
@@ -114,10 +114,10 @@ class Expelled(Exception):
 
 class SagaStore(Protocol):
     async def positions(self, sagas: Mapping[str, int], /) -> Mapping[str, int]:
-        """Where each named saga stands, `sagas` being name -> VERSION.
+        """The position of each named saga; `sagas` is name -> VERSION.
 
         A saga that is new, or was kept under another version, is reset: states and owed commands
-        are deleted and it stands at 0.
+        are deleted and its position is 0.
         """
         ...
 
@@ -150,7 +150,7 @@ class SagaStore(Protocol):
         ...
 
     async def reset(self, saga: str, /) -> None:
-        """Forget all of one saga, so that the next steps derive it again from position 0."""
+        """Delete all of one saga, so that the next steps derive it again from position 0."""
         ...
 
 
@@ -163,8 +163,8 @@ class Due(NamedTuple):
 def correlation(name: str, fields: Mapping[type[Event], str]) -> Callable[[Envelope], str | None]:
     """A `correlate` that takes the saga's id from a field of each event it follows.
 
-    What comes back on the saga's own streams (a refusal, a deadline) always belongs to it. An
-    empty field belongs to no saga.
+    An event on the saga's own streams (a refusal, a deadline) always belongs to it. An event whose
+    field is empty belongs to no saga.
     """
 
     def correlate(arrived: Envelope) -> str | None:

@@ -1,9 +1,9 @@
 """The pure run loop of sagas: a page of the log in, states and owed commands out.
 
 Commands are named after their cause, so that a redelivered page or a rebuild owes the same
-commands under the same names. Every page also crosses off what the log shows as answered: the
-message ids of appended commands, and of refused ones. So a rebuild is nothing but reading again
-from position 0: what is owed in the end is what was never answered.
+commands under the same names. Every page also removes the owed commands that the log shows as
+answered: appended or refused, by message id. So a rebuild only reads again from position 0; the
+commands still owed at the end are those that were never answered.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -39,8 +39,8 @@ def advance(
 ) -> Saved:
     """Run every saga over one page, in log order and within an event in catalogue order.
 
-    `positions` says where each saga stands (those ahead skip what they have seen) and `rows`
-    holds the rows of `keys(...)` that exist. The page must not be empty.
+    `positions` holds each saga's position (a saga skips events up to it) and `rows` holds the rows
+    of `keys(...)` that exist. The page must not be empty.
     """
     states: dict[SagaKey, Any] = {}
     owed: dict[str, Owed] = {}
@@ -63,7 +63,7 @@ def advance(
 
 
 def keep(saga: Folded, state: Any) -> Kept:
-    """A state as stored, with what the timer and operations look for beside it."""
+    """A state as stored, with the fields that the timer and operations search by beside it."""
     deadline = saga.due(state)
     return Kept(
         body=_text(state), due_at=deadline.at if deadline else None, ended=saga.ended(state)
