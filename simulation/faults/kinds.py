@@ -1,8 +1,8 @@
 """What can go wrong, and where.
 
 A *site* is a place at which the world may intervene: a call to a store, a message on its way, a
-barrier of the simulated day. The n-th time that any process comes to a site, the schedule says
-what happens there, if anything.
+barrier of the simulated day. The n-th time that any process comes to a site, the schedule
+decides what happens there, if anything.
 """
 
 from enum import StrEnum

@@ -46,7 +46,7 @@ class World(Protocol):
         ...
 
     async def freeze(self, process: Process, struck: Struck) -> None:
-        """The process stands still here, and goes on when it comes back."""
+        """Freeze the process here, until it is thawed or killed."""
         ...
 
     def later(self, work: Awaitable[object], delay_s: float) -> None:

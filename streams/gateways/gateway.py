@@ -91,7 +91,11 @@ class Gateway:
         return len(self._inbox)
 
     async def start(self, now: datetime) -> int:
-        """Resend what is open, or was lately (`due` at `now` or later); return their number."""
+        """Resend what is open, or was lately (`due` at `now` or later).
+
+        Returns:
+            The number of messages sent.
+        """
         name = self._channel.NAME
         self._saved = await self._checkpoint()
         self._position = self._saved

@@ -1,7 +1,7 @@
 """The sagas on the bus: one leased runner over all partitions, in the log's order.
 
     standing by --lease taken--> leading: join the group, merge the pages, step, send
-         ^                            `-lease lost, or told to stop-> leave, release
+         ^                            `-lease lost, or `stop` is set-> leave, release
 
 A saga may read events of several homes (a transfer's two accounts, a client and an account), and
 must read them in one order. So there is one saga partition: the merge of all partitions up to where
