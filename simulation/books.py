@@ -1,7 +1,7 @@
-"""The accounts as their owners see them at the last close: what strategies and fees look at.
+"""The accounts as their owners see them at the last close: the basis of strategies and fees.
 
 Read from the write side's states. A day that is resumed half-way must decide as it did the first
-time, so its morning is folded from the log as it was known before anybody acted.
+time, so its morning is folded from the events recorded before any client acted.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,12 +26,12 @@ class Books:
         self._day: date = date.min
 
     async def refresh(self, plans: Sequence[Plan]) -> None:
-        """Look at the accounts as they are now."""
+        """Read the accounts as they are now."""
         for plan in plans:
             self._states[plan.account_id] = (await self._platform.handler.state(_stream(plan)))[0]
 
     async def morning(self, plans: Sequence[Plan], day: date, *, known_at: datetime | None) -> None:
-        """Look at the accounts as they were recorded by `known_at`; None: as they are now."""
+        """Read the accounts as they were recorded by `known_at`; None: as they are now."""
         self._day = day
         if known_at is None:
             await self.refresh(plans)
@@ -44,7 +44,7 @@ class Books:
             self._states[plan.account_id] = state
 
     def state(self, plan: Plan) -> Any:
-        """The account's state when it was last looked at."""
+        """The account's state as it was last read."""
         return self._states[plan.account_id]
 
     def holdings(self, plan: Plan) -> Holdings:

@@ -1,6 +1,6 @@
 """The census of a run: what its summary counts, and what the house has to move.
 
-It watches the same fold of the log that the auditor holds the other engines to.
+It watches the same fold of the log that the auditor compares the other engines with.
 """
 
 from collections import Counter, defaultdict
@@ -28,7 +28,7 @@ class Census:
         self.fold = LedgerFold(log, self._count)
         self.counts: Counter[str] = Counter()
         self.last_day: Counter[str] = Counter()  # of these, since the close before the last
-        self._closed: Counter[str] = Counter()  # how they stood at the last close
+        self._closed: Counter[str] = Counter()  # the counts at the last close
         self.closed_day: date | None = None
         self.failed: set[str] = set()  # obligations that ever failed
         self.paid_in: dict[str, Decimal] = defaultdict(

@@ -26,6 +26,6 @@ def at(day: date, moment: time) -> datetime:
 
 
 def venue_ticks(day: date) -> Iterator[datetime]:
-    """When the venue is looked at: the open, the close at 20:00, and between."""
+    """The times at which a session is drained: the open, the close at 20:00, and between."""
     first = at(day, OPEN)
     return (first + n * TICK for n in range(TICKS))

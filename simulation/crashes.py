@@ -1,12 +1,11 @@
-"""The crash mode: a small run killed at every moment at which that can matter, and begun again.
+"""The crash mode: kills a small run at every moment that can matter, and restarts it.
 
     one run, undisturbed -> journal of its durable writes, figures
     for every n:  disk after n writes -> a new platform, resumed to the end -> the same figures?
 
-Where it is killed, and what that leaves, is in `simulation.killed`; what must be the same
-in `simulation.figures`. Of some resumed runs the process is killed again, twice. Faults
-are frequent here, so that a small run has busts, corrections, late and repeated reports, fails and
-returned payments on its way.
+`simulation.killed` defines where a run is killed and what that leaves; `simulation.figures` what
+must be the same. Some resumed runs are killed again, twice. Faults are frequent here, so that a
+small run has busts, corrections, late and repeated reports, fails and returned payments.
 """
 
 import asyncio
@@ -32,7 +31,7 @@ from simulation.killed import (
 from simulation.run import Spec
 from streams.gateways.counterparties import Faults
 
-CHAIN_EVERY = 10  # of the crash points, one whose resumed run is killed twice more
+CHAIN_EVERY = 10  # one crash point in so many: its resumed run is killed twice more
 SHARE = 12  # crash points that a worker takes at a time
 SHOWN_MAX = 20  # differences in the answer
 
@@ -40,7 +39,7 @@ Seen = Callable[[int, int], None]
 
 
 class Found(Struct, frozen=True):
-    """What came of a share of the crash points."""
+    """The results of a share of the crash points."""
 
     points: int
     crashes: int
@@ -54,7 +53,7 @@ async def crash_everywhere(
     """Kill the run at every point (or every n-th), resume it, and compare the figures.
 
     Args:
-        seen: told (points done, points there are).
+        seen: called with (points done, points in all).
         workers: processes to share the work, each with an undisturbed run of its own to compare
             with; 1 does it all in this one.
 
@@ -104,7 +103,7 @@ async def _here(
 async def _in_processes(
     spec: Spec, faults: Faults, shares: Iterable[Sequence[int]], workers: int
 ) -> AsyncIterator[Found]:
-    """In the order of the shares, so that the answer is the same however they were shared out."""
+    """In the order of the shares, so that the answer does not depend on the workers."""
     loop = asyncio.get_running_loop()
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         under_way = [loop.run_in_executor(pool, _share, spec, faults, s) for s in shares]

@@ -1,8 +1,8 @@
 """One simulated trading day: clients act, the venue trades, the street settles, the day closes.
 
-Everything goes the way it does in production: commands through the dispatcher, sagas and
+Everything takes the same path as in production: commands through the dispatcher, sagas and
 gateways from the log, counterparties behind their ports. `drain` is the barrier: a moment ends
-when nothing is owed by anyone.
+when nothing is owed.
 """
 
 from collections.abc import Iterable, Iterator
@@ -43,7 +43,7 @@ class Tally(Struct):
 
 
 class StageRefused(Exception):
-    """Something that a run cannot do without was refused."""
+    """A command that a run needs was refused."""
 
 
 class Contended(Exception):
@@ -51,7 +51,7 @@ class Contended(Exception):
 
 
 class Trading:
-    """Runs days on one platform. Not the place of any rule: those are the domain's."""
+    """Runs days on one platform. It holds no rules: those belong to the domain."""
 
     def __init__(
         self, platform: Platform, clock: SimulatedClock, drive: Drive, history: History
@@ -80,7 +80,7 @@ class Trading:
         await self._drive.drain()
 
     async def session(self, day: date) -> None:
-        """The hours in which the venue trades: looked at a few times."""
+        """The hours in which the venue trades, drained at each of its ticks."""
         for moment in venue_ticks(day):
             self._clock.set(moment)
             await self._drive.drain()
@@ -88,7 +88,7 @@ class Trading:
     def intents(
         self, plans: tuple[Plan, ...], market: Market, books: Books
     ) -> Iterator[tuple[str, Command]]:
-        """What the clients ask for on a morning, under message ids that follow from it."""
+        """The clients' commands of a morning, under message ids made of account, day, index."""
         for plan in plans:
             for n, command in enumerate(acts(plan, market, books.holdings(plan))):
                 yield f"sim.{plan.account_id}.{market.day:%Y%m%d}.{n}", command
@@ -97,14 +97,14 @@ class Trading:
         """The same as `send`, but nothing may be refused.
 
         Raises:
-            StageRefused: something was.
+            StageRefused: a command was.
         """
         await self.send(wanted)
         if self.tally.declined:
             raise StageRefused(str(self.tally.declined))
 
     async def send(self, wanted: Iterable[tuple[str, Command]]) -> None:
-        """Commands under their message ids, in order, in batches; repeats count as done."""
+        """Send commands under their message ids, in order, in batches; repeats count as done."""
         batch: list[Request] = []
         for message_id, command in wanted:
             request = Request(
@@ -118,7 +118,7 @@ class Trading:
             await self._submit(batch)
 
     async def sweep(self, day: date, amounts: Iterable[tuple[str, Decimal]]) -> None:
-        """Move what is the house's, or what the house owes, and let the bank see it."""
+        """Move what the house is due, or what it owes, and have the bank book it."""
         reference = f"sweep.{day:%Y%m%d}"
         await self.send(
             (f"{reference}.{unit}", SweepDues(currency=unit, amount=amount, reference=reference))
@@ -181,7 +181,7 @@ class Trading:
 
     def _count(self, request: Request, outcome: Outcome) -> None:
         match outcome:
-            case Done() | KeyReused():  # a resumed day repeats itself; the first time stands
+            case Done() | KeyReused():  # a resumed day repeats itself; the first time counts
                 name = type(request.command).__name__
                 self.tally.orders += name == "PlaceOrder"
             case Declined(refused=why):

@@ -1,4 +1,4 @@
-"""A demo driven live on the clock of its log: its market goes on from where the run ended."""
+"""Drives a demo live on the clock of its log; its market goes on where the run ended."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -26,7 +26,7 @@ async def demo_drive(
     news: News,
     bus: BusSide | None = None,
 ) -> DemoDrive:
-    """What `serve` runs on a log of a run. It leads the sagas itself: they follow its clock."""
+    """Make what `serve` runs on a run's log. It leads the sagas itself: they follow its clock."""
     run, clock = platform.origin.run, platform.clock
     assert isinstance(clock, PacedClock), "only a paced clock can be played on"
     assert run.first_day is not None, "only a run that the log names can be played on"

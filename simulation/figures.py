@@ -9,11 +9,11 @@ Compared, all exactly:
 - each payment's end, and what each account was charged;
 - the days closed, and each account's NAV at the last close.
 
-Not compared, because a restart may change them without anybody owning more or less: positions in
-the log and what is computed at one (the controls' positions), when a repeat was recorded, what a
-counterparty told twice, statuses that only inform, and the streams of sagas and gateways. In what
-order things of one moment stand in the log may change where an append was torn; whole appends
-leave the same log, event for event, and the crash mode counts how many did (`same_root`).
+Not compared, because a restart may change them without changing what anyone owns: positions in the
+log and what is computed at one (the controls' positions), when a repeat was recorded, what a
+counterparty reported twice, statuses that only inform, and the streams of sagas and gateways. A
+torn append may change the order in the log of events of one moment. Whole appends leave the same
+log, event for event, and the crash mode counts how many did (`same_root`).
 """
 
 from collections.abc import Mapping
@@ -47,7 +47,7 @@ class Figures(Struct, frozen=True, kw_only=True):
 
 
 async def figures(log: Log, outcome: Outcome) -> Figures:
-    """Folded from the log alone, but for the NAV, which is the run's own summary."""
+    """Fold them from the log alone, except the NAV, which is the run's own summary."""
     balances: dict[Line, Decimal] = {}
     orders: dict[str, Any] = {}
     facts: dict[Fact, int] = {}

@@ -1,8 +1,8 @@
 """One process of a run that is killed: where it can be killed, what it leaves, how it goes on.
 
 A killed process leaves what it had written and no more (`adapters.memory.disk`). So a platform
-begun on the disk as it was after n writes is a platform that was killed there: before the append
-that comes next, or after the append that came last and before anyone was told. Every write counts
+started on the disk as it was after n writes is a platform that was killed there: before the next
+append, or after the last append and before its caller got an answer. Every write counts
 (events, states of sagas and gateways, views, keys, the street's statement), and so do *torn*
 appends, of which only the first half was written: a store commits large batches in parts.
 
@@ -43,7 +43,7 @@ ROUGH = Faults(
     CustodianFaults(fail=0.2, partial=0.2, duplicate=0.2, deny_cancel=0.1),
     BankFaults(reject=0.2, give_back=0.2, duplicate=0.2),
 )
-"""Frequent enough that a small run has each of them on its way."""
+"""Fault rates high enough that a small run has each of the faults."""
 
 
 class Point(Struct, frozen=True):
@@ -56,7 +56,7 @@ class Point(Struct, frozen=True):
 class Life(Struct, frozen=True):
     """One process, from its start to the end of the run."""
 
-    journal: Sequence[Write]  # of the disk, what it found included
+    journal: Sequence[Write]  # of the disk, with what the process found on it
     figures: Figures
     root: str
     counts: dict[str, int]
@@ -69,11 +69,11 @@ class Failed(Struct, frozen=True):
 
 
 async def live(spec: Spec, found: Sequence[Write] = (), *, faults: Faults = ROUGH) -> Life:
-    """Begin, or go on from what a killed process left, and run to the end.
+    """Start, or go on from what a killed process left, and run to the end.
 
     Raises:
         ControlsFailed: a day could not be closed.
-        TimeoutError: it hangs.
+        TimeoutError: the run hangs.
     """
     entropy, clock = SeededEntropy(spec.seed), SimulatedClock(eve_of(spec))
     disk = await Disk.after(found, entropy)
@@ -83,7 +83,7 @@ async def live(spec: Spec, found: Sequence[Write] = (), *, faults: Faults = ROUG
         run = Run(platform, drive, clock, spec, warehouse=False)
         async with asyncio.timeout(LIFE_MAX_S):
             outcome = await run.go(lambda _: None)
-        journal = tuple(disk.journal)  # what closing in peace would write is not in it
+        journal = tuple(disk.journal)  # without the writes of an orderly close
         return Life(
             journal,
             await figures(platform.log, outcome),
@@ -121,7 +121,7 @@ async def killed_at(
     for number in range(times):
         try:
             life = await live(spec, left, faults=faults)
-        except Exception as e:  # whatever it is, it is the finding
+        except Exception as e:  # any error is a finding
             lives.append(Failed(f"{type(e).__name__}: {e}"))
             break
         lives.append(life)
@@ -154,7 +154,7 @@ def _batch(write: Write) -> Sequence[Any]:
 
 
 def _counts(outcome: Outcome) -> dict[str, int]:
-    """What happened on the way, so that one sees how much was put to the test."""
+    """Counts of what happened, to show how much the run tested."""
     counts, events = outcome.census.counts, outcome.census.fold.events
     names = ("orders", "fills", "busts", "settled", "after_bust")
     failed = len(outcome.census.failed)

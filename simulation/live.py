@@ -1,4 +1,4 @@
-"""A demo's market, played on at a pace that people can watch, from where its history ended.
+"""Goes on with a demo's market where its history ended, at a pace that people can watch.
 
     morning -> session, paced: marks, orders, fills -> close, settlement, controls -+
        ^                                                                            |
@@ -6,8 +6,8 @@
     no more prices -> the market closes for good; the clock goes on like the machine's
 
 Days are the days of `simulation.run`, with the same clients, street and message ids; only
-the hours of trading take real time. So a market that was killed goes on from its log, at the
-moment at which it ended, and a demo may be run on by `tidemark simulate` as well.
+the hours of trading take real time. So a market that was killed goes on at the moment at which its
+log ends, and `tidemark simulate` can go on with a demo as well.
 
 While the venue trades, each stock is marked every second tick of its path (10 simulated minutes:
 9 real seconds at 6 minutes a session), half of the stocks at a time: 800 events a session for 20
@@ -37,24 +37,24 @@ from streams.gateways.counterparties import history_market
 from streams.platform import Platform
 from streams.supervise import Part, until
 
-LOOK_MAX_S, LOOK_MIN_S = 0.25, 0.02  # how long nothing is looked at, unless the log grows
+LOOK_MAX_S, LOOK_MIN_S = 0.25, 0.02  # of waiting for the next look, unless the log grows
 TIMER_S = 1.0  # real seconds between two looks at the deadlines
-CLOSE_TRIES = 3  # of one day: somebody else may have asked for the close of another
+CLOSE_TRIES = 3  # of one day: another user may have asked for the close of another day
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
 EVERY_TICKS = 2  # a stock is marked on every second tick of its path
 
 News = Callable[[str], None]
-"""Told, in one line for people, what the market does."""
+"""Called with a line for people about what the market does."""
 
 
 class Floor:
-    """Where a paced market is moved from: clock, pace, and what is new."""
+    """Moves a paced market: its clock, its pace, and what is new."""
 
     def __init__(
         self, drive: Drive, clock: PacedClock, *, pace: Callable[[], Pace], news: News
     ) -> None:
         self.drive, self.clock, self.news = drive, clock, news
-        self.answer: Callable[[], Awaitable[None]] | None = None  # requests to close a day
+        self.answer: Callable[[], Awaitable[None]] | None = None  # the open request to close a day
         self._pace, self._fired_at = pace, -TIMER_S
 
     @property
@@ -62,13 +62,13 @@ class Floor:
         return self._pace()
 
     async def step(self, *, ahead: datetime, rate: float | None = None) -> datetime:
-        """Let everyone answer what is new by now; then wait, at most until `ahead` is reached.
+        """Let sagas, street and timer answer what is new; if nothing moved, wait until `ahead`.
 
         Args:
             rate: of the clock while it is not paused; by default that of the pace.
 
         Returns:
-            The moment up to which everyone has answered.
+            The moment up to which they have answered.
         """
         pace = self.pace
         wanted = pace.rate if rate is None or pace.paused else rate
@@ -86,7 +86,7 @@ class Floor:
         await self.drive.platform.log.wait(self.drive.sagas.position, timeout_s=pause)
 
     async def awake(self) -> None:
-        """Until the market is not paused; commands are answered meanwhile."""
+        """Wait while the market is paused, and answer commands meanwhile."""
         while self.pace.paused:
             await self.step(ahead=FAR)
 
@@ -102,7 +102,7 @@ class Floor:
 
 
 class LiveTrading(Trading):
-    """Days whose hours of trading take real time, and show their prices."""
+    """Days whose hours of trading take real time, with marks during the session."""
 
     def __init__(
         self, platform: Platform, drive: Drive, history: History, *, floor: Floor, seed: int
@@ -111,7 +111,7 @@ class LiveTrading(Trading):
         self._floor, self._path = floor, history_market(seed)
 
     async def session(self, day: date) -> None:
-        """From the open to the close; one that is resumed later than that is over."""
+        """Trade from the open to the close; a session resumed after its close is over."""
         floor, opens = self._floor, at(day, OPEN)
         closes = opens + INTERVALS * INTERVAL
         floor.clock.set(opens)
@@ -140,7 +140,7 @@ def ticks(
 ) -> Iterator[tuple[str, Command]]:
     """The marks that are due at a tick of the day's path, when those up to `since` are made.
 
-    Each stock has every second tick, half of them the even ones; all of them have the last.
+    Each stock is marked at every second tick, half of them at the even ones; all at the last.
     """
     for number, symbol in enumerate(history.symbols):
         session = path.session(symbol, day)
@@ -161,7 +161,7 @@ def ticks(
 
 
 class LiveRun(Run):
-    """A run among others: their commands come at any time, also between a day's controls."""
+    """A run beside other users: their commands come any time, also between a day's controls."""
 
     def __init__(
         self,
@@ -230,10 +230,10 @@ class DemoDrive(Drive):
 
 
 class LiveMarket:
-    """What a demo's process runs: days as long as there are prices, and what comes after them.
+    """Runs a demo's market: days as long as there are prices, then a market that stays closed.
 
     Args:
-        leading: held while the market is moved: nobody else may drive the sagas then.
+        leading: held while the market moves: no other process may drive the sagas then.
     """
 
     def __init__(
@@ -247,13 +247,13 @@ class LiveMarket:
     ) -> None:
         self._platform, self._floor, self._spec = platform, floor, spec
         self._leading, self._warehouse = leading, warehouse
-        self._ready: LiveRun | None = None  # what has checked the log already
+        self._ready: LiveRun | None = None  # the run that has checked the log already
 
     async def check(self, seen: Checked | None = None, *, census: Census | None = None) -> None:
-        """Read the log up to its end, before anybody is let in.
+        """Read the log up to its end, before the server takes requests.
 
         Args:
-            census: of somebody who has read it already.
+            census: one that has read the log already; None: a new one.
 
         Raises:
             Unreadable, Unavailable: of the log.
@@ -262,7 +262,7 @@ class LiveMarket:
         await self._ready.check(seen)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop`; what fails may be begun again, and goes on from the log."""
+        """Run until `stop`; after a failure, a new call goes on from the log."""
         await until(stop, self._go())
 
     async def _go(self) -> None:
@@ -282,7 +282,7 @@ class LiveMarket:
         )
 
     async def _end(self, run: LiveRun, why: str) -> None:
-        """No price will come any more: orders are refused, everything else goes on."""
+        """After the last price: refuse orders, and let everything else go on."""
         await run.halt(why)
         floor = self._floor
         floor.news(f"the market is closed for good: {why}")
@@ -293,7 +293,7 @@ class LiveMarket:
 
 
 def _about(left: timedelta, pace: Pace) -> str:
-    """How long that is in real time."""
+    """The duration in real time, as text."""
     if pace.paused:
         return "paused"
     seconds = left.total_seconds() / pace.rate

@@ -1,6 +1,6 @@
 """A whole platform in memory, on a `Disk`: the same handler, log, sagas and views as any other.
 
-It has no warehouse. Dropping it is how it is killed: what it leaves is on the disk.
+It has no warehouse. To kill it is to drop it: only what is on the disk remains.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ class MemoryPlatform:
 
     Args:
         sole_writer: no other platform works on this disk.
-        log: what reads and writes events; `RecorderLog` itself or a kind of it.
+        log: what reads and writes events; `RecorderLog` or a subclass.
     """
 
     def __init__(

@@ -1,8 +1,9 @@
-"""How fast a demo's market moves: minutes a session, or paused; said by a file that may change.
+"""How fast a demo's market moves: minutes a session, or paused; read from a file that may change.
 
-    tidemark demo pause --writes--> DIR/demo.json --looked at several times a second--> the market
+    tidemark demo pause --writes--> DIR/demo.json --read several times a second--> the market
 
-A file needs no door that a web page could reach: whoever may write the data directory decides.
+A file is no endpoint that a web page could reach: only users who may write the data directory
+can change it.
 """
 
 import json
@@ -23,11 +24,11 @@ SESSION = TICK * (TICKS - 1)  # 6 hours 30 minutes, as long as New York trades
 
 
 class BadPace(Exception):
-    """The pace cannot be had; the message says which can."""
+    """The pace is not possible; the message names those that are."""
 
 
 class Pace(Struct, frozen=True, kw_only=True):
-    minutes: float = MINUTES  # real ones, that a session takes
+    minutes: float = MINUTES  # real minutes that a session takes
     paused: bool = False
 
     @property
@@ -43,7 +44,7 @@ class Pace(Struct, frozen=True, kw_only=True):
 def parse_pace(text: str, *, now: Pace) -> Pace:
     """What a user asks for: minutes a session, or `paused` (at the pace `now`).
 
-    Minutes end no pause: a paused market stays paused, and moves at that pace once it is resumed.
+    Minutes do not end a pause: the market stays paused, and moves at that pace once it is resumed.
 
     Raises:
         BadPace: it is neither, or out of bounds.
@@ -65,10 +66,10 @@ class PaceFile:
 
     def __init__(self, data_dir: Path) -> None:
         self._path = data_dir / FILE
-        self._read: tuple[int, Pace] = (0, Pace())  # when the file was changed, what it said
+        self._read: tuple[int, Pace] = (0, Pace())  # when the file was changed (ns), its pace
 
     def pace(self) -> Pace:
-        """As it is now; what cannot be read changes nothing."""
+        """The current pace; while the file cannot be read, the last one."""
         with suppress(OSError, ValueError, TypeError, KeyError, BadPace):
             changed = self._path.stat().st_mtime_ns
             if changed != self._read[0]:
@@ -78,7 +79,7 @@ class PaceFile:
         return self._read[1]
 
     def set(self, pace: Pace) -> None:
-        """Say it whole or not at all; whoever reads meanwhile reads the old pace."""
+        """Write the file whole or not at all; a reader meanwhile reads the old pace."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         beside = self._path.with_suffix(f".{os.getpid()}")
         beside.write_text(json.dumps({"minutes": pace.minutes, "paused": pace.paused}) + "\n")

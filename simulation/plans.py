@@ -1,4 +1,4 @@
-"""Who takes part: N accounts with a client, a base currency, a lot method and a strategy each.
+"""The participants: N accounts with a client, a base currency, a lot method and a strategy each.
 
 Everything follows from (seed, index), so that account 7 of a hundred is account 7 of a thousand.
 """

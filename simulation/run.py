@@ -1,8 +1,8 @@
-"""A whole run: set the stage, trade every session, close every day, say what came of it.
+"""A whole run: set the stage, trade every session, close every day, return the results.
 
-A run may stop anywhere. Started again on the same directory it goes on at the moment at which the
-log ends, so that nothing is recorded before its cause. The morning's decisions are taken again, on
-the books as they were then; whatever of the day was done already is known by its message id.
+A run may stop anywhere. Restarted on the same directory it goes on at the moment at which the log
+ends, so that nothing is recorded before its cause. It takes the morning's decisions again, on the
+books as they were then; the log knows by message id what of the day was already done.
 """
 
 import time
@@ -33,11 +33,11 @@ from streams.platform import Platform
 
 SIMULATION = "simulation"  # the message id of what binds a log to its run
 Checked = Callable[[int, int, int], None]
-"""Told while a log is checked: (events so far, their position, the log's last position)."""
+"""Called while a log is checked: (events so far, their position, the log's last position)."""
 
 
 class Spec(Struct, frozen=True, kw_only=True):
-    """What makes a run what it is. The last day may be moved out later; the rest is fixed."""
+    """What identifies a run. The last day may be extended later; the rest is fixed."""
 
     first: date
     last: date
@@ -62,7 +62,7 @@ class Progress(Struct, frozen=True, kw_only=True):
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """What a run leaves behind, for the summary."""
+    """The results of a run, for its summary."""
 
     census: Census
     plans: tuple[Plan, ...]
@@ -74,14 +74,14 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 
 def bound(run: Simulation, spec: Spec, *, where: object) -> None:
-    """Check that a log is nobody's yet, or of this run.
+    """Check that a log belongs to no run yet, or to this one.
 
     Args:
-        run: what the log says.
+        run: the run that the log names.
         where: the data directory, for the message.
 
     Raises:
-        OtherRun: it is of a run with another start, number of accounts or seed.
+        OtherRun: it belongs to a run with another start, number of accounts or seed.
     """
     if run.first_day is None:
         return
@@ -138,15 +138,15 @@ class Run:
     async def go(
         self, seen: Callable[[Progress], None], *, checked: Checked | None = None
     ) -> Outcome:
-        """Trade, and say what came of it.
+        """Trade, and return the results.
 
         Args:
-            seen: told after every session.
-            checked: told while the log that is there already is read.
+            seen: called after every session.
+            checked: called while the existing log is read.
 
         Raises:
             ControlsFailed: a day could not be closed.
-            OtherRun: somebody else has written to the log, at times that are still to come.
+            OtherRun: the log is another run's, or has events after the first day left to trade.
         """
         started = time.monotonic()
         await self.check(checked)
@@ -168,7 +168,7 @@ class Run:
         )
 
     async def _begin(self) -> list[date]:
-        """Set the clock to where the log ends, and the stage where it is empty.
+        """Set the clock to the end of the log, and the stage if no day was closed yet.
 
         Returns:
             The days that are left to trade.
@@ -187,10 +187,10 @@ class Run:
         return days
 
     def check_alone(self, closed: date | None) -> None:
-        """A log that goes on behind the first day to trade was lived in, not only simulated.
+        """Refuse a log with events after the first day to trade: other users wrote to it.
 
         Raises:
-            OtherRun: it was.
+            OtherRun: it has such events.
         """
         days = self.days_left(closed)
         last_at = self._census.fold.last_at
@@ -198,14 +198,14 @@ class Run:
             raise OtherRun(f"the log was written to at {last_at:%Y-%m-%d %H:%M}, after {days[0]}")
 
     def days_left(self, closed: date | None) -> list[date]:
-        """The sessions of the run behind the last day that was closed."""
+        """The sessions of the run after the last day that was closed."""
         return [day for day in self._history.sessions if closed is None or day > closed]
 
     async def _remember(self) -> None:
-        """Write into the log which run it is of, before anything else is in it.
+        """Record in the log which run it belongs to, before anything else is in it.
 
         Raises:
-            OtherRun: it is another's.
+            OtherRun: it belongs to another.
         """
         spec = self._spec
         command = StartSimulation(first_day=spec.first, accounts=spec.accounts, seed=spec.seed)
@@ -214,7 +214,7 @@ class Run:
             raise OtherRun(f"the log is of another run: {', '.join(why)}")
 
     async def _day(self, day: date, *, resumed: bool) -> None:
-        """A day whose log goes on behind its morning goes on there: its clock never goes back."""
+        """Trade a day; if the log is past its morning, go on there: the clock never goes back."""
         before_all = at(day, MORNING) - timedelta(minutes=1)
         self._clock.set(before_all)
         await self._drive.drain()
@@ -234,7 +234,7 @@ class Run:
         """Ask for the day's close, and have it answered.
 
         Raises:
-            ControlsFailed: naming what does not hold.
+            ControlsFailed: a control does not hold; the message names it.
         """
         house: House = (await self._platform.handler.state(STREAM))[0]
         if house.requested is None:  # else it was killed between the request and the answer
@@ -255,7 +255,7 @@ class Run:
         await self._auditor.answer()
 
     async def _reviews(self, day: date) -> None:
-        """Once a year has passed, hand in what is due for review, so that trading goes on."""
+        """After the first year, renew the clients due for review, so that trading goes on."""
         if (day - self._history.sessions[0]).days < 365:
             return
         for client_id in sorted({p.client_id for p in self._plans}):
@@ -264,7 +264,7 @@ class Run:
                 await self._trading.send(renewal(client_id, day))
 
     async def _finish(self, *, drain: bool) -> None:
-        """Everyone at the end of the log. A run that was whole already is left as it is."""
+        """Bring every part to the end of the log. A run that was complete stays as it is."""
         self._clock.set(at(self._history.sessions[-1], CONTROLS))
         if drain:
             await self._drive.drain()

@@ -5,10 +5,10 @@
       every control of `projections.ledger.controls` over it, against the street's statements
     -> RecordClose -> house.day_closed, or house.close_failed with the figures
 
-Commands may come in meanwhile: a cut is a position, and everything is compared at it. A report
-may be on its way between a counterparty's books and ours, so a control that fails is computed
-again at a later cut, `TRIES` times, before it is recorded. A request stands in the log until it
-is answered, so a restart finds it.
+Commands may come in meanwhile: a cut is a position, and all sides are compared at it. A report
+may be on its way between a counterparty's books and ours. So a control that fails is computed
+again at a later cut, `TRIES` times in all, before it is recorded. A request stays open in the log
+until it is answered, so a restart finds it.
 """
 
 import asyncio
@@ -39,22 +39,22 @@ _log = logging.getLogger(__name__)
 
 
 class NotRecorded(Exception):
-    """The controls were computed and could not be recorded; the request still waits."""
+    """The controls were computed and could not be recorded; the request is still open."""
 
 
 class Sides(NamedTuple):
-    """What the auditor holds against each other."""
+    """What the auditor compares."""
 
     street: Street
     views_to: Callable[[int], Awaitable[None]]  # waits until the views have passed a position
-    facts_to: Callable[[int], Awaitable[None]] | None  # the same of ClickHouse; None: leave it out
+    facts_to: Callable[[int], Awaitable[None]] | None  # the same for ClickHouse; None: leave it out
 
 
 class Auditor:
     """Answers open requests; one at a time.
 
     Args:
-        fold: that of somebody who reads the log anyway.
+        fold: that of another reader of the log, to share; None: one of its own.
         tries: how often controls are computed before a failure is recorded.
     """
 
@@ -73,7 +73,7 @@ class Auditor:
         self._answering = asyncio.Lock()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Answer what is requested until `stop`; an engine that is away is asked again."""
+        """Answer requests until `stop`; raises as `answer` does."""
         while not stop.is_set():
             await self.answer(stop)
             await _pause(stop, LOOK_S)
@@ -82,11 +82,11 @@ class Auditor:
         """Answer the open request, if there is one.
 
         Returns:
-            What was recorded; None: nothing was asked, or another auditor was first.
+            What was recorded; None: no request is open, or another auditor was first.
 
         Raises:
             NotRecorded: see there.
-            Unavailable, WarehouseUnavailable, StandStill: the figures cannot be had now.
+            Unavailable, WarehouseUnavailable, StandStill: the figures are not available now.
         """
         async with self._answering:
             return await self._answer(stop)
@@ -105,7 +105,7 @@ class Auditor:
         return None
 
     async def _house(self) -> House:
-        """The house as the log has it now, whoever wrote to it."""
+        """The house as the log has it now, with what other processes wrote."""
         handler = self._platform.handler
         state, version = await handler.state(house.STREAM)
         head = (await self._platform.log.heads([house.STREAM])).get(house.STREAM)
@@ -116,7 +116,7 @@ class Auditor:
         return found
 
     async def _controls(self) -> tuple[Control, ...]:
-        """Every control over the log up to what the bank has seen of it."""
+        """Compute every control over the log, up to where the bank has read it."""
         closing = await self._sides.street.closing()
         await self._fold.to(closing.position)
         agreement = [
@@ -172,7 +172,7 @@ def told(controls: tuple[Control, ...]) -> str:
 
 
 def _same(name: str, ours: Balances, theirs: Balances) -> Control:
-    """Whether an engine has our balances; if not, the first line that differs."""
+    """The control that an engine has our balances; if not, it has the first line that differs."""
     off = _differences(ours, theirs)
     line = off[0] if off else None
     return Control(
@@ -191,7 +191,7 @@ def _differences(ours: Balances, theirs: Balances) -> list[Line]:
 
 
 async def _pause(stop: asyncio.Event | None, seconds: float) -> bool:
-    """Wait, or be woken by the end; whether it was the end."""
+    """Wait, until `stop` at most; return whether it was set."""
     if stop is None:
         await asyncio.sleep(seconds)
         return False

@@ -1,10 +1,10 @@
-"""What of the bus this process keeps alive: the relay, and workers as children.
+"""The parts of the bus that this process keeps alive: the relay, and workers as children.
 
     serve, simulate --> relay (a task) --> Kafka --> worker 1 ... n (child processes)
 
-With `TIDEMARK_SUPERVISE=no` all of that runs elsewhere, and only what can be seen of it is told:
-where the views stand, and whether anybody leads the sagas. A child ends with us, however we end,
-and is begun again under its name when it has ended by itself.
+With `TIDEMARK_SUPERVISE=no` all of that runs elsewhere, and this process only reports what it can
+see: the positions of the views, and whether a process leads the sagas. A child ends with this
+process, however that ends. A child that ends by itself is restarted under its name.
 """
 
 import asyncio
@@ -27,15 +27,15 @@ from streams.views.followed import FollowedViews
 POLL_S = 0.1
 LEAVE_S = 9.0  # for a worker to finish what it took
 LOOK_S = 2.0
-LEADERLESS_S = 30.0  # without anybody who leads the sagas: a trouble
+LEADERLESS_S = 30.0  # without a process that leads the sagas: reported in `troubles`
 
 
 class WorkerEnded(Exception):
-    """A worker has ended though nobody told it to."""
+    """A worker has ended before it was stopped."""
 
 
 class BusSide:
-    """Made once; `parts` are run by a supervisor.
+    """Made once; a supervisor runs its `parts`.
 
     Args:
         worker: the command line that starts a worker; its name and data directory are added.
@@ -74,7 +74,7 @@ class BusSide:
         return tuple(found)
 
     def troubles(self) -> list[str]:
-        """What stands still; the views speak for themselves."""
+        """The parts that do not move; the views report theirs themselves."""
         fault = self._relay_fault or (self.relay.fault if self.relay is not None else "")
         return [f"relay: {fault}"] * bool(fault) + [self._leaderless] * bool(self._leaderless)
 
@@ -86,7 +86,7 @@ class BusSide:
         return Child([*self._command, *own], folder / f"{number}.log")
 
     async def _relay(self, stop: asyncio.Event) -> None:
-        """The relay; a relay that must not go on is a trouble and no more."""
+        """Run the relay; if it must not go on, report that in `troubles` and do not restart it."""
         assert self.relay is not None
         try:
             await self.relay.run(stop)
@@ -95,7 +95,7 @@ class BusSide:
             await stop.wait()
 
     async def _watch(self, stop: asyncio.Event) -> None:
-        """Does anybody lead the sagas?"""
+        """Watch whether a process leads the sagas."""
         loop = asyncio.get_running_loop()
         self._led_at = self._led_at or loop.time()
         try:
@@ -111,7 +111,7 @@ class BusSide:
 
 
 class Child:
-    """One process of ours; what it writes is in its log file."""
+    """One child process; its output goes to its log file."""
 
     def __init__(self, command: Sequence[str], log: Path) -> None:
         self._command, self._log = command, log
@@ -141,7 +141,7 @@ class Child:
 
 
 async def _end(process: "subprocess.Popen[bytes]") -> None:
-    """SIGTERM; and if that does not help in time, SIGKILL."""
+    """Send SIGTERM; after `LEAVE_S`, send SIGKILL to a process that still runs."""
     if process.poll() is not None:
         return
     process.send_signal(signal.SIGTERM)

@@ -1,10 +1,10 @@
-"""What moves a platform: views, facts, sagas, timer and the street, step by step or in tasks.
+"""Drives a platform: views, facts, sagas, timer and the street, step by step or in tasks.
 
-serve:     run(stop)   one task each, told by the log, kept alive
-simulate:  drain()     in a fixed order, until nothing is owed by anyone
+serve:     run(stop)   one task each, woken by the log, restarted when it fails
+simulate:  drain()     in a fixed order, until nothing is owed
 
-With a bus, views (and for serve the sagas and their timer) are driven by workers; what is left here
-is to keep those alive and to look at where the views stand.
+With a bus, workers drive the views (and for serve the sagas and their timer). This process then
+only keeps the workers alive and follows the positions of the views.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ class NeverQuiet(Exception):
 
 
 class Drive:
-    """Args: `warehouse`: whether ClickHouse has a say in the close of a day."""
+    """Args: `warehouse`: whether the close of a day also compares ClickHouse."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Drive:
         warehouse: bool = True,
         seal_s: float = 0.0,
     ) -> None:
-        """`seal_s`: the longest that an event waits for its checkpoint; 0: no time bounds it."""
+        """`seal_s`: the most seconds that an event waits for its checkpoint; 0: no bound."""
         self.platform, self.bus = platform, bus
         self.views: InlineRunner | FollowedViews = (
             InlineRunner(platform.log, platform.sink, VIEWS) if bus is None else bus.views
@@ -69,18 +69,18 @@ class Drive:
         return await self.platform.dispatcher.submit_many(requests)
 
     async def drain(self) -> None:
-        """Until no saga owes a command and no counterparty a report for this moment."""
+        """Run rounds until no saga owes a command and no counterparty a report at this moment."""
         for _ in range(ROUNDS_MAX):
             if not await self.round():
                 return
         raise NeverQuiet(f"still busy after {ROUNDS_MAX} rounds")
 
     async def round(self) -> int:
-        """Let the sagas and the street answer what is new; how much moved."""
+        """Let the sagas and the street answer what is new; return how much moved."""
         return await self.sagas.drain() + await self.street.step()
 
     async def deadlines(self, now: datetime) -> None:
-        """Pass every deadline up to `now`, and what follows from them."""
+        """Pass every deadline up to `now`, and drain what follows from them."""
         while await self.timer.fire(now):
             await self.drain()
 
@@ -88,7 +88,7 @@ class Drive:
         await self.views.catch_up(position)
 
     async def _views_past(self, position: int) -> None:
-        """The same beside `run`, whose turn at the views may last as long as commands come in."""
+        """Wait for the views, not fold them: `run` may fold for as long as commands come in."""
         if not await self.views.wait_for(position, timeout_s=VIEWS_S):
             raise StandStill(f"the views have not passed {position} within {VIEWS_S:g} s")
 
@@ -96,23 +96,23 @@ class Drive:
         await self.loader.load_until(position)
 
     def sides(self, *, warehouse: bool) -> Sides:
-        """What an auditor holds against each other who does not `run`."""
+        """What an auditor compares in a process that does not `run`."""
         return Sides(self.street, self.views_to, self.facts_to if warehouse else None)
 
     async def sign(self) -> None:
-        """Sign the log up to its end; for those who do not `run`."""
+        """Sign the log up to its end, in a process that does not `run`."""
         await self.checkpoints.catch_up()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Drive everything in the background until `stop`; what dies is shown and begun again.
+        """Drive everything in the background until `stop`; show and restart a part that fails.
 
-        At the end those who bring events in stop first and those who read them last: whoever
-        takes commands from outside must have stopped before `stop` is set.
+        At the end the parts that write events stop first, and those that read them stop last. So
+        the caller must stop taking commands from outside before it sets `stop`.
         """
         await self._supervisor.run(self.phases(), stop)
 
     def phases(self) -> tuple[tuple[Part, ...], ...]:
-        """All that runs, in the order in which it is stopped."""
+        """All parts that run, in the order in which they are stopped."""
         return (
             (Part("auditor", self.auditor.run), Part("street", self.street.run)),
             (*self._sagas(), Part("pruning", self.pruner.run)),
@@ -131,7 +131,7 @@ class Drive:
         )
 
     def troubles(self) -> list[str]:
-        """What stands still, and why; the views speak for themselves."""
+        """The parts that do not move, and why; the views report theirs themselves."""
         parts = [("sagas", self.sagas.fault), ("timer", self.timer.fault)]
         parts += [(f"gateway {g.name}", g.fault) for g in self.street.gateways]
         parts += self._supervisor.faults.items()

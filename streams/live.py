@@ -1,6 +1,6 @@
-"""A platform driven live on the machine's clock.
+"""Drives a platform live on the machine's clock.
 
-The simulated counterparties never close; they deal around the last marks.
+The simulated counterparties never close; they trade around the last marks.
 """
 
 import logging
@@ -23,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 async def live_drive(platform: Platform, bus: BusSide | None = None) -> Drive:
-    """What `serve` runs; the street knows the marks that the views have, and follows them."""
+    """Make what `serve` runs; the street starts from the views' marks and follows them."""
     prices: dict[str, Decimal] = {}
     units: dict[str, str] = {}
     statement = PostgresStatement(platform.database_url)
@@ -60,9 +60,9 @@ async def live_drive(platform: Platform, bus: BusSide | None = None) -> Drive:
 
 
 async def catch_up(platform: Platform, drive: Drive) -> None:
-    """Bring the views to the log's end; with a bus the workers do, meanwhile.
+    """Bring the views to the log's end; with a bus only make the tables, which workers fill.
 
-    Views that have nothing yet fold a long log in several processes first.
+    Empty views first fold a long log in several processes.
     """
     try:
         if drive.bus is None:
@@ -71,5 +71,5 @@ async def catch_up(platform: Platform, drive: Drive) -> None:
             await drive.views.catch_up()
         else:
             await drive.bus.views.prepare()
-    except Unreadable as e:  # commands go on; the views stand before it, and health says so
+    except Unreadable as e:  # commands go on; the views stop before it, and health shows it
         _log.error("views stand still: %s", e)

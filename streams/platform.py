@@ -1,7 +1,7 @@
-"""What of a platform is driven: its ports, by whatever stands behind them.
+"""The ports of a platform that streams drive, whatever implements them.
 
-`adapters.wiring.platform.Platform` has engines behind them; `simulation.memory_platform` has
-dictionaries, so that a run can be killed and begun again some hundred times a minute.
+`adapters.wiring.platform.Platform` implements them with engines, `simulation.memory_platform` with
+dictionaries, so that a run can be killed and restarted some hundred times a minute.
 """
 
 from datetime import datetime

@@ -1,10 +1,10 @@
-"""Keeps background work alive, and says of what has died why it did.
+"""Keeps background work alive: restarts what ends, and shows why it ended.
 
     run -> ended by an error -> shown in `faults` -> pause, longer each time -> run again
         `-> still running after STEADY_S: the fault is over
 
-Only for work that may be begun again at any point: it goes on from what is stored, and doing a
-thing twice has one effect. All that drives a platform is of that kind.
+Only for work that may be restarted at any point: it goes on from what is stored, and repeating a
+step has one effect. All that drives a platform is of that kind.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 RETRY_MIN_S, RETRY_MAX_S = 0.1, 30.0
 STEADY_S = 10.0
 STOP_S = 10.0  # for a phase to end by itself, before it is cancelled
-CANCEL_S = 5.0  # for what is cancelled to put its things away
+CANCEL_S = 5.0  # for cancelled tasks to clean up, before they are cancelled again
 
 _log = logging.getLogger(__name__)
 
@@ -29,14 +29,14 @@ class Part(NamedTuple):
 
 
 class Supervisor:
-    """Runs phases of parts at once; ends them one phase after the other."""
+    """Runs the parts of all phases at once; stops them one phase after the other."""
 
     def __init__(self, *, retry_min_s: float = RETRY_MIN_S, steady_s: float = STEADY_S) -> None:
         self.faults: dict[str, str] = {}
         self._retry_min_s, self._steady_s = retry_min_s, steady_s
 
     async def run(self, phases: Sequence[Sequence[Part]], stop: asyncio.Event) -> None:
-        """Until `stop` is set; then each phase has ended before the next is told to."""
+        """Run until `stop`; then stop each phase only when the one before it has ended."""
         running: list[tuple[asyncio.Event, list[asyncio.Task[None]]]] = []
         for parts in phases:
             ending = asyncio.Event()
@@ -50,7 +50,7 @@ class Supervisor:
             await _cancelled([task for _, tasks in running for task in tasks])
 
     async def keep(self, part: Part, stop: asyncio.Event) -> None:
-        """Run one part until `stop`, again and again if need be."""
+        """Run one part until `stop`; restart it when it ends before."""
         pause = self._retry_min_s
         while not stop.is_set():
             task = asyncio.ensure_future(part.work(stop))
@@ -75,7 +75,7 @@ class Supervisor:
 
 
 async def until(stop: asyncio.Event, work: Awaitable[object]) -> None:
-    """Run `work`, and cancel it when `stop` is set before it ends; its error is raised."""
+    """Run `work`, and cancel it if `stop` is set before it ends; raise its error."""
     task, told = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
     try:
         await asyncio.wait([task, told], return_when=asyncio.FIRST_COMPLETED)
@@ -89,7 +89,7 @@ def _fault(task: asyncio.Future[None]) -> str | None:
     if task.cancelled():
         return "cancelled"
     error: BaseException | None = task.exception()
-    while isinstance(error, BaseExceptionGroup):  # its first member says what began it
+    while isinstance(error, BaseExceptionGroup):  # its first member is the original error
         error = error.exceptions[0]
     return f"{type(error).__name__}: {error}" if error is not None else None
 
@@ -110,10 +110,10 @@ async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
 
 
 async def _cancelled(tasks: Sequence[asyncio.Future[Any]]) -> None:
-    """Until all have ended, whoever cancels us meanwhile: nothing is left running behind us.
+    """Cancel the tasks and wait until all have ended, even if this task is cancelled meanwhile.
 
-    A cancellation may be lost on its way (`wait_for` of Python 3.11 takes one for its own when
-    what it waits for is done): it is then made again.
+    A cancellation may be lost (`wait_for` of Python 3.11 takes one for its own when the work that
+    it waits for is done): it is then repeated.
     """
     running, told = set(tasks), False
     while running:

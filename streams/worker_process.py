@@ -1,7 +1,7 @@
-"""One worker process: views of the partitions it is given, and the sagas if it gets their lease.
+"""One worker process: it folds its partitions, and leads the sagas if it gets their lease.
 
 prepare -> join the groups -> fold, lead ... --stop--> take no more, finish, commit, leave
-                                 `-cannot go on-> raise: the process ends, another begins
+                                 `-cannot go on-> raise: the process ends, another starts
 """
 
 import asyncio
@@ -39,19 +39,19 @@ _log = logging.getLogger(__name__)
 
 
 class Status(Struct, frozen=True, kw_only=True):
-    """What the process says of itself, on one line of JSON."""
+    """The status of the process, as one line of JSON."""
 
     name: str
     log_position: int
-    partitions: Sequence[int]  # that the group has given to it
-    adopted: Sequence[int]  # that nobody seems to have, and that it folds from the log
-    views: dict[str, int]  # where each stands in these partitions
+    partitions: Sequence[int]  # assigned to it by the group
+    adopted: Sequence[int]  # folded from the log, as no other worker seems to fold them
+    views: dict[str, int]  # by view, the lowest position in these partitions
     records: int  # taken since the start
     events: int
     lag_events: int
     lag_seconds: float
     lag_money: dict[str, str]
-    lag_whole: bool  # False: the money is a least
+    lag_whole: bool  # False: the money is a lower bound
     stuck: Sequence[str]
     sagas: str  # "leads", "stands by", "" for none
     saga_position: int
@@ -59,14 +59,14 @@ class Status(Struct, frozen=True, kw_only=True):
 
 
 class Worker:
-    """Everything that one process drives.
+    """Everything that one worker process drives.
 
     Args:
-        platform: opened beside whoever holds the data directory.
-        bus: reached, its topics there.
-        name: the same after a restart, and no other worker's.
-        views: which to fold; none: none.
-        sagas: whether to stand by for them.
+        platform: opened beside the process that holds the data directory.
+        bus: a reachable bus whose topics exist.
+        name: unique among workers, and the same after a restart.
+        views: the views to fold; may be empty.
+        sagas: whether to wait for the sagas' lease.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Worker:
         self._measured: tuple[float, Lag] | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Until `stop`; what was taken is finished then, and the groups are left.
+        """Work until `stop`; then finish what was taken and leave the groups.
 
         Raises:
             Exception: the process cannot go on.
@@ -111,7 +111,7 @@ class Worker:
             await self._lease.close()
 
     async def status(self) -> Status:
-        """What there is to say now.
+        """The current status.
 
         Raises:
             Unavailable, Unreadable: of the log.

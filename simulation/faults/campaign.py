@@ -1,4 +1,4 @@
-"""Many seeds, tried on all cores: what `tidemark simulate --faults N` answers."""
+"""Tries many seeds on all cores: the answer of `tidemark simulate --faults N`."""
 
 import asyncio
 import multiprocessing
@@ -20,10 +20,10 @@ Progress = Callable[[int, int], None]
 
 
 async def campaign(seeds: Sequence[int], *, seen: Progress, workers: int = 1) -> dict[str, Any]:
-    """Try every seed; the answer is the same however the work is shared out, but for `wall_s`.
+    """Try every seed; the answer does not depend on `workers`, except for `wall_s`.
 
     Args:
-        seen: told (seeds done, seeds there are).
+        seen: called with (seeds done, seeds in all).
         workers: processes; 1 does it all in a single one beside this.
     """
     started = time.monotonic()
@@ -56,7 +56,7 @@ def answer(found: Sequence[Trial]) -> dict[str, Any]:
 
 
 async def _shares(seeds: Sequence[int], workers: int) -> AsyncIterator[list[Trial]]:
-    """In the order of the seeds. In processes of their own: their loops keep no real time."""
+    """In the order of the seeds, in other processes: the seeds' loops keep no real time."""
     loop = asyncio.get_running_loop()
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, spawn, initializer=_end_with_parent) as pool:
@@ -66,7 +66,7 @@ async def _shares(seeds: Sequence[int], workers: int) -> AsyncIterator[list[Tria
 
 
 def _end_with_parent() -> None:
-    """A worker of a campaign that was killed would wait for its next seeds for ever."""
+    """End this worker when the campaign is killed; it would wait for seeds for ever."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 

@@ -1,34 +1,34 @@
 """What can go wrong, and where.
 
 A *site* is a place at which the world may intervene: a call to a store, a message on its way, a
-barrier of the simulated day. The n-th time that any process comes to a site, the schedule says
-what happens there, if anything.
+barrier of the simulated day. The n-th time that any process comes to a site, the schedule
+decides what happens there, if anything.
 """
 
 from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """One fault. What it may change is said by `CHANGES_ORDER` and `CHANGES_FIGURES`."""
+    """One fault. `CHANGES_ORDER` and `CHANGES_FIGURES` state what it may change."""
 
     CRASH_BEFORE = "crash_before"  # the process dies; nothing of the call was done
     CRASH_WITHIN = "crash_within"  # ... the first half of the batch was
-    CRASH_AFTER = "crash_after"  # ... all of it was, and nobody was told
-    LOST_TAIL = "lost_tail"  # a process dies, and what is derived forgets its last writes
+    CRASH_AFTER = "crash_after"  # ... all of it was, and no caller got an answer
+    LOST_TAIL = "lost_tail"  # a process dies, and derived stores lose their last writes
     UNAVAILABLE = "unavailable"  # an error, nothing was done
     HALF_DONE = "half_done"  # an error, the first half of the batch was done
     UNANSWERED = "unanswered"  # an error, all of it was done
     LATE = "late"  # an error, and all of it is done a while later, if it still fits
-    STALL = "stall"  # the call takes long; everybody else goes on
+    STALL = "stall"  # the call takes long; everything else goes on
     FREEZE = "freeze"  # the process stands still, another takes over, then it comes back
     RIVAL = "rival"  # a second process runs beside for a while
     PAGE_CUT = "page_cut"  # a page of the log ends early
     PAGE_AGAIN = "page_again"  # a page begins with what was delivered before
     CLOCK_AHEAD = "clock_ahead"  # the process's clock steps forward
     CLOCK_BACK = "clock_back"
-    MESSAGE_LOST = "message_lost"  # the session breaks before it is there
+    MESSAGE_LOST = "message_lost"  # the session breaks before it arrives
     MESSAGE_SILENTLY_LOST = "message_silently_lost"  # ... and that is noticed later
-    MESSAGE_UNANSWERED = "message_unanswered"  # the session breaks when it is there
+    MESSAGE_UNANSWERED = "message_unanswered"  # the session breaks when it has arrived
     MESSAGE_DOUBLED = "message_doubled"
     MESSAGE_DELAYED = "message_delayed"
     MESSAGE_OVERTAKEN = "message_overtaken"  # by the next one
@@ -40,13 +40,13 @@ class Kind(StrEnum):
 
 
 CHANGES_ORDER = frozenset({Kind.REPORT_LOST, Kind.REPORT_DELAYED, Kind.REPORT_OVERTAKEN})
-"""Reports arrive in another order: trades are numbered otherwise, and charged (in cents, by what an
-order has paid so far) and settled (the custodian's dice go by the number) accordingly. Orders end
-as they do, by the same executions."""
+"""Reports arrive in another order, so trades get other numbers. That changes their charges (by
+cents: they depend on what the order has paid so far) and their settlement (the custodian's dice use
+the number). Orders still end in the same way, by the same executions."""
 CHANGES_FIGURES = frozenset(
     {Kind.CLOCK_AHEAD, Kind.CLOCK_BACK, Kind.MESSAGE_OVERTAKEN, Kind.REPORT_HELD}
 )
-"""What counterparties do, or when, may be another thing: every other law holds."""
+"""Counterparties may do other things, or at other times; every other law holds."""
 
 TOLD_OTHERWISE = frozenset(
     {
@@ -57,8 +57,8 @@ TOLD_OTHERWISE = frozenset(
         Kind.MESSAGE_SILENTLY_LOST,
     }
 )
-"""A counterparty that has forgotten, and is told again in another order or at another time than it
-was at first, would do other things than it has done: no real one takes back what it reported."""
+"""A counterparty that has lost its state, and gets its messages again in another order or at other
+times, would do other things than it did first. No real one takes back what it reported."""
 
 APPEND, READ, PAGE, FOLDED = "log.append", "log.read", "log.page", "log.folded"
 SAGA_WRITE, SAGA_READ = "sagas.write", "sagas.read"

@@ -1,11 +1,11 @@
-"""What holds after every run, whatever went wrong in it.
+"""The laws that hold after every run, whatever went wrong in it.
 
     log        every hash, version and checkpoint (`adapters.proof.log_audit.verify`)
     views      every view equals a fold of the log, by checksum
     sagas      so does every row of sagas and gateways; nothing is owed
     stuck      every saga has ended, or waits for a deadline or for what a counterparty has open
-    promises   what a client was told stands in the log, where it was told
-    doubled    no event, trade, settlement, payment or charge is there twice
+    promises   every answer to a client matches the log, at the version and position it named
+    doubled    no event, trade, settlement, payment or charge occurs twice
     misjudged  no report or saga command was refused for a time, an id or a reference that was right
     figures    the business figures are those of the undisturbed run, where the faults allow it
 
@@ -32,7 +32,7 @@ from simulation.figures import Fact, Figures, differences
 from streams.gateways.channels.channel import Channel
 
 PAGE = 4_000
-NEVER_ENDS = frozenset({"kyc"})  # a client's standing is watched for as long as there is one
+NEVER_ENDS = frozenset({"kyc"})  # a client's status is watched as long as the client exists
 MISJUDGED = frozenset(
     {
         "date_in_future",
@@ -61,7 +61,7 @@ async def log_verifies(log: RecorderLog, verifier: Any) -> list[str]:
 
 
 async def views_equal(disk: Disk, log: RecorderLog) -> list[str]:
-    """Each view's rows against a fold of the log up to where the view says that it stands."""
+    """Compare each view's rows and position with a fold of the log to its end."""
     fresh = Disk(SeededEntropy(0)).rows
     await fresh.prepare(VIEWS)
     runner = Runner(log, fresh, VIEWS)
@@ -76,7 +76,7 @@ async def views_equal(disk: Disk, log: RecorderLog) -> list[str]:
 
 
 async def sagas_equal(disk: Disk, log: RecorderLog, channels: Sequence[Channel]) -> list[str]:
-    """Rows of sagas and of gateways against a fold of the log; the outbox against nothing."""
+    """Compare rows of sagas and gateways with a fold of the log; the outbox must be empty."""
     rows: dict[SagaKey, Kept] = {}
     for folded in (*SAGAS, *channels):
         rows |= await _folded(folded, log)
@@ -105,7 +105,7 @@ async def _folded(folded: Folded, log: RecorderLog) -> dict[SagaKey, Kept]:
 
 
 async def none_stuck(disk: Disk, channels: Sequence[Channel]) -> list[str]:
-    """What has not ended waits for a moment, or for a counterparty who has it open."""
+    """Sagas that have not ended, have no deadline, and are open at no counterparty."""
     open_there = {
         saga_id
         for channel in channels
@@ -122,7 +122,7 @@ async def none_stuck(disk: Disk, channels: Sequence[Channel]) -> list[str]:
 
 
 class Seen:
-    """One walk over the log: what stands where, how often, and what was refused to whom."""
+    """One walk over the log: events by message, and counts of event ids and refusals."""
 
     def __init__(self) -> None:
         self.ids: Counter[str] = Counter()
@@ -159,7 +159,7 @@ class Seen:
         return out
 
     def misjudged(self) -> list[str]:
-        """Refusals of what cannot be refused: it happened, and it was told as it happened."""
+        """Refusals of what must not be refused: it happened, and was reported correctly."""
         return [
             f"misjudged: {' '.join(refusal)}: {n} times"
             for refusal, n in sorted(self.refusals.items())
@@ -167,7 +167,7 @@ class Seen:
         ]
 
     def doubled(self, figures: Figures) -> list[str]:
-        """Event ids that are there twice, messages that were done in two goes, facts twice."""
+        """Event ids and facts that occur twice, and messages with events that are not adjacent."""
         out = [f"doubled: event {i}" for i, n in self.ids.items() if n > 1]
         for (stream, message_id), found in self.by_message.items():
             versions = [e.version for e in found]

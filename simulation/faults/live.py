@@ -1,7 +1,7 @@
 """A platform's background work as it runs in one simulated process.
 
 The same parts as `serve` runs, in the same supervisor; only the warehouse's loader is left out.
-`drain` is the simulator's barrier: it waits, in virtual time, until nobody owes anything.
+`drain` is the simulator's barrier: it waits, in virtual time, until nothing is owed.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ class CutLog(RecorderLog):
 
 
 class Redelivered:
-    """The log as folds get it, who must not mind a page that begins before where they stand."""
+    """The log as folds read it: a page may begin before their position, and must do no harm."""
 
     def __init__(self, log: CutLog) -> None:
         self._log = log
@@ -77,11 +77,11 @@ class Redelivered:
 
 
 class LiveDrive(Drive):
-    """Runs by itself, in tasks; whoever would drive it waits for it instead.
+    """Runs by itself, in tasks; the methods that drive a `Drive` wait for it instead.
 
     Args:
         moment: called at each barrier, before it.
-        unrest: what is still owed, by anybody.
+        unrest: names what is still owed.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class LiveDrive(Drive):
         async def behind() -> str:
             if (at := self.views.watermark()) < position:
                 return f"views at {at} of {position}"
-            await self.views.catch_up(position)  # as whoever closes a day does
+            await self.views.catch_up(position)  # as the close of a day does
             return ""
 
         await self.until(behind)
@@ -126,10 +126,10 @@ class LiveDrive(Drive):
         await self.until(unread)
 
     async def until(self, unrest: Unrest) -> None:
-        """Wait until there is none; who cannot find out asks again.
+        """Wait until `unrest` is empty; ask again where it cannot be read.
 
         Raises:
-            NeverQuiet: it does not end; with what is owed, and what stands still.
+            NeverQuiet: it lasts for `PATIENCE_S`; names what is owed and what does not move.
         """
         loop = asyncio.get_running_loop()
         end = loop.time() + PATIENCE_S

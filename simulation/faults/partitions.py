@@ -1,10 +1,10 @@
-"""Views folded partition by partition, in any interleaving and any pages: the same rows.
+"""Folds views partition by partition, in any interleaving and pages: the rows are the same.
 
     partition of an event = shard(home) % P      (P divides `projections.engine.shard.SHARDS`)
 
 A row is folded from one home, or split into shards, so no row is written from two partitions and
 the partitions need not wait for each other. Here they are folded side by side into one table,
-each with a checkpoint of its own, whichever has its turn by the seed.
+each with a checkpoint of its own, in an order that the seed decides.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -22,7 +22,7 @@ PAGE_MAX = 60
 
 
 class Part:
-    """One partition of a log that is there whole: `projections.ports.Log`."""
+    """One partition of a complete log: `projections.ports.Log`."""
 
     def __init__(self, envelopes: Sequence[Envelope]) -> None:
         self._envelopes = envelopes
@@ -58,7 +58,7 @@ class PartSink:
         self._positions = {view.NAME: 0 for view in VIEWS}
 
     async def prepare(self, views: Sequence[View], /) -> None:
-        """They are there."""
+        """The tables exist already."""
 
     async def positions(self, views: Collection[str], /) -> Mapping[str, int]:
         return {name: self._positions[name] for name in views}

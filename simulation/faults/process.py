@@ -1,6 +1,6 @@
-"""One simulated process: it may be killed, or stand still, at every point at which it asks anyone.
+"""One simulated process: it may be killed or frozen at every call to a store or a counterparty.
 
-Its clock is the world's, moved by whatever steps it has taken. All its tasks are known, so that
+Its clock is the world's, moved by the steps that it has taken. All its tasks are known, so that
 nothing of it survives a kill.
 """
 
@@ -21,8 +21,8 @@ class Process:
     def __init__(self, name: str, world_clock: Callable[[], datetime]) -> None:
         self.name = name
         self.offset = timedelta(0)
-        self.crashed = False  # it died by itself: nobody has stopped it
-        self.frozen_at: datetime | None = None  # by the world's clock, if it stands still
+        self.crashed = False  # it died of a fault; the world did not stop it
+        self.frozen_at: datetime | None = None  # by the world's clock, if it is frozen
         self.dead = asyncio.Event()
         self.frozen = asyncio.Event()
         self.cut = set[str]()  # stores that have crashed: the next call finds its connection gone
@@ -40,7 +40,7 @@ class Process:
 
     @property
     def active(self) -> bool:
-        """Alive and not standing still."""
+        """Alive and not frozen."""
         return self.alive and self._running.is_set()
 
     def spawn(self, work: Coroutine[Any, Any, T]) -> "asyncio.Task[T]":
@@ -57,10 +57,10 @@ class Process:
             raise asyncio.CancelledError
 
     def check(self) -> None:
-        """The same for what cannot wait.
+        """The same for a caller that cannot wait.
 
         Raises:
-            ConnectionError: it stands still.
+            ConnectionError: the process is frozen.
         """
         if self.dead.is_set():
             raise asyncio.CancelledError
@@ -82,7 +82,7 @@ class Process:
         self.kill()
 
     def kill(self) -> None:
-        """From now on nothing that it does reaches anyone."""
+        """Stop it: nothing that it does from now on has an effect."""
         self.dead.set()
         self._running.set()
 

@@ -1,6 +1,7 @@
-"""When the world rests: nobody owes anybody anything for this moment.
+"""Whether the world is at rest: nothing is owed at this moment.
 
-Read from the disk itself and from the wires, never from what a process believes.
+Read from the disk itself, from the wires and from the gateways' progress, never from what the rest
+of a process believes.
 """
 
 from collections.abc import Iterator, Sequence
@@ -62,7 +63,7 @@ async def _sagas(disk: Disk, end: int) -> str:
 
 
 async def _timer(disk: Disk, now: datetime) -> str:
-    """A deadline that has passed in the log may stay in its row: its saga looked the other way."""
+    """A deadline that is due and not in the log; one that its saga ignored stays in its row."""
     store = disk.sagas
     due = await store.due(_NAMES, now, limit=DUE_MAX)
     rows = await store.load([(row.saga, row.saga_id) for row in due])

@@ -1,7 +1,7 @@
 """The schedule of a run: which fault strikes at the n-th visit to which site. Follows from a seed.
 
 sites that an undisturbed run of the same world visits, and how often
-    --seed--> one crash in its place, so that run after run each append and each send has one
+    --seed--> one crash at a place by turns, so that over many runs each append and send has one
            -> some more faults anywhere
 """
 
@@ -23,7 +23,7 @@ from simulation.faults.kinds import (
     Kind,
 )
 
-FAULTS_MAX = 12  # beside the one in its place
+FAULTS_MAX = 12  # beside the crash
 KEEPING, ORDERLY = 0.7, 0.6  # of all runs: no fault of CHANGES_FIGURES; of those: of CHANGES_ORDER
 FORGETFUL = 0.5  # of all runs: counterparties forget with us when we crash
 
@@ -34,7 +34,7 @@ Place = tuple[str, int]
 class Schedule(Struct, frozen=True, kw_only=True):
     seed: int
     faults: Mapping[Place, Kind]
-    forgetful: bool = False  # a crash also empties the counterparties, which are told again
+    forgetful: bool = False  # a crash also empties the counterparties; gateways resend
 
     @property
     def keeps_executions(self) -> bool:
@@ -45,7 +45,7 @@ class Schedule(Struct, frozen=True, kw_only=True):
         return self.keeps_executions and not CHANGES_ORDER & set(self.faults.values())
 
     def lines(self) -> list[str]:
-        """As it is written down: one fault a line."""
+        """The schedule as text: one fault a line."""
         return [f"{site}[{n}] {kind}" for (site, n), kind in sorted(self.faults.items())]
 
 
@@ -54,7 +54,7 @@ def draw(seed: int, visits: Mapping[str, int], *, turn: int) -> Schedule:
 
     Args:
         visits: by site, of the undisturbed run.
-        turn: which of the crash places this run has; they are taken by turns.
+        turn: which of the crash places this run has; runs take them in turn.
     """
     dice = Random(f"faults:{seed}")
     places = list(crash_places(visits))
@@ -110,7 +110,7 @@ class Fate:
         self.struck: list[Struck] = []
 
     def at(self, site: str, process: str, now: datetime) -> "Struck | None":
-        """The fault that strikes this visit, written down; None: all goes well."""
+        """The fault that strikes this visit, recorded in `struck`; None: no fault."""
         number = self.visits[site]
         self.visits[site] = number + 1
         kind = self.schedule.faults.get((site, number))

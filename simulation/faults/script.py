@@ -1,7 +1,7 @@
-"""The clients and the simulated day, as they meet a platform that may fail at any time.
+"""The clients and the simulated day, on a platform that may fail at any time.
 
-A client who gets no answer sends the same command again under the same id, and may rely on every
-answer that came: each is written down, to be held against the log at the end.
+A client that gets no answer sends the same command again under the same id. It may rely on every
+answer that it got: each is recorded, and compared with the log at the end.
 """
 
 import asyncio
@@ -39,17 +39,17 @@ PAYOUT_SESSIONS = (1, 2, 3)
 
 
 class Promise(Struct, frozen=True):
-    """An answer that a client got: the command's events stand in the log."""
+    """An answer that a client got: the command's events are in the log."""
 
     message_id: str
     stream: str
     version: int
     position: int
-    events: int  # 0 where the answer was a repetition, which does not name them
+    events: int  # 0 in the answer to a repeat, which does not name them
 
 
 class Client(Dispatcher):
-    """Sends to the dispatcher of the process that is up; never gives up, never changes an id."""
+    """Sends to the dispatcher of the running process; retries under the same id."""
 
     def __init__(self, inner: Dispatcher, promises: list[Promise]) -> None:
         super().__init__(inner.handler)
@@ -85,7 +85,7 @@ class Client(Dispatcher):
 
 
 class Witness(Handler):
-    """Looks at streams as they are now, whoever wrote to them."""
+    """Reads streams as they are now, with what other processes wrote."""
 
     async def state(self, stream: str) -> tuple[Any, int]:
         self.cache.drop(stream)
@@ -93,10 +93,10 @@ class Witness(Handler):
 
 
 class Desk:
-    """The platform as clients and the auditor have it: `streams.platform.Platform`.
+    """The platform as clients and the auditor use it: `streams.platform.Platform`.
 
     Args:
-        log: reads the disk itself; the auditor's copy of the log is not the platform's to spoil.
+        log: reads the disk itself, so that the platform's faults do not reach the auditor's log.
     """
 
     def __init__(self, platform: Platform, log: RecorderLog, promises: list[Promise]) -> None:
@@ -133,13 +133,13 @@ class BusyTrading(Trading):
 
 
 class Script(Run):
-    """A run whose log may have been written to at any time: clocks step here."""
+    """A run whose log may have events of any time, because clocks step here."""
 
     def check_alone(self, closed: date | None) -> None:
-        """Nobody else is in this world."""
+        """No other user writes in this world."""
 
     async def answer(self) -> None:
-        """The auditor is a part of the process that is up: wait for it."""
+        """Wait for the auditor, which is a part of the running process."""
         for _ in range(TRIES_MAX):
             house: House = (await self._platform.handler.state(STREAM))[0]
             if house.requested is None:
@@ -151,7 +151,7 @@ class Script(Run):
 def _moves(
     giver: Plan, taker: Plan, market: Market, books: Books, *, isin: Callable[[str], str]
 ) -> Iterator[Command]:
-    """Cash to a sister account, and to one that is not there (which has to come back); a share."""
+    """Cash to a sister account, and to a missing one (it has to come back); one share."""
     held = books.holdings(giver)
     cash, shares = held.withdrawable.get(TRADED, Decimal(0)), sorted(held.shares)
     label = f"{market.day:%Y%m%d}"
@@ -182,7 +182,7 @@ def _moves(
 
 
 def _payouts(plan: Plan, market: Market, books: Books) -> Iterator[Command]:
-    """A little money out, early enough in the run that it may still be returned."""
+    """A small withdrawal, early enough in the run that it may still be returned."""
     spare = books.holdings(plan).withdrawable.get(plan.base_currency, Decimal(0))
     if market.session in PAYOUT_SESSIONS and spare > 2 * PAYOUT:
         yield WithdrawCash(

@@ -1,8 +1,8 @@
-"""The stores as one process sees them: calls fail, take long, or are answered by nobody.
+"""The stores as one process sees them: calls fail, take long, or get no answer.
 
-What stands behind is the world's disk (`adapters.memory.disk`), which outlives every process. The
-harm is done at the call, before, within or after what the store itself does; so an error says
-nothing about whether it was done, as with any store behind a wire.
+Behind them is the world's disk (`adapters.memory.disk`), which outlives every process. A fault
+strikes at the call: before, within or after the work of the store itself. So an error does not tell
+whether the work was done, as with any store behind a network.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ SITES: Mapping[str, Mapping[str, str]] = {
 
 
 class World(Protocol):
-    """What the harm needs of `simulation.faults.world.World`."""
+    """What the faults need of `simulation.faults.world.World`."""
 
     disk: Disk
     fate: Fate
@@ -46,11 +46,11 @@ class World(Protocol):
         ...
 
     async def freeze(self, process: Process, struck: Struck) -> None:
-        """The process stands still here, and goes on when it comes back."""
+        """Freeze the process here, until it is thawed or killed."""
         ...
 
     def later(self, work: Awaitable[object], delay_s: float) -> None:
-        """Have something done by nobody's process, a while from now."""
+        """Have work done after `delay_s`, outside every process."""
         ...
 
 
@@ -89,7 +89,7 @@ class _Guard:
                 raise Unavailable(f"{self._name}: the connection is lost")
             struck = site and self._world.fate.at(site, self._process.name, self._process.clock())
 
-            def go(*these: Any) -> Any:  # the disk may have been another one before a wait
+            def go(*these: Any) -> Any:  # the disk may replace its stores during a wait
                 return getattr(getattr(self._world.disk, self._name), name)(*these, **more)
 
             if not struck:
@@ -135,14 +135,14 @@ class _Guard:
         raise Unavailable(f"{struck.site}: {struck.kind}")
 
     async def _done(self, kind: Kind, go: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        """As much of the call as is done before it goes wrong."""
+        """Do the part of the call that is done before the fault."""
         if kind in (Kind.CRASH_AFTER, Kind.UNANSWERED, Kind.LOST_TAIL):
             await go(*args)
         elif kind in (Kind.CRASH_WITHIN, Kind.HALF_DONE) and len(args[0]) > 1:
             await go(args[0][: len(args[0]) // 2], *args[1:])
 
     async def _delayed(self, struck: Struck, go: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-        """The call takes long, on its way there or back."""
+        """Delay the call, on its way there or back."""
         fate = self._world.fate
         if fate.throw(struck, "way") < 0.5:
             await self._wait(struck)
@@ -163,6 +163,6 @@ class _Guard:
 
 
 def step_clock(process: Process, struck: Struck, fate: Fate) -> None:
-    """Move the process's clock by up to `STEP_MAX`, or a part of a second."""
-    step = STEP_MAX * fate.throw(struck, "step") ** 4  # small ones are the common ones
+    """Move the process's clock by up to `STEP_MAX`, or by a fraction of a second."""
+    step = STEP_MAX * fate.throw(struck, "step") ** 4  # small steps are the most common
     process.offset += step if struck.kind is Kind.CLOCK_AHEAD else -step

@@ -1,4 +1,4 @@
-"""One seed, tried: its world undisturbed, its world under faults, and every law held against it."""
+"""Tries one seed: runs its world undisturbed and under faults, and checks every law."""
 
 import logging
 import time
@@ -39,8 +39,8 @@ WORLDS = (
     Spec(first=date(2022, 5, 27), last=date(2022, 6, 3), accounts=2, seed=5),
     Spec(first=date(2022, 8, 29), last=date(2022, 9, 6), accounts=2, seed=9),
 )
-"""Small, and each with a month's end, a weekend with a holiday, FX, and reports of days before."""
-APART_EVERY = 4  # seeds, of which one has its views folded partition by partition as well
+"""Small, and each with a month's end, a weekend with a holiday, FX, and reports of earlier days."""
+APART_EVERY = 4  # one seed in so many has its views also folded partition by partition
 
 
 class Undisturbed(Struct, frozen=True):
@@ -51,12 +51,12 @@ class Undisturbed(Struct, frozen=True):
 
 
 class Trial(Struct, frozen=True):
-    """What came of one seed."""
+    """The results of one seed."""
 
     seed: int
     schedule: list[str]
     struck: list[Struck]
-    commands: int  # that a client was answered
+    commands: int  # answered to a client
     lost: list[str]
     doubled: list[str]
     views: list[str]  # differences between what is served and what the log gives
@@ -80,7 +80,7 @@ def schedule_of(seed: int) -> Schedule:
 
 
 def tried(spec: Spec, schedule: Schedule) -> Trial:
-    """One world under one schedule, every law held against it."""
+    """Run one world under one schedule, and check every law."""
     started = time.monotonic()
     twin, world = undisturbed(spec), World(spec, schedule)
     with _silence():
@@ -99,7 +99,7 @@ def tried(spec: Spec, schedule: Schedule) -> Trial:
 
 @cache
 def undisturbed(spec: Spec) -> Undisturbed:
-    """The same world when nothing goes wrong: what the figures must be."""
+    """The same world without faults: the figures that a run must have."""
     with _silence():
         return run(_undisturbed(World(spec, Schedule(seed=spec.seed, faults={}))))
 
@@ -119,7 +119,7 @@ async def _tried(world: World, twin: Undisturbed) -> dict[str, Any]:
     found = _nothing()
     try:
         outcome = await world.run()
-    except Exception as e:  # whatever it is, it is the finding
+    except Exception as e:  # any error is a finding
         found["other"].append(f"{type(e).__name__}: {e}")
         outcome = None
     log, schedule = world.log(), world.fate.schedule
@@ -165,7 +165,7 @@ def _channels(spec: Spec) -> tuple[Channel, ...]:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """What the product says about faults is said thousands of times here."""
+    """Disable logging: the product would log faults thousands of times here."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:

@@ -1,8 +1,8 @@
-"""An event loop without a clock of its own: when all wait, time jumps to whoever wakes first.
+"""An event loop in virtual time: when all tasks wait, time jumps to the next wake-up.
 
 So pauses and time-outs cost nothing, and what runs next follows from the program alone: no
-thread, no socket, no reading of the machine's clock. Every task belongs to the process (of those
-that are simulated) in whose context it was made, so that a process can be killed whole.
+thread, no socket, no reading of the machine's clock. Every task belongs to the simulated process
+in whose context it was made, so that a process can be killed whole.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ TASKS: ContextVar[set[asyncio.Task[Any]]] = ContextVar("tasks")
 
 
 class Deadlock(Exception):
-    """Everybody waits for somebody else: nothing can ever happen again."""
+    """All tasks wait for each other: nothing can ever happen again."""
 
 
 class Livelock(Exception):
-    """Somebody is busy for ever while no time passes."""
+    """A task is busy for ever while no time passes."""
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -53,7 +53,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def run_in_executor(
         self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
     ) -> "asyncio.Future[T]":
-        """At once and in this thread: threads would run by the machine's clock."""
+        """Run it at once in this thread: threads would run by the machine's clock."""
         done: asyncio.Future[T] = self.create_future()
         try:
             done.set_result(func(*args))
@@ -63,7 +63,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 class _Future(asyncio.Future[Any]):
-    """Sets of these are walked in an order that follows from the program, not from addresses."""
+    """Hashes by its number, so that the order in sets does not depend on addresses."""
 
     def __init__(self, *, loop: VirtualLoop) -> None:
         self._number = loop.number()
@@ -115,7 +115,7 @@ def _owned(
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run to the end in virtual time; what is left over is cancelled.
+    """Run to the end in virtual time; then cancel the tasks that are left.
 
     Raises:
         Deadlock, Livelock: see there.
@@ -129,6 +129,6 @@ def run(main: Coroutine[Any, Any, T]) -> T:
             task.cancel()
         loop.turns = 0
         if left:
-            with contextlib.suppress(Deadlock, Livelock):  # who does not end now never will
+            with contextlib.suppress(Deadlock, Livelock):  # a task that does not end now never will
                 loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()

@@ -1,10 +1,10 @@
 """The wire to a counterparty: messages and reports get lost, late, doubled and out of order.
 
-A wire carries one session at a time, as FIX has it: who logs on while another is heard is turned
-away, and a session that broke is known to have broken at its next use. After every logon what was
-reported lately is sent again, as a session does for sequence numbers that were not confirmed.
-What is lost is therefore lost to its session, not for ever: the gateway tells again what is open
-when its session has broken, and so does the other side.
+A wire carries one session at a time, as FIX has it. It refuses a logon while another session is
+active, and a process learns that its session broke when it next uses it. After every logon the wire
+resends recent reports, as a session does for sequence numbers that were not confirmed. A message is
+therefore lost to its session, not for ever: when its session has broken, the gateway resends what
+is open, and so does the other side.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from simulation.faults.process import Process
 from simulation.faults.schedule import Fate, Struck
 from streams.gateways.gateway import Counterparty
 
-HEARTBEAT_S = 2.0  # a session that is silent for longer is taken over
+HEARTBEAT_S = 2.0  # a session that is silent for longer may be taken over
 DELAY_MAX_S = 2.0
 RESENT_FOR = timedelta(days=4)
 LAST_MOMENT = time(23, 0)  # of a day: what is not reported by then is missing at its close
@@ -37,11 +37,11 @@ class World(Protocol):
 
 
 class Wire:
-    """One counterparty's; it outlives our processes.
+    """The wire of one counterparty; it outlives our processes.
 
     Args:
-        make: the counterparty, as it is before the first message.
-        clock: the world's, which counterparties go by whatever ours says.
+        make: makes the counterparty, as it is before the first message.
+        clock: the world's, which counterparties follow whatever a process's clock shows.
     """
 
     def __init__(
@@ -58,15 +58,15 @@ class Wire:
         self._heard = 0.0
         self._breaks_at: float | None = None
         self._overtaken: list[Any] = []  # messages that wait for the next one
-        self._under_way = 0  # messages
+        self._under_way = 0  # messages that have not arrived yet
         self._late: list[tuple[float, Any]] = []
         self._held: list[tuple[datetime, Any]] = []
         self._reported: list[tuple[datetime, Any]] = []
         self._again: list[Any] = []
-        self._looked_at: datetime | None = None  # None: it was told something since
+        self._looked_at: datetime | None = None  # None: a message reached it since
 
     def forget(self) -> None:
-        """The counterparty's process is begun anew: it knows nothing, and is told again."""
+        """Restart the counterparty's process: it knows nothing, and gateways resend to it."""
         self._inner = self._make()
         for queue in (self._overtaken, self._late, self._held, self._reported, self._again):
             queue.clear()
@@ -74,7 +74,7 @@ class Wire:
 
     @property
     def rests(self) -> bool:
-        """Nothing is under way, and the counterparty has been looked at since all that moved."""
+        """Nothing is under way, and reports were read at this moment, after every message."""
         held = any(at < self._clock() for at, _ in self._held)
         waiting = self._overtaken or self._under_way or self._late or self._again or held
         quiet = not waiting and self._breaks_at is None
@@ -109,7 +109,7 @@ class Wire:
                 self._later(message, struck)
             case Kind.MESSAGE_OVERTAKEN:
                 self._overtaken.append(message)
-                self._later(None, struck)  # if nothing comes after it
+                self._later(None, struck)  # in case no message follows
             case Kind.MESSAGE_SILENTLY_LOST:
                 self._breaks_at = self._soon(struck)
             case Kind.MESSAGE_UNANSWERED:
@@ -142,7 +142,7 @@ class Wire:
         return [*self._due(now, clock_s), *self._misreport(line, fresh, now)]
 
     def _due(self, now: datetime, clock_s: float) -> list[Any]:
-        """What was kept back, and is there now."""
+        """The reports that were kept back and arrive now."""
         out, self._again = self._again, []
         out += [report for at, report in self._late if at <= clock_s]
         out += [report for at, report in self._held if at < now]
@@ -172,7 +172,7 @@ class Wire:
         return [*out, *last]
 
     def _session(self, line: "Line") -> None:
-        """Make sure that `line` is the one that is logged on.
+        """Make sure that `line` is logged on.
 
         Raises:
             ConnectionError: its session has broken, or another is logged on.

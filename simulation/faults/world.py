@@ -49,7 +49,7 @@ TAIL_MAX = 8  # writes that a derived store forgets
 
 
 class World:
-    """Implements what `simulation.faults.stores` and `simulation.faults.wire` need of it."""
+    """Implements the `World` of `simulation.faults.stores` and of `simulation.faults.wire`."""
 
     def __init__(self, spec: Spec, schedule: Schedule, *, faults: Faults = ROUGH) -> None:
         self.spec, self.fate = spec, Fate(schedule)
@@ -66,11 +66,11 @@ class World:
         self.wires = self._make_wires(faults)
 
     async def run(self) -> Outcome:
-        """To the end of the last day, whatever happens; then everybody comes to rest.
+        """Run to the end of the last day, whatever happens; then until nothing is owed.
 
         Raises:
             ControlsFailed: a day could not be closed.
-            NeverQuiet: somebody never gets what is owed to them.
+            NeverQuiet: something stays owed, or `PROCESSES_MAX` processes did not suffice.
         """
         while self._begun < PROCESSES_MAX:
             process = self._begin()
@@ -81,14 +81,14 @@ class World:
         raise NeverQuiet(f"not done after {PROCESSES_MAX} processes")
 
     def log(self) -> RecorderLog:
-        """Reads the disk itself."""
+        """A log that reads the disk itself."""
         keys = self.disk.keys
         codec = Codec(keys, self.entropy)
         return RecorderLog(self.disk.recorder, codec, request_key=keys.request_key)
 
     @property
     def verifier(self) -> Verifier:
-        """Of the key that every process signs with."""
+        """The verifier of the key that every process signs with."""
         return Signer(self.entropy.draw(32, "checkpoint-key")).verifier
 
     async def crash(self, process: Process, *, lost_tail: Struck | None = None) -> None:
@@ -166,14 +166,14 @@ class World:
         return outcome
 
     async def _come_to_rest(self, process: Process, drive: LiveDrive) -> None:
-        """Whoever was overtaken comes back, has his say, and is stopped."""
+        """Thaw overtaken processes, let them act, stop them; wait until nothing is owed."""
         others = [p for p in self._live if p is not process]
         for other in others:
             other.thaw()
         if others or self._late:
             await asyncio.sleep(BESIDE_MAX_S)
         elif any(struck.kind is Kind.LOST_TAIL for struck in self.fate.struck):
-            await asyncio.sleep(TRUST_S + 1)  # a keeper may not have asked its store since
+            await asyncio.sleep(TRUST_S + 1)  # a keeper may not have read its store since
         for other in others:
             await other.bury()
         await drive.until(lambda: self._unrest(process))
@@ -181,7 +181,7 @@ class World:
         await drive.sign()
 
     async def _lived(self, process: Process, script: asyncio.Task[Outcome]) -> bool:
-        """Until the script is through (True), or its process can do no more for it."""
+        """Wait until the script is done (True), or its process is dead or frozen (False)."""
         ends = [self._task(process.dead.wait()), self._task(process.frozen.wait())]
         await asyncio.wait([script, *ends], return_when=asyncio.FIRST_COMPLETED)
         for end in ends:
@@ -193,7 +193,7 @@ class World:
         return False
 
     def _thaw(self) -> None:
-        """Nobody stands still for so long that idempotency keys are forgotten meanwhile."""
+        """Thaw what is frozen for `FROZEN_MAX`, before its idempotency keys are deleted."""
         for process in self._live:
             if process.frozen_at and self.clock() - process.frozen_at > FROZEN_MAX:
                 process.thaw()
@@ -214,7 +214,7 @@ class World:
                 step_clock(process, struck, self.fate)
 
     async def _unrest(self, process: Process) -> str:
-        """What is still owed for the moment that it is by the process's clock."""
+        """What is still owed at the present moment of the process's clock."""
         if self._late:
             return "something is done late"
         told = [

@@ -1,7 +1,7 @@
-"""Which counterparties a platform talks to: simulated ones, on history or on the last marks.
+"""Builds a platform's counterparties: simulated ones, on price history or on the last marks.
 
-They stand behind the ports that real sessions take (FIX, ISO 20022); everything they do follows
-from the seed and the ids of what they are sent, so a restart finds the same street.
+They implement the ports that real sessions take (FIX, ISO 20022). Everything they do follows from
+the seed and the ids of the messages that they receive, so a restart finds the same street.
 """
 
 from collections.abc import Callable, Mapping
@@ -55,9 +55,9 @@ YEAR = Faults(
     CustodianFaults(fail=0.02, partial=0.02, duplicate=0.01),
     BankFaults(reject=0.02, give_back=0.02, duplicate=0.02),
 )
-"""What goes wrong in a simulated year: enough that every path is walked."""
+"""The fault rates of a simulated year: high enough that every path is taken."""
 
-AHEAD = timedelta(days=400)  # of the last trade date, that calendars must reach
+AHEAD = timedelta(days=400)  # how far beyond the last trade date calendars must reach
 
 
 def simulated_street(
@@ -71,7 +71,7 @@ def simulated_street(
     last: date,
     faults: Faults = YEAR,
 ) -> Street:
-    """Counterparties on real price history until `last`, misbehaving as `faults` say."""
+    """Counterparties on real price history until `last`, misbehaving at the rates of `faults`."""
     days = NextDay(last + AHEAD)
     parties = history_parties(days, seed=seed, faults=faults)
     gateways = parties.gateways(log, store, send, statement=statement, settl_date=days.settl_date)
@@ -114,8 +114,8 @@ def live_street(
 ) -> Street:
     """Well-behaved counterparties for `serve`: a venue that never closes, around the last marks.
 
-    `units` are those that the marks were made in, by symbol: orders keep the unit that they were
-    placed in when a listing's quotation changes.
+    `units`: the unit of each mark, by symbol. An order keeps the unit that it was placed in when a
+    listing's quotation changes.
     """
     today = clock().date()
     days = NextDay(today + timedelta(days=400))

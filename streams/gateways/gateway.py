@@ -1,12 +1,12 @@
 """Gateways: the log's requests out to a counterparty, its reports back in as commands.
 
     log --step--> counterparty.submit      counterparty.advance --deliver--> handler --> log
-                                                     `-nobody knows it-> suspense, DontKnowTrade
+                                                     `-unknown here-> suspense, DontKnowTrade
 
-Outward at least once: messages leave before the checkpoint moves, and after a start all that is
-open, or was lately, is told again (the counterparty drops what it knows by its business id).
+Outward at least once: messages leave before the checkpoint moves, and a start resends all that is
+open, or was lately (the counterparty drops what it knows by its business id).
 Inward at least once: a report is kept until it is recorded, under a message id made of its
-business id. A report is never dropped: one that finds nothing of ours, or is refused, becomes
+business id. A report is never dropped: one that matches nothing of ours, or is refused, becomes
 `command.refused` on `saga_{counterparty}-{reference}`, for operations to see.
 """
 
@@ -34,9 +34,9 @@ from streams.sagas.runner import Send
 
 PAGE_MAX = 1_000
 BATCH_MAX = 1_000
-UNSAVED_MAX = 10_000  # positions of no concern that a restart may have to read again
+UNSAVED_MAX = 10_000  # irrelevant positions that a restart may have to read again
 POLL_S, RETRY_S = 0.05, 1.0
-TRUST_S = 5.0  # the checkpoint is asked for again: the store may have lost its last commits
+TRUST_S = 5.0  # after which the checkpoint is read again: the store may have lost commits
 _log = logging.getLogger(__name__)
 
 
@@ -49,14 +49,14 @@ class Counterparty(Protocol):
 
 
 class Gateway:
-    """One counterparty; a second gateway to it elsewhere is expelled by the checkpoint.
+    """The gateway to one counterparty; the checkpoint expels a second one elsewhere.
 
     Args:
         log: the events in one order.
-        store: holds what the gateway remembers, beside the sagas.
+        store: holds the gateway's states and checkpoint, beside the sagas'.
         send: runs commands.
-        channel: what is said, and what is meant.
-        counterparty: whom it is said to.
+        channel: makes messages of events, and commands of reports.
+        counterparty: takes the messages and gives the reports.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Gateway:
         self._channel, self._counterparty = channel, counterparty
         self.fault = ""  # why nothing moves, as `run` last saw it
         self._position: int | None = None
-        self._saved = 0  # the checkpoint: behind the position while nothing was worth saving
+        self._saved = 0  # the checkpoint; behind the position while there was no state to save
         self._inbox: deque[Any] = deque()
         self._asked_at = 0.0
 
@@ -82,7 +82,7 @@ class Gateway:
 
     @property
     def position(self) -> int:
-        """How far the log has been told to the counterparty; 0 before the first step."""
+        """Up to where the log's requests were sent to the counterparty; 0 before `start`."""
         return self._position or 0
 
     @property
@@ -91,7 +91,11 @@ class Gateway:
         return len(self._inbox)
 
     async def start(self, now: datetime) -> int:
-        """Tell again what is open, or was lately (`due` at `now` or later); messages sent."""
+        """Resend what is open, or was lately (`due` at `now` or later).
+
+        Returns:
+            The number of messages sent.
+        """
         name = self._channel.NAME
         self._saved = await self._checkpoint()
         self._position = self._saved
@@ -131,7 +135,7 @@ class Gateway:
         """Record what the counterparty has reported by `now`.
 
         Returns:
-            How many reports were taken in, known ones included.
+            How many reports were recorded, known ones included.
         """
         self._inbox.extend(self._counterparty.advance(now))
         taken = 0
@@ -162,7 +166,7 @@ class Gateway:
                 await asyncio.sleep(RETRY_S)
 
     async def _lost(self) -> bool:
-        """Now and then: whether the checkpoint is not where we have left it."""
+        """Whether the checkpoint is not where this gateway left it; asked every `TRUST_S`."""
         now = asyncio.get_running_loop().time()
         if now - self._asked_at <= TRUST_S:
             return False
@@ -185,7 +189,7 @@ class Gateway:
         return {key: keep(channel, state) for key, state in states.items()}, messages
 
     async def _record(self, batch: Sequence[Any]) -> bool:
-        """Whether every report of the batch is recorded now, in the log or in suspense."""
+        """Record a batch; whether every report of it is now in the log or in suspense."""
         told, unknown = await self._meant(batch)
         if unknown:
             await self._remember()
@@ -200,7 +204,7 @@ class Gateway:
         return not any(isinstance(outcome, Raced) for outcome in outcomes)
 
     async def _meant(self, batch: Sequence[Any]) -> tuple[list[tuple[Any, Request]], list[Any]]:
-        """(reports with what is to be done, reports about what is not known here)."""
+        """(reports with their requests, reports about things unknown here)."""
         name = self._channel.NAME
         wanted = {(name, about) for r in batch if (about := self._channel.about(r))}
         rows = await self._store.load(wanted)
@@ -218,10 +222,10 @@ class Gateway:
         return told, unknown
 
     async def _remember(self) -> None:
-        """Know all that can be known, before a report is taken for nobody's.
+        """Read the log to its end before parking a report as unknown.
 
         Raises:
-            Expelled: the store is not where we have left it: it has lost its last commits.
+            Expelled: the checkpoint is not where we left it: the store has lost its last commits.
         """
         if await self._checkpoint() != self._saved:
             raise Expelled(self._channel.NAME)
@@ -243,7 +247,7 @@ class Gateway:
                 await self._counterparty.submit(answer)
 
     def _suspense(self, report: Any, refusal: str, sent: Request | None = None) -> Request:
-        """A report as a fact for operations, under the reference that the counterparty gave."""
+        """Make a report a fact for operations, under the counterparty's reference."""
         facts = {k: str(v) for k, v in msgspec.to_builtins(report).items() if v not in ("", None)}
         about = self._channel.about(report) or facts.get("order_id", "")
         digest = sha256(msgspec.json.encode(report, order="sorted")).hexdigest()
@@ -265,7 +269,7 @@ class Gateway:
 
 
 class NotStarted(Exception):
-    """A gateway must first tell again what was open when it last stopped."""
+    """`start` must come first: it resends what was open when the gateway last stopped."""
 
 
 def _refusal(outcome: Outcome) -> str:

@@ -1,10 +1,10 @@
 """The street: the gateways to venue, custodian and bank, and the statements those send.
 
-    gateways --told--> counterparties --reports--> gateways
-                              `--what they booked--> statement --> controls
+    gateways --messages--> counterparties --reports--> gateways
+                                  `--bookings--> statement --> controls
 
-What has no counterparty of its own here (a receipt, an FX leg on its value date, the house's
-sweep) the bank books when our log shows that it happened.
+Some bookings have no counterparty here: a receipt, an FX leg on its value date, the house's sweep.
+The bank books those when our log shows that they happened.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ POLL_S = 0.2
 
 
 class Booking:
-    """A counterparty whose reports also go to its statement; otherwise the counterparty itself."""
+    """A counterparty whose reports also go to its statement; it passes everything else on."""
 
     def __init__(self, inner: Counterparty, statement: Statement) -> None:
         self._inner, self._statement = inner, statement
@@ -56,7 +56,7 @@ class Booking:
 
 
 class Street:
-    """Moves all gateways; `step` until nothing moves is the simulator's barrier."""
+    """Moves all gateways. The simulator's barrier is to call `step` until nothing moves."""
 
     def __init__(
         self,
@@ -72,11 +72,11 @@ class Street:
         self._reading = asyncio.Lock()
 
     def restart(self) -> None:
-        """Tell the counterparties again what is open, at the next step: an earlier one failed."""
+        """Resend at the next step what is open, because an earlier step failed."""
         self._started = False
 
     async def step(self) -> int:
-        """Tell what the log asks for and take in what is reported by now; what moved."""
+        """Send what the log asks for, record what is reported by now; return how much moved."""
         now = self._clock()
         if not self._started:
             for gateway in self.gateways:
@@ -92,7 +92,7 @@ class Street:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Each gateway in a task of its own, until `stop`."""
-        async with asyncio.TaskGroup() as group:  # who fails here leaves no gateway running
+        async with asyncio.TaskGroup() as group:  # a failure here leaves no gateway running
             for gateway in self.gateways:
                 group.create_task(gateway.run(stop, self._clock))
             while not stop.is_set():
@@ -100,16 +100,16 @@ class Street:
                 await asyncio.sleep(POLL_S)
 
     async def read_log(self) -> None:
-        """Let the bank see what happened on its accounts outside the gateways, until now."""
+        """Have the bank book what happened outside the gateways, up to the log's end."""
         async with self._reading:
             end = await self._log.last()
             while page := await self._log.after(self.statement.position, limit=PAGE_MAX, until=end):
                 entries = [e for arrived in page for e in booked(arrived)]
-                # Off the loop: its database may stand still, and health must be able to say so.
+                # In a thread: its database may hang, and health checks must still answer.
                 await asyncio.to_thread(self.statement.book, entries, position=page[-1].position)
 
     async def closing(self) -> Closing:
-        """What bank and custodian say, having seen all that our log holds now."""
+        """The statements of bank and custodian after they have read our log to its end."""
         await self.read_log()
         return await asyncio.to_thread(self.statement.closing)
 
@@ -128,7 +128,7 @@ def settled(
 
 
 def paid(entry_ref: str, currency: str, amount: Decimal) -> Entry:
-    """What the bank books for one payment; + it came back to us."""
+    """What the bank books for one payment; a positive amount came back to us."""
     return Entry(f"camt.054:{entry_ref}", "cash", currency, amount)
 
 

@@ -1,8 +1,7 @@
-"""Forgets idempotency keys that nobody will send again.
+"""Deletes idempotency keys that no client will send again.
 
-What must be known for ever (reports, saga commands) is kept by the store whatever its age; the
-rest is forgotten a week after it was bound, by the platform's clock, which is the one that the
-log's own times come from.
+The store keeps the keys of reports and saga commands for ever. The pruner deletes the others a week
+after they were bound, by the platform's clock, which also gives the log its times.
 """
 
 import asyncio
@@ -26,10 +25,10 @@ class Pruner:
         self.forgotten = 0
 
     async def once(self) -> int:
-        """Forget what was bound more than `KEEP` ago; how many.
+        """Delete the keys bound more than `KEEP` ago; return how many.
 
         Raises:
-            Unavailable: the log cannot be reached; some may have been forgotten.
+            Unavailable: the log cannot be reached; some keys may have been deleted.
         """
         count = await self._recorder.prune(self._clock() - KEEP)
         self.forgotten += count

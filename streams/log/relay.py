@@ -1,11 +1,11 @@
-"""The relay: the log in its order onto the bus, each event once, whatever dies on the way.
+"""The relay: sends the log to the bus in order, each event once, even across crashes.
 
-    open: where does the bus stand -> read behind it -> cut into pages -> send as one transaction
-       ^                                 `- nothing there: wait for the log; say so now and then
-       `- the bus or the log is away: pause, longer each time, and open again
+    open: read the bus's position -> read behind it -> cut into pages -> send as one transaction
+       ^                                `- nothing there: wait for the log; send watermarks
+       `- the bus or the log is unavailable: pause, longer each time, and open again
 
-The bus itself remembers how far it was fed, in the very transaction that fed it, so there is
-nothing to lose here. While one batch is sent the next is read; no more than that is held.
+The bus stores its position in the same transaction as the pages, so the relay keeps no state that
+could be lost. While it sends one batch it reads the next; it holds no more than these two.
 """
 
 import asyncio
@@ -24,9 +24,9 @@ from commands.ports import Unreadable
 from streams.supervise import until
 
 BATCH_EVENTS_MIN, BATCH_EVENTS_MAX = 64, 4_096
-BATCH_BYTES_MAX = 8 << 20  # of states, about: where one is larger the next is smaller
-GATHER_S = 0.02  # after the log has grown
-IDLE_S = 10.0  # without events, watermarks are sent again: a fenced relay and consumers notice
+BATCH_BYTES_MAX = 8 << 20  # of states, roughly: after a larger batch the next one is smaller
+GATHER_S = 0.02  # waits for more events after the log has grown
+IDLE_S = 10.0  # without events; then watermarks go out, for a fenced relay and consumers to notice
 RETRY_MIN_S, RETRY_MAX_S = 0.1, 10.0
 
 _log = logging.getLogger(__name__)
@@ -54,22 +54,24 @@ class Batch(NamedTuple):
 class Lag(NamedTuple):
     """How far the bus is behind the log."""
 
-    events: int  # positions; where the log is not dense, at most so many events
+    events: int  # positions; an upper bound of events where the log is not dense
     seconds: float | None  # on the log's own clock; None: nothing was relayed yet
 
 
 class Relay:
-    """One relay of one generation. `run` and `catch_up` exclude each other; figures are for all.
+    """One relay of one generation.
+
+    `run` and `catch_up` exclude each other; any task may read the figures.
 
     Args:
         partitions: of the log topic.
-        idle_s: how long nothing need be sent.
+        idle_s: seconds without events after which watermarks are sent.
     """
 
     def __init__(
         self, log: Log, outlet: Outlet, *, partitions: int, idle_s: float = IDLE_S
     ) -> None:
-        self.fault: str | None = None  # why it stands still
+        self.fault: str | None = None  # why it does not move
         self.position = 0  # up to here everything is on the bus
         self.at: datetime | None = None  # committed_at of that event
         self.batches = self.events = self.openings = 0
@@ -80,7 +82,7 @@ class Relay:
         self._sent_at = 0.0  # by the monotonic clock
 
     async def prepare(self) -> None:
-        """Open the bus if it is not open, and learn where it stands; raises as `catch_up` does."""
+        """Open the bus if it is not open, and read its position; raises as `catch_up` does."""
         if self._open:
             return
         found = await self._outlet.open()
@@ -95,10 +97,10 @@ class Relay:
         self._open, self._sent_at = True, time.monotonic()
 
     async def catch_up(self, stop: asyncio.Event | None = None) -> int:
-        """Relay what the log holds now, until `stop` at most; how many events.
+        """Relay what the log holds now, until `stop` at most; return how many events.
 
         Raises:
-            BusUnavailable, Unavailable: nothing is lost; `run` is what tries again.
+            BusUnavailable, Unavailable: nothing is lost; only `run` tries again.
             BusMismatch: the bus was fed from another log, or has other partitions.
             Fenced: another relay has taken over.
             Unreadable: an event's home cannot be read; all before it was sent.
@@ -119,7 +121,7 @@ class Relay:
         return self.events - before
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Follow the log until `stop`; the batch that is under way is finished, then it leaves.
+        """Follow the log until `stop`; then finish the current batch and close the bus.
 
         Raises:
             Fenced, BusMismatch: see `catch_up`; trying again would be wrong.
@@ -138,13 +140,13 @@ class Relay:
             await self._outlet.close()
 
     def lag(self, last: int, at: datetime | None) -> Lag:
-        """Against a log that ends at position `last`, committed at `at`."""
+        """The lag behind a log that ends at position `last`, committed at `at`."""
         if last <= self.position or at is None:
             return Lag(0, 0.0)
         return Lag(last - self.position, (at - self.at).total_seconds() if self.at else None)
 
     async def _follow(self, stop: asyncio.Event) -> None:
-        """All that is there, then wait for more; if none comes for long, say that there is none."""
+        """Relay what is there, then wait; after `idle_s` without events, send watermarks."""
         await self.catch_up(stop)
         left = self._sent_at + self._idle_s - time.monotonic()
         if left > 0:
@@ -154,7 +156,7 @@ class Relay:
             await self._send(Batch(marks, 0, self.position, self.at))
 
     async def _more(self, timeout_s: float) -> None:
-        """Wait for the log, and a little longer: what a transaction costs is paid once for all."""
+        """Wait for the log and `GATHER_S` more, so that one transaction sends several events."""
         if await self._log.wait(self.position, timeout_s=timeout_s):
             await asyncio.sleep(GATHER_S)
 
@@ -171,7 +173,7 @@ class Relay:
         return await asyncio.to_thread(self._cut, stored, position)
 
     def _cut(self, stored: Sequence[Stored], position: int) -> Batch:
-        """Pages of what is readable; the event that is not comes first next time, and stops us."""
+        """Cut pages up to the first unreadable event; raise if the batch begins with it."""
         try:
             pages = cut(stored, self._partitions, relayed=position)
         except MalformedPage as e:
@@ -185,7 +187,7 @@ class Relay:
         try:
             await self._outlet.send(batch.pages, batch.relayed, batch.at)
         except BaseException:
-            self._open = False  # what became of it is not known: ask
+            self._open = False  # the outcome is unknown: `prepare` asks the bus
             raise
         self.position, self.at = batch.relayed, batch.at
         self.batches += 1
@@ -209,7 +211,7 @@ def _readable(stored: Stored) -> bool:
 
 
 async def _given_up(task: "asyncio.Task[Batch | None]") -> None:
-    """End what is not wanted any more; nothing happens to a task that has ended."""
+    """Cancel a task that is not needed any more; a task that has ended stays as it is."""
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError, Exception):
         await task

@@ -1,4 +1,4 @@
-"""What a relay says of itself: on one line of JSON, to health and to Prometheus."""
+"""Relay status, as one line of JSON, for health checks and Prometheus."""
 
 from datetime import datetime
 from typing import Protocol
@@ -21,19 +21,19 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     partitions: int
     position: int  # up to here everything is on the bus
     log_position: int
-    lag_events: int  # positions: at most so many events
+    lag_events: int  # positions: an upper bound of events
     lag_seconds: float | None  # on the log's own clock; None: nothing was relayed yet
-    batches: int  # acknowledged since the start, watermarks alone among them
+    batches: int  # acknowledged since the start, with those of watermarks only
     events: int
-    openings: int  # of the bus: more than one, and it was away or forgot us
+    openings: int  # of the bus; more than one: opened again after a failure
     fault: str | None  # why nothing moves
 
 
 async def status(relay: Relay, log: Ends, bus: Bus, *, name: str) -> Status:
-    """The figures of now.
+    """The current figures.
 
     Raises:
-        Unavailable: the log cannot say where it ends.
+        Unavailable: the log's end cannot be read.
     """
     last, at = await log.last()
     lag = relay.lag(last, at)

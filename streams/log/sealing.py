@@ -4,7 +4,7 @@
 
 The signer cuts the log at that event, so events stay unsealed for a bounded time. The deadline is
 an event like any other: its moment follows from the first unsealed event's committed_at, two
-timers pass it once, and every signer cuts at the same place.
+timers record it once, and every signer cuts at the same place.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ class Seal:
         self._send, self._clock, self._every_s = send, clock, every_s
 
     async def due(self, since: datetime | None) -> bool:
-        """Pass the deadline if its moment has come; whether it became a fact.
+        """Pass the deadline if its moment has come; whether this recorded it.
 
         Args:
             since: committed_at of the first unsealed event; None: there is none.
@@ -45,11 +45,11 @@ class Seal:
         return self._clock() >= moment and await self._pass(moment)
 
     async def now(self, since: datetime | None) -> bool:
-        """Pass the deadline before its moment, as at a shutdown; whether it became a fact."""
+        """Pass the deadline early, for example at a shutdown; whether this recorded it."""
         return since is not None and await self._pass(self._clock())
 
     def _moment(self, since: datetime) -> datetime:
-        """The first multiple of `every_s` behind `since`, and never `since` itself."""
+        """The first multiple of `every_s` strictly after `since`."""
         every = timedelta(seconds=self._every_s)
         return _EPOCH + ((since - _EPOCH) // every + 1) * every
 

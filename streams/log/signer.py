@@ -1,15 +1,14 @@
-"""Signs the log: reads it in order, and states what it held at every cut.
+"""Signs the log: reads it in order, and at every cut signs a statement of what it holds.
 
     cut = each `house.day_closed`, each `deadline.passed` of the seal, and each `every`-th event
           since the last cut
 
-Where a checkpoint ends follows from the log alone, never from when somebody looked: a signer that
-starts again, or a second one with the same key, makes the same statements, and each is one fact.
-Time is an event too: `streams.log.sealing` passes the seal's deadline while there is something to
-seal.
+Where a checkpoint ends follows from the log alone, never from the time of reading. So a restarted
+signer, or a second one with the same key, makes the same statements, and each is recorded once.
+Time is an event too: `streams.log.sealing` passes the seal's deadline while events are unsealed.
 
-The signer keeps its last statement beside its key. A log that lacks it was cut, rewritten or put
-back to an earlier state: the signer refuses to sign it.
+The signer keeps its last statement beside its key. A log that lacks it was cut, rewritten or
+restored to an earlier state: the signer refuses to sign it.
 """
 
 import asyncio
@@ -39,7 +38,7 @@ from streams.sagas.runner import Send
 from streams.supervise import until
 
 EVERY = 10_000
-EVERY_MIN = 2  # a checkpoint is an event too: with 1 each would ask for the next
+EVERY_MIN = 2  # a checkpoint is an event too: with 1, each would cause the next
 PAGE = 1_000
 WAIT_S = 1.0
 
@@ -57,7 +56,7 @@ class TailedLog(Log, Protocol):
 
 
 class NotSigned(Exception):
-    """A statement was declined: another signer, with another key or other cuts, is at work."""
+    """A statement was declined: another signer, with another key or other cuts, is running."""
 
 
 class StatementLost(Exception):
@@ -98,7 +97,7 @@ class CheckpointSigner:
         return self._position
 
     async def catch_up(self) -> int:
-        """Sign everything that is due by now; how many statements were made.
+        """Sign everything that is due by now; return how many statements were made.
 
         Raises:
             NotSigned, StatementLost: see there.
@@ -107,11 +106,11 @@ class CheckpointSigner:
         try:
             return await self._catch_up()
         except BaseException:
-            self._last = None  # what became of the last statement is not known
+            self._last = None  # the outcome of the last statement is unknown
             raise
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Follow the log until `stop`, and seal its end then; raises as `catch_up` does."""
+        """Follow the log until `stop`, then seal its end; raises as `catch_up` does."""
         while not stop.is_set():
             await self.catch_up()
             if self._seal is not None and await self._seal.due(self._unsealed_since):
@@ -141,7 +140,7 @@ class CheckpointSigner:
             self._unsealed_since = at
 
     async def _resume(self) -> Checkpoints:
-        """The last statement in the log; reading goes on behind what it covers."""
+        """Load the last statement from the log, and continue reading after what it covers."""
         loaded = (await self._log.load([STREAM]))[STREAM]
         state: Checkpoints = INITIAL if loaded.snapshot is None else loaded.snapshot
         for said in loaded.events:
@@ -152,10 +151,10 @@ class CheckpointSigner:
         return state
 
     async def _recognise(self, version: int) -> None:
-        """Compare the log with what the signer remembers; take the log's last where that is newer.
+        """Compare the log with the signer's memory; keep the log's last statement in it.
 
         Raises:
-            StatementLost: the log lacks what we signed, or its last statement is a stranger's.
+            StatementLost: the log lacks what we signed, or its last signature is wrong.
         """
         kept = self._memory.last()
         if kept is not None and await self._placed(kept.version) != kept.signed():
@@ -204,7 +203,7 @@ class CheckpointSigner:
         self._memory.keep(Witness.of(Placed(self._version, 0, signed)))
 
     def _begin(self, position: int) -> None:
-        """Read on behind a cut."""
+        """Start the next statement after a cut."""
         self._tree, self._position, self._unsealed_since = Tree(), position, None
 
 

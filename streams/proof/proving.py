@@ -1,4 +1,4 @@
-"""`replay`: everything that is derived and kept, against a fold of the log.
+"""`replay`: compares everything that is derived and stored with a fold of the log.
 
 views | sagas and gateways | the street's tables | the definitions of all their tables
 """
@@ -21,7 +21,7 @@ from streams.proof.street_audit import replay_street
 class Proof(Struct, frozen=True, kw_only=True):
     views: Sequence[Replayed]
     kept: Sequence[Conversation]  # sagas, gateways, the street
-    schema: Sequence[str]  # definitions that are not those of this build's migrations
+    schema: Sequence[str]  # definitions that differ from this build's migrations
 
     @property
     def equal(self) -> bool:
@@ -30,7 +30,7 @@ class Proof(Struct, frozen=True, kw_only=True):
 
 
 async def prove(platform: Platform) -> Proof:
-    """Compare all that the read models' database holds; changes nothing.
+    """Compare all that the read models' database holds; change nothing.
 
     Raises:
         Unavailable: a server cannot be reached, or the log has lost its head.

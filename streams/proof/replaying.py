@@ -1,10 +1,9 @@
-"""The sagas' store against the log: every row, and every command that is owed.
+"""Compares the sagas' store with the log: every row, and every command that is owed.
 
-    log --fold--> states up to where each keeper stands, commands owed | compared with what is kept
+    log --fold--> states up to each keeper's position, commands owed | compared with the store
 
-Sagas and gateways decide from their rows, so a row that somebody changed or deleted is a payment
-not made or made twice. What they keep is derived: the same fold that a rebuild does says what it
-has to be.
+Sagas and gateways decide from their rows, so a row that was changed or deleted is a payment not
+made or made twice. The rows are derived: the same fold that a rebuild does gives what they must be.
 """
 
 from collections import defaultdict
@@ -29,7 +28,7 @@ SHOWN_MAX = 10
 
 
 class Conversation(Struct, frozen=True, kw_only=True):
-    """What one saga or gateway keeps, against a fold of the log up to where it stands."""
+    """The rows of one saga or gateway, compared with a fold of the log up to its position."""
 
     name: str
     position: int
@@ -60,9 +59,9 @@ GATEWAYS: tuple[Folded, ...] = (VenueChannel(_no_calendar), CustodianChannel(), 
 
 
 async def replay_sagas(log: RecorderLog, store: Store) -> list[Conversation]:
-    """Fold the log for every saga and gateway that has begun, and compare.
+    """Fold the log for every saga and gateway that has a checkpoint, and compare.
 
-    Rows that another version of a saga's code has made are named and not compared: its runner
+    Rows that another version of a saga's code has made are reported and not compared: its runner
     derives them again at the next start.
     """
     kept = await store.everything()
@@ -94,7 +93,7 @@ async def replay_sagas(log: RecorderLog, store: Store) -> list[Conversation]:
 
 
 def _misplaced(keeper: Folded, kept: KeptRows) -> list[str]:
-    """What is wrong with the checkpoints of a saga or gateway."""
+    """The faults in the checkpoints of a saga or gateway."""
     name = keeper.NAME
     out = [
         f"there is a checkpoint of partition {partition}, and nobody runs that"
@@ -119,7 +118,7 @@ def _by_position(sagas: Sequence[Saga], kept: KeptRows) -> Mapping[int, list[Sag
 
 
 async def _sagas_to(log: RecorderLog, sagas: Sequence[Saga], position: int) -> _Folds:
-    """States and owed commands of sagas that all stand at this position."""
+    """States and owed commands of sagas that are all at this position."""
     found, at = _Folds({}, {}), 0
     while page := await log.after(at, limit=PAGE, until=position):
         positions = dict.fromkeys([saga.NAME for saga in sagas], at)
@@ -145,7 +144,7 @@ async def _gateway_to(log: RecorderLog, gateway: Folded, position: int) -> dict[
 
 
 async def _lost(log: RecorderLog, owed: Mapping[str, Owed], kept: KeptRows) -> dict[str, list[str]]:
-    """Differences of the outbox by saga: what nobody will send, and what nobody owes."""
+    """Differences of the outbox by saga: owed commands it lacks, and others it should not have."""
     out: dict[str, list[str]] = defaultdict(list)
     for message_id, one in kept.outbox.items():
         if owed.get(message_id) != one:
@@ -161,21 +160,21 @@ async def _lost(log: RecorderLog, owed: Mapping[str, Owed], kept: KeptRows) -> d
 
 
 async def _refused(log: RecorderLog, one: Owed) -> bool:
-    """Whether the log says, behind where the saga stands, that the command was refused."""
+    """Whether the log has a refusal of the command, even behind the saga's position."""
     found = await log.select(f"saga_{one.saga}-{one.saga_id}")
     said = [e.event for e in found]
     return any(isinstance(e, CommandRefused) and e.refused_id == one.message_id for e in said)
 
 
 def _same(saga: Folded, kept: Kept | None, folded: Kept | None) -> bool:
-    """As this build reads the row: an older one may have written fewer fields."""
+    """Compare rows as this build reads them: an older one may have written fewer fields."""
     if kept is None or folded is None:
         return kept is folded
     beside = (kept.due_at, kept.ended) == (folded.due_at, folded.ended)
     try:
         return beside and bool(restore(saga, kept) == restore(saga, folded))
     except msgspec.MsgspecError:
-        return False  # no state at all
+        return False  # the row holds no state
 
 
 def _compared(

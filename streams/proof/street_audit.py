@@ -1,11 +1,11 @@
-"""The street's tables against the log: every entry, and how far the bank has read.
+"""Compares the street's tables with the log: every entry, and how far the bank has read.
 
     deposits, sweeps, FX legs, interest up to where the bank has read   | each has its entry
     what custodian and bank have reported, as the log has it            |
     an entry that none of it explains: booked, and not reported to us
 
-The street books an entry right before its report reaches the log. So an entry that is too new is
-looked for again for a while.
+The street books an entry right before its report reaches the log. So for an entry that the log
+does not explain yet, the log is read again for a while.
 """
 
 import asyncio
@@ -28,13 +28,13 @@ TRIES, PAUSE_S = 5, 1.0
 
 
 class _Fold:
-    """What the street must have booked, going by the log."""
+    """What the street must have booked according to the log."""
 
     def __init__(self, log: Log, *, read: int, end: int) -> None:
         self._log, self._read, self._end = log, read, end
         self._instructed: dict[str, SettlementInstructed] = {}
         self.expected: dict[str, Entry] = {}
-        self.due: set[str] = set()  # those that must have been there when the tables were read
+        self.due: set[str] = set()  # ids that must have been booked when the tables were read
         self._at = 0
 
     async def to(self, end: int) -> None:
@@ -50,11 +50,11 @@ class _Fold:
         seen = [*booked(arrived)] if arrived.position <= self._read else []
         reported = [*self._reported(arrived)]
         for entry in (*seen, *reported):
-            self.expected.setdefault(entry.id, entry)  # a report twice is booked once
+            self.expected.setdefault(entry.id, entry)  # a repeated report is booked once
         self.due |= {e.id for e in (*seen, *(reported if arrived.position <= self._end else ()))}
 
     def _reported(self, arrived: Envelope) -> Iterator[Entry]:
-        """The entries behind a report that a gateway has recorded; none behind one made by hand."""
+        """The entries for a report that a gateway has recorded; none for one made by hand."""
         sender, _, reference = arrived.meta.message_id.partition("|")
         match arrived.event:
             case SettlementConfirmed() as e if sender == "custodian":
@@ -69,7 +69,7 @@ class _Fold:
                 yield from self._parked(facts)
 
     def _parked(self, facts: dict[str, str]) -> Iterator[Entry]:
-        """The same of a report that was refused: the log keeps its fields as texts."""
+        """The same for a refused report, whose fields the log keeps as texts."""
         try:
             amount = Decimal(facts.get("amount", "0"))
             told = self._instructed.get(facts.get("tx_id", ""))
@@ -80,7 +80,7 @@ class _Fold:
                 sign = 1 if facts.get("credit") == "True" else -1
                 yield paid(facts["entry_ref"], facts.get("currency", ""), sign * amount)
         except (InvalidOperation, KeyError):
-            return  # no figures of ours
+            return  # not figures that a gateway wrote
 
 
 async def replay_street(log: Log, kept: Kept, end: int) -> Conversation:
@@ -112,7 +112,7 @@ async def replay_street(log: Log, kept: Kept, end: int) -> Conversation:
 
 
 async def _unknown(fold: _Fold, log: Log, kept: Kept) -> list[str]:
-    """Entries that nothing in the log explains, not even a little later."""
+    """Entries that nothing in the log explains, even after `TRIES` pauses of `PAUSE_S`."""
     for _ in range(TRIES):
         if not kept.entries.keys() - fold.expected.keys():
             break

@@ -3,9 +3,9 @@
     log --step--> states, outbox, checkpoint (one transaction) --flush--> handler --> log
 
 Sending is at least once: an owed command leaves the outbox when its answer is known, and its
-target knows it by its message id. A refusal binds no id, so it must be a fact before the command
-leaves the outbox, and after a crash or a doubt nothing is sent before the log has been read to
-its end: the step over a recorded refusal crosses the command off.
+target recognises a repeat by the message id. A refusal binds no id, so the runner records it in
+the log before the command leaves the outbox. After a crash or a failed write it sends nothing
+until it has read the log to its end: stepping over a recorded refusal clears the command.
 """
 
 import asyncio
@@ -26,23 +26,23 @@ PAGE_MAX = 1_000
 BATCH_MAX = 1_000
 RETRY_S = 1.0
 STUCK_RETRY_S = 5.0
-TRUST_S = 5.0  # where we stand is asked for again: the store may have lost its last commits
+TRUST_S = 5.0  # after which positions are read again: the store may have lost commits
 _log = logging.getLogger(__name__)
 
 Send = Callable[[Sequence[Request]], Awaitable[Sequence[Outcome]]]
-"""The handler's door: one outcome per request, in order."""
+"""Runs requests through the handler: one outcome per request, in order."""
 
 
 class SagaRunner:
-    """One instance per process; a second one elsewhere is expelled by the checkpoints.
+    """One instance per process; the checkpoints expel a second one elsewhere.
 
     Args:
         log: the events in one order.
-        store: where the sagas' rows are.
+        store: holds the sagas' rows, outbox and checkpoints.
         send: runs commands; may raise when the log cannot be reached, nothing is lost then.
         sagas: which to run; all of them by default.
-        reach: makes a `log` that trails behind the real one reach its end, for the runner that
-            must know what became of its last try.
+        reach: makes a `log` that lags behind the real one reach its end, so that the runner learns
+            the outcome of its last try.
     """
 
     def __init__(
@@ -58,10 +58,10 @@ class SagaRunner:
         self._commands, self._reach = commands_of(sagas), reach
         self._positions: dict[str, int] = {}
         self._caught_up = False
-        self._owes = True  # may the outbox hold anything? only our own steps fill it
+        self._owes = True  # whether the outbox may hold anything; only our own steps fill it
         self.fault = ""  # why nothing moves, as `run` last saw it
         self.stuck: dict[str, str] = {}  # message id -> why it could not be sent
-        self._held: set[str] = set()  # of those: not to be tried now
+        self._held: set[str] = set()  # of `stuck`: not to be tried now
         self._again_at = self._asked_at = 0.0
 
     @property
@@ -76,7 +76,7 @@ class SagaRunner:
             The number of events read; 0 at the end of the log.
 
         Raises:
-            Expelled: another runner handled it; the next step starts from where that one is.
+            Expelled: another runner handled it; the next step starts from that one's position.
         """
         if not self._positions:
             if self._reach is not None:
@@ -121,7 +121,7 @@ class SagaRunner:
         return answered
 
     async def drain(self) -> int:
-        """Step and flush until the log has nothing new and nothing is owed; events handled."""
+        """Step and flush until nothing is new and nothing is owed; return the events handled."""
         handled = 0
         while True:
             count = await self.step()
@@ -145,12 +145,12 @@ class SagaRunner:
                 await asyncio.sleep(RETRY_S)
 
     def refresh(self) -> None:
-        """Before a drain, now and then: doubt what was stored, and try again what was stuck."""
+        """Before a drain: at intervals, read the positions again and retry stuck commands."""
         self._try_again()
         self._distrust()
 
     async def rebuild(self) -> int:
-        """Derive everything again from the log's beginning; events read. Sends nothing."""
+        """Derive everything from the log again, sending nothing; return the events read."""
         for saga in self._sagas:
             await self._store.reset(saga.NAME)
         self._doubt()
@@ -160,7 +160,7 @@ class SagaRunner:
         return handled
 
     def _doubt(self) -> None:
-        """What became of the last try is not known: ask the store, and read to the log's end."""
+        """Forget the positions: the next step asks the store, and reads to the log's end."""
         self._positions = {}
         self._caught_up, self._owes = False, True
 
@@ -175,7 +175,7 @@ class SagaRunner:
         return [o for o in owed if o.message_id not in self._held][:BATCH_MAX]
 
     def _try_again(self) -> None:
-        """Now and then what was stuck is sent once more: its stream may have been mended."""
+        """Every `STUCK_RETRY_S`, retry the stuck commands: their streams may be repaired."""
         now = asyncio.get_running_loop().time()
         if self._held and now >= self._again_at:
             self._held.clear()
@@ -191,7 +191,7 @@ class SagaRunner:
         return [o.message_id for o, out in pairs if out is not None and not isinstance(out, Raced)]
 
     async def _outcomes(self, batch: Sequence[Owed]) -> Sequence[Outcome | None]:
-        """One outcome each; None for what cannot be sent because its stream is unreadable."""
+        """One outcome each; None for a command whose stream is unreadable."""
         requests = [request(o, self._commands) for o in batch]
         if any(o.message_id in self.stuck for o in batch):
             return [await self._alone(r) for r in requests]
@@ -214,7 +214,7 @@ class SagaRunner:
 
 
 def request(owed: Owed, known: Mapping[str, type[Command]]) -> Request:
-    """An owed command as its target takes it: as of its cause, remembered for ever."""
+    """The request of an owed command: dated as its cause, its message id kept for ever."""
     return Request(
         command=command(owed, known),
         message_id=owed.message_id,
@@ -256,7 +256,7 @@ def _refusal(
 
 
 def target(owed: Owed, known: Mapping[str, type[Command]]) -> str:
-    """The stream that an owed command is for."""
+    """The stream that an owed command writes to."""
     sent = command(owed, known)
     return naming(DECIDERS[type(sent)])(sent)
 

@@ -1,8 +1,8 @@
-"""The timer: time is an event. A saga whose moment has come gets `deadline.passed` on its stream.
+"""The timer makes time an event: when a saga is due it records `deadline.passed` on its stream.
 
-The message id is made of the saga, the deadline and its moment, so that firing twice, or by two
-timers, is one fact. A deadline that something in the log has overtaken is fired all the same and
-ignored by its saga, which reads the log in order.
+The saga's stream, the deadline's name and its moment identify the message, so firing twice, or by
+two timers, records one fact. A deadline that an event in the log has overtaken still fires; its
+saga reads the log in order and ignores it.
 """
 
 import asyncio
@@ -73,7 +73,7 @@ class Timer:
 
 
 def passing(due: Due, deadline: Deadline) -> Request:
-    """The command that makes a passed deadline a fact, under an id of its own."""
+    """The request that makes a passed deadline a fact, under a message id of its own."""
     command = PassDeadline(
         saga=due.saga, saga_id=due.saga_id, name=deadline.name, due_at=deadline.at
     )
@@ -87,7 +87,7 @@ def passing(due: Due, deadline: Deadline) -> Request:
 
 
 async def _sleep(stop: asyncio.Event, seconds: float) -> None:
-    """Wait, or be woken by the end."""
+    """Wait, until `stop` at most."""
     try:
         async with asyncio.timeout(seconds):
             await stop.wait()

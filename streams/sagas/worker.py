@@ -1,12 +1,12 @@
 """The sagas on the bus: one leased runner over all partitions, in the log's order.
 
     standing by --lease taken--> leading: join the group, merge the pages, step, send
-         ^                            `-lease lost, or told to stop-> leave, release
+         ^                            `-lease lost, or `stop` is set-> leave, release
 
-A saga may hear of several homes (a transfer's two accounts, a client and an account), and must hear
-of them in one order. So there is one saga partition: the merge of all partitions up to where every
-one of them has been relayed. Only the holder of the lease reads and sends; it stops by its own
-clock before the lease can run out, and its writes are fenced besides.
+A saga may read events of several homes (a transfer's two accounts, a client and an account), and
+must read them in one order. So there is one saga partition: the merge of all partitions up to where
+every one of them has been relayed. Only the lease's holder reads and sends. It stops by its own
+clock before the lease can run out, and the store also fences its writes.
 """
 
 import asyncio
@@ -33,18 +33,18 @@ from streams.views.membership import Member, Membership
 HELD_MAX = 50_000  # events in memory; beyond that the bus waits
 SILENCE_S = 5.0
 STAND_BY_S = 1.0
-RENEW = 3  # times within a lease
-MARGIN = 0.6  # of the lease, after which an unrenewed one is not relied on
+RENEW = 3  # renewals within a lease
+MARGIN = 0.6  # the part of an unrenewed lease that is relied on
 
 _log = logging.getLogger(__name__)
 
 
 class LeaseLost(Exception):
-    """Somebody else may be sending by now."""
+    """Another process may be sending by now."""
 
 
 class LeaseHeld(Exception):
-    """Somebody else leads the sagas."""
+    """Another process leads the sagas."""
 
 
 class FencedStore(SagaStore, Protocol):
@@ -66,10 +66,10 @@ class Lease(Protocol):
 
 @asynccontextmanager
 async def held(lease: Lease, store: FencedStore) -> AsyncIterator[None]:
-    """Hold the lease and keep it, for a process that drives the sagas in its own time.
+    """Hold the lease and renew it, for a process that drives the sagas by its own clock.
 
     Raises:
-        LeaseHeld: it is somebody else's.
+        LeaseHeld: another process has it.
     """
     fence = await lease.take()
     if fence is None:
@@ -85,7 +85,7 @@ async def held(lease: Lease, store: FencedStore) -> AsyncIterator[None]:
 
 
 async def _keep(lease: Lease, fence: int) -> None:
-    """Should it be lost all the same, the store takes nothing more from under its fence."""
+    """Renew the lease; if it is lost all the same, the store rejects writes under its fence."""
     while True:
         await asyncio.sleep(lease.lease_s / RENEW)
         with contextlib.suppress(Unavailable):
@@ -93,17 +93,18 @@ async def _keep(lease: Lease, fence: int) -> None:
 
 
 Join = Callable[[Take, Moved], Member]
-"""A member of the sagas' group, not started."""
+"""Makes a member of the sagas' group, not started."""
 
 
 class SagaWorker:
-    """Stands by or leads.
+    """Waits for the lease, and leads the sagas while it holds it.
 
     Args:
-        log, store, lease, send: as the sagas' runner has them.
+        log, store, send: as `SagaRunner` takes them.
+        lease: only its holder leads.
         join: makes the group's member.
-        partitions: how many there are.
-        clock: what deadlines go by.
+        partitions: number of partitions.
+        clock: the clock of the deadlines.
     """
 
     def __init__(
@@ -126,14 +127,14 @@ class SagaWorker:
 
     @property
     def fault(self) -> str:
-        """Why no saga moves in this process, which leads; "" otherwise."""
+        """Why no saga moves in this process, or why the lease fails; "" otherwise."""
         return self._fault or (self.runner.fault if self.runner is not None else "")
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Stand by, and lead whenever the lease can be had, until `stop`.
+        """Wait for the lease, and lead whenever this process gets it, until `stop`.
 
         Raises:
-            Exception: what ends the group's member; the process should end with it.
+            Exception: the error of the group's member; the process should end with it.
         """
         while not stop.is_set():
             try:
@@ -167,7 +168,7 @@ class SagaWorker:
                     await self._lease.release(fence)
 
     async def _renew(self, fence: int, others: Sequence["asyncio.Task[object]"]) -> None:
-        """Until one of the others is done, or the lease is gone."""
+        """Renew the lease until one of the others is done, or the lease is lost."""
         while True:
             done, _ = await asyncio.wait(
                 others,
@@ -190,7 +191,7 @@ class SagaWorker:
         """Send, while the lease can be relied on.
 
         Raises:
-            LeaseLost: it cannot.
+            LeaseLost: it was not renewed in time.
         """
         if _now() > self._relied_until:
             raise LeaseLost("the lease was not renewed in time")
@@ -203,7 +204,7 @@ class SagaWorker:
 
 
 class _Lead:
-    """One holding of the lease."""
+    """The work while the lease is held once."""
 
     def __init__(self, worker: SagaWorker) -> None:
         self._worker = worker
@@ -237,14 +238,14 @@ class _Lead:
             await asyncio.gather(member, return_exceptions=True)
 
     async def _take(self, records: Sequence[Record]) -> None:
-        """Hand over; the runner's checkpoint, not the offset, says what was handled."""
+        """Pass records to the feed; the runner's checkpoint, not the offset, marks progress."""
         end = self._feed.end
         for record in records:
             try:
                 self._feed.offer(record.partition, record.span, record.value)
             except MalformedPage as e:  # the next record shows the gap, and the log fills it
                 _log.error("sagas, partition %s: %s", record.partition, e)
-        if self._feed.end > end:  # what is only repeated is no news, however long it lasts
+        if self._feed.end > end:  # repeated records do not count as news
             self._heard_at = _now()
         self._grown.set()
         while self._feed.waiting > HELD_MAX:
@@ -256,7 +257,7 @@ class _Lead:
             _log.error("sagas: another member has some of the partitions; the log is read instead")
 
     async def _idle(self, position: int, ending: asyncio.Event) -> None:
-        """Until the bus brings more; when it is silent though the log has grown, look there."""
+        """Wait for the bus; when it is silent for `SILENCE_S`, read on from the log."""
         self._feed.release(position)
         self._room.set()
         with contextlib.suppress(TimeoutError):

@@ -1,1 +1,1 @@
-"""Keeps the views up to the log: in the process, or in workers behind the bus."""
+"""Keeps the views up to date with the log: in the process, or in workers behind the bus."""

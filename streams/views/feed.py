@@ -1,11 +1,11 @@
-"""What the bus has brought of the log, in memory, and the log itself for what it has not.
+"""Serves events from bus records in memory, and from the log where records are missing.
 
     bus --record--> PartitionFeed --after--> the views' runner, one a partition
     bus --record--> MergedFeed    --after--> the sagas' runner: all partitions in position order
 
-A feed holds one gapless run of its partition, start < position <= end. A record that joins it
-moves the end; one that leaves a gap begins a new run, and what lies before that is read from the
-log when somebody asks for it. So a lost, doubled or re-ordered record costs time and nothing else.
+A feed holds one gapless run of its partition, start < position <= end. A record that continues
+the run moves the end. A record behind a gap begins a new run; events before that are read from the
+log when a reader needs them. So a lost, doubled or re-ordered record costs time and nothing else.
 """
 
 import heapq
@@ -33,9 +33,10 @@ class PartitionFeed:
         self._events: list[Envelope] = []
 
     def offer(self, span: Span, value: bytes | None) -> int:
-        """Take a record; how many events were new.
+        """Take a record; return how many events were new.
 
-        A page with an event that cannot be opened is left to the log, which says which it is.
+        The feed drops a page with an event that cannot be opened: the log serves it and names the
+        event.
 
         Raises:
             MalformedPage: the value is no page; nothing was taken, the next record shows the gap.
@@ -55,7 +56,7 @@ class PartitionFeed:
         return len(page)
 
     def jump(self, to: int) -> None:
-        """Begin a new run there: everything up to it is in the log."""
+        """Begin an empty run at `to`, or at a later end: the log serves all events up to there."""
         self._positions, self._events = [], []
         self.start = self.end = max(to, self.end)
 
@@ -65,7 +66,7 @@ class PartitionFeed:
         return len(self._events)
 
     def release(self, position: int) -> None:
-        """Forget the events up to a position that nobody will ask for again."""
+        """Forget the events up to `position`: every reader has passed them."""
         cut = bisect_right(self._positions, position)
         del self._positions[:cut], self._events[:cut]
         self.start = min(max(self.start, position), self.end)
@@ -87,7 +88,7 @@ class PartitionFeed:
         return found
 
     def held(self, position: int, until: int) -> Sequence[Envelope]:
-        """Of the run in memory: the events with position < theirs <= until."""
+        """The events in memory with position < their position <= until."""
         first = bisect_right(self._positions, position)
         return self._events[first : bisect_right(self._positions, until)]
 
@@ -102,7 +103,7 @@ class PartitionFeed:
 
 
 class MergedFeed:
-    """All partitions in position order, as far as every one of them has been relayed.
+    """All partitions in position order, up to where every one of them has been relayed.
 
     Implements `projections.ports.Log`.
     """
@@ -112,7 +113,7 @@ class MergedFeed:
         self._parts = [PartitionFeed(log, p, partitions) for p in range(partitions)]
 
     def offer(self, partition: int, span: Span, value: bytes | None) -> int:
-        """Take a record; how many events were new.
+        """Take a record; return how many events were new.
 
         Raises:
             MalformedPage: as `PartitionFeed.offer`.
@@ -121,7 +122,7 @@ class MergedFeed:
 
     @property
     def end(self) -> int:
-        """Where the hindmost partition stands."""
+        """The lowest end of all partitions."""
         return min(part.end for part in self._parts)
 
     @property
@@ -134,7 +135,7 @@ class MergedFeed:
             part.release(position)
 
     async def reach(self) -> None:
-        """Be complete up to where the log ends now, whatever the bus has brought."""
+        """Extend every partition to the log's present end, whatever the bus has brought."""
         last = await self._log.last()
         for part in self._parts:
             if part.end < last:
@@ -143,10 +144,10 @@ class MergedFeed:
     async def after(
         self, position: int, /, *, limit: int, until: int | None = None
     ) -> Sequence[Envelope]:
-        """The next events, up to `limit`; none only where all partitions were relayed to."""
+        """The next events, up to `limit`; none only at the lowest end of all partitions."""
         end = self.end if until is None else min(until, self.end)
         start = min(max(part.start for part in self._parts), end)
-        if position < start:  # the log may hand out a short page before its end: nothing is added
+        if position < start:  # the log may return a short page before its end: add nothing to it
             found = await self._log.after(position, limit=limit, until=start)
             if found:
                 return found

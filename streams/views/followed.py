@@ -1,12 +1,12 @@
-"""Views that others fold: where they stand and what has changed, by looking at their tables.
+"""Follows views that other processes fold: reads positions and changed rows from the tables.
 
     checkpoints --every POLL_S--> moved? --> rows last touched since --> listeners
 
-It has the outside of `streams.views.inline.InlineRunner`, for whoever serves beside the workers.
-The checkpoints are polled: a notification from the workers' transactions would take a lock of the
-whole server at every commit, and could be lost. While nobody listens, only positions are read.
-Where one partition moves that stood far behind the others, rows that had changed before may be told
-once more; none is left out.
+It has the interface of `streams.views.inline.InlineRunner`, for a process that serves beside the
+workers. It polls the checkpoints: a notification from the workers' transactions would take a lock
+of the whole server at every commit, and could be lost. Without listeners it reads only positions.
+When a partition moves that was far behind the others, listeners may receive rows that had changed
+before a second time; they miss none.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ from projections.engine.runner import Stuck
 from projections.ports import Change, Key, Row, Sink, View
 from streams.views.inline import Listener, Wants
 
-POLL_S, IDLE_S = 0.02, 0.5  # while somebody waits, or watches single rows; else
+POLL_S, IDLE_S = 0.02, 0.5  # while a caller waits or a listener wants single rows; otherwise
 STUCK_S = 1.0
 STILL_S = 30.0  # behind the log without moving: a fault
 PATIENCE_S = 120.0  # for views that do not move at all
-TOLD_MAX = 50_000  # rows of which it is remembered that they were told
+TOLD_MAX = 50_000  # most recent rows already sent to listeners
 
 _log = logging.getLogger(__name__)
 
@@ -55,11 +55,11 @@ class Marks(Protocol):
 
 
 class FollowedViews:
-    """Looks at what workers write.
+    """Follows the tables that workers write.
 
     Args:
-        log: what the views are compared with.
-        sink: makes the tables, so that they can be read before the first worker has come.
+        log: its end is what the views are compared with.
+        sink: makes the tables, so that they can be read before the first worker has started.
         tables, marks: what the workers write.
     """
 
@@ -75,12 +75,12 @@ class FollowedViews:
         self._told: OrderedDict[tuple[str, Key], int] = OrderedDict()
         self._moved = asyncio.Condition()
         self._waiting = 0
-        self._still = (-1, _now())  # where the views stand, and since when
+        self._still = (-1, _now())  # the views' position, and since when
         self._prepared = False
 
     @property
     def positions(self) -> Mapping[str, int]:
-        """Where each view stood at the last look."""
+        """By view, the lowest position of its partitions at the last poll."""
         return {view: min(parts.values()) for view, parts in self._at.items()}
 
     def watermark(self, views: Collection[str] | None = None) -> int:
@@ -131,7 +131,7 @@ class FollowedViews:
         return 0
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Follow until `stop`; what fails is shown and tried again."""
+        """Poll until `stop`; show a failure in `fault`, and try again."""
         looked_at = -STUCK_S
         while not stop.is_set():
             try:
@@ -140,12 +140,12 @@ class FollowedViews:
                 if _now() - looked_at > STUCK_S:
                     self.stuck, looked_at = tuple((await self._marks.all()).values()), _now()
                     self._show(await self._standing_still())
-            except Exception as e:  # whatever it is: show it, and try again
+            except Exception as e:  # show any error, and try again
                 self._show(f"{type(e).__name__}: {e}")
             await _pause(stop, POLL_S if self._watched() else IDLE_S)
 
     async def _standing_still(self) -> str | None:
-        """Whether all is behind the log and nothing has moved for long; why is not known here."""
+        """The fault if the views lag and have not moved for `STILL_S`; the cause is unknown."""
         at, last = self.watermark(), await self._log.last()
         if at >= last or at != self._still[0]:
             self._still = at, _now()
@@ -160,14 +160,14 @@ class FollowedViews:
         self.fault = fault
 
     def _watched(self) -> bool:
-        """Does somebody wait, or want to see single rows change?"""
+        """Whether a caller waits, or a listener wants the changes of single rows."""
         wanted = [columns for wants in self._listeners.values() for columns in wants().values()]
         return bool(self._waiting) or any(wanted)
 
     async def wait_for(
         self, position: int, *, timeout_s: float, views: Collection[str] | None = None
     ) -> bool:
-        """Until the views have passed `position`; False when the time was up first."""
+        """Wait until the views have passed `position`; False on time-out."""
         self._waiting += 1
         try:
             async with asyncio.timeout(timeout_s), self._moved:
@@ -208,7 +208,7 @@ class FollowedViews:
         return [Change(view, fresh, since, max(r.position for r in rows))] if fresh else []
 
     def _fresh(self, view: View, rows: Sequence[Row]) -> dict[Key, Row | None]:
-        """Those that were not told as they are."""
+        """The rows whose current version was not sent to listeners yet."""
         take = key_of(view.ROW)
         fresh: dict[Key, Row | None] = {}
         for row in sorted(rows, key=lambda r: r.position):
@@ -226,9 +226,9 @@ class FollowedViews:
 
 
 def _since(before: Mapping[int, int] | None, after: Mapping[int, int]) -> int | None:
-    """From where on rows may be new: where the hindmost moved partition stood. None: none moved."""
+    """Rows may be new after the old position of the hindmost moved partition; None: none moved."""
     if before is None or before.keys() != after.keys():
-        return None  # the first look: what is there is not news
+        return None  # the first poll: existing rows are not changes
     moved = [before[p] for p, at in after.items() if at > before[p]]
     return min(moved, default=None)
 

@@ -2,9 +2,9 @@
 
     catch_up -> run: wait for the log -> step -> step ... until `stop`
 
-A failure (database gone, an event that cannot be read) is kept in `fault` for health to show, and
-tried again with growing pauses. Pages then shrink to one event, so that the views come to stand
-right before an unreadable one, wherever in a page it lies.
+A failure (database gone, an event that cannot be read) is kept in `fault` for health checks, and
+retried with growing pauses. Pages then shrink to one event, so that the views stop right before an
+unreadable one, wherever in a page it lies.
 """
 
 import asyncio
@@ -15,27 +15,27 @@ from typing import Any, Protocol
 from projections.engine.runner import NEAR_PAGE, PAGE, Runner, Stuck
 from projections.ports import Change, Log, Sink, View
 
-WAIT_S = 1.0  # the log tells; this bounds what is lost when it does not
+WAIT_S = 1.0  # bounds the delay when the log's notification is lost
 RETRY_MIN_S, RETRY_MAX_S = 0.05, 5.0
-TRUST_S = 5.0  # where the views stand is asked for again: their store may have lost commits
+TRUST_S = 5.0  # after which positions are read again: the store may have lost commits
 
 _log = logging.getLogger(__name__)
 
 Listener = Callable[[Sequence[Change]], None]
 Wants = Callable[[], Mapping[str, Mapping[str, Collection[str]]]]
-"""View -> column -> values: the rows that a listener cares for; no column: all of the view."""
+"""View -> column -> values: the rows that a listener wants; no column: all of the view."""
 
 
 class TailedLog(Log, Protocol):
     def wait(self, position: int, /, *, timeout_s: float) -> Coroutine[Any, Any, bool]:
-        """Until the log has gone past `position`; False when the time was up first."""
+        """Wait until the log has passed `position`; False on time-out."""
         ...
 
 
 class InlineRunner:
     """Drives `views` from `log` into `sink`, all in one task.
 
-    `catch_up` and `run` exclude each other; `wake`, `wait_for` and the figures are for anyone.
+    `catch_up` and `run` exclude each other; any task may call `wake`, `wait_for` and the figures.
     """
 
     def __init__(self, log: TailedLog, sink: Sink, views: Sequence[View]) -> None:
@@ -53,12 +53,12 @@ class InlineRunner:
 
     @property
     def stuck(self) -> Collection[Stuck]:
-        """Views that stand before an event they cannot fold."""
+        """Views that stopped before an event they cannot fold."""
         return tuple(self._runner.stuck.values())
 
     @property
     def positions(self) -> Mapping[str, int]:
-        """Where each view stands, as this runner last knew."""
+        """By view, the position that this runner last knew."""
         return self._positions
 
     def watermark(self, views: Collection[str] | None = None) -> int:
@@ -71,22 +71,22 @@ class InlineRunner:
         return max(0, await self._log.last() - self.watermark())
 
     def listen(self, listener: Listener, *, wants: Wants = dict) -> Callable[[], None]:
-        """Call `listener` with the changes of every step that is saved; returns the undoing.
+        """Call `listener` with the changes of every saved step; return a function to remove it.
 
-        It is called on the runner's task and must neither block nor raise. What it `wants` matters
-        to those who have to look for changes; here everything is at hand.
+        The runner's task calls it, so it must neither block nor raise. `wants` is ignored: only a
+        `FollowedViews` has to query for changes, and this runner has all of them.
         """
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
     def wake(self) -> None:
-        """The log has grown: look now."""
+        """Make `run` read the log now: it has grown."""
         self._woken.set()
 
     async def wait_for(
         self, position: int, *, timeout_s: float, views: Collection[str] | None = None
     ) -> bool:
-        """Until the views have passed `position`; False when the time was up first."""
+        """Wait until the views have passed `position`; False on time-out."""
         self.wake()
         try:
             async with asyncio.timeout(timeout_s), self._moved:
@@ -96,12 +96,12 @@ class InlineRunner:
         return True
 
     async def catch_up(self, until: int | None = None) -> int:
-        """Fold what the log holds now (up to `until`); how many events the views moved over.
+        """Fold what the log holds now (up to `until`); return how many events the views passed.
 
-        Where they stand is asked of their store: who calls this is about to rely on it.
+        It first reads the positions from the store again, because the caller will rely on them.
 
         Raises:
-            Unavailable, Unreadable: of the log or the sink; `run` is what retries.
+            Unavailable, Unreadable: of the log or the sink; only `run` retries.
         """
         async with self._busy:
             self._runner.doubt()
@@ -122,7 +122,7 @@ class InlineRunner:
                 async with self._busy:
                     self._distrust()
                     await self._fold()
-            except Exception as e:  # whatever it is: show it, and try again
+            except Exception as e:  # show any error, and try again
                 self._failed(e)
                 await _first(stop.wait(), timeout_s=retry_s)
                 retry_s = min(2 * retry_s, RETRY_MAX_S)
@@ -138,10 +138,10 @@ class InlineRunner:
 
     async def _step(self, until: int | None) -> int:
         step = await self._runner.step(limit=self._page, until=until)
-        # Another runner may have moved them: then too, what we wait for has to move on.
+        # Another runner may have moved the views: waiters have to be notified then too.
         if step.changes or await self._runner.positions() != self._positions:
             await self._publish(step.changes)
-        # Near the end short pages are seen sooner; a full one says that more is waiting.
+        # Near the end, short pages are visible sooner; a full one means that more is waiting.
         self._page = min(2 * self._page, PAGE) if step.events >= self._page else NEAR_PAGE
         return step.events
 
@@ -153,10 +153,10 @@ class InlineRunner:
             self._moved.notify_all()
 
     async def _wait(self, stop: asyncio.Event) -> None:
-        """Until the log grows, someone wakes us, we are told to stop, or a second has passed."""
+        """Wait for the log to grow, for `wake` or for `stop`, at most `WAIT_S`."""
         stuck = self._runner.stuck
         moving = [at for view, at in self._positions.items() if view not in stuck]
-        # With every view stuck, growth is nothing to wake up for.
+        # With every view stuck, a growing log is no reason to wake up.
         grown = [self._log.wait(max(moving), timeout_s=WAIT_S)] if moving else []
         await _first(*grown, self._woken.wait(), stop.wait(), timeout_s=WAIT_S)
         self._woken.clear()
@@ -180,7 +180,7 @@ async def _breathe() -> None:
 
 
 async def _first(*waits: Coroutine[Any, Any, object], timeout_s: float) -> None:
-    """Until one of them is done or the time is up; the others are cancelled and awaited."""
+    """Wait until one is done or the time is up; then cancel and await the others."""
     tasks = [asyncio.create_task(wait) for wait in waits]
     try:
         await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)

@@ -1,10 +1,10 @@
 """How far folding is behind the log: in events, in seconds, and in money.
 
-Events: positions between where the views stand and where the log ends (at most so many events).
-Seconds: how long the oldest event that is not folded has been in the log, by the worker's clock.
-Money: the client cash that moves in the events that are not folded: the sum of the absolute
-postings to C.CASH, by currency. It is counted from the log for up to `EVENTS_MAX` events behind;
-beyond that it is a least (`whole` is False).
+Events: positions from the views to the log's end, an upper bound of the number of events.
+Seconds: how long the oldest unfolded event has been in the log, by the worker's clock.
+Money: the client cash that the unfolded events move: the sum of the absolute postings to C.CASH,
+by currency. It is counted from the log for up to `EVENTS_MAX` events; beyond that it is a lower
+bound (`whole` is False).
 """
 
 from collections import defaultdict
@@ -28,7 +28,7 @@ class Lag(NamedTuple):
 
 
 async def measure(log: Log, position: int, clock: Callable[[], datetime]) -> Lag:
-    """The lag of what stands at `position`.
+    """The lag of a reader at `position`.
 
     Raises:
         Unavailable, Unreadable: of the log.

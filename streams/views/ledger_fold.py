@@ -1,7 +1,7 @@
-"""The ledger folded from the log alone, up to any position: what the other engines are held to.
+"""The ledger folded from the log alone, up to any position: the reference for other engines.
 
-It keeps the balances, and of each account what its own fold keeps, so that it knows which
-obligations, payments and transfers were open at the position. Both are bounded by what is open.
+It keeps the balances and the state of each account, which names the obligations, payments and
+transfers that were open at the position. The number of open items bounds both.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from projections.ledger.controls import Balances, Line, add
 from projections.ports import Log
 
 Progress = Callable[[int, int, int], None]
-PAGE = 500  # events between two looks at what else the process has to do
+PAGE = 500  # events between two yields to the event loop
 
 
 class LedgerFold:
@@ -34,13 +34,13 @@ class LedgerFold:
         self.events = 0
         self.position = 0
         self._folding = asyncio.Lock()
-        self.last_at: datetime | None = None  # when it was last written to
+        self.last_at: datetime | None = None  # committed_at of the last event folded
 
     async def to(self, position: int | None = None, *, seen: Progress | None = None) -> None:
         """Fold up to and including a position; None: up to the log's end.
 
         Args:
-            seen: told after each page: events so far, their position, the log's last position.
+            seen: called after each page: events so far, their position, the log's last position.
         """
         async with self._folding:
             await self._to(position, seen)
@@ -56,10 +56,10 @@ class LedgerFold:
             await asyncio.sleep(0)
 
     async def ahead(self, stands: Sequence[int]) -> Balances:
-        """The balances with what each partition has folded beyond this position.
+        """The balances plus what each partition has folded beyond this position.
 
         Args:
-            stands: a position by partition, none before this one.
+            stands: a position by partition, none lower than this fold's.
         """
         found, position, until = dict(self.balances), self.position, max(stands)
         while page := await self._log.after(position, limit=PAGE, until=until):
@@ -86,7 +86,7 @@ class LedgerFold:
 
 
 def open_refs(states: Iterable[State]) -> Mapping[str, frozenset[str]]:
-    """Clearing account -> keys of what is open on it by the accounts' states, and nothing else."""
+    """Clearing account -> keys of all that is open on it, by the accounts' states."""
     street: set[str] = set()
     payout: set[str] = set()
     transfers: set[str] = set()

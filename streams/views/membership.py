@@ -1,10 +1,10 @@
-"""A member of a consumer group that is made again whenever the bus fails it.
+"""Keeps a member in a consumer group: joins again whenever the bus fails.
 
     join -> records ... --the bus fails it--> leave -> pause, longer each time -> join again
-                  `-what came cannot be handled-> raised: this process cannot go on
+                  `-a record cannot be handled-> raised: this process cannot go on
 
-Meanwhile what the records are for goes on from the log. A process whose members fail again and
-again ends all the same: what they leave behind in it goes with it.
+Without a member, the process works from the log. It ends when its members have failed
+`FAILURES_MAX` times in a row: that also clears what failed members leave behind in the process.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from adapters.bus.outlet import BusUnavailable
 
 RETRY_MIN_S, RETRY_MAX_S = 0.5, 10.0
-STEADY_S = 10.0  # a member that lasted so long was a good one
+STEADY_S = 10.0  # a member that lasted longer resets the count of failures
 FAILURES_MAX = 20  # in a row
 
 _log = logging.getLogger(__name__)
@@ -37,12 +37,12 @@ Left = Callable[[], Awaitable[None]]
 
 
 class Membership:
-    """Made once.
+    """A process's membership in one group, over all its members.
 
     Args:
-        name: for what it says.
+        name: for log lines and errors.
         join: makes a member, not started.
-        left: told when a member is gone, so that nothing is taken for its own any more.
+        left: called when a member has left, so that the process gives up its partitions.
     """
 
     def __init__(self, name: str, join: Callable[[], Member], *, left: Left | None = None) -> None:
@@ -51,11 +51,11 @@ class Membership:
         self._member: Member | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Be a member until `stop`; then the group is left in order.
+        """Be a member until `stop`; then leave the group in order.
 
         Raises:
-            BusUnavailable: one member after the other failed.
-            Exception: what a member could not do with what it was brought.
+            BusUnavailable: `FAILURES_MAX` members failed in a row.
+            Exception: the error of a member that could not handle a record.
         """
         pause_s, failures = RETRY_MIN_S, 0
         while not stop.is_set():
@@ -84,7 +84,7 @@ class Membership:
         await self._member.bury(value, headers)
 
     async def _once(self, stop: asyncio.Event) -> tuple[BaseException | None, float]:
-        """One member: what ended it (None: `stop`), and after how many seconds, leaving apart."""
+        """Run one member; what ended it (None: `stop`), and its seconds without the leaving."""
         member, began = self._join(), _now()
         starting = asyncio.create_task(self._started(member))
         failed = asyncio.create_task(member.failed())
@@ -101,7 +101,7 @@ class Membership:
         self._member, self.fault = member, ""
 
     async def _broken(self, starting: "asyncio.Task[None]") -> None:
-        """Waits for ever when it did start."""
+        """Return when the start has failed; after a start that succeeded, wait for ever."""
         await asyncio.wait([starting])
         if not starting.cancelled() and starting.exception() is None:
             await asyncio.Event().wait()
@@ -109,7 +109,7 @@ class Membership:
     async def _leave(self, member: Member) -> None:
         try:
             await member.stop()
-        except Exception as e:  # it is gone either way
+        except Exception as e:  # the member is gone either way
             _log.info("%s: left in disorder: %s", self._name, _said(e))
         if self._left is not None:
             await self._left()

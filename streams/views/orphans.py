@@ -1,12 +1,12 @@
-"""Partitions that stand still while the log is ahead of them: somebody has to fold them.
+"""Adopts partitions that do not move although the log is ahead of them.
 
     checkpoints --STILL_S unmoved, the log ahead--> adopted: folded from the log
                         ^                              `-the group gives it to us, or another
                         `---------------------------------moves it -> let go
 
-The bus says whose a partition is, and the bus may be wrong: it waits for a dead member, was wiped,
-or is away. The checkpoints move by compare-and-set, so that whoever folds a partition does no
-harm, and every worker may look after those that nobody has.
+The bus assigns partitions to workers, and the bus may be wrong: it waits for a dead member, was
+wiped, or is unavailable. The checkpoints move by compare-and-set, so a second worker that folds a
+partition does no harm, and every worker may adopt partitions that no other moves.
 """
 
 import asyncio
@@ -49,13 +49,13 @@ P = TypeVar("P", bound=Foundling)
 
 
 class Orphans(Generic[P]):
-    """Those that this process has adopted.
+    """The partitions that this process has adopted.
 
     Args:
-        tables: where each partition of each view stands.
-        log: how far they could be.
-        views: which are folded here.
-        open_part: makes a partition's folding.
+        tables: the position of each partition of each view.
+        log: its end is what the positions are compared with.
+        views: the views that this process folds.
+        open_part: opens a partition for folding.
     """
 
     def __init__(
@@ -68,14 +68,14 @@ class Orphans(Generic[P]):
         self.parts: dict[int, P] = {}
         self._tables, self._log, self._open = tables, log, open_part
         self._views = {view.NAME for view in views}
-        self._seen: dict[int, tuple[int, float]] = {}  # where it stood, and since when
+        self._seen: dict[int, tuple[int, float]] = {}  # its position, and since when
         self._looked_at = -LOOK_S
 
     async def look(self, held: Collection[int]) -> None:
-        """Adopt, fold and let go; `held` are those that the group has given to this process.
+        """Adopt, fold and let go; `held`: the partitions that the group gave to this process.
 
         Raises:
-            GaveUp, Relaid: as of the part.
+            GaveUp, Relaid: from folding a part.
         """
         if _now() - self._looked_at < LOOK_S:
             return
@@ -86,7 +86,7 @@ class Orphans(Generic[P]):
             await part.look(now=True)
 
     def claim(self, partition: int) -> P | None:
-        """Hand it over as it is, if it was adopted: the group says that it is ours."""
+        """Hand over the partition, if adopted: the group has given it to this process."""
         self._seen.pop(partition, None)
         return self.parts.pop(partition, None)
 
@@ -114,7 +114,7 @@ class Orphans(Generic[P]):
         self._seen.pop(partition, None)
 
     def _foremost(self, checkpoints: Mapping[str, Mapping[int, int]]) -> dict[int, int]:
-        """By partition, where the foremost of our views stands: a stuck one says nothing."""
+        """By partition, the highest position of our views; a stuck view lags and would mislead."""
         found: dict[int, int] = {}
         for view in self._views & checkpoints.keys():
             for partition, at in checkpoints[view].items():

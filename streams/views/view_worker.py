@@ -1,15 +1,15 @@
-"""The worker: folds the pages of the partitions that it was given, by the runner of all views.
+"""Folds the pages of the partitions that the group gave to this worker, by the views' runner.
 
     records --offer--> feed --step--> rows and checkpoint, one transaction --> acknowledged
 
-One runner and one connection a partition; its checkpoints move by compare-and-set, so a worker
-that was expelled from the group and does not know it yet writes nothing. A failure is tried again
-with growing pauses; beyond that `GaveUp` ends the process, with nothing acknowledged.
+Each partition has its own runner and connection. Its checkpoints move by compare-and-set, so a
+worker that the group has expelled, and that does not know it yet, writes nothing. A failure is
+retried with growing pauses; after the last, `GaveUp` ends the process and nothing is acknowledged.
 
-A view that cannot fold an event stays before it: marked in the read models, a dead letter sent,
-while the others go on; it is tried again when its mark is taken away, or by the next owner of the
-partition. When the bus says nothing for a while although the log has grown, the log is read; so it
-is for partitions that the bus has given to nobody who folds them (`streams.views.orphans`).
+A view that cannot fold an event stops before it. The worker marks it in the read models and sends
+a dead letter; the other views go on. The view is retried when its mark is deleted, or by the next
+owner of the partition. The worker reads the log itself when the bus is silent for a while although
+the log has grown, and for partitions that no worker folds (`streams.views.orphans`).
 """
 
 import asyncio
@@ -28,17 +28,17 @@ from projections.ports import Expelled, Relaid, Sink, View
 from streams.views.feed import PartitionFeed
 from streams.views.orphans import Orphans, Standing
 
-PAGE = 4_000  # events a transaction, when that many are there
+PAGE = 4_000  # most events in one transaction
 PAUSES_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 10.0)
 TICK_S = 1.0
-SILENCE_S = 5.0  # of the bus, beyond which the log itself is asked
-TRUST_S = 5.0  # where the views stand is asked for again: their store may have lost commits
+SILENCE_S = 5.0  # of the bus, after which the worker asks the log itself
+TRUST_S = 5.0  # after which positions are read again: the store may have lost commits
 
 _log = logging.getLogger(__name__)
 
 
 class GaveUp(Exception):
-    """This process cannot go on; whoever supervises it starts another."""
+    """This process cannot go on; its supervisor starts another."""
 
 
 class Marks(Protocol):
@@ -64,12 +64,12 @@ class ViewWorker:
     """All partitions of one process.
 
     Args:
-        log: the events, for what the bus has not brought.
-        open_sink: the views' tables as one partition sees them; prepared.
-        views: which to fold.
-        partitions: how many there are.
-        tables: where every partition stands, whoever folds it.
-        marks: where stuck views are told.
+        log: the events; read for what the bus has not brought.
+        open_sink: opens the prepared view tables for one partition.
+        views: the views to fold.
+        partitions: number of partitions.
+        tables: the position of every partition, whichever process folds it.
+        marks: the store of the stuck views' marks.
         bury: publishes a dead letter.
     """
 
@@ -90,17 +90,17 @@ class ViewWorker:
         self._log, self._open_sink, self._views = log, open_sink, tuple(views)
         self._partitions, self._marks, self._bury = partitions, marks, bury
         self._kicked = asyncio.Event()
-        self._leaving: set[asyncio.Task[None]] = set()  # partitions that finish what they do
+        self._leaving: set[asyncio.Task[None]] = set()  # partitions that are closing
 
     @property
     def stuck(self) -> dict[int, list[Stuck]]:
         return {p: list(part.runner.stuck.values()) for p, part in self._all().items()}
 
     async def take(self, records: Sequence[Record]) -> None:
-        """Fold what came, and return when it is committed.
+        """Fold the records, and return when their rows are committed.
 
         Raises:
-            GaveUp, Relaid: nothing more can be done here.
+            GaveUp, Relaid: this process cannot go on.
         """
         by_part: dict[int, list[Record]] = defaultdict(list)
         for record in records:
@@ -110,7 +110,7 @@ class ViewWorker:
         self.events += sum(await asyncio.gather(*moved))
 
     async def moved(self, partitions: Collection[int]) -> None:
-        """The group has been balanced anew: these are ours now."""
+        """After a rebalance: take these partitions, and close those that the group took away."""
         for partition in set(self.parts) - set(partitions):
             self._leaving.add(leaving := asyncio.create_task(self.parts.pop(partition).close()))
             leaving.add_done_callback(self._leaving.discard)
@@ -119,7 +119,7 @@ class ViewWorker:
         self._kicked.set()
 
     async def watch(self, stop: asyncio.Event) -> None:
-        """Now and then: views that lag, views that may try again, a bus that is silent.
+        """Every `TICK_S`: fold what lags, retry stuck views, read the log if the bus is silent.
 
         Raises:
             GaveUp, Relaid: as `take`.
@@ -138,7 +138,7 @@ class ViewWorker:
                 self._kicked.clear()
 
     def positions(self) -> dict[str, int]:
-        """Where each view stands in the partitions of this process; nothing without any."""
+        """By view, the lowest position in this process's partitions; empty if it has none."""
         found: dict[str, int] = {}
         for part in self._all().values():
             for view, position in part.positions.items():
@@ -177,7 +177,7 @@ class ViewWorker:
 
 
 class Part:
-    """One partition under this worker's hands."""
+    """One partition that this worker folds."""
 
     def __init__(
         self,
@@ -195,8 +195,8 @@ class Part:
         self._sink, self._views, self._log = sink, tuple(views), log
         self._marks, self._bury = marks, bury
         self.runner = Runner(feed, sink, views, pause=_breathe)
-        self._told: dict[str, Stuck] = {}  # what the marks say of this partition, as we know it
-        self._letters: list[Stuck] = []  # that wait for the bus
+        self._told: dict[str, Stuck] = {}  # this partition's marks, as last read or written
+        self._letters: list[Stuck] = []  # dead letters not sent yet
         self.fault = ""  # why nothing moves at the moment
         self._broken: Broken | None = None
         self._begun = False
@@ -204,7 +204,7 @@ class Part:
         self._heard_at = self._asked_at = asyncio.get_running_loop().time()
 
     async def take(self, records: Sequence[Record]) -> int:
-        """Fold the records; how many of their events were new."""
+        """Fold the records; return how many of their events were new."""
         async with self._busy:
             await self._insist(self._begin)
             new, end = 0, self.feed.end
@@ -213,13 +213,13 @@ class Part:
                     new += self.feed.offer(record.span, record.value)
                 except MalformedPage as e:  # the next record shows the gap, and the log fills it
                     _log.error("partition %s: %s", self.partition, e)
-            if self.feed.end > end:  # what is only repeated is no news, however long it lasts
+            if self.feed.end > end:  # repeated records do not count as news
                 self._heard_at = asyncio.get_running_loop().time()
             await self._insist(self._fold)
             return new
 
     async def look(self, *, now: bool = False) -> None:
-        """Catch up what lags, without being told to; `now`: from the log, if it has grown."""
+        """Fold what lags. `now`: read a log that has grown at once, not after `SILENCE_S`."""
         async with self._busy:
             await self._insist(self._begin)
             await self._insist(self._again)
@@ -238,7 +238,7 @@ class Part:
             await self._sink.close()
 
     async def _begin(self) -> None:
-        """Where do the views stand? All up to the foremost is in the log for those behind."""
+        """Read positions and marks. The feed starts at the foremost view; others read the log."""
         if self._begun:
             return
         self.positions = dict(await self.runner.positions())
@@ -249,7 +249,7 @@ class Part:
         self._begun = True
 
     async def _fold(self) -> None:
-        """Until every view that can move stands where the feed ends."""
+        """Step until every view that can move has reached the feed's end."""
         while True:
             stuck, until = len(self.runner.stuck), self._until()
             try:
@@ -269,7 +269,7 @@ class Part:
         await self._tell()
 
     def _until(self) -> int:
-        """Where the feed ends, or right before an event that nobody can read."""
+        """The feed's end, or the position right before an unreadable event."""
         end = self.feed.end
         return end if self._broken is None else min(end, self._broken.stored.position - 1)
 
@@ -287,7 +287,7 @@ class Part:
             )
 
     async def _tell(self) -> None:
-        """Keep the marks true: what got stuck, and what got past it."""
+        """Update the marks: add views that got stuck, delete those of views past their event."""
         for view, stuck in self.runner.stuck.items():
             if self._told.get(view) != stuck:
                 if await self._marks.mark(self.partition, stuck):
@@ -307,7 +307,7 @@ class Part:
         self._letters.append(stuck)
 
     async def _post(self) -> None:
-        """Send the dead letters; a bus that is away is tried again with the next fold."""
+        """Send the dead letters; if the bus is unavailable, the next fold tries again."""
         while self._letters:
             stuck = self._letters[0]
             event = await self._log.stored(stuck.position - 1, limit=1)
@@ -325,7 +325,7 @@ class Part:
             self._letters.pop(0)
 
     async def _again(self) -> None:
-        """Views whose mark was taken away may try once more."""
+        """Resume the views whose mark was deleted."""
         if not self.runner.stuck:
             return
         marks = await self._marks.all()
@@ -336,11 +336,11 @@ class Part:
                 self._broken = None
 
     async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Try again with growing pauses what failed for the world's sake.
+        """Run `work`; when it fails, retry it with growing pauses.
 
         Raises:
-            GaveUp: it went on for too long.
-            Relaid: the views are kept in other partitions now.
+            GaveUp: every attempt failed.
+            Relaid: the views are kept in another number of partitions now.
         """
         for pause_s in PAUSES_S:
             try:

@@ -1,1 +1,1 @@
-"""What is said to each counterparty, and what its reports mean: pure, driven by the gateways."""
+"""Messages to each counterparty, and commands for its reports: pure, driven by the gateways."""

@@ -94,7 +94,7 @@ class BankChannel:
         )
 
     def answer(self, report: FromBank) -> None:
-        """The bank is told nothing: an entry that we cannot place is a case for operations."""
+        """No answer goes to the bank: an entry that we cannot place is a case for operations."""
         return
 
 

@@ -1,4 +1,4 @@
-"""The shape of a channel: what one counterparty is told because of the log, and vice versa."""
+"""The shape of a channel: it makes messages of events, and commands of a counterparty's reports."""
 
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -11,12 +11,12 @@ from domain.shared.message import Command
 from sagas.engine.ports import Folded
 
 RESEND_FOR = timedelta(days=7)
-"""How long after its last event something is still told again after a restart: its counterparty
-may bust, correct or return it that much later, and may have forgotten it with us."""
+"""How long after its last event a restart still resends an item: the counterparty may bust, correct
+or return it that much later, and may have lost it in the crash that stopped us."""
 
 
 class Told(Struct, frozen=True, kw_only=True):
-    """What a report means to us."""
+    """The command that records a report, and what its request needs."""
 
     command: Command
     message_id: str  # made of the report's business id
@@ -25,41 +25,40 @@ class Told(Struct, frozen=True, kw_only=True):
 
 
 class Channel(Folded, Protocol):
-    """A module of `streams.gateways.channels` is a Channel.
+    """The classes of `streams.gateways.channels` implement it.
 
-    `ended` says that nothing is open at the counterparty, `due` until when it is told again
-    after a restart.
+    `ended`: nothing is open at the counterparty. `due`: until when a restart resends the item.
     """
 
     def sent(self, state: Any, /) -> tuple[Any, ...]:
-        """Every message of this thing so far, oldest first: what is new in it is to be sent."""
+        """Every message of this item so far, oldest first; the gateway sends the new ones."""
         ...
 
     def about(self, report: Any, /) -> str:
-        """The id of the thing that a report is about."""
+        """The id of the item that a report is about."""
         ...
 
     def told(self, report: Any, state: Any, /) -> Told | None:
         """The command that records a report; None where it only informs.
 
         Raises:
-            Unknown: the report is about nothing of ours.
+            Unknown: the report is about an item that we never sent.
         """
         ...
 
     def answer(self, report: Any, /) -> Any | None:
-        """What the counterparty is told about a report that we cannot place."""
+        """The message that answers a report which we cannot place; None: no answer."""
         ...
 
 
 class Unknown(Exception):
-    """A report about something that we never sent; its gateway parks it."""
+    """A report about an item that we never sent; its gateway parks it."""
 
 
 def request(told: Told, actor: str) -> Request:
-    """A report's command, remembered for ever, and the same however often and whenever it is told.
+    """A report's command; its message id is kept for ever, and a repeat makes the same request.
 
-    It is dated as the counterparty dates it, whatever our clock says: the handler sees to the rest.
+    The request carries the counterparty's date even if our clock is behind: the handler clamps it.
     """
     return Request(
         command=told.command,
@@ -72,5 +71,5 @@ def request(told: Told, actor: str) -> Request:
 
 
 def conversation(arrived: Envelope) -> str:
-    """The correlation id that what follows from an event carries on."""
+    """The correlation id that an event passes on to what follows from it."""
     return arrived.meta.correlation_id or arrived.meta.message_id

@@ -102,7 +102,7 @@ class CustodianChannel:
         )
 
     def answer(self, report: FromCustodian) -> None:
-        """The custodian is told nothing: the case is ours to take up with it."""
+        """No answer goes to the custodian: operations take the case up with it."""
         return
 
 

@@ -68,9 +68,9 @@ SettlDate = Callable[[str, date], date]
 class Routed(Struct, frozen=True, kw_only=True):
     """One order as the venue knows it."""
 
-    draft: NewOrderSingle | None = None  # the order as placed, before it may leave
+    draft: NewOrderSingle | None = None  # the order as placed, before it is released
     country: str = "US"  # of the market
-    asked: dict[str, OrderCancelReplaceRequest] = {}  # replaces that have not left
+    asked: dict[str, OrderCancelReplaceRequest] = {}  # replaces not sent yet, by ClOrdID
     sent: tuple[Request, ...] = ()
     qty: Decimal = ZERO
     filled: Decimal = ZERO
@@ -83,7 +83,7 @@ class VenueChannel:
     """Implements `Channel`.
 
     Args:
-        settl_date: when a trade of a market on a day settles; calendars are the caller's.
+        settl_date: gives the settlement date of a trade; the caller owns the calendars.
     """
 
     NAME, VERSION = "venue", 1
@@ -117,7 +117,7 @@ class VenueChannel:
         return state.sent
 
     def about(self, report: FromVenue) -> str:
-        """Our order id: as the venue gives it back, or what stands before the ClOrdID's counter."""
+        """Our order id: as the venue returns it, or the ClOrdID without its counter."""
         return report.secondary_cl_ord_id or report.cl_ord_id.rpartition(".")[0]
 
     def told(self, report: FromVenue, state: Routed) -> Told | None:
@@ -245,7 +245,7 @@ def _placed(order: OrderPlaced, correlation_id: str, at: datetime) -> Routed:
 
 
 def _asked(state: Routed, draft: NewOrderSingle, event: object, at: datetime) -> Routed:
-    """What leaves for the venue; `at` is when it left for good, also when it is sent again."""
+    """Add what the event sends to the venue; `at` is its TransactTime, also in a resend."""
     match event:
         case OrderReleased(cl_ord_id=cl_ord_id):
             leaves: Request = replace(draft, cl_ord_id=cl_ord_id, transact_time=at)
@@ -301,7 +301,7 @@ def _happened(state: Routed, event: object) -> Routed:
 
 
 def _standing(report: ExecutionReport, order_id: str) -> Command | None:
-    """Reports without an execution; those that only inform mean nothing."""
+    """The command for a report without an execution; None where it only informs."""
     kind = report.exec_type
     if status := _STATUSES.get(kind):
         qty = report.order_qty if kind == ExecType.RESTATED else None
