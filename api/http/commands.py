@@ -167,7 +167,7 @@ def _kind(name: object) -> type[Command]:
 
 
 def _key(header: str | None, *, dry_run: bool) -> str:
-    """The idempotency key, quoted (a structured header's string) or not. A dry run needs none."""
+    """The idempotency key, maybe quoted (a structured header's string). Dry runs bind none."""
     if header is None:
         if dry_run:
             return "dry-run"

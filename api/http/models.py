@@ -4,7 +4,7 @@
 
 A new command needs no line here. The rules are strict: decimals, dates and times are strings in
 one format each, nothing is coerced or rounded, unknown fields are refused, and every text,
-collection and number has a bound. A type without a rule here raises TypeError at start.
+collection and number has a bound. A type without a rule here raises TypeError at its first use.
 """
 
 import re
@@ -129,7 +129,7 @@ def _default(field: msgspec.structs.FieldInfo) -> Any:
 
 
 def _typed(hint: Any, name: str = "") -> Any:
-    """The pydantic type for a field's annotation; ids are told from other text by `name`.
+    """The pydantic type for a field's annotation; `name` distinguishes ids from other text.
 
     Raises:
         TypeError: there is no rule for this annotation.

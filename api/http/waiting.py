@@ -1,4 +1,4 @@
-"""Wait, up to a limit, for what a command leads to (`Prefer: wait`): an order leaves PENDING_NEW.
+"""Wait, up to a limit, until a command is settled (`Prefer: wait`): an order left PENDING_NEW.
 
 The stream of the command's own aggregate is read, not a view, so no view's lag delays the answer.
 """
