@@ -1,8 +1,8 @@
-# Everything a user or a developer needs, from nothing. `make help` lists it.
+# The targets for users and developers; each sets up what it needs. `make help` lists them.
 PY := .venv/bin/python
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-# Without bytecode on disk each process compiles all that it imports: seconds of every start.
+# Without bytecode on disk each process compiles its imports, which costs seconds at every start.
 unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help setup run test test-engines test-faults test-chaos coverage bench check lint lint-deploy types imports docs clean
 
@@ -18,7 +18,7 @@ run: setup  ## trade a year of real prices for 100 accounts, then open a market 
 test: setup  ## every test
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not bench"
 
-test-engines: setup  ## the suites again on engines that come from elsewhere; says what it could not get
+test-engines: setup  ## the suites again on engines fetched from elsewhere; lists those it could not get
 	@scripts/engines/test.sh
 
 test-faults: setup  ## two thousand runs of a small platform under faults; some minutes
@@ -27,7 +27,7 @@ test-faults: setup  ## two thousand runs of a small platform under faults; some 
 test-chaos: setup  ## real processes killed, paused and starved under load (about 10 minutes)
 	@$(PY) -m tests.chaos
 
-coverage: setup  ## every test, with what it runs through shown
+coverage: setup  ## every test, with a report of the lines that it covers
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not bench" --cov --cov-report=term:skip-covered
 
 bench: setup  ## every benchmark against its peer; writes docs/benchmarks.md
@@ -47,11 +47,11 @@ types: setup  ## mypy, strict
 imports: setup  ## import contracts
 	@$(BIN)/lint-imports
 
-docs: setup  ## regenerate what the docs have from the code; add golden samples of new events
+docs: setup  ## regenerate the parts of the docs made from the code; add golden samples of new events
 	@$(PY) scripts/generate_docs.py
 	@$(PY) -m tests.golden.samples
 
-lock: setup  ## resolve the dependencies anew into requirements.lock
+lock: setup  ## resolve the dependencies again into requirements.lock
 	@$$(command -v uv || echo .uv/bin/uv) pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --no-annotate --upgrade -q -o requirements.lock
 	@$$(command -v uv || echo .uv/bin/uv) pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate -q -c requirements.lock -o deploy/requirements.lock
 

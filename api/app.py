@@ -1,7 +1,7 @@
-"""The ASGI app of the edge: what answers at which path.
+"""The ASGI app of the edge: its paths.
 
-/commands/{name} /commands               writes, by the dispatcher
-/graphql                                 reads, by views and folds; subscriptions
+/commands/{name} /commands               writes, through the dispatcher
+/graphql                                 reads, from views and folds; subscriptions
 /warehouse                               analysts' SQL
 /healthz /readyz /metrics /openapi.json
 """
@@ -44,13 +44,13 @@ def create_app(
     troubles: Troubles = tuple,
     site: Site = Site(),  # noqa: B008 - immutable
 ) -> Starlette:
-    """The app over a platform that is already up; the caller opens and closes the platform.
+    """The app over an open platform; the caller opens and closes the platform.
 
     Args:
-        views: what drives the views here, if anything: feeds subscriptions, reports to `/readyz`.
-        facts: what loads the warehouse here, if anything.
-        troubles: what everything else that runs here has to say there.
-        site: under what names, beside the loopback's, the platform is reached.
+        views: this process's view runner, if any: feeds subscriptions, reports to `/readyz`.
+        facts: this process's warehouse loader, if any; reports to `/readyz`.
+        troubles: the faults of all other parts of this process, for `/readyz`.
+        site: the names, beside the loopback's, under which callers reach the platform.
     """
     metrics, hub = Metrics(), Hub()
     health = Health(platform, views, lambda: hub.count, metrics, facts=facts, troubles=troubles)

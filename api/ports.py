@@ -1,4 +1,4 @@
-"""What the edge needs of the platform: the shape of what `adapters.wiring.platform` builds."""
+"""Protocols of what the edge needs from the platform; `adapters.wiring.platform` builds it."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -47,7 +47,7 @@ class Dispatch(Protocol):
         """Run one command and wait for its outcome.
 
         Raises:
-            Overloaded: too many are waiting; nothing was done.
+            Overloaded: too many commands are waiting; this one was not run.
             Unavailable: the log cannot be reached; safe to send again under the same key.
         """
         ...
@@ -79,7 +79,7 @@ class EventLog(Protocol):
 
 
 class Cache(Protocol):
-    """Answers by what they follow from; see `adapters.cache.values.Cache`."""
+    """Cache of answers, keyed by their inputs; see `adapters.cache.values.Cache`."""
 
     @property
     def counts(self) -> Counts: ...
@@ -92,7 +92,7 @@ class Cache(Protocol):
 
 
 class Limiter(Protocol):
-    """Callers' allowances; see `adapters.dispatch.rate_limit.Limiter`."""
+    """Rate limits by caller; see `adapters.dispatch.rate_limit.Limiter`."""
 
     @property
     def rates(self) -> Mapping[str, Rate]: ...
@@ -104,7 +104,7 @@ class Limiter(Protocol):
 
 class Warehouse(Protocol):
     async def readonly(self, sql: str, *, max_rows: int, timeout_s: float) -> Any:
-        """Rows of an analyst's statement; cancelling ends it.
+        """Run an analyst's statement and return its rows; cancelling the call ends it.
 
         Raises:
             WarehouseError, WarehouseUnavailable
@@ -113,23 +113,23 @@ class Warehouse(Protocol):
 
     @property
     def missing(self) -> Sequence[str]:
-        """What the fence of the embedded engine lacks, in words."""
+        """Protections that the embedded engine's sandbox could not set up, in words."""
         ...
 
 
 class Facts(Protocol):
-    """What loads the warehouse in this process; see `adapters.warehouse.loader.Loader`."""
+    """The loader of the warehouse in this process; see `adapters.warehouse.loader.Loader`."""
 
     @property
     def position(self) -> int: ...
 
     @property
     def fault(self) -> str | None:
-        """Why it does not go on, if it knows."""
+        """Why the loader cannot go on; None while it can."""
         ...
 
     def still_s(self, position: int) -> float:
-        """For how many seconds it has not moved although the log has `position`; 0: it moves."""
+        """Seconds since the loader last moved; 0 if it has already reached `position`."""
         ...
 
 
@@ -168,7 +168,7 @@ class Reader(Protocol):
 class ReadModels(Reader, Protocol):
     @property
     def statements(self) -> int:
-        """How many were sent since the start."""
+        """Number of SQL statements sent since the start."""
         ...
 
     def snapshot(self) -> AbstractAsyncContextManager[Reader]:
@@ -177,7 +177,7 @@ class ReadModels(Reader, Protocol):
 
 
 class Views(Protocol):
-    """What drives the views in this process: its troubles, and what it has just committed."""
+    """The view runner of this process: its faults, and the changes that it commits."""
 
     @property
     def fault(self) -> str | None: ...
@@ -191,9 +191,9 @@ class Views(Protocol):
         *,
         wants: Callable[[], Mapping[str, Mapping[str, Collection[str]]]] = dict,
     ) -> Callable[[], None]:
-        """Call `listener` after each commit; returns the undoing.
+        """Call `listener` after each commit; the returned function ends that.
 
-        `wants`: view -> column -> values of the rows that it cares for, now.
+        `wants` returns the rows that the listener needs now: view -> column -> values.
         """
         ...
 
@@ -218,7 +218,7 @@ class Platform(Protocol):
 
     @property
     def read_warehouse(self) -> Warehouse | None:
-        """The warehouse as analysts reach it."""
+        """The analysts' access to the warehouse; None: there is no warehouse."""
         ...
 
     @property

@@ -1,9 +1,9 @@
 """Generates docs from the code: docs/events/, docs/bus/, docs/schema.graphql, and the refusals in
 docs/commands.md. `--check` only compares.
 
-The event pages follow from the structs: name, version, meaning (the docstring), fields with
-their types, which of them are stored encrypted, and the JSON Schema of the payload. Of the page of
-commands only the last column of each row is generated; its other columns are written by hand.
+The event pages are made from the structs: name, version, meaning (the docstring), fields with
+their types, which of them are stored encrypted, and the JSON Schema of the payload. In commands.md
+only the last column of each row is generated; the other columns are written by hand.
 """
 
 import json
@@ -25,7 +25,7 @@ ROW = re.compile(r"^(\| (\w+)[^|]*\|(?:[^|]*\|){4})[^|]*\|$", re.MULTILINE)
 
 
 def pages() -> dict[Path, str]:
-    """Every generated file and what it should hold."""
+    """Every generated file and its content."""
     out = {DOCS / "events" / "README.md": _index(), DOCS / "schema.graphql": sdl()}
     commands = DOCS / "commands.md"
     out[commands] = with_refusals(commands.read_text())

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Lints deploy/: compose file, image file, and that no secret lies in either. Needs no Docker.
-# The linters live in .venv-deploy, from deploy/lint.lock, so that the product's lock stays free.
+# Lints deploy/: compose file, image file, and that deploy/ has no secrets in it. Needs no Docker.
+# The linters are in .venv-deploy, from deploy/lint.lock, to keep them out of the product's lock.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 uv=$(command -v uv || echo "$PWD/.uv/bin/uv")

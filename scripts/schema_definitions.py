@@ -1,4 +1,4 @@
-"""Write `definitions.txt` of the migrations anew, from a database that they have made.
+"""Rewrite `definitions.txt` of the migrations from a database that they have created.
 
 .venv/bin/python -m scripts.schema_definitions
 """
@@ -18,7 +18,7 @@ from projections.catalogue import VIEWS
 
 
 def drawn(url: str) -> str:
-    """The text of the file, from an empty database; makes the roles on its server."""
+    """Set up an empty database, with the roles on its server, and return the file's text."""
     lines: list[str] = []
     with psycopg.connect(url, autocommit=True) as connection:
         for part in PARTS:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the environment from nothing, or leaves it alone when it is current. Safe to run again.
+# Creates the environment; does nothing if it is current. Safe to run again.
 #   scripts/setup.sh        needs Python 3.11+; installs uv into .uv and the locked packages into .venv
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -41,7 +41,7 @@ if [ -z "$uv" ]; then
     .uv/bin/pip install -q --disable-pip-version-check uv
   fi
   uv=$PWD/.uv/bin/uv
-  # `uv run tidemark ...` is how the documents start it: let root's PATH find uv.
+  # The documents start the product by `uv run tidemark ...`: put uv on root's PATH.
   if [ "$(id -u)" = 0 ] && [ -d /usr/local/bin ]; then ln -sf "$uv" /usr/local/bin/uv; fi
 fi
 

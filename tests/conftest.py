@@ -1,4 +1,4 @@
-"""One embedded Postgres a test session, a fresh database a test."""
+"""One embedded Postgres per test session, a fresh database per test."""
 
 import itertools
 import os
@@ -22,8 +22,8 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
-    """A shell has what it starts in the background ignore SIGINT, and all that is started there:
-    then no Ctrl-C could be tried."""
+    """Restore SIGINT: a shell makes background jobs and their children ignore it, and then no test
+    could try Ctrl-C."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -31,7 +31,7 @@ def interruptible() -> None:
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """The URI of a server that lives as long as the test session."""
-    folder = Path(tempfile.mkdtemp(prefix="tidemark-test-"))  # short, so the socket is in it
+    folder = Path(tempfile.mkdtemp(prefix="tidemark-test-"))  # short enough for a socket path
     # A killed server loses nothing without fsync; only a machine that loses power does.
     server = EmbeddedPostgres(folder, settings={"fsync": "off"})
     try:
@@ -54,14 +54,14 @@ def database_url(postgres_url: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[Broker]:
-    """A broker that lives as long as the test session; take topics of your own (a prefix)."""
+    """A broker that lives as long as the test session; a test uses its own prefix for topics."""
     with broker() as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def simulated() -> Iterator[Simulated]:
-    """A small simulated history, made once; copy it (`processes.copied`) to change it."""
+    """A small simulated history, created once; a test that changes it uses `processes.copied`."""
     with folder() as made:
         ran = tidemark("simulate", *SIMULATE, "--json", data_dir=made / "d")
         assert ran.code == 0, ran.err

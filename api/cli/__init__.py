@@ -1,7 +1,7 @@
 """Tidemark: an event-sourced trading ledger and wealth platform.
 
-VERBS says which module has which verb. Only the module of the verb that is asked for is imported:
-together they take seconds. Each has `add(verbs, shared)` and a coroutine that runs the verb.
+VERBS maps each verb to its module. Only the module of the verb on the command line is imported:
+all of them together take seconds. Each has `add(verbs, shared)` and a coroutine that runs the verb.
 """
 
 import argparse
@@ -55,7 +55,7 @@ exit codes: 0 done; 1 it failed, or found something wrong (one line on stderr sa
 
 
 class UsageError(Exception):
-    """The words of the command are off: one line on stderr, exit code 2."""
+    """The command line is wrong: one line on stderr, exit code 2."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,7 +78,7 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
     """The parser of the whole command line.
 
     Args:
-        only: the one verb whose options are known; None: those of all verbs.
+        only: the verb whose options are added; None: those of all verbs.
     """
     shared = _shared()
     top = argparse.ArgumentParser(
@@ -99,11 +99,11 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
 def add_verb(
     verbs: Any, shared: argparse.ArgumentParser, name: str, *, about: str, more: str
 ) -> argparse.ArgumentParser:
-    """A verb's parser, under its help of VERBS.
+    """Add a verb's parser, with its help from VERBS.
 
     Args:
-        about: what it does and what it is for, in sentences above its options.
-        more: examples and exit codes, below them.
+        about: what the verb does and what it is for; shown above its options.
+        more: examples and exit codes; shown below them.
     """
     return add_words(verbs, [shared], name, text=VERBS[name][1], about=about, more=more)
 
@@ -117,10 +117,10 @@ def add_words(
     about: str,
     more: str,
 ) -> argparse.ArgumentParser:
-    """A parser of a verb, or of a word behind it (`log verify`).
+    """Add a parser of a verb, or of a word after it (`log verify`).
 
     Args:
-        text: its line in the list of its siblings.
+        text: its line in the list of verbs or words.
         about, more: as in `add_verb`.
     """
     made: argparse.ArgumentParser = words.add_parser(
@@ -133,7 +133,7 @@ _FORMAT: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatt
 
 
 def command_line(*words: str) -> list[str]:
-    """What starts this program as a process of its own.
+    """The command line that starts this program as a process of its own.
 
     Args:
         words: the verb and its options.
@@ -148,7 +148,7 @@ def settings(args: argparse.Namespace, **overrides: Any) -> "Settings":
 
 
 def emit(args: argparse.Namespace, answer: dict[str, Any], text: str) -> None:
-    """The verb's answer: JSON for programs, text for people."""
+    """Print the verb's answer: JSON with --json, else text."""
     print(json.dumps(answer, default=str) if wants_json(args) else text)
 
 
@@ -161,7 +161,7 @@ def say(line: str) -> None:
 
 
 def _shared() -> argparse.ArgumentParser:
-    """What every verb takes, before it or behind it."""
+    """The options that every verb takes, before or after it."""
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument(
         "--data-dir",
@@ -179,7 +179,7 @@ def _shared() -> argparse.ArgumentParser:
 
 
 def _verb_of(words: Sequence[str]) -> str:
-    """The verb among the words of a command line; "" where there is none that is known."""
+    """The verb among the words of a command line; "" if there is none, or an unknown one."""
     looker = argparse.ArgumentParser(prog="tidemark", parents=[_shared()], add_help=False)
     looker.add_argument("verb", nargs="?")
     verb = looker.parse_known_args(words)[0].verb

@@ -1,4 +1,4 @@
-"""`tidemark backup TO`: the data directory, copied while it is in use."""
+"""`tidemark backup TO`: copies the data directory while it is in use."""
 
 import argparse
 import asyncio

@@ -1,4 +1,4 @@
-"""`tidemark bench NAME`: one benchmark (or all) against its named peer in the same run."""
+"""`tidemark bench NAME`: runs one benchmark (or all) and its named peer in the same run."""
 
 import argparse
 import asyncio
@@ -54,12 +54,12 @@ async def _run(args: argparse.Namespace) -> None:
             )
         except UsageError:
             raise
-        except Exception:  # the others are measured all the same
+        except Exception:  # the other benchmarks still run
             _log.exception("bench %s", name)
             failed.append(name)
             continue
         say(_text(reports[-1]))
-        if args.write:  # after each: what was measured stays, whatever becomes of the rest
+        if args.write:  # after each: a later failure must not lose its figures
             _write(args.write, reports[-1])
     emit(args, reports[0] if len(reports) == 1 else {"reports": reports}, "")
     if failed:
@@ -67,7 +67,7 @@ async def _run(args: argparse.Namespace) -> None:
 
 
 def _write(page: Path, report: dict[str, Any]) -> None:
-    """Its section of the page; the others stay."""
+    """Replace the benchmark's section of the page; the others stay."""
     before = page.read_text() if page.exists() else ""
     today = f"{datetime.now(UTC):%Y-%m-%d}"
     harness = checkout.module("bench", "harness")

@@ -1,4 +1,4 @@
-"""`tidemark replay` and `tidemark rebuild VIEW`: the read models against the log."""
+"""`tidemark replay` and `tidemark rebuild VIEW`: check the read models against the log."""
 
 import argparse
 from typing import Any

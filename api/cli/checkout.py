@@ -1,7 +1,7 @@
-"""What `tidemark bench` and `tidemark conformance` start: programs of the source tree.
+"""Finds the programs of the source tree that `tidemark bench` and `conformance` start.
 
 An installed package has no `tests` folder, so there both verbs end with one line that names the
-reason. No other module of the product may name one of `tests` (docs/adr/0037).
+reason. No other module of the product may refer to a module of `tests` (docs/adr/0037).
 """
 
 from importlib import import_module
@@ -15,7 +15,7 @@ TESTS = "tests"
 
 
 def folder(name: str) -> Path:
-    """A folder of the tests.
+    """The path of a folder of the tests.
 
     Raises:
         UsageError: this is no source tree.
@@ -27,7 +27,7 @@ def folder(name: str) -> Path:
 
 
 def module(part: str, name: str) -> Any:
-    """A module of such a folder, imported.
+    """Import a module of such a folder.
 
     Raises:
         UsageError: this is no source tree, or the module needs a library that is not installed.

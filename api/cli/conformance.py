@@ -1,4 +1,4 @@
-"""`tidemark conformance`: published examples, which are in the source tree, on this build."""
+"""`tidemark conformance`: checks this build against published examples in the source tree."""
 
 import argparse
 import asyncio

@@ -1,4 +1,4 @@
-"""`tidemark demo pause|resume|pace`: how fast the market of a demo moves, while it runs."""
+"""`tidemark demo pause|resume|pace`: changes the pace of a demo's market while it runs."""
 
 import argparse
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a demo says on its terminal: what it sets up, and, once it is up, what there is to try."""
+"""A demo's texts on its terminal: what it sets up, and, once it is up, what to try."""
 
 import json
 import shlex
@@ -14,8 +14,8 @@ from simulation.pace import Pace
 from simulation.run import Spec
 
 SHARE, CURRENCY = "AAPL", "USD"
-SPARE = 20  # times its price in free cash: enough for somebody who tries it some more
-LOOKED_AT = 200  # accounts
+SPARE = 20  # times its price in free cash: enough for several tries
+LOOKED_AT = 200  # accounts searched for one with cash
 
 NAV = (
     '{{ account(id: "{}") '
@@ -29,7 +29,7 @@ BALANCES = (
 
 
 def opening(spec: Spec, *, new: bool) -> str:
-    """Before the history."""
+    """The line shown before the history is traded."""
     if new:
         return (
             f"a new demo: trading {spec.first} to {spec.last} for {spec.accounts} accounts on "
@@ -39,7 +39,7 @@ def opening(spec: Spec, *, new: bool) -> str:
 
 
 async def first_screen(url: str, platform: Platform, pace: Pace) -> str:
-    """What moves, three things to try, and how to stop it; ids are fresh every time."""
+    """What moves, three things to try, and how to stop; the order id is new each time."""
     account, order = await _account(platform), f"try-{uuid4().hex[:8]}"
     buy = {
         "order_id": order,
@@ -77,7 +77,7 @@ curl -s {url}/commands/PlaceOrder -H 'Idempotency-Key: {order}' \\
 
 
 async def _moves(platform: Platform, pace: Pace, tidemark: str) -> str:
-    """What there is to be seen."""
+    """A sentence on what moves now, and what becomes of an order."""
     house: Any = (await platform.handler.state(HOUSE))[0]
     ends = market_history.prices().dates[-1]
     if house.last_day is not None and house.last_day >= ends:
@@ -89,12 +89,12 @@ async def _moves(platform: Platform, pace: Pace, tidemark: str) -> str:
 
 
 async def _account(platform: Platform) -> str:
-    """An account with cash to try something: the first one, or the next that has some."""
+    """The first account with enough free cash to try something; A00001 if none has."""
     run, today = platform.origin.run, platform.clock().date()
     mark: Any = (await platform.handler.state(f"price-{SHARE}"))[0]
     names = [f"A{n:05d}" for n in range(1, min(run.accounts, LOOKED_AT) + 1)]
     for name in names:
-        with suppress(Unreadable):  # a damaged account is no place to try anything
+        with suppress(Unreadable):  # skip a damaged account
             state: Any = (await platform.handler.state(f"account-{name}"))[0]
             if state.available_to_trade(CURRENCY, today) > SPARE * (mark.price or 1):
                 return name

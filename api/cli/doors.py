@@ -1,4 +1,4 @@
-"""What `relay` and `worker` share: signals, the small door, a line of JSON now and then."""
+"""Shared by `relay` and `worker`: signals, status over HTTP, a regular line of JSON."""
 
 import argparse
 import asyncio
@@ -22,7 +22,7 @@ Line = Callable[[], Awaitable[str]]
 async def doors(
     app: Starlette, line: Line, args: argparse.Namespace, *, name: str
 ) -> AsyncIterator[asyncio.Event]:
-    """While open, `app` answers on a port of the loopback; gives what SIGTERM and SIGINT set."""
+    """Serve `app` on a loopback port; yields the event that SIGTERM and SIGINT set."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -41,8 +41,8 @@ async def doors(
 
 
 async def _tell(line: Line, args: argparse.Namespace) -> None:
-    """One line of JSON now and then, for whoever reads stdout."""
+    """With --json, print the status as one line every `STATUS_S` seconds."""
     while wants_json(args):
         await asyncio.sleep(STATUS_S)
-        with suppress(Exception):  # the log is away: health says so
+        with suppress(Exception):  # the log is unreachable: `/readyz` reports it
             print(await line(), flush=True)

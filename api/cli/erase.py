@@ -1,4 +1,4 @@
-"""`tidemark erase CLIENT`: destroys a client's data key, and records that it was done."""
+"""`tidemark erase CLIENT`: destroys a client's data key, and records that in the log."""
 
 import argparse
 from typing import Any

@@ -188,10 +188,10 @@ async def _tail(args: argparse.Namespace) -> None:
 
 
 def _print(log: RecorderLog, stored: Stored, args: argparse.Namespace) -> None:
-    """One event as it is stored: personal data stays ciphertext on a terminal and in its logs.
+    """Print one event as stored: personal data stays encrypted on terminals and in their logs.
 
     Raises:
-        Unreadable: the bytes are corrupt or unknown; it says which, by stream and version.
+        Unreadable: the bytes are corrupt or unknown; names the stream and version.
     """
     meta = log.open(stored).meta
     metadata, payload = unframe(stored.state)
@@ -243,7 +243,7 @@ async def _verify(args: argparse.Namespace) -> int:
 
 
 def _witnesses(source: str) -> list[Witness]:
-    """What was kept of `log verify --json`, from a file or from standard input."""
+    """Read the witnesses kept from `log verify --json`, from a file or standard input."""
     try:
         text = sys.stdin.read() if source == "-" else Path(source).read_text()
         return read_witnesses(text, "standard input" if source == "-" else source)
@@ -264,7 +264,7 @@ async def _trace(args: argparse.Namespace) -> int:
 
 
 async def _checksum(args: argparse.Namespace) -> None:
-    from streams.proof.checksums import checksums  # noqa: PLC0415 - and with it the warehouse
+    from streams.proof.checksums import checksums  # noqa: PLC0415 - imports the warehouse
 
     async with await platform_of(settings(args), verb="log checksum", exclusive=False) as p:
         found = await checksums(p)

@@ -1,4 +1,4 @@
-"""`tidemark migrate`: bring both Postgres schemas up to this build, as their owner."""
+"""`tidemark migrate`: brings both Postgres schemas up to this build, as their owner."""
 
 import argparse
 import asyncio

@@ -1,4 +1,4 @@
-"""Opens the platform for a verb, in a process that is the verb's own."""
+"""Opens the platform for a verb, which has the process to itself."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -17,9 +17,9 @@ async def platform_of(
     entropy: Entropy | None = None,
     exclusive: bool = True,
 ) -> Platform:
-    """The open platform, with the garbage collector set for a process that holds it.
+    """Open the platform; set the process's garbage collector and thread switch interval for it.
 
-    Args and errors are those of `open_platform`, which leaves the process's settings alone.
+    Arguments and errors are those of `open_platform`, which does not change process settings.
     """
     platform = await open_platform(
         config, verb=verb, clock=clock, entropy=entropy, exclusive=exclusive

@@ -1,4 +1,4 @@
-"""A progress bar on stderr with rate and remaining time; plain lines where there is no terminal."""
+"""A progress bar on stderr with rate and remaining time; plain lines without a terminal."""
 
 import sys
 import time
@@ -39,12 +39,12 @@ class Bar:
         self._rich.stop()
 
     def checked(self, events: int, position: int, last: int) -> None:
-        """While the log that is there already is read: how far, and how much there is."""
+        """Show how far the check of an existing log has come; then the checks after it."""
         part = min(position / last, 1.0) if last else 1.0
         what = f"{last:,} events" if events == position else "the log"  # positions may have gaps
         told, note = f"checking {what} ...", f"{part * 100:.0f} %"
         self._rich.update(self._task, description=told, total=1.0, completed=part, note=note)
-        if position >= last:  # what else there is to look at cannot be counted
+        if position >= last:  # the checks that follow have no count
             self._rich.update(
                 self._task,
                 description="checking read models and warehouse ...",
@@ -56,7 +56,7 @@ class Bar:
             print(f"{told} {note}", file=sys.stderr, flush=True)
 
     def show(self, at: Progress) -> None:
-        """After each simulated session."""
+        """Show a simulated session that has just ended."""
         now = time.monotonic()
         if self._first is None:
             self._first = (now, at.events, at.done)
@@ -70,13 +70,13 @@ class Bar:
             self._last = now
             done = at.done - self._first[2]
             line = f"{at.day}  {at.done}/{at.total} sessions"
-            if done:  # the first tells nothing of the speed
+            if done:  # the first session gives no speed yet
                 left = spent / done * (at.total - at.done)
                 line += f"  {rate:,.0f} events/s  {left:.0f} s left"
             print(line, file=sys.stderr, flush=True)
 
     def count(self, done: int, total: int) -> None:
-        """For work that is counted, not simulated."""
+        """Show work that is counted in units other than sessions."""
         note = f"{done:,}/{total:,}"
         self._rich.update(
             self._task, description=self._what, total=total, completed=done, note=note

@@ -1,7 +1,8 @@
-"""`tidemark relay`: feed the log to Kafka; and `relay dead`: letters about events that views left.
+"""`tidemark relay`: feeds the log to Kafka. `relay dead`: letters on events that stopped a view.
 
-SIGTERM: finish the batch, leave. A second relay of the same generation takes over, and the first
-ends with exit code 1. For a `serve` with TIDEMARK_SUPERVISE=no, which else relays by itself.
+On SIGTERM the relay finishes its batch and ends. A second relay of the same generation takes over,
+and the first ends with exit code 1. Needed only beside a `serve` with TIDEMARK_SUPERVISE=no, as any
+other `serve` relays by itself.
 """
 
 import argparse
@@ -126,7 +127,7 @@ async def _run(args: argparse.Namespace) -> int:
 
 
 async def _follow(relay: Relay, ask: Ask, args: argparse.Namespace) -> None:
-    from api.http.relay_app import create_relay_app  # noqa: PLC0415 - only now a door is needed
+    from api.http.relay_app import create_relay_app  # noqa: PLC0415 - not needed with --once
 
     async def told() -> str:
         return line(await ask())
@@ -171,7 +172,7 @@ async def _requeue(args: argparse.Namespace) -> None:
 
 
 async def _stuck(platform: Platform) -> set[tuple[str, int, int]]:
-    """What views stand before at this moment, by view, partition and position."""
+    """The events at which views are stuck now, by view, partition and position."""
     marks = stuck_views(platform)
     try:
         return {(v, p, s.position) for (v, p), s in (await marks.all()).items()}

@@ -1,8 +1,8 @@
-"""`tidemark serve`: the platform up, on its embedded engines unless the settings say otherwise.
+"""`tidemark serve`: runs the platform, on its embedded engines unless settings name servers.
 
-the log's clock      what is driven
+the log's clock      what runs
 the machine's        the platform, with simulated counterparties that never close
-simulated            the market of its run, played on at a pace; with --demo first its history
+simulated            the market of the log's run, at a pace; with --demo its history first
 """
 
 import argparse
@@ -47,7 +47,7 @@ from streams.bus_side import BusSide
 from streams.drive import Drive
 from streams.live import live_drive
 
-FIRST_DAYS = timedelta(days=7)  # of another run of which no day is closed yet
+FIRST_DAYS = timedelta(days=7)  # of another run with no closed day yet
 DEMO = Spec(first=date(2021, 1, 4), last=date(2021, 12, 31), accounts=100, seed=1)
 
 UNNAMED = (
@@ -61,7 +61,7 @@ PORT_MAX = 65_535
 _log = logging.getLogger(__name__)
 
 Greet = Callable[[str], Awaitable[None]]
-"""Told where it answers, once it does."""
+"""Called with the URL once the server answers."""
 
 ABOUT = """\
 Run the platform: commands over HTTP, GraphQL, SQL, health (docs/concepts.md).
@@ -137,10 +137,10 @@ def _port(text: str) -> int:
 
 
 def _check(args: argparse.Namespace, config: Settings) -> None:
-    """What is wrong with the words, before anything is made for them.
+    """Check the options before anything is created for them.
 
     Raises:
-        UsageError: they do not go together, there is no such pace, or nothing that is paced.
+        UsageError: the options conflict, the pace is invalid, or nothing here has a pace.
     """
     if args.demo and args.clock == "system":
         raise UsageError("--demo runs on a simulated clock: leave out --clock system")
@@ -152,7 +152,7 @@ def _check(args: argparse.Namespace, config: Settings) -> None:
 
 
 async def _open(args: argparse.Namespace, config: Settings, listener: socket.socket | None) -> None:
-    """Open the platform, trade the history of a demo, and serve; without a listener, only that."""
+    """Open the platform, trade a demo's history, and serve; without a listener do not serve."""
     clock: PacedClock | SystemClock | None = SystemClock() if args.clock == "system" else None
     entropy, census = None, None
     if args.demo:
@@ -179,10 +179,10 @@ async def _open(args: argparse.Namespace, config: Settings, listener: socket.soc
 
 
 def _paced(args: argparse.Namespace, config: Settings, *, demo: bool) -> PaceFile:
-    """Where the pace of the directory stands, after what the command line says of it.
+    """The file with the pace; sets it first if the command line has one.
 
     Raises:
-        UsageError: no such pace, or nothing that is paced.
+        UsageError: the pace is invalid, or nothing here has a pace.
     """
     file = PaceFile(config.data_dir)
     if args.pace is not None:
@@ -200,10 +200,10 @@ def _pace(text: str, file: PaceFile) -> Pace:
 
 
 def _unnamed(platform: Platform) -> None:
-    """A simulated log that names no run: its clock goes on like the machine's, from its end.
+    """If a simulated log names no run, run its clock on from the log's end at machine speed.
 
     Raises:
-        UsageError: the sagas would be led by workers, which have no such clock.
+        UsageError: there is a bus, so workers would lead the sagas, and they lack this clock.
     """
     clock = platform.clock
     if not platform.origin.simulated or not isinstance(clock, PacedClock):
@@ -216,7 +216,7 @@ def _unnamed(platform: Platform) -> None:
 
 
 async def _history(platform: Platform, args: argparse.Namespace, entropy: HandedOver) -> Census:
-    """Trade what of the history is not there yet, and print its summary."""
+    """Trade the part of the history that is not traded yet, and print its summary."""
     spec = await _spec(platform)
     entropy.reseed(spec.seed)
     say(opening(spec, new=not platform.origin.written))
@@ -231,10 +231,12 @@ async def _history(platform: Platform, args: argparse.Namespace, entropy: Handed
 
 
 async def _spec(platform: Platform) -> Spec:
-    """The run of the log, up to where it has come; of an empty log, the demo's.
+    """The part of the log's run to trade as history: the demo's year, or another run's closed days.
+
+    An empty log gets the demo's run.
 
     Raises:
-        UsageError: the log does not say which run it is of.
+        UsageError: the log does not name its run.
     """
     run = platform.origin.run
     if run.first_day is None:
@@ -244,7 +246,7 @@ async def _spec(platform: Platform) -> Spec:
     house: Any = (await platform.handler.state("house-main"))[0]
     closed = max(house.last_day or run.first_day, run.first_day)
     spec = Spec(first=run.first_day, last=DEMO.last, accounts=run.accounts, seed=run.seed)
-    if spec != DEMO:  # another run: up to where it has come, or a first session
+    if spec != DEMO:  # another run: up to its last closed day, or its first days
         spec = replace(spec, last=closed if house.last_day else closed + FIRST_DAYS)
     return replace(spec, last=max(spec.last, closed))
 
@@ -258,7 +260,7 @@ async def _play(
     census: Census | None,
     listener: socket.socket,
 ) -> None:
-    """Serve while the market of the log's run is played on, from where the log ends."""
+    """Serve while the market of the log's run goes on from the log's end."""
     if not args.demo:
         say(f"this log runs on a simulated clock: it goes on at {platform.clock():%Y-%m-%d %H:%M}")
     bus = None
@@ -266,14 +268,14 @@ async def _play(
         worker = command_line("worker", "--views", "all")
         bus = BusSide(platform, opened, worker=worker, sagas=False)
     drive = await demo_drive(platform, pace=file.pace, news=say, bus=bus)
-    # A log that cannot be read: commands go on, and the market says why it stands still.
+    # If the log is unreadable, commands still work, and the market reports why it stopped.
     with Bar(quiet=wants_json(args)) as bar, suppress(Unreadable):
         await drive.market.check(None if census else bar.checked, census=census)
 
     async def screen(url: str) -> None:
         try:
             say(await first_screen(url, platform, file.pace()))
-        except Unreadable as e:  # serving goes on around it
+        except Unreadable as e:  # serve nevertheless
             _log.error("nothing to try is shown: %s", e)
 
     await _serve(platform, listener, drive, greet=screen)
@@ -282,8 +284,8 @@ async def _play(
 async def _serve(
     platform: Platform, listener: socket.socket, drive: Drive, *, greet: Greet | None = None
 ) -> None:
-    """Answer until SIGINT or SIGTERM, and drive what is behind it."""
-    from api.app import create_app  # noqa: PLC0415 - a second that other verbs need not wait
+    """Answer requests and run the drive until SIGINT or SIGTERM."""
+    from api.app import create_app  # noqa: PLC0415 - takes a second, and other verbs do not need it
 
     stop = asyncio.Event()
     config = platform.settings
@@ -312,7 +314,7 @@ async def _serve(
     await asyncio.wait([driving, serving], return_when=asyncio.FIRST_COMPLETED)
     server.should_exit = True
     try:
-        await serving  # commands that are under way end first: what drives them is still there
+        await serving  # commands under way end first, while the drive still runs
     finally:
         stop.set()
         await driving
@@ -320,7 +322,7 @@ async def _serve(
 
 def _stopper(server: uvicorn.Server) -> Any:
     def handler() -> None:
-        server.force_exit = server.should_exit  # asked twice: wait for nobody
+        server.force_exit = server.should_exit  # a second signal: do not wait for requests
         server.should_exit = True
 
     return handler

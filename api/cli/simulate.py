@@ -1,6 +1,6 @@
-"""`tidemark simulate`: trade real market history through the ledger, end to end.
+"""`tidemark simulate`: trades real market history through the ledger, end to end.
 
-Needs no counterparty and no network; the same seed gives the same log, event for event.
+It needs no counterparty and no network; the same seed gives the same log, event for event.
 """
 
 import argparse
@@ -45,7 +45,7 @@ from streams.views.followed import StandStill
 ACCOUNTS_MAX = 100_000
 YEAR = runs.Spec(first=date(2022, 1, 3), last=date(2022, 12, 28), accounts=100, seed=1)
 SMALL = runs.Spec(first=date(2022, 5, 23), last=date(2022, 6, 13), accounts=4, seed=2)
-"""What --crash runs: 15 sessions over a month's end, in three currencies."""
+"""The run of --crash: 15 sessions over a month's end, in three currencies."""
 WORKERS_MAX = 4  # of --crash
 
 ABOUT = """\
@@ -94,7 +94,7 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def _add_others(verb: argparse.ArgumentParser) -> None:
-    """What it does instead of a run in the data directory."""
+    """Add the options for other kinds of run, which do not use the data directory."""
     verb.add_argument(
         "--crash",
         action="store_true",
@@ -135,10 +135,10 @@ async def _run(args: argparse.Namespace) -> int:
 
 
 def spec_of(args: argparse.Namespace) -> runs.Spec:
-    """The run that was asked for.
+    """The run that the options describe.
 
     Raises:
-        UsageError: it cannot be had, and why.
+        UsageError: such a run is impossible, with the reason.
     """
     default = SMALL if args.crash else YEAR
     given = {name: getattr(args, name) for name in ("first", "last", "accounts", "seed")}
@@ -157,7 +157,7 @@ def spec_of(args: argparse.Namespace) -> runs.Spec:
 
 
 def cut_short(spec: runs.Spec) -> str:
-    """Says which day is the last to trade where the prices end before `--to`; else ""."""
+    """A line that names the last day to trade, if the prices end before `--to`; else ""."""
     end = market_history.prices().dates[-1]
     if spec.last <= end:
         return ""
@@ -167,7 +167,7 @@ def cut_short(spec: runs.Spec) -> str:
 async def simulate(
     args: argparse.Namespace, spec: runs.Spec, *, warehouse: bool = True
 ) -> dict[str, Any]:
-    """Run, or go on with, the simulation of the data directory; its figures."""
+    """Run or continue the simulation of the data directory, and return its figures."""
     clock = SimulatedClock(runs.eve_of(spec))
     platform = await platform_of(
         settings(args), verb="simulate", clock=clock, entropy=SeededEntropy(spec.seed)
@@ -185,10 +185,10 @@ async def history(
     clock: SimulatedClock,
     warehouse: bool = True,
 ) -> runs.Outcome:
-    """Trade what of a run is not traded yet, on a platform that is open.
+    """Trade the part of a run that is not traded yet, on an open platform.
 
     Raises:
-        UsageError: it cannot be had, and why.
+        UsageError: the run cannot go on, with the reason.
     """
     try:
         runs.bound(platform.origin.run, spec, where=platform.settings.data_dir)
@@ -204,9 +204,9 @@ async def history(
 
 @asynccontextmanager
 async def bus_of(platform: Platform) -> AsyncIterator[BusSide | None]:
-    """The bus of the settings, with relay and workers running; None: views are folded here.
+    """The bus of the settings, with relay and workers running; None: this process folds views.
 
-    The sagas are driven here either way: their commands are dated by the simulated clock.
+    This process runs the sagas in both cases, as the simulated clock dates their commands.
 
     Raises:
         LeaseHeld: workers lead the sagas.

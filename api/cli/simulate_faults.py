@@ -1,6 +1,6 @@
-"""`tidemark simulate --faults N`: a small platform under faults, N times over; needs no engine.
+"""`tidemark simulate --faults N`: runs a small platform under faults N times; needs no engine.
 
-Whatever fails is named by its seed, and `--faults-seed X` runs that one again, and shows it.
+The answer names each failing run by its seed; `--faults-seed X` repeats that run with its trace.
 """
 
 import argparse
@@ -15,13 +15,13 @@ WORKERS_MAX = 16
 
 
 async def run(args: argparse.Namespace) -> int:
-    """Answer with the counts; exit code 1 if any law was broken.
+    """Print the counts; the exit code is 1 if any law was broken.
 
     Raises:
-        UsageError: the runs cannot be had, and why.
+        UsageError: such runs are impossible, with the reason.
     """
     _check(args)
-    # Imported here: with numpy, polars and the simulators it takes longer than other verbs.
+    # Imported only here: numpy, polars and the simulators take longer than other verbs do.
     from simulation.faults.campaign import answer, campaign, trace, tried  # noqa: PLC0415
 
     if args.faults_seed is not None:

@@ -1,4 +1,4 @@
-"""`tidemark sql "SELECT ..."`: the analysts' door to the warehouse, read-only and bounded."""
+"""`tidemark sql "SELECT ..."`: asks the warehouse, read-only and bounded."""
 
 import argparse
 import json
@@ -60,7 +60,7 @@ async def _run(args: argparse.Namespace) -> None:
 
 
 def _require(config: Settings) -> None:
-    """Refuse to make an empty warehouse where there is none."""
+    """Refuse to run where there is no warehouse: opening it would create an empty one."""
     if config.read_warehouse or not config.embedded_warehouse:
         return
     if config.embedded_server and not (config.data_dir / "postgres").exists():

@@ -1,4 +1,4 @@
-"""The end of a run, as a wealth manager reads it, and as one JSON object."""
+"""The summary of a run: a table for a wealth manager, and one JSON object."""
 
 import io
 from collections import defaultdict
@@ -16,7 +16,7 @@ from simulation.run import Outcome
 
 
 async def figures(platform: Platform, outcome: Outcome) -> dict[str, Any]:
-    """The JSON that the contract names, and what the table shows beyond it."""
+    """The summary as JSON; `table` shows a part of it."""
     census, history = outcome.census, outcome.history
     counted = await stats(platform.recorder)
     added = census.fold.events - outcome.events_before
@@ -74,7 +74,7 @@ def _obligations(outcome: Outcome) -> dict[str, int]:
 
 
 def _ranked(outcome: Outcome, navs: dict[str, Decimal]) -> list[dict[str, str]]:
-    """Accounts by NAV over what was paid in, best first."""
+    """Accounts by NAV relative to the cash paid in, best first."""
     rows = []
     for plan in outcome.plans:
         paid_in = outcome.census.paid_in[plan.account_id]

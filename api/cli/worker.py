@@ -1,7 +1,8 @@
-"""`tidemark worker`: fold views and run sagas from the bus, beside whoever serves or simulates.
+"""`tidemark worker`: folds views and runs sagas from the bus, beside `serve` or `simulate`.
 
-Any number of processes share the partitions; one at a time leads the sagas. SIGTERM: take no more,
-finish what was taken, commit, leave. What cannot go on ends with exit code 1.
+Any number of workers share the partitions; one at a time leads the sagas. On SIGTERM a worker takes
+no more records, finishes and commits those it has, and ends. If it cannot go on, it ends with exit
+code 1.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from projections.ports import View
 from streams.worker_process import Worker, line
 
 SIMULATED = "the log runs on a simulated clock, and the process with that clock leads its sagas"
-LEAVE_S = 30.0  # beyond it the process ends where it stands
+LEAVE_S = 30.0  # then the process ends, finished or not
 
 ABOUT = """\
 Keep read models up to date and run sagas, from Kafka, beside the process that serves. Any number
@@ -95,7 +96,7 @@ async def _run(args: argparse.Namespace) -> int:
 
 
 def _asked(args: argparse.Namespace) -> tuple[Sequence[View], bool]:
-    """Without a wish: everything. Only views or only sagas when only that is named.
+    """The views to fold, and whether to run sagas; without options, all views and the sagas.
 
     Raises:
         UsageError: there is no such view.
@@ -115,7 +116,7 @@ def _views(text: str) -> tuple[View, ...]:
 
 
 async def _work(worker: Worker, args: argparse.Namespace) -> int:
-    from api.http.worker_app import create_worker_app  # noqa: PLC0415 - only now a door is needed
+    from api.http.worker_app import create_worker_app  # noqa: PLC0415 - not needed with --requeue
 
     async def told() -> str:
         return line(await worker.status())
@@ -133,19 +134,19 @@ async def _work(worker: Worker, args: argparse.Namespace) -> int:
 
 
 async def _until_over(working: "asyncio.Task[None]", stop: asyncio.Event) -> None:
-    """The work's end; a work that does not end in time when told to is left by the process."""
+    """Wait for the work to end; exit at once if it takes over `LEAVE_S` after `stop` is set."""
     told = asyncio.create_task(stop.wait())
     await asyncio.wait([working, told], return_when=asyncio.FIRST_COMPLETED)
     told.cancel()
     done, _ = await asyncio.wait([working], timeout=LEAVE_S)
     if not done:
         say(f"tidemark: the worker did not end within {LEAVE_S:g} s")
-        os._exit(1)  # a library's thread may hold up an ordinary end for ever
+        os._exit(1)  # a library's thread may block an ordinary exit for ever
     await working
 
 
 def _end_in_time() -> None:
-    """A library's thread that does not end must not keep a process that has nothing more to do."""
+    """Exit after `LEAVE_S`, even if a library's thread does not end and keeps the process alive."""
     over = threading.Timer(LEAVE_S, os._exit, (1,))
     over.daemon = True
     over.start()

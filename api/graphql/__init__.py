@@ -1,1 +1,1 @@
-"""Reads over GraphQL: types over the views' rows, loaded a level at a time, now or as of then."""
+"""Reads over GraphQL: types over the views' rows, loaded level by level, now or as of a moment."""

@@ -1,4 +1,4 @@
-"""Account and what is on it; Client, whose accounts they are."""
+"""Types of an account with its contents, and of the client that owns it."""
 
 from datetime import date, datetime
 from typing import Annotated

@@ -28,14 +28,14 @@ from api.http.problems import Problem
 from api.ports import Platform
 
 BODY_MAX = 1 << 20
-SUBSCRIPTIONS_MAX = 100  # a connection
+SUBSCRIPTIONS_MAX = 100  # per connection
 INIT_MAX = timedelta(seconds=10)  # from a socket's opening to its connection_init
 """The socket's own frames are bounded by the server (uvicorn's `ws_max_size`)."""
-PAGES = ("text/html", "*/*")  # who accepts these and asks nothing gets GraphiQL
+PAGES = ("text/html", "*/*")  # a GET that accepts these and has no query gets GraphiQL
 
 
 class GraphQLDoor(GraphQL[None, None]):
-    """The ASGI app at `/graphql`. What is not GraphQL at all is answered as problem details."""
+    """The ASGI app at `/graphql`. A request that is not GraphQL is answered with a problem."""
 
     websocket_adapter_class = Wire
     graphql_transport_ws_handler_class = Conversation
@@ -52,7 +52,7 @@ class GraphQLDoor(GraphQL[None, None]):
             graphql_ide="graphiql",
             max_subscriptions_per_connection=SUBSCRIPTIONS_MAX,
             connection_init_wait_timeout=INIT_MAX,
-            allowed_origins=["*"],  # `api.http.browsers` has looked at it
+            allowed_origins=["*"],  # `api.http.browsers` has checked it
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,7 +74,7 @@ class GraphQLDoor(GraphQL[None, None]):
         await response(scope, receive, send)
 
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
-        """The request, whose content type `__call__` has looked at."""
+        """The request; `__call__` has checked its content type."""
         if request.method == "GET":
             return opened(self.parse_query_params(request.query_params))
         return opened(self.parse_json(await request.get_body()))
@@ -91,10 +91,10 @@ class GraphQLDoor(GraphQL[None, None]):
     async def get_context(
         self, request: Request | WebSocket, response: Response | WebSocket
     ) -> None:
-        """Nothing here: each operation gets a session of its own (`Operations`)."""
+        """No context per request: `Operations` gives each operation its session."""
 
     def decode_json(self, data: str | bytes) -> object:
-        """Strict JSON; an operation is an object (there are no batches)."""
+        """Parse strict JSON; only an object is accepted (there are no batches)."""
         try:
             found = strict_json.loads(data)
         except ValueError as error:
@@ -110,15 +110,15 @@ class GraphQLDoor(GraphQL[None, None]):
             raise Problem(400, "invalid_json", error.msg) from error
 
     def encode_json(self, data: object) -> str:
-        """Text: over a socket the protocol's messages are text frames, which bytes would not be."""
+        """JSON as text: the socket's protocol needs text frames, and bytes make binary ones."""
         return wire.dump(data).decode()
 
 
 def _navigates(request: Request) -> bool:
     """Whether a browser would show the answer to a query as a page.
 
-    The address may come from anywhere: another site, a mail, a form. Browsers that do not say how
-    they came (over plain HTTP from elsewhere) ask for HTML, which no program that reads JSON does.
+    The URL may come from anywhere: another site, a mail, a form. Browsers that do not send
+    Sec-Fetch-Mode (over plain HTTP, from another machine) accept HTML, which JSON clients do not.
     """
     shown = request.headers.get("sec-fetch-mode", "") == "navigate"
     return "query" in request.query_params and (

@@ -1,4 +1,4 @@
-"""Root fields for operations: the ledger, what is unsettled, and what is out of order."""
+"""Root fields for operations: ledger, unsettled obligations, cases and closed days."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -26,7 +26,7 @@ LEDGER_KEY = ("account", "owner", "ref", "unit")
 async def _cases_and_repeats(
     source: Source, where: Mapping[str, str], asked: Page
 ) -> Sequence[CaseRow | RepeatRow]:
-    """The rows of both views in the order of their keys, which have the same columns."""
+    """The rows of both views in the order of their key, which has the same columns in both."""
     found = [
         *await source.page(cases, where, asked),
         *await source.page(repeats, {**where, "shown": "true"}, asked),

@@ -1,7 +1,7 @@
-"""GraphiQL without a content network: its page, and its scripts out of an installed package.
+"""GraphiQL without a CDN: its page, and its scripts from an installed package.
 
 The scripts (GraphiQL, React 17, graphql-ws) are the static files of the package
-`graphene-django-graphiql-static` (BSD-3), read where it lies; the package is never imported.
+`graphene-django-graphiql-static` (BSD-3), read from its folder; the package is never imported.
 """
 
 import re
@@ -32,11 +32,11 @@ SAMPLE = """# An account as it is. To see it as it was,
   }
 }
 """
-"""Short lines: each is seen whole in half a window of 1280 pixels."""
+"""The lines are short, to fit into half a window of 1280 pixels."""
 
 
 def static() -> Mount:
-    """The route of the scripts.
+    """The route to the scripts.
 
     Raises:
         FileNotFoundError: the package with the scripts is not installed.
@@ -50,7 +50,7 @@ def static() -> Mount:
 
 
 def _inline() -> str:
-    """The page's own script. It stands in the page, and its hash in the page's policy."""
+    """The page's inline script; the page's policy has its hash."""
     sample = re.sub(r"[`\\$]", lambda m: "\\" + m.group(), SAMPLE)
     return f"""
     const socket = location.origin.replace(/^http/, 'ws') + location.pathname;
@@ -110,7 +110,7 @@ POLICY = "; ".join(
         "frame-ancestors 'none'",
     ]
 )
-"""What the page may load: our own files, and the script and style that stand in it."""
+"""The page may load only our own files, and its own inline script and style."""
 
 ALONE = {"Cross-Origin-Opener-Policy": "same-origin"}
-"""No page that opened this one, or that this one opens, can reach into it."""
+"""A page of another origin that opens this one, or is opened by it, cannot access it."""

@@ -1,8 +1,8 @@
-"""What an account holds: positions, their lots, and the net asset value.
+"""Types of an account's holdings: positions, their lots, and the net asset value.
 
-Money is shown in a currency only where all of it is in that currency. Cost and gain of a security
-that was bought or sold in several are given by currency (`byCurrency`), and in sum only in the
-account's base currency.
+A figure is shown in a currency only if all of its money is in that currency. Cost and gain of a
+security that was traded in several currencies are given by currency (`byCurrency`); their sum is
+given only in the account's base currency.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from projections.market.marks import Mark as MarkRow
 from projections.market.rates import Rate
 from projections.ports import Row
 
-FIXINGS = "ecb"  # whose rates value an account
+FIXINGS = "ecb"  # source of the rates that value an account
 ID = strawberry.ID
 
 
@@ -195,7 +195,7 @@ def position(source: Source, row: PositionRow) -> Position:
 
 
 def _cost(row: PositionRow, figures: Sequence[Figure]) -> tuple[str, Decimal | None]:
-    """The cost of what is held, with its currency; None: lots in several."""
+    """The currency and cost of the open lots; cost None: they are in several currencies."""
     costs = [figure for figure in figures if figure.cost]
     match costs:
         case []:
@@ -207,7 +207,7 @@ def _cost(row: PositionRow, figures: Sequence[Figure]) -> tuple[str, Decimal | N
 
 
 def _realized(row: PositionRow, figures: Sequence[Figure], currency: str) -> str | None:
-    """The gain of all time, where it was made in `currency` alone."""
+    """The realised gain since the start; None unless all of it is in `currency`."""
     gains = [figure for figure in figures if figure.realized]
     if row.crossed or any(figure.currency != currency for figure in gains):
         return None
@@ -228,7 +228,7 @@ async def _positions(source: Source, account_id: str) -> Sequence[PositionRow]:
 
 
 def _held(row: PositionRow) -> bool:
-    """By trade date: shares that are sold and not yet delivered are an obligation."""
+    """Whether shares are held by trade date; sold ones not yet delivered are an obligation."""
     return bool(row.traded)
 
 

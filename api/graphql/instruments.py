@@ -45,7 +45,7 @@ class Instrument:
 
 
 async def mark_of(source: Source, instrument_id: str) -> Mark | None:
-    """The newest price of an instrument, its age by the source's day."""
+    """The newest price of an instrument, with its age on the source's day."""
     row = await source.row(marks, instrument_id)
     return _mark(row, source.today) if isinstance(row, MarkRow) else None
 

@@ -1,4 +1,4 @@
-"""What operations look at: obligations, cases, client money, the ledger and its trial balance."""
+"""Types for operations: obligations, cases, days, client money, ledger, trial balance."""
 
 from datetime import date, datetime
 
@@ -163,7 +163,7 @@ def ledger_balance(line: LedgerLine) -> LedgerBalance:
 
 
 def trial_balance(totals: list[Totals]) -> list[TrialBalance]:
-    """One row a book and unit; `totals` come by book, unit and account."""
+    """One row per book and unit, from `totals` per book, unit and account."""
     books: dict[tuple[str, str], list[Totals]] = {}
     for one in totals:
         books.setdefault((one.book, one.unit), []).append(one)

@@ -1,6 +1,6 @@
 """Root fields: single keys (now, or as of a moment), and lists by page (now).
 
-Every one takes `asOf`, `knownAt` and `atLeast`; those that cannot answer for a moment say so.
+Each takes `asOf`, `knownAt` and `atLeast`; fields that cannot answer for a moment refuse one.
 """
 
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The schema, as one object a platform and as text for the docs."""
+"""The schema: an executable object for each platform, and text for the docs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +25,7 @@ class Query(Keys, Lists, Figures, Desk):
 
 class Schema(strawberry.Schema):
     async def execute(self, *args: Any, **named: Any) -> ExecutionResult:
-        """The one answer of an operation over HTTP. A subscription has many: see `Documents`."""
+        """Answer an operation over HTTP. Subscriptions have many answers: see `Documents`."""
         allowed = set(named.pop("allowed_operation_types", None) or OperationType)
         named["allowed_operation_types"] = allowed - {OperationType.SUBSCRIPTION}
         return await super().execute(*args, **named)
@@ -33,12 +33,12 @@ class Schema(strawberry.Schema):
     def process_errors(
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:
-        """Give each error its code, in place; all ways to an answer come through here."""
+        """Give each error its code, in place; every answer passes through here."""
         errors[:] = [told(error) for error in errors]
 
 
 def schema(operations: Callable[[], SchemaExtension]) -> strawberry.Schema:
-    """The executable schema; `operations` makes what surrounds each operation."""
+    """The executable schema; `operations` makes the extension that wraps each operation."""
     return Schema(
         query=Query,
         subscription=Subscription,
@@ -48,5 +48,5 @@ def schema(operations: Callable[[], SchemaExtension]) -> strawberry.Schema:
 
 
 def sdl() -> str:
-    """The schema in GraphQL's own language, as `docs/schema.graphql` holds it."""
+    """The schema as SDL text, the content of `docs/schema.graphql`."""
     return schema(SchemaExtension).as_str() + "\n"

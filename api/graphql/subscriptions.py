@@ -1,4 +1,4 @@
-"""Subscriptions: an account's orders and positions, as the views commit their changes."""
+"""Subscriptions: an account's orders and positions, sent when the views commit a change."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing

@@ -1,1 +1,1 @@
-"""The HTTP doors: commands, health, metrics, warehouse queries, and what protects them."""
+"""The HTTP endpoints: commands, health, metrics, warehouse queries, and their protections."""

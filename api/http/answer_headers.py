@@ -1,7 +1,7 @@
-"""Headers that every answer carries, so that a browser does nothing with it but show it.
+"""Headers on every answer that allow a browser to show it and nothing more.
 
-Nothing may be framed, guessed to be of another type, read by another site or kept in a cache. A
-page that needs more of its content policy (GraphiQL) sends its own, which stays.
+No browser may frame an answer, guess another type for it, let another site read it or keep it in a
+cache. A page that needs a wider content policy (GraphiQL) sends its own, and that one is kept.
 """
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,7 +20,7 @@ _STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
 
 
 class AnswerHeaders:
-    """ASGI middleware; the outermost, so that refusals and bugs are answered with them too."""
+    """ASGI middleware; the outermost, so that answers to refusals and bugs have the headers too."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -39,7 +39,7 @@ class AnswerHeaders:
 
 
 def with_headers(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """The headers of an answer with those that are missing added."""
+    """Add `ALWAYS`, and each header of `UNLESS_SAID` that the answer has not set itself."""
     said = {name for name, _ in headers if name in UNLESS_SAID}
     if not said:
         return headers + PLAIN

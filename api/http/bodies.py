@@ -1,4 +1,4 @@
-"""Reading request bodies: bounded before they are held, strict before they are believed."""
+"""Read request bodies: check size and content type before the body is used."""
 
 from starlette.requests import Request
 
@@ -11,12 +11,12 @@ _UTF_8 = frozenset({"", "charset=utf-8", 'charset="utf-8"'})
 
 
 async def read(request: Request, limit: int) -> bytes:
-    """The body, of which no more than `limit` bytes are ever held.
+    """Read the body, keeping at most `limit` bytes of it in memory.
 
     Raises:
         Problem: 413; a declared length over the limit is refused before reading. 415: the body is
-            encoded (compressed), which nobody here undoes.
-        ClientDisconnect: the caller hung up half-way.
+            encoded (compressed); this server decodes nothing.
+        ClientDisconnect: the caller closed the connection before the body was complete.
     """
     headers = request.headers
     if headers.get("content-encoding", PLAIN).strip().lower() != PLAIN:
@@ -34,10 +34,10 @@ async def read(request: Request, limit: int) -> bytes:
 
 
 def media_type(request: Request) -> str:
-    """The media type of the body, in small letters; "" if there is none or it is not UTF-8.
+    """The media type of the body, in lower case; "" if there is none or it is not UTF-8.
 
-    Type, parameter and character set are spelled in any case (RFC 9110, 8.3). `charset=utf-8` is
-    the one parameter that is known: a body that asks for more is not what we would read.
+    Type, parameter and character set may be in any case (RFC 9110, 8.3). `charset=utf-8` is the
+    one parameter accepted: with another one we might read the body differently than it was meant.
     """
     kind, *parameters = request.headers.get("content-type", "").lower().split(";")
     if any(p.strip(_BLANK) not in _UTF_8 for p in parameters):
@@ -46,7 +46,7 @@ def media_type(request: Request) -> str:
 
 
 def require_json(request: Request) -> None:
-    """The body must be declared as JSON in UTF-8 (which also keeps plain web forms out).
+    """Require a body declared as JSON in UTF-8 (which also keeps plain web forms out).
 
     Raises:
         Problem: 415.
@@ -56,5 +56,5 @@ def require_json(request: Request) -> None:
 
 
 def too_large(limit: int) -> Problem:
-    """413: the body, or what it says, is longer than `limit` bytes."""
+    """413: the body, or the text in it, is longer than `limit` bytes."""
     return Problem(413, "body_too_large", f"the limit is {limit} bytes")

@@ -1,16 +1,16 @@
-"""What a web page may do here: one rule for every door, HTTP and WebSocket.
+"""What a web page may do here: the same rules for every endpoint, HTTP and WebSocket.
 
-A browser sends requests for any page that it shows, also to this machine. So each request is held
-against four rules, and the first one broken answers:
+A browser sends requests for any page that it shows, also to this machine. So each request is
+checked against four rules; the first broken rule decides the answer:
 
     one Host, of a name that is ours           421 host_not_allowed (400 host_invalid)
     an Origin, where sent, of our own pages    403 origin_not_allowed
     no page of another site                    403 cross_site (a link without parameters may)
     each of these headers once                 400 header_repeated
 
-The doors that take a body add the fifth: a content type that no plain form can send (415,
-`api.http.bodies`). A page that reaches us under a name of its own (DNS rebinding) fails the first
-rule. Programs that send neither Origin nor Sec-Fetch-Site are not held up.
+Endpoints that take a body add a fifth: a content type that no plain form can send (415,
+`api.http.bodies`). A page that reaches us under its own host name (DNS rebinding) breaks the first
+rule. Programs that send neither Origin nor Sec-Fetch-Site are not affected.
 """
 
 import re
@@ -28,11 +28,11 @@ SINGLE = frozenset(
         b"origin", b"sec-fetch-dest", b"sec-fetch-mode", b"sec-fetch-site", b"x-actor",
     }
 )  # fmt: skip
-"""Headers of which one request has one: of two, nobody can say which is meant."""
+"""Headers that a request may have once: of two values it is unclear which one is meant."""
 SAFE_SITES = frozenset({b"same-origin", b"none"})
-KNOWN_MAX = 64  # spellings of Host that are remembered as good
+KNOWN_MAX = 64  # accepted values of Host that are cached
 
-OWS = b" \t"  # may stand around a value and is no part of it (RFC 9110, 5.6.3)
+OWS = b" \t"  # allowed around a value, not part of it (RFC 9110, 5.6.3)
 
 _HOST = re.compile(r"(\[[0-9a-f:.]{2,45}\]|[a-z0-9_.-]{1,253})(?::([0-9]{1,5}))?")
 _ORIGIN = re.compile(rf"(https?)://{_HOST.pattern}")
@@ -40,10 +40,10 @@ _PORTS = {"http": "80", "https": "443"}
 
 
 class Site(NamedTuple):
-    """Under what names the platform is reached."""
+    """The names under which callers reach the platform."""
 
-    hosts: frozenset[str] = frozenset()  # beside the loopback's; small letters, IPv6 in brackets
-    origins: frozenset[str] = frozenset()  # beside that of the request: behind a gateway with TLS
+    hosts: frozenset[str] = frozenset()  # beside the loopback's; lower case, IPv6 in brackets
+    origins: frozenset[str] = frozenset()  # beside the request's own; needed behind a TLS gateway
 
     @classmethod
     def of(cls, hosts: Iterable[str], origins: Iterable[str] = ()) -> "Site":
@@ -54,7 +54,7 @@ class Site(NamedTuple):
 
 
 class Browsers:
-    """ASGI middleware; the outermost that may refuse."""
+    """ASGI middleware; the outermost one that may refuse a request."""
 
     def __init__(self, app: ASGIApp, site: Site) -> None:
         self._app, self._site = app, site
@@ -70,7 +70,7 @@ class Browsers:
         await self._app(scope, receive, send)
 
     def _check(self, scope: Scope) -> None:
-        """Raises: Problem, for the first rule that the request breaks."""
+        """Raise a Problem for the first rule that the request breaks."""
         found: dict[bytes, bytes] = {}
         for name, value in scope["headers"]:
             if name in SINGLE:
@@ -106,9 +106,9 @@ class Browsers:
 
 
 def _followed(scope: Scope, found: Mapping[bytes, bytes]) -> bool:
-    """Whether a person has followed a link to a page of ours, in a window of its own.
+    """Whether a person followed a link to one of our pages, opened as a page of its own.
 
-    A link with parameters would do more than open the page: it says what to do there.
+    A link with parameters is not accepted: it could do more than open the page.
     """
     return (
         scope["type"] == "http"
@@ -121,9 +121,9 @@ def _followed(scope: Scope, found: Mapping[bytes, bytes]) -> bool:
 
 
 def _origin(text: str) -> str:
-    """An origin in one spelling: small letters, no port where it is the scheme's own.
+    """Normalise an origin: lower case, without the scheme's default port.
 
-    What is no origin ("null" among it) is "", which equals nothing that is allowed.
+    A text that is no origin ("null" for example) gives "", which no allowed origin equals.
     """
     found = _ORIGIN.fullmatch(text.lower())
     if found is None:
@@ -134,7 +134,7 @@ def _origin(text: str) -> str:
 
 
 def _plain(name: str) -> str:
-    """A host's name in one spelling: small letters, no final dot, IPv6 in brackets."""
+    """Normalise a host name: lower case, no final dot, IPv6 in brackets."""
     name = name.lower().removesuffix(".")
     bare = name.strip("[]")
     if ":" not in bare:

@@ -1,9 +1,9 @@
-"""The write side over HTTP: one command, or many; each answered by what became of it.
+"""The write side over HTTP: one command or a list, each answered with its outcome.
 
     body -> model -> Request -> dispatcher -> Outcome -> status and body
 
-The same `answer` serves both endpoints, so a command's status and body do not depend on the door
-that it came through.
+Both endpoints make the answer in `CommandDoor._run`, so a command has the same status and body
+at either.
 """
 
 import asyncio
@@ -33,7 +33,7 @@ BODY_MAX, BULK_BODY_MAX = 1 << 20, 10 << 20
 BULK_ITEMS_MAX = 10_000
 BULK_FIELDS = {"name", "key", "body"}
 WAIT_MAX_S = 10
-SLICE = 1_000  # commands of a bulk that wait at a time: a bulk must not fill the queue
+SLICE = 1_000  # commands of a bulk in the queue at a time: it must not fill the queue
 
 ACTOR = r"[A-Za-z0-9._@:-]{1,64}"
 _ACTOR = re.compile(ACTOR)
@@ -41,7 +41,7 @@ _WAIT = re.compile(r"(?:^|,|;|\s)wait\s*=\s*(\d{1,4})(?:$|[,;\s])", re.IGNORECAS
 _FLAGS = {"false": False, "0": False, "true": True, "1": True}
 
 PUBLIC: dict[str, type[Command]] = {n: c for n, c in COMMANDS.items() if not c.INTERNAL}
-"""What may be asked over HTTP; the rest is for sagas, gateways and the timer."""
+"""Commands accepted over HTTP; the others are for sagas, gateways and the timer."""
 
 
 class Answer(NamedTuple):
@@ -56,7 +56,7 @@ class Answer(NamedTuple):
 
 class Settled(Protocol):
     async def __call__(self, kind: type[Command], stream: str, /, *, timeout_s: float) -> bool:
-        """Wait until `stream` holds the answer to a command of this kind; False: time ran out."""
+        """Wait until `stream` has settled a command of this kind; False if time runs out."""
         ...
 
 
@@ -70,7 +70,7 @@ class CommandDoor:
         self._limiter = limiter
 
     async def one(self, http: HttpRequest) -> Response:
-        """One command: its outcome as the response's status and body."""
+        """Run one command; its outcome gives the response's status and body."""
         name = http.path_params["name"]
         kind = _kind(name)
         with self._counting(name):
@@ -84,14 +84,14 @@ class CommandDoor:
         return answer.response()
 
     async def many(self, http: HttpRequest) -> Response:
-        """A list of `{name, key, body}`: 200 with `[{status, body}]` in its order."""
+        """Run a list of `{name, key, body}`: 200 with `[{status, body}]` in the same order."""
         bodies.require_json(http)
         dry_run, actor = _dry_run(http), _actor(http)
         items = parsed(await bodies.read(http, BULK_BODY_MAX))
         if not isinstance(items, list) or len(items) > BULK_ITEMS_MAX:
             detail = f"send a list of at most {BULK_ITEMS_MAX} of {{name, key, body}}"
             raise Problem(400, "invalid_input", detail)
-        # The door has charged for one; the caller's next request waits for the rest.
+        # The throttle charged one request. Charge the other items too: the next request waits.
         more = len(items) - 1
         await self._limiter.admit("commands", address_of(http.scope), cost=more, forced=True)
         out: list[dict[str, Any]] = []
@@ -111,7 +111,7 @@ class CommandDoor:
 
     @contextmanager
     def _counting(self, name: str) -> Iterator[None]:
-        """Count a command that is declined before it is one."""
+        """Count a request that is refused before it becomes a command."""
         try:
             yield
         except Problem as problem:
@@ -137,15 +137,15 @@ class CommandDoor:
             raise problems.unavailable("store_unavailable", error.summary) from error
         except Unreadable as error:
             raise Problem(500, "log_unreadable", str(error)) from error
-        except Exception as error:  # one command's bug must not answer for its neighbours
+        except Exception as error:  # in a bulk, one command's bug must not fail the others
             raise problems.bug(f"{type(request.command).__name__} failed", error) from error
 
 
 def parsed(raw: bytes) -> object:
-    """The body as JSON (`api.http.strict_json`).
+    """Parse the body as JSON (`api.http.strict_json`).
 
     Raises:
-        Problem: 400 saying where it stops being JSON.
+        Problem: 400 with the place of the first error.
     """
     try:
         return strict_json.loads(raw)
@@ -167,7 +167,7 @@ def _kind(name: object) -> type[Command]:
 
 
 def _key(header: str | None, *, dry_run: bool) -> str:
-    """The idempotency key; may be quoted (a structured header's string). Dry runs bind none."""
+    """The idempotency key, maybe quoted (a structured header's string). Dry runs bind none."""
     if header is None:
         if dry_run:
             return "dry-run"
@@ -188,7 +188,7 @@ def _actor(http: HttpRequest) -> str:
 
 
 def _dry_run(http: HttpRequest) -> bool:
-    """The parameter of that name; `api.http.parameters` has refused any other one."""
+    """The parameter `dry_run`; `api.http.parameters` has refused any other one."""
     if not http.scope["query_string"]:
         return False
     flag = _FLAGS.get(http.query_params.get("dry_run", "false").lower())
@@ -234,7 +234,7 @@ def _bulk_request(kind: type[Command], item: Any, actor: str, *, dry_run: bool) 
 
 
 def _answered(outcome: Outcome, request: Request) -> tuple[str, Answer]:
-    """(the outcome's word for the metrics, its status and body)."""
+    """The outcome's label for the metrics, and the answer."""
     match outcome:
         case Done(events=events) if request.dry_run:
             return "dry_run", Answer(200, {"events": [wire.plain(e) for e in events]})

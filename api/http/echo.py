@@ -1,4 +1,4 @@
-"""A caller's own text in our answers: short, and of characters that do nothing.
+"""Repeat a caller's own text in our answers: cut short, with only harmless characters.
 
 A caller's text may be a megabyte long, and may hold control characters or personal data. An answer
 or a line of the log repeats only enough of it to show the mistake.
@@ -10,10 +10,10 @@ CUT = "..."
 
 
 def named(name: str) -> str:
-    """A name as the caller spelled it: its first `NAME_MAX` characters, odd ones as `?`."""
+    """The first `NAME_MAX` characters of a name; those not printable ASCII become `?`."""
     return "".join(c if c.isascii() and c.isprintable() else "?" for c in name[:NAME_MAX])
 
 
 def short(text: str, limit: int = TEXT_MAX) -> str:
-    """A sentence of at most `limit` characters."""
+    """Cut a sentence to at most `limit` characters."""
     return text if len(text) <= limit else text[: limit - len(CUT)] + CUT

@@ -1,8 +1,8 @@
-"""Is the process up, can it serve, and what are its figures.
+"""Whether the process is up, whether it can serve, and its figures.
 
-`/healthz` says only that the loop turns. `/readyz` asks the log and the read models and looks at
-every view and at the warehouse's loader: 200 with the figures, or 503 with the reasons, each naming
-its part.
+`/healthz` shows only that the event loop runs. `/readyz` asks the log and the read models and
+checks every view and the warehouse's loader: 200 with the figures, or 503 with the reasons, each
+with the part that it is about.
 """
 
 import asyncio
@@ -19,11 +19,11 @@ from api.ports import Facts, Platform, Views
 PATIENCE_S = 3.0
 LAG_MAX = 100_000  # positions behind the log at which reads are no longer worth serving
 STILL_S, STILL_MAX_S = 30.0, 300.0
-"""How long the warehouse may stand still while the log goes on: then degraded, then not ready."""
+"""Seconds without progress while the log has more: over the first degraded, then not ready."""
 
 T = TypeVar("T")
 Troubles = Callable[[], Sequence[str]]
-"""What other parts of this process have to say of themselves, one sentence a trouble."""
+"""Returns the faults of other parts of this process, one sentence each."""
 
 
 class Health:
@@ -74,7 +74,7 @@ class Health:
     def _warehouse(
         self, position: int | None, reasons: list[str], degraded: list[str]
     ) -> dict[str, Any]:
-        """Where its loader stands; one that stands still is a trouble, and then a reason."""
+        """The loader's position; add a standstill to `degraded`, a long one to `reasons`."""
         if self._facts is None:
             return {}
         stands, still_s = self._facts.position, 0.0
@@ -89,13 +89,13 @@ class Health:
         return {"warehouse": {"position": stands, "lag": lag, "still_s": round(still_s)}}
 
     def _unfenced(self) -> list[str]:
-        """What keeps the analysts' engine from files and network, where it is not whole."""
+        """One sentence for each protection that the analysts' engine's sandbox lacks."""
         warehouse = self._platform.read_warehouse
         missing = warehouse.missing if warehouse is not None else ()
         return [f"warehouse: no sandbox for {what}" for what in missing]
 
     async def metrics(self, _: Request) -> Response:
-        """Prometheus text; a part that does not answer is left out."""
+        """Prometheus text, without the figures of a part that does not answer."""
         self._metrics.figures = await self._look([])
         return Response(self._metrics.text(), media_type=CONTENT_TYPE)
 
@@ -121,7 +121,7 @@ class Health:
         )
 
     def _troubles(self) -> list[str]:
-        """What the runner says of itself: each stuck view, and why it cannot go on."""
+        """Reasons the views are not healthy: the runner's fault, and one per stuck view."""
         if self._views is None:
             return []
         fault = [f"views: {self._views.fault}"] if self._views.fault else []
@@ -135,12 +135,12 @@ async def _asked(what: str, answer: Awaitable[T], reasons: list[str]) -> T | Non
     task = asyncio.ensure_future(answer)
     await asyncio.wait([task], timeout=PATIENCE_S)
     if not task.done():
-        task.cancel()  # and not wait for it: a server that hangs does not answer to that either
+        task.cancel()  # without awaiting it: a hanging server does not react to that either
         task.add_done_callback(lambda late: late.cancelled() or late.exception())
         reasons.append(f"{what}: no answer within {PATIENCE_S:g} s")
         return None
     try:
         return task.result()
-    except Exception as error:  # whatever it is, it is the reason
+    except Exception as error:  # any error is a reason not to be ready
         reasons.append(f"{what}: {type(error).__name__}: {error}")
     return None

@@ -1,14 +1,14 @@
-"""HTTP/1.1 as uvicorn speaks it, with bounds on what a caller may send, hold and delay.
+"""uvicorn's HTTP/1.1 with bounds on size, memory and time for each caller.
 
     connected --> head --(10 s, 64 kB, 100 headers)--> body --(a least rate, 64 MB in all)--> answer
         ^                                                                                       |
         '------------------------------- idle (5 s) <-------------------------------------------'
 
-Bytes are counted before the parser sees them: it joins the pieces of a header that is not whole
-yet, which costs the square of their length. Times are looked at by a sweep each second
-(`api.http.server`), so that a request that keeps the rules costs no timer. A broken rule is
-answered once (400, 408, 429, 431, 501, 503) and the connection closed. Requests that arrived whole
-before that one are answered first, in their order.
+Bytes are counted before the parser gets them: it joins the pieces of an incomplete header, which
+costs the square of their length. A sweep each second (`api.http.server`) checks the times, so that
+a request within the bounds costs no timer. A broken rule is answered once (400, 408, 429, 431, 501,
+503) and the connection is closed. Complete requests that arrived before it are answered first, in
+their order.
 """
 
 from typing import Any, NoReturn
@@ -26,7 +26,7 @@ TRANSFER_ENCODING, CONTENT_LENGTH = b"transfer-encoding", b"content-length"
 
 
 class _Refused(Exception):
-    """Raised inside the parser's callbacks; `BoundedHttp._problem` says why."""
+    """Raised inside the parser's callbacks; `BoundedHttp._problem` has the reason."""
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -38,20 +38,20 @@ class BoundedHttp(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._limits: Limits = self.server_state.limits
         self._address = ""
-        self._problem: Problem | None = None  # what the parser's callbacks object to
-        self._done = False  # refused: what still comes is thrown away
-        self._last: Problem | None = None  # to be answered after the answers that are due
+        self._problem: Problem | None = None  # found by a callback of the parser
+        self._done = False  # refused: further bytes are discarded
+        self._last: Problem | None = None  # sent after the answers that are due
         self._in_head = self._in_body = False
-        self._coded = False  # a Transfer-Encoding has been seen
-        self._length = b""  # the Content-Length that has been seen
-        self._body_due = False  # of a request whose parser takes it for one without a body
-        self._framing = False  # we are telling the body's own parser how long the body is
+        self._coded = False  # the head has a Transfer-Encoding
+        self._length = b""  # the head's Content-Length
+        self._body_due = False  # a body follows that the parser does not expect
+        self._framing = False  # a made-up head is being fed to the body's parser
         self._head_bytes = self._head_lines = 0
-        self._unseen = 0  # bytes fed that nothing has been heard of yet
+        self._unseen = 0  # bytes fed since the parser last reported progress
         self._discarded = 0
-        self._since = self._body_since = 0.0  # when the wait for what is due began
-        self._window_bytes = 0  # of the body, since then
-        self._held_bytes = 0  # of bodies that are not answered
+        self._since = self._body_since = 0.0  # when the wait for head or body began
+        self._window_bytes = 0  # of the body, since `_since`
+        self._held_bytes = 0  # of bodies whose requests are not answered yet
         self._unsent, self._unsent_since = 0, 0.0
 
     def connection_made(self, transport: Any) -> None:
@@ -73,7 +73,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._throw_away(len(data))
             return
         if self.timeout_keep_alive_task is not None:
-            self._since = self.loop.time()  # it was at rest: now the next head is due
+            self._since = self.loop.time()  # it was idle: now the next head is due
         size = self._limits.head_bytes
         for start in range(0, len(data), size):
             self._feed(data[start : start + size] if len(data) > size else data)
@@ -100,7 +100,7 @@ class BoundedHttp(HttpToolsProtocol):
             return
         self._head_lines += 1
         self._count(len(name) + len(value) + COLON_AND_BREAK)
-        if self._in_head:  # what follows a chunked body are no headers of the request
+        if self._in_head:  # trailers of a chunked body do not count as headers
             if len(name) == len(TRANSFER_ENCODING) and name.lower() == TRANSFER_ENCODING:
                 self._check_coding(value)
             elif len(name) == len(CONTENT_LENGTH) and name.lower() == CONTENT_LENGTH:
@@ -157,7 +157,7 @@ class BoundedHttp(HttpToolsProtocol):
         socket = self.transport.get_protocol()
         if isinstance(socket, BoundedSocket):
             socket.address = self._address
-            # Its reader is stricter than ours (no body, 8 kB a line) and does not say so.
+            # The WebSocket's own parser is stricter (no body, 8 kB a line) and gives no answer.
             if not socket.handshake_initiated:
                 says = "not a request for a WebSocket as this server reads it"
                 problem = Problem(400, "invalid_request", says)
@@ -165,17 +165,17 @@ class BoundedHttp(HttpToolsProtocol):
                 self.transport.close()
 
     def refuse(self, problem: Problem) -> None:
-        """Answer with `problem` after the answers that are due, and hang up.
+        """Answer with `problem` after the answers that are due, and close the connection.
 
-        Nothing more is read. The connection is cut without a word where the request at fault has
-        its answer already, or a part of it.
+        Nothing more is read. If the answer to the request at fault has begun already, the
+        connection is closed without another one.
         """
         if self._done:
             return
         self._done = True
         self._unset_keepalive_if_required()
         if self._in_body and self.pipeline:
-            self.pipeline.popleft()  # the newest request is at fault: its body is not whole
+            self.pipeline.popleft()  # the newest request is at fault: its body is incomplete
             self._last = problem
         elif self._in_body:
             self._refuse_under_way(problem)
@@ -187,7 +187,7 @@ class BoundedHttp(HttpToolsProtocol):
             self.flow.pause_reading()
 
     def sweep(self, now: float) -> None:
-        """Hang up on a caller who takes too long; called each second."""
+        """Close the connection if the caller takes too long; called each second."""
         limits, waited = self._limits, now - self._since
         self._sweep_unsent(now)
         if self._done:
@@ -215,7 +215,7 @@ class BoundedHttp(HttpToolsProtocol):
         return self.cycle is None or self.cycle.response_complete
 
     def _feed(self, piece: bytes) -> None:
-        """Give a piece to the parser, unless too much of one header is not whole yet."""
+        """Feed a piece to the parser; refuse the request if one header grows too long."""
         self._unseen += len(piece)
         heard = self._head_lines, self._in_head
         self._parse(piece)
@@ -248,9 +248,9 @@ class BoundedHttp(HttpToolsProtocol):
             self.refuse(Problem(400, "invalid_request", says))
 
     def _frame_body(self) -> None:
-        """Go on with a parser that knows of the body: the other one left it out for the upgrade.
+        """Parse the body with a new parser: because of the upgrade, the first one skipped it.
 
-        What it left would be read as the next request (request smuggling).
+        Otherwise the body would be read as the next request (request smuggling).
         """
         said = b"Transfer-Encoding: chunked" if self._coded else b"Content-Length: " + self._length
         self.parser = httptools.HttpRequestParser(self)
@@ -266,9 +266,9 @@ class BoundedHttp(HttpToolsProtocol):
             self._object(_head_too_large(limits))
 
     def _check_coding(self, value: bytes) -> None:
-        """Take `chunked` alone: a body in another coding would not be what it seems (RFC 9112, 6).
+        """Accept only `chunked`: a body in another coding could be misread (RFC 9112, 6).
 
-        The parser refuses a request with `Content-Length` beside it.
+        The parser refuses a request that also has a `Content-Length`.
         """
         if value.strip(b" \t").lower() != b"chunked" or self._coded:
             says = "Transfer-Encoding: send `chunked` alone, or none"
@@ -280,7 +280,7 @@ class BoundedHttp(HttpToolsProtocol):
         raise _Refused
 
     def _refuse_under_way(self, problem: Problem) -> None:
-        """Answer a request whose body is at fault, instead of the app that waits for the body."""
+        """Answer a request with a faulty body in the place of the app, which waits for the body."""
         cycle = self.cycle
         if cycle is None or cycle.response_complete:
             self._release()
@@ -295,7 +295,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._hang_up(problem)
 
     def _hang_up(self, problem: Problem) -> None:
-        """Say `problem`, leave the caller some time to read it, and close."""
+        """Send `problem`, give the caller `linger_s` to read it, and close the connection."""
         self._last = None
         self._release()
         if self.transport.is_closing():
@@ -309,7 +309,7 @@ class BoundedHttp(HttpToolsProtocol):
 
     def _late(self, what: str) -> None:
         if self.cycle is None and not self._in_head:
-            self.transport.abort()  # nothing was asked, so nothing is answered
+            self.transport.abort()  # no request has begun, so there is nothing to answer
             return
         self.refuse(Problem(408, "too_slow", f"{what} did not arrive in time"))
 
@@ -324,7 +324,7 @@ class BoundedHttp(HttpToolsProtocol):
         self._held_bytes = 0
 
     def _sweep_unsent(self, now: float) -> None:
-        """Hang up on a caller who does not take the answer."""
+        """Close the connection if the caller does not read the answer."""
         unsent = self.transport.get_write_buffer_size()
         if unsent != self._unsent or not unsent:
             self._unsent, self._unsent_since = unsent, now
@@ -347,7 +347,7 @@ def _head_too_large(limits: Limits) -> Problem:
 
 
 def _raw(problem: Problem, default: list[tuple[bytes, bytes]]) -> bytes:
-    """The whole answer, as it goes out where no app has been asked."""
+    """The bytes of an answer that no app makes."""
     response = problem.response("")
     headers = [*default, *with_headers(response.raw_headers), (b"connection", b"close")]
     lines = [name + b": " + value + b"\r\n" for name, value in headers]

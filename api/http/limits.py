@@ -1,4 +1,4 @@
-"""Bounds on what connections may hold and how long, and what is held right now."""
+"""Bounds on the memory and time of connections, and counts of their present use."""
 
 import resource
 from collections import Counter
@@ -13,27 +13,27 @@ class Limits(NamedTuple):
     """Sizes in bytes, times in seconds."""
 
     connections: int = 1_000
-    connections_each: int = 200  # of one caller; this machine is free
+    connections_each: int = 200  # of one caller; callers on this machine are exempt
     head_bytes: int = 64 << 10  # request line and headers together
     headers: int = 100
-    head_s: float = 10.0  # for the whole head, from the connection's first moment on
+    head_s: float = 10.0  # for the whole head, from the start of the connection
     idle_s: int = 5  # between two requests
-    body_window_s: float = 10.0  # in each of these windows
-    body_window_bytes: int = 64 << 10  # so much of a body has to arrive
+    body_window_s: float = 10.0  # the length of a window
+    body_window_bytes: int = 64 << 10  # of a body that must arrive in each window
     body_s: float = 120.0  # for the whole body
-    bodies_bytes: int = 64 << 20  # of all bodies that are not answered yet
-    small_bytes: int = 64 << 10  # a body that is taken whatever the others hold
-    discard_bytes: int = 16 << 20  # read of a body after its answer, before hanging up
-    stuck_s: float = 30.0  # an answer of which nothing is taken
-    linger_s: float = 1.0  # after a refusal, for the caller to read it
-    pipelined: int = 8  # requests waiting behind the one that is answered
+    bodies_bytes: int = 64 << 20  # of all bodies whose requests are not answered yet
+    small_bytes: int = 64 << 10  # a body up to this size is accepted whatever the others use
+    discard_bytes: int = 16 << 20  # of a body, read after its answer, before closing
+    stuck_s: float = 30.0  # without the caller reading any of an answer
+    linger_s: float = 1.0  # after a refusal, time for the caller to read it
+    pipelined: int = 8  # requests waiting behind the one being answered
 
 
-FILES_OTHERWISE = 500  # what a process opens beside its callers' connections
+FILES_OTHERWISE = 500  # files a process opens beside its callers' connections
 
 
 def room_for(connections: int) -> None:
-    """Let the process open as many files as its callers may take, as far as the system allows."""
+    """Raise the limit of open files to fit `connections`, as far as the system allows."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + FILES_OTHERWISE
     if hard != resource.RLIM_INFINITY:
@@ -43,7 +43,7 @@ def room_for(connections: int) -> None:
 
 
 class Held(ServerState):
-    """What all connections of a server hold together."""
+    """Connections and bytes of bodies in use on a server, all callers together."""
 
     def __init__(self, limits: Limits) -> None:
         super().__init__()
@@ -53,7 +53,7 @@ class Held(ServerState):
         self.open = 0
 
     def enter(self, address: str) -> bool:
-        """Count a new connection; False: it is one too many. `leave` comes in either case."""
+        """Count a new connection; False if it is one too many. Call `leave` in either case."""
         caller = caller_of(address)
         self._callers[caller] += 1
         self.open += 1
@@ -61,7 +61,7 @@ class Held(ServerState):
         return not each and self.open <= self.limits.connections
 
     def crowded(self, held_bytes: int) -> bool:
-        """Whether a body of this size so far has to give way to the others."""
+        """Whether to refuse a body with this many bytes so far, because all bodies use too much."""
         limits = self.limits
         return self.bodies_bytes > limits.bodies_bytes and held_bytes > limits.small_bytes
 

@@ -1,4 +1,4 @@
-"""Metrics that are looked up when asked, made under one prefix."""
+"""Makes metrics under one prefix from values that are read at each scrape."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -8,7 +8,7 @@ from prometheus_client.metrics_core import Metric
 
 
 class Family(NamedTuple):
-    """Makes metrics whose names begin alike."""
+    """Makes metrics whose names have this prefix."""
 
     prefix: str
 

@@ -1,4 +1,4 @@
-"""What Prometheus reads: counted as it happens, or looked up when asked.
+"""Metrics for Prometheus: counted as things happen, or looked up at each scrape.
 
 One registry per app, so that two apps in one process (tests) do not share counters. Labels come
 from closed sets (command names, outcomes, views): a caller cannot make new ones.
@@ -20,17 +20,17 @@ SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.
 
 
 class Figures(NamedTuple):
-    """What the platform says of itself at one scrape; None: it did not answer."""
+    """Figures of the platform at one scrape; None: that part did not answer."""
 
     position: int | None = None  # of the log
-    views: Mapping[str, int] | None = None  # where each stands
+    views: Mapping[str, int] | None = None  # view -> its position
     stuck: frozenset[str] = frozenset()
     batches: int = 0  # appended since the start
     batched: int = 0  # commands in them
     waiting: int = 0  # commands not yet in a batch
     subscribers: int = 0
     statements: int = 0  # of reads, since the start
-    cache: Mapping[str, int] | None = None  # what became of a question, since the start
+    cache: Mapping[str, int] | None = None  # outcome of a lookup -> times, since the start
     cache_up: bool = True
 
 

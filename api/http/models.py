@@ -1,10 +1,10 @@
-"""What may come in: one pydantic model per command, derived from the command's own struct.
+"""Models of request bodies: one pydantic model per command, derived from its struct.
 
     msgspec Struct --model_of--> pydantic model --command_from--> the Struct, checked
 
-A new command needs no line here. JSON is taken at its word: decimals, dates and times are
-strings in one spelling each, nothing is coerced or rounded, unknown fields are refused, and
-every text, collection and number has a bound. A type that has no rule here fails at start.
+A new command needs no line here. The rules are strict: decimals, dates and times are strings in
+one format each, nothing is coerced or rounded, unknown fields are refused, and every text,
+collection and number has a bound. A type without a rule here raises TypeError at its first use.
 """
 
 import re
@@ -38,7 +38,7 @@ DECIMAL = r"^-?\d{1,15}(\.\d{1,10})?$"
 IDENTIFIER = r"^[A-Za-z0-9._-]{1,64}$"
 DATE = r"^\d{4}-\d{2}-\d{2}$"
 DATETIME = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})$"
-YEARS = range(1900, 2200)  # what calendars and date arithmetic are good for
+YEARS = range(1900, 2200)  # for which calendars and date arithmetic are correct
 TEXT_MAX = 1_000
 ITEMS_MAX = 1_000
 INTEGER_MAX = 2**31 - 1
@@ -53,7 +53,7 @@ class Asked(NamedTuple):
 
 
 def command_from(kind: type[Command], body: object) -> Asked:
-    """The command that a parsed JSON body asks for, with the time it says to be effective at.
+    """The command in a parsed JSON body, with the effective time that the body states.
 
     Raises:
         pydantic.ValidationError: naming each field and the rule it breaks.
@@ -71,7 +71,7 @@ def command_from(kind: type[Command], body: object) -> Asked:
 
 
 def _check_stream(command: Command) -> None:
-    """What names the command's stream must be an id, though its field be called otherwise.
+    """Require that the key of the command's stream is an id, whatever its field is called.
 
     Raises:
         pydantic.ValidationError: naming the field.
@@ -88,14 +88,14 @@ def _check_stream(command: Command) -> None:
 
 @cache
 def model_of(kind: type[Command]) -> type[BaseModel]:
-    """The model of a command: its fields, and `effective_at` where it may be stated."""
+    """The model of a command: its fields, and `effective_at` if the command may state a time."""
     if EFFECTIVE_AT in kind.__struct_fields__ or _states_no_time(kind):
         return _model(kind)
     return _model(kind, **{EFFECTIVE_AT: (_INSTANT | None, None)})
 
 
 def _states_no_time(kind: type[Command]) -> bool:
-    """Whether the handler will refuse it when a time is stated."""
+    """Whether the handler refuses a command of this kind that states a time."""
     own = EFFECTIVE_AT in kind.__struct_fields__
     return not (own or kind.STATES_TIME or kind.INTERNAL)
 
@@ -129,7 +129,7 @@ def _default(field: msgspec.structs.FieldInfo) -> Any:
 
 
 def _typed(hint: Any, name: str = "") -> Any:
-    """The pydantic type for a field's annotation; `name` tells ids from other text.
+    """The pydantic type for a field's annotation; `name` distinguishes ids from other text.
 
     Raises:
         TypeError: there is no rule for this annotation.
@@ -162,7 +162,7 @@ def _plain(hint: Any, name: str) -> Any:
 
 
 def _rule(name: str, says: str, check: Callable[[str], object | None], **schema: object) -> Any:
-    """A validator of JSON strings: `check` gives the value, or None when the rule is broken."""
+    """A validator of JSON strings: `check` returns the value, or None if the rule is broken."""
 
     def validate(value: object) -> object:
         result = check(value) if isinstance(value, str) else None
@@ -195,7 +195,7 @@ def _day(text: str) -> date | None:
 
 
 def _instant(text: str) -> datetime | None:
-    """The time in UTC; its year is one of `YEARS` as written and in UTC."""
+    """The time in UTC; its year must be one of `YEARS`, both as written and in UTC."""
     try:
         at = datetime.fromisoformat(text) if _is_instant(text) else None
     except ValueError:
@@ -207,7 +207,7 @@ def _instant(text: str) -> datetime | None:
 
 
 def _text(limit: int) -> Callable[[str], str | None]:
-    """Up to `limit` characters that can be seen (`api.http.texts`)."""
+    """Accept up to `limit` visible characters (`api.http.texts`)."""
     return lambda text: text if len(text) <= limit and shown(text) else None
 
 
@@ -244,7 +244,7 @@ _SCALARS: dict[Any, Any] = {
 
 
 class _Timed(BaseModel):
-    """The time that a command states which may not state one: read, so that it can be refused."""
+    """Reads the time of a command that may not state one, so that the handler can refuse it."""
 
     model_config = CONFIG
     effective_at: _INSTANT | None = None

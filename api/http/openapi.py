@@ -195,7 +195,7 @@ def _others() -> dict[str, Any]:
 
 
 def _plain_pages() -> dict[str, Any]:
-    """Doors that are only looked at."""
+    """Endpoints that are only read."""
     return {
         path: {"get": {"summary": says, "responses": {"200": {"description": says}}}}
         for path, says in (

@@ -1,4 +1,4 @@
-"""A Starlette app as the outside meets it: every answer with its headers, every request vetted.
+"""A Starlette app that checks every request and adds its headers to every answer.
 
 request --AnswerHeaders--> Browsers --> Parameters --> Starlette's own (errors, routes)
 """
@@ -19,6 +19,6 @@ class Outside(Starlette):
         super().__init__(**given)
 
     def build_middleware_stack(self) -> ASGIApp:
-        """Outside even of what answers for bugs."""
+        """Wrap the whole stack, the handler for bugs included."""
         vetted = Browsers(Parameters(super().build_middleware_stack()), self._site)
         return AnswerHeaders(vetted)

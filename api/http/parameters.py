@@ -1,7 +1,7 @@
-"""Query parameters: each door names its own; one that it does not know is refused, not ignored.
+"""Query parameters: each endpoint lists its own; any other one is refused, not ignored.
 
-A slip (`dryrun`, `DRY_RUN`, `dry_run` twice) would otherwise do for real what was only to be
-tried.
+Otherwise a typing error (`dryrun`, `DRY_RUN`, `dry_run` twice) would run a command for real that
+was meant as a dry run.
 """
 
 from urllib.parse import parse_qsl
@@ -15,7 +15,7 @@ DOORS: dict[str, frozenset[str]] = {
     "commands": frozenset({"dry_run"}),
     "graphql": frozenset({"query", "variables", "operationName", "extensions"}),
 }
-"""First step of the path -> its parameters; every other door has none."""
+"""First step of the path -> its parameters; every other endpoint has none."""
 PARAMETERS_MAX = 100
 
 
@@ -36,7 +36,7 @@ class Parameters:
 
 
 def check(path: str, query: bytes, method: str) -> None:
-    """Hold the query string of a request against what its door knows.
+    """Check the query string of a request against the parameters of its endpoint.
 
     Raises:
         Problem: 400 naming the parameter.
@@ -44,7 +44,7 @@ def check(path: str, query: bytes, method: str) -> None:
     door = path.split("/", 2)[1] if "/" in path else ""
     known = DOORS.get(door, frozenset())
     if door == "graphql" and method != "GET":
-        known = frozenset()  # they are in the body
+        known = frozenset()  # a POST has them in the body
     try:
         pairs = parse_qsl(
             query.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict",

@@ -1,4 +1,4 @@
-"""What goes wrong over HTTP, as RFC 9457 problem details: one shape for every status.
+"""Errors over HTTP as RFC 9457 problem details: one format for every status.
 
 `type` is a stable name (for a refusal: the refusal's own), `detail` a sentence for people. No
 problem repeats a value from the request: bodies hold personal data.
@@ -43,11 +43,11 @@ SENTENCES = {
     "required": "is required",
     "unknown_field": "is no field of this object",
 }
-"""Our rule -> what it says, where pydantic's sentence speaks of Python."""
+"""Our rule -> its sentence, where pydantic's own names types of Python."""
 
 
 class Problem(Exception):
-    """An answer that is not the one asked for."""
+    """An error answer."""
 
     def __init__(
         self, status: int, name: str, detail: str, *, headers: Mapping[str, str] | None = None,
@@ -98,20 +98,20 @@ def unavailable(name: str, detail: str) -> Problem:
 
 
 def bug(what: str, error: Exception) -> Problem:
-    """Whatever nobody expected: logged whole, told to the caller without its insides."""
+    """An unexpected error: log all of it, and tell the caller none of its details."""
     _log.error("%s", short(repr(what)[1:-1]), exc_info=error)
     return Problem(500, "internal_error", "unexpected; the server's log has the rest")
 
 
 async def refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with a problem; a socket gets it as HTTP, instead of being opened."""
+    """Answer with a problem; a WebSocket request gets it as HTTP and is not opened."""
     if scope["type"] == "websocket":
         await receive()
     await problem.response(scope["path"])(scope, receive, send)
 
 
 async def on_gone(request: Request, error: Exception) -> Response:
-    """The caller hung up before the request was whole: no bug, and nobody to answer."""
+    """The caller disconnected before the request was complete: no bug, and no answer is read."""
     assert isinstance(error, ClientDisconnect)
     _log.debug("%s %s: the caller hung up", request.method, request.url.path)
     return Response(status_code=400)
@@ -123,7 +123,7 @@ async def on_problem(request: Request, error: Exception) -> Response:
 
 
 async def on_http(request: Request, error: Exception) -> Response:
-    """Routing's own refusals (no such path, method not allowed) in the same shape."""
+    """Answer Starlette's own errors (no such path, method not allowed) in the same format."""
     assert isinstance(error, HTTPException)
     names = {404: "not_found", 405: "method_not_allowed"}
     name = names.get(error.status_code, "http_error")
@@ -136,5 +136,5 @@ async def on_bug(request: Request, error: Exception) -> Response:
 
 
 def _field(place: tuple[int | str, ...]) -> str:
-    """The dotted path of a field; "[key]" is pydantic's mark, and a name may be anything."""
+    """The dotted path of a field, without pydantic's mark "[key]"; cut, as names have no bound."""
     return ".".join(str(part) for part in place if part != "[key]")[:FIELD_MAX]

@@ -1,4 +1,4 @@
-"""The server of every process of ours: uvicorn, bounded, quiet about itself."""
+"""The HTTP server of every process: uvicorn with bounds, no Server header, no info logs."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,16 +11,16 @@ from api.http.http_protocol import BoundedHttp
 from api.http.limits import Held, Limits
 from api.http.ws_protocol import BoundedSocket
 
-WS_FRAME_MAX = 1 << 20  # bytes, as of a body
+WS_FRAME_MAX = 1 << 20  # bytes, as for a body
 SWEEP_TICKS = 10  # a second of uvicorn's main loop
 
 
 class Door(uvicorn.Server):
-    """uvicorn without its hands on the signals: what the process does ends with them in order.
+    """uvicorn without signal handlers: the process handles signals and ends its parts in order.
 
     Args:
-        forwarded: addresses of gateways, with commas, whose `X-Forwarded-For` and
-            `X-Forwarded-Proto` are believed; by default no caller's are, on this machine or not.
+        forwarded: addresses of gateways, separated by commas, whose `X-Forwarded-For` and
+            `X-Forwarded-Proto` are trusted; by default no caller's are, on this machine or not.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Door(uvicorn.Server):
         yield
 
     async def on_tick(self, counter: int) -> bool:
-        """Ten times a second; each second it sweeps out who takes too long."""
+        """Called ten times a second; once a second it closes connections that take too long."""
         if counter % SWEEP_TICKS == 0:
             self._sweep()
         return await super().on_tick(counter)

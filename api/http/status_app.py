@@ -1,4 +1,4 @@
-"""The small door of a process that serves nobody else: is it up, does it move, its figures.
+"""The HTTP endpoints of a relay or worker: is it up, does it make progress, its figures.
 
 /healthz /readyz /status /metrics
 """
@@ -20,10 +20,10 @@ S = TypeVar("S")
 
 
 class Told(NamedTuple, Generic[S]):
-    """What a process tells of itself."""
+    """The status of a process, as HTTP endpoints."""
 
-    ask: Callable[[], Awaitable[S]]  # the status now; an error of it is a reason not to be ready
-    faults: Callable[[S], Sequence[str]]  # of a status: why something stands still
+    ask: Callable[[], Awaitable[S]]  # returns the status; if it fails, the process is not ready
+    faults: Callable[[S], Sequence[str]]  # of a status: why something makes no progress
     line: Callable[[S], str]  # a status as one line of JSON
     figures: Callable[[S], Iterable[Metric]]  # of a status, for Prometheus
 
@@ -38,10 +38,10 @@ class Told(NamedTuple, Generic[S]):
         return JSONResponse({"status": "up"})
 
     async def _ready(self, _: Request) -> Response:
-        """200 while nothing stands still; 503 with the reasons."""
+        """200 while everything makes progress, else 503 with the reasons."""
         try:
             reasons = [*self.faults(await self.ask())]
-        except Exception as e:  # whatever it is, it is the reason
+        except Exception as e:  # any error is a reason not to be ready
             reasons = [f"log: {type(e).__name__}: {e}"]
         body = {"status": "not ready" if reasons else "ready", "reasons": reasons}
         return JSONResponse(body, 503 if reasons else 200)

@@ -1,7 +1,7 @@
-"""JSON taken at its word: UTF-8, 200 levels at most, no NaN, and no name twice in one object.
+"""Strict JSON: UTF-8, at most 200 levels, no NaN, and no name twice in one object.
 
-Of a name that stands twice, one reader takes the first value and another the last (RFC 8259, 4):
-what was checked is then not what is done. Names are compared after their escapes are read.
+When a name occurs twice, some readers take the first value and others the last (RFC 8259, 4): the
+value that was checked could differ from the value that is used. Names are compared unescaped.
 """
 
 import json
@@ -16,7 +16,7 @@ def loads(raw: bytes | str) -> object:
     """The value of a JSON text.
 
     Raises:
-        ValueError: a sentence that says where it stops being JSON, or which name is there twice.
+        ValueError: with the place of the first error, or the name that occurs twice.
     """
     try:
         found = from_json(raw, allow_inf_nan=False, cache_strings="keys")
@@ -28,7 +28,7 @@ def loads(raw: bytes | str) -> object:
 
 
 def _obviously_unique(found: dict[str, Any] | list[Any], raw: bytes | str) -> bool:
-    """Each name has a colon behind it: as many names as colons leave none for a second one."""
+    """Whether each colon belongs to a different name of the outermost object: none is repeated."""
     colons = raw.count(":") if isinstance(raw, str) else raw.count(b":")
     return colons == (len(found) if isinstance(found, dict) else 0)
 
@@ -48,10 +48,10 @@ def _twice(name: str) -> NoReturn:
 
 
 _decoder = json.JSONDecoder(object_pairs_hook=_object, parse_int=len, parse_float=len, strict=True)
-"""Values are of no interest here; `parse_int` spares the reading of long numbers."""
+"""Only names are checked, so `parse_int` and `parse_float` skip the cost of long numbers."""
 
 
 def _unique(raw: bytes | str) -> None:
-    """Raises: ValueError, naming what is there twice. `raw` is known to be JSON."""
+    """Raise ValueError with the name that occurs twice. `raw` is known to be JSON."""
     text = raw if isinstance(raw, str) else raw.decode()
     _decoder.decode(text)

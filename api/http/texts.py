@@ -1,17 +1,17 @@
-"""Which characters free text may hold: what is shown is what is stored.
+"""Which characters free text may hold, so that the stored text is the text a reader sees.
 
-Refused: controls (but tab and line feed), what turns the direction of writing, what has no width
-or no shape, private, unassigned and lone surrogate code points, line separators other than line
-feed. With them two texts look alike and differ, or one text reads as another.
+Refused: controls (except tab and line feed), characters that change the direction of writing or
+have no width or shape, private, unassigned and lone surrogate code points, line separators other
+than line feed. With them two different texts can look alike, or one text can read as another.
 
-Unassigned is what the Unicode table of the running Python does not know: Unicode 14.0 with Python
-3.11. What such a code point will be, which case it has and what it decomposes into is not known
-yet, so no rule on names could be kept for it. Ideographs of Unicode 15 to 17 are taken
-nevertheless: people's names are written with them, and they have neither case nor decomposition.
+Unassigned means unknown to the Unicode table of the running Python: Unicode 14.0 with Python 3.11.
+The meaning, case and decomposition of such a code point are not known yet, so no rule on names
+could be kept for it. Ideographs of Unicode 15 to 17 are accepted nevertheless: people's names are
+written with them, and they have neither case nor decomposition.
 
-Kept: letters, marks, digits, signs and spaces of every script. The two joiners have no width and
-yet belong into names in Persian, Hindi, Malayalam, Sinhala and others: each may stand between two
-letters of such a script, and nowhere else. A variation selector may follow an ideograph, whose
+Accepted: letters, marks, digits, signs and spaces of every script. The two joiners have no width
+and yet belong in names in Persian, Hindi, Malayalam, Sinhala and others: each is allowed between
+two letters of such a script, and nowhere else. A variation selector may follow an ideograph, whose
 form it chooses (Japanese names).
 """
 
@@ -41,7 +41,7 @@ _seen = re.compile(rf"[^{_C0_DEL}{_UNSEEN}]*").fullmatch
 _joiner = re.compile(rf"(?<=[{_JOINED}])[\u200c\u200d](?=[{_JOINED}])")
 _selector = re.compile(rf"(?<=[{_IDEOGRAPH}])[\ufe00-\ufe02\U000e0100-\U000e01ef]")
 _drawn = re.compile(rf"[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd{_LATER}]")
-"""Taken, though `isprintable` does not know them: signs that span digits, later ideographs."""
+"""Accepted although `isprintable` rejects them: signs that span digits, later ideographs."""
 _may_be_fine = re.compile("[\u200c\u200d\ufe00-\ufe02\U000e0100-\U000e01ef]").search
 
 
@@ -53,5 +53,5 @@ def shown(text: str) -> bool:
         text = _selector.sub("", _joiner.sub("", text))
     if _seen(text) is None:
         return False
-    bare = "".join(text.split())  # no space but " " is called printable
+    bare = "".join(text.split())  # `isprintable` accepts no space except " "
     return bare.isprintable() or _drawn.sub("", bare).isprintable()

@@ -1,11 +1,11 @@
-"""Callers' limits at the door: 429 with what to wait for, before anything is read or parsed.
+"""Rate limits by caller: 429 with the time to wait, before the body is read or parsed.
 
     request --admit--> served, with what is left in its headers
                   '--> 429 problem+json, Retry-After
 
-A socket is charged when it opens and for each message; its messages are paced, not refused. What
-the figures mean follows draft-ietf-httpapi-ratelimit-headers: `q` requests in `w` seconds, `r` left
-at once, `t` seconds until all are.
+A WebSocket is charged when it opens and for each message; its messages are delayed, not refused.
+The headers follow draft-ietf-httpapi-ratelimit-headers: `q` requests in `w` seconds, `r` left now,
+`t` seconds until all `q` are available again.
 """
 
 import asyncio
@@ -20,11 +20,11 @@ from api.http.problems import Problem, refuse
 from api.ports import Limiter, Rate, Verdict
 
 DOORS = {"commands": "commands", "graphql": "queries", "warehouse": "sql"}
-"""First step of the path -> whose limit holds there."""
+"""First step of the path -> the name of its limit."""
 
 
 class Throttle:
-    """ASGI middleware; a caller is the address that the connection comes from."""
+    """ASGI middleware; a caller is identified by the address of the connection."""
 
     def __init__(self, app: ASGIApp, *, limiter: Limiter, metrics: Metrics) -> None:
         self._app, self._limiter, self._metrics = app, limiter, metrics

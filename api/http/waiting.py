@@ -1,4 +1,4 @@
-"""Waiting, bounded, for what follows a command (`Prefer: wait`): an order to leave PENDING_NEW.
+"""Wait, up to a limit, until a command is settled (`Prefer: wait`): an order left PENDING_NEW.
 
 The stream of the command's own aggregate is read, not a view, so no view's lag delays the answer.
 """
@@ -22,7 +22,7 @@ async def _settled(log: EventLog, kind: type[Command], stream: str, /, *, timeou
     loop = asyncio.get_running_loop()
     until = loop.time() + timeout_s
     while True:
-        last = await log.last()  # before the load: what comes between wakes us again
+        last = await log.last()  # before the load: an event in between ends the wait below
         if SETTLED[kind](await _state(log, DECIDERS[kind], stream)):
             return True
         left = until - loop.time()

@@ -1,10 +1,10 @@
-"""The analysts' door over HTTP: SQL in, bounded JSON out.
+"""The analysts' endpoint: SQL in, bounded JSON out.
 
 The statement is the body as application/sql, or `{"query": ...}` as application/json: types that a
-web page cannot send to another site unasked. A caller (an address) has one statement under way; a
-statement of his that does not get its turn soon is told to come back. It is ended when he goes
-away. Values are JSON as they are when JSON can hold them exactly; decimals, dates, times and
-64-bit integers beyond 2^53 are strings.
+web page cannot send to another site without permission. A caller (an address) has one statement
+running; another one waits its turn, and is refused with Retry-After if the wait is too long. A
+statement is ended when its caller disconnects. Values that JSON can hold exactly are plain JSON;
+decimals, dates, times and 64-bit integers beyond 2^53 are strings.
 """
 
 import asyncio
@@ -24,12 +24,12 @@ from api.ports import Warehouse, WarehouseError, WarehouseUnavailable
 
 SQL = "application/sql"
 SQL_MAX = 64 << 10
-JSON_MAX = 6 * SQL_MAX  # every character of a statement may be escaped
+JSON_MAX = 6 * SQL_MAX  # a character of a statement takes up to 6 bytes as an escape
 ROWS_MAX = 10_000
 TIMEOUT_S = 30.0
 RETRY_AFTER_S = 5
 TOO_LARGE, BUSY = 396, 202  # ClickHouse's error codes
-GONE = 499  # nobody reads it: the caller has closed the connection
+GONE = 499  # never read: the caller has closed the connection
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ class WarehouseDoor:
         self._line = Line()
 
     async def query(self, http: Request) -> Response:
-        """Rows of one read-only statement, as `{columns, rows}`."""
+        """Run one read-only statement; answer with `{columns, rows}`."""
         if self._warehouse is None:
             raise Problem(503, "warehouse_off", "this server runs without a warehouse")
         sql = await _statement(http)
@@ -76,7 +76,7 @@ async def _statement(http: Request) -> str:
     """The SQL text of a request.
 
     Raises:
-        Problem: 415 another type, 413 too long, 400 not text, or not the one field `query`.
+        Problem: 415 another type, 413 too long, 400 not text, or not an object with just `query`.
     """
     kind = bodies.media_type(http)
     if kind not in (SQL, bodies.JSON):
@@ -106,7 +106,7 @@ def _field(raw: bytes) -> str:
 
 
 async def _while_waited_for(http: Request, act: Callable[[], Awaitable[T]]) -> T | None:
-    """What `act` gives; when the caller goes away first it is cancelled, and the answer is None."""
+    """The result of `act`; if the caller disconnects first, `act` is cancelled: None."""
     acting, gone = asyncio.ensure_future(act()), asyncio.ensure_future(_gone(http))
     try:
         await asyncio.wait({acting, gone}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,4 +1,4 @@
-"""Whose statement runs next at the warehouse: one a caller, few in all, and nobody waits long."""
+"""The queue for the warehouse: one statement a caller, few in all, and a short wait."""
 
 import asyncio
 from collections import Counter
@@ -7,14 +7,14 @@ from contextlib import asynccontextmanager
 
 from adapters.dispatch.rate_limit import caller_of
 
-RUNNING_MAX = 2  # as the embedded owner has threads for them
+RUNNING_MAX = 2  # as ANALYSTS_MAX of the embedded warehouse
 WAITING_MAX = 16
 WAITING_OF_ONE_MAX = 4
-PATIENCE_S = 2.0  # that a statement waits for its turn
+PATIENCE_S = 2.0  # the longest wait of a statement for its turn
 
 
 class Turned(Exception):
-    """No turn in time; `own` where it is the caller's own statement that runs."""
+    """No turn in time; `own`: the reason is the caller's own statements."""
 
     def __init__(self, *, own: bool) -> None:
         why = "another statement of this caller is running" if own else "too many are running"
@@ -23,7 +23,7 @@ class Turned(Exception):
 
 
 class Line:
-    """Turns are given in the order of asking; it lives on one event loop."""
+    """Gives statements their turns; belongs to one event loop."""
 
     def __init__(self) -> None:
         self._running: set[str] = set()
@@ -32,10 +32,10 @@ class Line:
 
     @asynccontextmanager
     async def turn(self, address: str) -> AsyncIterator[None]:
-        """Runs the body when it is this caller's turn.
+        """Wait for this caller's turn, and hold it while the body runs.
 
         Raises:
-            Turned: too many are waiting, or it did not come within PATIENCE_S.
+            Turned: too many are waiting, or the turn did not come within PATIENCE_S.
         """
         caller = caller_of(address)
         await self._take(caller)

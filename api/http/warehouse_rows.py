@@ -1,7 +1,7 @@
-"""Rows of a statement as JSON, bounded while they are made: a row in columns may be a large text.
+"""Rows of a statement as JSON, with bounds that are checked while it is built.
 
-A short column of ClickHouse can be long in JSON (one text repeated, an array of small numbers), so
-cells and bytes are counted here. It runs on a thread: nobody else waits for it.
+A column that is small in ClickHouse can be long in JSON (one text repeated, an array of small
+numbers), so cells and bytes are counted here. It runs on a thread and does not block the loop.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ EXACT_INTEGER_MAX = 2**53
 
 
 class TooLarge(Exception):
-    """The answer is past a bound; the text says which."""
+    """The answer exceeds the bound that the text names."""
 
 
 def body_of(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> bytes:

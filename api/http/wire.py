@@ -1,4 +1,4 @@
-"""Values as JSON for people and programs: decimals as plain strings, never with an exponent."""
+"""Values as JSON: decimals are plain strings, never with an exponent."""
 
 from decimal import Decimal
 from typing import Any
@@ -20,9 +20,9 @@ def decimal(number: Decimal) -> str:
 
 
 def quantity(number: Decimal) -> str:
-    """A number of shares or units: without zeros behind the last digit that counts.
+    """A number of shares or units, without trailing zeros.
 
-    Sums keep the most decimals that they ever had: 245.5 less 0.5 is 245.0, and is shown as 245.
+    A Decimal sum keeps the most decimals of its terms: 245.5 - 0.5 is 245.0, shown as 245.
     """
     text = decimal(number)
     if "." in text:
@@ -31,7 +31,7 @@ def quantity(number: Decimal) -> str:
 
 
 def amount(number: Decimal, unit: str) -> str:
-    """A number of `unit`: money of a currency with its decimals, shares of an ISIN plain."""
+    """A number of `unit`: money keeps its currency's decimals, shares lose trailing zeros."""
     return decimal(number) if is_currency(unit) else quantity(number)
 
 

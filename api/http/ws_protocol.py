@@ -1,8 +1,8 @@
-"""WebSockets as uvicorn speaks them, with bounds on what is held of messages not whole yet.
+"""uvicorn's WebSockets with bounds on the memory of incomplete messages.
 
-The head of a socket's request came through `api.http.http_protocol` and its bounds. Here: what has
-arrived of messages counts among the bodies of all callers, and one who takes nothing is cut. A
-text message that is not UTF-8 closes the socket with 1007 (RFC 6455, 8.1).
+The head of a socket's request has passed the bounds of `api.http.http_protocol`. Here: the bytes of
+incomplete messages count among the bodies of all callers, and a caller who reads nothing is cut
+off. A text message that is not UTF-8 closes the socket with 1007 (RFC 6455, 8.1).
 """
 
 from typing import Any
@@ -20,9 +20,9 @@ class BoundedSocket(WebSocketsSansIOProtocol):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._held: Held = kwargs["server_state"]
-        self.address = ""  # as it was counted when the connection came in
+        self.address = ""  # the one that `Held.enter` counted
         self._held_bytes = 0
-        self._cut = False  # closed by this side, without a word of the app
+        self._cut = False  # closed by this side, not by the app
         self._unsent, self._unsent_since = 0, 0.0
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -58,7 +58,7 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         super().keepalive_timeout()
 
     async def send(self, message: ASGISendEvent) -> None:
-        """Send for the app, which may not have heard yet that the socket is closed."""
+        """Send for the app, which may not know yet that the socket is closed."""
         try:
             await super().send(message)
         except RuntimeError:
@@ -75,7 +75,7 @@ class BoundedSocket(WebSocketsSansIOProtocol):
         super().handle_pong(event)
 
     def sweep(self, now: float) -> None:
-        """Hang up on a caller who takes nothing; called each second."""
+        """Close the connection if the caller reads nothing; called each second."""
         unsent = self.transport.get_write_buffer_size()
         if unsent != self._unsent or not unsent:
             self._unsent, self._unsent_since = unsent, now

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Puts a real Apache Kafka (KRaft, one node) into .engines/kafka-VERSION/libs; safe to run again.
-#   scripts/engines/kafka.sh        needs a JDK 17 and Maven; exits 3 and says why when it cannot
+# Installs a real Apache Kafka (KRaft, one node) into .engines/kafka-VERSION/libs; safe to run again.
+#   scripts/engines/kafka.sh        needs a JDK 17 and Maven; exits 3 and prints the reason if it cannot
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 

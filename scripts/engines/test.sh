@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `make test-engines`: the suites of a port again, on the engine that production has.
-# What cannot be had here is named, and is no failure; a suite that fails is.
+# `make test-engines`: runs a port's suites again, on the engine that production uses.
+# An engine that cannot be fetched here is listed and is no failure; a failing suite is one.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 

@@ -39,7 +39,7 @@ from tests.bench.rig import (
 
 CALLERS, MANY = 64, 256
 ROUNDS, ROUND_S = 5, 4.0
-PACKED_RATE = 4_000  # batches a second that are packed beforehand: more than can be sent
+PACKED_RATE = 4_000  # batches a second packed beforehand: more than can be sent
 THREADS = 2  # of pgbench: one a core
 
 TABLE = """
@@ -87,7 +87,7 @@ class Appends:
 
 @lru_cache(maxsize=4 * MANY)
 def _words(name: str) -> tuple[CashDeposited, DepositCash]:
-    """What a caller says is made once: it is not what is measured."""
+    """An event and its command, made once: this is not part of the measurement."""
     return deposited(name), deposit(name, 1)
 
 
@@ -113,9 +113,9 @@ def deposited(account_id: str) -> CashDeposited:
 
 
 class Packed:
-    """What the server alone allows: batches of our rows, packed beforehand, two under way.
+    """The limit of the server alone: batches of our rows, packed beforehand, two under way.
 
-    No caller, no hash, no plan: one thread that sends bytes and waits.
+    There are no callers, hashes or plans: one thread sends bytes and waits.
     """
 
     def __init__(self, side: WriteSide) -> None:

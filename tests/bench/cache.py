@@ -1,8 +1,8 @@
 """What the cache saves: the as-of NAV of an account of a simulated quarter, with and without it.
 
-The peer is the same platform that keeps nothing. `first` is the answer that nobody has asked for
-before: what looking it up and keeping it cost. The last rows are why nothing else is kept: sums
-over the views' tables, and current figures, answer as fast as the cache would.
+The peer is the same platform without a cache. `first` is an answer that is not cached yet: it shows
+the cost of the lookup and of the store. The last rows show why nothing else is cached: sums over
+the views' tables, and current figures, are as fast as the cache would be.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ NAV = 'account(id: "A00001"%s) { nav { amount } positions { isin qty marketValue
 
 
 class Nothing:
-    """A cache that keeps nothing and looks nothing up."""
+    """A cache that stores and looks up nothing."""
 
     counts = Counts()
 
@@ -111,7 +111,7 @@ async def _run(folder: Path, redis: RedisServer) -> list[Row]:
         at, fresh = f', asOf: "{LAST}T23:59:59Z"', itertools.count()
 
         def first() -> Awaitable[float]:
-            """A moment that nobody has asked for."""
+            """A moment that is not cached."""
             return shared.ask(NAV % f', asOf: "{LAST}T22:00:00.{next(fresh):06}Z"')
 
         found = await in_turn(

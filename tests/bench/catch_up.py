@@ -3,7 +3,7 @@
 The goal is 90 us of this process's CPU time an event. Where the rows go to Postgres, the limit
 is measured in the same round: psycopg's COPY of the very rows that the fold had saved, page by
 page, into tables of the same columns without keys and indexes. The first fold in several processes
-is held against the same fold in one.
+is compared with the same fold in one.
 """
 
 import json
@@ -104,7 +104,7 @@ def _sides(
 
 
 class Pages:
-    """A log that is in memory, opened: what is measured is what comes behind it."""
+    """A log of decoded events in memory, so that only the work after it is measured."""
 
     def __init__(self, events: Sequence[Envelope]) -> None:
         self.events = events
@@ -145,7 +145,7 @@ class CatchUp:
         self._log = Pages(await self._opened())
 
     async def opened(self) -> Spent:
-        """Read the log and open every event: no part of the goal, and every fold needs it."""
+        """Read the log and decode every event: every fold needs this; the goal excludes it."""
         return await self._meter.spent(self._opened)
 
     async def memory(self) -> Spent:
@@ -214,7 +214,7 @@ class FirstFold:
             return spent
 
     async def apart(self) -> Spent:
-        """In several processes, with what it takes to start them."""
+        """In several processes, including the time to start them."""
         log, data_dir = self._platform.log, self._platform.settings.data_dir
         last = await log.last()
 
@@ -231,7 +231,7 @@ class FirstFold:
 
 
 async def fold(log: Log, sink: Sink) -> None:
-    """All views from where they stand to the end of the log."""
+    """Fold all views from their checkpoints to the end of the log."""
     runner = Runner(log, sink, VIEWS)
     while (await runner.step()).events:
         pass
@@ -240,7 +240,7 @@ async def fold(log: Log, sink: Sink) -> None:
 
 @asynccontextmanager
 async def fresh(url: str) -> AsyncIterator[PostgresSink]:
-    """Tables of the views without a row, in a schema of their own."""
+    """Empty tables of the views, in a schema of their own."""
     sink = await PostgresSink.connect(url, schema="bench")
     try:
         for view in VIEWS:

@@ -30,7 +30,7 @@ from tests.bench.rig import (
 CALLERS = 64
 ROUNDS, ROUND_S = 5, 2.0
 EACH_ROUND = 8_000  # accounts, opened and never used before: one command each
-PEER_ACCOUNTS = 3_000  # the library caches nothing unless told to
+PEER_ACCOUNTS = 3_000  # by default the library caches nothing
 
 
 class Commands:

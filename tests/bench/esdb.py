@@ -81,7 +81,7 @@ class Ours:
 
 
 class Bare:
-    """The client by itself, with the very content that ours sends."""
+    """The client alone, with the same content that ours sends."""
 
     def __init__(self, client: AsyncEventStoreDBClient) -> None:
         self._client = client

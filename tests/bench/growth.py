@@ -2,7 +2,7 @@
 
 The log is filled by the same append path, in large batches. At every size, batches of single
 events on random streams are timed in turn with the same batches on a second log that stays small:
-the machine's moods hit both, so the exponent is fitted to how much dearer the large one is.
+the machine's noise hits both, so the exponent is fitted to the ratio of their costs.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ FILL_EVENTS, FILL_WRITES = 10, 100  # 1,000 events a commit
 LANES = 2
 BATCH = 100  # single events a timed commit
 TIMED = 25  # commits a size
-FILL_S = 90.0  # then the largest size is what was reached
+FILL_S = 90.0  # then filling stops, and the largest size is the one reached
 
 
 class Filling:
-    """A log and where its streams stand."""
+    """A log and the versions of its streams."""
 
     def __init__(self, side: WriteSide, name: str, streams: int) -> None:
         self._side, self._name = side, name

@@ -1,8 +1,8 @@
 """The benchmarks' common part: rounds in turn with the peer, medians, ratios, one JSON object.
 
-A row says what was measured, ours and the peer's median over the rounds, and ratio = ours / peer
-(for times: peer / ours), so that more is better everywhere. `goal` is a least ratio, or None for
-what is only reported. The machines are noisy: only ratios of one run mean anything.
+A row has what was measured, ours and the peer's median over the rounds, and ratio = ours / peer
+(for times: peer / ours), so that more is better everywhere. `goal` is a least ratio, or None if
+the row is only reported. The machines are noisy: only ratios of one run mean anything.
 """
 
 import os
@@ -50,7 +50,7 @@ def row(
     unit: str = "events/s",
     goal: float | None = None,
 ) -> Row:
-    """Medians of the rounds, the ratio that of the medians."""
+    """A row with the medians of the rounds, and the ratio of the medians."""
     mine = statistics.median(ours)
     if not peer:
         return Row(what, mine, None, peer_name, unit, None)
@@ -70,7 +70,7 @@ async def in_turn(
     sides: Mapping[str, Callable[[], Awaitable[Any]]],
     say: Callable[[str], None],
 ) -> dict[str, list[Any]]:
-    """Measure every side once a round, one after the other (A B A B ...): what each found."""
+    """Measure every side once a round, in turn (A B A B ...); returns the results by side."""
     found: dict[str, list[Any]] = {name: [] for name in sides}
     for n in range(rounds):
         for name, measure in sides.items():
@@ -121,11 +121,11 @@ def _commit() -> str:
 def markdown(
     reports: Sequence[dict[str, Any]], day: str, *, before: str = "", order: Sequence[str] = ()
 ) -> str:
-    """docs/benchmarks.md with the sections of these reports in it.
+    """The text of docs/benchmarks.md with the sections of these reports in it.
 
     Args:
-        before: the page as it is; its other sections stay.
-        order: of the sections by name; what is not named comes last.
+        before: the present page; its other sections stay.
+        order: names of sections in order; others come last.
     """
     sections = _sections(before) | {one["name"]: _section(one, day) for one in reports}
     ranks = {name: rank for rank, name in enumerate(order)}
@@ -134,7 +134,7 @@ def markdown(
 
 
 def _sections(page: str) -> dict[str, str]:
-    """By name, as they stand in the page."""
+    """The sections of the page, by name."""
     parts = page.split("\n## ")[1:]
     return {part.split(" ", 1)[0]: f"## {part.rstrip()}\n" for part in parts}
 

@@ -1,6 +1,6 @@
 """`tidemark serve` in a process of its own, and callers that keep their connections open.
 
-The client is 60 lines over asyncio's transports because a general one (httpx) takes longer over
+The client is 60 lines over asyncio's transports, because a general one (httpx) needs more time for
 a request than the server does, and both share the machine.
 """
 

@@ -3,7 +3,7 @@
 Commands come at half of the measured peak, at an even pace, while the inline runner folds the
 views in the same process. An event's lag is the time from its command's acknowledgement until
 the database transaction with its row has been committed. The bound is the p99 of the appends of
-the same minute: what a caller waits for anyway.
+the same minute, which callers wait for anyway.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ class Appends:
 
 
 class Paced(NamedTuple):
-    """What a paced round found: seconds, a figure an event."""
+    """The results of a paced round, in seconds, one figure per event."""
 
     lags: list[float]
     appends: list[float]
@@ -63,7 +63,7 @@ class Lagging:
         self._appends = Appends(side)
 
     async def peak(self) -> Run:
-        """64 callers, states cached, no views: the most that commands do."""
+        """The peak rate of commands: 64 callers, states cached, no views."""
 
         async def call(caller: int, nth: int) -> None:
             _done(await self._side.dispatcher.submit(self._trading.take()))
@@ -92,7 +92,7 @@ class Lagging:
         return Paced(lags, waits)
 
     async def _send(self, rate: float, waiting: deque[tuple[int, float]]) -> int:
-        """Submit evenly, whatever is still under way; the last position."""
+        """Submit at an even pace, without waiting for answers; returns the last position."""
         start, sent, last = time.perf_counter(), 0, 0
 
         async def send(requests: Sequence[Request]) -> None:

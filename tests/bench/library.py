@@ -1,4 +1,4 @@
-"""The peer for commands, loads and projections: the `eventsourcing` library as it is documented.
+"""The peer for commands, loads and projections: the `eventsourcing` library, used as documented.
 
 An aggregate with the same fields and checks as our deposit, in an `Application` on the library's
 own Postgres module. It keeps no hash chain, no request hash, no idempotency table and no ledger:
@@ -75,7 +75,7 @@ class SnapshottingBank(Bank):
 
 
 def environment(url: str, settings: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The library's configuration for a database of ours."""
+    """The library's configuration for one of our databases."""
     given = conninfo_to_dict(url)
     return {
         "PERSISTENCE_MODULE": "eventsourcing.postgres",
@@ -90,7 +90,7 @@ def environment(url: str, settings: Mapping[str, str] | None = None) -> dict[str
 def threads(
     number: int, call: Callable[[int], object], *, seconds: float = 1e9, most: int = 1 << 60
 ) -> Run:
-    """`number` threads do `call(nth)` for so long, or so often in all."""
+    """`number` threads do `call(nth)` for a time, or a number of times in all."""
     numbers, clock = count(), time.perf_counter
     start = clock()
 
@@ -110,7 +110,7 @@ def threads(
 
 
 def fill(bank: Bank, accounts: Iterable[Any], deposits: int) -> list[UUID]:
-    """Accounts with so many deposits each, saved in one go an account."""
+    """Accounts with `deposits` deposits each; each account is saved in one go."""
     ids = []
     for _ in accounts:
         account = Account(client_id="C1", base_currency="USD", lot_method="FIFO")

@@ -1,4 +1,4 @@
-"""What a run costs in processor time, by process: what all cores of the machine did for it.
+"""The processor time of a run, by process, over all cores of the machine.
 
 Linux counts it (/proc/PID/stat, in steps of 10 ms); elsewhere it reads as zero.
 """
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 Group = Callable[[], Iterable[int]]
-"""Process ids, looked up anew at every reading."""
+"""Returns process ids; called again at every reading."""
 
 
 class Spent(NamedTuple):
@@ -29,7 +29,7 @@ class Meter:
         self._groups = groups
 
     async def spent(self, work: Callable[[], Awaitable[object]]) -> Spent:
-        """Do the work, and say how long it took and what each group did meanwhile."""
+        """Do the work; returns its seconds, and the CPU seconds of each group meanwhile."""
         before, start = self._read(), time.perf_counter()
         await work()
         seconds, after = time.perf_counter() - start, self._read()
@@ -62,9 +62,9 @@ def cpu_s(pid: int) -> float:
 
 
 def _fields(pid: int) -> list[str]:
-    """Of /proc/PID/stat, from the state on; none of a process that is gone."""
+    """The fields of /proc/PID/stat from the state on; none if the process is gone."""
     try:
         told = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return []
-    return told.rpartition(")")[2].split()  # the name before it may hold anything
+    return told.rpartition(")")[2].split()  # the name before it may contain any character

@@ -4,9 +4,9 @@ Ours is the real path: rows are read from Postgres in batches, each event's home
 bytes, pages are cut and encoded, and a batch goes out as one transaction with its watermarks and
 the relay's position. The peer is confluent-kafka alone: the very pages, encoded beforehand and
 held in memory, in as many transactions of the same pages, and nothing else. Both send to the same
-broker (TIDEMARK_TEST_KAFKA says which), emptied before every run: the development broker writes
-all it holds to disk anew, over and over, until what has come last is there too, so that a run would
-pay for those before it. What bounds the whole is printed too: processor time by process.
+broker (chosen by TIDEMARK_TEST_KAFKA), emptied before every run: the development broker rewrites
+all its records to disk until the last ones are there too, so that a run would pay for the records
+of earlier ones. The processor time by process is printed too, as it bounds the whole.
 """
 
 import asyncio
@@ -87,8 +87,8 @@ class Side:
         )
 
     async def reading(self) -> Spent:
-        """The log read and nothing done with it."""
-        await self.topics()  # a broker that is still busy would take its part of the machine
+        """Only read the log."""
+        await self.topics()  # a broker that is still busy would take CPU time
         return await self._meter.spent(self._read)
 
     async def _read(self) -> None:
@@ -112,7 +112,7 @@ def run() -> dict[str, Any]:
 
 
 async def _run() -> dict[str, Any]:
-    keep_freed()  # as where the product makes its relay
+    keep_freed()  # as the product does for its relay
     with server() as postgres, broker() as kafka:
         write = await WriteSide.open(postgres)
         groups = {OURS: ourselves, POSTGRES: processor.postgres(postgres.folder / "postgres")}

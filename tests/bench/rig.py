@@ -1,4 +1,4 @@
-"""What every benchmark stands on: a Postgres of its own, the real write side, and callers.
+"""The base of every benchmark: a Postgres of its own, the real write side, and callers.
 
 The server is the product's embedded one with the product's settings (fsync on), only with more
 connections, for peers that need one a client. Ours and the peer's tables are in the same server.
@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 class Server(NamedTuple):
     uri: str
-    folder: Path  # scratch, gone with the server
+    folder: Path  # temporary, removed with the server
 
     def database(self, name: str) -> str:
         """A URL of a new database on this server."""
@@ -71,7 +71,7 @@ def server() -> Iterator[Server]:
 
 
 def flush_ms(folder: Path) -> float:
-    """How long this disk takes to make 8 kB durable: what one commit costs at least."""
+    """Milliseconds this disk takes to make 8 kB durable: the least cost of one commit."""
     times = []
     with (folder / "flush").open("wb") as file:
         for _ in range(FLUSHES):
@@ -130,7 +130,7 @@ class WriteSide:
 
 
 def client(client_id: str) -> list[Command]:
-    """What it takes until a client may open accounts."""
+    """The commands after which a client may open accounts."""
     passport = Document(kind="passport", reference="P1")
     return [
         OnboardClient(client_id=client_id, kind=Kind.INDIVIDUAL, legal_name="Ada", country="GB"),
@@ -158,7 +158,7 @@ def deposit(account_id: str, number: int) -> DepositCash:
 
 
 class Run(NamedTuple):
-    """What a number of callers got done; each waits for its answer before it asks again."""
+    """The work of some callers; each waits for its answer before its next call."""
 
     count: int
     seconds: float
@@ -173,7 +173,7 @@ Call = Callable[[int, int], Awaitable[object]]
 
 
 async def callers(number: int, call: Call, *, seconds: float = 1e9, most: int = 1 << 60) -> Run:
-    """`number` callers do `call(caller, nth)` for so long, or so often in all."""
+    """`number` callers do `call(caller, nth)` for a time, or a number of times in all."""
     waits: list[float] = []
     counter = iter(range(most))
     clock = time.perf_counter

@@ -1,7 +1,7 @@
 """The main job: real market history traded through the whole platform by `tidemark simulate`.
 
 A quarter for 100 accounts, as a user runs it, in a process and data directory of its own; then a
-month of it again under cProfile, for where the time goes. Only reported: there is no peer.
+month of it again under cProfile, to see where the time goes. Only reported: there is no peer.
 """
 
 import json
@@ -20,7 +20,7 @@ ACCOUNTS, SEED = 100, 1
 FIRST, QUARTER, MONTH = "2022-01-03", "2022-03-31", "2022-01-31"
 TIDEMARK = Path(sys.executable).parent / "tidemark"
 
-AREAS = (  # what stands first in a file's path, most particular first
+AREAS = (  # (start of a file's path, area), most specific first
     ("streams/simulation", "the simulator: strategies, days, controls"),
     ("adapters/simulators", "simulated venue, custodian, bank"),
     ("streams", "sagas, views and gateways: their runners"),
@@ -57,7 +57,7 @@ def run() -> dict[str, Any]:
 
 
 def by_area(stats: dict[Function, Any]) -> Counter[str]:
-    """Seconds of each area; what a library or the interpreter did for a caller is the caller's."""
+    """Seconds of each area; time in libraries and the interpreter counts for their callers."""
     spent: Counter[str] = Counter()
     for function, (_, _, own, _, callers) in stats.items():
         area = _area(function)
@@ -71,7 +71,7 @@ def by_area(stats: dict[Function, Any]) -> Counter[str]:
 
 def _area(function: Function) -> str | None:
     file, _, name = function
-    if file.endswith("asyncio/runners.py"):  # uvloop's own time counts for it: there it waits
+    if file.endswith("asyncio/runners.py"):  # includes uvloop's own time, which is waiting
         return IDLE
     if file == "~":
         return IDLE if "time.sleep" in name or "'acquire' of '_thread.lock'" in name else None

@@ -1,7 +1,7 @@
 """A stream of trades for the views' benchmarks: bought, settled, sold, settled, account by account.
 
-Every command makes one event that moves a position, and after four of them an account stands as
-before, so that neither states nor rows grow while a benchmark lasts.
+Every command makes one event that changes a position, and after four of them an account is as
+before, so that neither states nor rows grow during a benchmark.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -33,7 +33,7 @@ class Trading:
         await side.seed([*client("C1"), *opened, *funded], "trading")
 
     def take(self) -> Request:
-        """The next request; an account's last one must be answered before its turn comes again."""
+        """The next request; submit it only after the last one of the same account is answered."""
         nth = self._next
         self._next += 1
         step, place = divmod(nth, len(self._names))

@@ -90,7 +90,7 @@ class _Timed:
         self._loader, self._warehouse, self._meter = loader, warehouse, meter
 
     async def load(self, last: int) -> Spent:
-        """What it takes to load everything into empty tables."""
+        """The cost of loading everything into empty tables."""
         await drop(self._warehouse)
         await prepare(self._warehouse)
         self._loader.forget()
@@ -116,7 +116,7 @@ class _Timed:
 
 
 async def _copy(warehouse: Warehouse, meter: Meter) -> Spent:
-    """What it takes to copy all raw tables, into empty tables like them."""
+    """The cost of copying all raw tables into empty tables like them."""
     for name in TABLES:
         await warehouse.command(f"DROP TABLE IF EXISTS {name}_copy SYNC")
         await warehouse.command(f"CREATE TABLE IF NOT EXISTS {name}_copy AS {name}_raw")
@@ -132,7 +132,7 @@ async def _copy(warehouse: Warehouse, meter: Meter) -> Spent:
 
 
 async def _opened(side: WriteSide, last: int) -> float:
-    """Seconds to read all events and open them, and no more: what any loader in Python pays."""
+    """Seconds to read and decode all events, which every loader in Python has to do."""
     start = time.perf_counter()
     for page in await _pages(side, last):
         for stored in page:
@@ -141,7 +141,7 @@ async def _opened(side: WriteSide, last: int) -> float:
 
 
 async def _pages(side: WriteSide, last: int) -> list[Sequence[Stored]]:
-    """The ranges that the loader cuts."""
+    """The log in the loader's ranges."""
     out: list[Sequence[Stored]] = []
     position = 0
     while position < last:
@@ -182,7 +182,7 @@ def _rows(found: dict[str, list[Any]], rows: int, events: int) -> list[Row]:
 
 
 def _cpu(ours: Sequence[Spent], theirs: Sequence[Spent]) -> list[Row]:
-    """CPU seconds of one load and of one copy, in all and where they went."""
+    """CPU seconds of one load and of one copy, in all and by process."""
 
     def line(what: str, of: Callable[[Spent], float]) -> Row:
         mine, peer = [of(s) for s in ours], [of(s) for s in theirs]

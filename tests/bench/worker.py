@@ -1,8 +1,8 @@
 """The Faust worker against a bare aiokafka loop over the same pages; and how soon rows are visible.
 
-Both sides read the same topic, read committed, and open every event. What Faust costs on top is
-the first ratio: the same work in its agent. What folding costs is reported beside it, since no
-loop that only decodes is its peer: rows and checkpoints go to Postgres, a transaction a take.
+Both sides read the same topic, read committed, and decode every event. The first ratio shows the
+cost of Faust: the same work in its agent. The cost of folding is only reported, since a loop that
+only decodes is no peer for it: rows and checkpoints go to Postgres, a transaction a take.
 """
 
 import asyncio
@@ -39,9 +39,9 @@ from tests.bench.rig import Run, Server, WriteSide, complete, say, server
 from tests.bench.trading import Trading
 
 ROUNDS = 2
-FOLLOWS_S = 0.5  # for a row of a worker that has begun
+FOLLOWS_S = 0.5  # within which a started worker makes a row visible
 EVENTS = 12_000
-BATCH = 500  # commands at once while the log is filled
+BATCH = 500  # commands at a time while the log is filled
 PACE, PACED_S = 200, 4.0  # commands a second, for how long
 WORKER = "import sys; from api.cli import main; sys.exit(main())"
 PATIENCE_S = 60.0
@@ -142,7 +142,7 @@ async def _aiokafka(side: WriteSide, bus: Bus, last: int) -> Run:
 
 
 async def _faust(side: WriteSide, bus: Bus, group: str, last: int) -> Run:
-    """The same in the agent: from the first record until the last is opened."""
+    """The same in Faust's agent, timed from the first record until the last is decoded."""
     count, start, over = 0, 0.0, asyncio.Event()
 
     async def take(records: Sequence[Record]) -> None:
@@ -153,7 +153,7 @@ async def _faust(side: WriteSide, bus: Bus, group: str, last: int) -> Run:
             over.set()
 
     async def moved(_: object) -> None:
-        """Whatever is ours is read."""
+        """Read all partitions that are ours."""
 
     pages = FaustPages(bus, group, take, moved)
     await pages.start()
@@ -261,7 +261,7 @@ async def _caught_up(side: WriteSide) -> None:
 
 
 async def _followed(side: WriteSide, trading: Trading) -> None:
-    """Until the worker is in its group: what it finds in the log at its start says nothing."""
+    """Wait until the worker follows the log: its catching up at the start is not measured."""
     async with _reader(side) as standing, asyncio.timeout(PATIENCE_S):
         took = PATIENCE_S
         while took > FOLLOWS_S:
@@ -275,7 +275,7 @@ async def _followed(side: WriteSide, trading: Trading) -> None:
 
 @asynccontextmanager
 async def _reader(side: WriteSide) -> AsyncIterator[Callable[[], Awaitable[int]]]:
-    """Says where `positions` stands."""
+    """Gives a function that returns the checkpoint of `positions`."""
     sql = "select min(position) from views.checkpoints where view = 'positions'"
     async with await psycopg.AsyncConnection.connect(side.url, autocommit=True) as connection:
 

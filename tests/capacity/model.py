@@ -1,9 +1,8 @@
 """The capacity model: from a trading day in fills to processes, partitions, logs and bytes.
 
-Every figure that goes in stands in `MEASURED` or `ASSUMED`, with where it is from; all that comes
-out follows from them in `sized`. `docs/scale.md` quotes both tables (`tests/capacity/tables.py`
-writes them, a test holds them equal), and `tests/capacity/queueing.py` plays the same tiers as
-queues.
+Every input is in `MEASURED` or `ASSUMED`, with its source; `sized` computes all results from them.
+`docs/scale.md` quotes both tables (`tests/capacity/tables.py` writes them, a test compares them),
+and `tests/capacity/queueing.py` simulates the same tiers as queues.
 
     fills a day x events a fill / session x peak = events a second at the peak
     least number of servers n with  load x skew <= n x rate x TARGET
@@ -63,7 +62,7 @@ def value(name: str) -> float:
 
 
 class Sized(NamedTuple):
-    """What a day takes; rates are a second, at the peak."""
+    """The deployment that a day needs; rates are per second, at the peak."""
 
     fills: int
     events: int  # a day
@@ -81,12 +80,12 @@ class Sized(NamedTuple):
 
 
 def sized(fills: int) -> Sized:
-    """The least deployment that holds a day of so many fills at `TARGET`."""
+    """The least deployment for a day of `fills` fills at a utilisation of `TARGET`."""
     events = fills * value("events_per_fill")
     rate = events / value("session_s") * value("peak")
     commands = rate / value("events_per_command")
     logs = _servers(rate, value("append_rate"))
-    while _partitions(rate / logs) is None:  # one topic has no more partitions than 16
+    while _partitions(rate / logs) is None:  # one topic has at most 16 partitions
         logs += 1
     partitions = _partitions(rate / logs)
     assert partitions is not None
@@ -115,7 +114,7 @@ class Deployment(NamedTuple):
 
 
 def saturation(one: Deployment, *, skew: float | None = None) -> tuple[float, str]:
-    """(events a second at which some tier is busy all the time, that tier)."""
+    """(events a second at which a tier is fully busy, that tier)."""
     lean = value("skew") if skew is None else skew
     share = lean / one.partitions if one.partitions > 1 else 1.0
     tiers = {

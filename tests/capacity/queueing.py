@@ -61,7 +61,7 @@ class Batcher:
         taken = [self._waiting.popleft() for _ in range(min(BATCH_MAX, len(self._waiting)))]
         self._busy = bool(taken)
         if taken:
-            # The fixed part is within the measured rate at a full batch, not on top of it.
+            # The measured rate at a full batch includes the fixed part already.
             per_event = self._per_event_s - FLUSH_S / BATCH_MAX
             self._world.after(FLUSH_S + per_event * len(taken), lambda: self._end(taken))
 
@@ -74,7 +74,7 @@ class World:
     """A run at one rate; the same seed gives the same run.
 
     Args:
-        events_rate: that callers ask for, a second.
+        events_rate: events a second that callers cause.
         weights: of the partitions; None: homes are spread evenly over them.
     """
 
@@ -87,7 +87,7 @@ class World:
         self._homes = self._dice.choices(range(one.partitions), self._partitions, k=HOMES)
         self._now, self._count = 0.0, 0
         self._agenda: list[tuple[float, int, Callable[[], None]]] = []
-        self._queue: deque[int] = deque()  # commands that wait, by how many events they make
+        self._queue: deque[int] = deque()  # waiting commands, as their numbers of events
         self._free = one.api
         self._log = Batcher(self, 1 / value("append_rate"), self._appended)
         self._relay = Batcher(self, 1 / value("relay_rate"), self._relayed)

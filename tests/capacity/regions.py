@@ -1,4 +1,4 @@
-"""Regions: one home region an aggregate, epochs that fence, and what a failover may lose.
+"""Regions: one home region per aggregate, fencing by epochs, and what a failover may lose.
 
     home --append(epoch)--> own log --replicate--> the others        acknowledged: see `Mode`
     register: the next epoch goes to a new home only when the last one's lease has run out
@@ -11,16 +11,16 @@ majority (a consensus service); a region that is cut off cannot reach it.
     SYNC   acknowledged when a majority of regions has the entry
     ASYNC  acknowledged when the home has it
 
-Failing over: a majority is asked; the log of the highest epoch, and then the longest, becomes
-theirs under the new epoch before the new home serves. What a region has beyond a log that it
-takes is put aside (`orphans`), for people to look at.
+A failover asks a majority. The log of the highest epoch, and among those the longest, becomes the
+log of all of them under the new epoch before the new home serves. Entries that a region has beyond
+a log that it takes over are put aside (`orphans`), for people to look at.
 """
 
 from enum import StrEnum
 from typing import NamedTuple
 
 LEASE = 6  # ticks of the holder's clock
-DRIFT = 2  # ticks that a clock may come to lag
+DRIFT = 2  # ticks that a clock may lag
 
 
 class Mode(StrEnum):
@@ -30,14 +30,14 @@ class Mode(StrEnum):
 
 class Entry(NamedTuple):
     epoch: int
-    value: int  # names the entry
+    value: int  # identifies the entry
 
 
 Log = tuple[Entry, ...]
 
 
 class Replicate(NamedTuple):
-    """The home's log of an epoch, on its way."""
+    """A message with the home's log of an epoch."""
 
     sender: int
     receiver: int
@@ -46,14 +46,14 @@ class Replicate(NamedTuple):
 
 
 class Region:
-    """One region's log, the newest epoch that it knows of, and its own as a home."""
+    """One region: its log, the newest epoch that it knows, and its own epoch as a home."""
 
     def __init__(self) -> None:
         self.log: Log = ()
         self.seen = 0
         self.epoch, self.lease_end = 0, 0
         self.clock = self.lag = 0
-        self.has: dict[Entry, set[int]] = {}  # of a home: who is known to hold what
+        self.has: dict[Entry, set[int]] = {}  # of a home: the regions known to have each entry
         self.orphans: list[Entry] = []
 
     @property
@@ -69,8 +69,8 @@ class World:
     """Regions, the network between them, and the register; every method is one step.
 
     Args:
-        fencing: False takes epochs and leases away, to see that the laws would notice.
-        leases: False is a clock that drifts by more than is allowed: epochs are left.
+        fencing: False disables epochs and leases, to check that the laws then fail.
+        leases: False simulates clocks beyond the allowed drift: only epochs are left.
     """
 
     def __init__(
@@ -84,8 +84,8 @@ class World:
         self.home: int | None = None
         self.appended: set[tuple[int, int]] = set()  # (epoch, region) of every append
         self.acknowledged: list[Entry] = []
-        self.lost: set[Entry] = set()  # acknowledged, and behind when a new epoch began
-        self.unreplicated: set[Entry] = set()  # what no region that was asked had got
+        self.lost: set[Entry] = set()  # acknowledged, and not in the log of a new epoch
+        self.unreplicated: set[Entry] = set()  # acknowledged, and in no region that was asked
 
     @property
     def majority(self) -> int:
@@ -96,7 +96,7 @@ class World:
         return [i for i in range(len(self.regions)) if i not in self.cut]
 
     def tick(self, slow: int = -1) -> None:
-        """Time goes on; one clock may fall behind, within the drift that is allowed."""
+        """Advance the time; the clock of `slow` may fall behind, within the allowed drift."""
         self.time += 1
         for i, region in enumerate(self.regions):
             if i == slow and region.lag < DRIFT:
@@ -105,7 +105,7 @@ class World:
                 region.clock += 1
 
     def grant(self, to: int) -> bool:
-        """Ask the register to make `to` the home (again, or anew); True when it is."""
+        """Ask the register to make `to` the home (again, or newly); True if it did."""
         if to in self.cut or len(self.reachable) < self.majority:
             return False
         if self._leases and to != self.home and self.time < self._granted_until:
@@ -118,7 +118,7 @@ class World:
         return True
 
     def append(self, at: int) -> Entry | None:
-        """A caller in region `at` asks for an entry; None: the region does not serve."""
+        """Append an entry for a caller in region `at`; None: the region does not serve."""
         region = self.regions[at]
         if not (region.serves if self._fencing else region.epoch):
             return None
@@ -133,9 +133,9 @@ class World:
         return entry
 
     def deliver(self, index: int, *, again: bool = False, answered: bool = True) -> None:
-        """One message arrives, or is lost where an end of it is cut off.
+        """Deliver one message; it is lost if its sender or receiver is cut off.
 
-        Again: it will arrive once more. Not answered: the sender does not learn of it.
+        Again: it will arrive once more. Not answered: the sender does not hear of its arrival.
         """
         message = self.wire[index % len(self.wire)]
         if not again:
@@ -151,7 +151,7 @@ class World:
             self._confirm(message)
 
     def settle(self) -> Log:
-        """All is well again: every message arrives; the log that every region then has."""
+        """End all faults and deliver every message; returns the log that all regions then have."""
         self.cut.clear()
         for _ in range(LEASE + DRIFT):
             self.tick()
@@ -162,7 +162,7 @@ class World:
         return log
 
     def _begin(self, to: int) -> None:
-        """The new epoch's first step: one log for all who were asked."""
+        """Begin the new epoch: give all the regions that were asked one log."""
         asked = [self.regions[i] for i in self.reachable]
         best = max(asked, key=lambda region: (region.seen, len(region.log)))
         held = {entry for region in asked for entry in region.log}

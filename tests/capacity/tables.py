@@ -23,7 +23,7 @@ def tables() -> dict[str, str]:
 
 
 def quoted() -> dict[str, str]:
-    """The same as the page has them."""
+    """The same tables, as the page has them."""
     return dict(_FOUND.findall(PAGE.read_text()))
 
 

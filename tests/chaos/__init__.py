@@ -1,1 +1,1 @@
-"""Real processes under load and under fire: `make test-chaos` (see docs/reliability.md)."""
+"""Real processes under load and faults: `make test-chaos` (see docs/reliability.md)."""

@@ -22,14 +22,14 @@ from tests.chaos.verify import Findings, verify
 from tests.chaos.world import World
 
 FAULTS = 21
-WARM_UP = 60  # commands before the first blow
-AFTER = 20  # commands that must get through before the next one
+WARM_UP = 60  # commands before the first fault
+AFTER = 20  # commands that must be answered before the next fault
 RECOVERED_S = 120.0
 QUIET_S, QUIET_WITHIN_S = 8.0, 180.0
 
 
 class Run:
-    """One run; what it finds is in `wrong`."""
+    """One run; `wrong` lists the faults that it finds."""
 
     def __init__(self, seed: int, faults: int, bus: str, only: Collection[str] = ()) -> None:
         self.seed, self.faults, self.bus, self.only = seed, faults, bus, only
@@ -86,7 +86,7 @@ class Run:
         self._through(world, AFTER, " + ".join(blow.kind for blow in blows))
 
     def _through(self, world: World, commands: int, what: str) -> None:
-        """Within bounds commands are answered, their events seen in every view, all is well."""
+        """Require in time: answers to commands, their events in all views, no troubles."""
         began, before, position = time.monotonic(), world.progress()["done"], 0
 
         def answered() -> bool:
@@ -108,12 +108,12 @@ class Run:
             self.wrong += [f"a caller was told: {one}" for one in wrong]
 
     def _quiet(self, world: World) -> None:
-        """Nothing is owed any more and every view is at the end of the log."""
+        """Require that no command is owed and every view is at the end of the log."""
         if not until(lambda: world.resting(QUIET_S), QUIET_WITHIN_S):
             self.wrong.append(f"no rest within {QUIET_WITHIN_S:g} s: {world.troubles()}")
 
     def _keep(self, world: World) -> None:
-        """The processes' words and the journal, for whoever looks into it."""
+        """Keep the output of the processes and the journal for an investigation."""
         self.kept = Path(f"{world.folder}.kept")
         self.kept.mkdir()
         for file in [*world.folder.glob("*.log"), *world.folder.glob("*.json*")]:

@@ -1,8 +1,8 @@
-"""The books of a world that has come to rest: every copy of them against a fold of the log.
+"""Checks the books of a world at rest: every copy of them against a fold of the log.
 
 log verify           every hash, version and checkpoint
 replay               every view in Postgres, row by row
-log checksum         the warehouse's tables against a second warehouse, loaded from nothing
+log checksum         the warehouse's tables against a second warehouse, newly loaded
 controls             domain.md's controls at a close, over three copies of the balances
 """
 
@@ -27,7 +27,7 @@ VERB_S = 600.0
 
 
 class Ledger:
-    """The balances by this fold of the log."""
+    """The balances from a fold of the log."""
 
     def __init__(self) -> None:
         self.balances: dict[Line, Any] = {}
@@ -41,7 +41,7 @@ class Ledger:
 
 
 async def controls(platform: Platform, folded: Ledger) -> list[str]:
-    """Every control that does not hold, and every copy of the balances that is another."""
+    """Every control that does not hold, and every copy of the balances that differs."""
     position = await platform.log.last()
     copies: Mapping[str, Balances] = {
         "read models": (await platform.served_balances()).balances,
@@ -78,7 +78,7 @@ def log_verifies(env: Mapping[str, str]) -> list[str]:
 
 
 def views_equal(env: Mapping[str, str], last: int) -> list[str]:
-    """By `replay`, at the log's end."""
+    """Views that differ by `replay`, or are not at the log's end."""
     said, code = _verb(env, "replay")
     out = [f"{v['view']} differs: {v}" for v in said["views"] if not v["equal"]]
     out += [f"{v['view']} stands at {v['position']}, the log ends at {last}"
@@ -87,7 +87,7 @@ def views_equal(env: Mapping[str, str], last: int) -> list[str]:
 
 
 def warehouse_equal(env: Mapping[str, str], fresh: Path) -> list[str]:
-    """By `log checksum`, against facts that are loaded anew."""
+    """Tables that differ by `log checksum` from a newly loaded warehouse."""
     live, _ = _verb(env, "log", "checksum")
     again, _ = _verb({**env, "TIDEMARK_WAREHOUSE": f"chdb://{fresh}"}, "log", "checksum")
     return [
@@ -98,10 +98,10 @@ def warehouse_equal(env: Mapping[str, str], fresh: Path) -> list[str]:
 
 
 def _verb(env: Mapping[str, str], *words: str) -> tuple[Any, int]:
-    """What a verb says as JSON, and its exit code.
+    """A verb's JSON answer and its exit code.
 
     Raises:
-        RuntimeError: it said none.
+        RuntimeError: the verb printed no JSON.
     """
     done = subprocess.run(
         [*PYTHON, *words, "--json"], cwd=ROOT, env=dict(env), capture_output=True, text=True,

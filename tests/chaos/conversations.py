@@ -1,8 +1,8 @@
-"""No saga stands still: what has not ended waits for a moment, or for a counterparty's word.
+"""Checks that no saga is stuck: each has ended, or waits for a time or a counterparty's report.
 
-Every row that sagas and gateways keep must also be what the log folds to, up to where each says
-that it stands (whoever is told to end brings a last event in that others read only after the next
-start), and nothing may be owed.
+Every stored row of sagas and gateways must also equal the fold of the log up to the checkpoint of
+its saga or gateway (each has its own, since a process that ends may append a last event that others
+read only after the next start), and no command may be left in the outbox.
 """
 
 from collections.abc import Mapping
@@ -20,15 +20,15 @@ from streams.gateways.channels.custodian import CustodianChannel
 from streams.gateways.channels.venue import VenueChannel
 from streams.gateways.counterparties import NextDay
 
-NEVER_ENDS = frozenset({"kyc"})  # a client's standing is watched for as long as there is one
-LATE = timedelta(seconds=30)  # for the timer to have seen a moment that is past
+NEVER_ENDS = frozenset({"kyc"})  # watches a client's standing for ever
+LATE = timedelta(seconds=30)  # the timer's delay after a due time
 
 
 class Conversations:
-    """Folds the sagas and the gateways' memories beside everyone else.
+    """Folds the sagas and the gateways' memories independently of the platform.
 
     Args:
-        stands: where each of them stands, by name.
+        stands: the checkpoint of each, by name.
     """
 
     def __init__(self, stands: Mapping[str, int]) -> None:
@@ -38,7 +38,7 @@ class Conversations:
         )  # fmt: skip
         self._stands = stands
         self._states: dict[SagaKey, Any] = {}
-        self._kept: dict[SagaKey, Any] = {}  # the same, each up to where it stands
+        self._kept: dict[SagaKey, Any] = {}  # the same, each up to its checkpoint
 
     def note(self, arrived: Envelope) -> None:
         for folded in (*SAGAS, *self._channels):
@@ -50,8 +50,8 @@ class Conversations:
                     self._kept[key] = self._states[key]
 
     def wrong(self, connection: Connection[Any], *, rested: int) -> list[str]:
-        """Rows that are not what the log says, commands that nobody has sent, and sagas that are
-        not even at position `rested`, where they were seen at rest."""
+        """Rows that differ from the fold of the log, commands never sent, and sagas that are behind
+        position `rested`, the one at which the world was seen at rest."""
         kept, folded = _rows(connection), self._rows(self._kept)
         out = [
             f"{saga} {saga_id} is {kept.get((saga, saga_id))}, folded {folded.get((saga, saga_id))}"
@@ -64,7 +64,7 @@ class Conversations:
         return out + [f"{command} {message} is owed for ever" for message, command in owed]
 
     def stuck(self) -> list[str]:
-        """Sagas that wait for nobody; by their own fold, so that the rows need not be believed."""
+        """Sagas that wait for nothing, by our own fold: the rows are not trusted here."""
         rows, now = self._rows(self._states), datetime.now(UTC)
         told = {channel.NAME for channel in self._channels}
         open_there = {i for (name, i), row in rows.items() if name in told and not row.ended}
@@ -84,7 +84,7 @@ class Conversations:
 
 
 def stands(connection: Connection[Any]) -> dict[str, int]:
-    """Where each saga and gateway stands."""
+    """The checkpoint of each saga and gateway."""
     found = connection.execute("select saga, min(position) from sagas.checkpoint group by saga")
     return {saga: int(position) for saga, position in found.fetchall()}
 

@@ -1,7 +1,7 @@
-"""One caller's day: a client, two accounts, and whatever a seeded desk thinks of next.
+"""One caller's day: a client, two accounts, and commands drawn from a seeded generator.
 
-Nothing here knows of the wire: a desk yields what it asks for and is sent what it was told, so the
-same seed and the same answers make the same day.
+A desk does no I/O: it yields commands and is sent their answers, so the same seed and the same
+answers give the same day.
 """
 
 import random
@@ -29,7 +29,7 @@ Asked = Ask | list[Ask]
 
 
 def listings() -> list[Ask]:
-    """What must be there before a desk opens: instruments, marks, rates."""
+    """Commands needed before a desk opens: instruments, marks, rates."""
     today = datetime.now(UTC).date().isoformat()
     asks = []
     for symbol, isin in ISINS.items():
@@ -41,7 +41,7 @@ def listings() -> list[Ask]:
 
 
 class Desk:
-    """Asks for ever; `told` is what became of the last thing that was asked."""
+    """Yields commands for ever; `told` is the answer to the last one."""
 
     def __init__(self, number: int, seed: int, desks: int) -> None:
         self._dice = random.Random(f"{seed}.{number}")
@@ -86,7 +86,7 @@ class Desk:
         self._orders = [*self._orders[-REMEMBERED_MAX:], order]
         if self._dice.random() < 0.5:
             return Ask("PlaceOrder", body | {"ord_type": "MARKET", "time_in_force": "DAY"})
-        # Within the street's swing of the mark or well outside it: filled soon, or left open.
+        # Within the range of the simulated prices or well outside: filled soon, or left open.
         away = self._dice.choice((Decimal("1.001"), Decimal("0.999"), Decimal("0.9")))
         limit = (mark * away).quantize(Decimal("0.01"))
         return Ask("PlaceOrder", body | {"ord_type": "LIMIT", "time_in_force": "GTC",
@@ -111,7 +111,7 @@ class Desk:
         return Ask("TransferCash", body | {"currency": "USD", "amount": self._amount()})
 
     def _exchange(self) -> Ask:
-        """For value today, so that it settles while we look."""
+        """With value date today, so that it settles during the run."""
         body = {"account_id": self._dice.choice(self.accounts), "fx_id": self._id("F")}
         today = datetime.now(UTC).date().isoformat()
         bought = {"buy_currency": "EUR", "buy_amount": self._amount(), "sell_currency": "USD"}
@@ -125,7 +125,7 @@ class Desk:
         return Ask("ReplaceOrder", {"order_id": self._some_order(), "qty": qty})
 
     def _adjustment(self) -> Ask:
-        """A debit: what the house gives to clients it would first have to fund."""
+        """A debit: a credit would first need funds from the house."""
         body = {"account_id": self._dice.choice(self.accounts), "adjustment_id": self._id("J")}
         who = {"requested_by": "olga", "approved_by": "oleg", "evidence": "mail"}
         money = {"currency": "USD", "amount": f"-{self._amount()}", "reason": "late fee"}

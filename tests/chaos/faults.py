@@ -1,12 +1,12 @@
-"""What goes wrong, when, and that it truly did.
+"""The faults: their schedule, and a check that each one took effect.
 
-    kill X               SIGKILL; the keeper begins it again (the warehouse: whoever needs it)
-    pause X              SIGSTOP to all of it for longer than anybody waits for it, then SIGCONT
-    disk full            no byte left on the database's file system, until callers were refused
+    kill X               SIGKILL; the keeper restarts it (the warehouse: the next process to use it)
+    pause X              SIGSTOP to its processes for longer than any timeout on it, then SIGCONT
+    disk full            no byte left on the database's file system, until callers are refused
     connections cut      every client's connection to the database is terminated
 
-A seed makes the whole schedule. Every kind comes at least once, then whatever the dice say; some
-come two at a time. A blow counts when it has hit.
+A seed determines the whole schedule. Every kind comes at least once, then kinds are drawn at
+random; some come two at a time. A blow counts once it has had its effect.
 """
 
 import os
@@ -26,15 +26,15 @@ PAUSE_S: Mapping[str, float] = {
     "worker-1": 12.0,  # session and saga lease end after 10
     "worker-2": 12.0,
     "kafka": 12.0,
-    "postgres": 31.0,  # a statement is given 30
-    "redis": 4.0,  # an answer is given a fraction of a second
+    "postgres": 31.0,  # a statement times out after 30
+    "redis": 4.0,  # the wait for an answer is a fraction of a second
     "warehouse": 6.0,
 }
-DISK_S = 60.0  # for callers to find out that the disk is full
+DISK_S = 60.0  # for callers to be refused because the disk is full
 REFUSED_MIN = 3
 BETWEEN_S = 2.0  # at most, before the next blow
-PAIRED = 0.4  # of the blows that come together with another
-FOUND_S = 30.0  # for a process to be there to be hit
+PAIRED = 0.4  # the share of blows that come together with another
+FOUND_S = 30.0  # to find a running process
 CUT = (
     "select pg_terminate_backend(pid) from pg_stat_activity"
     " where pid <> pg_backend_pid() and backend_type = 'client backend'"
@@ -52,7 +52,7 @@ class Blow(NamedTuple):
 
 
 class Missed(Exception):
-    """A blow could not be dealt, or nobody felt it."""
+    """A blow could not be dealt, or had no effect."""
 
 
 def kinds(parts: Sequence[str], *, disk: bool) -> list[Blow]:
@@ -77,18 +77,18 @@ def schedule(every: Sequence[Blow], *, count: int, seed: int) -> list[list[Blow]
 
 
 def _goes_with(blow: Blow, other: Blow, dice: random.Random) -> bool:
-    """A full disk stands alone: who is away cannot be refused. Nor can connections be cut by a
-    server that stands still or is gone."""
+    """A full disk comes alone, since a caller without a server cannot be refused. And a database
+    server that is paused or killed cannot cut connections."""
     alone = "disk full" in (blow.what, other.what)
     alone |= {"connections cut", "postgres"} <= {blow.what, other.what, blow.target, other.target}
     return dice.random() < PAIRED and not alone and blow.target != other.target
 
 
 def deal(world: World, blows: Sequence[Blow], dice: random.Random) -> Iterator[Blow]:
-    """Deal blows that come together: pauses begin, the others fall into them; those that hit.
+    """Deal blows that come together, the others during the pauses; yields those that hit.
 
     Raises:
-        Missed: one did not.
+        Missed: a blow did not hit.
     """
     time.sleep(dice.uniform(0, BETWEEN_S))
     pauses = [blow for blow in blows if blow.what == "pause"]
@@ -112,7 +112,7 @@ def _kill(world: World, blow: Blow) -> None:
     def hit() -> bool:
         try:
             os.kill(_found(part)[0], signal.SIGKILL)
-        except ProcessLookupError:  # a file still names its predecessor
+        except ProcessLookupError:  # the pid file still has the previous process
             return False
         return True
 
@@ -127,7 +127,7 @@ def _stop(part: Part) -> Sequence[int]:
 
 
 def _fill(world: World, blow: Blow) -> None:
-    """Until callers were refused for it; what is written over room already taken still works."""
+    """Fill the disk until callers are refused; writes to space already allocated still work."""
     filler = world.disk / "filler"
     before = world.progress()["tries"].get("503", 0)
     deadline = time.monotonic() + DISK_S

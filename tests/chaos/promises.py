@@ -1,8 +1,8 @@
-"""What callers were told against what stands in the log, and everything that may be there once.
+"""Compares the answers of callers with the log, and looks for facts that occur twice.
 
-lost      an answer of 200 or 201 without its events where it said that they are
-doubled   a command that was done in two goes, an event id or a business fact that is there twice,
-          more executed than was ordered; and a command that was refused and yet done
+lost      an answer of 200 or 201 without its events at the place that it named
+doubled   a command that was done twice, an event id or a business fact that occurs twice, more
+          executed than was ordered; and a command that was refused and yet done
 """
 
 from collections import Counter
@@ -33,7 +33,7 @@ ONCE: Mapping[type[Any], tuple[str, ...]] = {
     on_order.OrderPlaced: ("order_id",),
     on_order.OrderFilled: ("trade_id",),
 }
-"""Facts by what makes them one; the callers give every deposit a reference of its own."""
+"""Facts by what identifies them; the callers give every deposit a reference of its own."""
 
 
 async def envelopes(log: RecorderLog) -> AsyncIterator[Envelope]:
@@ -46,7 +46,7 @@ async def envelopes(log: RecorderLog) -> AsyncIterator[Envelope]:
 
 
 class Seen:
-    """One walk over the log."""
+    """The findings of one pass over the log."""
 
     def __init__(self) -> None:
         self.events = 0
@@ -55,7 +55,7 @@ class Seen:
         self._messages: dict[tuple[str, str], list[tuple[int, int]]] = {}
         self._ordered: dict[str, Decimal] = {}
         self._filled: Counter[str] = Counter()
-        self._streams_of: dict[str, set[str]] = {}  # by key, of what callers sent
+        self._streams_of: dict[str, set[str]] = {}  # by the key of the command
 
     def note(self, arrived: Envelope) -> None:
         meta, event = arrived.meta, arrived.event

@@ -1,4 +1,4 @@
-"""All that must hold when a world has come to rest; everything that does not, by what it breaks."""
+"""Verifies a world at rest; the findings are grouped by what they break."""
 
 import asyncio
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from tests.chaos.world import World
 
 
 class Findings(NamedTuple):
-    commands: int  # that callers were told the end of
+    commands: int  # for which callers got an answer
     events: int
     lost: list[str]
     doubled: list[str]
@@ -32,7 +32,7 @@ class Findings(NamedTuple):
 
 
 def verify(world: World) -> Findings:
-    """The callers have gone, the platform has ended; the database still runs."""
+    """Verify a world whose callers and platform have ended; the database still runs."""
     return asyncio.run(_verify(world))
 
 

@@ -1,8 +1,8 @@
-"""A whole platform as separate processes on free ports, kept up as a service manager would.
+"""A whole platform as separate processes on free ports, restarted as by a service manager.
 
 callers --HTTP--> api -> postgres (on a small disk), redis, warehouse
                          postgres -> relay -> kafka -> worker-1, worker-2 -> postgres
-keeper: whoever has ended is begun again half a second later
+keeper: restarts a process half a second after it has ended
 """
 
 import json
@@ -36,11 +36,11 @@ _DOOR = re.compile(r"on (http://127\.0\.0\.1:\d+)")
 
 
 class World:
-    """Everything that runs; `seed` makes the callers' day.
+    """All processes; `seed` determines the callers' commands.
 
     Args:
         bus: "kafka" for relay, broker and workers; "inline" for none of them.
-        say: where progress goes.
+        say: called with each line of progress.
     """
 
     def __init__(self, *, bus: str, seed: int, say: Callable[[str], None]) -> None:
@@ -49,7 +49,7 @@ class World:
         self.disk = self.folder / "disk"
         self.data = self.folder / "d"
         self.small_disk = False
-        self.rested = 0  # the last position when it was last seen at rest
+        self.rested = 0  # the log's last position when it was last seen at rest
         self.restarts: Counter[str] = Counter()
         self.parts: dict[str, Part] = {}
         self.env: dict[str, str] = {}
@@ -84,12 +84,12 @@ class World:
         self.load.start()
 
     def send_away(self) -> int:
-        """Tell the callers to finish; 0: every one of them got all its answers."""
+        """Stop the callers; 0 if each of them got all its answers."""
         assert self.load is not None
         return self.load.stop(INSIST_S + STOP_S)
 
     def progress(self) -> Mapping[str, Any]:
-        """What the callers say of themselves."""
+        """The callers' figures."""
         try:
             found: dict[str, Any] = json.loads((self.folder / "progress.json").read_text())
         except OSError:
@@ -97,12 +97,12 @@ class World:
         return found
 
     def ready(self) -> Mapping[str, Any]:
-        """What the platform says of itself."""
+        """The platform's answer at /readyz."""
         found: dict[str, Any] = self.http.get("/readyz").json()
         return found
 
     def troubles(self, at_least: int = 0) -> list[str]:
-        """Why the platform is not ready, or who has not read up to a position; nothing: well."""
+        """Why the platform is not ready, or has not read up to a position; empty if all is well."""
         try:
             said, sagas = self.ready(), self._sagas_at() if at_least else 0
         except (httpx.TransportError, psycopg.Error, ValueError) as e:
@@ -116,7 +116,7 @@ class World:
         return [*said["reasons"], *late]
 
     def workers(self) -> list[str]:
-        """What each worker says of itself, for whoever asks why views stand still."""
+        """The status of each worker, to find out why views make no progress."""
         said = []
         for name in WORKERS:
             part = self.parts.get(name)
@@ -130,7 +130,7 @@ class World:
         return said
 
     def position(self) -> int | None:
-        """Where the log ends, asked of the database itself; None: it does not say."""
+        """The log's last position, from the database itself; None if it does not answer."""
         try:
             with self.database() as connection:
                 found = connection.execute("select max(position) from log.events").fetchone()
@@ -139,7 +139,7 @@ class World:
         return int(found[0]) if found is not None and found[0] is not None else None
 
     def resting(self, seconds: float) -> bool:
-        """For so long nothing has come into the log, nothing is owed, and all views are there."""
+        """Whether nothing is under way, and for `seconds` the log has not grown."""
         try:
             before = self._stands()
             time.sleep(seconds)
@@ -152,7 +152,7 @@ class World:
         return psycopg.connect(self.postgres.url, autocommit=True, connect_timeout=5)
 
     def stop(self) -> dict[str, int]:
-        """End the platform in order, the engines stay; exit codes by name."""
+        """Stop the platform in order, not the engines; returns exit codes by name."""
         self._ending.set()
         for keeper in self._keepers:
             keeper.join()
@@ -177,7 +177,7 @@ class World:
             keeper.start()
 
     def _engines(self) -> None:
-        """Postgres, Redis and Kafka, and the settings that name them."""
+        """Start Postgres, Redis and Kafka, and make the settings that name them."""
         self.disk.mkdir()
         self.small_disk = self._mount()
         self.postgres = parts.Postgres(self.disk / "pg")
@@ -210,7 +210,7 @@ class World:
             raise TimeoutError(f"not ready within {seconds:g} s: {'; '.join(self.troubles())}")
 
     def _keep(self, part: Part) -> None:
-        """Begin a part again whenever it has ended."""
+        """Restart a part whenever it has ended."""
         while not self._ending.wait(LOOK_S):
             if not part.ended:
                 continue
@@ -225,7 +225,7 @@ class World:
                 self.say(f"    {part.name} does not start: {e}")
 
     def _stands(self) -> int | None:
-        """Where the log ends; None while something is still under way."""
+        """The log's last position; None while something is still under way."""
         said = self.ready()
         if said["reasons"] or any(view["lag"] for view in said["views"].values()):
             return None
@@ -235,7 +235,7 @@ class World:
         return int(said["log"]["position"]) if read and owed == (0,) else None
 
     def _sagas_at(self) -> int:
-        """How far the hindmost saga has read the log."""
+        """The lowest checkpoint of the sagas."""
         names = [saga.NAME for saga in SAGAS]
         query = "select min(position) from sagas.checkpoint where saga = any(%s)"
         with self.database() as connection:

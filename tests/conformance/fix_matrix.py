@@ -4,14 +4,14 @@ A line is one step and what must hold after it:
 
     action [arguments]  |  OrdStatus  OrderQty  CumQty  LeavesQty  [AvgPx]
 
-Actions of ours: `order N`, `cancel`, `replace N` (`@ px` for a price alone), a trailing `-> name`
-is the refusal that it must meet. Reports of the venue: `new`, `reject`, `trade N @ px ID`,
-`bust ID`, `correct REF to N @ px ID`, `pending` (the Pending Cancel / Replace report, which says
-nothing that we do not know), `canceled`, `replaced`, `cancel-reject`, `expired`, `done`,
+Our actions: `order N`, `cancel`, `replace N` (`@ px` for a price alone); a trailing `-> name` is
+the refusal that it must get. Reports of the venue: `new`, `reject`, `trade N @ px ID`,
+`bust ID`, `correct REF to N @ px ID`, `pending` (the Pending Cancel / Replace report, which tells
+us nothing new), `canceled`, `replaced`, `cancel-reject`, `expired`, `done`,
 `restated [N]`, `stopped`, `suspended`, `calculated`.
 
 The matrices are the broker's view; ours is the sender's. From our request until the broker has it,
-the order is pending with us and not yet with him: such a row shows `OURS/PUBLISHED`.
+the order is pending with us and not yet with the broker: such a row shows `OURS/PUBLISHED`.
 
 `order` places the order and releases it to the venue (PENDING_NEW).
 """
@@ -22,12 +22,12 @@ from typing import NamedTuple
 
 class Step(NamedTuple):
     action: str
-    refusal: str  # "" when it must not be refused
-    shown: str  # OrdStatus that we show
+    refusal: str  # "": it must not be refused
+    shown: str  # our OrdStatus
     qty: Decimal
     cum_qty: Decimal
     leaves_qty: Decimal
-    avg_px: Decimal | None  # None: the matrix does not say
+    avg_px: Decimal | None  # None: not in the matrix
 
 
 class Scenario(NamedTuple):

@@ -1,4 +1,4 @@
-"""Published examples of lot accounting, as data: purchases, one sale or two, what must be left."""
+"""Published examples of lot accounting, as data: purchases, one or two sales, the result."""
 
 from datetime import date
 from decimal import Decimal
@@ -18,7 +18,7 @@ class Sale(NamedTuple):
     on: date
     qty: Decimal
     proceeds: Decimal  # net of charges
-    gain: Decimal | None  # None: the source does not say
+    gain: Decimal | None  # None: not in the source
 
 
 class Case(NamedTuple):

@@ -1,6 +1,6 @@
-"""`python -m tests.esdb_double [--port N] [--file F] [--host H] [--tls FOLDER]`; says where.
+"""`python -m tests.esdb_double [--port N] [--file F] [--host H] [--tls FOLDER]`; prints the URL.
 
-With --file what was appended is there again after a kill. --tls takes key.pem and cert.pem.
+With --file appended events survive a kill. --tls takes key.pem and cert.pem.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Misbehaviour on demand: what goes wrong with the next appends, or reads, that match."""
+"""Misbehaviour on demand: faults of the next appends or reads that match."""
 
 import threading
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ class Fault(StrEnum):
     LOSE_REPLY = "lose reply"  # it is written, then the connection drops
     SILENCE = "silence"  # it is written, and no answer comes
     IGNORED = "ignored"  # nothing is written, and no answer comes
-    TIMEOUT = "timeout"  # the server says that it ran out of time, and has not written
-    TIMEOUT_AFTER = "timeout after"  # it says so, and has written
+    TIMEOUT = "timeout"  # a timeout error, and nothing is written
+    TIMEOUT_AFTER = "timeout after"  # a timeout error, and it is written
     NOT_LEADER = "not leader"
     SLOW = "slow"  # answers late
     UNAVAILABLE = "unavailable"  # refuses
@@ -25,17 +25,17 @@ class Armed:
 
 
 class Faults:
-    """Armed from a test, met by the server's threads."""
+    """Faults that a test arms and the server's threads apply."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._armed: list[Armed] = []
         self.slow_s = 0.2
         self.sprung = 0
-        """How often one was met."""
+        """Number of faults applied."""
 
     def arm(self, fault: str, *, containing: bytes = b"", times: int = 1) -> None:
-        """The next `times` requests with these bytes in them meet the fault."""
+        """Apply the fault to the next `times` requests that contain these bytes."""
         with self._lock:
             self._armed.append(Armed(Fault(fault), containing, times))
 

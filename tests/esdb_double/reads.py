@@ -1,4 +1,4 @@
-"""What a Read or a subscription sees."""
+"""The results of reads and subscriptions."""
 
 import re
 from bisect import bisect_left, bisect_right
@@ -60,7 +60,7 @@ def page(store: Store, options: Options) -> Iterator[streams_pb2.ReadResp]:
 def subscription(
     store: Store, options: Options, context: grpc.ServicerContext, closing: Callable[[], bool]
 ) -> Iterator[streams_pb2.ReadResp]:
-    """Catch up, say so, then go on for ever."""
+    """Catch up, send that message, then follow for ever."""
     confirmed = streams_pb2.ReadResp.SubscriptionConfirmation(subscription_id="double")
     of_stream = options.WhichOneof("stream_option") == "stream"
     at = _stream_start(store, options) if of_stream else _all_start(store, options)
@@ -85,7 +85,7 @@ def subscription(
 
 
 class _Checkpoints:
-    """Events that match, and every so many searched ones a word on how far it has come."""
+    """Events that match, and a checkpoint message after every so many searched events."""
 
     def __init__(self, options: Options) -> None:
         self._matches = filtered(options)
@@ -130,7 +130,7 @@ def _of_all(store: Store, options: Options, *, backwards: bool) -> Iterator[Reco
 
 
 def _index(store: Store, position: int) -> int:
-    """Where a position is in the log; as on a server, it must be the beginning of a record.
+    """The index of a position; as on a server, it must be the start of a record.
 
     Raises:
         Misplaced

@@ -24,7 +24,7 @@ from tests.esdb_double.subscriptions import Subscriptions
 
 os.environ.setdefault("GRPC_ENABLE_FORK_SUPPORT", "false")  # as in adapters.eventstoredb.link
 
-THREADS = 64  # each subscription and each open batch keeps one
+THREADS = 64  # each subscription and each open batch occupies one
 SILENT_S = 30.0
 REFUSALS = (WrongVersion, StreamDeleted, TooLarge)
 
@@ -35,7 +35,7 @@ class Node:
     Args:
         port: 0 finds a free one.
         tls: (private key, certificate chain) in PEM.
-        password: of the user admin; asked for only when it is given.
+        password: of the user admin; required only if given here.
     """
 
     def __init__(
@@ -105,13 +105,13 @@ class Node:
         self._server.wait_for_termination()
 
     def lead(self) -> None:
-        """Be the leader from now on."""
+        """Become the leader."""
         for peer in self.peers:
             peer.leads = peer is self
 
 
 def cluster(size: int = 3) -> list[Node]:
-    """Nodes over one store, the first of which leads; start and stop each."""
+    """Nodes over one store; the first one leads. The caller starts and stops each."""
     store = Store()
     nodes = [Node(store) for _ in range(size)]
     for node in nodes:
@@ -242,7 +242,7 @@ class Streams(streams_pb2_grpc.StreamsServicer):
             raise
 
     def _admit(self, context: grpc.ServicerContext, *, needs_leader: bool = False) -> None:
-        """Turn away who has no password, or asks a follower for what the leader does."""
+        """Refuse a request without the password, or to a follower if it needs the leader."""
         asked = dict(context.invocation_metadata())
         if self._node.password:
             token = shared_token(self._node.password)
@@ -259,7 +259,7 @@ class Streams(streams_pb2_grpc.StreamsServicer):
         context.abort(grpc.StatusCode.NOT_FOUND, "Leader info available")
 
     def _say_nothing(self, context: grpc.ServicerContext) -> None:
-        """Until the client, or this server, has gone."""
+        """Send nothing until the client or this server is gone."""
         for _ in range(int(SILENT_S / 0.05)):
             if not context.is_active() or self._node.closing.wait(0.05):
                 break

@@ -1,8 +1,8 @@
-"""What the server remembers: streams over one log, and the rules by which they grow.
+"""The server's state: streams over one log, and the rules of appending.
 
-Positions are those of a transaction log file: they grow by what a record takes, so they have
-gaps. Revisions count from 0 in each stream. A write whose events are there already, with the same
-ids at the same place, is answered as it was the first time.
+Positions are those of a transaction log file: they grow by the size of a record, so they have
+gaps. Revisions count from 0 in each stream. A write whose events exist already, with the same ids
+at the same place, gets its first answer again.
 """
 
 import base64
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-ANY, NO_STREAM, EXISTS = -2, -1, -4  # expected revisions that are not one
+ANY, NO_STREAM, EXISTS = -2, -1, -4  # expected revisions that are not numbers
 MAX_LONG = 2**63 - 1
 RECORD_BYTES = 84  # of a record without its event
 APPEND_MAX = 1 << 20  # bytes: the server's MaxAppendSize
@@ -56,7 +56,7 @@ class TooLarge(Exception):
 
 @dataclass
 class Rules:
-    """What stream metadata says about which events are to be seen."""
+    """The stream metadata that decides which events are visible."""
 
     max_count: int | None = None
     truncate_before: int = 0
@@ -99,7 +99,7 @@ class Store:
             return written[-1] if written else None
 
     def delete(self, stream: str, expected: int) -> int:
-        """Hide what a stream holds, softly; the position of the note that says so."""
+        """Soft-delete a stream: hide its events; returns the position of the deletion record."""
         with self.grown:
             if stream in self.tombstones:
                 raise StreamDeleted(stream)
@@ -129,7 +129,7 @@ class Store:
         return found if isinstance(found, dict) else {}
 
     def visible(self, stream: str) -> Sequence[Record]:
-        """A stream's records as its metadata leaves them; empty: not found.
+        """A stream's records that its metadata leaves visible; empty: not found.
 
         Raises:
             StreamDeleted: it has a tombstone.
@@ -156,7 +156,7 @@ class Store:
     def _written_before(
         self, stream: str, expected: int, events: Sequence[Proposed]
     ) -> Record | None:
-        """The last record of the very write, when it is there at the place that it asks for."""
+        """The last record of the same write, if it is stored at the expected place."""
         records = self.streams.get(stream, [])
         if not events or not records:
             return None
@@ -192,7 +192,7 @@ class Store:
         with self.grown:
             if events and not stream.startswith("$$") and self._is_hidden(stream):
                 current = len(self.streams.get(stream, ()))
-                if current and events[0].type != "$streamDeleted":  # it begins anew behind them
+                if current and events[0].type != "$streamDeleted":  # restarts behind them
                     self._note(stream, self.metadata(stream) | {"$tb": current})
             made, created = [], time.time_ns() // 100
             for event in events:
@@ -212,7 +212,7 @@ class Store:
                 self.tombstones.add(record.stream)
 
     def _persist(self, made: Sequence[Record]) -> None:
-        """One line a write: a write that was cut by a crash is no write."""
+        """Write one line per append: an incomplete line, cut by a crash, does not count."""
         if self._file is None:
             return
         self._file.write(json.dumps([_packed(r) for r in made]).encode() + b"\n")

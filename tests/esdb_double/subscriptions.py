@@ -1,4 +1,4 @@
-"""Persistent subscriptions as far as clients ask about them: made, listed, deleted, never read."""
+"""Persistent subscriptions: to create, list and delete, not to read."""
 
 from uuid import uuid4
 

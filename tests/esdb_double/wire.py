@@ -1,4 +1,4 @@
-"""Protocol messages into what the store knows, and back."""
+"""Converts protocol messages to the store's types and back."""
 
 import grpc
 from esdbclient.protos.Grpc import shared_pb2, status_pb2, streams_pb2
@@ -19,7 +19,7 @@ _EXPECTED = {"no_stream": NO_STREAM, "any": ANY, "stream_exists": EXISTS}
 
 
 def expected_revision(options: object, group: str, number: str) -> int:
-    """The expected revision of a request's options: a number, or what stands for one."""
+    """The expected revision of a request's options: a number, or its constant."""
     chosen = options.WhichOneof(group)  # type: ignore[attr-defined]
     return int(getattr(options, number)) if chosen == number else _EXPECTED[chosen]
 
@@ -82,7 +82,7 @@ def appended(
 def failed(
     request: streams_pb2.BatchAppendReq, error: Exception | str
 ) -> streams_pb2.BatchAppendResp:
-    """An answer that says why not; `error` 'timeout' is the server's own."""
+    """An answer with the error; `error` 'timeout' is the server's own."""
     response = _answer(request)
     match error:
         case WrongVersion(current=current):
@@ -134,5 +134,5 @@ def _answer(request: streams_pb2.BatchAppendReq) -> streams_pb2.BatchAppendResp:
 
 
 def status_of(error: Exception) -> tuple[grpc.StatusCode, str]:
-    """How Delete, Tombstone and Read say what the batch answers say in messages."""
+    """The gRPC status for an error, as Delete, Tombstone and Read return it."""
     return grpc.StatusCode.FAILED_PRECONDITION, str(error)

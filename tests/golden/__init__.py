@@ -1,1 +1,1 @@
-"""Stored bytes that every later build has to read: the golden log and a sample of each event."""
+"""Stored bytes that every later build must read: the golden log and a sample of each event."""

@@ -1,13 +1,13 @@
-"""The golden log: stored rows of a small run, and what every view makes of them.
+"""The golden log: stored rows of a small run, and the rows of every view from them.
 
-    python -m tests.golden.log            compares, and says what differs
-    python -m tests.golden.log --views    writes tests/golden/views.json anew
-    python -m tests.golden.log --log      tells the story again: only where there is no log yet,
+    python -m tests.golden.log            compares, and prints what differs
+    python -m tests.golden.log --views    rewrites tests/golden/views.json
+    python -m tests.golden.log --log      runs the story again: only if there is no log yet,
                                             or with --force
 
-The log is input, made once and kept: newer builds must go on reading the old bytes to the same
-views. When a view is meant to change, `--views` takes over its new checksum, and the change says
-why. A new log is for new kinds of events; the events of the old one stay as golden samples.
+The log is input, created once and kept: newer builds must read the old bytes to the same views.
+When a view is meant to change, `--views` takes over its new checksum, and the commit gives the
+reason. A new log is for new kinds of events; the events of the old one stay as golden samples.
 """
 
 import asyncio
@@ -82,7 +82,7 @@ async def loaded(rows: Sequence[Stored]) -> RecorderLog:
 
 
 def codec(without: str = "") -> Codec:
-    """Reads what the story's people sealed; `without` the key of one of them."""
+    """A codec with the keys of the story's clients and firm, except the key `without`."""
     entropy = SeededEntropy(SEED)
     keys = MemoryKeyStore(entropy)
     for subject in (*CLIENTS, FIRM):
@@ -92,7 +92,7 @@ def codec(without: str = "") -> Codec:
 
 
 def verifier() -> Verifier:
-    """Knows the story's signatures."""
+    """Verifies the story's signatures."""
     return Signer(SeededEntropy(SEED).draw(32, "checkpoint-key")).verifier
 
 
@@ -116,7 +116,7 @@ async def folded(log: RecorderLog, *, limit: int = 1_000) -> dict[str, dict[str,
 
 
 async def fact_tables(log: RecorderLog) -> dict[str, dict[str, Any]]:
-    """Rows and hash of every table of facts, out of the columns that the warehouse is given."""
+    """Rows and hash of every table of facts, from the columns made for the warehouse."""
     gathered = Gathered()
     for stored in await log.stored(0, limit=1_000_000):
         arrived, metadata, payload = log.opened(stored)
@@ -139,7 +139,7 @@ async def balances(log: RecorderLog) -> dict[Line, Decimal]:
 
 
 async def expected(log: RecorderLog) -> dict[str, Any]:
-    """What views.json holds: the log's end and root, and every view."""
+    """The content of views.json: the log's end and root, and every view."""
     found = await verify(log, verifier())
     return {
         "events": found["events"],
@@ -151,7 +151,7 @@ async def expected(log: RecorderLog) -> dict[str, Any]:
 
 
 def differences(wanted: dict[str, Any], found: dict[str, Any]) -> list[str]:
-    """One line for each figure of the log, view or table of facts that is not as it was."""
+    """One line for each figure of the log, view or table of facts that has changed."""
     lines = [
         f"{figure} was {wanted[figure]}, is {found[figure]}"
         for figure in ("events", "position", "root")

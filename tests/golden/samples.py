@@ -1,11 +1,11 @@
 """Golden events: one stored payload of every event at every version, in tests/golden/events.
 
-    python -m tests.golden.samples            adds what is missing, touches nothing else
-    python -m tests.golden.samples --force    writes all of the current versions anew
+    python -m tests.golden.samples            adds missing samples, changes no other
+    python -m tests.golden.samples --force    rewrites all samples of current versions
 
-A sample is what some log may hold, byte for byte, so it is never edited: a new version of an
-event gets a file of its own, and the old one is read through the upcasts for ever. `payload` is
-the stored text (personal fields sealed under a test key), `reads` is what it means today.
+A log may hold the bytes of a sample, so a sample is never edited: a new version of an event gets
+its own file, and the old one is read through the upcasts for ever. `payload` is the stored text
+(personal fields encrypted with a test key), `reads` is the event that it is decoded to today.
 """
 
 import json
@@ -51,11 +51,11 @@ WORDS: Mapping[str, str] = {
     "unit": "USD",
     "lot_method": "FIFO",
 }
-"""Values that a reader recognises; any other text field holds its own name."""
+"""Realistic values; any other text field holds its own name."""
 
 
 def codec() -> Codec:
-    """The one that wrote the samples; it can read them too."""
+    """The codec that wrote the samples, and can read them."""
     entropy = SeededEntropy(SEED)
     keys = MemoryKeyStore(entropy)
     for subject in (CLIENT, FIRM):
@@ -68,7 +68,7 @@ def file_of(name: str, version: int) -> Path:
 
 
 def sample(kind: type[Event]) -> Event:
-    """An event with every field set, optional ones too, and the same one whenever it is asked."""
+    """An event with every field set, optional ones too; always the same one."""
     made: Event = _struct(kind)
     return made
 
@@ -95,7 +95,7 @@ def _struct(kind: Any) -> Any:
 
 
 def _other(value: Any, default: Any) -> Any:
-    """What is at its default is not stored, and a sample stores everything."""
+    """A value other than the default: defaults are not stored, and a sample stores each field."""
     return next(iter(type(value))) if isinstance(value, Enum) and value == default else value
 
 

@@ -1,7 +1,7 @@
 """The story of the golden log: a fortnight in which almost everything happens once.
 
 Real handler, sagas and timer over the memory recorder with seeded entropy; the counterparties'
-reports are written out here, so that no simulator stands between a rule and its golden bytes.
+reports are written out here, so that no simulator affects the golden bytes.
 """
 
 from datetime import UTC, date, datetime, time
@@ -50,7 +50,7 @@ REPORTERS = ("venue", "custodian", "bank")
 
 
 class Told:
-    """The platform of the story; every command's outcome is certain before the next."""
+    """The platform of the story; it handles each command to its end before the next."""
 
     def __init__(self) -> None:
         entropy = SeededEntropy(SEED)
@@ -74,20 +74,20 @@ class Told:
         self._n = 0
 
     async def do(self, *commands: Command, by: str = "clerk") -> None:
-        """Commands that must be carried out, each with everything that follows from it."""
+        """Run commands that must succeed, each with all its consequences."""
         for command in commands:
             outcome = await self.tell(command, by)
             assert isinstance(outcome, Done) and outcome.changed, (command, outcome)
             await self.sagas.drain()
 
     async def tell(self, command: Command, by: str = "clerk") -> Outcome:
-        """One command, and nothing that follows from it yet."""
+        """Run one command, without its consequences."""
         self._n += 1
         person = getattr(command, "officer", getattr(command, "approved_by", by))
         request = Request(
             command=command,
             message_id=f"told-{self._n}",
-            actor=person,  # who decides, acts under their own name
+            actor=person,  # an officer or approver acts under their own name
             effective_at=self.clock() if by in REPORTERS else None,
             keep=by in REPORTERS,
         )
@@ -97,7 +97,7 @@ class Told:
         assert isinstance(outcome := await self.tell(command), Declined), outcome
 
     async def at(self, day: date, hour: int, minute: int = 0) -> None:
-        """Time moves on, and with it what was due."""
+        """Set the clock, and run everything that is due by then."""
         self.clock.set(datetime.combine(day, time(hour, minute), UTC))
         while await self.timer.fire(self.clock()):
             await self.sagas.drain()

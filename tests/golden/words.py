@@ -1,4 +1,4 @@
-"""Commands of the golden story in few words: what is the same in all of them is said here."""
+"""Short functions for the commands of the golden story; they supply the common fields."""
 
 from datetime import UTC, date, datetime, time
 from decimal import Decimal

@@ -2,7 +2,7 @@
 
     test: 5 s pass -> market: marks, orders, fills, until nothing is left to do: it rests -> test
 
-A step ends only when the market rests, so a busy machine makes a test slow and changes nothing.
+A step ends only when the market rests, so a busy machine makes a test slower and nothing else.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ SESSION_S = 360.0  # at the default pace
 
 
 class Drive(DemoDrive):
-    """It has no warehouse to load."""
+    """A demo drive without a warehouse."""
 
     def phases(self) -> tuple[tuple[Part, ...], ...]:
         return super().phases()[:-1]
@@ -51,7 +51,7 @@ class SteppedFloor(Floor):
 
     def __init__(self, drive: DemoDrive, clock: PacedClock, **told: Any) -> None:
         super().__init__(drive, clock, **told)
-        self._asked, self._seen = 0, 0  # steps of the test; those that the market has begun
+        self._asked, self._seen = 0, 0  # steps asked for by the test; steps begun by the market
         self._woken, self._resting = asyncio.Event(), asyncio.Event()
 
     async def step(self, *, ahead: datetime, rate: float | None = None) -> datetime:
@@ -74,10 +74,10 @@ class SteppedFloor(Floor):
             woken.cancel()
 
     async def woken(self) -> None:
-        """Have it look at the clock, and return when it has done all that is due and rests.
+        """Wake the market; return once it has done all that is due and rests.
 
         Raises:
-            TimeoutError: it does not come to rest.
+            TimeoutError: the market does not come to rest.
         """
         self._asked += 1
         self._resting.clear()
@@ -138,7 +138,7 @@ class Demo:
         await self.passes(0)
 
     async def pass_until(self, holds: Callable[[], Any], *, step_s: float = 5.0) -> None:
-        """Let real time pass in steps until it holds, bounded."""
+        """Let real time pass, in at most `STEPS_MAX` steps, until `holds` is true."""
         for _ in range(STEPS_MAX):
             if holds():
                 return
@@ -162,7 +162,7 @@ class Demo:
         return [e.event.day for e in await self.events() if isinstance(e.event, DayClosed)]
 
     async def ticks(self) -> dict[tuple[str, str], Decimal]:
-        """(symbol, message id) -> price, of what the market marked between the closes."""
+        """(symbol, message id) -> price, for the market's marks between the closes."""
         return {
             (e.event.instrument_id, e.meta.message_id): e.event.price
             for e in await self.events()
@@ -174,7 +174,7 @@ class Demo:
 async def demo(
     found: Sequence[Write] = (), spec: Spec = SPEC, *, pace: Pace = PACE
 ) -> AsyncIterator[Demo]:
-    """A demo on what an earlier one left, running; what it leaves is `disk.journal`."""
+    """A running demo on the data of an earlier one; it leaves its data in `disk.journal`."""
     made = Demo(await Disk.after(found, SeededEntropy(spec.seed)), spec)
     made.pace = pace
     stop = asyncio.Event()

@@ -1,6 +1,6 @@
 """A test for the copy of the tree in which `docs/how-to-add.md` was followed: a whole platform.
 
-`test_how_to_add` puts it there; in this tree there are no mandates.
+`test_how_to_add` copies it there; this tree has no mandates.
 """
 
 import time
@@ -55,7 +55,7 @@ def test_the_end_of_a_mandate_that_does_not_exist_is_refused(edge: Edge) -> None
 
 
 def _soon(holds: Any) -> bool:
-    """Whether it holds within a while: views and sagas follow the log on their own."""
+    """Whether `holds` becomes true within 30 s: views and sagas follow the log with a delay."""
     until = time.monotonic() + 30
     while not (held := holds()) and time.monotonic() < until:
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""A certificate for 127.0.0.1 that only those believe who are given it."""
+"""A self-signed certificate for 127.0.0.1, trusted only by clients that get it."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address

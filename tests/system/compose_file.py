@@ -1,7 +1,7 @@
-"""deploy/compose.yaml as text: its services, and which secret each of them is given where.
+"""deploy/compose.yaml as text: its services, and where each of them gets which secrets.
 
-Read by shape (two columns a level, lists and flow lists), not by a YAML parser: the project has
-none. `make lint-deploy` has Compose itself read it.
+It is read by its layout (two columns a level, lists and flow lists), as the project has no YAML
+parser. `make lint-deploy` has Compose itself read it.
 """
 
 import re
@@ -16,14 +16,14 @@ SECRETS = "/run/secrets/"
 
 
 def services() -> dict[str, str]:
-    """Name -> its own lines; each begins two columns in."""
+    """Service name -> its lines; each begins at column two."""
     body = COMPOSE.split("\nservices:\n", 1)[1].split("\nnetworks:\n", 1)[0]
     parts = re.split(r"^  ([a-z]+):.*\n", body, flags=re.MULTILINE)[1:]
     return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
 def mounted(service: str) -> dict[str, str]:
-    """Path in the service's container -> the file of the secrets' directory that lies there."""
+    """Path in the service's container -> the file of the secrets' directory mounted there."""
     lines = re.search(r"^    secrets:(.*\n(?:      .*\n)*)", services()[service], re.MULTILINE)
     if lines is None:
         return {}
@@ -38,7 +38,7 @@ def mounted(service: str) -> dict[str, str]:
 
 
 def environment(service: str) -> dict[str, str]:
-    """What is set in the service's own lines, and in the shared ones; `${NAME:-x}` is x."""
+    """The variables set in the service's own lines and in the shared ones; `${NAME:-x}` is x."""
     shared = COMPOSE.split("environment: &settings\n", 1)[1].split("\n  networks:", 1)[0]
     own = re.search(r"^    environment:(.*\n(?:      .*\n)*)", services()[service], re.MULTILINE)
     text = own[1] if own else ""
@@ -58,7 +58,7 @@ def command(service: str) -> list[str]:
 
 
 def waits_for(service: str) -> dict[str, str]:
-    """Service -> the condition under which this one is begun."""
+    """Service -> the condition that it must meet before this one starts."""
     shared = COMPOSE.split("depends_on: &grounds\n", 1)[1].split("\n\n", 1)[0]
     own = re.search(r"^    depends_on:\n((?:      .*\n)*)", services()[service], re.MULTILINE)
     text = own[1] if own else ""

@@ -1,4 +1,4 @@
-"""The real thing from outside: `tidemark` as processes over data directories of their own."""
+"""Runs `tidemark` as real processes over temporary data directories."""
 
 import io
 import json
@@ -22,7 +22,7 @@ from api.cli import main
 from tests.paths import ROOT
 
 TIDEMARK = [sys.executable, "-c", "import sys; from api.cli import main; sys.exit(main())"]
-PATIENCE_S = 180.0  # a hang is found; a busy machine is waited for
+PATIENCE_S = 180.0  # long enough for a busy machine; a hang fails
 SIMULATE = ("--from", "2022-01-03", "--to", "2022-01-14", "--accounts", "4", "--seed", "1")
 
 
@@ -65,7 +65,7 @@ def tidemark(
 
 
 def verb(*words: str, data_dir: Path) -> Ran:
-    """The same in this process: without the second that an interpreter takes to start."""
+    """The same in this process, which saves the second that an interpreter takes to start."""
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         try:
@@ -76,7 +76,7 @@ def verb(*words: str, data_dir: Path) -> Ran:
 
 
 class Simulated(NamedTuple):
-    """A data directory that `tidemark simulate` has made, and what it said at the end."""
+    """A data directory that `tidemark simulate` has made, and its final answer."""
 
     data_dir: Path
     answer: dict[str, Any]
@@ -101,7 +101,7 @@ class Served:
 
     @property
     def errors(self) -> str:
-        """What it has said on stderr so far."""
+        """Its output on stderr so far."""
         return self._errors.read_text()
 
     @property
@@ -120,7 +120,7 @@ class Served:
         return self.http.get("/readyz")
 
     def terminate(self) -> float:
-        """SIGTERM; seconds until it has ended."""
+        """Send SIGTERM; returns the seconds until it has ended."""
         started = time.monotonic()
         self.process.terminate()
         self.process.wait(PATIENCE_S)
@@ -132,7 +132,7 @@ class Served:
 
 
 def end(process: "subprocess.Popen[Any]") -> None:
-    """SIGTERM; and if that does not help in time, SIGKILL."""
+    """Send SIGTERM; if it does not end in time, SIGKILL."""
     if process.poll() is None:
         process.terminate()
         try:
@@ -152,7 +152,7 @@ def serving(data_dir: Path, env: Mapping[str, str] | None = None) -> Iterator[Se
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """A short path: sockets lie below it."""
+    """A temporary folder with a short path, as sockets are created in it."""
     made = Path(tempfile.mkdtemp(prefix="tidemark-"))
     try:
         yield made
@@ -161,7 +161,7 @@ def folder() -> Iterator[Path]:
 
 
 def copied(source: Path, target: Path) -> Path:
-    """A data directory of one's own; Postgres's part belongs to another user when we are root."""
+    """Copy a data directory with its owners: under root, Postgres's files have another user."""
     subprocess.run(["cp", "-a", str(source), str(target)], check=True)
     return target
 
@@ -181,7 +181,7 @@ def sql(data_dir: Path, *statements: str) -> list[tuple[Any, ...]]:
 
 
 def until(holds: Any, *, seconds: float = PATIENCE_S, what: str = "") -> None:
-    """Wait for it, bounded."""
+    """Wait until `holds` is true; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what or holds}"
@@ -204,7 +204,7 @@ def is_alive(pid: int) -> bool:
 
 
 def cpu_s(pid: int) -> float:
-    """Seconds that a process has computed so far."""
+    """CPU seconds that a process has used so far."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -234,9 +234,9 @@ def deposit(account: str, amount: str = "1.00", reference: str = "r") -> dict[st
 
 
 def _environment(env: Mapping[str, str] | None) -> dict[str, str]:
-    """Ours without anybody's settings, and with the test's.
+    """Our environment without TIDEMARK_ variables, plus those of the test.
 
-    Processes may write bytecode: else each of them compiles all that it imports, for seconds.
+    Processes may write bytecode: otherwise each one spends seconds compiling its imports.
     """
     kept = {k: v for k, v in os.environ.items() if not k.startswith("TIDEMARK_")}
     kept.pop("PYTHONDONTWRITEBYTECODE", None)

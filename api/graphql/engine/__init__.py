@@ -1,1 +1,1 @@
-"""What every GraphQL root runs on: session, sources, moments, limits."""
+"""The parts that every GraphQL root uses: session, sources, moments, limits."""

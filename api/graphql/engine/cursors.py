@@ -1,4 +1,4 @@
-"""Connections: pages cut by key, and the opaque cursors that say where a page ended."""
+"""Connections: pages in key order, and opaque cursors that mark where a page ended."""
 
 import base64
 import binascii
@@ -50,7 +50,7 @@ class Connection(Generic[T]):
 
 
 def page_of(view: View, first: int, after: str | None) -> Page:
-    """The page of a view that these arguments ask for; raises as `sliced`."""
+    """The page of a view for these arguments; raises as `sliced`."""
     return sliced(view.NAME, len(view.ROW.KEY), first, after)
 
 
@@ -66,7 +66,7 @@ def sliced(name: str, parts: int, first: int, after: str | None) -> Page:
 
 
 def connection(view: View, page: Page, rows: Sequence[Row], nodes: Sequence[T]) -> Connection[T]:
-    """The page as edges; `rows` were asked for one more than `first`, to see if there is more."""
+    """The page as edges; `rows` has up to `first` + 1 rows, to know whether more follow."""
     take = key_of(view.ROW)
     return keyed(view.NAME, page, [take(row) for row in rows], nodes)
 
@@ -74,7 +74,7 @@ def connection(view: View, page: Page, rows: Sequence[Row], nodes: Sequence[T]) 
 def keyed(
     name: str, page: Page, keys: Sequence[tuple[object, ...]], nodes: Sequence[T]
 ) -> Connection[T]:
-    """The same for a list that is no view's: nodes by their keys."""
+    """The same for a list that is not a view: `keys` are those of its rows."""
     shown = zip(keys[: page.first], nodes, strict=False)
     edges = [Edge(cursor=_sealed(name, key), node=node) for key, node in shown]
     info = PageInfo(

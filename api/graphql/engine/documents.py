@@ -1,10 +1,10 @@
-"""From text to a document that may run: parsed, held against the limits, validated; with caches.
+"""Turns text into a document that may run: parse, check the limits, validate; with caches.
 
     text --check_text--> parse (cached) --check--> validate (cached) --> execution
 
-A subscription runs only where the caller allows it: over the socket.
-Nothing here raises out of a hook: over a socket that would end the connection, not the operation.
-What is wrong becomes the operation's errors.
+A subscription runs only over the socket, where its operation type is allowed.
+No hook here raises: over a socket that would end the connection, not the operation. Every error
+becomes one of the operation's errors.
 """
 
 import re
@@ -86,7 +86,7 @@ def _validated(
 
 
 def _asked(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
-    """The operation that is to run.
+    """The operation to run.
 
     Raises:
         GraphQLError: it is not clear which operation is meant.
@@ -106,6 +106,6 @@ def _asked(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
 
 
 def _stand_in(name: str | None) -> DocumentNode:
-    """A document with the operation asked for, so that the real error is what gets told."""
+    """A document with the requested operation, so that the caller gets the real error."""
     named = name if name and _NAME.fullmatch(name) else ""
     return parse(f"query {named} {{ __typename }}")

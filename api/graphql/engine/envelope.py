@@ -1,7 +1,7 @@
-"""What surrounds an operation: `query`, `variables`, `operationName`, `extensions`; no more.
+"""The envelope of an operation: `query`, `variables`, `operationName`, `extensions`.
 
-The names are those of GraphQL over HTTP; a socket's `subscribe` carries the same. A field that is
-unknown is refused by name, as in a command's body. `extensions` are taken and have no effect.
+The names are those of GraphQL over HTTP; a socket's `subscribe` message has the same. An unknown
+field is refused by name, as in a command's body. `extensions` are accepted and have no effect.
 """
 
 import re
@@ -38,7 +38,7 @@ _UNKNOWN = _Rule("unknown_field", f"is none of {', '.join(_FIELDS)}", lambda _: 
 
 
 def opened(found: Mapping[str, Any]) -> GraphQLRequestData:
-    """The request in an envelope; a field that is null or missing is None.
+    """Check an envelope and return its request; a field that is null or missing is None.
 
     Raises:
         Problem: 400 naming the first field that breaks its rule.

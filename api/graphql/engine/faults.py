@@ -1,4 +1,4 @@
-"""What goes wrong in a query, as errors with a stable `extensions.code`; nothing leaks out."""
+"""Errors of queries, with a stable `extensions.code` and no internal details."""
 
 import logging
 
@@ -28,7 +28,7 @@ def fault(code: str, message: str) -> GraphQLError:
 
 
 def told(error: GraphQLError) -> GraphQLError:
-    """The error as the caller may see it: with a code, short, and without anybody's insides."""
+    """The error as the caller may see it: with a code, short, and without internal details."""
     if error.extensions and "code" in error.extensions:
         code, message = str(error.extensions["code"]), error.message
         if len(message) <= TEXT_MAX:
@@ -46,7 +46,7 @@ def told(error: GraphQLError) -> GraphQLError:
 
 
 def _known(cause: Exception | None) -> tuple[str, str] | None:
-    """(code, message) for what a resolver raised; None: the document itself is wrong."""
+    """(code, message) for the exception of a resolver; None: the document itself is wrong."""
     match cause:
         case None | GraphQLError():
             return None

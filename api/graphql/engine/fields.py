@@ -1,4 +1,4 @@
-"""Strawberry's decorators with a description, typed so that what they decorate keeps its type."""
+"""Strawberry's decorators with a description, typed so that the function keeps its type."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar, cast

@@ -1,12 +1,12 @@
-"""What folds of the log may cost: an operation by the events it folds, all of them by turns.
+"""Limits on folds of the log: each operation pays by steps, and all operations take turns.
 
-    fold --pay(events)--> goes on in slices, one of them a turn of the loop
-                     |--> over `LIGHT`: waits for one of `LANES` places, kept to the operation's end
-                     '--> over `STEPS_MAX`: refused, TOO_COMPLEX
+    fold --pay(steps)--> goes on in slices, one at a time in the process
+                    |--> over `LIGHT`: waits for one of `LANES` places, kept to the operation's end
+                    '--> over `STEPS_MAX`: refused, TOO_COMPLEX
 
-The price is known before anything is read: a stream's version is its number of events. A step is
-one event read or folded by one view, 6 to 7 microseconds. However many operations fold, the loop
-does one slice between two looks at everybody else, and what they hold in memory has a bound.
+The cost is known before anything is read: a stream's version is its number of events. A step is
+one event folded by one view, 6 to 7 microseconds; reading an event costs `READ` steps. However many
+operations fold, the loop runs its other tasks after each slice, and their memory has a bound.
 """
 
 import asyncio
@@ -16,15 +16,15 @@ from contextlib import asynccontextmanager
 from api.graphql.engine.faults import TOO_COMPLEX, UNAVAILABLE, fault
 
 STEPS_MAX = 500_000  # of one operation: about three seconds of work
-LIGHT = 20_000  # steps that need no place
-READ = 2  # steps that reading an event is worth
-LANES = 2  # operations with more than that under way
-PATIENCE_S = 10.0  # for a place
-SLICE = 100  # events at a stretch
+LIGHT = 20_000  # steps that an operation may spend without a place
+READ = 2  # steps that reading one event costs
+LANES = 2  # operations over `LIGHT` at a time
+PATIENCE_S = 10.0  # the longest wait for a place
+SLICE = 100  # events folded without a pause
 
 
 class Turns:
-    """Shared by all operations of a process."""
+    """The slice and the places that all operations of a process share."""
 
     def __init__(self, lanes: int = LANES) -> None:
         self.slice = asyncio.Semaphore(1)
@@ -32,7 +32,7 @@ class Turns:
 
 
 class Purse:
-    """What one operation has spent on folds."""
+    """The steps that one operation has spent on folds."""
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
@@ -40,7 +40,7 @@ class Purse:
         self.spent = 0
 
     async def pay(self, steps: int) -> None:
-        """To be called before the work.
+        """Pay for `steps`; call it before the work.
 
         Raises:
             GraphQLError: TOO_COMPLEX, or UNAVAILABLE when no place became free.
@@ -56,15 +56,15 @@ class Purse:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """One slice of work; whoever else folds comes next.
+        """Hold this for one slice of work; then the other operations get their turns.
 
         Raises:
-            GraphQLError: TOO_COMPLEX: the operation has meanwhile asked for more than it may.
+            GraphQLError: TOO_COMPLEX: the operation has meanwhile exceeded `STEPS_MAX`.
         """
         self._check()
         async with self._turns.slice:
             yield
-            await asyncio.sleep(0)  # the turn ends when the loop has looked at everybody else
+            await asyncio.sleep(0)  # let the loop run its other tasks before the next slice
 
     async def close(self) -> None:
         """Give the place back."""

@@ -1,10 +1,10 @@
-"""Folds of single streams at a moment, kept where they were expensive.
+"""Folds of single streams at a moment; the result is cached if the stream is long.
 
-    stream's head --names--> kept rows, or: read events --cut, order, fold--> rows
+    stream's head --key--> cached rows, or: read events --cut, order, fold--> rows
 
-What is kept is named by the hash of the stream's head (which names every byte before it), the
-time it is effective by, and the position it is cut at, if `knownAt` asked for a cut. It carries
-the position of its last event: rows that go beyond the moment are not used.
+The key of cached rows has the hash of the stream's head (which depends on every byte before it),
+the effective time asked for, and the position of the cut, if `knownAt` asked for one. The position
+of the last event is stored with them: rows that go beyond the moment are not used.
 """
 
 import asyncio
@@ -23,22 +23,22 @@ from commands.ports import Head
 from domain.shared.envelope import Envelope
 from projections.ports import Key, Row, View
 
-CHUNK = 250  # events a read: opening them holds up the loop for some milliseconds
-SORTED_MAX = 5_000  # events that are put in order on the loop; more of them, beside it
-KEEP_MIN = 32  # events; a shorter stream is folded sooner than it is looked up
-FORM = "1"  # of what is kept; raised when its encoding or the cutting below changes
+CHUNK = 250  # events a read: decoding them blocks the loop for some milliseconds
+SORTED_MAX = 5_000  # events sorted on the loop; more are sorted on a thread
+KEEP_MIN = 32  # events; folding a shorter stream is faster than the cache
+FORM = "1"  # of cached rows; raise it if their encoding or the cut below changes
 
 _encode = msgpack.Encoder().encode
 Rows = Mapping[Key, Row]
 
 
 class Moment(NamedTuple):
-    """Events up to a position, effective up to a time (None: whenever); the day to show it by."""
+    """Events up to a position, effective up to a time (None: any); and the day of the figures."""
 
     position: int
     effective_at: datetime | None
     today: date
-    cut: bool = False  # the position is of the past (knownAt), not the log's end
+    cut: bool = False  # the position is one of the past (knownAt), not the log's end
 
 
 class Folds:
@@ -51,13 +51,13 @@ class Folds:
         self._reading: dict[str, asyncio.Task[_Read]] = {}
 
     async def rows(self, view: View, stream: str) -> Rows:
-        """What the view's fold makes of the stream's events of the moment.
+        """The view's rows from the stream's events at the moment.
 
         Raises:
-            GraphQLError: the name holds what no stored name can; the operation folds too much
+            GraphQLError: the name has a character that no stored name has; the cost is too high
                 (`Purse.pay`).
         """
-        if "\0" in stream:  # no store has a place for it: each would fail in its own way
+        if "\0" in stream:  # no store accepts it, and each fails in its own way
             raise fault(BAD_ARGUMENT, "an id holds no NUL character")
         head = await self._heads.load(stream)
         if head is None:
@@ -98,7 +98,7 @@ class Folds:
         return last, await folded(view, events, self._purse)
 
     async def _read(self, stream: str) -> "_Read":
-        """The stream's events of the moment, in the order in which they took effect."""
+        """The last event known at the moment, and those in effect, in effective order."""
         found: list[Envelope] = []
         version, more = 0, True
         while more:
@@ -127,8 +127,8 @@ def _decoder(row: type[Row]) -> msgpack.Decoder[tuple[int, list[Any]]]:
 def in_effective_order(events: Sequence[Envelope], until: datetime | None) -> list[Envelope]:
     """A stream's events effective by a time, by (effective_at, position).
 
-    Nothing in a stream can be so before the stream begins: an event back-dated beyond the first
-    one counts from the first one's time.
+    A stream has no effects before its first event: an event with an earlier effective time counts
+    from the first one's.
     """
     if not events:
         return []
@@ -138,11 +138,11 @@ def in_effective_order(events: Sequence[Envelope], until: datetime | None) -> li
 
 
 async def folded(view: View, events: Sequence[Envelope], purse: Purse) -> Rows:
-    """The rows that a view's own fold makes of these events."""
+    """Fold these events into the view's rows."""
     rows: dict[Key, Row | None] = {}
     last: dict[Key, int] = {}
     for start in range(0, len(events), SLICE):
-        async with purse.turn():  # a long fold must not hold up everybody else
+        async with purse.turn():  # a long fold must not block other requests
             for arrived in events[start : start + SLICE]:
                 for key, fact in view.facts(arrived):
                     rows[key] = view.fold(rows.get(key), key, fact)

@@ -1,13 +1,13 @@
-"""The broadcast hub: which rows the views have just changed, to whoever subscribed to them.
+"""The broadcast hub: sends the rows that the views have just changed to their subscribers.
 
-The view runner hands over each batch after its commit, so a subscriber never hears of what it
-cannot read. Each subscriber reads at its own pace, and neither the runner nor the others wait:
+The view runner publishes each batch after its commit, so a subscriber can read every change that
+it gets. Each subscriber reads at its own pace, and neither the runner nor the others wait for it:
 
     up to QUEUE_MAX waiting   every change, in order
     more                      the newest state of each row, once, in the order of its last change
-    more than ROWS_MAX rows, or nothing taken for PATIENCE_S: dropped with SLOW_CONSUMER
+    more than ROWS_MAX waiting, or nothing taken for PATIENCE_S: dropped with SLOW_CONSUMER
 
-So a batch of any size reaches whoever keeps taking, and what one subscriber holds has a bound.
+So a subscriber that keeps reading gets a large batch too, and its queue has a bound.
 """
 
 import asyncio
@@ -76,7 +76,7 @@ class Hub:
         self.count = 0
 
     def publish(self, changes: Sequence[Change]) -> None:
-        """Tell the rows of committed changes to those who watch them; never blocks."""
+        """Queue the rows of committed changes for their subscribers; never blocks."""
         for change in changes:
             view = change.view.NAME
             columns = self._columns.get(view, ())
@@ -85,7 +85,7 @@ class Hub:
                     self._tell(view, columns, (key, row))
 
     def wanted(self) -> dict[str, dict[str, list[str]]]:
-        """View -> column -> values that somebody subscribes to."""
+        """View -> column -> values that have subscribers."""
         found: dict[str, dict[str, list[str]]] = {}
         for view, column, value in self._subscribers:
             found.setdefault(view, {}).setdefault(column, []).append(value)
@@ -98,7 +98,7 @@ class Hub:
                 subscriber.offer(key, row, self._clock())
 
     async def changes(self, view: str, column: str, value: str) -> AsyncGenerator[Row, None]:
-        """Rows of a view with this value in a column, as they change, without end.
+        """Rows of a view with this value in a column, each time one changes, without end.
 
         Raises:
             GraphQLError: SLOW_CONSUMER (see above); TOO_MANY subscribers.

@@ -1,10 +1,10 @@
-"""Limits on what one operation may ask, checked on the parsed document before validation.
+"""Limits on one operation, checked on the parsed document before validation.
 
     text --length, nesting--> parser --tokens--> document --depth, repeats, aliases, cost-->
 
-Cost counts the leaves that the operation may return: a page multiplies what is under it by its
+Cost counts the leaves that the operation may return: a page multiplies the cost under it by its
 `first`, a plain list by `LISTED`, a fold of the log costs `FOLD`, a sealed text `OPENED`.
-Fragments are measured once each, however often they are spread: measuring cannot explode.
+Each fragment is measured once, however often it is spread, so the measuring itself stays cheap.
 """
 
 import re
@@ -42,24 +42,24 @@ DEPTH_MAX = 12
 REPEATS_MAX = 20
 ALIASES_MAX = 50
 COST_MAX = 100_000  # about a second: 6 to 10 us a leaf
-LISTED = 10  # rows that a list without pages is taken to have
+LISTED = 10  # rows assumed for a list without pages
 FOLD = 5_000  # an `asOf` or `knownAt`
-OPENED = 50  # a text that is sealed in an event
+OPENED = 50  # a text that is encrypted in an event
 OPENING = frozenset({("Order", "reason")})
-PAGED = frozenset({"edges", "nodes"})  # lists that their connection's `first` has counted
+PAGED = frozenset({"edges", "nodes"})  # lists already counted by their connection's `first`
 
 _BRACKETS = re.compile(r"[{}()\[\]]")
 
 
 class Measure(NamedTuple):
     depth: int = 0
-    repeats: int = 0  # of one response name in one selection, fragments merged
+    repeats: int = 0  # of one response name in one selection, with its fragments
     aliases: int = 0
     cost: int = 0
 
 
 def check_text(text: str) -> None:
-    """Before the parser: its recursion is bounded before it starts.
+    """Check a text before it is parsed, which bounds the parser's recursion.
 
     Raises:
         GraphQLError: TOO_COMPLEX.
@@ -71,10 +71,10 @@ def check_text(text: str) -> None:
 
 
 def check(document: DocumentNode, schema: GraphQLSchema, variables: Mapping[str, Any]) -> None:
-    """Hold every operation of the document against the limits.
+    """Check every operation of the document against the limits.
 
     Raises:
-        GraphQLError: TOO_COMPLEX, saying which limit by how much.
+        GraphQLError: TOO_COMPLEX, with the limit and the figure over it.
     """
     fragments = {
         d.name.value: d for d in document.definitions if isinstance(d, FragmentDefinitionNode)
@@ -145,14 +145,14 @@ class Meter:
         opened = OPENED if (getattr(kind, "name", ""), name) in OPENING else 0
         depth = inner.depth + 1 if node.selection_set else 0
         return Measure(
-            0 if name.startswith("__") else depth,  # introspection has a rule of its own
+            0 if name.startswith("__") else depth,  # introspection has its own limit
             max(inner.repeats, self._repeats(node.selection_set)),
             inner.aliases + bool(node.alias),
             1 + fold + opened + times * inner.cost,
         )
 
     def _repeats(self, node: SelectionSetNode | None) -> int:
-        """How often one response name is selected here: merging them is quadratic in this."""
+        """How often one response name is selected here; the cost of merging is quadratic in it."""
         names: Counter[str] = Counter()
         seen: set[str] = set()
         waiting = [node] if node else []
@@ -174,7 +174,7 @@ class Meter:
         return min(max(first, 1), FIRST_MAX) if isinstance(first, int) else FIRST_DEFAULT
 
     def _argued(self, node: FieldNode, name: str) -> object:
-        """An argument's value: an int for a number, None when it is absent or null."""
+        """An argument's value, an int if it is a number; None if it is absent or null."""
         value = next((a.value for a in node.arguments or () if a.name.value == name), None)
         if isinstance(value, VariableNode):
             return self._variables.get(value.name.value)
@@ -182,7 +182,7 @@ class Meter:
 
 
 def defaults(operation: OperationDefinitionNode) -> dict[str, object]:
-    """What the operation's variables are when nobody gives them."""
+    """The default values of the operation's variables."""
     definitions = operation.variable_definitions or ()
     return {d.variable.name.value: _literal(d.default_value) for d in definitions}
 
@@ -210,7 +210,7 @@ def _over(measured: Measure) -> GraphQLError | None:
 
 
 def _nesting(text: str) -> int:
-    """How deep brackets nest, so that the parser's recursion is bounded before it starts."""
+    """How deep brackets nest."""
     depth = deepest = 0
     for bracket in _BRACKETS.finditer(text):
         depth += 1 if bracket.group() in "{([" else -1

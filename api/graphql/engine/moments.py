@@ -1,4 +1,4 @@
-"""Which source answers a root field: the views once they have passed a position, or a fold.
+"""Chooses the source of a root field: the views once they have passed a position, or a fold.
 
 asOf, knownAt absent    -> Current, after the views have passed `atLeast`
 asOf: effective by then -> Past: events with effective_at <= asOf
@@ -32,10 +32,10 @@ _POSITION = re.compile(r"[0-9]{1,18}")
 
 
 async def source_at(session: Session, when: When) -> Source:
-    """The source for a single key; to be awaited before anything else.
+    """The source for a single key; a resolver awaits this before anything else.
 
     Raises:
-        GraphQLError: BAD_ARGUMENT; NOT_YET when the views do not get there in time.
+        GraphQLError: BAD_ARGUMENT; NOT_YET if the views do not reach the position in time.
     """
     position = _position(when.at_least)
     if not when.past:
@@ -49,10 +49,10 @@ async def source_at(session: Session, when: When) -> Source:
 
 
 async def now_only(session: Session, what: str, when: When) -> Current:
-    """The source for what cannot be folded for one answer.
+    """The source for a field that only the views can answer, never a fold.
 
     Raises:
-        GraphQLError: AS_OF_UNSUPPORTED when a moment is asked for; as `source_at`.
+        GraphQLError: AS_OF_UNSUPPORTED if a moment is given; also those of `source_at`.
     """
     if when.past:
         raise unsupported(what)
@@ -60,7 +60,7 @@ async def now_only(session: Session, what: str, when: When) -> Current:
 
 
 async def log_at_least(session: Session, at_least: str | None) -> int:
-    """The log's last position, once it is past `at_least`."""
+    """The log's last position, once it has reached `at_least`; raises NOT_YET if it does not."""
     position = _position(at_least)
     if position:
         await session.log.wait(position - 1, timeout_s=PATIENCE_S)
@@ -90,7 +90,7 @@ async def _moment(session: Session, when: When, at_least: int) -> Moment:
 def _utc(argument: str, at: datetime | None) -> datetime | None:
     try:
         return at and at.astimezone(UTC)
-    except OverflowError as error:  # a zone takes it out of the years 1 to 9999
+    except OverflowError as error:  # in UTC it is outside the years 1 to 9999
         raise fault(BAD_ARGUMENT, f"{argument}: must be in the years 1 to 9999 in UTC") from error
 
 

@@ -1,6 +1,6 @@
-"""Personal texts, opened when they are asked for: views do not hold them.
+"""Decrypts personal texts when a query asks for them, as views do not store them.
 
-The event's stream is read and its text opened under the client's key; an erased one is None.
+The event's stream is read, and its text decrypted with the client's key; an erased text is None.
 """
 
 import asyncio
@@ -10,19 +10,19 @@ from api.ports import EventLog
 from domain.order.events import CancelRequested, OrderCanceled
 from domain.shared.message import Erased
 
-READS_MAX = 8  # at once, of one operation
+READS_MAX = 8  # at a time, for one operation
 EVENTS_MAX = 1_000  # of one stream
 
 
 class Opened:
-    """Of one operation: so many streams are read at once, however many are asked for."""
+    """The personal texts of one operation; reads at most `READS_MAX` streams at a time."""
 
     def __init__(self, log: EventLog, moment: Moment | None = None) -> None:
         self._log, self._moment = log, moment
         self._turn = asyncio.Semaphore(READS_MAX)
 
     async def cancel_reason(self, order_id: str) -> str | None:
-        """Why somebody canceled the order, in their words; "" when they gave none."""
+        """The reason given for canceling the order; "" if none was given, None if it is erased."""
         async with self._turn:
             events = await self._log.select(f"order-{order_id}", limit=EVENTS_MAX)
         until = None if self._moment is None else self._moment.position

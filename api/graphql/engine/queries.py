@@ -1,4 +1,4 @@
-"""Root fields over a view, made from a line each: one row by its id, and a page of rows.
+"""Makes root fields over a view in one line each: one row by its id, and a page of rows.
 
     account = one(accounts, Account, account)
     accounts = page(accounts, Account, account, columns=[Column("client_id"), ...])
@@ -24,7 +24,7 @@ from projections.ports import Row, View
 
 Context = Info[Session, None]
 Node = Callable[[Source, Any], Any]
-"""The GraphQL object that shows a row."""
+"""Makes the GraphQL object of a row."""
 Read = Callable[[Source, Mapping[str, str], Page], Awaitable[Sequence[Row]]]
 
 
@@ -33,7 +33,7 @@ class Column(NamedTuple):
 
     argument: str
     kind: Any = strawberry.ID
-    column: str = ""  # where the argument has another name
+    column: str = ""  # if its name differs from the argument's
     words: Sequence[str] = ()  # the only values that the argument takes
 
 

@@ -1,10 +1,10 @@
-"""One operation's reads: a snapshot that is opened late, once, and after what `atLeast` waits for.
+"""One operation's reads: a snapshot, opened once, after the views have reached `atLeast`.
 
-    root resolvers --need--> (all have said what they need) --wait--> snapshot --> statements
+    root resolvers --need--> (all positions are known) --wait--> snapshot --> statements
 
-Every root resolver says what position it needs before it first waits. The snapshot that they
-share is opened by a task of its own, which starts when all of them have done so; it waits until
-the views have passed the greatest of these positions.
+Every root resolver registers the position it needs before its first await. A separate task opens
+the snapshot that they share. It runs only after all of them have registered, and waits until the
+views have passed the greatest of these positions.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ POLL_S = (0.005, 0.01, 0.02, 0.05)
 
 
 class Session:
-    """What resolvers find in `info.context`; one per operation."""
+    """The `info.context` of resolvers; one per operation."""
 
     def __init__(self, platform: Platform, hub: Hub, turns: Turns) -> None:
         self.read_models, self.log, self.cache = platform.read_models, platform.log, platform.cache
@@ -40,7 +40,7 @@ class Session:
         self._stack = AsyncExitStack()
 
     def need(self, position: int) -> None:
-        """To be called before the resolver's first await."""
+        """Register the position a resolver needs; call it before the resolver's first await."""
         self._needs = max(self._needs, position)
 
     async def reader(self) -> Reader:
@@ -50,17 +50,17 @@ class Session:
         return await asyncio.shield(self._opening)
 
     async def stands_at(self, position: int) -> None:
-        """Make sure that this operation reads views which have passed `position`.
+        """Require that the views which this operation reads have passed `position`.
 
         Raises:
-            GraphQLError: NOT_YET, after `PATIENCE_S`.
+            GraphQLError: NOT_YET, if they have not within `PATIENCE_S`.
         """
         await self.reader()
         if self._reached < position:
             raise fault(NOT_YET, f"the views stand at {self._reached}, not yet at {position}")
 
     def live(self) -> Current:
-        """A source of its own for one event of a subscription: each statement sees the present."""
+        """A source for one event of a subscription: each statement reads the newest rows."""
 
         async def reader() -> Reader:
             return self.read_models
@@ -79,7 +79,7 @@ class Session:
         return await self._stack.enter_async_context(self.read_models.snapshot())
 
     async def _wait(self, position: int) -> int:
-        """Until every view has passed `position` or time is up; where the last one stands."""
+        """Wait until every view has passed `position` or time is up; the lowest view's position."""
         loop = asyncio.get_running_loop()
         until, polls = loop.time() + PATIENCE_S, iter(POLL_S)
         while True:
@@ -90,7 +90,7 @@ class Session:
 
 
 class Operations(SchemaExtension):
-    """Gives each operation its session, and counts what became of it."""
+    """Gives each operation its session, and counts its outcome."""
 
     def __init__(self, session: Session, metrics: Metrics) -> None:
         self._session, self._metrics = session, metrics

@@ -1,9 +1,9 @@
-"""A socket's messages (graphql-transport-ws), held against their format before they are handled.
+"""Checks the format of a socket's messages (graphql-transport-ws) before they are handled.
 
-    a message not of the format      the socket is closed with 4400, saying which field
-    an operation not of the format   an `error` for its id; the socket goes on
+    a malformed message      the socket is closed with 4400, which names the field
+    a malformed operation    an `error` for its id; the socket stays open
 
-What closes a socket has at most 123 bytes to say so (RFC 6455, 5.5).
+The reason for closing a socket has at most 123 bytes (RFC 6455, 5.5).
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ OF_AN_OPERATION = frozenset({"subscribe", "complete"})
 
 
 class Wire(ASGIWebSocketAdapter):
-    """The socket itself: closed once, and what is sent afterwards goes nowhere."""
+    """The socket: closes once; to send on a closed one raises WebSocketDisconnected."""
 
     async def send_json(self, message: Mapping[str, object]) -> None:
         if self._closed:
@@ -39,7 +39,7 @@ class Wire(ASGIWebSocketAdapter):
 
     async def close(self, code: int, reason: str) -> None:
         if not self._closed:
-            with suppress(WebSocketDisconnect):  # the caller was quicker
+            with suppress(WebSocketDisconnect):  # the caller closed it first
                 await super().close(code, _fitting(reason))
 
     @property
@@ -74,7 +74,7 @@ class Conversation(BaseGraphQLTransportWSHandler[None, None]):
 
 
 def _malformed(message: Mapping[str, Any]) -> str:
-    """What is wrong with a message's format; "" if nothing is."""
+    """What is wrong with a message's format; "" if it is valid."""
     kind, id_ = message.get("type"), message.get("id")
     if not isinstance(kind, str):
         return "type: must be a text"

@@ -1,11 +1,11 @@
-"""Where rows come from: the views' tables as they stand, or a fold of the log as of a moment.
+"""Sources of rows: the views' tables as they are now, or a fold of the log as of a moment.
 
-Both answer the same questions, so the types above do not know which they show. A node passes its
-source on to what hangs under it: everything in one answer is as of one moment.
+Both have the same methods, so the GraphQL types work with either. A node passes its source on to
+the nodes under it, so a whole answer is as of one moment.
 
-    Current   one statement a level: what a level asks for is batched before it is read
+    Current   one statement a level: the requests of a level are batched
     Past      the views' own folds, in memory, over single streams; lists over many streams are
-              refused (AS_OF_UNSUPPORTED), never answered as of now
+              refused (AS_OF_UNSUPPORTED), never answered with present rows
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from projections.ports import Key, Row, View
 
 class Source(Protocol):
     today: date
-    """The day whose terms, collected deposits and so on are shown."""
+    """The day for which terms, collected deposits and so on are shown."""
     opened: Opened
 
     async def row(self, view: View, *key: str) -> Row | None:
@@ -37,7 +37,7 @@ class Source(Protocol):
         ...
 
     async def page(self, view: View, where: Mapping[str, str], page: Page) -> Sequence[Row]:
-        """Up to one more than `page.first` rows."""
+        """Up to `page.first` + 1 rows."""
         ...
 
     async def page_under(self, view: View, column: str, value: str, page: Page) -> Sequence[Row]:
@@ -46,7 +46,7 @@ class Source(Protocol):
 
 
 class Current:
-    """The views' tables, through a reader that is opened at the first statement."""
+    """The views' tables, through a reader that the first statement opens."""
 
     def __init__(
         self, reader: Callable[[], Awaitable[Reader]], today: date, opened: Opened
@@ -89,14 +89,14 @@ class Current:
         return rows
 
     def _loader(self, load: Callable[..., Any], *name: object) -> DataLoader[Any, Any]:
-        """One loader per kind of question: what is asked in one tick goes in one statement."""
+        """One loader per kind of request: those of one tick go into one statement."""
         if name not in self._loaders:
             self._loaders[name] = DataLoader(load_fn=load)
         return self._loaders[name]
 
 
 class Past:
-    """Folds of single streams at a moment, each made once for an answer."""
+    """Folds of single streams at a moment; each is computed once for an answer."""
 
     def __init__(self, folds: Folds, moment: Moment, opened: Opened) -> None:
         self._folds, self.moment, self.today = folds, moment, moment.today

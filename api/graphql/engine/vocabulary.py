@@ -1,6 +1,6 @@
-"""Words that a filter may ask for. An unknown one is an error: no row could ever have it.
+"""Words that a filter accepts. An unknown word is an error, as no row can have it.
 
-A list that is empty for a misspelled word would read as "there is nothing of that kind".
+An empty list for a misspelled word would look like "there is nothing of that kind".
 """
 
 from collections.abc import Collection
@@ -19,7 +19,7 @@ LEDGER_ACCOUNTS = tuple(CHART)
 
 
 def known(argument: str, word: str | None, words: Collection[str]) -> None:
-    """Refuse a word that is none of `words`; None asks for all.
+    """Refuse a word that is not in `words`; None means no filter.
 
     Raises:
         GraphQLError: BAD_ARGUMENT, naming the argument and the words that it takes.

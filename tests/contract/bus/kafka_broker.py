@@ -1,4 +1,4 @@
-"""Kafka for tests: the development broker, or a real Apache Kafka, behind the same few verbs.
+"""Kafka for tests: the development broker, or a real Apache Kafka, with the same methods.
 
 `TIDEMARK_TEST_KAFKA`: `embedded` (default), or `real`: jars fetched by scripts/engines/kafka.sh.
 """
@@ -45,28 +45,28 @@ group.initial.rebalance.delay.ms=0
 
 class Broker(Protocol):
     address: str
-    real: bool  # keeps what it acknowledged when it is killed
+    real: bool  # keeps acknowledged records when it is killed
 
     @property
     def pid(self) -> int:
-        """Of the broker that runs now."""
+        """The pid of the running broker."""
 
     def restart(self) -> None:
         """Stop it in order, and start it again on the same port."""
 
     def kill(self) -> None:
-        """SIGKILL, and no more: `start` brings it back."""
+        """Send SIGKILL; `start` starts it again."""
 
     def start(self) -> None: ...
 
     def wipe(self) -> None:
-        """Killed, emptied, and up again."""
+        """Kill it, delete its data, and start it again."""
 
     def stop(self) -> None: ...
 
 
 class EmbeddedBroker:
-    """The wheel's; its disk is about a second behind."""
+    """The development broker from its wheel; it writes to disk about a second late."""
 
     real = False
 
@@ -186,7 +186,7 @@ def free_port() -> int:
 
 @contextmanager
 def broker() -> Iterator[Broker]:
-    """The broker that the environment asks for, in a folder of its own, gone afterwards."""
+    """The broker that TIDEMARK_TEST_KAFKA selects, in a temporary folder."""
     kind = os.environ.get("TIDEMARK_TEST_KAFKA", "embedded")
     assert kind in ("embedded", "real"), f"TIDEMARK_TEST_KAFKA: embedded or real, not {kind}"
     folder = Path(tempfile.mkdtemp(prefix="tidemark-kafka-"))

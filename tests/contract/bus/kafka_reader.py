@@ -1,4 +1,4 @@
-"""All that is committed in a topic, read by a plain consumer."""
+"""Reads all committed records of a topic with a plain consumer."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ class Read(NamedTuple):
 
 
 def read(bus: Bus, topic: str, *, isolation: str = "read_committed") -> list[Read]:
-    """Every record of the topic, each partition in its order; [] when there is no topic."""
+    """Every record of the topic, each partition in its order; [] if there is no topic."""
     consumer = Consumer(
         {
             "bootstrap.servers": bus.servers,
@@ -47,6 +47,6 @@ def read(bus: Bus, topic: str, *, isolation: str = "read_committed") -> list[Rea
 
 
 def records(bus: Bus, *, isolation: str = "read_committed") -> list[Record]:
-    """The log topic."""
+    """The records of the log topic."""
     found = read(bus, bus.log_topic, isolation=isolation)
     return [Record(r.partition, r.headers, r.value) for r in found]

@@ -1,4 +1,4 @@
-"""The relay's contract, over every outlet: each event on the bus once, in order, whatever dies."""
+"""The relay's contract for every outlet: each event on the bus once, in order, despite crashes."""
 
 import asyncio
 import time
@@ -17,11 +17,11 @@ SETTLED_S = 10.0
 
 
 class Killed(BaseException):
-    """The process is gone at this moment: nothing after it runs."""
+    """The process dies at this moment: no code after it runs."""
 
 
 def dies(at: str, nth: int) -> Callable[[str], None]:
-    """A crash port: dies when the moment comes for the nth time."""
+    """A crash port: raises at the nth occurrence of the moment `at`."""
     left = [nth]
 
     def moment(name: str) -> None:
@@ -36,9 +36,9 @@ def dies(at: str, nth: int) -> Callable[[str], None]:
 async def settled(
     records: Callable[[], list[Record]], log: Sequence[Stored], partitions: int
 ) -> Reader:
-    """A reader that has the log; or, after a while, what it has.
+    """A reader that has the whole log, or after `SETTLED_S` as much as it has got.
 
-    Kafka lets committed records be seen a moment after the commit was acknowledged.
+    Kafka shows committed records a moment after it has acknowledged the commit.
     """
     deadline = time.monotonic() + SETTLED_S
     while True:
@@ -55,7 +55,7 @@ class RelaySuite:
         raise NotImplementedError
 
     def records(self) -> list[Record]:
-        """All that is committed, by partition in order."""
+        """All committed records, in order within each partition."""
         raise NotImplementedError
 
     def relay(self, log: HeldLog, name: str = "r1", **more: Any) -> Relay:
@@ -98,7 +98,7 @@ class RelaySuite:
         with pytest.raises(Killed):
             await self.relay(log, moment=dies(at, nth)).catch_up()
         left = Reader(PARTITIONS).take(self.records())
-        assert left.gaps == left.repeated == 0  # what is visible is whole batches
+        assert left.gaps == left.repeated == 0  # only whole batches are visible
         second = self.relay(log, "r2")
         await second.catch_up()
         found = await self.found(log.held)

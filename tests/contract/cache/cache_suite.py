@@ -1,4 +1,4 @@
-"""What every cache store must do, said once; each implementation runs all of it.
+"""The contract of every cache store; each implementation runs all of it.
 
 A test module gives a `store` fixture and imports `*` from here.
 """
@@ -30,7 +30,7 @@ async def test_a_value_is_gone_after_its_time(store: CacheStore) -> None:
 async def test_a_lock_is_held_by_one_until_it_lets_go(store: CacheStore) -> None:
     assert await store.lock("l", "one", ttl_s=60)
     assert not await store.lock("l", "two", ttl_s=60)
-    await store.unlock("l", "two")  # not its own
+    await store.unlock("l", "two")  # not its own lock
     assert not await store.lock("l", "two", ttl_s=60)
     await store.unlock("l", "one")
     assert await store.lock("l", "two", ttl_s=60)
@@ -40,7 +40,7 @@ async def test_a_lock_ends_by_itself(store: CacheStore) -> None:
     assert await store.lock("l", "dead", ttl_s=0.05)
     await asyncio.sleep(0.1)
     assert await store.lock("l", "two", ttl_s=60)
-    await store.unlock("l", "dead")  # too late: it is another's now
+    await store.unlock("l", "dead")  # too late: another caller has the lock now
     assert not await store.lock("l", "three", ttl_s=60)
 
 

@@ -30,7 +30,7 @@ class RedisServer:
         return f"redis://{user}127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        """Up and answering; empty, as nothing is written to disk."""
+        """Start it and wait until it answers; it is empty, as nothing is written to disk."""
         words = [str(BINARY), "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
         words += ["--appendonly", "no", "--dir", str(self._folder), "--maxmemory", "64mb"]
         words += ["--maxmemory-policy", "allkeys-lru"]

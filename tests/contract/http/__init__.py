@@ -1,1 +1,1 @@
-"""The HTTP doors on a real socket."""
+"""The HTTP endpoints on a real socket."""

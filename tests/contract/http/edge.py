@@ -34,7 +34,7 @@ NO_OTHER = Limits()
 
 
 class Edge:
-    """What a test talks to. `run` runs a coroutine on the platform's own loop."""
+    """A test's client of the edge. `run` runs a coroutine on the platform's own loop."""
 
     def __init__(self, url: str, platform: Platform, loop: asyncio.AbstractEventLoop) -> None:
         self.url, self.platform, self._loop = url, platform, loop
@@ -53,7 +53,7 @@ class Edge:
         return self.http.post(f"/commands/{name}", json=body, headers=sent)
 
     def did(self, name: str, body: object) -> dict[str, Any]:
-        """Post a command that must be carried out; its answer."""
+        """Post a command that must succeed; returns its answer."""
         answer = self.post(name, body)
         assert answer.status_code == 201, answer.text
         found: dict[str, Any] = answer.json()
@@ -73,7 +73,7 @@ class Edge:
         return found
 
     def internal(self, command: Command, effective_at: datetime | None = None) -> Done:
-        """What a gateway or saga would send."""
+        """Submit a command as a gateway or saga does."""
         request = Request(command=command, message_id=self.key(), effective_at=effective_at)
         outcome = self.run(self.platform.dispatcher.submit(request))
         assert isinstance(outcome, Done), outcome
@@ -85,7 +85,7 @@ class Edge:
 
 @contextmanager
 def serving(limits: Limits = NO_OTHER) -> Iterator[Edge]:
-    """An edge on a free port over a data directory of its own; gone afterwards."""
+    """An edge on a free port over a temporary data directory."""
     folder = Path(tempfile.mkdtemp(prefix="tidemark-edge-"))
     ready: Future[Edge] = Future()
     stop = threading.Event()
@@ -146,7 +146,7 @@ def listing(edge: Edge, name: str, isin: str, *, mark: str = "50.00") -> None:
 
 
 def order(edge: Edge, order_id: str, account: str, instrument: str, **terms: str) -> dict[str, Any]:
-    """A limit order to buy 100 at 50.00, unless said otherwise."""
+    """Place a limit order to buy 100 at 50.00, with the terms given changed."""
     body = {
         "order_id": order_id,
         "account_id": account,

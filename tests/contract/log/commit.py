@@ -1,4 +1,4 @@
-"""A group commit straight over a recorder: what a store sees of many callers at once."""
+"""A group commit directly over a recorder, as many concurrent callers use a store."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime

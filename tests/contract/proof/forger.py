@@ -1,7 +1,7 @@
 """A forger with every right on the log's database, who knows how its writer computes things.
 
-He rewrites rows, recomputes the hash chain of a stream and what the store remembers of its
-messages, and leaves a log that is sound in itself. What he lacks are the keys.
+The forger rewrites rows, recomputes the hash chain of a stream and the rows of its messages, and
+leaves a log that is consistent in itself. Only the keys are missing.
 """
 
 import json
@@ -20,7 +20,7 @@ Row = tuple[int, str, int, bytes, bytes]  # position, stream, version, state, ha
 
 
 class Forger:
-    """Every right on the store, and knows how the writer computes its hashes and its messages."""
+    """Has every right on the store, and computes hashes and messages as the writer does."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -39,13 +39,13 @@ class Forger:
         return [(p, s, v, bytes(state), bytes(h)) for p, s, v, state, h in found]
 
     def replace(self, stream: str, version: int, old: bytes, new: bytes) -> None:
-        """Other bytes in one event's payload; its hash is left as it was."""
+        """Replace bytes in one event's payload; its hash stays as it was."""
         [state] = [r[3] for r in self.rows(stream) if r[2] == version]
         assert state.count(old) == 1, state
         self._store(stream, version, state.replace(old, new))
 
     def rechain(self, stream: str) -> None:
-        """Number the stream's events anew, and compute every hash from the first on."""
+        """Renumber the stream's events, and recompute every hash from the first on."""
         tip = b""
         for at, (position, _, version, state, _) in enumerate(self.rows(stream), start=1):
             metadata, payload = unframe(state)
@@ -62,7 +62,7 @@ class Forger:
             )  # fmt: skip
 
     def remove(self, stream: str, version: int | None = None) -> None:
-        """An event, or a whole stream, with what the store remembers of its messages."""
+        """Remove an event, or a whole stream, and the rows of its messages."""
         for table in ("messages", "events"):
             self.execute(
                 f"delete from log.{table} where stream = %s and version = coalesce(%s, version)",
@@ -70,7 +70,7 @@ class Forger:
             )  # fmt: skip
 
     def edit(self, stream: str, version: int, change: Callable[[Any, Any], None]) -> None:
-        """Other metadata or another payload, in a sound frame; the hash is left as it was."""
+        """Change metadata or payload, in a valid frame; the hash stays as it was."""
         [state] = [r[3] for r in self.rows(stream) if r[2] == version]
         metadata, payload = map(json.loads, unframe(state))
         change(metadata, payload)
@@ -80,7 +80,7 @@ class Forger:
         self._store(stream, version, whole)
 
     def insert(self, stream: str, like: int, position: int) -> None:
-        """A copy of an event of the stream as its next one, with its message, at a position."""
+        """Insert a copy of an event as its stream's next one, with its message, at a position."""
         version = self.rows(stream)[-1][2] + 1
         self.execute(
             "insert into log.events select %s, stream, %s, name, state, hash, "
@@ -96,7 +96,7 @@ class Forger:
         self.rechain(stream)
 
     def cut(self, position: int) -> None:
-        """The log as it was at a position: events, messages, snapshots and head."""
+        """Set the log back to a position: events, messages, snapshots and head."""
         self.execute("delete from log.events where position > %s", position)
         self.execute("delete from log.messages where position > %s", position)
         self.execute("delete from log.snapshots")
@@ -109,7 +109,7 @@ class Forger:
         )
 
     def close_gaps(self) -> None:
-        """Every position anew, so that none is missing."""
+        """Renumber all positions without gaps."""
         self.execute(
             "create temporary table moved as select position as old, "
             "row_number() over (order by position) as new from log.events"
@@ -122,7 +122,7 @@ class Forger:
         self.head_to_last()
 
     def resign(self, signer: Signer) -> None:
-        """Every checkpoint stated anew over the events as they are, and signed by another key."""
+        """Recompute every checkpoint from the present events, and sign it with another key."""
         previous = ""
         for version in [row[2] for row in self.rows(STREAM)]:
             signed = self._signed(version, previous, signer)
@@ -166,5 +166,5 @@ def _numbered(metadata: bytes, version: int, at: int, previous: str) -> bytes:
 
 
 def _bytes(value: Any) -> bytes:
-    """JSON as the writer has it: no space in it."""
+    """JSON without spaces, as the writer makes it."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()

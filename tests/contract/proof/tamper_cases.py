@@ -1,4 +1,4 @@
-"""The table of tampering: each deed, and who finds it. `test_tampering.py` runs it."""
+"""The table of tampering: each change, and which check finds it. `test_tampering.py` runs it."""
 
 from domain.checkpoint import STREAM
 from tests.contract.proof.tampers import (

@@ -1,4 +1,4 @@
-"""More of the table of tampering: rows beside the events, and what defines the tables."""
+"""More of the table of tampering: rows of other tables, and the definitions of the tables."""
 
 from tests.contract.proof.tampers import A, Case, sql
 

@@ -1,4 +1,4 @@
-"""What a forger does to a log: one function a deed, each on a copy of an honest log."""
+"""The changes of a forger, one function each, made to a copy of an honest log."""
 
 import json
 from collections.abc import Callable
@@ -17,7 +17,7 @@ STRANGER = Signer(b"x" * 32)
 
 
 class Scene(NamedTuple):
-    """What a forger works on: the database, and (if he has the machine too) the key files."""
+    """The forger's target: the database, and the key files if the forger has the machine too."""
 
     forger: Forger
     keys: Path
@@ -25,10 +25,10 @@ class Scene(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """Where the honest log has what the cases are about."""
+    """Places of the honest log that the cases use."""
 
     deposit: int  # version of a deposit on A, behind the first
-    order: str  # a stream whose last event others followed from
+    order: str  # a stream whose last event caused others
     middle: int  # position in the middle
     last: int
     tail: int  # position of the fifth checkpoint
@@ -40,9 +40,9 @@ Does = Callable[[Scene], object]
 class Case(NamedTuple):
     name: str
     does: Does
-    verify: str = ""  # part of a fault, as stream@version: text; "" where verify is content
-    replay: str = ""  # view or saga that differs; "" where replay is content; "?" where either
-    witness: str = "?"  # what the outside witness adds: "" is content; "?" is not asked
+    verify: str = ""  # part of a fault, as stream@version: text; "": none found
+    replay: str = ""  # view or saga that differs; "": none; "?": either
+    witness: str = "?"  # what the outside witness adds; "": nothing; "?": not checked
 
 
 def sql(statement: str, *values: object) -> Does:
@@ -50,7 +50,7 @@ def sql(statement: str, *values: object) -> Does:
 
 
 def edit(stream: str, change: Callable[[Any, Any], None], *, rechain: bool) -> Does:
-    """Change the metadata and payload of A's deposit; with every hash redone, or none."""
+    """Change metadata and payload of A's deposit; recompute every hash, or none."""
 
     def does(scene: Scene) -> None:
         scene.forger.edit(stream, scene.facts.deposit, change)
@@ -77,7 +77,7 @@ def another_read(metadata: Any, _: Any) -> None:
 
 
 def own_hash(scene: Scene) -> None:
-    """The changed event's hash is right; the next one's previous is not."""
+    """The changed event's hash is right; the next event's previous hash is not."""
     f, version = scene.forger, scene.facts.deposit
     f.edit(A, version, richer)
     rows = {row[2]: row for row in f.rows(A)}
@@ -87,7 +87,7 @@ def own_hash(scene: Scene) -> None:
 
 
 def state(make: Callable[[bytes, bytes, bytes], tuple[bytes, int]]) -> Does:
-    """Other bytes around the honest metadata and payload: hash and chain stay right."""
+    """Change bytes around the honest metadata and payload: hash and chain stay right."""
 
     def does(scene: Scene) -> None:
         version = scene.facts.deposit
@@ -128,7 +128,7 @@ def spaced_within(metadata: bytes, payload: bytes, _: bytes) -> tuple[bytes, int
 
 
 def swap(table: str, column: str, first: str, second: str) -> Does:
-    """Two rows exchange the value of a column that may be unique."""
+    """Exchange the values of a column, which may be unique, between two rows."""
 
     def does(scene: Scene) -> None:
         f = scene.forger
@@ -142,7 +142,7 @@ def swap(table: str, column: str, first: str, second: str) -> Does:
 
 
 def take_out(where: Callable[[Facts], tuple[str, int | None]], *, tidy: bool = False) -> Does:
-    """An event or a stream and its messages; `tidy` also closes the gap and redoes the chain."""
+    """Remove an event or stream with its messages; `tidy`: close the gap, redo the chain."""
 
     def does(scene: Scene) -> None:
         stream, version = where(scene.facts)
@@ -166,7 +166,7 @@ def last_of_order(scene: Scene) -> None:
 
 
 def rewrite(scene: Scene) -> None:
-    """History rewritten from A's deposit on, as a writer would have written it."""
+    """Rewrite history from A's deposit on, as the writer would have written it."""
     scene.forger.edit(A, scene.facts.deposit, richer)
     scene.forger.rechain(A)
     scene.forger.execute("delete from log.snapshots")
@@ -201,7 +201,7 @@ def with_the_machine(does: Does, *, remembers: str = "cut") -> Does:
 
 
 def signed_anew(scene: Scene) -> None:
-    """Rewritten, and every checkpoint signed by a key of the forger's, which he puts in place."""
+    """Rewrite, sign every checkpoint with the forger's own key, and install that key."""
     rewrite(scene)
     scene.forger.resign(STRANGER)
     (scene.keys / "checkpoint.key").write_bytes(b"x" * 32)
@@ -227,7 +227,7 @@ def forged_tail(scene: Scene) -> None:
 
 
 def hidden(scene: Scene) -> None:
-    """An event that those who read by position never meet, and those who decide do."""
+    """An event that readers by position never see, and that decisions do see."""
     scene.forger.insert(A, scene.facts.deposit, -5)
 
 

@@ -1,4 +1,4 @@
-"""What every store of sagas must do: one suite, run over each adapter.
+"""The contract of every store of sagas, run over each adapter.
 
 A subclass gives `store`; an adapter that several processes may open gives `other` too.
 """

@@ -1,4 +1,4 @@
-"""What every sink must do. `test_sinks.py` runs it over memory and Postgres."""
+"""The contract of every sink. `test_sinks.py` runs it over memory and Postgres."""
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -32,7 +32,7 @@ class Kinds(Row, frozen=True, kw_only=True):
 
 
 class ViewOf:
-    """A view of its own name whose folding does not matter here."""
+    """A view with its own name; its fold does not matter here."""
 
     AUDIENCE, HOME = Audience.OPERATIONS, NOWHERE
     ROW: type[Row] = Kinds

@@ -1,10 +1,9 @@
-"""ClickHouse over HTTP as a server has it: users with passwords and profiles, a database, TLS.
+"""ClickHouse over HTTP like a server: users with passwords and profiles, a database, TLS.
 
     python -m tests.contract.warehouse.clickhouse_server --dir D --port P [--certificate C --key K]
 
-The engine is chdb, the HTTP side is the product's door, with what a server adds to it: who knows
-the password of which user, that `analyst` has a profile with readonly = 2, that another database
-than `books` does not exist.
+The engine is chdb, the HTTP side is the product's own, with what a server adds: passwords of users,
+a profile with readonly = 2 for `analyst`, an error for any database other than `books`.
 """
 
 import argparse
@@ -52,14 +51,14 @@ class Users(Door):
     async def _insert(
         self, insert: re.Match[bytes], block: bytes, settings: Mapping[str, str]
     ) -> Response:
-        if _profile.get() != "0":  # chdb's own insert call does not look at it
+        if _profile.get() != "0":  # chdb's own insert call ignores it
             raise StatementFailed("Code: 164. Cannot execute query in readonly mode")
         return await super()._insert(insert, block, settings)
 
     async def _analyse(
         self, request: Request, sql: str, form: str, settings: Mapping[str, str]
     ) -> Response:
-        """A server does not vet what is read-only: that is the client's part."""
+        """A server does not check that a statement only reads: the client does."""
         out = await self._thread(lambda: self._engine.run(sql, form, {}, settings))
         return Response(out, headers={"X-ClickHouse-Format": form, "X-ClickHouse-Timezone": "UTC"})
 

@@ -1,4 +1,4 @@
-"""Statements by the thousand: a small grammar of attacks, and what quotes and comments do to it."""
+"""Thousands of statements: a small grammar of attacks, varied by quotes and comments."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -52,7 +52,7 @@ NOISE = (
 
 
 class Grammar:
-    """Statements of one seed, which name this canary, this file to make and this port."""
+    """Statements of one seed; they use this canary, this file to create and this port."""
 
     def __init__(self, seed: int, canary: Path, made: Path, port: int) -> None:
         self._dice = random.Random(seed)
@@ -109,7 +109,7 @@ class Grammar:
         )  # fmt: skip
 
     def _mutated(self, text: str) -> str:
-        """Noise put in, pieces taken out, doubled or swapped."""
+        """Insert noise; remove, double or swap pieces."""
         for _ in range(self._dice.randint(1, 3)):
             at = self._dice.randrange(len(text) + 1)
             end = min(len(text), at + self._dice.randint(0, 6))

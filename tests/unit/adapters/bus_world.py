@@ -1,4 +1,4 @@
-"""A log as it comes over the bus: real events and pages, with whatever may go wrong on the way."""
+"""A log as it arrives over the bus: real events and pages, with faults on the way."""
 
 from collections.abc import Mapping, Sequence
 
@@ -29,7 +29,7 @@ class BusWorld:
         return self.side.log
 
     async def grow(self, events: int) -> None:
-        """So many more events, each of another home."""
+        """Append `events` more events, each with another home."""
         for _ in range(events):
             self.clients += 1
             who = OnboardClient(
@@ -38,7 +38,7 @@ class BusWorld:
             assert isinstance(await self.side.do(who), Done)
 
     async def relay(self, *, until: int | None = None) -> list[Record]:
-        """The records of the batch that comes next."""
+        """The records of the next batch."""
         stored = await self.log.stored(self.relayed, limit=10_000, until=until)
         records = records_of(stored, self.partitions, relayed=self.relayed)
         self.relayed = stored[-1].position if stored else self.relayed
@@ -55,7 +55,7 @@ def records_of(stored: Sequence[Stored], partitions: int, *, relayed: int) -> li
 
 
 async def _spoiled(recorder: MemoryRecorder, position: int) -> MemoryRecorder:
-    """A copy in which one event has a name that nobody knows."""
+    """A copy in which one event has an unknown name."""
     copy = MemoryRecorder()
     for row in await recorder.after(0, limit=10_000):
         state = row.state
@@ -89,7 +89,7 @@ class MemoryMarks:
 
 
 class MemoryTables:
-    """Where the partitions of a memory sink's views stand."""
+    """The checkpoints of a memory sink's views, by partition."""
 
     def __init__(self, whole: MemorySink, views: Sequence[View]) -> None:
         self._whole, self._views = whole, [view.NAME for view in views]
@@ -108,11 +108,11 @@ class ClosableSink(MemorySink):
         return cls(partition=partition, partitions=partitions, of=whole._kept)
 
     async def close(self) -> None:
-        """Nothing to let go of."""
+        """There is nothing to close."""
 
 
 async def inline(log: RecorderLog, views: Sequence[View]) -> list[Checksum]:
-    """What one fold of the whole log gives."""
+    """The checksums after one fold of the whole log."""
     sink = MemorySink()
     await sink.prepare(views)
     events = [log.open(stored) for stored in await log.stored(0, limit=100_000)]

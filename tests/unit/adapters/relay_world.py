@@ -1,4 +1,4 @@
-"""What relay tests stand on: a log with holes, a bus in memory, and a reader that trusts nobody."""
+"""For relay tests: a log with gaps, a bus in memory, and a reader that checks everything."""
 
 import asyncio
 import json
@@ -27,7 +27,7 @@ def events(count: int, *, after: int = 0, homes: int = 7, step: int = 3) -> list
 
 
 class HeldLog:
-    """A log in memory, as the relay reads it; may be told to be away."""
+    """A log in memory, as the relay reads it; `away` makes it raise."""
 
     def __init__(self, held: Sequence[Stored] = ()) -> None:
         self.held = list(held)
@@ -76,7 +76,7 @@ class Record(NamedTuple):
 
 
 class Reader:
-    """Follows every partition; where a record does not join on, reads the log as consumers do."""
+    """Follows every partition; where a record leaves a gap, reads the log as consumers do."""
 
     def __init__(self, partitions: int, log: Sequence[Stored] = ()) -> None:
         self.positions = dict.fromkeys(range(partitions), 0)
@@ -103,7 +103,7 @@ class Reader:
         return self
 
     def has(self, log: Sequence[Stored]) -> bool:
-        """Every event once, in order, in its partition; and all partitions stand at its end."""
+        """Whether it has every event once, in order, in its partition, up to the log's end."""
         end = log[-1].position if log else 0
         own = {n: list(self._own(n, log)) for n in self.seen}
         return self.seen == own and set(self.positions.values()) == {end}
@@ -117,7 +117,7 @@ class Reader:
 
 
 class MemoryBus:
-    """What outlives the relays: committed batches, and who may send."""
+    """The state that outlives the relays: committed batches, and which relay may send."""
 
     def __init__(self) -> None:
         self.records: list[Record] = []

@@ -153,14 +153,14 @@ def bust(booked: e.TradeBooked) -> c.BustTrade:
 
 
 class Book:
-    """An account that is sent command after command."""
+    """An account that handles one command after the other."""
 
     def __init__(self, *past: Event, seen: Seen | None = None) -> None:
         self.state = reduce(account.evolve, past or (OPENED,), account.INITIAL)
         self.seen = seen or at()
 
     def send(self, command: Command, seen: Seen | None = None) -> Any:
-        """Its only event, `()`, all events when there are several, or the refusal."""
+        """The only event, `()` for none, all events if there are several, or the refusal."""
         decision = account.decide(command, self.state, seen or self.seen)
         if isinstance(decision, Refused):
             return decision

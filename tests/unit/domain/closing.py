@@ -1,4 +1,4 @@
-"""A day's close without an auditor, for tests of what follows from one."""
+"""A day's close without an auditor, for tests of its consequences."""
 
 from datetime import date
 from decimal import Decimal
@@ -16,5 +16,5 @@ def off(name: str = "C.DUE + H.DUE = 0", actual: str = "0.01") -> Control:
 
 
 def closing(day: date, position: int, *more: Control) -> tuple[Command, Command]:
-    """What closes a day: the request, and the auditor's answer with every control held."""
+    """The commands that close a day: the request, and the auditor's answer, all controls held."""
     return CloseDay(day=day), RecordClose(day=day, position=position, controls=(*HELD, *more))

@@ -1,4 +1,4 @@
-"""A desk to place orders at: the real states of an account, an instrument and its last mark."""
+"""For tests of orders: real states of an account, an instrument and its last mark."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -66,7 +66,7 @@ def desk(
     actor: str = "trader",
     now: datetime = NOW,
 ) -> Seen:
-    """What a decision about an order sees of account A1 and instrument AAPL."""
+    """The states of account A1 and instrument AAPL for a decision about an order."""
     return Seen(
         now=now,
         effective_at=now,

@@ -19,7 +19,7 @@ import msgspec
 from domain.shared.message import Command, Event, Refusal, Refused, Seen
 
 TODAY = datetime(2030, 1, 2, 12, tzinfo=UTC)
-"""The handler's clock where a test names none: after every date that the tests state."""
+"""The handler's clock if a test gives none: later than every date in the tests."""
 NOTHING_SEEN = Seen(now=TODAY)
 
 
@@ -43,7 +43,7 @@ class given:
         return self.after()
 
     def refused(self, refusal: Refusal, **state: object) -> Refused:
-        """The decision was this refusal; `state`, where given, is part of what caused it."""
+        """The decision was this refusal; `state`, if given, is part of the state that caused it."""
         assert isinstance(self.decision, Refused), f"not refused: {self.decision}"
         assert self.decision.refusal is refusal, self.decision
         told = self.decision.state

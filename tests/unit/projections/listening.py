@@ -1,4 +1,4 @@
-"""A view that hides nothing: it keeps every word in the order it came."""
+"""A view that keeps every word in the order of arrival, so that it shows each error."""
 
 from collections.abc import Iterable
 from typing import ClassVar
@@ -18,11 +18,11 @@ class Heard(Row, frozen=True, kw_only=True):
     KEY: ClassVar[tuple[str, ...]] = ("account_id",)
 
     account_id: str
-    words: str  # every word in the order it came: no commutative sum hides a slip
+    words: str  # in order of arrival: a commutative sum could hide an error
 
 
 class Listening:
-    """Keeps what each account said; 'hush' deletes its row; `deaf` raises on a word."""
+    """Keeps the words of each account; 'hush' deletes its row; `deaf` raises on a word."""
 
     VERSION = 1
     AUDIENCE, HOME = Audience.OWN, NOWHERE
@@ -37,7 +37,7 @@ class Listening:
         assert isinstance(event, Said)
         if event.word == self._deaf:
             raise ValueError(f"cannot hear {event.word}")
-        # Twice a fact: the second may fail after the first has been folded.
+        # Two facts an event: the second may fail after the first has been folded.
         return [((event.account_id,), event.word), ((event.account_id,), f"{event.word}!")]
 
     def fold(self, row: Heard | None, key: Key, fact: str) -> Heard | None:

@@ -1,4 +1,4 @@
-"""Postings for the rule of client money: the cases, and whatever the ledger may hold."""
+"""Postings for the rule of client money: named cases, and random ones."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -66,14 +66,14 @@ entries = st.lists(st.tuples(homes, lines, lines, amounts), max_size=20).map(
 
 
 def balances_of(homed: Sequence[Homed]) -> dict[Line, Decimal]:
-    """What the controls look at."""
+    """The balances that the controls check."""
     found: dict[Line, Decimal] = {}
     add(found, (posting for _, posting in homed))
     return found
 
 
 def rows_of(homed: Sequence[Homed]) -> Sequence[Money]:
-    """The rows of the view, one event a posting."""
+    """The rows of the view, from one event per posting."""
     rows: dict[Key, Money] = {}
     for home, posting in homed:
         for key, fact in view.added([posting], home):
@@ -82,6 +82,6 @@ def rows_of(homed: Sequence[Homed]) -> Sequence[Money]:
 
 
 def figures(found: Any) -> Mapping[str, Decimal]:
-    """Of a `Standing`, or of none: all figures by name."""
+    """All figures of a `Standing` by name; zeros if there is none."""
     names = ("requirement", "resource", "shortfall", "excess", "due", "in_debit")
     return {name: getattr(found, name) if found else Decimal(0) for name in names}

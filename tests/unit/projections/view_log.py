@@ -53,7 +53,7 @@ def arrived(
 
 
 def log_of(told: Iterable[tuple[str, Event]]) -> ListLog:
-    """(stream, event) pairs in log order; the home is an event's account, or else the stream."""
+    """(stream, event) pairs in log order; an event's home is its account, else its stream."""
     versions: dict[str, int] = {}
     envelopes = []
     for n, (stream, event) in enumerate(told, 1):

@@ -54,14 +54,14 @@ class World:
         return tuple(decision)
 
     def done(self, command: Command, *, actor: str = "clerk") -> tuple[Event, ...]:
-        """The same, for what must not be refused."""
+        """The same for a command that must not be refused."""
         decision = self.tell(command, actor=actor)
         assert not isinstance(decision, Refused), f"{command}: {decision}"
         return decision
 
     @property
     def dues(self) -> dict[str, Decimal]:
-        """What the clients' estate owes the house, by currency."""
+        """The clients' debts to the house, by currency."""
         balances: dict[Line, Decimal] = {}
         for envelope in self.log.envelopes:
             for entry in entries(envelope.event):

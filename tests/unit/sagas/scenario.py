@@ -3,7 +3,7 @@
     following(order, placed, reserved).sends(ReleaseOrder(order_id="O1"))
 
 Every event goes through `correlate`; the commands checked are those of the last event. The state
-is proved to survive its storage after every event.
+is checked to survive a round trip through storage after every event.
 """
 
 from datetime import UTC, datetime, timedelta

@@ -1,6 +1,6 @@
-"""A small world that is whole: real aggregates, handler, sagas, gateways and counterparties.
+"""A small complete world: real aggregates, handler, sagas, gateways and counterparties.
 
-The log and the sagas' store outlive a crash; everything else is made anew. `Trouble` breaks a
+The log and the sagas' store survive a crash; everything else is created again. `Trouble` breaks a
 chosen call, before or after its effect, as a killed process or a lost connection would.
 """
 
@@ -47,7 +47,7 @@ class Crashed(Exception):
 
 
 class Trouble:
-    """Breaks the n-th call it is asked about, once; with `after`, when its effect is done."""
+    """Raises Crashed once, at the n-th call: before its effect, or with `after` after it."""
 
     def __init__(self, n: int = 0, *, after: bool = False) -> None:
         self.left, self.after, self.calls = n, after, 0
@@ -111,7 +111,7 @@ class World:
         self.restart()
 
     def restart(self) -> None:
-        """A new process: nothing is left but the log and the store."""
+        """Start a new process: only the log and the store are left."""
         venue, custodian, bank = self._faults
         self.side.handler = self.side.fresh_handler()
         market = BridgedMarket(closes, lambda s: s == SYMBOL, seed=self.seed)
@@ -133,7 +133,7 @@ class World:
         self.started = False
 
     def misbehave(self, *, venue: VenueFaults, custodian: CustodianFaults) -> None:
-        """From now on, and with what was sent in the last seven days: it is sent again."""
+        """Use these faults from now on; messages of the last seven days are sent again."""
         self._faults = (venue, custodian, self._faults[2])
         self.restart()
 
@@ -144,7 +144,7 @@ class World:
         return outcomes
 
     async def do(self, *commands: Command, prefix: str = "k") -> list[Outcome]:
-        """Commands of people, each certain to be in the log when this returns."""
+        """Commands of people; all of them are in the log when this returns."""
         out = []
         for command in commands:
             self._n = getattr(self, "_n", 0) + 1
@@ -187,7 +187,7 @@ class World:
         assert all(isinstance(o, Done) for o in outcomes), outcomes
 
     async def drain(self) -> None:
-        """Until nobody owes anybody anything at this moment; a crash restarts the process."""
+        """Run until nothing is left to do at this time; a crash restarts the process."""
         while True:
             try:
                 if not self.started:
@@ -205,7 +205,7 @@ class World:
                 return
 
     async def until(self, day: date, at: time = time(23, 30)) -> None:
-        """Live on to a moment, looking at the market five times a day."""
+        """Run on to a time; on the way everything runs at seven times of each day."""
         end = datetime.combine(day, at, UTC)
         looks = (time(13), time(13, 35), time(15), time(17), time(20, 5), time(21, 30), time(23))
         today = self.clock().date()
