@@ -37,7 +37,7 @@ from streams.gateways.counterparties import history_market
 from streams.platform import Platform
 from streams.supervise import Part, until
 
-LOOK_MAX_S, LOOK_MIN_S = 0.25, 0.02  # of waiting for the next look, unless the log grows
+LOOK_MAX_S, LOOK_MIN_S = 0.25, 0.02  # bounds of a wait, which a growing log ends
 TIMER_S = 1.0  # real seconds between two looks at the deadlines
 CLOSE_TRIES = 3  # of one day: another user may have asked for the close of another day
 FAR = datetime(9999, 1, 1, tzinfo=UTC)

@@ -1,6 +1,6 @@
 """A whole platform in memory, on a `Disk`: the same handler, log, sagas and views as any other.
 
-It has no warehouse. To kill it is to drop it: only what is on the disk remains.
+It has no warehouse. Dropping it kills it: only what is on the disk remains.
 """
 
 from collections.abc import Mapping

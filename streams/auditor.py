@@ -82,7 +82,7 @@ class Auditor:
         """Answer the open request, if there is one.
 
         Returns:
-            What was recorded; None: no request is open, or another auditor was first.
+            What was recorded; None: no open request, `stop`, or another auditor was first.
 
         Raises:
             NotRecorded: see there.

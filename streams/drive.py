@@ -3,8 +3,8 @@
 serve:     run(stop)   one task each, woken by the log, restarted when it fails
 simulate:  drain()     in a fixed order, until nothing is owed
 
-With a bus, workers drive the views (and for serve the sagas and their timer). This process then
-only keeps the workers alive and follows the positions of the views.
+With a bus, workers drive the views (and for serve the sagas and their timer). For these, this
+process then only keeps the workers alive and follows the positions of the views.
 """
 
 import asyncio
@@ -88,7 +88,7 @@ class Drive:
         await self.views.catch_up(position)
 
     async def _views_past(self, position: int) -> None:
-        """Wait for the views, not fold them: `run` may fold for as long as commands come in."""
+        """Wait for the views without folding: `run` may fold for as long as commands come in."""
         if not await self.views.wait_for(position, timeout_s=VIEWS_S):
             raise StandStill(f"the views have not passed {position} within {VIEWS_S:g} s")
 

@@ -1,4 +1,4 @@
-"""The ports of a platform that streams drive, whatever implements them.
+"""The ports of a platform that this package drives, whatever implements them.
 
 `adapters.wiring.platform.Platform` implements them with engines, `simulation.memory_platform` with
 dictionaries, so that a run can be killed and restarted some hundred times a minute.
