@@ -21,7 +21,7 @@ FIRST, QUARTER, MONTH = "2022-01-03", "2022-03-31", "2022-01-31"
 TIDEMARK = Path(sys.executable).parent / "tidemark"
 
 AREAS = (  # (start of a file's path, area), most specific first
-    ("streams/simulation", "the simulator: strategies, days, controls"),
+    ("simulation", "the simulator: strategies, days, controls"),
     ("adapters/simulators", "simulated venue, custodian, bank"),
     ("streams", "sagas, views and gateways: their runners"),
     ("sagas", "sagas: evolve, react"),
