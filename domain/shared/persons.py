@@ -40,8 +40,10 @@ def normal_form(name: str) -> str:
     """
     if name.isascii() and name.isalnum():  # most names are ids: nothing to remove
         return name.lower()
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    return " ".join("".join(map(_seen, folded.translate(_LOOKALIKES))).split())
+    seen = "".join(map(_seen, name))  # a sign that cannot be seen keeps letter and accent apart
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold())
+    alike = "".join(map(_seen, folded.translate(_LOOKALIKES)))
+    return " ".join(unicodedata.normalize("NFKC", alike).split())
 
 
 def same_person(one: str, other: str) -> bool:

@@ -90,6 +90,7 @@ class Tree:
             name
             for path in ROOT.rglob("*")
             if path.is_file()
+            and "__pycache__" not in path.parts
             and (copy := self.folder / (name := path.relative_to(ROOT).as_posix())).exists()
             and copy.read_bytes() != path.read_bytes()
         }
