@@ -12,6 +12,7 @@ statements only. Analysts' statements (`readonly`) go through adapters/clickhous
 """
 
 import asyncio
+import itertools
 import re
 import threading
 import time
@@ -118,11 +119,23 @@ class Warehouse:
         await self._call(lambda client: client.command(sql), ATTEMPTS_MAX)
 
     async def insert_arrow(self, table: str, rows: "pa.Table", *, token: str) -> None:
-        """Insert one block of columns; a repeat with the same token and rows counts once."""
-        settings = {"insert_deduplication_token": token, "max_partitions_per_insert_block": 0}
-        await self._call(
-            lambda client: client.insert_arrow(table, rows, settings=settings), ATTEMPTS_MAX
-        )
+        """Insert one block of columns, at least once: the table's key makes equal rows one.
+
+        The same token with the same rows counts once. An insert that is repeated here after a
+        lost connection has a token of its own: ClickHouse keeps a token before it keeps the rows,
+        so a server that was killed between the two would drop the repeated rows (ADR 0040).
+        """
+        attempts = itertools.count()
+
+        def insert(client: Any) -> Any:
+            again = next(attempts)
+            settings = {
+                "insert_deduplication_token": f"{token}#{again}" if again else token,
+                "max_partitions_per_insert_block": 0,
+            }
+            return client.insert_arrow(table, rows, settings=settings)
+
+        await self._call(insert, ATTEMPTS_MAX)
 
     async def close(self) -> None:
         """Disconnect; stop the owner process if we started it to live only as long as we do."""

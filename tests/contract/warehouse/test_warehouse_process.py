@@ -23,7 +23,7 @@ from tests.paths import ROOT
 
 CREATE = """
 CREATE TABLE IF NOT EXISTS numbers_held (n Int64, amount Decimal(38, 12), at DateTime64(6, 'UTC'))
-ENGINE = MergeTree ORDER BY n SETTINGS non_replicated_deduplication_window = 1000
+ENGINE = ReplacingMergeTree ORDER BY n SETTINGS non_replicated_deduplication_window = 1000
 """
 AT = datetime(2022, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 
@@ -142,7 +142,7 @@ async def test_no_acknowledged_row_is_lost_when_the_owner_is_killed(
         assert await asyncio.to_thread(eventually, lambda gone=owner: owner_of(directory) != gone)
         await warehouse.query("SELECT 1")
     await asyncio.gather(*inserting)
-    held = await warehouse.query("SELECT n FROM numbers_held WHERE n >= 1000 ORDER BY n")
+    held = await warehouse.query("SELECT n FROM numbers_held FINAL WHERE n >= 1000 ORDER BY n")
     assert [n for (n,) in held.rows] == sorted(acknowledged)
     assert len(acknowledged) == 120
 
