@@ -8,7 +8,8 @@
 After a lost connection (the owner crashed, or ended with the process that had started it) the
 client attaches or starts the owner again and repeats the call. Every call of ours is safe to
 repeat: queries change nothing, the key of its table undoes an insert that counted twice, and
-`command` takes idempotent statements only. Analysts' statements (`readonly`) go through adapters/clickhouse/analysts.py.
+`command` takes idempotent statements only. Analysts' statements (`readonly`) go through
+`adapters.clickhouse.analysts`.
 """
 
 import asyncio
