@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import heapq
 import itertools
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 
 POLL_S = 1.0
 
 
-class Tail:
+class Tail(ABC):
     """Knows the newest position and wakes the tasks that wait for the log to pass one."""
 
     def __init__(self, last: Callable[[], Awaitable[int]]) -> None:
@@ -52,6 +53,6 @@ class Tail:
             waiter.cancel()
         self._waiting.clear()
 
+    @abstractmethod
     async def _listen(self) -> None:
         """Call `advance` whenever the log has grown, until cancelled."""
-        raise NotImplementedError

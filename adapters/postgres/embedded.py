@@ -253,7 +253,7 @@ def _let_in(data: Path, account: Account) -> None:
     Written at each start, so that the rule also covers a cluster made by an older build.
     """
     allowed = {0, os.geteuid()}
-    if account.uid != pwd.getpwnam("nobody").pw_uid:  # else daemons that run as nobody get in
+    if account.uid != pwd.getpwnam("nobody").pw_uid:  # other daemons run as that account
         allowed.add(account.uid)
     names = sorted(pwd.getpwuid(uid).pw_name for uid in allowed)
     hba = ("local all all peer map=owner", "local replication all peer map=owner")

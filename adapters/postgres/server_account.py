@@ -1,10 +1,10 @@
 """The account that an embedded server runs as: our own, or a separate one if we are root.
 
-Postgres refuses to run as root. As root we hand it a folder of its own and start it as the
-folder's owner. A new folder goes to the system account `tidemark`, made on first use: files of
-`nobody` would belong to every daemon that runs as nobody. That account often cannot reach the
-folder or the binaries (a checkout under /root), and we may change neither the modes of other
-users' folders nor the place of the data, so:
+Postgres refuses to run as root. As root we hand it a folder of its own and start it as the folder's
+owner. A new folder goes to the system account `tidemark`, made on first use. Every daemon that runs
+as the account `nobody` could read files of `nobody`. The account `tidemark` often cannot reach the
+folder or the binaries (a checkout under /root), and we may change neither the modes of other users'
+folders nor the place of the data, so:
 
 - the folder is handed over as an open descriptor, named /proc/self/fd/N, which needs no
   permission on the folders above it;

@@ -1,8 +1,9 @@
 """uvicorn's WebSockets with bounds on the memory of incomplete messages.
 
 The head of a socket's request has passed the bounds of `api.http.http_protocol`. Here: the bytes of
-incomplete messages count among the bodies of all callers, and a caller who reads nothing is cut
-off. A text message that is not UTF-8 closes the socket with 1007 (RFC 6455, 8.1).
+incomplete messages count among the bodies of all callers, and the server closes the socket of a
+caller that does not read its answers. A text message that is not UTF-8 closes the socket with 1007
+(RFC 6455, 8.1).
 """
 
 from typing import Any

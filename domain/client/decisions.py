@@ -109,13 +109,17 @@ def _onboard(command: OnboardClient, state: Client, today: date) -> Decision:
 
 
 def _fault(command: OnboardClient) -> Refused | None:
-    """The first fault in the particulars. Personal texts are named by their field only."""
+    """The first fault in the particulars. A personal field is named without its value."""
     if command.lei is not None and not is_lei(command.lei):
         return refused(ClientRefusal.LEI_INVALID, lei=command.lei)
-    residences = (r.country for r in command.tax_residence)
-    for country in (command.country, *command.nationality, *residences):
-        if not is_country(country):
-            return refused(ClientRefusal.COUNTRY_INVALID, country=country)
+    countries = {
+        "country": (command.country,),
+        "nationality": command.nationality,
+        "tax_residence": tuple(r.country for r in command.tax_residence),
+    }
+    for field, named in countries.items():
+        if not all(map(is_country, named)):
+            return refused(ClientRefusal.COUNTRY_INVALID, field=field)
     national_id = command.national_id
     wrong = {
         "client_id": not is_id(command.client_id),
@@ -125,8 +129,8 @@ def _fault(command: OnboardClient) -> Refused | None:
         "national_id": national_id is not None and not (national_id.scheme and national_id.value),
         "tax_residence": any(not r.tin.strip() for r in command.tax_residence),
     }
-    field = next((name for name, is_wrong in wrong.items() if is_wrong), None)
-    return refused(ClientRefusal.IDENTIFIER_INVALID, field=field) if field else None
+    faulty = next((name for name, is_wrong in wrong.items() if is_wrong), None)
+    return refused(ClientRefusal.IDENTIFIER_INVALID, field=faulty) if faulty else None
 
 
 def _is_email(text: str) -> bool:
@@ -187,7 +191,7 @@ def _judge(
 def _officer_fault(
     command: ApproveKyc | RequestKycInformation | RejectKyc, state: Client, seen: Seen
 ) -> Refused | None:
-    """Refuse an officer who is no person, is not the actor, or judges their own submission."""
+    """Refuse an officer that is not a person or not the actor, and the submitter as officer."""
     officer = normal_form(command.officer)
     if not officer or is_part(officer):
         return refused(ClientRefusal.OFFICER_MISSING, status=state.status)

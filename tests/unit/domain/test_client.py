@@ -137,7 +137,9 @@ def test_onboarding_keeps_every_particular_and_the_state_only_which_were_given()
 def test_onboarding_refuses_a_particular_that_cannot_be(
     changes: dict[str, Any], refusal: ClientRefusal
 ) -> None:
-    given(client).when(onboard(**changes)).refused(refusal)
+    [(field, value)] = changes.items()
+    named = {"lei": value} if field == "lei" else {"field": field}
+    given(client).when(onboard(**changes)).refused(refusal, **named)
 
 
 def test_an_organisation_may_give_its_lei() -> None:
