@@ -27,7 +27,8 @@ from adapters.clickhouse.statement import (
 )
 
 THREADS = 4  # threads that wait for answers
-ATTEMPTS_MAX = 2  # to reach the owner
+ATTEMPTS_MAX = 6  # to reach the owner: one that was killed keeps its lock until it is gone
+PAUSE_S = 0.05  # before the second attempt; doubled before each later one: 1.5 s in all
 PATIENCE_S = 12.0  # beyond a statement's time: its wait in line, and the owner's own grace time
 TIMED_OUT, OUT_OF_MEMORY, CANCELLED = 159, 241, 394  # ClickHouse's error codes
 
@@ -73,8 +74,14 @@ class Analysts:
 
     def _ask(self, sql: str, limits: Mapping[str, Any], under_way: "_UnderWay") -> Answer:
         lost: Exception | None = None
-        for _ in range(ATTEMPTS_MAX):
-            link = self._reach()
+        for attempt in range(ATTEMPTS_MAX):
+            if attempt:
+                time.sleep(PAUSE_S * 2 ** (attempt - 1))
+            try:
+                link = self._reach()
+            except ConnectionError as error:
+                lost = error
+                continue
             statement = Statement(link.endpoint, _bounds(link.client, limits))
             under_way.begin(statement)
             try:
