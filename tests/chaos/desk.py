@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from domain.shared.market_time import house_today, market_today
+
 MARKS = {"AAPL": "40.00", "MSFT": "100.00", "KO": "25.00"}
 ISINS = {"AAPL": "US0378331005", "MSFT": "US5949181045", "KO": "US1912161007"}
 CASH = {"USD": "250000.00", "EUR": "100000.00"}
@@ -30,12 +32,13 @@ Asked = Ask | list[Ask]
 
 def listings() -> list[Ask]:
     """Commands needed before a desk opens: instruments, marks, rates."""
-    today = datetime.now(UTC).date().isoformat()
+    now = datetime.now(UTC)
+    today, priced = house_today(now).isoformat(), market_today("US", now).isoformat()
     asks = []
     for symbol, isin in ISINS.items():
         named = {"instrument_id": symbol, "isin": isin, "currency": "USD"}
         asks.append(Ask("ListInstrument", named | {"symbol": symbol, "mic": "XNAS"}))
-        mark = named | {"price": MARKS[symbol], "price_date": today, "source": "desk"}
+        mark = named | {"price": MARKS[symbol], "price_date": priced, "source": "desk"}
         asks.append(Ask("MarkPrice", mark))
     return [*asks, Ask("FixRates", {"source": "ecb", "rate_date": today, "rates": {"USD": "1.10"}})]
 

@@ -8,11 +8,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
+from domain.shared.market_time import market_today
 from tests.system.processes import (
     Served,
     children_of,
@@ -204,7 +206,7 @@ def order(served: Served) -> None:
         "isin": "US0378331005",
         "price": "10.00",
         "currency": "USD",
-        "price_date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "price_date": market_today("US", datetime.now(UTC)).isoformat(),
         "source": "test",
     }
     served.did("MarkPrice", marked, "mark")

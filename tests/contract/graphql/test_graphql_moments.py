@@ -17,7 +17,16 @@ from domain.client.events import Document, Kind
 from domain.order.commands import RecordAck
 from domain.shared.message import Command
 from tests.contract.graphql.test_graphql_reads import HOLDINGS, account, codes
-from tests.contract.http.edge import Edge, book, filled, listing, order, serving, settled
+from tests.contract.http.edge import (
+    Edge,
+    book,
+    filled,
+    listing,
+    order,
+    serving,
+    settled,
+    us_today,
+)
 
 APPLE = "US0378331005"
 
@@ -122,7 +131,7 @@ def test_as_of_shows_what_was_effective_then(edge: Edge) -> None:
 def test_a_past_answer_uses_the_price_of_its_own_moment(edge: Edge) -> None:
     between = now_text()
     mark = {"instrument_id": "AAPL", "isin": APPLE, "price": "77.00", "currency": "USD"}
-    today = datetime.now(UTC).date().isoformat()
+    today = us_today().isoformat()
     edge.did("MarkPrice", mark | {"price_date": today, "source": "test"})
     (before,) = account(edge, "A1", "positions { marketValue }", knownAt=between)["positions"]
     (after,) = account(edge, "A1", "positions { marketValue }", knownAt=soon())["positions"]

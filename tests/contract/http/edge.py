@@ -23,6 +23,7 @@ from api.http.server import Door
 from commands.handler import Done
 from commands.ports import Request
 from domain.order.commands import RecordAck, RecordFill
+from domain.shared.market_time import market_today
 from domain.shared.message import Command
 from projections.catalogue import VIEWS
 from streams.sagas.runner import SagaRunner
@@ -125,6 +126,11 @@ def book(edge: Edge, name: str, *, currency: str = "USD", cash: str = "10000.00"
         edge.did("DepositCash", {"account_id": name, **paid})
 
 
+def us_today() -> date:
+    """The date in the market of XNAS: a mark is judged by it, and it is late behind UTC."""
+    return market_today("US", datetime.now(UTC))
+
+
 def listing(edge: Edge, name: str, isin: str, *, mark: str = "50.00") -> None:
     """A listed instrument with a mark."""
     edge.did(
@@ -141,8 +147,7 @@ def listing(edge: Edge, name: str, isin: str, *, mark: str = "50.00") -> None:
         },
     )
     marked = {"instrument_id": name, "isin": isin, "price": mark, "currency": "USD"}
-    today = datetime.now(UTC).date().isoformat()
-    edge.did("MarkPrice", marked | {"price_date": today, "source": "test"})
+    edge.did("MarkPrice", marked | {"price_date": us_today().isoformat(), "source": "test"})
 
 
 def order(edge: Edge, order_id: str, account: str, instrument: str, **terms: str) -> dict[str, Any]:

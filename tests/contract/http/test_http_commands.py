@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.contract.http.edge import Edge, book, listing, order, serving
+from tests.contract.http.edge import Edge, book, listing, order, serving, us_today
 
 PROBLEM = "application/problem+json"
 
@@ -49,7 +49,7 @@ def test_a_command_that_appends_is_201_with_its_place(edge: Edge) -> None:
 
 
 def test_a_command_that_changes_nothing_is_200(edge: Edge) -> None:
-    today = datetime.now(UTC).date().isoformat()
+    today = us_today().isoformat()
     mark = {"instrument_id": "AAPL", "isin": "US0378331005", "price": "50.00", "currency": "USD"}
     answer = edge.post("MarkPrice", mark | {"price_date": today, "source": "test"})
     assert answer.status_code == 200, answer.text
@@ -64,7 +64,7 @@ def test_a_repeat_gets_the_first_status_and_body(edge: Edge) -> None:
 
 
 def test_a_repeat_of_what_changed_nothing_is_200_again(edge: Edge) -> None:
-    today = datetime.now(UTC).date().isoformat()
+    today = us_today().isoformat()
     mark = {"instrument_id": "AAPL", "isin": "US0378331005", "price": "50.00", "currency": "USD"}
     body = mark | {"price_date": today, "source": "test"}
     first, second = (edge.post("MarkPrice", body, key="nothing-1") for _ in range(2))
