@@ -42,7 +42,7 @@ def marked(edge: Edge, name: str, isin: str, price: str, currency: str) -> None:
 
 
 def today() -> date:
-    """The date in the house, by which rates, ages and new terms are judged; London is never behind."""
+    """The house date: it judges rates, ages and new terms. London is never behind it."""
     return house_today(datetime.now(UTC))
 
 
