@@ -27,6 +27,7 @@ from tests.system.processes import (
     serving,
     sql,
     tidemark,
+    until,
     verb,
 )
 
@@ -174,7 +175,7 @@ def test_a_data_directory_of_the_last_release_goes_on_trading(last_release: Path
     with serving(last_release) as served:
         account = sql(last_release, "select account_id from views.accounts limit 1")[0][0]
         served.did("DepositCash", deposit(account, "7.00", "new"), "new")
-        assert served.ready().status_code == 200, served.ready().text
+        until(lambda: served.ready().status_code == 200, what="ready")  # its views follow soon
     sound(last_release)
     with EmbeddedPostgres(last_release / "postgres") as server, psycopg.connect(server.uri) as db:
         open_ones = db.execute(
