@@ -15,6 +15,7 @@ from adapters.warehouse.loader import Loader
 from commands.handler import Outcome
 from commands.ports import Request
 from projections.catalogue import VIEWS
+from streams import waits
 from streams.auditor import Auditor, Sides
 from streams.bus_side import BusSide
 from streams.gateways.street import Street
@@ -24,7 +25,7 @@ from streams.log.signer import CheckpointSigner
 from streams.platform import Platform
 from streams.sagas.runner import SagaRunner, Send
 from streams.sagas.timer import Timer
-from streams.supervise import Part, Supervisor, until
+from streams.supervise import Part, Supervisor
 from streams.views.followed import FollowedViews, StandStill
 from streams.views.inline import InlineRunner
 
@@ -118,7 +119,7 @@ class Drive:
             (*self._sagas(), Part("pruning", self.pruner.run)),
             (Part("checkpoints", self.checkpoints.run),),
             (Part("views", self.views.run), *(self.bus.parts() if self.bus is not None else ())),
-            (Part("facts", lambda end: until(end, self.loader.run())),),
+            (Part("facts", lambda end: waits.until(end, self.loader.run())),),
         )
 
     def _sagas(self) -> tuple[Part, ...]:
@@ -126,7 +127,10 @@ class Drive:
         if self.bus is not None:
             return ()
         return (
-            Part("sagas", lambda end: self.sagas.run(end, lambda at: until(end, self._grown(at)))),
+            Part(
+                "sagas",
+                lambda end: self.sagas.run(end, lambda at: waits.until(end, self._grown(at))),
+            ),
             Part("timer", lambda end: self.timer.run(end, self.platform.clock)),
         )
 

@@ -29,6 +29,7 @@ from domain.shared.envelope import Envelope
 from projections.ports import Log
 from sagas.engine.ports import Expelled, Kept, SagaKey, SagaStore, Saved
 from sagas.engine.runner import keep, keys, restore
+from streams import waits
 from streams.gateways.channels.channel import Channel, Unknown, request
 from streams.sagas.runner import Send
 
@@ -167,7 +168,7 @@ class Gateway:
 
     async def _lost(self) -> bool:
         """Whether the checkpoint is not where this gateway left it; asked every `TRUST_S`."""
-        now = asyncio.get_running_loop().time()
+        now = waits.now()
         if now - self._asked_at <= TRUST_S:
             return False
         self._asked_at = now

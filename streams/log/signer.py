@@ -33,9 +33,9 @@ from domain.checkpoint import (
 from domain.house import DayClosed
 from domain.shared.envelope import Envelope
 from projections.ports import Log
+from streams import waits
 from streams.log import sealing
 from streams.sagas.runner import Send
-from streams.supervise import until
 
 EVERY = 10_000
 EVERY_MIN = 2  # a checkpoint is an event too: with 1, each would cause the next
@@ -115,7 +115,7 @@ class CheckpointSigner:
             await self.catch_up()
             if self._seal is not None and await self._seal.due(self._unsealed_since):
                 continue
-            await until(stop, self._log.wait(self._position, timeout_s=WAIT_S))
+            await waits.until(stop, self._log.wait(self._position, timeout_s=WAIT_S))
         await self.catch_up()
         if self._seal is not None and await self._seal.now(self._unsealed_since):
             await self.catch_up()

@@ -21,6 +21,7 @@ from projections.ports import Log
 from sagas.catalogue import SAGAS
 from sagas.engine.ports import Expelled, Owed, Saga, SagaStore
 from sagas.engine.runner import advance, command, commands_of, keys
+from streams import waits
 
 PAGE_MAX = 1_000
 BATCH_MAX = 1_000
@@ -165,7 +166,7 @@ class SagaRunner:
         self._caught_up, self._owes = False, True
 
     def _distrust(self) -> None:
-        now = asyncio.get_running_loop().time()
+        now = waits.now()
         if now - self._asked_at > TRUST_S:
             self._doubt()
             self._asked_at = now
@@ -176,7 +177,7 @@ class SagaRunner:
 
     def _try_again(self) -> None:
         """Every `STUCK_RETRY_S`, retry the stuck commands: their streams may be repaired."""
-        now = asyncio.get_running_loop().time()
+        now = waits.now()
         if self._held and now >= self._again_at:
             self._held.clear()
             self._owes, self._again_at = True, now + STUCK_RETRY_S

@@ -19,6 +19,7 @@ from projections.catalogue import BY_NAME
 from projections.engine.checksum import key_of
 from projections.engine.runner import Stuck
 from projections.ports import Change, Key, Row, Sink, View
+from streams import waits
 from streams.views.inline import Listener, Wants
 
 POLL_S, IDLE_S = 0.02, 0.5  # while a caller waits or a listener wants single rows; otherwise
@@ -75,7 +76,7 @@ class FollowedViews:
         self._told: OrderedDict[tuple[str, Key], int] = OrderedDict()
         self._moved = asyncio.Condition()
         self._waiting = 0
-        self._still = (-1, _now())  # the views' position, and since when
+        self._still = (-1, waits.now())  # the views' position, and since when
         self._prepared = False
 
     @property
@@ -114,11 +115,11 @@ class FollowedViews:
         """
         position = await self._log.last() if until is None else until
         await self.prepare()
-        stands, since = -1, _now()
+        stands, since = -1, waits.now()
         while (at := await self._look_once()) < position:
             if at > stands:
-                stands, since = at, _now()
-            elif _now() - since > PATIENCE_S:
+                stands, since = at, waits.now()
+            elif waits.now() - since > PATIENCE_S:
                 self.stuck = tuple((await self._marks.all()).values())
                 why = "; ".join(
                     f"{s.view} at {s.stream}@{s.version}: {s.error}" for s in self.stuck
@@ -137,19 +138,19 @@ class FollowedViews:
             try:
                 await self.prepare()
                 await self._look_once()
-                if _now() - looked_at > STUCK_S:
-                    self.stuck, looked_at = tuple((await self._marks.all()).values()), _now()
+                if waits.now() - looked_at > STUCK_S:
+                    self.stuck, looked_at = tuple((await self._marks.all()).values()), waits.now()
                     self._show(await self._standing_still())
             except Exception as e:  # show any error, and try again
                 self._show(f"{type(e).__name__}: {e}")
-            await _pause(stop, POLL_S if self._watched() else IDLE_S)
+            await waits.pause(stop, POLL_S if self._watched() else IDLE_S)
 
     async def _standing_still(self) -> str | None:
         """The fault if the views lag and have not moved for `STILL_S`; the cause is unknown."""
         at, last = self.watermark(), await self._log.last()
         if at >= last or at != self._still[0]:
-            self._still = at, _now()
-        for_s = _now() - self._still[1]
+            self._still = at, waits.now()
+        for_s = waits.now() - self._still[1]
         if for_s < STILL_S or self.stuck:
             return None
         return f"at {at} of {last} for {for_s:.0f} s: do a relay and a worker run?"
@@ -231,15 +232,3 @@ def _since(before: Mapping[int, int] | None, after: Mapping[int, int]) -> int | 
         return None  # the first poll: existing rows are not changes
     moved = [before[p] for p, at in after.items() if at > before[p]]
     return min(moved, default=None)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from projections.engine.runner import NEAR_PAGE, PAGE, Runner, Stuck
 from projections.ports import Change, Log, Sink, View
+from streams import waits
 
 WAIT_S = 1.0  # bounds the delay when the log's notification is lost
 RETRY_MIN_S, RETRY_MAX_S = 0.05, 5.0
@@ -41,7 +42,7 @@ class InlineRunner:
     def __init__(self, log: TailedLog, sink: Sink, views: Sequence[View]) -> None:
         self.fault: str | None = None
         self._log, self._sink, self._views = log, sink, tuple(views)
-        self._runner = Runner(log, sink, views, pause=_breathe)
+        self._runner = Runner(log, sink, views, pause=waits.breathe)
         self._prepared = False
         self._busy = asyncio.Lock()
         self._woken = asyncio.Event()
@@ -124,7 +125,7 @@ class InlineRunner:
                     await self._fold()
             except Exception as e:  # show any error, and try again
                 self._failed(e)
-                await _first(stop.wait(), timeout_s=retry_s)
+                await waits.pause(stop, retry_s)
                 retry_s = min(2 * retry_s, RETRY_MAX_S)
                 continue
             self.fault, self._page, retry_s = None, NEAR_PAGE, RETRY_MIN_S
@@ -158,11 +159,11 @@ class InlineRunner:
         moving = [at for view, at in self._positions.items() if view not in stuck]
         # With every view stuck, a growing log is no reason to wake up.
         grown = [self._log.wait(max(moving), timeout_s=WAIT_S)] if moving else []
-        await _first(*grown, self._woken.wait(), stop.wait(), timeout_s=WAIT_S)
+        await waits.first(*grown, self._woken.wait(), stop.wait(), timeout_s=WAIT_S)
         self._woken.clear()
 
     def _distrust(self) -> None:
-        now = asyncio.get_running_loop().time()
+        now = waits.now()
         if now - self._asked_at > TRUST_S:
             self._runner.doubt()
             self._asked_at = now
@@ -173,18 +174,3 @@ class InlineRunner:
             _log.error("views stand still: %s", fault)
         self.fault = fault
         self._page = max(1, self._page // 4)
-
-
-async def _breathe() -> None:
-    await asyncio.sleep(0)
-
-
-async def _first(*waits: Coroutine[Any, Any, object], timeout_s: float) -> None:
-    """Wait until one is done or the time is up; then cancel and await the others."""
-    tasks = [asyncio.create_task(wait) for wait in waits]
-    try:
-        await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -10,9 +10,10 @@ Without a member, the process works from the log. It ends when its members have 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from adapters.bus.outlet import BusUnavailable
+from streams import waits
 
 RETRY_MIN_S, RETRY_MAX_S = 0.5, 10.0
 STEADY_S = 10.0  # a member that lasted longer resets the count of failures
@@ -70,7 +71,7 @@ class Membership:
             self._failed(failure)
             if failures >= FAILURES_MAX:
                 raise failure
-            await _first(stop.wait(), asyncio.sleep(pause_s))
+            await waits.pause(stop, pause_s)
             pause_s = min(2 * pause_s, RETRY_MAX_S)
 
     async def bury(self, value: bytes, headers: dict[str, str]) -> None:
@@ -85,15 +86,15 @@ class Membership:
 
     async def _once(self, stop: asyncio.Event) -> tuple[BaseException | None, float]:
         """Run one member; what ended it (None: `stop`), and its seconds without the leaving."""
-        member, began = self._join(), _now()
+        member, began = self._join(), waits.now()
         starting = asyncio.create_task(self._started(member))
         failed = asyncio.create_task(member.failed())
         try:
-            await _first(self._broken(starting), _finished(failed), stop.wait())
-            return _failure(starting, failed), _now() - began
+            await waits.first(self._broken(starting), _finished(failed), stop.wait())
+            return _failure(starting, failed), waits.now() - began
         finally:
             self._member = None
-            await _cancelled(starting, failed)
+            await waits.cancel(starting, failed)
             await self._leave(member)
 
     async def _started(self, member: Member) -> None:
@@ -134,23 +135,5 @@ def _said(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-def _now() -> float:
-    return asyncio.get_running_loop().time()
-
-
 async def _finished(task: "asyncio.Task[BaseException]") -> None:
     await asyncio.wait([task])
-
-
-async def _first(*waits: Awaitable[object]) -> None:
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        await _cancelled(*tasks)
-
-
-async def _cancelled(*tasks: "asyncio.Future[Any]") -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -25,6 +25,7 @@ from adapters.bus.records import Record
 from adapters.log.recorder import Unavailable
 from projections.engine.runner import Runner, Stuck
 from projections.ports import Expelled, Relaid, Sink, View
+from streams import waits
 from streams.views.feed import PartitionFeed
 from streams.views.orphans import Orphans, Standing
 
@@ -129,13 +130,8 @@ class ViewWorker:
                 if self.parts.get(part.partition) is part:
                     await part.look()
             await self.orphans.look(self.parts)
-            try:
-                async with asyncio.timeout(TICK_S):
-                    await self._kicked.wait()
-            except TimeoutError:
-                continue
-            finally:
-                self._kicked.clear()
+            await waits.pause(self._kicked, TICK_S)
+            self._kicked.clear()
 
     def positions(self) -> dict[str, int]:
         """By view, the lowest position in this process's partitions; empty if it has none."""
@@ -194,14 +190,14 @@ class Part:
         self.positions: Mapping[str, int] = {}
         self._sink, self._views, self._log = sink, tuple(views), log
         self._marks, self._bury = marks, bury
-        self.runner = Runner(feed, sink, views, pause=_breathe)
+        self.runner = Runner(feed, sink, views, pause=waits.breathe)
         self._told: dict[str, Stuck] = {}  # this partition's marks, as last read or written
         self._letters: list[Stuck] = []  # dead letters not sent yet
         self.fault = ""  # why nothing moves at the moment
         self._broken: Broken | None = None
         self._begun = False
         self._busy = asyncio.Lock()
-        self._heard_at = self._asked_at = asyncio.get_running_loop().time()
+        self._heard_at = self._asked_at = waits.now()
 
     async def take(self, records: Sequence[Record]) -> int:
         """Fold the records; return how many of their events were new."""
@@ -214,7 +210,7 @@ class Part:
                 except MalformedPage as e:  # the next record shows the gap, and the log fills it
                     _log.error("partition %s: %s", self.partition, e)
             if self.feed.end > end:  # repeated records do not count as news
-                self._heard_at = asyncio.get_running_loop().time()
+                self._heard_at = waits.now()
             await self._insist(self._fold)
             return new
 
@@ -223,7 +219,7 @@ class Part:
         async with self._busy:
             await self._insist(self._begin)
             await self._insist(self._again)
-            clock = asyncio.get_running_loop().time()
+            clock = waits.now()
             if clock - self._asked_at > TRUST_S:
                 self.runner.doubt()
                 self._asked_at = clock
@@ -359,7 +355,3 @@ class Part:
             self.fault = str(fault) or type(fault).__name__
             await asyncio.sleep(pause_s)
         raise GaveUp(f"partition {self.partition}: {self.fault}")
-
-
-async def _breathe() -> None:
-    await asyncio.sleep(0)
