@@ -12,6 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
+from adapters.host.retry import Retry
 from streams import waits
 
 RETRY_MIN_S, RETRY_MAX_S = 0.1, 30.0
@@ -52,13 +53,13 @@ class Supervisor:
 
     async def keep(self, part: Part, stop: asyncio.Event) -> None:
         """Run one part until `stop`; restart it when it ends before."""
-        pause = self._retry_min_s
+        retry = Retry(self._retry_min_s, RETRY_MAX_S)
         while not stop.is_set():
             task = asyncio.ensure_future(part.work(stop))
             try:
                 done, _ = await asyncio.wait([task], timeout=self._steady_s)
                 if not done:
-                    pause = self._retry_min_s
+                    retry.reset()
                     self.faults.pop(part.name, None)
                     await asyncio.wait([task])
             finally:
@@ -66,8 +67,7 @@ class Supervisor:
             if stop.is_set() and _fault(task) is None:
                 break
             self._failed(part.name, _fault(task) or "ended by itself")
-            await waits.pause(stop, pause)
-            pause = min(2 * pause, RETRY_MAX_S)
+            await waits.pause(stop, retry.next_s())
 
     def _failed(self, name: str, fault: str) -> None:
         if self.faults.get(name) != fault:

@@ -25,10 +25,11 @@ from adapters.clickhouse.statement import (
     Unreached,
     WarehouseError,
 )
+from adapters.host.retry import Retry
 
 THREADS = 4  # threads that wait for answers
 ATTEMPTS_MAX = 6  # to reach the owner: one that was killed keeps its lock until it is gone
-PAUSE_S = 0.05  # before the second attempt; doubled before each later one: 1.5 s in all
+PAUSE_S, PAUSE_MAX_S = 0.05, 0.8  # 1.5 s in all
 PATIENCE_S = 12.0  # beyond a statement's time: its wait in line, and the owner's own grace time
 TIMED_OUT, OUT_OF_MEMORY, CANCELLED = 159, 241, 394  # ClickHouse's error codes
 
@@ -74,9 +75,10 @@ class Analysts:
 
     def _ask(self, sql: str, limits: Mapping[str, Any], under_way: "_UnderWay") -> Answer:
         lost: Exception | None = None
+        retry = Retry(PAUSE_S, PAUSE_MAX_S)
         for attempt in range(ATTEMPTS_MAX):
             if attempt:
-                time.sleep(PAUSE_S * 2 ** (attempt - 1))
+                time.sleep(retry.next_s())
             try:
                 link = self._reach()
             except ConnectionError as error:

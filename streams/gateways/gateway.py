@@ -29,7 +29,7 @@ from domain.shared.envelope import Envelope
 from projections.ports import Log
 from sagas.engine.ports import Expelled, Kept, SagaKey, SagaStore, Saved
 from sagas.engine.runner import keep, keys, restore
-from streams import waits
+from streams.doubt import Doubt
 from streams.gateways.channels.channel import Channel, Unknown, request
 from streams.sagas.runner import Send
 
@@ -37,7 +37,6 @@ PAGE_MAX = 1_000
 BATCH_MAX = 1_000
 UNSAVED_MAX = 10_000  # irrelevant positions that a restart may have to read again
 POLL_S, RETRY_S = 0.05, 1.0
-TRUST_S = 5.0  # after which the checkpoint is read again: the store may have lost commits
 _log = logging.getLogger(__name__)
 
 
@@ -75,7 +74,7 @@ class Gateway:
         self._position: int | None = None
         self._saved = 0  # the checkpoint; behind the position while there was no state to save
         self._inbox: deque[Any] = deque()
-        self._asked_at = 0.0
+        self._doubt = Doubt()
 
     @property
     def name(self) -> str:
@@ -167,12 +166,8 @@ class Gateway:
                 await asyncio.sleep(RETRY_S)
 
     async def _lost(self) -> bool:
-        """Whether the checkpoint is not where this gateway left it; asked every `TRUST_S`."""
-        now = waits.now()
-        if now - self._asked_at <= TRUST_S:
-            return False
-        self._asked_at = now
-        return await self._checkpoint() != self._saved
+        """Whether the checkpoint is not where this gateway left it; read every `TRUST_S`."""
+        return self._doubt.due() and await self._checkpoint() != self._saved
 
     async def _fold(
         self, page: Sequence[Envelope], position: int

@@ -18,6 +18,7 @@ from typing import NamedTuple, Protocol
 
 from adapters.bus.outlet import BusMismatch, BusUnavailable, Outlet
 from adapters.bus.page import MalformedPage, Page, cut, home_of
+from adapters.host.retry import Retry
 from adapters.log.recorder import Stored, Unavailable
 from commands.ports import Unreadable
 from streams import waits
@@ -125,16 +126,15 @@ class Relay:
         Raises:
             Fenced, BusMismatch: see `catch_up`; trying again would be wrong.
         """
-        pause = RETRY_MIN_S
+        retry = Retry(RETRY_MIN_S, RETRY_MAX_S)
         try:
             while not stop.is_set():
                 try:
                     await self._follow(stop)
-                    pause = RETRY_MIN_S
+                    retry.reset()
                 except (BusUnavailable, Unavailable, Unreadable) as e:
                     self._failed(e)
-                    await waits.pause(stop, pause)
-                    pause = min(2 * pause, RETRY_MAX_S)
+                    await waits.pause(stop, retry.next_s())
         finally:
             await self._outlet.close()
 

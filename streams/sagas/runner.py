@@ -22,12 +22,12 @@ from sagas.catalogue import SAGAS
 from sagas.engine.ports import Expelled, Owed, Saga, SagaStore
 from sagas.engine.runner import advance, command, commands_of, keys
 from streams import waits
+from streams.doubt import Doubt
 
 PAGE_MAX = 1_000
 BATCH_MAX = 1_000
 RETRY_S = 1.0
 STUCK_RETRY_S = 5.0
-TRUST_S = 5.0  # after which positions are read again: the store may have lost commits
 _log = logging.getLogger(__name__)
 
 Send = Callable[[Sequence[Request]], Awaitable[Sequence[Outcome]]]
@@ -63,7 +63,8 @@ class SagaRunner:
         self.fault = ""  # why nothing moves, as `run` last saw it
         self.stuck: dict[str, str] = {}  # message id -> why it could not be sent
         self._held: set[str] = set()  # of `stuck`: not to be tried now
-        self._again_at = self._asked_at = 0.0
+        self._again_at = 0.0
+        self._distrust = Doubt()
 
     @property
     def position(self) -> int:
@@ -148,7 +149,8 @@ class SagaRunner:
     def refresh(self) -> None:
         """Before a drain: at intervals, read the positions again and retry stuck commands."""
         self._try_again()
-        self._distrust()
+        if self._distrust.due():
+            self._doubt()
 
     async def rebuild(self) -> int:
         """Derive everything from the log again, sending nothing; return the events read."""
@@ -164,12 +166,6 @@ class SagaRunner:
         """Forget the positions: the next step asks the store, and reads to the log's end."""
         self._positions = {}
         self._caught_up, self._owes = False, True
-
-    def _distrust(self) -> None:
-        now = waits.now()
-        if now - self._asked_at > TRUST_S:
-            self._doubt()
-            self._asked_at = now
 
     async def _batch(self) -> list[Owed]:
         owed = await self._store.owed(limit=BATCH_MAX + len(self._held))

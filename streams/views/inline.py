@@ -12,13 +12,14 @@ import logging
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
+from adapters.host.retry import Retry
 from projections.engine.runner import NEAR_PAGE, PAGE, Runner, Stuck
 from projections.ports import Change, Log, Sink, View
 from streams import waits
+from streams.doubt import Doubt
 
 WAIT_S = 1.0  # bounds the delay when the log's notification is lost
 RETRY_MIN_S, RETRY_MAX_S = 0.05, 5.0
-TRUST_S = 5.0  # after which positions are read again: the store may have lost commits
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class InlineRunner:
         self._listeners: list[Listener] = []
         self._positions: dict[str, int] = {}
         self._page = NEAR_PAGE
-        self._asked_at = 0.0
+        self._doubt = Doubt()
 
     @property
     def stuck(self) -> Collection[Stuck]:
@@ -117,18 +118,19 @@ class InlineRunner:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow the log until `stop` is set; returns between two steps."""
-        retry_s = RETRY_MIN_S
+        retry = Retry(RETRY_MIN_S, RETRY_MAX_S)
         while not stop.is_set():
             try:
                 async with self._busy:
-                    self._distrust()
+                    if self._doubt.due():
+                        self._runner.doubt()
                     await self._fold()
             except Exception as e:  # show any error, and try again
                 self._failed(e)
-                await waits.pause(stop, retry_s)
-                retry_s = min(2 * retry_s, RETRY_MAX_S)
+                await waits.pause(stop, retry.next_s())
                 continue
-            self.fault, self._page, retry_s = None, NEAR_PAGE, RETRY_MIN_S
+            self.fault, self._page = None, NEAR_PAGE
+            retry.reset()
             await self._wait(stop)
 
     async def _prepare(self) -> None:
@@ -161,12 +163,6 @@ class InlineRunner:
         grown = [self._log.wait(max(moving), timeout_s=WAIT_S)] if moving else []
         await waits.first(*grown, self._woken.wait(), stop.wait(), timeout_s=WAIT_S)
         self._woken.clear()
-
-    def _distrust(self) -> None:
-        now = waits.now()
-        if now - self._asked_at > TRUST_S:
-            self._runner.doubt()
-            self._asked_at = now
 
     def _failed(self, error: Exception) -> None:
         fault = f"{type(error).__name__}: {error}"

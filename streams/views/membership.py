@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from adapters.bus.outlet import BusUnavailable
+from adapters.host.retry import Retry
 from streams import waits
 
 RETRY_MIN_S, RETRY_MAX_S = 0.5, 10.0
@@ -58,7 +59,7 @@ class Membership:
             BusUnavailable: `FAILURES_MAX` members failed in a row.
             Exception: the error of a member that could not handle a record.
         """
-        pause_s, failures = RETRY_MIN_S, 0
+        retry, failures = Retry(RETRY_MIN_S, RETRY_MAX_S), 0
         while not stop.is_set():
             failure, lasted_s = await self._once(stop)
             if failure is None:
@@ -66,13 +67,13 @@ class Membership:
             if not isinstance(failure, BusUnavailable):
                 raise failure
             if lasted_s > STEADY_S:
-                pause_s, failures = RETRY_MIN_S, 0
+                retry.reset()
+                failures = 0
             failures += 1
             self._failed(failure)
             if failures >= FAILURES_MAX:
                 raise failure
-            await waits.pause(stop, pause_s)
-            pause_s = min(2 * pause_s, RETRY_MAX_S)
+            await waits.pause(stop, retry.next_s())
 
     async def bury(self, value: bytes, headers: dict[str, str]) -> None:
         """Publish a dead letter.

@@ -26,6 +26,7 @@ from adapters.log.recorder import Unavailable
 from projections.engine.runner import Runner, Stuck
 from projections.ports import Expelled, Relaid, Sink, View
 from streams import waits
+from streams.doubt import Doubt
 from streams.views.feed import PartitionFeed
 from streams.views.orphans import Orphans, Standing
 
@@ -33,7 +34,6 @@ PAGE = 4_000  # most events in one transaction
 PAUSES_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 10.0)
 TICK_S = 1.0
 SILENCE_S = 5.0  # of the bus, after which the worker asks the log itself
-TRUST_S = 5.0  # after which positions are read again: the store may have lost commits
 
 _log = logging.getLogger(__name__)
 
@@ -197,7 +197,8 @@ class Part:
         self._broken: Broken | None = None
         self._begun = False
         self._busy = asyncio.Lock()
-        self._heard_at = self._asked_at = waits.now()
+        self._heard_at = waits.now()
+        self._doubt = Doubt()
 
     async def take(self, records: Sequence[Record]) -> int:
         """Fold the records; return how many of their events were new."""
@@ -219,11 +220,9 @@ class Part:
         async with self._busy:
             await self._insist(self._begin)
             await self._insist(self._again)
-            clock = waits.now()
-            if clock - self._asked_at > TRUST_S:
+            if self._doubt.due():
                 self.runner.doubt()
-                self._asked_at = clock
-            if now or clock - self._heard_at > SILENCE_S:
+            if now or waits.now() - self._heard_at > SILENCE_S:
                 last = await self._insist(self._log.last)
                 if last > self.feed.end:
                     self.feed.jump(last)

@@ -10,11 +10,9 @@ from typing import TypeVar
 
 from psycopg import AsyncConnection, Error
 
+from adapters.host.retry import reconnecting
 from adapters.postgres import versions as schema_versions
 from adapters.postgres.link.connections import Row, is_lost, open_connection, unavailable
-
-BACKOFF_S = 0.05
-BACKOFF_MAX_S = 1.0
 
 T = TypeVar("T")
 Attempt = Callable[[AsyncConnection[Row], bool], Awaitable[T]]
@@ -40,22 +38,20 @@ class Lane:
         Raises:
             Unavailable: no connection in time, or the database refused.
         """
-        now = asyncio.get_running_loop().time
-        deadline, pause, retried = now() + self._retry_s, BACKOFF_S, False
+        retry, retried = reconnecting(self._retry_s), False
         while True:
             try:
                 return await attempt(await self._connected(), retried)
             except (Error, OSError) as e:
                 await self.drop()
                 again = isinstance(e, OSError) or is_lost(e)
-                if not again or now() + pause > deadline:
+                if not again or retry.over:
                     raise unavailable(e) from e
             except BaseException:
                 await self.drop()
                 raise
             retried = True
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, BACKOFF_MAX_S)
+            await asyncio.sleep(retry.next_s())
 
     async def _connected(self) -> AsyncConnection[Row]:
         if self._connection is None:

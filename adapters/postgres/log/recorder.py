@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from psycopg import AsyncConnection, Error
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from adapters.host.retry import reconnecting
 from adapters.log.frame import NONE, UNKNOWN, Payloads
 from adapters.log.recorder import (
     HeadLost,
@@ -35,7 +36,6 @@ from adapters.postgres.link.connections import (
     reply_within,
     unavailable,
 )
-from adapters.postgres.link.lane import BACKOFF_MAX_S, BACKOFF_S
 from adapters.postgres.link.statement import Statement
 from adapters.postgres.link.stream import StreamingConnection
 from adapters.postgres.log.append import HEADS, MESSAGES, Appender
@@ -255,8 +255,7 @@ class PostgresRecorder:
 
     async def _persist(self, work: Callable[[AsyncConnection[Row]], Awaitable[T]]) -> T:
         """Do work that may safely run twice; repeat it if the connection is lost."""
-        now = asyncio.get_running_loop().time
-        deadline, pause = now() + self._retry_s, BACKOFF_S
+        retry = reconnecting(self._retry_s)
         while True:
             try:
                 async with self._pool.connection() as connection:
@@ -264,10 +263,9 @@ class PostgresRecorder:
                         return await work(connection)
             except Error as e:
                 lost = is_lost(e) and not isinstance(e, PoolTimeout)
-                if not lost or now() + pause > deadline:
+                if not lost or retry.over:
                     raise unavailable(e) from e
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, BACKOFF_MAX_S)
+            await asyncio.sleep(retry.next_s())
 
 
 async def _configure(connection: AsyncConnection[Row]) -> None:
