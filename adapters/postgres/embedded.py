@@ -32,6 +32,7 @@ from urllib.parse import quote
 import psycopg
 
 from adapters.host.owner_lock import OwnerLock
+from adapters.postgres.link.connections import connect
 from adapters.postgres.server_account import Account, account_for, hand_over
 from commands.expected import Expected
 
@@ -123,7 +124,7 @@ class EmbeddedPostgres:
 
     def _answers(self) -> bool:
         try:
-            with psycopg.connect(self.uri, connect_timeout=5) as connection:
+            with connect(self.uri) as connection:
                 connection.execute("select 1")
         except psycopg.Error as e:
             return "too many clients" in str(e) or "connection slots" in str(e)

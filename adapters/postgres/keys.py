@@ -14,7 +14,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import psycopg
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 from psycopg import Connection, errors
 
@@ -22,8 +21,8 @@ from adapters.host.entropy import Entropy
 from adapters.host.key_files import secret_file
 from adapters.log.keys import ClosedKeyStore, KeyChanged, KeyDestroyed, Standing, WrongMasterKey
 from adapters.postgres import versions
-from adapters.postgres.link.connections import CONNECT_S
-from adapters.postgres.link.steady import Steady
+from adapters.postgres.link.blocking import BlockingConnection
+from adapters.postgres.link.connections import connect
 
 HEED_S = 0.01
 """How long this process may fail to notice an erasure by another process."""
@@ -52,7 +51,7 @@ def open_keys(
         SettingsError: its file is no key.
         Unavailable: the server cannot be reached.
     """
-    with psycopg.connect(url, connect_timeout=CONNECT_S) as connection:
+    with connect(url) as connection:
         versions.ready(url, "log")
         may = "select has_schema_privilege('keys', 'usage')"
         if connection.execute(may).fetchone() != (True,):
@@ -85,7 +84,7 @@ class PostgresKeyStore:
         self._keys: dict[str, bytes] = {}
         self._heed_at = 0.0
         versions.ready(url, "log")
-        self._db = Steady(url, "the clients' keys", opened=self._listen)
+        self._db = BlockingConnection(url, "the clients' keys", opened=self._listen)
         rows = self._db.execute("select client_id, wrapped from keys.data_keys where not destroyed")
         for client_id, wrapped in rows:
             if (key := _unwrapped(self._master, wrapped)) is not None:

@@ -11,8 +11,8 @@ from typing import TypeVar
 from psycopg import AsyncConnection, Error
 
 from adapters.host.retry import reconnecting
-from adapters.postgres import versions as schema_versions
 from adapters.postgres.link.connections import Row, is_lost, open_connection, unavailable
+from adapters.postgres.link.kept import Opened
 
 T = TypeVar("T")
 Attempt = Callable[[AsyncConnection[Row], bool], Awaitable[T]]
@@ -24,12 +24,15 @@ class Lane:
     Args:
         retry_s: for how long to try to replace a lost connection.
         on_connect: called before every new connection, which may lead to another server.
+        opened: called with every new connection before it is used.
     """
 
-    def __init__(self, url: str, retry_s: float, on_connect: Callable[[], None]) -> None:
+    def __init__(
+        self, url: str, retry_s: float, on_connect: Callable[[], None], *, opened: Opened
+    ) -> None:
         self._url = url
         self._retry_s = retry_s
-        self._on_connect = on_connect
+        self._on_connect, self._opened = on_connect, opened
         self._connection: AsyncConnection[Row] | None = None
 
     async def persist(self, attempt: Attempt[T]) -> T:
@@ -58,7 +61,7 @@ class Lane:
             self._on_connect()
             connection = await open_connection(self._url)
             try:
-                await schema_versions.ensure(connection, self._url, "log")
+                await self._opened(connection)
             except BaseException:
                 await connection.close()
                 raise

@@ -16,6 +16,7 @@ import asyncio
 import itertools
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -28,6 +29,7 @@ from adapters.postgres.link.arrays import Bools, Bytes, Ints, Moment, Packed, Te
 from adapters.postgres.link.connections import Row, reply_within
 from adapters.postgres.link.lane import Lane
 from adapters.postgres.link.statement import Statement
+from adapters.postgres.versions import ensure
 
 FLOORS_MAX = 100_000  # streams whose version is remembered: about 15 MB
 LANES = 2
@@ -65,7 +67,8 @@ class Appender:
     def __init__(self, url: str, *, reply_s: float, retry_s: float) -> None:
         self._reply_s = reply_s
         self._floors: dict[str, int] = {}
-        self._lanes = [Lane(url, retry_s, self._floors.clear) for _ in range(LANES)]
+        opened = partial(ensure, url=url, part="log")
+        self._lanes = [Lane(url, retry_s, self._floors.clear, opened=opened) for _ in range(LANES)]
         self._free = asyncio.LifoQueue[Lane]()  # last used first: often one lane is enough
         for lane in self._lanes:
             self._free.put_nowait(lane)

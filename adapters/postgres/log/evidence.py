@@ -14,7 +14,7 @@ from psycopg import AsyncConnection, IsolationLevel
 
 from adapters.log.evidence import Bound, Columns, Head
 from adapters.log.recorder import SnapshotRow
-from adapters.postgres.link.connections import CONNECT_S, unavailable, with_options
+from adapters.postgres.link.connections import arguments, unavailable
 
 PAGE = 5_000
 _OPTIONS = "-c timezone=UTC -c jit=off -c application_name=tidemark\\ audit"
@@ -98,9 +98,7 @@ async def open_evidence(url: str) -> AsyncIterator[PostgresEvidence]:
         Unavailable: the server cannot be reached, or the role may not read the tables.
     """
     try:
-        connection = await AsyncConnection.connect(
-            url, autocommit=True, connect_timeout=CONNECT_S, options=with_options(url, _OPTIONS)
-        )
+        connection = await AsyncConnection.connect(url, **arguments(url, _OPTIONS))
         async with connection:
             await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
             await connection.set_read_only(True)

@@ -13,7 +13,7 @@ from struct import unpack
 from typing import Any, TypeVar
 
 from psycopg import AsyncConnection, Error
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import PoolTimeout
 
 from adapters.host.retry import reconnecting
 from adapters.log.frame import NONE, UNKNOWN, Payloads
@@ -33,6 +33,7 @@ from adapters.postgres.link.connections import (
     Row,
     connection_arguments,
     is_lost,
+    pool,
     reply_within,
     unavailable,
 )
@@ -106,10 +107,9 @@ class PostgresRecorder:
         self._appender = Appender(url, reply_s=reply_s, retry_s=retry_s)
         self._url = url
         self._tail = PostgresTail(url, self._last_position)
-        self._pool = AsyncConnectionPool(
-            url, connection_class=StreamingConnection, kwargs=connection_arguments(url),
-            configure=_configure, open=False,
-            min_size=1, max_size=readers, timeout=retry_s, reconnect_timeout=retry_s,
+        self._pool = pool(
+            url, connection_arguments(url), connections=readers, patience_s=retry_s,
+            kind=StreamingConnection, configure=_configure,
         )  # fmt: skip
 
     @classmethod

@@ -13,12 +13,12 @@ from psycopg import Connection
 from psycopg.pq.abc import PGconn
 
 from adapters.log.recorder import Unavailable
-from adapters.postgres.link.connections import CONNECT_S, is_lost
+from adapters.postgres.link.connections import connect, is_lost
 
 T = TypeVar("T")
 
 
-class Steady:
+class BlockingConnection:
     """A connection for one purpose.
 
     Args:
@@ -91,9 +91,7 @@ class Steady:
 
     def _connected(self) -> Connection[Any]:
         if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(
-                self._url, autocommit=True, connect_timeout=CONNECT_S
-            )
+            self._connection = connect(self._url)
             self._opened(self._connection)
         return self._connection
 
