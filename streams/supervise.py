@@ -16,7 +16,7 @@ from adapters.host.retry import Retry
 from streams import waits
 
 RETRY_MIN_S, RETRY_MAX_S = 0.1, 30.0
-STEADY_S = 10.0
+STEADY_S = 10.0  # work that lasted longer begins with the shortest pause again
 STOP_S = 10.0  # for a phase to end by itself, before it is cancelled
 
 _log = logging.getLogger(__name__)

@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from adapters.log import frame
 from adapters.log.recorder import Stored
 from projections.engine.shard import SHARDS, shard
 
@@ -99,17 +100,8 @@ class Body(msgspec.Struct, frozen=True):
     events: list[_Row]
 
 
-class _Home(msgspec.Struct, gc=False):
-    home: str
-
-
-class _Frame(msgspec.Struct, gc=False):
-    metadata: _Home
-
-
 _encode = msgspec.msgpack.Encoder().encode
 _decode_body = msgspec.msgpack.Decoder(Body).decode
-_decode_home = msgspec.json.Decoder(_Frame).decode
 
 
 def partition_of(home: str, partitions: int) -> int:
@@ -124,7 +116,7 @@ def home_of(stored: Stored) -> str:
         MalformedPage: the stored bytes are corrupt; the text names the event.
     """
     try:
-        return _decode_home(stored.state).metadata.home
+        return frame.home(stored.state)
     except msgspec.MsgspecError as e:
         where = f"{stored.stream}@{stored.version} (position {stored.position})"
         raise MalformedPage(f"{where}: {stored.name}: {e}") from e

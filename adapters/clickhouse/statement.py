@@ -16,13 +16,13 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from adapters.clickhouse import codes
 from commands.expected import Expected
 
 BYTES_MAX = 16 << 20
 NESTED_BYTES_MAX = 1 << 20  # smaller, since in nested types one byte may be one value
 CELLS_MAX = 500_000  # in one block
 ERROR_MAX = 64 << 10
-TOO_LARGE, UNREADABLE = 396, 1001  # ClickHouse's error codes
 CONNECT_S = 10
 
 
@@ -169,7 +169,7 @@ def _read(raw: bytes, rows_max: int) -> Answer:
     except WarehouseError:
         raise
     except Exception as error:  # a type that the client does not know, or a truncated answer
-        raise WarehouseError(f"the answer cannot be read: {error}", UNREADABLE) from error
+        raise WarehouseError(f"the answer cannot be read: {error}", codes.UNREADABLE) from error
     return Answer(tuple(result.column_names), rows)
 
 
@@ -191,7 +191,7 @@ def _first_block(raw: bytes) -> int:
 
 def _past(bound: str) -> WarehouseError:
     said = f"The result has more than {bound} (TOO_MANY_ROWS_OR_BYTES)"
-    return WarehouseError(said, TOO_LARGE)
+    return WarehouseError(said, codes.TOO_LARGE)
 
 
 class _Source:

@@ -17,7 +17,14 @@ from adapters.log.evidence import SnapshotRow as SnapshotRow  # noqa: PLC0414 - 
 from adapters.log.frame import Payloads
 from commands.expected import Expected
 
-BATCH_MAX = 1_000
+BATCH_MAX = 1_000  # writes of one append, and so commands of one commit
+LANES = 2  # appends at once: while the store commits one, the next is decided and packed
+REPLY_S = 30.0  # for one statement or call, before its connection counts as lost
+RETRY_S = 10.0  # for how long a lost connection is replaced, before `Unavailable`
+
+# Events of one read: by a reader that works on them as it goes; that only computes, with other
+# tasks waiting; that only computes.
+PAGE, TURN_PAGE, AUDIT_PAGE = 1_000, 500, 5_000
 
 
 class Sealed(Struct, frozen=True, gc=False):

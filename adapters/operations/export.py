@@ -23,10 +23,9 @@ from eventsourcing.persistence import (
     StoredEvent,
 )
 
-from adapters.log.recorder import Recorder, Stored
+from adapters.log.recorder import PAGE, Recorder, Stored
 from commands.expected import Expected
 
-PAGE = 1_000
 KINDS = "eventsourcing:sqlite:FILE or eventsourcing:postgresql://..."
 
 

@@ -31,7 +31,6 @@ from projections.ports import Pause, View
 PROCESSES_MAX = 8
 EVENTS_MIN = 50_000  # one process folds a shorter log before several have started
 POLL_S = 0.05
-CHILD = "adapters.wiring.fold_process"
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +64,7 @@ async def fold_apart(
     sink: PostgresSink,
     views: Sequence[View],
     *,
+    child: Sequence[str],
     data_dir: Path,
     number: int | None = None,
     least: int = EVENTS_MIN,
@@ -73,6 +73,7 @@ async def fold_apart(
 
     Args:
         sink: of one partition; prepared for the views if this folds any.
+        child: the command line that folds a `Part`, given to it as JSON.
         data_dir: of the platform; the processes open the same log with it and the environment.
         number: of processes, one of `PARTITIONS`; None: by the number of processors.
         least: leave a log of fewer events to the caller.
@@ -91,7 +92,7 @@ async def fold_apart(
         return 0
     await _lay_out(sink, new, number)
     parts = _parts(sink, new, data_dir, until=until, number=number)
-    folded = await _run(parts, data_dir / "workers")
+    folded = await _run(child, parts, data_dir / "workers")
     await sink.prepare(views)
     return until if folded else 0
 
@@ -139,7 +140,7 @@ async def _lay_out(sink: PostgresSink, views: Sequence[View], partitions: int) -
         await parted.close()
 
 
-async def _run(parts: Sequence[Part], folder: Path) -> bool:
+async def _run(command: Sequence[str], parts: Sequence[Part], folder: Path) -> bool:
     """Run one process per part; whether all succeeded. The first failure ends them all."""
     folder.mkdir(parents=True, exist_ok=True)
     children: list[tuple[Popen[bytes], Path]] = []
@@ -147,7 +148,7 @@ async def _run(parts: Sequence[Part], folder: Path) -> bool:
         for part in parts:
             said = folder / f"fold-{part.partition}.log"
             said.unlink(missing_ok=True)
-            words = [sys.executable, "-m", CHILD, json.encode(part).decode()]
+            words = [*command, json.encode(part).decode()]
             children.append((spawn(words, said), said))
         while any(child.poll() is None for child, _ in children):
             if failed := [said for child, said in children if child.poll()]:

@@ -23,7 +23,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from adapters.clickhouse import codes
 from adapters.clickhouse.analysts import ATTEMPTS_MAX, PAUSE_MAX_S, PAUSE_S, Analysts, Link
+from adapters.clickhouse.names import DATABASE
 from adapters.clickhouse.owner import Child, NotStarted, attach
 from adapters.clickhouse.statement import Answer, Endpoint, WarehouseError
 from adapters.host.retry import Retry
@@ -37,9 +39,7 @@ __all__ = [
     "Answer", "Warehouse", "WarehouseError", "WarehouseUnavailable", "directory_of", "named",
 ]  # fmt: skip
 
-DATABASE = "tidemark"
 THREADS = 4
-AUTHENTICATION_FAILED = 516
 PORTS = {"clickhouse": 8123, "clickhouses": 8443}
 OPTIONS = {"ca_cert", "client_cert", "client_cert_key"}
 """The parameters of a server's URL (after `?`): paths of PEM files."""
@@ -186,7 +186,7 @@ class Warehouse:
         except ConnectionError as error:
             raise ConnectionError(_line(error)) from error
         except WarehouseError as error:
-            if error.code != AUTHENTICATION_FAILED:
+            if error.code != codes.AUTHENTICATION_FAILED:
                 raise
             if self._url.scheme != "chdb":
                 raise WarehouseUnavailable(self._unknown_user()) from error

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec.structs import replace
 
+from adapters.log.recorder import BATCH_MAX, PAGE
 from commands.handler import Declined, Outcome, Raced
 from commands.ports import KeyReused, Request
 from domain.saga import RecordRefusal
@@ -33,8 +34,6 @@ from streams.doubt import Doubt
 from streams.gateways.channels.channel import Channel, Unknown, request
 from streams.sagas.runner import Send
 
-PAGE_MAX = 1_000
-BATCH_MAX = 1_000
 UNSAVED_MAX = 10_000  # irrelevant positions that a restart may have to read again
 POLL_S, RETRY_S = 0.05, 1.0
 _log = logging.getLogger(__name__)
@@ -118,7 +117,7 @@ class Gateway:
         """
         if self._position is None:
             raise NotStarted(self._channel.NAME)
-        page = await self._log.after(self._position, limit=PAGE_MAX)
+        page = await self._log.after(self._position, limit=PAGE)
         if not page:
             return 0
         states, messages = await self._fold(page, self._position)

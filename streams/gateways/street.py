@@ -15,6 +15,7 @@ from typing import Any
 
 from adapters.counterparties.payments import BankEntry
 from adapters.counterparties.sese import SettlementConfirmation, SettlementInstruction
+from adapters.log.recorder import PAGE
 from adapters.simulators.statement import Closing, Entry, Statement
 from domain.account.events import CashDeposited, DepositReturned, FxSettled
 from domain.house import DuesSwept, InterestReceived
@@ -24,7 +25,6 @@ from domain.shared.fix import Side
 from projections.ports import Log
 from streams.gateways.gateway import Counterparty, Gateway
 
-PAGE_MAX = 1_000
 POLL_S = 0.2
 
 
@@ -103,7 +103,7 @@ class Street:
         """Have the bank book what happened outside the gateways, up to the log's end."""
         async with self._reading:
             end = await self._log.last()
-            while page := await self._log.after(self.statement.position, limit=PAGE_MAX, until=end):
+            while page := await self._log.after(self.statement.position, limit=PAGE, until=end):
                 entries = [e for arrived in page for e in booked(arrived)]
                 # In a thread: its database may hang, and health checks must still answer.
                 await asyncio.to_thread(self.statement.book, entries, position=page[-1].position)

@@ -16,18 +16,18 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, cast
 
+from adapters.log.recorder import PAGE
 from adapters.proof.merkle import Tree
 from adapters.proof.signing import Signer
 from adapters.proof.witness import Memory, Placed, Witness
 from commands.handler import Done
-from commands.ports import Loaded, Request
+from commands.ports import Loaded, Request, folded
+from domain import checkpoint
 from domain.checkpoint import (
-    INITIAL,
     STREAM,
     Checkpoints,
     CheckpointSigned,
     SignCheckpoint,
-    evolve,
     leaf,
 )
 from domain.house import DayClosed
@@ -39,7 +39,6 @@ from streams.sagas.runner import Send
 
 EVERY = 10_000
 EVERY_MIN = 2  # a checkpoint is an event too: with 1, each would cause the next
-PAGE = 1_000
 WAIT_S = 1.0
 
 
@@ -142,9 +141,7 @@ class CheckpointSigner:
     async def _resume(self) -> Checkpoints:
         """Load the last statement from the log, and continue reading after what it covers."""
         loaded = (await self._log.load([STREAM]))[STREAM]
-        state: Checkpoints = INITIAL if loaded.snapshot is None else loaded.snapshot
-        for said in loaded.events:
-            state = evolve(state, cast(CheckpointSigned, said))
+        state: Checkpoints = folded(checkpoint, loaded.events, loaded.snapshot)
         await self._recognise(loaded.head.version)
         self._last, self._version = state, loaded.head.version
         self._begin(state.last_position)

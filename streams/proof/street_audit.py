@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
+from adapters.log.recorder import PAGE
 from adapters.simulators.statement import Entry, Kept
 from domain.account.events import WithdrawalCompleted, WithdrawalReturned
 from domain.saga import CommandRefused
@@ -23,7 +24,6 @@ from streams.gateways.street import booked, paid, settled
 from streams.proof.replaying import SHOWN_MAX, Conversation
 
 NAME = "street"
-PAGE = 1_000
 TRIES, PAUSE_S = 5, 1.0
 
 

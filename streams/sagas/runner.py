@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from adapters.log.recorder import BATCH_MAX, PAGE
 from commands.handler import Declined, Outcome, Raced
 from commands.ports import KeyReused, Request, Unreadable, naming
 from domain.catalogue import DECIDERS
@@ -24,8 +25,6 @@ from sagas.engine.runner import advance, command, commands_of, keys
 from streams import waits
 from streams.doubt import Doubt
 
-PAGE_MAX = 1_000
-BATCH_MAX = 1_000
 RETRY_S = 1.0
 STUCK_RETRY_S = 5.0
 _log = logging.getLogger(__name__)
@@ -84,7 +83,7 @@ class SagaRunner:
             if self._reach is not None:
                 await self._reach()
             self._positions = dict(await self._store.positions(_versions(self._sagas)))
-        page = await self._log.after(self.position, limit=PAGE_MAX)
+        page = await self._log.after(self.position, limit=PAGE)
         if not page:
             self._caught_up = True
             return 0

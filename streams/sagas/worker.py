@@ -27,11 +27,10 @@ from sagas.engine.ports import SagaStore
 from streams import waits
 from streams.sagas.runner import SagaRunner, Send
 from streams.sagas.timer import Timer
-from streams.views.feed import MergedFeed
+from streams.views.feed import SILENCE_S, MergedFeed
 from streams.views.membership import Member, Membership
 
 HELD_MAX = 50_000  # events in memory; beyond that the bus waits
-SILENCE_S = 5.0
 STAND_BY_S = 1.0
 RENEW = 3  # renewals within a lease
 MARGIN = 0.6  # the part of an unrenewed lease that is relied on

@@ -15,9 +15,9 @@ from typing import Protocol
 from adapters.bus.outlet import BusUnavailable
 from adapters.host.retry import Retry
 from streams import waits
+from streams.supervise import STEADY_S
 
 RETRY_MIN_S, RETRY_MAX_S = 0.5, 10.0
-STEADY_S = 10.0  # a member that lasted longer resets the count of failures
 FAILURES_MAX = 20  # in a row
 
 _log = logging.getLogger(__name__)

@@ -27,13 +27,12 @@ from projections.engine.runner import Runner, Stuck
 from projections.ports import Expelled, Relaid, Sink, View
 from streams import waits
 from streams.doubt import Doubt
-from streams.views.feed import PartitionFeed
+from streams.views.feed import SILENCE_S, PartitionFeed
 from streams.views.orphans import Orphans, Standing
 
 PAGE = 4_000  # most events in one transaction
 PAUSES_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 10.0)
 TICK_S = 1.0
-SILENCE_S = 5.0  # of the bus, after which the worker asks the log itself
 
 _log = logging.getLogger(__name__)
 

@@ -24,7 +24,17 @@ from psycopg.errors import UniqueViolation
 from psycopg.pq import TransactionStatus
 
 from adapters.log.append_plan import Key, Plan, chunks, plan
-from adapters.log.recorder import Known, Message, Result, Sealed, Write, Written, WrongVersion
+from adapters.log.recorder import (
+    LANES,
+    Known,
+    Message,
+    Result,
+    Sealed,
+    Write,
+    Written,
+    WrongVersion,
+)
+from adapters.log.turns import Turns
 from adapters.postgres.link.arrays import Bools, Bytes, Ints, Moment, Packed, Texts
 from adapters.postgres.link.connections import Row, reply_within
 from adapters.postgres.link.lane import Lane
@@ -32,7 +42,6 @@ from adapters.postgres.link.statement import Statement
 from adapters.postgres.versions import ensure
 
 FLOORS_MAX = 100_000  # streams whose version is remembered: about 15 MB
-LANES = 2
 
 APPEND = f"select log.append_batch({', '.join(['%s'] * 19)})"
 _APPEND = Statement(
@@ -72,7 +81,7 @@ class Appender:
         self._free = asyncio.LifoQueue[Lane]()  # last used first: often one lane is enough
         for lane in self._lanes:
             self._free.put_nowait(lane)
-        self._queued: dict[str, asyncio.Future[None]] = {}  # the last call in line by stream
+        self._turns = Turns()
 
     async def open(self) -> None:
         """Connect and make the schema, or raise Unavailable after bounded retries."""
@@ -84,23 +93,12 @@ class Appender:
 
     async def append(self, batch: Sequence[Write], clock: datetime) -> list[Result]:
         parts = chunks(batch)
-        streams = {write.stream for write in batch}
-        before = {self._queued[stream] for stream in streams & self._queued.keys()}
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queued.update(dict.fromkeys(streams, done))
-        try:
-            if before:
-                await asyncio.wait(before)
+        async with self._turns.of({write.stream for write in batch}):
             lane = await self._free.get()
             try:
                 return await self._append_parts(lane, parts, clock)
             finally:
                 self._free.put_nowait(lane)
-        finally:
-            done.set_result(None)
-            for stream in streams:
-                if self._queued[stream] is done:
-                    del self._queued[stream]
 
     def reached(self, versions: Mapping[str, int]) -> None:
         """Remember that streams have reached these versions, which saves appends a check."""

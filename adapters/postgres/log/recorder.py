@@ -18,6 +18,8 @@ from psycopg_pool import PoolTimeout
 from adapters.host.retry import reconnecting
 from adapters.log.frame import NONE, UNKNOWN, Payloads
 from adapters.log.recorder import (
+    REPLY_S,
+    RETRY_S,
     HeadLost,
     Message,
     Result,
@@ -44,8 +46,6 @@ from adapters.postgres.log.evidence import PostgresEvidence, open_evidence
 from adapters.postgres.log.tail import PostgresTail
 
 READERS_MAX = 4
-REPLY_S = 30.0
-RETRY_S = 10.0
 PRUNE_MAX = 50_000  # messages forgotten in one transaction
 PIECE_MAX = 1_024  # rows of one answer: four times as many do not fit in the processor's cache
 POSITION_MAX = 2**63 - 1
