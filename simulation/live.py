@@ -36,7 +36,7 @@ from streams import waits
 from streams.drive import Drive
 from streams.gateways.counterparties import history_market
 from streams.platform import Platform
-from streams.supervise import Part
+from streams.supervise import Task
 
 LOOK_MAX_S, LOOK_MIN_S = 0.25, 0.02  # bounds of a wait, which a growing log ends
 TIMER_S = 1.0  # real seconds between two looks at the deadlines
@@ -224,10 +224,10 @@ class DemoDrive(Drive):
 
     market: "LiveMarket"
 
-    def phases(self) -> tuple[tuple[Part, ...], ...]:
+    def phases(self) -> tuple[tuple[Task, ...], ...]:
         _, second, *others = super().phases()
         kept = tuple(part for part in second if part.name not in ("sagas", "timer"))
-        return ((Part("market", self.market.run),), kept, *others)
+        return ((Task("market", self.market.run),), kept, *others)
 
 
 class LiveMarket:

@@ -87,7 +87,7 @@ class Auditor:
 
         Raises:
             NotRecorded: see there.
-            Unavailable, WarehouseUnavailable, StandStill: the figures are not available now.
+            Unavailable, WarehouseUnavailable, ViewsStalled: the figures are not available now.
         """
         async with self._answering:
             return await self._answer(stop)
@@ -156,7 +156,7 @@ class Auditor:
         match outcome:
             case Done(events=(DayClosed() | CloseFailed() as answer,)):
                 if isinstance(answer, CloseFailed):
-                    _log.error("%s is not closed: %s", day, told(answer.controls))
+                    _log.error("%s is not closed: %s", day, summary(answer.controls))
                 return answer
             case Declined(refused=why) if why.refusal not in LATE:
                 raise NotRecorded(f"{day}: {why.refusal}: {why.state}")
@@ -164,7 +164,7 @@ class Auditor:
                 return None
 
 
-def told(controls: tuple[Control, ...]) -> str:
+def summary(controls: tuple[Control, ...]) -> str:
     """Failed controls with their figures, in a line."""
     return "; ".join(
         f"{' '.join((c.name, c.unit)).strip()}: expected {c.expected}, is {c.actual}"

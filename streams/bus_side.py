@@ -22,7 +22,7 @@ from adapters.wiring.workers import OpenBus, followed_tables, relay_outlet, saga
 from projections.catalogue import VIEWS
 from streams import waits
 from streams.log.relay import Relay
-from streams.supervise import Part
+from streams.supervise import Task
 from streams.views.followed import FollowedViews
 
 POLL_S = 0.1
@@ -36,7 +36,7 @@ class WorkerEnded(Exception):
 
 
 class BusSide:
-    """Made once; a supervisor runs its `parts`.
+    """Made once; a supervisor runs its `tasks`.
 
     Args:
         worker: the command line that starts a worker; its name and data directory are added.
@@ -66,12 +66,12 @@ class BusSide:
             outlet = relay_outlet(opened.bus, name)
             self.relay = Relay(platform.log, outlet, partitions=opened.bus.partitions)
 
-    def parts(self) -> tuple[Part, ...]:
-        found = [Part(f"worker {n}", self._worker(n).run) for n in range(1, self._workers + 1)]
+    def tasks(self) -> tuple[Task, ...]:
+        found = [Task(f"worker {n}", self._worker(n).run) for n in range(1, self._workers + 1)]
         if self.relay is not None:
-            found.append(Part("relay", self._relay))
+            found.append(Task("relay", self._relay))
         if self._sagas:
-            found.append(Part("sagas' lease", self._watch))
+            found.append(Task("sagas' lease", self._watch))
         return tuple(found)
 
     def troubles(self) -> list[str]:
@@ -100,7 +100,7 @@ class BusSide:
         self._led_at = self._led_at or waits.now()
         try:
             while not stop.is_set():
-                if await self._lease.held() is not None:
+                if await self._lease.holder() is not None:
                     self._led_at = waits.now()
                 since = waits.now() - self._led_at
                 lost = f"sagas: no worker has led them for {since:.0f} s"

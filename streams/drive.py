@@ -25,8 +25,8 @@ from streams.log.signer import CheckpointSigner
 from streams.platform import Platform
 from streams.sagas.runner import SagaRunner, Send
 from streams.sagas.timer import Timer
-from streams.supervise import Part, Supervisor
-from streams.views.followed import FollowedViews, StandStill
+from streams.supervise import Supervisor, Task
+from streams.views.followed import FollowedViews, ViewsStalled
 from streams.views.inline import InlineRunner
 
 VIEWS_S = 120.0
@@ -91,7 +91,7 @@ class Drive:
     async def _views_past(self, position: int) -> None:
         """Wait for the views without folding: `run` may fold for as long as commands come in."""
         if not await self.views.wait_for(position, timeout_s=VIEWS_S):
-            raise StandStill(f"the views have not passed {position} within {VIEWS_S:g} s")
+            raise ViewsStalled(f"the views have not passed {position} within {VIEWS_S:g} s")
 
     async def facts_to(self, position: int) -> None:
         await self.loader.load_until(position)
@@ -112,26 +112,26 @@ class Drive:
         """
         await self._supervisor.run(self.phases(), stop)
 
-    def phases(self) -> tuple[tuple[Part, ...], ...]:
+    def phases(self) -> tuple[tuple[Task, ...], ...]:
         """All parts that run, in the order in which they are stopped."""
         return (
-            (Part("auditor", self.auditor.run), Part("street", self.street.run)),
-            (*self._sagas(), Part("pruning", self.pruner.run)),
-            (Part("checkpoints", self.checkpoints.run),),
-            (Part("views", self.views.run), *(self.bus.parts() if self.bus is not None else ())),
-            (Part("facts", lambda end: waits.until(end, self.loader.run())),),
+            (Task("auditor", self.auditor.run), Task("street", self.street.run)),
+            (*self._sagas(), Task("pruning", self.pruner.run)),
+            (Task("checkpoints", self.checkpoints.run),),
+            (Task("views", self.views.run), *(self.bus.tasks() if self.bus is not None else ())),
+            (Task("facts", lambda end: waits.until(end, self.loader.run())),),
         )
 
-    def _sagas(self) -> tuple[Part, ...]:
+    def _sagas(self) -> tuple[Task, ...]:
         """The sagas and their timer, unless workers drive them."""
         if self.bus is not None:
             return ()
         return (
-            Part(
+            Task(
                 "sagas",
                 lambda end: self.sagas.run(end, lambda at: waits.until(end, self._grown(at))),
             ),
-            Part("timer", lambda end: self.timer.run(end, self.platform.clock)),
+            Task("timer", lambda end: self.timer.run(end, self.platform.clock)),
         )
 
     def troubles(self) -> list[str]:

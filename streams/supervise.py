@@ -25,24 +25,26 @@ Work = Callable[[asyncio.Event], Awaitable[None]]
 """Runs until the event is set; may raise at any time, and may be called again after that."""
 
 
-class Part(NamedTuple):
+class Task(NamedTuple):
     name: str
     work: Work
 
 
 class Supervisor:
-    """Runs the parts of all phases at once; stops them one phase after the other."""
+    """Runs the tasks of all phases at once; stops them one phase after the other."""
 
     def __init__(self, *, retry_min_s: float = RETRY_MIN_S, steady_s: float = STEADY_S) -> None:
         self.faults: dict[str, str] = {}
         self._retry_min_s, self._steady_s = retry_min_s, steady_s
 
-    async def run(self, phases: Sequence[Sequence[Part]], stop: asyncio.Event) -> None:
+    async def run(self, phases: Sequence[Sequence[Task]], stop: asyncio.Event) -> None:
         """Run until `stop`; then stop each phase only when the one before it has ended."""
         running: list[tuple[asyncio.Event, list[asyncio.Task[None]]]] = []
-        for parts in phases:
+        for works in phases:
             ending = asyncio.Event()
-            running.append((ending, [asyncio.create_task(self.keep(p, ending)) for p in parts]))
+            running.append(
+                (ending, [asyncio.create_task(self.keep(work, ending)) for work in works])
+            )
         try:
             await stop.wait()
             for ending, tasks in running:
@@ -51,22 +53,22 @@ class Supervisor:
         finally:
             await waits.cancel(*(task for _, tasks in running for task in tasks))
 
-    async def keep(self, part: Part, stop: asyncio.Event) -> None:
-        """Run one part until `stop`; restart it when it ends before."""
+    async def keep(self, task: Task, stop: asyncio.Event) -> None:
+        """Run one task until `stop`; restart it when it ends before."""
         retry = Retry(self._retry_min_s, RETRY_MAX_S)
         while not stop.is_set():
-            task = asyncio.ensure_future(part.work(stop))
+            running = asyncio.ensure_future(task.work(stop))
             try:
-                done, _ = await asyncio.wait([task], timeout=self._steady_s)
+                done, _ = await asyncio.wait([running], timeout=self._steady_s)
                 if not done:
                     retry.reset()
-                    self.faults.pop(part.name, None)
-                    await asyncio.wait([task])
+                    self.faults.pop(task.name, None)
+                    await asyncio.wait([running])
             finally:
-                await waits.cancel(task)
-            if stop.is_set() and _fault(task) is None:
+                await waits.cancel(running)
+            if stop.is_set() and _fault(running) is None:
                 break
-            self._failed(part.name, _fault(task) or "ended by itself")
+            self._failed(task.name, _fault(running) or "ended by itself")
             await waits.pause(stop, retry.next_s())
 
     def _failed(self, name: str, fault: str) -> None:

@@ -77,7 +77,7 @@ class Page(NamedTuple):
         return headers(self.span)
 
 
-class Part(NamedTuple):
+class Share(NamedTuple):
     """The events of a batch that go to one partition."""
 
     partition: int
@@ -209,7 +209,7 @@ def cut(
     return sorted(pages, key=lambda page: page.value is None)
 
 
-def split(events: Iterable[Stored], partitions: int) -> list[Part]:
+def split(events: Iterable[Stored], partitions: int) -> list[Share]:
     """The events by partition, in the order given; partitions without events are included."""
     parts: list[list[Stored]] = [[] for _ in range(partitions)]
     of_home: dict[str, list[Stored]] = {}
@@ -219,7 +219,7 @@ def split(events: Iterable[Stored], partitions: int) -> list[Part]:
         if part is None:
             part = of_home[home] = parts[partition_of(home, partitions)]
         part.append(event)
-    return [Part(partition, part) for partition, part in enumerate(parts)]
+    return [Share(partition, part) for partition, part in enumerate(parts)]
 
 
 def _runs(events: Sequence[Stored]) -> Iterable[Sequence[Stored]]:

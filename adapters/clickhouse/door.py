@@ -150,7 +150,7 @@ class Door:
         if self._asked >= ANALYSTS_MAX + WAITING_MAX:
             raise _busy()
         self._asked += 1
-        gone = asyncio.ensure_future(_gone(request))
+        gone = asyncio.ensure_future(_disconnected(request))
         try:
             turn = asyncio.ensure_future(self._free.acquire())
             await _first(turn, gone, timeout_s=LINE_S)
@@ -194,7 +194,7 @@ async def _first(*waited: "asyncio.Future[Any]", timeout_s: float | None = None)
     await asyncio.wait(waited, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
 
 
-async def _gone(request: Request) -> None:
+async def _disconnected(request: Request) -> None:
     """Wait until the caller has closed the connection. The body must have been read before."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

@@ -212,7 +212,7 @@ class _Source:
             yield raw
 
 
-def said(text: str) -> str:
+def plain(text: str) -> str:
     """The engine's error on one line, without the text that the transport adds."""
     text = re.sub(r"\s*\(for url [^)]*\)\s*$", "", " ".join(text.split()))
     return re.sub(r"^.*?Code: \d+\. (?:DB::Exception: )*", "", text, flags=re.DOTALL)
@@ -221,7 +221,7 @@ def said(text: str) -> str:
 def _declined(response: http.client.HTTPResponse) -> WarehouseError:
     text = response.read(ERROR_MAX).decode("utf-8", "replace")
     code = response.headers.get("X-ClickHouse-Exception-Code", "")
-    return WarehouseError(said(text), int(code) if code.isdigit() else 0)
+    return WarehouseError(plain(text), int(code) if code.isdigit() else 0)
 
 
 def _shut(sock: socket.socket) -> None:

@@ -74,13 +74,13 @@ class DeadLetters:
         producer = Producer(_producing(self._bus))
         failed: list[KafkaError] = []
 
-        def told(error: KafkaError | None, _: Message) -> None:
+        def note(error: KafkaError | None, _: Message) -> None:
             failed.extend([error] if error is not None else [])
 
         for value, headers in records:
             topic = self._bus.dead_topic
             producer.produce(
-                topic, value, partition=0, headers=list(headers.items()), on_delivery=told
+                topic, value, partition=0, headers=list(headers.items()), on_delivery=note
             )
         left = producer.flush(REPLY_S)
         if failed or left:

@@ -51,14 +51,14 @@ def _read(consumer: Consumer, topic: TopicPartition, start: int) -> Relayed | No
             raise BusUnavailable(f"{topic.topic}: no answer within {REPLY_S:g} s")
         error = message.error()
         if error is None:
-            found = _said(message)
+            found = _relayed(message)
         elif error.code() == KafkaError._PARTITION_EOF:
             return found
         else:
             raise KafkaException(error)
 
 
-def _said(message: Message) -> Relayed:
+def _relayed(message: Message) -> Relayed:
     try:
         return _decode(message.value() or b"")
     except msgspec.MsgspecError as e:

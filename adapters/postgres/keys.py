@@ -24,7 +24,7 @@ from adapters.postgres import versions
 from adapters.postgres.link.blocking import BlockingConnection
 from adapters.postgres.link.connections import connect
 
-HEED_S = 0.01
+NOTICE_S = 0.01
 """How long this process may fail to notice an erasure by another process."""
 
 _ROWS = "select client_id, wrapped, destroyed, destroyed_at from keys.data_keys"
@@ -71,7 +71,7 @@ class PostgresKeyStore:
     """Wrapped keys in a table (RFC 3394), read once and kept; new ones cost one insert.
 
     If another process or an operator destroys a key, this process forgets it at the next use of any
-    key that comes `HEED_S` or more after its last check for notices: a trigger notifies every
+    key that comes `NOTICE_S` or more after its last check for notices: a trigger notifies every
     listener (`migrations/log/0005_erasure.sql`).
     """
 
@@ -82,7 +82,7 @@ class PostgresKeyStore:
         self.digest_key = hmac.digest(self._master, b"digest", "sha256")
         self.on_erased: Callable[[], None] = lambda: None  # called when a key was forgotten
         self._keys: dict[str, bytes] = {}
-        self._heed_at = 0.0
+        self._notices_at = 0.0
         versions.ready(url, "log")
         self._db = BlockingConnection(url, "the clients' keys", opened=self._listen)
         rows = self._db.execute("select client_id, wrapped from keys.data_keys where not destroyed")
@@ -94,7 +94,7 @@ class PostgresKeyStore:
             raise WrongMasterKey(f"{master_file} is not the key of this log's personal data")
 
     def data_key(self, client_id: str, /) -> bytes:
-        self._heed()
+        self._take_notices()
         key = self._keys.get(client_id)
         if key is None:
             self._create(client_id)
@@ -104,7 +104,7 @@ class PostgresKeyStore:
         return key
 
     def find(self, client_id: str, /) -> bytes | None:
-        self._heed()
+        self._take_notices()
         if client_id not in self._keys:  # another process may have made it since
             rows = self._db.execute(
                 "select wrapped from keys.data_keys where client_id = %s and not destroyed",
@@ -169,18 +169,18 @@ class PostgresKeyStore:
     def close(self) -> None:
         self._db.close()
 
-    def _heed(self) -> None:
+    def _take_notices(self) -> None:
         """Check for notices, but not at every event: a check costs more than opening a text."""
         now = monotonic()
-        if now < self._heed_at:
+        if now < self._notices_at:
             return
-        self._heed_at = now + HEED_S
-        if told := self._db.heed():
-            self._forget(told)
+        self._notices_at = now + NOTICE_S
+        if erased := self._db.notices():
+            self._forget(erased)
 
     def _listen(self, connection: Connection[Any]) -> None:
         """Listen on a new connection, and forget all keys: notices sent before it are lost."""
-        connection.add_notify_handler(lambda told: self._forget([told.payload]))
+        connection.add_notify_handler(lambda notice: self._forget([notice.payload]))
         connection.execute("listen tidemark_keys")
         self._forget(list(self._keys))
 

@@ -114,7 +114,7 @@ async def verify(
         await walk.finish()
         await _ends(walk, log, evidence)
     await _closes(walk, log, placed)
-    _said(walk, known, placed, verifier)
+    _check_witnesses(walk, known, placed, verifier)
     if known.reaches > sealed_to:
         walk.add("log", known.reaches, _too_short(walk.position, sealed_to, known.reaches))
     return _answer(walk, placed, sealed_to)
@@ -188,7 +188,9 @@ async def _closes(walk: Walk, log: RecorderLog, placed: Sequence[Placed]) -> Non
             walk.add(stored.stream, stored.version, f"{fault} the signer has not run since")
 
 
-def _said(walk: Walk, known: Known, placed: Sequence[Placed], verifier: Verifier | None) -> None:
+def _check_witnesses(
+    walk: Walk, known: Known, placed: Sequence[Placed], verifier: Verifier | None
+) -> None:
     """Check that the log contains every checkpoint that a witness states, and its signature."""
     for who, one in known.statements():
         said = f"{who} keeps a statement over positions {one.first_position} to {one.last_position}"

@@ -185,36 +185,36 @@ class Gateway:
 
     async def _record(self, batch: Sequence[Any]) -> bool:
         """Record a batch; whether every report of it is now in the log or in suspense."""
-        told, unknown = await self._meant(batch)
+        placed, unknown = await self._meanings(batch)
         if unknown:
             await self._remember()
-            told, unknown = await self._meant(batch)
+            placed, unknown = await self._meanings(batch)
         reason = f"{self._channel.NAME}_reference_unknown"
         parked = [(report, self._suspense(report, reason)) for report in unknown]
-        outcomes = await self._send([r for _, r in told])
-        for (report, sent), outcome in zip(told, outcomes, strict=True):
+        outcomes = await self._send([r for _, r in placed])
+        for (report, sent), outcome in zip(placed, outcomes, strict=True):
             if refusal := _refusal(outcome):
                 parked.append((report, self._suspense(report, refusal, sent)))
         await self._park(parked)
         return not any(isinstance(outcome, Raced) for outcome in outcomes)
 
-    async def _meant(self, batch: Sequence[Any]) -> tuple[list[tuple[Any, Request]], list[Any]]:
+    async def _meanings(self, batch: Sequence[Any]) -> tuple[list[tuple[Any, Request]], list[Any]]:
         """(reports with their requests, reports about things unknown here)."""
         name = self._channel.NAME
         wanted = {(name, about) for r in batch if (about := self._channel.about(r))}
         rows = await self._store.load(wanted)
-        told: list[tuple[Any, Request]] = []
+        placed: list[tuple[Any, Request]] = []
         unknown: list[Any] = []
         for report in batch:
             state = restore(self._channel, rows.get((name, self._channel.about(report))))
             try:
-                meant = self._channel.told(report, state)
+                meaning = self._channel.meaning(report, state)
             except Unknown:
                 unknown.append(report)
                 continue
-            if meant is not None:
-                told.append((report, request(meant, name)))
-        return told, unknown
+            if meaning is not None:
+                placed.append((report, request(meaning, name)))
+        return placed, unknown
 
     async def _remember(self) -> None:
         """Read the log to its end before parking a report as unknown.

@@ -48,8 +48,8 @@ class Booking:
     def _entries(self, report: Any) -> Iterator[Entry]:
         match report:
             case SettlementConfirmation():
-                told = self._instructions[report.tx_id]
-                yield from settled(told, report.confirmation_id, report.qty, report.amount)
+                instruction = self._instructions[report.tx_id]
+                yield from settled(instruction, report.confirmation_id, report.qty, report.amount)
             case BankEntry():
                 amount = report.amount if report.credit else -report.amount
                 yield paid(report.entry_ref, report.currency, amount)
@@ -115,16 +115,16 @@ class Street:
 
 
 def settled(
-    told: SettlementInstruction | SettlementInstructed,
+    instruction: SettlementInstruction | SettlementInstructed,
     confirmation_id: str,
     qty: Decimal,
     amount: Decimal,
 ) -> Iterator[Entry]:
     """What the custodian books for one confirmation."""
-    sign = 1 if told.side is Side.BUY else -1
+    sign = 1 if instruction.side is Side.BUY else -1
     key = f"sese.025:{confirmation_id}"
-    yield Entry(f"{key}:stock", "stock", told.isin, sign * qty)
-    yield Entry(f"{key}:cash", "cash", told.currency, -sign * amount)
+    yield Entry(f"{key}:stock", "stock", instruction.isin, sign * qty)
+    yield Entry(f"{key}:cash", "cash", instruction.currency, -sign * amount)
 
 
 def paid(entry_ref: str, currency: str, amount: Decimal) -> Entry:

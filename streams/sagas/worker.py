@@ -64,7 +64,7 @@ class Lease(Protocol):
 
 
 @asynccontextmanager
-async def held(lease: Lease, store: FencedStore) -> AsyncIterator[None]:
+async def holding(lease: Lease, store: FencedStore) -> AsyncIterator[None]:
     """Hold the lease and renew it, for a process that drives the sagas by its own clock.
 
     Raises:

@@ -26,12 +26,12 @@ POLL_S, IDLE_S = 0.02, 0.5  # while a caller waits or a listener wants single ro
 STUCK_S = 1.0
 STILL_S = 30.0  # behind the log without moving: a fault
 PATIENCE_S = 120.0  # for views that do not move at all
-TOLD_MAX = 50_000  # most recent rows already sent to listeners
+SENT_MAX = 50_000  # most recent rows already sent to listeners
 
 _log = logging.getLogger(__name__)
 
 
-class StandStill(Exception):
+class ViewsStalled(Exception):
     """The views do not move, although the log is ahead of them."""
 
 
@@ -73,7 +73,7 @@ class FollowedViews:
         self._tables, self._marks = tables, marks
         self._at: Mapping[str, Mapping[int, int]] = {}
         self._listeners: dict[Listener, Wants] = {}
-        self._told: OrderedDict[tuple[str, Key], int] = OrderedDict()
+        self._sent: OrderedDict[tuple[str, Key], int] = OrderedDict()
         self._moved = asyncio.Condition()
         self._waiting = 0
         self._still = (-1, waits.now())  # the views' position, and since when
@@ -111,7 +111,7 @@ class FollowedViews:
             0: this process folds nothing.
 
         Raises:
-            StandStill: no view moved for `PATIENCE_S`.
+            ViewsStalled: no view moved for `PATIENCE_S`.
         """
         position = await self._log.last() if until is None else until
         await self.prepare()
@@ -124,7 +124,7 @@ class FollowedViews:
                 why = "; ".join(
                     f"{s.view} at {s.stream}@{s.version}: {s.error}" for s in self.stuck
                 )
-                raise StandStill(
+                raise ViewsStalled(
                     f"the views stand at {at}, not at {position}, and have not moved for "
                     f"{PATIENCE_S:g} s: {why or 'do a relay and a worker run?'}"
                 )
@@ -140,12 +140,12 @@ class FollowedViews:
                 await self._look_once()
                 if waits.now() - looked_at > STUCK_S:
                     self.stuck, looked_at = tuple((await self._marks.all()).values()), waits.now()
-                    self._show(await self._standing_still())
+                    self._show(await self._stall())
             except Exception as e:  # show any error, and try again
                 self._show(f"{type(e).__name__}: {e}")
-            await waits.pause(stop, POLL_S if self._watched() else IDLE_S)
+            await waits.pause(stop, POLL_S if self._wants_rows() else IDLE_S)
 
-    async def _standing_still(self) -> str | None:
+    async def _stall(self) -> str | None:
         """The fault if the views lag and have not moved for `STILL_S`; the cause is unknown."""
         at, last = self.watermark(), await self._log.last()
         if at >= last or at != self._still[0]:
@@ -160,7 +160,7 @@ class FollowedViews:
             _log.error("views are not followed: %s", fault)
         self.fault = fault
 
-    def _watched(self) -> bool:
+    def _wants_rows(self) -> bool:
         """Whether a caller waits, or a listener wants the changes of single rows."""
         wanted = [columns for wants in self._listeners.values() for columns in wants().values()]
         return bool(self._waiting) or any(wanted)
@@ -182,12 +182,12 @@ class FollowedViews:
     async def _look_once(self) -> int:
         before, self._at = self._at, await self._tables.checkpoints()
         if before != self._at:
-            await self._tell(before)
+            await self._notify(before)
             async with self._moved:
                 self._moved.notify_all()
         return self.watermark()
 
-    async def _tell(self, before: Mapping[str, Mapping[int, int]]) -> None:
+    async def _notify(self, before: Mapping[str, Mapping[int, int]]) -> None:
         for listener, wants in tuple(self._listeners.items()):
             found: list[Change] = []
             for name, columns in wants().items():
@@ -214,12 +214,12 @@ class FollowedViews:
         fresh: dict[Key, Row | None] = {}
         for row in sorted(rows, key=lambda r: r.position):
             named = (view.NAME, take(row))
-            if self._told.get(named, 0) < row.position:
+            if self._sent.get(named, 0) < row.position:
                 fresh[take(row)] = row
-                self._told[named] = row.position
-                self._told.move_to_end(named)
-        while len(self._told) > TOLD_MAX:
-            self._told.popitem(last=False)
+                self._sent[named] = row.position
+                self._sent.move_to_end(named)
+        while len(self._sent) > SENT_MAX:
+            self._sent.popitem(last=False)
         return fresh
 
     def _forget(self, listener: Listener) -> None:

@@ -112,14 +112,14 @@ class Membership:
         try:
             await member.stop()
         except Exception as e:  # the member is gone either way
-            _log.info("%s: left in disorder: %s", self._name, _said(e))
+            _log.info("%s: left in disorder: %s", self._name, _text(e))
         if self._left is not None:
             await self._left()
 
     def _failed(self, failure: BaseException) -> None:
-        if (said := _said(failure)) != self.fault:
-            _log.warning("%s: %s", self._name, said)
-        self.fault = said
+        if (text := _text(failure)) != self.fault:
+            _log.warning("%s: %s", self._name, text)
+        self.fault = text
 
 
 def _failure(
@@ -128,11 +128,11 @@ def _failure(
     if failed.done():
         return failed.result()
     if starting.done() and (error := starting.exception()) is not None:
-        return BusUnavailable(_said(error))
+        return BusUnavailable(_text(error))
     return None
 
 
-def _said(error: BaseException) -> str:
+def _text(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 

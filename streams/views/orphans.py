@@ -24,7 +24,7 @@ LOOK_S = 2.0
 _log = logging.getLogger(__name__)
 
 
-class Standing(Protocol):
+class Checkpoints(Protocol):
     """`adapters.postgres.views.read_models.ReadModels`."""
 
     async def checkpoints(self) -> Mapping[str, Mapping[int, int]]: ...
@@ -34,8 +34,8 @@ class Ends(Protocol):
     async def last(self) -> int: ...
 
 
-class Foundling(Protocol):
-    """`streams.views.view_worker.Part`."""
+class Adoptable(Protocol):
+    """`streams.views.view_worker.PartitionFold`."""
 
     @property
     def positions(self) -> Mapping[str, int]: ...
@@ -45,7 +45,7 @@ class Foundling(Protocol):
     async def close(self) -> None: ...
 
 
-P = TypeVar("P", bound=Foundling)
+P = TypeVar("P", bound=Adoptable)
 
 
 class Orphans(Generic[P]):
@@ -60,7 +60,7 @@ class Orphans(Generic[P]):
 
     def __init__(
         self,
-        tables: Standing,
+        tables: Checkpoints,
         log: Ends,
         views: Sequence[View],
         open_part: Callable[[int], P],

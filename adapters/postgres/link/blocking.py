@@ -65,7 +65,7 @@ class BlockingConnection:
 
         return self.run(work)
 
-    def heed(self) -> list[str]:
+    def notices(self) -> list[str]:
         """The payloads of notifications that have arrived; sends nothing to the server.
 
         A lost connection is opened again first (`opened` is called); notifications sent meanwhile
@@ -99,6 +99,6 @@ class BlockingConnection:
 def _arrived(wire: PGconn) -> list[str]:
     wire.consume_input()
     found: list[str] = []
-    while told := wire.notifies():
-        found.append(told.extra.decode())
+    while notice := wire.notifies():
+        found.append(notice.extra.decode())
     return found
