@@ -50,6 +50,11 @@ def connect(url: str) -> Connection[Any]:
     return Connection.connect(url, **arguments(url))
 
 
+async def connect_async(url: str, options: str = "") -> AsyncConnection[Any]:
+    """An asynchronous connection; it fails after `CONNECT_S`."""
+    return await AsyncConnection.connect(url, **arguments(url, options))
+
+
 def pool(
     url: str,
     kwargs: Mapping[str, Any],

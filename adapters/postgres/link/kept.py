@@ -13,7 +13,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from adapters.log.recorder import Unavailable
-from adapters.postgres.link.connections import arguments
+from adapters.postgres.link.connections import connect_async
 
 Opened = Callable[[AsyncConnection[Any]], Awaitable[None]]
 
@@ -60,7 +60,18 @@ class KeptConnection:
                 yield self._connection
             except self._unavailable as e:
                 await self.close()
-                raise Unavailable(f"{self._what}: {str(e).strip()}") from e
+                raise self._as_unavailable(e) from e
+
+    async def another(self) -> AsyncConnection[Any]:
+        """A second connection of this kind; its caller closes it.
+
+        Raises:
+            Unavailable: the server cannot be reached.
+        """
+        try:
+            return await connect_async(self._url, self._options)
+        except self._unavailable as e:
+            raise self._as_unavailable(e) from e
 
     async def close(self) -> None:
         connection, self._connection = self._connection, None
@@ -68,10 +79,13 @@ class KeptConnection:
             await connection.close()
 
     async def _open(self) -> AsyncConnection[Any]:
-        connection = await AsyncConnection.connect(self._url, **arguments(self._url, self._options))
+        connection = await connect_async(self._url, self._options)
         try:
             await self._opened(connection)
         except BaseException:
             await connection.close()
             raise
         return connection
+
+    def _as_unavailable(self, error: psycopg.Error) -> Unavailable:
+        return Unavailable(f"{self._what}: {str(error).strip()}")

@@ -14,7 +14,7 @@ from psycopg import AsyncConnection, IsolationLevel
 
 from adapters.log.evidence import Bound, Columns, Head
 from adapters.log.recorder import AUDIT_PAGE, SnapshotRow
-from adapters.postgres.link.connections import arguments, unavailable
+from adapters.postgres.link.connections import connect_async, unavailable
 
 _OPTIONS = "-c timezone=UTC -c jit=off -c application_name=tidemark\\ audit"
 _COLUMNS = (
@@ -97,7 +97,7 @@ async def open_evidence(url: str) -> AsyncIterator[PostgresEvidence]:
         Unavailable: the server cannot be reached, or the role may not read the tables.
     """
     try:
-        connection = await AsyncConnection.connect(url, **arguments(url, _OPTIONS))
+        connection = await connect_async(url, _OPTIONS)
         async with connection:
             await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
             await connection.set_read_only(True)

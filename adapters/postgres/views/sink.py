@@ -171,7 +171,7 @@ class PostgresSink:
         self, isolation: IsolationLevel = IsolationLevel.READ_COMMITTED
     ) -> AsyncIterator[AsyncConnection[Any]]:
         """A database transaction beside the sink's own, on a connection of its own."""
-        connection = await self._open()
+        connection = await self._kept.another()
         try:
             await connection.set_isolation_level(isolation)
             async with connection.transaction():

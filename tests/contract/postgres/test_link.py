@@ -79,6 +79,18 @@ async def test_a_connection_that_could_not_be_made_ready_is_not_kept(database_ur
     await kept.close()
 
 
+async def test_another_connection_is_of_the_same_kind_and_its_callers(database_url: str) -> None:
+    kept = KeptConnection(database_url, "the test's", NAMED)
+    async with await kept.another() as other:
+        found = await (await other.execute("show application_name")).fetchone()
+        assert found == ("kept",)
+        assert await one(kept, PID) != other.info.backend_pid
+    assert await one(kept, "select 1") == 1
+    await kept.close()
+    with pytest.raises(Unavailable, match="the test's: "):
+        await KeptConnection("postgresql://127.0.0.1:1/x", "the test's", NAMED).another()
+
+
 async def test_one_task_at_a_time_uses_it(database_url: str) -> None:
     kept, using, most = KeptConnection(database_url, "the test's", NAMED), 0, 0
 
