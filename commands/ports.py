@@ -150,7 +150,15 @@ class Decider(Protocol):
         ...
 
 
-def folded(decider: Decider, events: Iterable[Event], state: Any = None) -> Any:
+class Fold(Protocol):
+    """The part of a decider that makes a state of events."""
+
+    INITIAL: Any
+
+    def evolve(self, state: Any, event: Any, /) -> Any: ...
+
+
+def folded(decider: Fold, events: Iterable[Event], state: Any = None) -> Any:
     """The state after `events`, from `state` on; None: from the beginning."""
     return reduce(decider.evolve, events, decider.INITIAL if state is None else state)
 

@@ -27,7 +27,7 @@ class Retry:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._min_s, self._max_s, self._for_s, self._clock = min_s, max_s, for_s, clock
-        self.reset()
+        self._pause_s, self._began = min_s, clock()
 
     @property
     def over(self) -> bool:

@@ -178,7 +178,8 @@ class EmbeddedPostgres:
 
     def _spawn(self, account: Account, home: Path) -> "subprocess.Popen[bytes]":
         sockets = home if self._sockets == self._home else self._sockets
-        words = [account.binaries / "postgres", "-D", home / "data", *self._options(sockets)]
+        program: list[str | Path] = [account.binaries / "postgres", "-D", home / "data"]
+        words = [*program, *self._options(sockets)]
         return spawn(words, self._log, at_our_end=signal.SIGINT, **account.popen())
 
     def _options(self, sockets: Path) -> list[str]:
