@@ -10,7 +10,7 @@ RECONNECT_MIN_S, RECONNECT_MAX_S = 0.05, 1.0
 class Retry:
     """The pauses of one run of failures; a success is a `reset`.
 
-    It only counts: its user waits, in a task or in a thread.
+    It does not wait itself: its user does, in a task or in a thread.
 
     Args:
         min_s, max_s: the first pause and the longest.

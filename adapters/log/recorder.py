@@ -22,9 +22,9 @@ LANES = 2  # appends at once: while the store commits one, the next is decided a
 REPLY_S = 30.0  # for one statement or call, before its connection counts as lost
 RETRY_S = 10.0  # for how long a lost connection is replaced, before `Unavailable`
 
-# Events of one read: by a reader that works on them as it goes; that only computes, with other
-# tasks waiting; that only computes.
-PAGE, TURN_PAGE, AUDIT_PAGE = 1_000, 500, 5_000
+PAGE = 1_000  # events of one read, by a reader that writes or sends what follows from them
+TURN_PAGE = 500  # by a reader that only computes, in a process that has to answer meanwhile
+AUDIT_PAGE = 5_000  # by a reader that only computes, in a process of its own
 
 
 class Sealed(Struct, frozen=True, gc=False):

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 
 class Turns:
-    """Lines of calls, one line a stream. A call may stand in several lines at once."""
+    """Lines of calls, one line a stream. A call may be in several lines at once."""
 
     def __init__(self) -> None:
         self._last: dict[str, asyncio.Future[None]] = {}  # the last call in line by stream
