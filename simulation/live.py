@@ -225,7 +225,7 @@ class DemoDrive(Drive):
 
     def phases(self) -> tuple[tuple[Part, ...], ...]:
         _, second, *others = super().phases()
-        kept = tuple(part for part in second if part.name not in ("sagas", "timer"))
+        kept = tuple(part for part in second if part.name not in ("sagas", "timer", "watch"))
         return ((Part("market", self.market.run),), kept, *others)
 
 
