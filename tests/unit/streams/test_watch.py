@@ -179,16 +179,16 @@ def test_a_gateway_sends_a_request_at_once_and_sleeps_through_other_events() -> 
         bell = watch.bell(gateway.name, gateway.concerns)
         running = asyncio.create_task(gateway.run(stop, lambda: datetime.now(UTC), bell))
         reads = log.reads
-        for n in range(1, 101):
+        for n in range(1, 1_011):  # until the middle between two polls
             log.append(unrelated(n))
             await asyncio.sleep(0.001)
-        own, watched = 0.1 / POLL_S, 0.1 / LOOK_S
+        own, watched = 1.01 / POLL_S, 1.01 / LOOK_S
         assert log.reads - reads <= own + watched + 3
         started = now()
-        log.append(withdrawal(101))
+        log.append(withdrawal(1_011))
         await asyncio.sleep(LOOK_S)
         [(at, payment)] = bank.paid
-        assert (at - started <= LOOK_S, payment) == (True, "P101")
+        assert (at - started <= LOOK_S, payment) == (True, "P1011")
         stop.set()
         await running
 
