@@ -2,10 +2,11 @@
 
     catch_up -> run: wait for the log -> step -> step ... -> linger ... until `stop`
 
-Every page costs a database transaction, whatever its length. So after its steps the runner lingers
-for up to `LINGER_S`, and the next page has all events that came meanwhile. An event that comes
-later than that is folded at once. A caller that waits for a position, a listener with `urgent`
-rows, or a whole page of events ends the lingering at once.
+Every page costs a database transaction, whatever its length. So the runner lingers until `LINGER_S`
+after the start of its last fold, and the next page has all events that came meanwhile. An event
+that comes later is folded at once, and a fold that takes as long is followed by the next one. A
+caller that waits for a position, a listener whose rows are urgent, or a whole page of events ends
+the lingering.
 
 A failure (database gone, an event that cannot be read) is kept in `fault` for health checks, and
 retried with growing pauses. Pages then shrink to one event, so that the views stop right before an
@@ -31,7 +32,7 @@ Listener = Callable[[Sequence[Change]], None]
 Wants = Callable[[], Mapping[str, Mapping[str, Collection[str]]]]
 """View -> column -> values: the rows that a listener wants; no column: all of the view."""
 Urgent = Callable[[], bool]
-"""Whether somebody waits for the next change: no event may then wait for others."""
+"""Whether a listener needs the next change at once: no event may then wait for others."""
 
 
 class TailedLog(Log, Protocol):
@@ -139,6 +140,7 @@ class InlineRunner:
         """Follow the log until `stop` is set; returns between two steps."""
         retry_s = RETRY_MIN_S
         while not stop.is_set():
+            began = asyncio.get_running_loop().time()
             try:
                 async with self._busy:
                     self._distrust()
@@ -149,7 +151,7 @@ class InlineRunner:
                 retry_s = min(2 * retry_s, RETRY_MAX_S)
                 continue
             self.fault, self._page, retry_s = None, NEAR_PAGE, RETRY_MIN_S
-            await self._linger(stop)
+            await self._linger(stop, began + LINGER_S)
             await self._wait(stop)
 
     async def _prepare(self) -> None:
@@ -174,12 +176,13 @@ class InlineRunner:
         async with self._moved:
             self._moved.notify_all()
 
-    async def _linger(self, stop: asyncio.Event) -> None:
-        """Let events gather for `LINGER_S`, at most a page, and only while nobody waits."""
-        if self._waiting or any(urgent() for _, urgent in self._listeners):
+    async def _linger(self, stop: asyncio.Event, until: float) -> None:
+        """Let events gather, at most a page of them, if no caller waits for one."""
+        left = until - asyncio.get_running_loop().time()
+        if left <= 0 or self._waiting or any(urgent() for _, urgent in self._listeners):
             return
-        full = self._grown(NEAR_PAGE - 1, timeout_s=LINGER_S)
-        await _first(*full, self._woken.wait(), stop.wait(), timeout_s=LINGER_S)
+        full = self._grown(NEAR_PAGE - 1, timeout_s=left)
+        await _first(*full, self._woken.wait(), stop.wait(), timeout_s=left)
 
     async def _wait(self, stop: asyncio.Event) -> None:
         """Wait for the log to grow, for `wake` or for `stop`, at most `WAIT_S`."""
