@@ -19,12 +19,22 @@ EVENTS = said(*["A:x"] * (NEAR_PAGE + 10)).envelopes
 QUIET_S = 10.5  # long after the start, and no multiple of a time-out
 
 
+class Store(MemorySink):
+    """Takes a time to save."""
+
+    takes_s = 0.0
+
+    async def save(self, changes: Sequence[Change], /) -> None:
+        await asyncio.sleep(self.takes_s)
+        await super().save(changes)
+
+
 class World:
     """A runner that follows a log; each save is noted with its moment."""
 
     def __init__(self) -> None:
-        self.log, self.saves = GrowingLog(), list[tuple[float, int]]()
-        self.runner = InlineRunner(self.log, MemorySink(), [Listening()])
+        self.log, self.sink, self.saves = GrowingLog(), Store(), list[tuple[float, int]]()
+        self.runner = InlineRunner(self.log, self.sink, [Listening()])
         self.runner.listen(self._saved)
         self.stop = asyncio.Event()
         self.running = asyncio.create_task(self.runner.run(self.stop))
@@ -129,6 +139,19 @@ def test_while_a_listener_is_urgent_every_event_is_folded_as_it_comes() -> None:
             world.append()
             await asyncio.sleep(LINGER_S / 10)
         assert [count for _, count in world.saves] == [1, 2, 3, 4]
+
+    virtually(script)
+
+
+def test_a_fold_that_takes_as_long_is_followed_by_the_next() -> None:
+    async def script(world: World) -> None:
+        world.sink.takes_s = LINGER_S
+        world.append()
+        await asyncio.sleep(LINGER_S / 2)
+        world.append()
+        await asyncio.sleep(2 * LINGER_S)
+        moments = [at - QUIET_S for at, _ in world.saves]
+        assert moments == [pytest.approx(LINGER_S), pytest.approx(2 * LINGER_S)]
 
     virtually(script)
 
