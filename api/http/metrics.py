@@ -5,7 +5,8 @@ from closed sets (command names, outcomes, views): a caller cannot make new ones
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Generic, NamedTuple, TypeVar
+from functools import cache
+from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -34,63 +35,37 @@ class Figures(NamedTuple):
     cache_up: bool = True
 
 
-M = TypeVar("M", Counter, Histogram)
-
-
-class Labelled(Generic[M]):
-    """A metric that is asked for its labels once for each set of values, not at every count.
-
-    prometheus-client takes a lock and makes new texts each time: 1.6 us, of which this saves 1.4.
-    """
-
-    def __init__(self, metric: M) -> None:
-        self._metric = metric
-        self._bound: dict[tuple[str, ...], M] = {}
-
-    def labels(self, *values: str) -> M:
-        """The counter or histogram for these values of the labels, in their order."""
-        bound = self._bound.get(values)
-        if bound is None:
-            bound = self._bound[values] = self._metric.labels(*values)
-        return bound
-
-
 class Metrics:
     def __init__(self) -> None:
         registry = CollectorRegistry()
-        self.commands = Labelled(
-            Counter(
-                "tidemark_commands",
-                "Commands over HTTP, by name and outcome",
-                ("name", "outcome"),
-                registry=registry,
-            )
+        self.commands = Counter(
+            "tidemark_commands",
+            "Commands over HTTP, by name and outcome",
+            ("name", "outcome"),
+            registry=registry,
         )
-        self.command_seconds = Labelled(
-            Histogram(
-                "tidemark_command_seconds",
-                "From parsed to answered",
-                ("name",),
-                buckets=SECONDS,
-                registry=registry,
-            )
+        self.command_seconds = Histogram(
+            "tidemark_command_seconds",
+            "From parsed to answered",
+            ("name",),
+            buckets=SECONDS,
+            registry=registry,
         )
-        self.operations = Labelled(
-            Counter(
-                "tidemark_graphql_operations",
-                "GraphQL operations (and events of subscriptions), by outcome",
-                ("outcome",),
-                registry=registry,
-            )
+        self.operations = Counter(
+            "tidemark_graphql_operations",
+            "GraphQL operations (and events of subscriptions), by outcome",
+            ("outcome",),
+            registry=registry,
         )
-        self.limited = Labelled(
-            Counter(
-                "tidemark_rate_limited",
-                "Requests over their caller's own limit, by door",
-                ("door",),
-                registry=registry,
-            )
+        self.limited = Counter(
+            "tidemark_rate_limited",
+            "Requests over their caller's own limit, by door",
+            ("door",),
+            registry=registry,
         )
+        self.commands_of = cache(self.commands.labels)  # a look-up by labels takes 2 us
+        self.seconds_of = cache(self.command_seconds.labels)
+        self.operations_of = cache(self.operations.labels)
         self.figures = Figures()
         self._registry = registry
         registry.register(self)

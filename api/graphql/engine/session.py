@@ -114,10 +114,10 @@ class Operations(SchemaExtension):
             outcome = _outcome(self.execution_context.result)
         finally:
             await self._session.close()
-            self._metrics.operations.labels(outcome).inc()
+            self._metrics.operations_of(outcome).inc()
 
     async def on_stream_result(self, result: StreamExecutionResult) -> AsyncIterator[None]:
-        self._metrics.operations.labels(_outcome(result)).inc()
+        self._metrics.operations_of(_outcome(result)).inc()
         yield
 
 
