@@ -226,7 +226,7 @@ class DemoDrive(Drive):
 
     def phases(self) -> tuple[tuple[Task, ...], ...]:
         _, second, *others = super().phases()
-        kept = tuple(part for part in second if part.name not in ("sagas", "timer"))
+        kept = tuple(part for part in second if part.name not in ("sagas", "timer", "watch"))
         return ((Task("market", self.market.run),), kept, *others)
 
 

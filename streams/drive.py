@@ -28,8 +28,10 @@ from streams.sagas.timer import Timer
 from streams.supervise import Supervisor, Task
 from streams.views.followed import FollowedViews, ViewsStalled
 from streams.views.inline import InlineRunner
+from streams.watch import Watch
 
 VIEWS_S = 120.0
+SAGAS_S = 1.0  # after which the sagas read the log even if no event concerns them
 ROUNDS_MAX = 100_000  # of one drain: beyond it two parties answer each other for ever
 
 
@@ -64,6 +66,7 @@ class Drive:
         sides = Sides(self.street, self._views_past, facts_to)
         self.auditor = Auditor(platform, sides, self.send)
         self.pruner = Pruner(platform.log.recorder, platform.clock)
+        self.watch = Watch(platform.log)
         self._supervisor = Supervisor()
 
     async def send(self, requests: Sequence[Request]) -> Sequence[Outcome]:
@@ -115,8 +118,15 @@ class Drive:
     def phases(self) -> tuple[tuple[Task, ...], ...]:
         """All parts that run, in the order in which they are stopped."""
         return (
-            (Task("auditor", self.auditor.run), Task("street", self.street.run)),
-            (*self._sagas(), Task("pruning", self.pruner.run)),
+            (
+                Task("auditor", self.auditor.run),
+                Task("street", lambda end: self.street.run(end, self.watch)),
+            ),
+            (
+                *self._sagas(),
+                Task("pruning", self.pruner.run),
+                Task("watch", lambda end: waits.until(end, self.watch.run())),
+            ),
             (Task("checkpoints", self.checkpoints.run),),
             (Task("views", self.views.run), *(self.bus.tasks() if self.bus is not None else ())),
             (Task("facts", lambda end: waits.until(end, self.loader.run())),),
@@ -127,12 +137,13 @@ class Drive:
         if self.bus is not None:
             return ()
         return (
-            Task(
-                "sagas",
-                lambda end: self.sagas.run(end, lambda at: waits.until(end, self._grown(at))),
-            ),
+            Task("sagas", self._drive_sagas),
             Task("timer", lambda end: self.timer.run(end, self.platform.clock)),
         )
+
+    async def _drive_sagas(self, stop: asyncio.Event) -> None:
+        bell = self.watch.bell("sagas", self.sagas.concerns)
+        await self.sagas.run(stop, lambda _: waits.until(stop, bell.wait(timeout_s=SAGAS_S)))
 
     def troubles(self) -> list[str]:
         """The parts that do not move, and why; the views report theirs themselves."""
@@ -142,6 +153,3 @@ class Drive:
         found = [f"{name}: {why}" for name, why in parts if why]
         found += self.bus.troubles() if self.bus is not None else []
         return found + [f"sagas: cannot send {m}: {why}" for m, why in self.sagas.stuck.items()]
-
-    async def _grown(self, position: int) -> bool:
-        return await self.platform.log.wait(position, timeout_s=1.0)

@@ -33,6 +33,7 @@ from sagas.engine.runner import keep, keys, restore
 from streams.doubt import Doubt
 from streams.gateways.channels.channel import Channel, Unknown, request
 from streams.sagas.runner import Send
+from streams.watch import Bell
 
 UNSAVED_MAX = 10_000  # irrelevant positions that a restart may have to read again
 POLL_S, RETRY_S = 0.05, 1.0
@@ -89,6 +90,10 @@ class Gateway:
         """Reports that were taken in and are not recorded yet."""
         return len(self._inbox)
 
+    def concerns(self, arrived: Envelope) -> bool:
+        """Whether an event is about an item of this counterparty."""
+        return bool(self._channel.correlate(arrived))
+
     async def start(self, now: datetime) -> int:
         """Resend what is open, or was lately (`due` at `now` or later).
 
@@ -115,11 +120,15 @@ class Gateway:
             Expelled: another gateway moved the checkpoint; `start` again.
             NotStarted: `start` was not called.
         """
+        return (await self._step())[0]
+
+    async def _step(self) -> tuple[int, bool]:
+        """As `step`; also whether any of the events concerned the counterparty."""
         if self._position is None:
             raise NotStarted(self._channel.NAME)
         page = await self._log.after(self._position, limit=PAGE)
         if not page:
-            return 0
+            return 0, False
         states, messages = await self._fold(page, self._position)
         for message in messages:
             await self._counterparty.submit(message)
@@ -128,7 +137,7 @@ class Gateway:
             await self._store.save(Saved(states=states, checkpoints={name: (self._saved, last)}))
             self._saved = last
         self._position = last
-        return len(page)
+        return len(page), bool(states)
 
     async def deliver(self, now: datetime) -> int:
         """Record what the counterparty has reported by `now`.
@@ -147,16 +156,20 @@ class Gateway:
             taken += len(batch)
         return taken
 
-    async def run(self, stop: asyncio.Event, clock: Callable[[], datetime]) -> None:
-        """Step and deliver again and again until `stop`."""
+    async def run(
+        self, stop: asyncio.Event, clock: Callable[[], datetime], bell: Bell | None = None
+    ) -> None:
+        """Step and deliver until `stop`: when `bell` rings for a request, and every `POLL_S`."""
+        bell = bell or Bell()
         while not stop.is_set():
             try:
                 if self._position is None or await self._lost():
                     await self.start(clock())
-                moved = await self.step() + await self.deliver(clock())
+                events, concerned = await self._step()
+                reports = await self.deliver(clock())
                 self.fault = ""
-                if not moved:
-                    await asyncio.sleep(POLL_S)
+                if not (concerned or reports or events == PAGE):
+                    await bell.wait(timeout_s=POLL_S)
             except Exception as e:
                 if (fault := f"{type(e).__name__}: {e}") != self.fault:
                     _log.warning("gateway %s: %s", self._channel.NAME, fault)

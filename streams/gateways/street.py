@@ -24,6 +24,7 @@ from domain.shared.envelope import Envelope
 from domain.shared.fix import Side
 from projections.ports import Log
 from streams.gateways.gateway import Counterparty, Gateway
+from streams.watch import Watch
 
 POLL_S = 0.2
 
@@ -90,11 +91,12 @@ class Street:
         await self.read_log()
         return moved
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Each gateway in a task of its own, until `stop`."""
+    async def run(self, stop: asyncio.Event, watch: Watch | None = None) -> None:
+        """Each gateway in a task of its own, until `stop`; `watch` wakes them for their events."""
         async with asyncio.TaskGroup() as group:  # a failure here leaves no gateway running
             for gateway in self.gateways:
-                group.create_task(gateway.run(stop, self._clock))
+                bell = watch.bell(gateway.name, gateway.concerns) if watch else None
+                group.create_task(gateway.run(stop, self._clock, bell))
             while not stop.is_set():
                 await self.read_log()
                 await asyncio.sleep(POLL_S)

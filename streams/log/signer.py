@@ -40,6 +40,7 @@ from streams.sagas.runner import Send
 EVERY = 10_000
 EVERY_MIN = 2  # a checkpoint is an event too: with 1, each would cause the next
 WAIT_S = 1.0
+GATHER_S = 0.05  # between two looks at the log: where a cut lies does not depend on them
 
 
 class TailedLog(Log, Protocol):
@@ -114,10 +115,15 @@ class CheckpointSigner:
             await self.catch_up()
             if self._seal is not None and await self._seal.due(self._unsealed_since):
                 continue
-            await waits.until(stop, self._log.wait(self._position, timeout_s=WAIT_S))
+            await waits.until(stop, self._more())
         await self.catch_up()
         if self._seal is not None and await self._seal.now(self._unsealed_since):
             await self.catch_up()
+
+    async def _more(self) -> None:
+        """Wait for the log to grow, and at least for `GATHER_S`."""
+        await asyncio.sleep(GATHER_S)
+        await self._log.wait(self._position, timeout_s=WAIT_S)
 
     async def _catch_up(self) -> int:
         last = self._last or await self._resume()

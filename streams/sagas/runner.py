@@ -17,6 +17,7 @@ from commands.handler import Declined, Outcome, Raced
 from commands.ports import KeyReused, Request, Unreadable, naming
 from domain.catalogue import DECIDERS
 from domain.saga import RecordRefusal
+from domain.shared.envelope import Envelope
 from domain.shared.message import Command
 from projections.ports import Log
 from sagas.catalogue import SAGAS
@@ -69,6 +70,10 @@ class SagaRunner:
     def position(self) -> int:
         """How far the log has been handled; 0 before the first step."""
         return min(self._positions.values(), default=0)
+
+    def concerns(self, arrived: Envelope) -> bool:
+        """Whether an event is of interest to any of the sagas."""
+        return any(saga.correlate(arrived) for saga in self._sagas)
 
     async def step(self) -> int:
         """Handle the next page of the log for all sagas.
@@ -131,7 +136,7 @@ class SagaRunner:
                 return handled
 
     async def run(self, stop: asyncio.Event, idle: Callable[[int], Awaitable[object]]) -> None:
-        """Drain again and again until `stop`; `idle(position)` waits for the log to move on."""
+        """Drain again and again until `stop`; `idle(position)` waits for news of the log."""
         while not stop.is_set():
             try:
                 self.refresh()

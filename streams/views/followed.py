@@ -20,7 +20,7 @@ from projections.engine.checksum import key_of
 from projections.engine.runner import Stuck
 from projections.ports import Change, Key, Row, Sink, View
 from streams import waits
-from streams.views.inline import Listener, Wants
+from streams.views.inline import Listener, Urgent, Wants
 
 POLL_S, IDLE_S = 0.02, 0.5  # while a caller waits or a listener wants single rows; otherwise
 STUCK_S = 1.0
@@ -93,8 +93,13 @@ class FollowedViews:
         """How many positions the hindmost view is behind the log."""
         return max(0, await self._log.last() - self.watermark())
 
-    def listen(self, listener: Listener, *, wants: Wants = dict) -> Callable[[], None]:
-        """Call `listener` with the rows that it wants whenever they have changed."""
+    def listen(
+        self, listener: Listener, *, wants: Wants = dict, urgent: Urgent = bool
+    ) -> Callable[[], None]:
+        """Call `listener` with the rows that it wants whenever they have changed.
+
+        `urgent` is ignored: the workers fold, and this process polls as often as `wants` asks for.
+        """
         self._listeners[listener] = wants
         return lambda: self._forget(listener)
 

@@ -1,6 +1,12 @@
 """The inline runner: folds run in the platform's own process, fed by the log.
 
-    catch_up -> run: wait for the log -> step -> step ... until `stop`
+    catch_up -> run: wait for the log -> step -> step ... -> linger ... until `stop`
+
+Every page costs a database transaction, whatever its length. So the runner lingers until `LINGER_S`
+after the start of its last fold, and the next page has all events that came meanwhile. An event
+that comes later is folded at once, and a fold that takes as long is followed by the next one. A
+caller that waits for a position, a listener whose rows are urgent, or a whole page of events ends
+the lingering.
 
 A failure (database gone, an event that cannot be read) is kept in `fault` for health checks, and
 retried with growing pauses. Pages then shrink to one event, so that the views stop right before an
@@ -20,12 +26,15 @@ from streams.doubt import Doubt
 
 WAIT_S = 1.0  # bounds the delay when the log's notification is lost
 RETRY_MIN_S, RETRY_MAX_S = 0.05, 5.0
+LINGER_S = 0.02
 
 _log = logging.getLogger(__name__)
 
 Listener = Callable[[Sequence[Change]], None]
 Wants = Callable[[], Mapping[str, Mapping[str, Collection[str]]]]
 """View -> column -> values: the rows that a listener wants; no column: all of the view."""
+Urgent = Callable[[], bool]
+"""Whether a listener needs the next change at once: no event may then wait for others."""
 
 
 class TailedLog(Log, Protocol):
@@ -48,7 +57,8 @@ class InlineRunner:
         self._busy = asyncio.Lock()
         self._woken = asyncio.Event()
         self._moved = asyncio.Condition()
-        self._listeners: list[Listener] = []
+        self._waiting = 0  # callers of `wait_for`
+        self._listeners: list[tuple[Listener, Urgent]] = []
         self._positions: dict[str, int] = {}
         self._page = NEAR_PAGE
         self._doubt = Doubt()
@@ -72,29 +82,41 @@ class InlineRunner:
         """How many positions the hindmost view is behind the log."""
         return max(0, await self._log.last() - self.watermark())
 
-    def listen(self, listener: Listener, *, wants: Wants = dict) -> Callable[[], None]:
+    def listen(
+        self, listener: Listener, *, wants: Wants = dict, urgent: Urgent = bool
+    ) -> Callable[[], None]:
         """Call `listener` with the changes of every saved step; return a function to remove it.
 
         The runner's task calls it, so it must neither block nor raise. `wants` is ignored: only a
-        `FollowedViews` has to query for changes, and this runner has all of them.
+        `FollowedViews` has to query for changes, and this runner has all of them. While `urgent`
+        returns True, this runner does not linger.
         """
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        entry = (listener, urgent)
+        self._listeners.append(entry)
+        return lambda: self._listeners.remove(entry)
 
     def wake(self) -> None:
-        """Make `run` read the log now: it has grown."""
+        """Make `run` read the log now, without lingering."""
         self._woken.set()
 
     async def wait_for(
         self, position: int, *, timeout_s: float, views: Collection[str] | None = None
     ) -> bool:
-        """Wait until the views have passed `position`; False on time-out."""
+        """Wait until the views have passed `position`; False on time-out.
+
+        Until then `run` does not linger.
+        """
+        if self.watermark(views) >= position:
+            return True
+        self._waiting += 1
         self.wake()
         try:
             async with asyncio.timeout(timeout_s), self._moved:
                 await self._moved.wait_for(lambda: self.watermark(views) >= position)
         except TimeoutError:
             return False
+        finally:
+            self._waiting -= 1
         return True
 
     async def catch_up(self, until: int | None = None) -> int:
@@ -120,6 +142,7 @@ class InlineRunner:
         """Follow the log until `stop` is set; returns between two steps."""
         retry = Retry(RETRY_MIN_S, RETRY_MAX_S)
         while not stop.is_set():
+            began = waits.now()
             try:
                 async with self._busy:
                     if self._doubt.due():
@@ -131,6 +154,7 @@ class InlineRunner:
                 continue
             self.fault, self._page = None, NEAR_PAGE
             retry.reset()
+            await self._linger(stop, began + LINGER_S)
             await self._wait(stop)
 
     async def _prepare(self) -> None:
@@ -150,19 +174,33 @@ class InlineRunner:
 
     async def _publish(self, changes: Sequence[Change]) -> None:
         self._positions = dict(await self._runner.positions())
-        for listener in tuple(self._listeners):
+        for listener, _ in tuple(self._listeners):
             listener(changes)
         async with self._moved:
             self._moved.notify_all()
 
+    async def _linger(self, stop: asyncio.Event, until: float) -> None:
+        """Let events gather, at most a page of them, if no caller waits for one."""
+        left = until - waits.now()
+        if left <= 0 or self._waiting or any(urgent() for _, urgent in self._listeners):
+            return
+        full = self._grown(NEAR_PAGE - 1, timeout_s=left)
+        await waits.first(*full, self._woken.wait(), stop.wait(), timeout_s=left)
+
     async def _wait(self, stop: asyncio.Event) -> None:
         """Wait for the log to grow, for `wake` or for `stop`, at most `WAIT_S`."""
-        stuck = self._runner.stuck
-        moving = [at for view, at in self._positions.items() if view not in stuck]
-        # With every view stuck, a growing log is no reason to wake up.
-        grown = [self._log.wait(max(moving), timeout_s=WAIT_S)] if moving else []
+        grown = self._grown(0, timeout_s=WAIT_S)
         await waits.first(*grown, self._woken.wait(), stop.wait(), timeout_s=WAIT_S)
         self._woken.clear()
+
+    def _grown(self, more: int, *, timeout_s: float) -> list[Coroutine[Any, Any, bool]]:
+        """A wait for the log to pass the views by `more` positions; none if all views are stuck.
+
+        A view that is stuck is no reason to read on.
+        """
+        stuck = self._runner.stuck
+        moving = [at for view, at in self._positions.items() if view not in stuck]
+        return [self._log.wait(max(moving) + more, timeout_s=timeout_s)] if moving else []
 
     def _failed(self, error: Exception) -> None:
         fault = f"{type(error).__name__}: {error}"
