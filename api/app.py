@@ -56,18 +56,19 @@ def create_app(
     health = Health(platform, views, lambda: hub.count, metrics, facts=facts, troubles=troubles)
     return Outside(
         site=site,
-        routes=_routes(platform, hub, metrics, health),
+        routes=_routes(platform, GraphQLDoor(platform, hub, metrics, views), metrics, health),
         middleware=[Middleware(Throttle, limiter=platform.limiter, metrics=metrics)],
         exception_handlers=ON_ERROR,
         lifespan=lambda _: _listening(views, hub),
     )
 
 
-def _routes(platform: Platform, hub: Hub, metrics: Metrics, health: Health) -> list[BaseRoute]:
+def _routes(
+    platform: Platform, graphql: GraphQLDoor, metrics: Metrics, health: Health
+) -> list[BaseRoute]:
     settled = settled_in(platform.log)
     commands = CommandDoor(platform.dispatcher, metrics, settled, limiter=platform.limiter)
     warehouse = WarehouseDoor(platform.read_warehouse)
-    graphql = GraphQLDoor(platform, hub, metrics)
     return [
         Route("/commands", commands.many, methods=["POST"]),
         Route("/commands/{name}", commands.one, methods=["POST"]),
@@ -84,10 +85,12 @@ def _routes(platform: Platform, hub: Hub, metrics: Metrics, health: Health) -> l
 
 @asynccontextmanager
 async def _listening(views: Views | None, hub: Hub) -> AsyncIterator[None]:
-    undo = views.listen(hub.publish, wants=hub.wanted) if views else None
+    if views is None:
+        yield
+        return
+    undo = views.listen(hub.publish, wants=hub.wanted, urgent=lambda: hub.count > 0)
     yield
-    if undo:
-        undo()
+    undo()
 
 
 async def _openapi(_: Request) -> Response:

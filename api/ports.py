@@ -185,15 +185,21 @@ class Views(Protocol):
     @property
     def stuck(self) -> Collection[Stuck]: ...
 
+    async def wait_for(self, position: int, *, timeout_s: float) -> bool:
+        """Wait until all views have passed `position`, and hurry them; False on time-out."""
+        ...
+
     def listen(
         self,
         listener: Callable[[Sequence[Change]], None],
         *,
         wants: Callable[[], Mapping[str, Mapping[str, Collection[str]]]] = dict,
+        urgent: Callable[[], bool] = bool,
     ) -> Callable[[], None]:
         """Call `listener` after each commit; the returned function ends that.
 
-        `wants` returns the rows that the listener needs now: view -> column -> values.
+        `wants` returns the rows that the listener needs now: view -> column -> values. While
+        `urgent` returns True, the views fold each event as soon as it comes.
         """
         ...
 

@@ -28,6 +28,7 @@ from commands.ports import (
     KeyReused,
     Proposal,
     Request,
+    folded,
     naming,
 )
 from commands.repeats import Message, same
@@ -206,10 +207,7 @@ class Handler:
         entries: dict[str, _Entry] = {}
         for stream, loaded in (await self._log.load(streams)).items():
             decider = self._decider_of(stream)
-            state = decider.INITIAL if loaded.snapshot is None else loaded.snapshot
-            evolve = decider.evolve
-            for e in loaded.events:
-                state = evolve(state, e)
+            state = folded(decider, loaded.events, loaded.snapshot)
             entries[stream] = (state, loaded.head)
             if len(loaded.events) >= SNAPSHOT_EVERY:
                 self._snapshots[stream] = (loaded.head, state)

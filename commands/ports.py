@@ -1,8 +1,9 @@
 """The ports of the write side: the event log, and the shape of an aggregate."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import reduce
 from typing import Any, Protocol, runtime_checkable
 
 from msgspec import Struct
@@ -147,6 +148,19 @@ class Decider(Protocol):
     def home(self, state: Any, stream: str, /) -> str:
         """The partition key of the stream's events, given the state after them."""
         ...
+
+
+class Fold(Protocol):
+    """The part of a decider that makes a state of events."""
+
+    INITIAL: Any
+
+    def evolve(self, state: Any, event: Any, /) -> Any: ...
+
+
+def folded(decider: Fold, events: Iterable[Event], state: Any = None) -> Any:
+    """The state after `events`, from `state` on; None: from the beginning."""
+    return reduce(decider.evolve, events, decider.INITIAL if state is None else state)
 
 
 @runtime_checkable

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from commands.ports import folded
 from domain import account
 from domain.shared.money import EXACT
 from projections.holdings.valuation import Fixed, Holding, Value, net_value
@@ -37,11 +38,9 @@ class Books:
             await self.refresh(plans)
             return
         for plan in plans:
-            state = account.INITIAL
-            for e in await self._platform.log.select(_stream(plan)):
-                if e.meta.recorded_at <= known_at:
-                    state = account.evolve(state, e.event)
-            self._states[plan.account_id] = state
+            recorded = await self._platform.log.select(_stream(plan))
+            known = [e.event for e in recorded if e.meta.recorded_at <= known_at]
+            self._states[plan.account_id] = folded(account, known)
 
     def state(self, plan: Plan) -> Any:
         """The account's state as it was last read."""

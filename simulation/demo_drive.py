@@ -14,7 +14,7 @@ from simulation.run import Spec
 from simulation.street import street_of
 from streams.bus_side import BusSide
 from streams.live import catch_up
-from streams.sagas.worker import held
+from streams.sagas.worker import holding
 
 DEMO_SEAL_S = 1_800.0  # on the demo's clock: half a minute at six minutes a session
 
@@ -40,7 +40,7 @@ async def demo_drive(
     async def leading() -> AsyncIterator[None]:
         lease = saga_lease(platform, "serve")
         try:
-            async with held(lease, platform.saga_store):
+            async with holding(lease, platform.saga_store):
                 yield
         finally:
             await lease.close()

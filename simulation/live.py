@@ -32,10 +32,11 @@ from simulation.history import History
 from simulation.pace import Pace
 from simulation.run import Checked, ControlsFailed, OtherRun, Run, Spec
 from simulation.strategies import TRADED
+from streams import waits
 from streams.drive import Drive
 from streams.gateways.counterparties import history_market
 from streams.platform import Platform
-from streams.supervise import Part, until
+from streams.supervise import Task
 
 LOOK_MAX_S, LOOK_MIN_S = 0.25, 0.02  # bounds of a wait, which a growing log ends
 TIMER_S = 1.0  # real seconds between two looks at the deadlines
@@ -223,10 +224,10 @@ class DemoDrive(Drive):
 
     market: "LiveMarket"
 
-    def phases(self) -> tuple[tuple[Part, ...], ...]:
+    def phases(self) -> tuple[tuple[Task, ...], ...]:
         _, second, *others = super().phases()
-        kept = tuple(part for part in second if part.name not in ("sagas", "timer"))
-        return ((Part("market", self.market.run),), kept, *others)
+        kept = tuple(part for part in second if part.name not in ("sagas", "timer", "watch"))
+        return ((Task("market", self.market.run),), kept, *others)
 
 
 class LiveMarket:
@@ -263,7 +264,7 @@ class LiveMarket:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run until `stop`; after a failure, a new call goes on from the log."""
-        await until(stop, self._go())
+        await waits.until(stop, self._go())
 
     async def _go(self) -> None:
         async with self._leading():

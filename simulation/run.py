@@ -27,7 +27,7 @@ from simulation.day import Trading
 from simulation.history import History
 from simulation.plans import Plan, plans
 from simulation.stage import renewal, stage
-from streams.auditor import Auditor, told
+from streams.auditor import Auditor, summary
 from streams.drive import Drive
 from streams.platform import Platform
 
@@ -248,7 +248,7 @@ class Run:
         await self.answer()
         house = (await self._platform.handler.state(STREAM))[0]
         if house.last_day != day:
-            raise ControlsFailed(f"{day}: {told(house.failed) or 'the close was not answered'}")
+            raise ControlsFailed(f"{day}: {summary(house.failed) or 'the close was not answered'}")
 
     async def answer(self) -> None:
         """Have the open request answered."""

@@ -25,6 +25,7 @@ from commands.ports import Request
 from domain import house
 from domain.house import CloseFailed, Control, DayClosed, House, HouseRefusal, RecordClose
 from projections.ledger.controls import Balances, Line, check
+from streams import waits
 from streams.gateways.street import Street
 from streams.platform import Platform
 from streams.sagas.runner import Send
@@ -76,7 +77,7 @@ class Auditor:
         """Answer requests until `stop`; raises as `answer` does."""
         while not stop.is_set():
             await self.answer(stop)
-            await _pause(stop, LOOK_S)
+            await waits.pause(stop, LOOK_S)
 
     async def answer(self, stop: asyncio.Event | None = None) -> Answer | None:
         """Answer the open request, if there is one.
@@ -86,7 +87,7 @@ class Auditor:
 
         Raises:
             NotRecorded: see there.
-            Unavailable, WarehouseUnavailable, StandStill: the figures are not available now.
+            Unavailable, WarehouseUnavailable, ViewsStalled: the figures are not available now.
         """
         async with self._answering:
             return await self._answer(stop)
@@ -100,7 +101,7 @@ class Auditor:
             failed = [c for c in controls if not c.ok]
             if not failed or not tries_left:
                 return await self._record(state, controls)
-            if await _pause(stop, PAUSE_S):
+            if await waits.pause(stop, PAUSE_S):
                 return None
         return None
 
@@ -155,7 +156,7 @@ class Auditor:
         match outcome:
             case Done(events=(DayClosed() | CloseFailed() as answer,)):
                 if isinstance(answer, CloseFailed):
-                    _log.error("%s is not closed: %s", day, told(answer.controls))
+                    _log.error("%s is not closed: %s", day, summary(answer.controls))
                 return answer
             case Declined(refused=why) if why.refusal not in LATE:
                 raise NotRecorded(f"{day}: {why.refusal}: {why.state}")
@@ -163,7 +164,7 @@ class Auditor:
                 return None
 
 
-def told(controls: tuple[Control, ...]) -> str:
+def summary(controls: tuple[Control, ...]) -> str:
     """Failed controls with their figures, in a line."""
     return "; ".join(
         f"{' '.join((c.name, c.unit)).strip()}: expected {c.expected}, is {c.actual}"
@@ -188,16 +189,3 @@ def _differences(ours: Balances, theirs: Balances) -> list[Line]:
     if ours == theirs:
         return []
     return sorted(k for k in {*ours, *theirs} if ours.get(k) != theirs.get(k))
-
-
-async def _pause(stop: asyncio.Event | None, seconds: float) -> bool:
-    """Wait, until `stop` at most; return whether it was set."""
-    if stop is None:
-        await asyncio.sleep(seconds)
-        return False
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return False
-    return True

@@ -20,8 +20,9 @@ from adapters.host.bound_process import spawn
 from adapters.wiring.platform import Platform
 from adapters.wiring.workers import OpenBus, followed_tables, relay_outlet, saga_lease, stuck_views
 from projections.catalogue import VIEWS
+from streams import waits
 from streams.log.relay import Relay
-from streams.supervise import Part
+from streams.supervise import Task
 from streams.views.followed import FollowedViews
 
 POLL_S = 0.1
@@ -35,7 +36,7 @@ class WorkerEnded(Exception):
 
 
 class BusSide:
-    """Made once; a supervisor runs its `parts`.
+    """Made once; a supervisor runs its `tasks`.
 
     Args:
         worker: the command line that starts a worker; its name and data directory are added.
@@ -65,12 +66,12 @@ class BusSide:
             outlet = relay_outlet(opened.bus, name)
             self.relay = Relay(platform.log, outlet, partitions=opened.bus.partitions)
 
-    def parts(self) -> tuple[Part, ...]:
-        found = [Part(f"worker {n}", self._worker(n).run) for n in range(1, self._workers + 1)]
+    def tasks(self) -> tuple[Task, ...]:
+        found = [Task(f"worker {n}", self._worker(n).run) for n in range(1, self._workers + 1)]
         if self.relay is not None:
-            found.append(Part("relay", self._relay))
+            found.append(Task("relay", self._relay))
         if self._sagas:
-            found.append(Part("sagas' lease", self._watch))
+            found.append(Task("sagas' lease", self._watch))
         return tuple(found)
 
     def troubles(self) -> list[str]:
@@ -96,16 +97,15 @@ class BusSide:
 
     async def _watch(self, stop: asyncio.Event) -> None:
         """Watch whether a process leads the sagas."""
-        loop = asyncio.get_running_loop()
-        self._led_at = self._led_at or loop.time()
+        self._led_at = self._led_at or waits.now()
         try:
             while not stop.is_set():
-                if await self._lease.held() is not None:
-                    self._led_at = loop.time()
-                since = loop.time() - self._led_at
+                if await self._lease.holder() is not None:
+                    self._led_at = waits.now()
+                since = waits.now() - self._led_at
                 lost = f"sagas: no worker has led them for {since:.0f} s"
                 self._leaderless = lost if since > LEADERLESS_S else ""
-                await _pause(stop, LOOK_S)
+                await waits.pause(stop, LOOK_S)
         finally:
             await self._lease.close()
 
@@ -127,7 +127,7 @@ class Child:
         process = spawn([*self._command], self._log)
         try:
             while process.poll() is None and not stop.is_set():
-                await _pause(stop, POLL_S)
+                await waits.pause(stop, POLL_S)
             if process.poll() is not None:
                 raise WorkerEnded(f"exit code {process.returncode}: {self._last_line(said)}")
         finally:
@@ -145,18 +145,10 @@ async def _end(process: "subprocess.Popen[bytes]") -> None:
     if process.poll() is not None:
         return
     process.send_signal(signal.SIGTERM)
-    deadline = asyncio.get_running_loop().time() + LEAVE_S
+    deadline = waits.now() + LEAVE_S
     try:
-        while process.poll() is None and asyncio.get_running_loop().time() < deadline:
+        while process.poll() is None and waits.now() < deadline:
             await asyncio.sleep(POLL_S)
     finally:
         if process.poll() is None:
             process.kill()
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return

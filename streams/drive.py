@@ -15,6 +15,7 @@ from adapters.warehouse.loader import Loader
 from commands.handler import Outcome
 from commands.ports import Request
 from projections.catalogue import VIEWS
+from streams import waits
 from streams.auditor import Auditor, Sides
 from streams.bus_side import BusSide
 from streams.gateways.street import Street
@@ -24,11 +25,13 @@ from streams.log.signer import CheckpointSigner
 from streams.platform import Platform
 from streams.sagas.runner import SagaRunner, Send
 from streams.sagas.timer import Timer
-from streams.supervise import Part, Supervisor, until
-from streams.views.followed import FollowedViews, StandStill
+from streams.supervise import Supervisor, Task
+from streams.views.followed import FollowedViews, ViewsStalled
 from streams.views.inline import InlineRunner
+from streams.watch import Watch
 
 VIEWS_S = 120.0
+SAGAS_S = 1.0  # after which the sagas read the log even if no event concerns them
 ROUNDS_MAX = 100_000  # of one drain: beyond it two parties answer each other for ever
 
 
@@ -63,6 +66,7 @@ class Drive:
         sides = Sides(self.street, self._views_past, facts_to)
         self.auditor = Auditor(platform, sides, self.send)
         self.pruner = Pruner(platform.log.recorder, platform.clock)
+        self.watch = Watch(platform.log)
         self._supervisor = Supervisor()
 
     async def send(self, requests: Sequence[Request]) -> Sequence[Outcome]:
@@ -90,7 +94,7 @@ class Drive:
     async def _views_past(self, position: int) -> None:
         """Wait for the views without folding: `run` may fold for as long as commands come in."""
         if not await self.views.wait_for(position, timeout_s=VIEWS_S):
-            raise StandStill(f"the views have not passed {position} within {VIEWS_S:g} s")
+            raise ViewsStalled(f"the views have not passed {position} within {VIEWS_S:g} s")
 
     async def facts_to(self, position: int) -> None:
         await self.loader.load_until(position)
@@ -111,24 +115,35 @@ class Drive:
         """
         await self._supervisor.run(self.phases(), stop)
 
-    def phases(self) -> tuple[tuple[Part, ...], ...]:
+    def phases(self) -> tuple[tuple[Task, ...], ...]:
         """All parts that run, in the order in which they are stopped."""
         return (
-            (Part("auditor", self.auditor.run), Part("street", self.street.run)),
-            (*self._sagas(), Part("pruning", self.pruner.run)),
-            (Part("checkpoints", self.checkpoints.run),),
-            (Part("views", self.views.run), *(self.bus.parts() if self.bus is not None else ())),
-            (Part("facts", lambda end: until(end, self.loader.run())),),
+            (
+                Task("auditor", self.auditor.run),
+                Task("street", lambda end: self.street.run(end, self.watch)),
+            ),
+            (
+                *self._sagas(),
+                Task("pruning", self.pruner.run),
+                Task("watch", lambda end: waits.until(end, self.watch.run())),
+            ),
+            (Task("checkpoints", self.checkpoints.run),),
+            (Task("views", self.views.run), *(self.bus.tasks() if self.bus is not None else ())),
+            (Task("facts", lambda end: waits.until(end, self.loader.run())),),
         )
 
-    def _sagas(self) -> tuple[Part, ...]:
+    def _sagas(self) -> tuple[Task, ...]:
         """The sagas and their timer, unless workers drive them."""
         if self.bus is not None:
             return ()
         return (
-            Part("sagas", lambda end: self.sagas.run(end, lambda at: until(end, self._grown(at)))),
-            Part("timer", lambda end: self.timer.run(end, self.platform.clock)),
+            Task("sagas", self._drive_sagas),
+            Task("timer", lambda end: self.timer.run(end, self.platform.clock)),
         )
+
+    async def _drive_sagas(self, stop: asyncio.Event) -> None:
+        bell = self.watch.bell("sagas", self.sagas.concerns)
+        await self.sagas.run(stop, lambda _: waits.until(stop, bell.wait(timeout_s=SAGAS_S)))
 
     def troubles(self) -> list[str]:
         """The parts that do not move, and why; the views report theirs themselves."""
@@ -138,6 +153,3 @@ class Drive:
         found = [f"{name}: {why}" for name, why in parts if why]
         found += self.bus.troubles() if self.bus is not None else []
         return found + [f"sagas: cannot send {m}: {why}" for m, why in self.sagas.stuck.items()]
-
-    async def _grown(self, position: int) -> bool:
-        return await self.platform.log.wait(position, timeout_s=1.0)

@@ -11,6 +11,7 @@ from typing import Any
 from adapters.operations.fold_apart import fold_apart
 from adapters.simulators.statement import PostgresStatement
 from adapters.wiring.platform import Platform
+from adapters.wiring.views import FOLD
 from commands.ports import Unreadable
 from projections.catalogue import VIEWS
 from projections.market import marks
@@ -67,7 +68,7 @@ async def catch_up(platform: Platform, drive: Drive) -> None:
     try:
         if drive.bus is None:
             data_dir = platform.settings.data_dir
-            await fold_apart(platform.log, platform.sink, VIEWS, data_dir=data_dir)
+            await fold_apart(platform.log, platform.sink, VIEWS, child=FOLD, data_dir=data_dir)
             await drive.views.catch_up()
         else:
             await drive.bus.views.prepare()

@@ -28,6 +28,7 @@ from commands.handler import Outcome
 from commands.ports import Request
 from projections.catalogue import VIEWS
 from projections.ports import View
+from streams import waits
 from streams.sagas.worker import SagaWorker
 from streams.views.lag import Lag, measure
 from streams.views.membership import Member, Membership
@@ -178,14 +179,12 @@ class Worker:
         ending, leaving = asyncio.Event(), asyncio.Event()
         watching = asyncio.create_task(views.watch(ending))
         member = asyncio.create_task(self._membership.run(leaving))
-        told = asyncio.create_task(stop.wait())
         try:
-            await asyncio.wait([watching, member, told], return_when=asyncio.FIRST_COMPLETED)
+            await waits.watch(stop, watching, member)
             for one in (watching, member):
                 if one.done():
                     one.result()
         finally:
-            told.cancel()
             leaving.set()
             await asyncio.gather(member, return_exceptions=True)
             ending.set()
@@ -201,7 +200,7 @@ class Worker:
     async def _lag(self, position: int | None) -> Lag:
         if position is None:
             return Lag()
-        now = asyncio.get_running_loop().time()
+        now = waits.now()
         if self._measured is None or now - self._measured[0] > FRESH_S:
             log: RecorderLog = self._platform.log
             self._measured = now, await measure(log, position, self._platform.clock)

@@ -23,6 +23,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from adapters.log import frame
 from adapters.log.recorder import Stored
 from projections.engine.shard import SHARDS, shard
 
@@ -76,7 +77,7 @@ class Page(NamedTuple):
         return headers(self.span)
 
 
-class Part(NamedTuple):
+class Share(NamedTuple):
     """The events of a batch that go to one partition."""
 
     partition: int
@@ -99,17 +100,8 @@ class Body(msgspec.Struct, frozen=True):
     events: list[_Row]
 
 
-class _Home(msgspec.Struct, gc=False):
-    home: str
-
-
-class _Frame(msgspec.Struct, gc=False):
-    metadata: _Home
-
-
 _encode = msgspec.msgpack.Encoder().encode
 _decode_body = msgspec.msgpack.Decoder(Body).decode
-_decode_home = msgspec.json.Decoder(_Frame).decode
 
 
 def partition_of(home: str, partitions: int) -> int:
@@ -124,7 +116,7 @@ def home_of(stored: Stored) -> str:
         MalformedPage: the stored bytes are corrupt; the text names the event.
     """
     try:
-        return _decode_home(stored.state).metadata.home
+        return frame.home(stored.state)
     except msgspec.MsgspecError as e:
         where = f"{stored.stream}@{stored.version} (position {stored.position})"
         raise MalformedPage(f"{where}: {stored.name}: {e}") from e
@@ -217,7 +209,7 @@ def cut(
     return sorted(pages, key=lambda page: page.value is None)
 
 
-def split(events: Iterable[Stored], partitions: int) -> list[Part]:
+def split(events: Iterable[Stored], partitions: int) -> list[Share]:
     """The events by partition, in the order given; partitions without events are included."""
     parts: list[list[Stored]] = [[] for _ in range(partitions)]
     of_home: dict[str, list[Stored]] = {}
@@ -227,7 +219,7 @@ def split(events: Iterable[Stored], partitions: int) -> list[Part]:
         if part is None:
             part = of_home[home] = parts[partition_of(home, partitions)]
         part.append(event)
-    return [Part(partition, part) for partition, part in enumerate(parts)]
+    return [Share(partition, part) for partition, part in enumerate(parts)]
 
 
 def _runs(events: Sequence[Stored]) -> Iterable[Sequence[Stored]]:

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from adapters.clickhouse import codes
 from adapters.clickhouse.owner import Owner
 from adapters.clickhouse.statement import (
     Answer,
@@ -25,12 +26,12 @@ from adapters.clickhouse.statement import (
     Unreached,
     WarehouseError,
 )
+from adapters.host.retry import Retry
 
 THREADS = 4  # threads that wait for answers
 ATTEMPTS_MAX = 6  # to reach the owner: one that was killed keeps its lock until it is gone
-PAUSE_S = 0.05  # before the second attempt; doubled before each later one: 1.5 s in all
+PAUSE_S, PAUSE_MAX_S = 0.05, 0.8  # 1.5 s in all
 PATIENCE_S = 12.0  # beyond a statement's time: its wait in line, and the owner's own grace time
-TIMED_OUT, OUT_OF_MEMORY, CANCELLED = 159, 241, 394  # ClickHouse's error codes
 
 
 class Link(NamedTuple):
@@ -74,9 +75,10 @@ class Analysts:
 
     def _ask(self, sql: str, limits: Mapping[str, Any], under_way: "_UnderWay") -> Answer:
         lost: Exception | None = None
+        retry = Retry(PAUSE_S, PAUSE_MAX_S)
         for attempt in range(ATTEMPTS_MAX):
             if attempt:
-                time.sleep(PAUSE_S * 2 ** (attempt - 1))
+                time.sleep(retry.next_s())
             try:
                 link = self._reach()
             except ConnectionError as error:
@@ -110,7 +112,7 @@ class Analysts:
             tree = explain.bytes(f"EXPLAIN AST {vetted.query}", "TSVRaw", timeout_s=PATIENCE_S)
             database = link.endpoint.database
             if why := guard.objection(tree.decode("utf-8", "replace"), vetted.query, database):
-                raise WarehouseError(f"Read-only: {why}", guard.READONLY)
+                raise WarehouseError(f"Read-only: {why}", codes.READONLY)
         return vetted.text
 
 
@@ -152,14 +154,16 @@ def _waited(
         return statement.rows(sql, rows_max=rows, timeout_s=seconds + PATIENCE_S)
     except Lost as error:
         if statement.given_up:
-            raise WarehouseError("its caller has gone away", CANCELLED) from error
+            raise WarehouseError("its caller has gone away", codes.CANCELLED) from error
         took = time.monotonic() - began
         if owner is not None and took >= seconds + PATIENCE_S:
             _kill(owner)
         if took >= seconds:
-            raise _EndedOwner(WarehouseError("the statement took too long", TIMED_OUT)) from error
+            raise _EndedOwner(
+                WarehouseError("the statement took too long", codes.TIMED_OUT)
+            ) from error
         what = "the warehouse ended while it ran the statement: it may take too much memory"
-        raise _EndedOwner(WarehouseError(what, OUT_OF_MEMORY)) from error
+        raise _EndedOwner(WarehouseError(what, codes.OUT_OF_MEMORY)) from error
 
 
 def _kill(owner: Owner) -> None:

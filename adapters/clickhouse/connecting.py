@@ -14,7 +14,7 @@ from clickhouse_connect.driver.exceptions import DatabaseError, OperationalError
 from clickhouse_connect.driver.httputil import get_pool_manager
 
 from adapters.clickhouse.quiet import hush
-from adapters.clickhouse.statement import Endpoint, WarehouseError, said
+from adapters.clickhouse.statement import Endpoint, WarehouseError, plain
 
 THREADS = 4  # threads that share one client
 TIMEOUT_S = 300
@@ -49,4 +49,4 @@ def plain_errors() -> Iterator[None]:
     except OperationalError as error:
         raise ConnectionError(str(error)) from error
     except DatabaseError as error:
-        raise WarehouseError(said(str(error)), error.code or 0) from error
+        raise WarehouseError(plain(str(error)), error.code or 0) from error

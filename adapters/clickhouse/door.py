@@ -29,6 +29,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from adapters.clickhouse import codes
 from adapters.clickhouse.engine import Engine, StatementFailed, seconds_of
 
 BODY_MAX = 512 << 20
@@ -39,7 +40,6 @@ LINE_S = 5.0  # for at most this long
 OVER_S = 0.5  # beyond a statement's time, before we end it from outside
 GRACE_S = 2.0  # for the statement to end after that
 HUNG = 5  # exit status: a statement did not end
-TOO_MANY = 202  # ClickHouse's error code
 
 TRANSPORT = frozenset(
     {
@@ -90,7 +90,8 @@ class Door:
 
     async def _serve(self, request: Request) -> Response:
         if not self._knows(request.headers.get("authorization", "")):
-            return _failure(StatementFailed("Code: 516. Authentication failed"), status=403)
+            wrong = f"Code: {codes.AUTHENTICATION_FAILED}. Authentication failed"
+            return _failure(StatementFailed(wrong), status=403)
         self._running += 1
         try:
             return await self._answer(request)
@@ -149,7 +150,7 @@ class Door:
         if self._asked >= ANALYSTS_MAX + WAITING_MAX:
             raise _busy()
         self._asked += 1
-        gone = asyncio.ensure_future(_gone(request))
+        gone = asyncio.ensure_future(_disconnected(request))
         try:
             turn = asyncio.ensure_future(self._free.acquire())
             await _first(turn, gone, timeout_s=LINE_S)
@@ -185,7 +186,7 @@ class Door:
 
 
 def _busy() -> StatementFailed:
-    return StatementFailed(f"Code: {TOO_MANY}. Other statements are running; try again")
+    return StatementFailed(f"Code: {codes.TOO_MANY}. Other statements are running; try again")
 
 
 async def _first(*waited: "asyncio.Future[Any]", timeout_s: float | None = None) -> None:
@@ -193,7 +194,7 @@ async def _first(*waited: "asyncio.Future[Any]", timeout_s: float | None = None)
     await asyncio.wait(waited, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
 
 
-async def _gone(request: Request) -> None:
+async def _disconnected(request: Request) -> None:
     """Wait until the caller has closed the connection. The body must have been read before."""
     while (await request.receive())["type"] != "http.disconnect":
         pass

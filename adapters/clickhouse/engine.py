@@ -13,14 +13,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from adapters.clickhouse import guard
+from adapters.clickhouse import codes, guard
 from adapters.clickhouse.names import DATABASE
 from adapters.clickhouse.sandbox import memory_max
 
 ROWS_MAX, SECONDS_MAX = 100_000, 60
 RESULT_BYTES_MAX = 16 << 20
 """The most rows, seconds and bytes of one analyst's statement, whatever limits it asks for."""
-TOO_LARGE = 396  # ClickHouse's error code
 
 LIMITS: Mapping[str, object] = {
     "max_result_bytes": RESULT_BYTES_MAX,
@@ -136,7 +135,8 @@ class Engine:
             _set(handle, bounds)  # only now: the bound on rows must not apply to the tree's lines
             with self._ending:
                 if tag in self._ended:
-                    raise StatementFailed("Code: 394. Query was cancelled (QUERY_WAS_CANCELLED)")
+                    ended = "Query was cancelled (QUERY_WAS_CANCELLED)"
+                    raise StatementFailed(f"Code: {codes.CANCELLED}. {ended}")
             if vetted.text == vetted.query:
                 return _streamed(handle, vetted.text, form, rows)
             return _within(_query(handle, vetted.text, form, {}))
@@ -230,7 +230,7 @@ def _within(answer: bytes) -> bytes:
 
 
 def _too_large(bound: str) -> StatementFailed:
-    said = f"Code: {TOO_LARGE}. The result has more than {bound}"
+    said = f"Code: {codes.TOO_LARGE}. The result has more than {bound}"
     return StatementFailed(f"{said} (TOO_MANY_ROWS_OR_BYTES)")
 
 
@@ -242,7 +242,7 @@ def _query(handle: Any, sql: str, form: str, params: Mapping[str, str]) -> bytes
 
 
 def _refused(error: guard.Refused) -> StatementFailed:
-    name = "SYNTAX_ERROR" if error.code == guard.SYNTAX_ERROR else "READONLY"
+    name = "SYNTAX_ERROR" if error.code == codes.SYNTAX_ERROR else "READONLY"
     return StatementFailed(f"Code: {error.code}. Read-only: {error} ({name})")
 
 

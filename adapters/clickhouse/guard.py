@@ -21,9 +21,8 @@ from collections.abc import Iterable, Iterator, Set
 from functools import lru_cache
 from typing import NamedTuple
 
-from adapters.clickhouse import names
+from adapters.clickhouse import codes, names
 
-READONLY, SYNTAX_ERROR, TOO_LONG = 164, 62, 167  # ClickHouse's error codes
 TOKENS_MAX, DEPTH_MAX = 8_000, 60
 READS = ("SELECT", "WITH", "FROM", "(")
 EXPLAINED = ("PLAN", "SYNTAX", "PIPELINE")
@@ -55,7 +54,7 @@ _TAIL = re.compile(r"(?: \(alias .*\))?(?: \(children \d+\))?$")
 class Refused(Exception):
     """The statement may not run; the text is the reason, `code` is ClickHouse's error code."""
 
-    def __init__(self, why: str, code: int = READONLY) -> None:
+    def __init__(self, why: str, code: int = codes.READONLY) -> None:
         super().__init__(why)
         self.code = code
 
@@ -177,7 +176,7 @@ def _tokens(sql: str) -> Iterator[Token]:
         last = kind
         count += 1
         if count > TOKENS_MAX:
-            raise Refused(f"the statement has more than {TOKENS_MAX} words", TOO_LONG)
+            raise Refused(f"the statement has more than {TOKENS_MAX} words", codes.TOO_LONG)
         yield Token(kind, text, gap)
         gap = False
 
@@ -193,14 +192,14 @@ def _single(tokens: list[Token]) -> list[Token]:
     while tokens and tokens[-1].text == ";":
         tokens.pop()
     if not tokens:
-        raise Refused("the statement is empty", SYNTAX_ERROR)
+        raise Refused("the statement is empty", codes.SYNTAX_ERROR)
     if any(token.text == ";" for token in tokens):
-        raise Refused("only one statement at a time", SYNTAX_ERROR)
+        raise Refused("only one statement at a time", codes.SYNTAX_ERROR)
     depth = 0
     for token in tokens:
         depth += (token.text in ("(", "[")) - (token.text in (")", "]"))
         if depth > DEPTH_MAX:
-            raise Refused(f"brackets are nested deeper than {DEPTH_MAX}", TOO_LONG)
+            raise Refused(f"brackets are nested deeper than {DEPTH_MAX}", codes.TOO_LONG)
     return tokens
 
 

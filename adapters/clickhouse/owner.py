@@ -33,7 +33,7 @@ class Child:
     """A warehouse process that we started; it ends with us unless it has an idle timeout."""
 
     def __init__(self, directory: Path, idle_s: float) -> None:
-        _made(directory)
+        _make_folder(directory)
         self._directory = directory
         self._log = directory / "process.log"
         command = [sys.executable, "-m", "adapters.clickhouse.process", "--dir", str(directory)]
@@ -114,7 +114,7 @@ def attach(
     raise NotStarted(f"the warehouse of {directory} is not up after {START_S:.0f} s")
 
 
-def _made(directory: Path) -> None:
+def _make_folder(directory: Path) -> None:
     """Create the folder and a writable log in it.
 
     Raises:

@@ -16,13 +16,13 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from adapters.clickhouse import codes
 from commands.expected import Expected
 
 BYTES_MAX = 16 << 20
 NESTED_BYTES_MAX = 1 << 20  # smaller, since in nested types one byte may be one value
 CELLS_MAX = 500_000  # in one block
 ERROR_MAX = 64 << 10
-TOO_LARGE, UNREADABLE = 396, 1001  # ClickHouse's error codes
 CONNECT_S = 10
 
 
@@ -169,7 +169,7 @@ def _read(raw: bytes, rows_max: int) -> Answer:
     except WarehouseError:
         raise
     except Exception as error:  # a type that the client does not know, or a truncated answer
-        raise WarehouseError(f"the answer cannot be read: {error}", UNREADABLE) from error
+        raise WarehouseError(f"the answer cannot be read: {error}", codes.UNREADABLE) from error
     return Answer(tuple(result.column_names), rows)
 
 
@@ -191,7 +191,7 @@ def _first_block(raw: bytes) -> int:
 
 def _past(bound: str) -> WarehouseError:
     said = f"The result has more than {bound} (TOO_MANY_ROWS_OR_BYTES)"
-    return WarehouseError(said, TOO_LARGE)
+    return WarehouseError(said, codes.TOO_LARGE)
 
 
 class _Source:
@@ -212,7 +212,7 @@ class _Source:
             yield raw
 
 
-def said(text: str) -> str:
+def plain(text: str) -> str:
     """The engine's error on one line, without the text that the transport adds."""
     text = re.sub(r"\s*\(for url [^)]*\)\s*$", "", " ".join(text.split()))
     return re.sub(r"^.*?Code: \d+\. (?:DB::Exception: )*", "", text, flags=re.DOTALL)
@@ -221,7 +221,7 @@ def said(text: str) -> str:
 def _declined(response: http.client.HTTPResponse) -> WarehouseError:
     text = response.read(ERROR_MAX).decode("utf-8", "replace")
     code = response.headers.get("X-ClickHouse-Exception-Code", "")
-    return WarehouseError(said(text), int(code) if code.isdigit() else 0)
+    return WarehouseError(plain(text), int(code) if code.isdigit() else 0)
 
 
 def _shut(sock: socket.socket) -> None:

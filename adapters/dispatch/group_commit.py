@@ -16,10 +16,10 @@ from typing import Generic, TypeVar
 
 from msgspec import Struct
 
-BATCH_MAX = 1_000
+from adapters.log.recorder import BATCH_MAX, LANES
+
 PENDING_MAX = 10_000  # calls that may wait in memory; more are refused
 SPLIT_MIN = 32  # fewer callers share one commit: half a batch would not pay for its own
-LANES = 2
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")

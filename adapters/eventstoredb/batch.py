@@ -12,8 +12,7 @@ from WrongVersion.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence, Set
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Sequence, Set
 from datetime import datetime
 
 from adapters.eventstoredb.append import Appender
@@ -22,6 +21,7 @@ from adapters.eventstoredb.keys import KeyRing
 from adapters.eventstoredb.link import Link
 from adapters.log.append_plan import Key, plan
 from adapters.log.recorder import Known, Message, Result, SnapshotRow, Write, Written, WrongVersion
+from adapters.log.turns import Turns
 
 GROUP_EVENTS_MAX = 500  # in one append; a single write may have more
 GROUP_BYTES_MAX = 512 << 10  # the server takes 1 MiB by default
@@ -44,10 +44,10 @@ class Batches:
         self._appender = Appender(link)
         self._read, self._restore = read, restore
         self._nothings: dict[Key, tuple[Message, bool, datetime]] = {}
-        self._queued: dict[str, asyncio.Future[None]] = {}  # the last call in line by stream
+        self._turns = Turns()
 
     async def append(self, part: Sequence[Write], now: datetime, broken: Set[str]) -> list[Result]:
-        async with self._turn({write.stream for write in part}):
+        async with self._turns.of({write.stream for write in part}):
             first = {w.stream: w for w in reversed(part)}
             short = [w for w in first.values() if self._lacks(w.stream, w.expected, not w.events)]
             if short:
@@ -58,7 +58,7 @@ class Batches:
             results: dict[int, Result] = {}
             await self._append_all(part, made.send, now, results=results)
             await self._explain(part, results)
-            self.keys.trim(self._queued)
+            self.keys.trim(self._turns.streams)
             return [results[i] for i in range(len(part))]
 
     async def messages(self, asked: Sequence[Key]) -> dict[Key, Message]:
@@ -88,21 +88,6 @@ class Batches:
 
     async def close(self) -> None:
         await self._appender.close()
-
-    @asynccontextmanager
-    async def _turn(self, streams: set[str]) -> AsyncIterator[None]:
-        before = {self._queued[stream] for stream in streams & self._queued.keys()}
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queued.update(dict.fromkeys(streams, done))
-        try:
-            if before:
-                await asyncio.wait(before)
-            yield
-        finally:
-            done.set_result(None)
-            for stream in streams:
-                if self._queued[stream] is done:
-                    del self._queued[stream]
 
     def _lacks(self, stream: str, version: int, to_the_end: bool) -> bool:
         return to_the_end or self.keys[stream].version < version

@@ -20,6 +20,7 @@ import msgspec
 from esdbclient.events import ContentType, RecordedEvent
 from esdbclient.protos.Grpc import shared_pb2, streams_pb2
 
+from adapters.log.frame import frame, unframe
 from adapters.log.recorder import Sealed, Stored, Write
 
 JSON: ContentType = "application/json"
@@ -34,11 +35,6 @@ class Bound(NamedTuple):
     message_id: str
     request_hash: str
     keep: bool
-
-
-class _Frame(msgspec.Struct):
-    metadata: msgspec.Raw
-    payload: msgspec.Raw
 
 
 class _Stamp(msgspec.Struct, omit_defaults=True):
@@ -64,7 +60,6 @@ class Arrived(NamedTuple):
         return Stored(*self[:6], committed_at)
 
 
-_frame_decoder = msgspec.json.Decoder(_Frame)
 _stamp_decoder = msgspec.json.Decoder(_Stamp)
 _encode = msgspec.json.Encoder().encode
 
@@ -113,17 +108,16 @@ def arrived(event: RecordedEvent) -> Arrived:
         return Arrived(*place, event.data, b"", event.recorded_at or EPOCH, None)
     state = event.data
     if isinstance(stamp.metadata, msgspec.Raw):
-        state = b'{"metadata":%b,"payload":%b}' % (bytes(stamp.metadata), state)
+        state, _ = frame(bytes(stamp.metadata), state)
     return Arrived(*place, state, digest, stamp.at, stamp.message)
 
 
 def _split(state: bytes) -> tuple[bytes, bytes]:
     """(metadata, payload) of a frame if they reproduce its exact bytes; else (b"", state)."""
     try:
-        frame = _frame_decoder.decode(state)
+        metadata, payload = unframe(state)
     except msgspec.MsgspecError:
         return b"", state
-    metadata, payload = bytes(frame.metadata), bytes(frame.payload)
-    if b'{"metadata":%b,"payload":%b}' % (metadata, payload) != state:
+    if frame(metadata, payload)[0] != state:
         return b"", state
     return metadata, payload

@@ -33,10 +33,8 @@ from esdbclient.exceptions import (
 )
 from esdbclient.streams import AsyncStreamsService, BaseReadResponse
 
+from adapters.host.retry import reconnecting
 from adapters.log.recorder import Unavailable
-
-BACKOFF_S = 0.05
-BACKOFF_MAX_S = 1.0
 
 T = TypeVar("T")
 Attempt = Callable[[AsyncStreamsService, bool], Awaitable[T]]
@@ -98,8 +96,7 @@ class Link:
         Raises:
             Unavailable: no connection in time, or the server refused.
         """
-        now = asyncio.get_running_loop().time
-        deadline, pause, retried = now() + self._retry_s, BACKOFF_S, False
+        retry, retried = reconnecting(self._retry_s), False
         target: str | None = None
         failed = -1
         while True:
@@ -109,12 +106,11 @@ class Link:
                 failed = self.generation  # if the attempt fails
                 return await attempt(self.streams, retried)
             except _LOST as e:
-                if is_refusal(e) or now() + pause > deadline:
+                if is_refusal(e) or retry.over:
                     raise self.unavailable(e) from e
                 target = e.leader_grpc_target if isinstance(e, NodeIsNotLeader) else None
             retried = True
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, BACKOFF_MAX_S)
+            await asyncio.sleep(retry.next_s())
 
     async def events(self, *, until: int | None = None, **asked: Any) -> list[RecordedEvent]:
         """The events of one read, of a stream or of $all; none if the stream does not exist.

@@ -25,6 +25,9 @@ from adapters.log.domain_hash import DOMAIN_HASH
 from adapters.log.evidence import Evidence, NoEvidence
 from adapters.log.frame import NONE, payloads
 from adapters.log.recorder import (
+    AUDIT_PAGE,
+    REPLY_S,
+    RETRY_S,
     Message,
     Recorder,
     Result,
@@ -37,9 +40,6 @@ from adapters.log.recorder import (
 )
 from commands.ports import Unreadable
 
-REPLY_S = 30.0
-RETRY_S = 10.0
-PAGE = 5_000
 READS_MAX = 16  # streams read at once
 
 
@@ -116,7 +116,7 @@ class EsdbRecorder:
         place = self._clock.before(position)
         while len(found) < limit:
             behind = place.position >= position
-            asked = limit - len(found) if behind else PAGE
+            asked = limit - len(found) if behind else AUDIT_PAGE
             page = await self._page(place.position, asked, until)
             for event in page:
                 place = Place(event.position, max(place.clock, event.at))
@@ -142,7 +142,7 @@ class EsdbRecorder:
 
     async def position_at(self, known_at: datetime, /) -> int:
         place = self._clock.at(known_at)
-        while page := await self.after(place.position, limit=PAGE):
+        while page := await self.after(place.position, limit=AUDIT_PAGE):
             for event in page:
                 if event.committed_at > known_at:
                     return place.position
@@ -197,7 +197,7 @@ class EsdbRecorder:
         found: list[Arrived] = []
         while limit is None or len(found) < limit:
             behind = after_version + len(found)
-            asked = PAGE if limit is None else min(PAGE, limit - len(found))
+            asked = AUDIT_PAGE if limit is None else min(AUDIT_PAGE, limit - len(found))
             async with self._reading:
                 events = await self._link.events(
                     stream_name=stream, stream_position=behind, limit=asked
@@ -243,7 +243,7 @@ class EsdbRecorder:
         )
         end = events[0].commit_position or 0 if events else 0
         while (place := self._clock.before(end)).position < end:
-            if not await self.after(place.position, limit=PAGE, until=end):
+            if not await self.after(place.position, limit=AUDIT_PAGE, until=end):
                 break
         return place
 

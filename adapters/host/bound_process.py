@@ -10,9 +10,10 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
+from typing import Any
 
 PR_SET_PDEATHSIG = 1
 
@@ -24,9 +25,13 @@ def spawn(
     log: Path,
     *,
     at_our_end: signal.Signals = signal.SIGTERM,
-    env: Mapping[str, str] | None = None,
+    **more: Any,
 ) -> "subprocess.Popen[bytes]":
     """Start a program in a session of its own and append its output to `log`.
+
+    Args:
+        at_our_end: the signal that it gets when this process dies.
+        more: further arguments of `subprocess.Popen`: env, cwd, user.
 
     Raises:
         OSError: it cannot be started.
@@ -38,9 +43,10 @@ def spawn(
         try:
             with log.open("ab") as said:
                 child = subprocess.Popen(
-                    list(words), stdin=subprocess.DEVNULL, stdout=said, stderr=said, env=env,
+                    list(words), stdin=subprocess.DEVNULL, stdout=said, stderr=said,
                     start_new_session=True,
                     preexec_fn=ask,  # noqa: PLW1509 (there is no other way to prctl)
+                    **more,
                 )  # fmt: skip
         except BaseException as e:
             spawned.set_exception(e)

@@ -1,10 +1,12 @@
 """Settings and errors that every librdkafka client of the bus shares."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from adapters.bus.outlet import BusUnavailable
 from adapters.bus.url import Bus
 
 REPLY_S = 30.0  # one request, all its retries included
@@ -75,6 +77,29 @@ def ends(consumer: Consumer, topic: str, partition: int) -> tuple[int, int]:
             if e.args[0].code() not in _UNSETTLED or time.monotonic() > deadline:
                 raise
         time.sleep(UNSETTLED_S)
+
+
+def records(consumer: Consumer, topic: str) -> Iterator[Message]:
+    """The records from where the consumer is to the end of its partition.
+
+    Args:
+        consumer: of one partition of `topic`, with `enable.partition.eof`.
+
+    Raises:
+        BusUnavailable: no answer within REPLY_S.
+        KafkaException: the broker reports an error.
+    """
+    while True:
+        message = consumer.poll(REPLY_S)
+        if message is None:
+            raise BusUnavailable(f"{topic}: no answer within {REPLY_S:g} s")
+        error = message.error()
+        if error is None:
+            yield message
+        elif error.code() == KafkaError._PARTITION_EOF:
+            return
+        else:
+            raise KafkaException(error)
 
 
 def _protocol(bus: Bus) -> str:

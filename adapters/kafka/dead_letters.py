@@ -7,7 +7,7 @@ A letter is open until a later `requeued` record names the same view, partition 
 topic is kept for ever: it is the record of what went wrong.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from msgspec import Struct
 from adapters.bus.outlet import BusUnavailable
 from adapters.bus.page import MalformedPage, decode
 from adapters.bus.url import Bus
-from adapters.kafka.client import REPLY_S, client, reason
+from adapters.kafka.client import REPLY_S, client, reason, records
 from adapters.kafka.topics import MESSAGE_BYTES_MAX
 
 
@@ -74,13 +74,13 @@ class DeadLetters:
         producer = Producer(_producing(self._bus))
         failed: list[KafkaError] = []
 
-        def told(error: KafkaError | None, _: Message) -> None:
+        def note(error: KafkaError | None, _: Message) -> None:
             failed.extend([error] if error is not None else [])
 
         for value, headers in records:
             topic = self._bus.dead_topic
             producer.produce(
-                topic, value, partition=0, headers=list(headers.items()), on_delivery=told
+                topic, value, partition=0, headers=list(headers.items()), on_delivery=note
             )
         left = producer.flush(REPLY_S)
         if failed or left:
@@ -91,7 +91,8 @@ class DeadLetters:
         consumer = Consumer(_consuming(self._bus))
         try:
             consumer.assign([TopicPartition(self._bus.dead_topic, 0, 0)])
-            return [letter for m in _records(consumer) if (letter := _letter(m)) is not None]
+            found = records(consumer, self._bus.dead_topic)
+            return [letter for m in found if (letter := _letter(m)) is not None]
         except KafkaException as e:
             raise BusUnavailable(f"{self._bus.servers}: {reason(e)}") from e
         finally:
@@ -106,20 +107,6 @@ def still_open(letters: Iterable[Letter]) -> list[Letter]:
         if not letter.requeued:
             found[letter.about] = letter
     return list(found.values())
-
-
-def _records(consumer: Consumer) -> Iterator[Message]:
-    while True:
-        message = consumer.poll(REPLY_S)
-        if message is None:
-            raise BusUnavailable(f"no answer within {REPLY_S:g} s")
-        error = message.error()
-        if error is None:
-            yield message
-        elif error.code() == KafkaError._PARTITION_EOF:
-            return
-        else:
-            raise KafkaException(error)
 
 
 def _letter(message: Message) -> Letter | None:

@@ -11,6 +11,8 @@ from typing import Any
 
 from aiokafka.protocol.fetch import FetchRequest  # type: ignore[import-untyped]  # it has no types
 
+from adapters.host.retry import Retry
+
 PAUSE_MIN_S, PAUSE_MAX_S = 0.002, 0.05  # between two empty fetches
 
 
@@ -22,7 +24,7 @@ class Fetches:
     """
 
     def __init__(self, send: Callable[..., Awaitable[Any]]) -> None:
-        self._send, self._pause = send, PAUSE_MIN_S
+        self._send, self._retry = send, Retry(PAUSE_MIN_S, PAUSE_MAX_S)
 
     async def __call__(self, node_id: Any, request: Any, **how: Any) -> Any:
         began = time.monotonic()
@@ -30,10 +32,9 @@ class Fetches:
         if not isinstance(request, FetchRequest):
             return answer
         if _brings(answer):
-            self._pause = PAUSE_MIN_S
+            self._retry.reset()
             return answer
-        left = self._pause - (time.monotonic() - began)
-        self._pause = min(2 * self._pause, PAUSE_MAX_S)
+        left = self._retry.next_s() - (time.monotonic() - began)
         if left > 0:
             await asyncio.sleep(left)
         return answer

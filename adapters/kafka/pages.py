@@ -116,8 +116,8 @@ class FaustPages:
             if queue.empty():
                 self._idle.set()
 
-    async def _assigned(self, *told: Any, signal: Any = None, **_: Any) -> None:
-        _, assigned = told
+    async def _assigned(self, *given: Any, signal: Any = None, **_: Any) -> None:
+        _, assigned = given
         topic = self._bus.log_topic
         await self._moved({tp.partition for tp in assigned if tp.topic == topic})
 

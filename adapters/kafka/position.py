@@ -4,11 +4,11 @@ The record is in the transaction of its batch, so the last committed one states 
 """
 
 import msgspec
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from adapters.bus.outlet import BusUnavailable, Relayed
 from adapters.bus.url import Bus
-from adapters.kafka.client import REPLY_S, client, ends, reason
+from adapters.kafka.client import client, ends, reason, records
 
 BACK = 64  # offsets before the end that are read first: records and their commit markers
 
@@ -45,20 +45,12 @@ def _read(consumer: Consumer, topic: TopicPartition, start: int) -> Relayed | No
     """The last record between an offset and the end of the topic."""
     consumer.assign([TopicPartition(topic.topic, topic.partition, start)])
     found: Relayed | None = None
-    while True:
-        message = consumer.poll(REPLY_S)
-        if message is None:
-            raise BusUnavailable(f"{topic.topic}: no answer within {REPLY_S:g} s")
-        error = message.error()
-        if error is None:
-            found = _said(message)
-        elif error.code() == KafkaError._PARTITION_EOF:
-            return found
-        else:
-            raise KafkaException(error)
+    for message in records(consumer, topic.topic):
+        found = _relayed(message)
+    return found
 
 
-def _said(message: Message) -> Relayed:
+def _relayed(message: Message) -> Relayed:
     try:
         return _decode(message.value() or b"")
     except msgspec.MsgspecError as e:

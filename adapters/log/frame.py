@@ -10,6 +10,14 @@ class _Frame(msgspec.Struct, gc=False):
     payload: msgspec.Raw
 
 
+class _Home(msgspec.Struct, gc=False):
+    home: str
+
+
+class _Homed(msgspec.Struct, gc=False):
+    metadata: _Home
+
+
 class _Schema(msgspec.Struct, gc=False):
     schema: int
 
@@ -30,6 +38,7 @@ NONE = Payloads(b"[]", ())
 UNKNOWN = Payloads(b"", ())  # some state is no frame: open the events one by one
 
 _frame_decoder = msgspec.json.Decoder(_Frame)
+_decode_home = msgspec.json.Decoder(_Homed).decode
 _list_decoder = msgspec.json.Decoder(list[_Versioned])
 
 
@@ -47,6 +56,15 @@ def unframe(state: bytes) -> tuple[bytes, bytes]:
     """
     found = _frame_decoder.decode(state)
     return bytes(found.metadata), bytes(found.payload)
+
+
+def home(state: bytes) -> str:
+    """The partition key in the metadata of a stored state.
+
+    Raises:
+        msgspec.MsgspecError: it is no frame.
+    """
+    return _decode_home(state).metadata.home
 
 
 def payloads(states: Sequence[bytes]) -> Payloads:

@@ -17,7 +17,14 @@ from adapters.log.evidence import SnapshotRow as SnapshotRow  # noqa: PLC0414 - 
 from adapters.log.frame import Payloads
 from commands.expected import Expected
 
-BATCH_MAX = 1_000
+BATCH_MAX = 1_000  # writes of one append, and so commands of one commit
+LANES = 2  # appends at once: while the store commits one, the next is decided and packed
+REPLY_S = 30.0  # for one statement or call, before its connection counts as lost
+RETRY_S = 10.0  # for how long a lost connection is replaced, before `Unavailable`
+
+PAGE = 1_000  # events of one read, by a reader that writes or sends what follows from them
+TURN_PAGE = 500  # by a reader that only computes, in a process that has to answer meanwhile
+AUDIT_PAGE = 5_000  # by a reader that only computes, in a process of its own
 
 
 class Sealed(Struct, frozen=True, gc=False):

@@ -3,10 +3,9 @@
 from typing import Any
 
 from adapters.log.event_log import RecorderLog
-from adapters.log.recorder import Recorder
+from adapters.log.recorder import AUDIT_PAGE, Recorder
 from domain.shared.envelope import Envelope
 
-PAGE = 5_000
 TRACE_MAX = 500
 
 
@@ -26,7 +25,7 @@ async def position_before(recorder: Recorder, count: int) -> int:
 
 async def _positions(recorder: Recorder, start: int, last: int) -> list[int]:
     found: list[int] = []
-    while page := await recorder.after(start, limit=PAGE, until=last):
+    while page := await recorder.after(start, limit=AUDIT_PAGE, until=last):
         found += [stored.position for stored in page]
         start = found[-1]
     return found
@@ -49,7 +48,7 @@ async def trace(log: RecorderLog, asked: str) -> dict[str, Any] | None:
         top = await _beginning(log, top)
     conversation = top.meta.correlation_id or top.meta.message_id
     depth, family, position = {top.source: 0}, [top], top.position
-    while (page := await log.after(position, limit=PAGE)) and len(family) < TRACE_MAX:
+    while (page := await log.after(position, limit=AUDIT_PAGE)) and len(family) < TRACE_MAX:
         for e in page:  # an effect always follows its cause in the log
             above = depth.get(e.meta.causation_id)
             if above is not None or e.meta.correlation_id == conversation:
@@ -62,7 +61,7 @@ async def trace(log: RecorderLog, asked: str) -> dict[str, Any] | None:
 async def _beginning(log: RecorderLog, later: Envelope) -> Envelope:
     """The first event of a conversation; the correlation id is the message id that began it."""
     position = 0
-    while page := await log.after(position, limit=PAGE, until=later.position):
+    while page := await log.after(position, limit=AUDIT_PAGE, until=later.position):
         for e in page:
             if (e.meta.correlation_id or e.meta.message_id) == later.meta.correlation_id:
                 return e
@@ -77,7 +76,7 @@ async def _find(log: RecorderLog, asked: str) -> Envelope | None:
     if "@" in asked:
         return await _at_source(log, asked)
     position = 0
-    while page := await log.after(position, limit=PAGE):
+    while page := await log.after(position, limit=AUDIT_PAGE):
         for e in page:
             if e.meta.event_id == asked:
                 return e

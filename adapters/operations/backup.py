@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
-import psycopg
 
 from adapters.log.codec import UnknownEvent, read_event
 from adapters.log.frame import unframe
 from adapters.postgres.embedded import EmbeddedPostgres
+from adapters.postgres.link.connections import connect
 from adapters.postgres.server_account import account_for, binaries, hand_over
 from adapters.postgres.versions import PARTS, migrations
 from adapters.proof.witness import Placed, Witness
@@ -90,7 +90,7 @@ def _described(made: Backup, began: datetime) -> dict[str, Any]:
 
 
 def _position(uri: str) -> int:
-    with psycopg.connect(uri) as connection:
+    with connect(uri) as connection:
         found = connection.execute("select position from log.head").fetchone()
     return int(found[0]) if found else 0
 
@@ -100,7 +100,7 @@ def _witness(uri: str) -> Witness | None:
     sql = (
         "select version, position, state from log.events where stream = %s order by 1 desc limit 1"
     )
-    with psycopg.connect(uri) as connection:
+    with connect(uri) as connection:
         found = connection.execute(sql, (STREAM,)).fetchone()
     if found is None:
         return None

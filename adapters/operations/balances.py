@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from adapters.bus.page import partition_of
-from adapters.log.recorder import Unavailable
+from adapters.log.recorder import TURN_PAGE, Unavailable
 from adapters.postgres.views.layout import standing
 from adapters.postgres.views.sink import PostgresSink
 from domain import ledger
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from adapters.warehouse.client import Warehouse  # would import the client of ClickHouse
 
 DUES = "C.DUE"
-PAGE = 500  # events between two turns of the event loop
 _POSTGRES = """select account, owner, ref, unit, sum(amount) from {schema}.balances
 group by account, owner, ref, unit having sum(amount) <> 0"""
 _DUES = """select account, owner, ref, unit, sum(amount) from {schema}.balances
@@ -65,7 +64,7 @@ async def dues_at_end(log: Log, served: Served) -> dict[str, Decimal]:
     found = {line: amount for line, amount in served.balances.items() if line.account == DUES}
     stands = served.stands or (0,)
     position = min(stands)
-    while page := await log.after(position, limit=PAGE):
+    while page := await log.after(position, limit=TURN_PAGE):
         for arrived in page:
             if arrived.position > stands[partition_of(arrived.home, len(stands))]:
                 for entry in ledger.entries(arrived.event):

@@ -13,15 +13,13 @@ from typing import Protocol
 from adapters.dispatch.dispatcher import Dispatcher
 from adapters.log.event_log import RecorderLog
 from adapters.log.keys import ClosedKeyStore
-from adapters.log.recorder import Unavailable
+from adapters.log.recorder import PAGE, Unavailable
 from adapters.postgres.keys import PostgresKeyStore
 from commands.handler import Done, Outcome
 from commands.ports import Request
 from domain.client.commands import EraseClient
 from domain.client.events import ClientClosed
 from domain.shared.message import Command
-
-PAGE = 1_000
 
 
 class Platform(Protocol):

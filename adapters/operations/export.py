@@ -23,10 +23,9 @@ from eventsourcing.persistence import (
     StoredEvent,
 )
 
-from adapters.log.recorder import Recorder, Stored
+from adapters.log.recorder import PAGE, Recorder, Stored
 from commands.expected import Expected
 
-PAGE = 1_000
 KINDS = "eventsourcing:sqlite:FILE or eventsourcing:postgresql://..."
 
 
@@ -80,7 +79,7 @@ async def export(log: Recorder, store: ApplicationRecorder) -> AsyncIterator[Exp
 
 async def _reached(log: Recorder, store: ApplicationRecorder) -> int:
     """The position of the store's last event; 0 where it is empty."""
-    last = await _asked(_last, store)
+    last = await _ask(_last, store)
     if last is None:
         return 0
     stream, version = str(last.originator_id), last.originator_version
@@ -103,7 +102,7 @@ async def _store(store: ApplicationRecorder, page: Sequence[Stored]) -> None:
         for found in page
     ]
     try:
-        await _asked(store.insert_events, events)
+        await _ask(store.insert_events, events)
     except IntegrityError as e:
         first = f"{page[0].stream}@{page[0].version}"
         raise ExportFailed(
@@ -118,7 +117,7 @@ def _last(store: ApplicationRecorder) -> Notification | None:
     return found[0] if found else None
 
 
-async def _asked(call: Any, *words: Any) -> Any:
+async def _ask(call: Any, *words: Any) -> Any:
     """The answer of the store, which blocks."""
     try:
         return await asyncio.to_thread(call, *words)

@@ -31,12 +31,11 @@ from projections.ports import Pause, View
 PROCESSES_MAX = 8
 EVENTS_MIN = 50_000  # one process folds a shorter log before several have started
 POLL_S = 0.05
-CHILD = "adapters.wiring.fold_process"
 
 _log = logging.getLogger(__name__)
 
 
-class Part(Struct, frozen=True, kw_only=True):
+class FoldTask(Struct, frozen=True, kw_only=True):
     """The work of one process, passed as JSON on its command line."""
 
     data_dir: str
@@ -65,6 +64,7 @@ async def fold_apart(
     sink: PostgresSink,
     views: Sequence[View],
     *,
+    child: Sequence[str],
     data_dir: Path,
     number: int | None = None,
     least: int = EVENTS_MIN,
@@ -73,6 +73,7 @@ async def fold_apart(
 
     Args:
         sink: of one partition; prepared for the views if this folds any.
+        child: the command line that folds a `FoldTask`, given to it as JSON.
         data_dir: of the platform; the processes open the same log with it and the environment.
         number: of processes, one of `PARTITIONS`; None: by the number of processors.
         least: leave a log of fewer events to the caller.
@@ -90,8 +91,8 @@ async def fold_apart(
     if not new:
         return 0
     await _lay_out(sink, new, number)
-    parts = _parts(sink, new, data_dir, until=until, number=number)
-    folded = await _run(parts, data_dir / "workers")
+    tasks = _tasks(sink, new, data_dir, until=until, number=number)
+    folded = await _run(child, tasks, data_dir / "workers")
     await sink.prepare(views)
     return until if folded else 0
 
@@ -117,10 +118,10 @@ async def fold_part(
             raise Halted(stuck)
 
 
-def _parts(
+def _tasks(
     sink: PostgresSink, views: Sequence[View], data_dir: Path, *, until: int, number: int
-) -> list[Part]:
-    whole = Part(
+) -> list[FoldTask]:
+    whole = FoldTask(
         data_dir=str(data_dir.resolve()),
         schema=sink.schema,
         partition=0,
@@ -139,15 +140,15 @@ async def _lay_out(sink: PostgresSink, views: Sequence[View], partitions: int) -
         await parted.close()
 
 
-async def _run(parts: Sequence[Part], folder: Path) -> bool:
-    """Run one process per part; whether all succeeded. The first failure ends them all."""
+async def _run(command: Sequence[str], tasks: Sequence[FoldTask], folder: Path) -> bool:
+    """Run one process per task; whether all succeeded. The first failure ends them all."""
     folder.mkdir(parents=True, exist_ok=True)
     children: list[tuple[Popen[bytes], Path]] = []
     try:
-        for part in parts:
-            said = folder / f"fold-{part.partition}.log"
+        for task in tasks:
+            said = folder / f"fold-{task.partition}.log"
             said.unlink(missing_ok=True)
-            words = [sys.executable, "-m", CHILD, json.encode(part).decode()]
+            words = [*command, json.encode(task).decode()]
             children.append((spawn(words, said), said))
         while any(child.poll() is None for child, _ in children):
             if failed := [said for child, said in children if child.poll()]:

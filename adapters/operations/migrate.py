@@ -12,8 +12,8 @@ import psycopg
 from psycopg import Connection
 
 from adapters.postgres.embedded import EmbeddedPostgres, PostgresFailed
+from adapters.postgres.link.connections import connect
 from adapters.postgres.versions import (
-    CONNECT_S,
     FOLDER,
     PARTS,
     Part,
@@ -93,11 +93,11 @@ def _connected(settings: Settings, part: Part) -> Iterator[Connection[Any]]:
 @contextmanager
 def _reached(settings: Settings, url: str) -> Iterator[Connection[Any]]:
     if url not in ("postgresql:", "postgresql://"):
-        with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_S) as connection:
+        with connect(url) as connection:
             yield connection
         return
     with (
         EmbeddedPostgres(settings.data_dir / "postgres") as server,
-        psycopg.connect(server.uri, autocommit=True) as connection,
+        connect(server.uri) as connection,
     ):
         yield connection

@@ -65,17 +65,25 @@ class RebuildFailed(Exception):
 
 
 async def begin(
-    log: StoredLog, live: PostgresSink, views: Sequence[View], *, data_dir: Path
+    log: StoredLog,
+    live: PostgresSink,
+    views: Sequence[View],
+    *,
+    child: Sequence[str],
+    data_dir: Path,
 ) -> None:
     """Fold `views` beside their live tables in one pass; a long log in several processes.
 
     `rebuild` continues from there. A stuck view stops before its event, and `rebuild` reports it.
+
+    Args:
+        child: as `fold_apart` takes it.
     """
     beside = _beside(live)
     try:
         for view in views:
             await beside.discard(view)  # drop the table of an interrupted rebuild
-        await fold_apart(log, beside, views, data_dir=data_dir)
+        await fold_apart(log, beside, views, child=child, data_dir=data_dir)
         await beside.prepare(views)
         runner, end = Runner(log, beside, views), await log.last()
         while (await runner.step(limit=LAGGARDS_PAGE, until=end)).events:

@@ -19,7 +19,7 @@ import psycopg
 from psycopg import Connection
 
 from adapters.operations.schema_around import around
-from adapters.postgres.link.connections import CONNECT_S, unavailable
+from adapters.postgres.link.connections import connect, unavailable
 from adapters.postgres.versions import FOLDER, Part, migrations
 from adapters.postgres.views.tables import CHECKPOINTS, Table
 from projections.catalogue import VIEWS
@@ -137,7 +137,7 @@ def faults(url: str, part: Part) -> list[str]:
         Unavailable: the server cannot be reached.
     """
     try:
-        with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_S) as connection:
+        with connect(url) as connection:
             found, rights = definitions(connection, part)
             foreign = around(connection, SCHEMAS[part], _VIEWS_TABLES)
             applied = connection.execute(_APPLIED, (part,)).fetchall()

@@ -14,24 +14,22 @@ from the kernel (peer authentication) and lets in root, the user that started it
 account. The mode of DIR/server keeps other users from its files.
 """
 
-import ctypes
 import os
 import pwd
 import shutil
 import signal
 import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
 
+from adapters.host.bound_process import spawn
 from adapters.host.owner_lock import OwnerLock
+from adapters.postgres.link.connections import connect
 from adapters.postgres.server_account import Account, account_for, hand_over
 from commands.expected import Expected
 
@@ -42,9 +40,6 @@ POLL_S = 0.02
 SOCKET_DIR_MAX = 90  # sun_path holds 107 bytes, and '/.s.PGSQL.5432' follows
 LOG_MAX = 16 << 20  # bytes kept of DIR/server.log when a server starts
 SHARED_BUFFERS_MAX = 512 << 20
-PR_SET_PDEATHSIG = 1
-
-_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 
 class PostgresFailed(Expected):
@@ -123,7 +118,7 @@ class EmbeddedPostgres:
 
     def _answers(self) -> bool:
         try:
-            with psycopg.connect(self.uri, connect_timeout=5) as connection:
+            with connect(self.uri) as connection:
                 connection.execute("select 1")
         except psycopg.Error as e:
             return "too many clients" in str(e) or "connection slots" in str(e)
@@ -182,33 +177,10 @@ class EmbeddedPostgres:
             time.sleep(0.25)
 
     def _spawn(self, account: Account, home: Path) -> "subprocess.Popen[bytes]":
-        """Spawn from a thread of its own that lives as long as the server.
-
-        The kernel sends the death signal when the *thread* that spawned ends, so it must not be
-        one of the caller's: when an executor ended its worker, the server would stop.
-        """
         sockets = home if self._sockets == self._home else self._sockets
-        die = _die_with(os.getpid())
-        options = self._options(sockets)
-        spawned: Future[subprocess.Popen[bytes]] = Future()
-
-        def keep() -> None:
-            try:
-                with self._log.open("ab") as log:
-                    server = subprocess.Popen(
-                        [account.binaries / "postgres", "-D", home / "data", *options],
-                        stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                        preexec_fn=die,  # noqa: PLW1509 (there is no other way to prctl)
-                        **account.popen(),
-                    )  # fmt: skip
-            except BaseException as e:
-                spawned.set_exception(e)
-                return
-            spawned.set_result(server)
-            server.wait()
-
-        threading.Thread(target=keep, name="postgres-keeper", daemon=True).start()
-        return spawned.result()
+        program: list[str | Path] = [account.binaries / "postgres", "-D", home / "data"]
+        words = [*program, *self._options(sockets)]
+        return spawn(words, self._log, at_our_end=signal.SIGINT, **account.popen())
 
     def _options(self, sockets: Path) -> list[str]:
         settings = {**_settings(sockets), **self._settings}
@@ -310,20 +282,6 @@ def _shared_buffers() -> int:
     """Bytes: an eighth of the machine, at most 512 MB."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return max(32 << 20, min(SHARED_BUFFERS_MAX, memory // 8))
-
-
-def _die_with(parent: int) -> Callable[[], None] | None:
-    """The child's step between fork and exec: it imports, locks and allocates next to nothing."""
-    if _LIBC is None:
-        return None
-    prctl = _LIBC.prctl
-
-    def ask_for_signal() -> None:
-        prctl(PR_SET_PDEATHSIG, signal.SIGINT)
-        if os.getppid() != parent:  # the parent died before this call
-            os._exit(1)
-
-    return ask_for_signal
 
 
 def _last_line(text: str) -> str:

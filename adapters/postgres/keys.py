@@ -14,7 +14,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-import psycopg
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 from psycopg import Connection, errors
 
@@ -22,8 +21,8 @@ from adapters.host.entropy import Entropy
 from adapters.host.key_files import secret_file
 from adapters.log.keys import ClosedKeyStore, KeyChanged, KeyDestroyed, Standing, WrongMasterKey
 from adapters.postgres import versions
-from adapters.postgres.link.connections import CONNECT_S
-from adapters.postgres.link.steady import Steady
+from adapters.postgres.link.blocking import BlockingConnection
+from adapters.postgres.link.connections import connect
 
 HEED_S = 0.01
 """How long this process may fail to notice an erasure by another process."""
@@ -52,7 +51,7 @@ def open_keys(
         SettingsError: its file is no key.
         Unavailable: the server cannot be reached.
     """
-    with psycopg.connect(url, connect_timeout=CONNECT_S) as connection:
+    with connect(url) as connection:
         versions.ready(url, "log")
         may = "select has_schema_privilege('keys', 'usage')"
         if connection.execute(may).fetchone() != (True,):
@@ -83,9 +82,9 @@ class PostgresKeyStore:
         self.digest_key = hmac.digest(self._master, b"digest", "sha256")
         self.on_erased: Callable[[], None] = lambda: None  # called when a key was forgotten
         self._keys: dict[str, bytes] = {}
-        self._heed_at = 0.0
+        self._notices_at = 0.0
         versions.ready(url, "log")
-        self._db = Steady(url, "the clients' keys", opened=self._listen)
+        self._db = BlockingConnection(url, "the clients' keys", opened=self._listen)
         rows = self._db.execute("select client_id, wrapped from keys.data_keys where not destroyed")
         for client_id, wrapped in rows:
             if (key := _unwrapped(self._master, wrapped)) is not None:
@@ -95,7 +94,7 @@ class PostgresKeyStore:
             raise WrongMasterKey(f"{master_file} is not the key of this log's personal data")
 
     def data_key(self, client_id: str, /) -> bytes:
-        self._heed()
+        self._take_notices()
         key = self._keys.get(client_id)
         if key is None:
             self._create(client_id)
@@ -105,7 +104,7 @@ class PostgresKeyStore:
         return key
 
     def find(self, client_id: str, /) -> bytes | None:
-        self._heed()
+        self._take_notices()
         if client_id not in self._keys:  # another process may have made it since
             rows = self._db.execute(
                 "select wrapped from keys.data_keys where client_id = %s and not destroyed",
@@ -170,18 +169,18 @@ class PostgresKeyStore:
     def close(self) -> None:
         self._db.close()
 
-    def _heed(self) -> None:
+    def _take_notices(self) -> None:
         """Check for notices, but not at every event: a check costs more than opening a text."""
         now = monotonic()
-        if now < self._heed_at:
+        if now < self._notices_at:
             return
-        self._heed_at = now + HEED_S
-        if told := self._db.heed():
-            self._forget(told)
+        self._notices_at = now + HEED_S
+        if erased := self._db.notices():
+            self._forget(erased)
 
     def _listen(self, connection: Connection[Any]) -> None:
         """Listen on a new connection, and forget all keys: notices sent before it are lost."""
-        connection.add_notify_handler(lambda told: self._forget([told.payload]))
+        connection.add_notify_handler(lambda notice: self._forget([notice.payload]))
         connection.execute("listen tidemark_keys")
         self._forget(list(self._keys))
 

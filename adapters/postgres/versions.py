@@ -19,16 +19,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-import psycopg
 from psycopg import AsyncConnection, Connection, errors
 
 from adapters.log.recorder import Unavailable
+from adapters.postgres.link.connections import connect
 
 Part = Literal["log", "views"]
 PARTS: tuple[Part, ...] = ("log", "views")
 FOLDER = Path(__file__).with_name("migrations")
 LOCK = 7308332154838212456
-CONNECT_S = 5
 
 # Read the catalogue itself: to_regclass may answer with the state before the wait for the lock.
 _THERE = """select exists (
@@ -126,7 +125,7 @@ def ready(url: str, part: Part) -> None:
     Raises:
         SchemaMismatch, psycopg.Error
     """
-    with psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_S) as connection:
+    with connect(url) as connection:
         if outstanding(connection, part):
             migrate(connection, part)
 

@@ -16,7 +16,7 @@ import msgspec
 from adapters.log.event_log import RecorderLog
 from adapters.log.evidence import Evidence
 from adapters.log.keys import KeyStore
-from adapters.log.recorder import Recorder
+from adapters.log.recorder import AUDIT_PAGE, Recorder
 from adapters.proof.audit_keys import KeyAudit
 from adapters.proof.audit_messages import MessageAudit
 from adapters.proof.audit_snapshots import SnapshotAudit
@@ -27,8 +27,6 @@ from commands.ports import Unreadable
 from domain import checkpoint
 from domain.checkpoint import CheckpointSigned
 from domain.shared.envelope import category
-
-PAGE = 5_000
 
 
 def counts_for_root(stream: str) -> bool:
@@ -50,7 +48,7 @@ async def stats(recorder: Recorder) -> dict[str, Any]:
     heads: dict[str, tuple[int, bytes]] = {}
     names: Counter[str] = Counter()
     position = 0
-    while page := await recorder.after(position, limit=PAGE):
+    while page := await recorder.after(position, limit=AUDIT_PAGE):
         for stored in page:
             heads[stored.stream] = (stored.version, stored.hash)
             names[stored.name] += 1
@@ -111,12 +109,12 @@ async def verify(
             walk.add("schema", 0, wrong)
         for stream, version, wrong in parts.snapshots.unsealed:
             walk.add(stream, version, wrong)
-        while page := await log.stored(walk.position, limit=PAGE, until=evidence.end):
+        while page := await log.stored(walk.position, limit=AUDIT_PAGE, until=evidence.end):
             await walk.take(page)
         await walk.finish()
         await _ends(walk, log, evidence)
     await _closes(walk, log, placed)
-    _said(walk, known, placed, verifier)
+    _check_witnesses(walk, known, placed, verifier)
     if known.reaches > sealed_to:
         walk.add("log", known.reaches, _too_short(walk.position, sealed_to, known.reaches))
     return _answer(walk, placed, sealed_to)
@@ -190,7 +188,9 @@ async def _closes(walk: Walk, log: RecorderLog, placed: Sequence[Placed]) -> Non
             walk.add(stored.stream, stored.version, f"{fault} the signer has not run since")
 
 
-def _said(walk: Walk, known: Known, placed: Sequence[Placed], verifier: Verifier | None) -> None:
+def _check_witnesses(
+    walk: Walk, known: Known, placed: Sequence[Placed], verifier: Verifier | None
+) -> None:
     """Check that the log contains every checkpoint that a witness states, and its signature."""
     for who, one in known.statements():
         said = f"{who} keeps a statement over positions {one.first_position} to {one.last_position}"
@@ -211,7 +211,9 @@ async def _checkpoints(log: RecorderLog, *, after_version: int = 0) -> list[Plac
     """The readable checkpoints; `Walk` reports the unreadable ones."""
     out: list[Placed] = []
     version = after_version
-    while page := await log.recorder.select(checkpoint.STREAM, after_version=version, limit=PAGE):
+    while page := await log.recorder.select(
+        checkpoint.STREAM, after_version=version, limit=AUDIT_PAGE
+    ):
         for stored in page:
             with suppress(Unreadable):
                 event = log.open(stored).event

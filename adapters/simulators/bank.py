@@ -72,8 +72,8 @@ class SimulatedBank:
         self, message: PaymentInstruction, status: str, reason: str, *, at: datetime
     ) -> None:
         payment_id = message.end_to_end_id
-        told = PaymentStatus(end_to_end_id=payment_id, status=status, reason=reason, at=at)
-        self._mailbox.post(told, at=at, label=f"{payment_id}.{status}")
+        answer = PaymentStatus(end_to_end_id=payment_id, status=status, reason=reason, at=at)
+        self._mailbox.post(answer, at=at, label=f"{payment_id}.{status}")
 
     def _falls(self, fault: str, message: PaymentInstruction) -> bool:
         return happens(getattr(self._faults, fault), self._seed, fault, message.end_to_end_id)

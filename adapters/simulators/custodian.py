@@ -155,7 +155,7 @@ class SimulatedCustodian:
             self._held.pop(held.instruction.tx_id, None)
 
     def _confirm(self, message: SettlementInstruction, part: Part) -> None:
-        told = SettlementConfirmation(
+        answer = SettlementConfirmation(
             tx_id=message.tx_id,
             confirmation_id=f"{message.tx_id}.{part.number}",
             qty=part.qty,
@@ -164,10 +164,10 @@ class SimulatedCustodian:
             effective_date=part.at.date(),
             at=part.at,
         )
-        self._mailbox.post(told, at=part.at, label=told.confirmation_id)
-        if happens(self._faults.duplicate, self._seed, "duplicate", told.confirmation_id):
+        self._mailbox.post(answer, at=part.at, label=answer.confirmation_id)
+        if happens(self._faults.duplicate, self._seed, "duplicate", answer.confirmation_id):
             again = part.at + timedelta(minutes=1)
-            self._mailbox.post(told, at=again, label=told.confirmation_id)
+            self._mailbox.post(answer, at=again, label=answer.confirmation_id)
 
     def _cancel(self, message: SettlementCancellation) -> None:
         held = self._held.get(message.tx_id)
@@ -178,10 +178,10 @@ class SimulatedCustodian:
         if accepted:
             del self._held[message.tx_id]
         reason = "" if accepted else ("denied" if denied else "nothing to cancel")
-        told = CancellationAnswer(
+        answer = CancellationAnswer(
             tx_id=message.tx_id, accepted=accepted, reason=reason, at=message.sent_at
         )
-        self._mailbox.post(told, at=message.sent_at, label=f"{message.tx_id}.cancel")
+        self._mailbox.post(answer, at=message.sent_at, label=f"{message.tx_id}.cancel")
 
     def _status(
         self,
@@ -192,5 +192,5 @@ class SimulatedCustodian:
         at: datetime,
         why: str = "",
     ) -> None:
-        told = SettlementStatus(tx_id=message.tx_id, kind=kind, status=status, reason=why, at=at)
-        self._mailbox.post(told, at=at, label=message.tx_id)
+        answer = SettlementStatus(tx_id=message.tx_id, kind=kind, status=status, reason=why, at=at)
+        self._mailbox.post(answer, at=at, label=message.tx_id)

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from psycopg import Connection
 
 from adapters.postgres import versions as schema_versions
-from adapters.postgres.link.steady import Steady
+from adapters.postgres.link.blocking import BlockingConnection
 
 _CLOSING = """with at as (select coalesce((select position from street.read), 0) as position)
 select position, kind, unit, sum(amount) from at left join street.entries on true
@@ -72,7 +72,7 @@ class MemoryStatement:
 
 class PostgresStatement:
     def __init__(self, url: str) -> None:
-        self._db = Steady(url, "the street's statement")
+        self._db = BlockingConnection(url, "the street's statement")
         schema_versions.ready(url, "views")
         found = self._db.execute("select position from street.read")
         self.position: int = found[0][0] if found else 0

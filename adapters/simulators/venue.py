@@ -114,12 +114,14 @@ class SimulatedVenue:
             self._reject(order, OrdRejReason.BROKER_OPTION, "not taken")
         else:
             self._open[order_id] = order
-            self._say(report(order, ExecType.NEW, "0", at=order.at))
+            self._post(report(order, ExecType.NEW, "0", at=order.at))
 
     def _reject(self, order: VenueOrder, reason: OrdRejReason, text: str) -> None:
         order.closed = True
-        told = report(order, ExecType.REJECTED, "8", at=order.at, ord_rej_reason=reason, text=text)
-        self._say(told)
+        answer = report(
+            order, ExecType.REJECTED, "8", at=order.at, ord_rej_reason=reason, text=text
+        )
+        self._post(answer)
 
     def _change(self, message: OrderCancelRequest | OrderCancelReplaceRequest) -> None:
         """Work the order up to the request's time, then answer the request."""
@@ -152,7 +154,7 @@ class SimulatedVenue:
         self._close(order)
         at, original = max(order.at, message.transact_time), message.orig_cl_ord_id
         label = f"4.{message.cl_ord_id}"
-        self._say(report(order, ExecType.CANCELED, label, at=at, orig_cl_ord_id=original))
+        self._post(report(order, ExecType.CANCELED, label, at=at, orig_cl_ord_id=original))
 
     def _replace(self, order: VenueOrder, message: OrderCancelReplaceRequest) -> None:
         if message.order_qty <= order.cum:
@@ -162,7 +164,7 @@ class SimulatedVenue:
         order.limit = message.price if message.price is not None else order.limit
         at, original = max(order.at, message.transact_time), message.orig_cl_ord_id
         label = f"5.{message.cl_ord_id}"
-        self._say(report(order, ExecType.REPLACED, label, at=at, orig_cl_ord_id=original))
+        self._post(report(order, ExecType.REPLACED, label, at=at, orig_cl_ord_id=original))
 
     def _work(self, order: VenueOrder, to: datetime) -> None:
         """Trade an order against all ticks after `order.at` up to `to`."""
@@ -205,8 +207,8 @@ class SimulatedVenue:
             self._close(order)
         elif self._throws("cancel", order):
             self._close(order)
-            told = report(order, ExecType.CANCELED, "4", at=tick.at, text="unsolicited")
-            self._say(told)
+            answer = report(order, ExecType.CANCELED, "4", at=tick.at, text="unsolicited")
+            self._post(answer)
         elif order.lapses(tick, session):
             self._end(order, tick.at)
 
@@ -215,7 +217,7 @@ class SimulatedVenue:
         self._close(order)
         immediate = order.received.time_in_force in IMMEDIATE
         kind = ExecType.CANCELED if immediate else ExecType.EXPIRED
-        self._say(report(order, kind, f"{kind}.end", at=at))
+        self._post(report(order, kind, f"{kind}.end", at=at))
 
     def _expire_by(self, order: VenueOrder, at: datetime) -> bool:
         until = order.expires_by(at)
@@ -228,22 +230,22 @@ class SimulatedVenue:
         for at, trade in [b for b in order.busts if b[0] <= to]:
             order.busts.remove((at, trade))
             order.undo(trade.last_qty, trade.last_px)
-            self._say(undone(trade, at=at))
+            self._post(undone(trade, at=at))
 
     def _close(self, order: VenueOrder) -> None:
         """Close an order and announce its later busts, whose quantity is not traded again."""
         order.closed = True
         self._open.pop(order.received.secondary_cl_ord_id, None)
         for at, trade in order.busts:
-            self._say(undone(trade, at=at))
-            self._say(unreinstated(trade, at=at + timedelta(seconds=1)))
+            self._post(undone(trade, at=at))
+            self._post(unreinstated(trade, at=at + timedelta(seconds=1)))
         order.busts.clear()
 
     def _overfill(self, order: VenueOrder, tick: Tick, label: str, session: Session) -> None:
         if self._throws("overfill", order):
             fill = order.execute(max(order.qty // 10, Decimal(1)), tick.price)
-            told = executed(order, fill, f"{label}.over", at=tick.at)
-            self._execution(order, told, session)
+            answer = executed(order, fill, f"{label}.over", at=tick.at)
+            self._execution(order, answer, session)
 
     def _execution(self, order: VenueOrder, trade: ExecutionReport, session: Session) -> None:
         """Report an execution with its faults: late, out of order, twice, busted or corrected."""
@@ -253,17 +255,17 @@ class SimulatedVenue:
             at = close + (AFTER_CLOSE if same_day else NEXT_DAY)
         elif self._falls("out_of_order", label):
             at += OVERTAKEN
-        self._say(trade, at=at)
+        self._post(trade, at=at)
         if self._falls("duplicate", label):
-            self._say(replace(trade, poss_resend=True), at=at + timedelta(seconds=1))
+            self._post(replace(trade, poss_resend=True), at=at + timedelta(seconds=1))
         if self._falls("bust", label):
             order.busts.append((close + BUSTED_AFTER, trade))
         elif self._falls("correct", label):
             price = trade.last_px + Decimal("0.01")
-            self._say(corrected(trade, price, at=close + CORRECTED_AFTER))
+            self._post(corrected(trade, price, at=close + CORRECTED_AFTER))
 
-    def _say(self, told: ExecutionReport, *, at: datetime | None = None) -> None:
-        self._mailbox.post(told, at=at or told.transact_time, label=told.exec_id)
+    def _post(self, answer: ExecutionReport, *, at: datetime | None = None) -> None:
+        self._mailbox.post(answer, at=at or answer.transact_time, label=answer.exec_id)
 
     def _throws(self, fault: str, order: VenueOrder) -> bool:
         return self._falls(fault, order.received.secondary_cl_ord_id)

@@ -23,9 +23,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from adapters.clickhouse.analysts import Analysts, Link
+from adapters.clickhouse import codes
+from adapters.clickhouse.analysts import ATTEMPTS_MAX, PAUSE_MAX_S, PAUSE_S, Analysts, Link
+from adapters.clickhouse.names import DATABASE
 from adapters.clickhouse.owner import Child, NotStarted, attach
 from adapters.clickhouse.statement import Answer, Endpoint, WarehouseError
+from adapters.host.retry import Retry
 from adapters.settings_error import SettingsError
 from commands.expected import Expected
 
@@ -36,11 +39,7 @@ __all__ = [
     "Answer", "Warehouse", "WarehouseError", "WarehouseUnavailable", "directory_of", "named",
 ]  # fmt: skip
 
-DATABASE = "tidemark"
-ATTEMPTS_MAX = 6
-PAUSE_S = 0.05  # before the second attempt; doubled before each later one: 1.5 s in all
 THREADS = 4
-AUTHENTICATION_FAILED = 516
 PORTS = {"clickhouse": 8123, "clickhouses": 8443}
 OPTIONS = {"ca_cert", "client_cert", "client_cert_key"}
 """The parameters of a server's URL (after `?`): paths of PEM files."""
@@ -153,10 +152,11 @@ class Warehouse:
         from adapters.clickhouse.connecting import plain_errors  # noqa: PLC0415 - takes .25 s of CPU
 
         lost: Exception | None = None
+        retry = Retry(PAUSE_S, PAUSE_MAX_S)
         for attempt in range(attempts):
             client = None
             if attempt:
-                time.sleep(PAUSE_S * 2 ** (attempt - 1))
+                time.sleep(retry.next_s())
             try:
                 client = self._connected().client
                 with plain_errors():
@@ -186,7 +186,7 @@ class Warehouse:
         except ConnectionError as error:
             raise ConnectionError(_line(error)) from error
         except WarehouseError as error:
-            if error.code != AUTHENTICATION_FAILED:
+            if error.code != codes.AUTHENTICATION_FAILED:
                 raise
             if self._url.scheme != "chdb":
                 raise WarehouseUnavailable(self._unknown_user()) from error

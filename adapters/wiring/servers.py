@@ -7,15 +7,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import psycopg
-
 from adapters.postgres.embedded import EmbeddedPostgres, PostgresFailed
+from adapters.postgres.link.connections import connect
 from adapters.settings import Settings
 from adapters.settings.log import EMBEDDED
 from adapters.settings_error import SettingsError
 
 KEEP_S = 0.25
-CONNECT_S = 5
 _log = logging.getLogger(__name__)
 
 
@@ -38,7 +36,7 @@ class Servers:
                 if self._embedded is None:
                     self._embedded = EmbeddedPostgres(self._folder)
                 return self._embedded.start()
-            psycopg.connect(url, connect_timeout=CONNECT_S).close()
+            connect(url).close()
         except Exception as e:
             line = str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__
             raise SettingsError(f"{variable}: {line}") from e

@@ -1,5 +1,6 @@
 """The stores of read models and sagas: one Postgres to write, and perhaps another to read."""
 
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
@@ -10,6 +11,9 @@ from adapters.postgres.views.sink import PostgresSink
 from adapters.settings import Settings
 from adapters.wiring.log import fitting
 from adapters.wiring.servers import Servers
+
+FOLD = (sys.executable, "-m", "adapters.wiring.fold_process")
+"""The command line that folds one partition of a log in a process of its own."""
 
 
 class OpenViews(NamedTuple):

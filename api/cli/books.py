@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from adapters.operations.rebuild import begin, rebuild
+from adapters.wiring.views import FOLD
 from api.cli import UsageError, add_verb, emit, say, settings
 from api.cli.opening import platform_of
 from projections.catalogue import BY_NAME, VIEWS
@@ -91,7 +92,7 @@ async def _rebuild(args: argparse.Namespace) -> int:
     reports: list[dict[str, Any]] = []
     async with await platform_of(settings(args), verb="rebuild", exclusive=False) as p:
         await p.sink.prepare(VIEWS, take=False)
-        await begin(p.log, p.sink, chosen, data_dir=p.settings.data_dir)
+        await begin(p.log, p.sink, chosen, child=FOLD, data_dir=p.settings.data_dir)
         for view in chosen:
             report = await rebuild(p.log, p.sink, view, swap=not args.no_swap, begun=True)
             reports.append({**msgspec.to_builtins(report), "equal": report.equal})

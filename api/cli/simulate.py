@@ -38,9 +38,9 @@ from simulation.street import street_of
 from streams.bus_side import BusSide
 from streams.drive import Drive
 from streams.log.signer import StatementLost
-from streams.sagas.worker import LeaseHeld, held
+from streams.sagas.worker import LeaseHeld, holding
 from streams.supervise import Supervisor
-from streams.views.followed import StandStill
+from streams.views.followed import ViewsStalled
 
 ACCOUNTS_MAX = 100_000
 YEAR = runs.Spec(first=date(2022, 1, 3), last=date(2022, 12, 28), accounts=100, seed=1)
@@ -198,7 +198,7 @@ async def history(
             with Bar(quiet=wants_json(args)) as bar:
                 run = runs.Run(platform, drive, clock, spec, warehouse=warehouse)
                 return await run.go(bar.show, checked=bar.checked)
-    except (runs.OtherRun, ControlsFailed, LeaseHeld, StandStill, StatementLost) as e:
+    except (runs.OtherRun, ControlsFailed, LeaseHeld, ViewsStalled, StatementLost) as e:
         raise UsageError(str(e)) from e
 
 
@@ -220,8 +220,8 @@ async def bus_of(platform: Platform) -> AsyncIterator[BusSide | None]:
     lease = saga_lease(platform, "simulate")
     stop = asyncio.Event()
     try:
-        async with held(lease, platform.saga_store):
-            running = asyncio.create_task(Supervisor().run([bus.parts()], stop))
+        async with holding(lease, platform.saga_store):
+            running = asyncio.create_task(Supervisor().run([bus.tasks()], stop))
             try:
                 yield bus
             finally:

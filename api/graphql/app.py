@@ -25,7 +25,7 @@ from api.graphql.schema import schema
 from api.http import bodies, strict_json, wire
 from api.http.metrics import Metrics
 from api.http.problems import Problem
-from api.ports import Platform
+from api.ports import Platform, Views
 
 BODY_MAX = 1 << 20
 SUBSCRIPTIONS_MAX = 100  # per connection
@@ -40,11 +40,14 @@ class GraphQLDoor(GraphQL[None, None]):
     websocket_adapter_class = Wire
     graphql_transport_ws_handler_class = Conversation
 
-    def __init__(self, platform: Platform, hub: Hub, metrics: Metrics) -> None:
+    def __init__(
+        self, platform: Platform, hub: Hub, metrics: Metrics, views: Views | None = None
+    ) -> None:
+        """`views`: those that this process folds or follows; a read that waits hurries them."""
         turns = Turns()
 
         def operations() -> Operations:
-            return Operations(Session(platform, hub, turns), metrics)
+            return Operations(Session(platform, hub, turns, views), metrics)
 
         super().__init__(
             schema(operations),

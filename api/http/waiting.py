@@ -4,12 +4,12 @@ The stream of the command's own aggregate is read, not a view, so no view's lag 
 """
 
 import asyncio
-from functools import partial, reduce
+from functools import partial
 from typing import Any
 
 from api.http.commands import Settled
 from api.ports import EventLog
-from commands.ports import Decider
+from commands.ports import Decider, folded
 from domain.catalogue import DECIDERS, SETTLED
 from domain.shared.message import Command
 
@@ -32,5 +32,4 @@ async def _settled(log: EventLog, kind: type[Command], stream: str, /, *, timeou
 
 async def _state(log: EventLog, decider: Decider, stream: str) -> Any:
     loaded = (await log.load([stream]))[stream]
-    state = decider.INITIAL if loaded.snapshot is None else loaded.snapshot
-    return reduce(decider.evolve, loaded.events, state)
+    return folded(decider, loaded.events, loaded.snapshot)

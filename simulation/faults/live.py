@@ -21,7 +21,7 @@ from streams.drive import Drive, NeverQuiet
 from streams.gateways.street import Street
 from streams.platform import Platform
 from streams.sagas.runner import SagaRunner, Send
-from streams.supervise import Part
+from streams.supervise import Task
 from streams.views.inline import InlineRunner
 
 POLL_S = 0.05
@@ -98,7 +98,7 @@ class LiveDrive(Drive):
         self.sagas = SagaRunner(Redelivered(log), platform.saga_store, self.send)
         self._moment, self._unrest = moment, unrest
 
-    def phases(self) -> tuple[tuple[Part, ...], ...]:
+    def phases(self) -> tuple[tuple[Task, ...], ...]:
         return super().phases()[:-1]
 
     async def drain(self) -> None:

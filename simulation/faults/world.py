@@ -31,13 +31,14 @@ from simulation.faults.wire import Line, Wire
 from simulation.killed import ROUGH
 from simulation.memory_platform import MemoryPlatform
 from simulation.run import Outcome, Spec, eve_of
+from streams.doubt import TRUST_S
 from streams.drive import NeverQuiet
 from streams.gateways.channels.bank import BankChannel
 from streams.gateways.channels.channel import Channel
 from streams.gateways.channels.custodian import CustodianChannel
 from streams.gateways.channels.venue import VenueChannel
 from streams.gateways.counterparties import AHEAD, Faults, NextDay, Parties, history_parties
-from streams.gateways.gateway import TRUST_S, Counterparty, Gateway
+from streams.gateways.gateway import Counterparty, Gateway
 from streams.gateways.street import Booking, Street
 from streams.platform import Platform
 from streams.sagas.runner import Send

@@ -22,6 +22,7 @@ from typing import Any, Protocol
 import msgspec
 from msgspec.structs import replace
 
+from adapters.log.recorder import BATCH_MAX, PAGE
 from commands.handler import Declined, Outcome, Raced
 from commands.ports import KeyReused, Request
 from domain.saga import RecordRefusal
@@ -29,14 +30,13 @@ from domain.shared.envelope import Envelope
 from projections.ports import Log
 from sagas.engine.ports import Expelled, Kept, SagaKey, SagaStore, Saved
 from sagas.engine.runner import keep, keys, restore
+from streams.doubt import Doubt
 from streams.gateways.channels.channel import Channel, Unknown, request
 from streams.sagas.runner import Send
+from streams.watch import Bell
 
-PAGE_MAX = 1_000
-BATCH_MAX = 1_000
 UNSAVED_MAX = 10_000  # irrelevant positions that a restart may have to read again
 POLL_S, RETRY_S = 0.05, 1.0
-TRUST_S = 5.0  # after which the checkpoint is read again: the store may have lost commits
 _log = logging.getLogger(__name__)
 
 
@@ -74,7 +74,7 @@ class Gateway:
         self._position: int | None = None
         self._saved = 0  # the checkpoint; behind the position while there was no state to save
         self._inbox: deque[Any] = deque()
-        self._asked_at = 0.0
+        self._doubt = Doubt()
 
     @property
     def name(self) -> str:
@@ -89,6 +89,10 @@ class Gateway:
     def unrecorded(self) -> int:
         """Reports that were taken in and are not recorded yet."""
         return len(self._inbox)
+
+    def concerns(self, arrived: Envelope) -> bool:
+        """Whether an event is about an item of this counterparty."""
+        return bool(self._channel.correlate(arrived))
 
     async def start(self, now: datetime) -> int:
         """Resend what is open, or was lately (`due` at `now` or later).
@@ -116,11 +120,15 @@ class Gateway:
             Expelled: another gateway moved the checkpoint; `start` again.
             NotStarted: `start` was not called.
         """
+        return (await self._step())[0]
+
+    async def _step(self) -> tuple[int, bool]:
+        """As `step`; also whether any of the events concerned the counterparty."""
         if self._position is None:
             raise NotStarted(self._channel.NAME)
-        page = await self._log.after(self._position, limit=PAGE_MAX)
+        page = await self._log.after(self._position, limit=PAGE)
         if not page:
-            return 0
+            return 0, False
         states, messages = await self._fold(page, self._position)
         for message in messages:
             await self._counterparty.submit(message)
@@ -129,7 +137,7 @@ class Gateway:
             await self._store.save(Saved(states=states, checkpoints={name: (self._saved, last)}))
             self._saved = last
         self._position = last
-        return len(page)
+        return len(page), bool(states)
 
     async def deliver(self, now: datetime) -> int:
         """Record what the counterparty has reported by `now`.
@@ -148,16 +156,20 @@ class Gateway:
             taken += len(batch)
         return taken
 
-    async def run(self, stop: asyncio.Event, clock: Callable[[], datetime]) -> None:
-        """Step and deliver again and again until `stop`."""
+    async def run(
+        self, stop: asyncio.Event, clock: Callable[[], datetime], bell: Bell | None = None
+    ) -> None:
+        """Step and deliver until `stop`: when `bell` rings for a request, and every `POLL_S`."""
+        bell = bell or Bell()
         while not stop.is_set():
             try:
                 if self._position is None or await self._lost():
                     await self.start(clock())
-                moved = await self.step() + await self.deliver(clock())
+                events, concerned = await self._step()
+                reports = await self.deliver(clock())
                 self.fault = ""
-                if not moved:
-                    await asyncio.sleep(POLL_S)
+                if not (concerned or reports or events == PAGE):
+                    await bell.wait(timeout_s=POLL_S)
             except Exception as e:
                 if (fault := f"{type(e).__name__}: {e}") != self.fault:
                     _log.warning("gateway %s: %s", self._channel.NAME, fault)
@@ -166,12 +178,8 @@ class Gateway:
                 await asyncio.sleep(RETRY_S)
 
     async def _lost(self) -> bool:
-        """Whether the checkpoint is not where this gateway left it; asked every `TRUST_S`."""
-        now = asyncio.get_running_loop().time()
-        if now - self._asked_at <= TRUST_S:
-            return False
-        self._asked_at = now
-        return await self._checkpoint() != self._saved
+        """Whether the checkpoint is not where this gateway left it; read every `TRUST_S`."""
+        return self._doubt.due() and await self._checkpoint() != self._saved
 
     async def _fold(
         self, page: Sequence[Envelope], position: int
@@ -190,36 +198,36 @@ class Gateway:
 
     async def _record(self, batch: Sequence[Any]) -> bool:
         """Record a batch; whether every report of it is now in the log or in suspense."""
-        told, unknown = await self._meant(batch)
+        placed, unknown = await self._meanings(batch)
         if unknown:
             await self._remember()
-            told, unknown = await self._meant(batch)
+            placed, unknown = await self._meanings(batch)
         reason = f"{self._channel.NAME}_reference_unknown"
         parked = [(report, self._suspense(report, reason)) for report in unknown]
-        outcomes = await self._send([r for _, r in told])
-        for (report, sent), outcome in zip(told, outcomes, strict=True):
+        outcomes = await self._send([r for _, r in placed])
+        for (report, sent), outcome in zip(placed, outcomes, strict=True):
             if refusal := _refusal(outcome):
                 parked.append((report, self._suspense(report, refusal, sent)))
         await self._park(parked)
         return not any(isinstance(outcome, Raced) for outcome in outcomes)
 
-    async def _meant(self, batch: Sequence[Any]) -> tuple[list[tuple[Any, Request]], list[Any]]:
+    async def _meanings(self, batch: Sequence[Any]) -> tuple[list[tuple[Any, Request]], list[Any]]:
         """(reports with their requests, reports about things unknown here)."""
         name = self._channel.NAME
         wanted = {(name, about) for r in batch if (about := self._channel.about(r))}
         rows = await self._store.load(wanted)
-        told: list[tuple[Any, Request]] = []
+        placed: list[tuple[Any, Request]] = []
         unknown: list[Any] = []
         for report in batch:
             state = restore(self._channel, rows.get((name, self._channel.about(report))))
             try:
-                meant = self._channel.told(report, state)
+                meaning = self._channel.meaning(report, state)
             except Unknown:
                 unknown.append(report)
                 continue
-            if meant is not None:
-                told.append((report, request(meant, name)))
-        return told, unknown
+            if meaning is not None:
+                placed.append((report, request(meaning, name)))
+        return placed, unknown
 
     async def _remember(self) -> None:
         """Read the log to its end before parking a report as unknown.

@@ -15,6 +15,7 @@ from typing import Any
 
 from adapters.counterparties.payments import BankEntry
 from adapters.counterparties.sese import SettlementConfirmation, SettlementInstruction
+from adapters.log.recorder import PAGE
 from adapters.simulators.statement import Closing, Entry, Statement
 from domain.account.events import CashDeposited, DepositReturned, FxSettled
 from domain.house import DuesSwept, InterestReceived
@@ -23,8 +24,8 @@ from domain.shared.envelope import Envelope
 from domain.shared.fix import Side
 from projections.ports import Log
 from streams.gateways.gateway import Counterparty, Gateway
+from streams.watch import Watch
 
-PAGE_MAX = 1_000
 POLL_S = 0.2
 
 
@@ -48,8 +49,8 @@ class Booking:
     def _entries(self, report: Any) -> Iterator[Entry]:
         match report:
             case SettlementConfirmation():
-                told = self._instructions[report.tx_id]
-                yield from settled(told, report.confirmation_id, report.qty, report.amount)
+                instruction = self._instructions[report.tx_id]
+                yield from settled(instruction, report.confirmation_id, report.qty, report.amount)
             case BankEntry():
                 amount = report.amount if report.credit else -report.amount
                 yield paid(report.entry_ref, report.currency, amount)
@@ -90,11 +91,12 @@ class Street:
         await self.read_log()
         return moved
 
-    async def run(self, stop: asyncio.Event) -> None:
-        """Each gateway in a task of its own, until `stop`."""
+    async def run(self, stop: asyncio.Event, watch: Watch | None = None) -> None:
+        """Each gateway in a task of its own, until `stop`; `watch` wakes them for their events."""
         async with asyncio.TaskGroup() as group:  # a failure here leaves no gateway running
             for gateway in self.gateways:
-                group.create_task(gateway.run(stop, self._clock))
+                bell = watch.bell(gateway.name, gateway.concerns) if watch else None
+                group.create_task(gateway.run(stop, self._clock, bell))
             while not stop.is_set():
                 await self.read_log()
                 await asyncio.sleep(POLL_S)
@@ -103,7 +105,7 @@ class Street:
         """Have the bank book what happened outside the gateways, up to the log's end."""
         async with self._reading:
             end = await self._log.last()
-            while page := await self._log.after(self.statement.position, limit=PAGE_MAX, until=end):
+            while page := await self._log.after(self.statement.position, limit=PAGE, until=end):
                 entries = [e for arrived in page for e in booked(arrived)]
                 # In a thread: its database may hang, and health checks must still answer.
                 await asyncio.to_thread(self.statement.book, entries, position=page[-1].position)
@@ -115,16 +117,16 @@ class Street:
 
 
 def settled(
-    told: SettlementInstruction | SettlementInstructed,
+    instruction: SettlementInstruction | SettlementInstructed,
     confirmation_id: str,
     qty: Decimal,
     amount: Decimal,
 ) -> Iterator[Entry]:
     """What the custodian books for one confirmation."""
-    sign = 1 if told.side is Side.BUY else -1
+    sign = 1 if instruction.side is Side.BUY else -1
     key = f"sese.025:{confirmation_id}"
-    yield Entry(f"{key}:stock", "stock", told.isin, sign * qty)
-    yield Entry(f"{key}:cash", "cash", told.currency, -sign * amount)
+    yield Entry(f"{key}:stock", "stock", instruction.isin, sign * qty)
+    yield Entry(f"{key}:cash", "cash", instruction.currency, -sign * amount)
 
 
 def paid(entry_ref: str, currency: str, amount: Decimal) -> Entry:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from streams import waits
+
 KEEP = timedelta(days=7)
 EVERY_S = 3_600.0
 
@@ -38,8 +40,4 @@ class Pruner:
         """Once at the start, then every `every_s` until `stop`; raises as `once` does."""
         while not stop.is_set():
             await self.once()
-            try:
-                async with asyncio.timeout(every_s):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+            await waits.pause(stop, every_s)

@@ -9,7 +9,6 @@ could be lost. While it sends one batch it reads the next; it holds no more than
 """
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Sequence
@@ -19,9 +18,10 @@ from typing import NamedTuple, Protocol
 
 from adapters.bus.outlet import BusMismatch, BusUnavailable, Outlet
 from adapters.bus.page import MalformedPage, Page, cut, home_of
+from adapters.host.retry import Retry
 from adapters.log.recorder import Stored, Unavailable
 from commands.ports import Unreadable
-from streams.supervise import until
+from streams import waits
 
 BATCH_EVENTS_MIN, BATCH_EVENTS_MAX = 64, 4_096
 BATCH_BYTES_MAX = 8 << 20  # of states, roughly: after a larger batch the next one is smaller
@@ -116,7 +116,7 @@ class Relay:
                     break
                 ready = await ahead
             finally:
-                await _given_up(ahead)
+                await waits.cancel(ahead)
         self.fault = None
         return self.events - before
 
@@ -126,16 +126,15 @@ class Relay:
         Raises:
             Fenced, BusMismatch: see `catch_up`; trying again would be wrong.
         """
-        pause = RETRY_MIN_S
+        retry = Retry(RETRY_MIN_S, RETRY_MAX_S)
         try:
             while not stop.is_set():
                 try:
                     await self._follow(stop)
-                    pause = RETRY_MIN_S
+                    retry.reset()
                 except (BusUnavailable, Unavailable, Unreadable) as e:
                     self._failed(e)
-                    await until(stop, asyncio.sleep(pause))
-                    pause = min(2 * pause, RETRY_MAX_S)
+                    await waits.pause(stop, retry.next_s())
         finally:
             await self._outlet.close()
 
@@ -150,7 +149,7 @@ class Relay:
         await self.catch_up(stop)
         left = self._sent_at + self._idle_s - time.monotonic()
         if left > 0:
-            await until(stop, self._more(left))
+            await waits.until(stop, self._more(left))
         elif not stop.is_set():
             marks = cut((), self._partitions, relayed=self.position)
             await self._send(Batch(marks, 0, self.position, self.at))
@@ -208,10 +207,3 @@ def _readable(stored: Stored) -> bool:
     except MalformedPage:
         return False
     return True
-
-
-async def _given_up(task: "asyncio.Task[Batch | None]") -> None:
-    """Cancel a task that is not needed any more; a task that has ended stays as it is."""
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError, Exception):
-        await task

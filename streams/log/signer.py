@@ -16,31 +16,31 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol, cast
 
+from adapters.log.recorder import PAGE
 from adapters.proof.merkle import Tree
 from adapters.proof.signing import Signer
 from adapters.proof.witness import Memory, Placed, Witness
 from commands.handler import Done
-from commands.ports import Loaded, Request
+from commands.ports import Loaded, Request, folded
+from domain import checkpoint
 from domain.checkpoint import (
-    INITIAL,
     STREAM,
     Checkpoints,
     CheckpointSigned,
     SignCheckpoint,
-    evolve,
     leaf,
 )
 from domain.house import DayClosed
 from domain.shared.envelope import Envelope
 from projections.ports import Log
+from streams import waits
 from streams.log import sealing
 from streams.sagas.runner import Send
-from streams.supervise import until
 
 EVERY = 10_000
 EVERY_MIN = 2  # a checkpoint is an event too: with 1, each would cause the next
-PAGE = 1_000
 WAIT_S = 1.0
+GATHER_S = 0.05  # between two looks at the log: where a cut lies does not depend on them
 
 
 class TailedLog(Log, Protocol):
@@ -115,10 +115,15 @@ class CheckpointSigner:
             await self.catch_up()
             if self._seal is not None and await self._seal.due(self._unsealed_since):
                 continue
-            await until(stop, self._log.wait(self._position, timeout_s=WAIT_S))
+            await waits.until(stop, self._more())
         await self.catch_up()
         if self._seal is not None and await self._seal.now(self._unsealed_since):
             await self.catch_up()
+
+    async def _more(self) -> None:
+        """Wait for the log to grow, and at least for `GATHER_S`."""
+        await asyncio.sleep(GATHER_S)
+        await self._log.wait(self._position, timeout_s=WAIT_S)
 
     async def _catch_up(self) -> int:
         last = self._last or await self._resume()
@@ -142,9 +147,7 @@ class CheckpointSigner:
     async def _resume(self) -> Checkpoints:
         """Load the last statement from the log, and continue reading after what it covers."""
         loaded = (await self._log.load([STREAM]))[STREAM]
-        state: Checkpoints = INITIAL if loaded.snapshot is None else loaded.snapshot
-        for said in loaded.events:
-            state = evolve(state, cast(CheckpointSigned, said))
+        state: Checkpoints = folded(checkpoint, loaded.events, loaded.snapshot)
         await self._recognise(loaded.head.version)
         self._last, self._version = state, loaded.head.version
         self._begin(state.last_position)

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from adapters.log.event_log import RecorderLog
+from adapters.log.recorder import PAGE
 from domain.saga import CommandRefused
 from sagas.catalogue import SAGAS
 from sagas.engine.ports import Folded, Kept, KeptRows, Owed, Saga, SagaKey
@@ -23,7 +24,6 @@ from streams.gateways.channels.custodian import CustodianChannel
 from streams.gateways.channels.venue import VenueChannel
 from streams.sagas.runner import target
 
-PAGE = 1_000
 SHOWN_MAX = 10
 
 

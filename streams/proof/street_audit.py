@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
+from adapters.log.recorder import PAGE
 from adapters.simulators.statement import Entry, Kept
 from domain.account.events import WithdrawalCompleted, WithdrawalReturned
 from domain.saga import CommandRefused
@@ -23,7 +24,6 @@ from streams.gateways.street import booked, paid, settled
 from streams.proof.replaying import SHOWN_MAX, Conversation
 
 NAME = "street"
-PAGE = 1_000
 TRIES, PAUSE_S = 5, 1.0
 
 
@@ -58,9 +58,9 @@ class _Fold:
         sender, _, reference = arrived.meta.message_id.partition("|")
         match arrived.event:
             case SettlementConfirmed() as e if sender == "custodian":
-                told = self._instructed.get(e.obligation_id)
-                if told is not None:
-                    yield from settled(told, e.confirmation_id, e.qty, e.amount)
+                instruction = self._instructed.get(e.obligation_id)
+                if instruction is not None:
+                    yield from settled(instruction, e.confirmation_id, e.qty, e.amount)
             case WithdrawalCompleted() as e if sender == "bank":
                 yield paid(reference, e.currency, -e.amount)
             case WithdrawalReturned() as e if sender == "bank":
@@ -72,10 +72,10 @@ class _Fold:
         """The same for a refused report, whose fields the log keeps as texts."""
         try:
             amount = Decimal(facts.get("amount", "0"))
-            told = self._instructed.get(facts.get("tx_id", ""))
-            if "confirmation_id" in facts and told is not None:
+            instruction = self._instructed.get(facts.get("tx_id", ""))
+            if "confirmation_id" in facts and instruction is not None:
                 qty = Decimal(facts["qty"])
-                yield from settled(told, facts["confirmation_id"], qty, amount)
+                yield from settled(instruction, facts["confirmation_id"], qty, amount)
             elif "entry_ref" in facts:
                 sign = 1 if facts.get("credit") == "True" else -1
                 yield paid(facts["entry_ref"], facts.get("currency", ""), sign * amount)

@@ -12,21 +12,22 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from adapters.log.recorder import BATCH_MAX, PAGE
 from commands.handler import Declined, Outcome, Raced
 from commands.ports import KeyReused, Request, Unreadable, naming
 from domain.catalogue import DECIDERS
 from domain.saga import RecordRefusal
+from domain.shared.envelope import Envelope
 from domain.shared.message import Command
 from projections.ports import Log
 from sagas.catalogue import SAGAS
 from sagas.engine.ports import Expelled, Owed, Saga, SagaStore
 from sagas.engine.runner import advance, command, commands_of, keys
+from streams import waits
+from streams.doubt import Doubt
 
-PAGE_MAX = 1_000
-BATCH_MAX = 1_000
 RETRY_S = 1.0
 STUCK_RETRY_S = 5.0
-TRUST_S = 5.0  # after which positions are read again: the store may have lost commits
 _log = logging.getLogger(__name__)
 
 Send = Callable[[Sequence[Request]], Awaitable[Sequence[Outcome]]]
@@ -62,12 +63,17 @@ class SagaRunner:
         self.fault = ""  # why nothing moves, as `run` last saw it
         self.stuck: dict[str, str] = {}  # message id -> why it could not be sent
         self._held: set[str] = set()  # of `stuck`: not to be tried now
-        self._again_at = self._asked_at = 0.0
+        self._again_at = 0.0
+        self._distrust = Doubt()
 
     @property
     def position(self) -> int:
         """How far the log has been handled; 0 before the first step."""
         return min(self._positions.values(), default=0)
+
+    def concerns(self, arrived: Envelope) -> bool:
+        """Whether an event is of interest to any of the sagas."""
+        return any(saga.correlate(arrived) for saga in self._sagas)
 
     async def step(self) -> int:
         """Handle the next page of the log for all sagas.
@@ -82,7 +88,7 @@ class SagaRunner:
             if self._reach is not None:
                 await self._reach()
             self._positions = dict(await self._store.positions(_versions(self._sagas)))
-        page = await self._log.after(self.position, limit=PAGE_MAX)
+        page = await self._log.after(self.position, limit=PAGE)
         if not page:
             self._caught_up = True
             return 0
@@ -130,7 +136,7 @@ class SagaRunner:
                 return handled
 
     async def run(self, stop: asyncio.Event, idle: Callable[[int], Awaitable[object]]) -> None:
-        """Drain again and again until `stop`; `idle(position)` waits for the log to move on."""
+        """Drain again and again until `stop`; `idle(position)` waits for news of the log."""
         while not stop.is_set():
             try:
                 self.refresh()
@@ -147,7 +153,8 @@ class SagaRunner:
     def refresh(self) -> None:
         """Before a drain: at intervals, read the positions again and retry stuck commands."""
         self._try_again()
-        self._distrust()
+        if self._distrust.due():
+            self._doubt()
 
     async def rebuild(self) -> int:
         """Derive everything from the log again, sending nothing; return the events read."""
@@ -164,19 +171,13 @@ class SagaRunner:
         self._positions = {}
         self._caught_up, self._owes = False, True
 
-    def _distrust(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - self._asked_at > TRUST_S:
-            self._doubt()
-            self._asked_at = now
-
     async def _batch(self) -> list[Owed]:
         owed = await self._store.owed(limit=BATCH_MAX + len(self._held))
         return [o for o in owed if o.message_id not in self._held][:BATCH_MAX]
 
     def _try_again(self) -> None:
         """Every `STUCK_RETRY_S`, retry the stuck commands: their streams may be repaired."""
-        now = asyncio.get_running_loop().time()
+        now = waits.now()
         if self._held and now >= self._again_at:
             self._held.clear()
             self._owes, self._again_at = True, now + STUCK_RETRY_S

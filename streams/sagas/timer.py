@@ -16,6 +16,7 @@ from domain.saga import PassDeadline
 from sagas.catalogue import SAGAS
 from sagas.engine.ports import Deadline, Due, Saga, SagaStore
 from sagas.engine.runner import restore
+from streams import waits
 from streams.sagas.runner import Send
 
 PAGE_MAX = 1_000
@@ -55,7 +56,7 @@ class Timer:
             except Exception as e:
                 self.fault = f"{type(e).__name__}: {e}"
                 _log.warning("timer: %s: %s", type(e).__name__, e)
-            await _sleep(stop, EVERY_S)
+            await waits.pause(stop, EVERY_S)
 
     async def _pass(self, page: Sequence[Due]) -> int:
         rows = await self._store.load([(due.saga, due.saga_id) for due in page])
@@ -84,12 +85,3 @@ def passing(due: Due, deadline: Deadline) -> Request:
         effective_at=deadline.at,
         keep=True,
     )
-
-
-async def _sleep(stop: asyncio.Event, seconds: float) -> None:
-    """Wait, until `stop` at most."""
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return

@@ -24,14 +24,13 @@ from adapters.log.recorder import Unavailable
 from commands.handler import Outcome
 from commands.ports import Request
 from sagas.engine.ports import SagaStore
+from streams import waits
 from streams.sagas.runner import SagaRunner, Send
 from streams.sagas.timer import Timer
-from streams.supervise import until
-from streams.views.feed import MergedFeed
+from streams.views.feed import SILENCE_S, MergedFeed
 from streams.views.membership import Member, Membership
 
 HELD_MAX = 50_000  # events in memory; beyond that the bus waits
-SILENCE_S = 5.0
 STAND_BY_S = 1.0
 RENEW = 3  # renewals within a lease
 MARGIN = 0.6  # the part of an unrenewed lease that is relied on
@@ -65,7 +64,7 @@ class Lease(Protocol):
 
 
 @asynccontextmanager
-async def held(lease: Lease, store: FencedStore) -> AsyncIterator[None]:
+async def holding(lease: Lease, store: FencedStore) -> AsyncIterator[None]:
     """Hold the lease and renew it, for a process that drives the sagas by its own clock.
 
     Raises:
@@ -138,14 +137,14 @@ class SagaWorker:
         """
         while not stop.is_set():
             try:
-                taken_at = _now()
+                taken_at = waits.now()
                 fence = await self._lease.take()
                 self._fault = ""
             except Unavailable as e:
                 self._failed(e)
                 fence = None
             if fence is None:
-                await until(stop, asyncio.sleep(STAND_BY_S))
+                await waits.pause(stop, STAND_BY_S)
                 continue
             await self._hold(fence, taken_at, stop)
 
@@ -154,12 +153,10 @@ class SagaWorker:
         self.fence = self._store.fence = fence
         ending = asyncio.Event()
         leading = asyncio.create_task(_Lead(self).run(ending), name="sagas")
-        told = asyncio.create_task(stop.wait())
         try:
-            await self._renew(fence, (leading, told))
+            await self._renew(fence, leading, stop)
         finally:
             ending.set()
-            told.cancel()
             try:
                 await leading
             finally:
@@ -167,24 +164,20 @@ class SagaWorker:
                 with contextlib.suppress(Unavailable):
                     await self._lease.release(fence)
 
-    async def _renew(self, fence: int, others: Sequence["asyncio.Task[object]"]) -> None:
-        """Renew the lease until one of the others is done, or the lease is lost."""
+    async def _renew(self, fence: int, leading: "asyncio.Task[None]", stop: asyncio.Event) -> None:
+        """Renew the lease until the leading ends, `stop` is set or the lease is lost."""
         while True:
-            done, _ = await asyncio.wait(
-                others,
-                timeout=self._lease.lease_s / RENEW,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            if done:
+            await waits.watch(stop, leading, timeout_s=self._lease.lease_s / RENEW)
+            if stop.is_set() or leading.done():
                 return
-            asked_at = _now()
+            asked_at = waits.now()
             try:
                 if not await self._lease.renew(fence):
                     return
                 self._relied_until = asked_at + MARGIN * self._lease.lease_s
             except Unavailable as e:
                 self._failed(e)
-                if _now() > self._relied_until:
+                if waits.now() > self._relied_until:
                     return
 
     async def send(self, requests: Sequence[Request]) -> Sequence[Outcome]:
@@ -193,7 +186,7 @@ class SagaWorker:
         Raises:
             LeaseLost: it was not renewed in time.
         """
-        if _now() > self._relied_until:
+        if waits.now() > self._relied_until:
             raise LeaseLost("the lease was not renewed in time")
         return await self._send(requests)
 
@@ -213,7 +206,7 @@ class _Lead:
         worker.runner = self._runner
         self._membership = Membership("sagas", lambda: worker._join(self._take, self._moved))
         self._grown, self._room = asyncio.Event(), asyncio.Event()
-        self._heard_at = _now()
+        self._heard_at = waits.now()
 
     async def run(self, ending: asyncio.Event) -> None:
         timer = Timer(self._worker._store, self._worker.send)
@@ -223,16 +216,14 @@ class _Lead:
             asyncio.create_task(timer.run(ending, self._worker._clock)),
         ]
         member = asyncio.create_task(self._membership.run(leaving))
-        over = asyncio.create_task(ending.wait())
         try:
-            await asyncio.wait([member, over], return_when=asyncio.FIRST_COMPLETED)
+            await waits.watch(ending, member)
             if member.done():
                 member.result()
         finally:
             ending.set()
             self._grown.set()
             self._room.set()
-            over.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             leaving.set()
             await asyncio.gather(member, return_exceptions=True)
@@ -246,7 +237,7 @@ class _Lead:
             except MalformedPage as e:  # the next record shows the gap, and the log fills it
                 _log.error("sagas, partition %s: %s", record.partition, e)
         if self._feed.end > end:  # repeated records do not count as news
-            self._heard_at = _now()
+            self._heard_at = waits.now()
         self._grown.set()
         while self._feed.waiting > HELD_MAX:
             self._room.clear()
@@ -260,13 +251,7 @@ class _Lead:
         """Wait for the bus; when it is silent for `SILENCE_S`, read on from the log."""
         self._feed.release(position)
         self._room.set()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1.0):
-                await self._grown.wait()
+        await waits.pause(self._grown, 1.0)
         self._grown.clear()
-        if _now() - self._heard_at > SILENCE_S and not ending.is_set():
+        if waits.now() - self._heard_at > SILENCE_S and not ending.is_set():
             await self._feed.reach()
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -19,6 +19,8 @@ from adapters.log.recorder import Stored
 from commands.ports import Unreadable
 from domain.shared.envelope import Envelope
 
+SILENCE_S = 5.0  # of the bus, after which a reader asks the log itself
+
 _position = attrgetter("position")
 
 

@@ -19,18 +19,19 @@ from projections.catalogue import BY_NAME
 from projections.engine.checksum import key_of
 from projections.engine.runner import Stuck
 from projections.ports import Change, Key, Row, Sink, View
-from streams.views.inline import Listener, Wants
+from streams import waits
+from streams.views.inline import Listener, Urgent, Wants
 
 POLL_S, IDLE_S = 0.02, 0.5  # while a caller waits or a listener wants single rows; otherwise
 STUCK_S = 1.0
 STILL_S = 30.0  # behind the log without moving: a fault
 PATIENCE_S = 120.0  # for views that do not move at all
-TOLD_MAX = 50_000  # most recent rows already sent to listeners
+SENT_MAX = 50_000  # most recent rows already sent to listeners
 
 _log = logging.getLogger(__name__)
 
 
-class StandStill(Exception):
+class ViewsStalled(Exception):
     """The views do not move, although the log is ahead of them."""
 
 
@@ -72,10 +73,10 @@ class FollowedViews:
         self._tables, self._marks = tables, marks
         self._at: Mapping[str, Mapping[int, int]] = {}
         self._listeners: dict[Listener, Wants] = {}
-        self._told: OrderedDict[tuple[str, Key], int] = OrderedDict()
+        self._sent: OrderedDict[tuple[str, Key], int] = OrderedDict()
         self._moved = asyncio.Condition()
         self._waiting = 0
-        self._still = (-1, _now())  # the views' position, and since when
+        self._still = (-1, waits.now())  # the views' position, and since when
         self._prepared = False
 
     @property
@@ -92,8 +93,13 @@ class FollowedViews:
         """How many positions the hindmost view is behind the log."""
         return max(0, await self._log.last() - self.watermark())
 
-    def listen(self, listener: Listener, *, wants: Wants = dict) -> Callable[[], None]:
-        """Call `listener` with the rows that it wants whenever they have changed."""
+    def listen(
+        self, listener: Listener, *, wants: Wants = dict, urgent: Urgent = bool
+    ) -> Callable[[], None]:
+        """Call `listener` with the rows that it wants whenever they have changed.
+
+        `urgent` is ignored: the workers fold, and this process polls as often as `wants` asks for.
+        """
         self._listeners[listener] = wants
         return lambda: self._forget(listener)
 
@@ -110,20 +116,20 @@ class FollowedViews:
             0: this process folds nothing.
 
         Raises:
-            StandStill: no view moved for `PATIENCE_S`.
+            ViewsStalled: no view moved for `PATIENCE_S`.
         """
         position = await self._log.last() if until is None else until
         await self.prepare()
-        stands, since = -1, _now()
+        stands, since = -1, waits.now()
         while (at := await self._look_once()) < position:
             if at > stands:
-                stands, since = at, _now()
-            elif _now() - since > PATIENCE_S:
+                stands, since = at, waits.now()
+            elif waits.now() - since > PATIENCE_S:
                 self.stuck = tuple((await self._marks.all()).values())
                 why = "; ".join(
                     f"{s.view} at {s.stream}@{s.version}: {s.error}" for s in self.stuck
                 )
-                raise StandStill(
+                raise ViewsStalled(
                     f"the views stand at {at}, not at {position}, and have not moved for "
                     f"{PATIENCE_S:g} s: {why or 'do a relay and a worker run?'}"
                 )
@@ -137,19 +143,19 @@ class FollowedViews:
             try:
                 await self.prepare()
                 await self._look_once()
-                if _now() - looked_at > STUCK_S:
-                    self.stuck, looked_at = tuple((await self._marks.all()).values()), _now()
-                    self._show(await self._standing_still())
+                if waits.now() - looked_at > STUCK_S:
+                    self.stuck, looked_at = tuple((await self._marks.all()).values()), waits.now()
+                    self._show(await self._stall())
             except Exception as e:  # show any error, and try again
                 self._show(f"{type(e).__name__}: {e}")
-            await _pause(stop, POLL_S if self._watched() else IDLE_S)
+            await waits.pause(stop, POLL_S if self._wants_rows() else IDLE_S)
 
-    async def _standing_still(self) -> str | None:
+    async def _stall(self) -> str | None:
         """The fault if the views lag and have not moved for `STILL_S`; the cause is unknown."""
         at, last = self.watermark(), await self._log.last()
         if at >= last or at != self._still[0]:
-            self._still = at, _now()
-        for_s = _now() - self._still[1]
+            self._still = at, waits.now()
+        for_s = waits.now() - self._still[1]
         if for_s < STILL_S or self.stuck:
             return None
         return f"at {at} of {last} for {for_s:.0f} s: do a relay and a worker run?"
@@ -159,7 +165,7 @@ class FollowedViews:
             _log.error("views are not followed: %s", fault)
         self.fault = fault
 
-    def _watched(self) -> bool:
+    def _wants_rows(self) -> bool:
         """Whether a caller waits, or a listener wants the changes of single rows."""
         wanted = [columns for wants in self._listeners.values() for columns in wants().values()]
         return bool(self._waiting) or any(wanted)
@@ -181,12 +187,12 @@ class FollowedViews:
     async def _look_once(self) -> int:
         before, self._at = self._at, await self._tables.checkpoints()
         if before != self._at:
-            await self._tell(before)
+            await self._notify(before)
             async with self._moved:
                 self._moved.notify_all()
         return self.watermark()
 
-    async def _tell(self, before: Mapping[str, Mapping[int, int]]) -> None:
+    async def _notify(self, before: Mapping[str, Mapping[int, int]]) -> None:
         for listener, wants in tuple(self._listeners.items()):
             found: list[Change] = []
             for name, columns in wants().items():
@@ -213,12 +219,12 @@ class FollowedViews:
         fresh: dict[Key, Row | None] = {}
         for row in sorted(rows, key=lambda r: r.position):
             named = (view.NAME, take(row))
-            if self._told.get(named, 0) < row.position:
+            if self._sent.get(named, 0) < row.position:
                 fresh[take(row)] = row
-                self._told[named] = row.position
-                self._told.move_to_end(named)
-        while len(self._told) > TOLD_MAX:
-            self._told.popitem(last=False)
+                self._sent[named] = row.position
+                self._sent.move_to_end(named)
+        while len(self._sent) > SENT_MAX:
+            self._sent.popitem(last=False)
         return fresh
 
     def _forget(self, listener: Listener) -> None:
@@ -231,15 +237,3 @@ def _since(before: Mapping[int, int] | None, after: Mapping[int, int]) -> int | 
         return None  # the first poll: existing rows are not changes
     moved = [before[p] for p, at in after.items() if at > before[p]]
     return min(moved, default=None)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return

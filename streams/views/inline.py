@@ -1,6 +1,12 @@
 """The inline runner: folds run in the platform's own process, fed by the log.
 
-    catch_up -> run: wait for the log -> step -> step ... until `stop`
+    catch_up -> run: wait for the log -> step -> step ... -> linger ... until `stop`
+
+Every page costs a database transaction, whatever its length. So the runner lingers until `LINGER_S`
+after the start of its last fold, and the next page has all events that came meanwhile. An event
+that comes later is folded at once, and a fold that takes as long is followed by the next one. A
+caller that waits for a position, a listener whose rows are urgent, or a whole page of events ends
+the lingering.
 
 A failure (database gone, an event that cannot be read) is kept in `fault` for health checks, and
 retried with growing pauses. Pages then shrink to one event, so that the views stop right before an
@@ -12,18 +18,23 @@ import logging
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
+from adapters.host.retry import Retry
 from projections.engine.runner import NEAR_PAGE, PAGE, Runner, Stuck
 from projections.ports import Change, Log, Sink, View
+from streams import waits
+from streams.doubt import Doubt
 
 WAIT_S = 1.0  # bounds the delay when the log's notification is lost
 RETRY_MIN_S, RETRY_MAX_S = 0.05, 5.0
-TRUST_S = 5.0  # after which positions are read again: the store may have lost commits
+LINGER_S = 0.02
 
 _log = logging.getLogger(__name__)
 
 Listener = Callable[[Sequence[Change]], None]
 Wants = Callable[[], Mapping[str, Mapping[str, Collection[str]]]]
 """View -> column -> values: the rows that a listener wants; no column: all of the view."""
+Urgent = Callable[[], bool]
+"""Whether a listener needs the next change at once: no event may then wait for others."""
 
 
 class TailedLog(Log, Protocol):
@@ -41,15 +52,16 @@ class InlineRunner:
     def __init__(self, log: TailedLog, sink: Sink, views: Sequence[View]) -> None:
         self.fault: str | None = None
         self._log, self._sink, self._views = log, sink, tuple(views)
-        self._runner = Runner(log, sink, views, pause=_breathe)
+        self._runner = Runner(log, sink, views, pause=waits.breathe)
         self._prepared = False
         self._busy = asyncio.Lock()
         self._woken = asyncio.Event()
         self._moved = asyncio.Condition()
-        self._listeners: list[Listener] = []
+        self._waiting = 0  # callers of `wait_for`
+        self._listeners: list[tuple[Listener, Urgent]] = []
         self._positions: dict[str, int] = {}
         self._page = NEAR_PAGE
-        self._asked_at = 0.0
+        self._doubt = Doubt()
 
     @property
     def stuck(self) -> Collection[Stuck]:
@@ -70,29 +82,41 @@ class InlineRunner:
         """How many positions the hindmost view is behind the log."""
         return max(0, await self._log.last() - self.watermark())
 
-    def listen(self, listener: Listener, *, wants: Wants = dict) -> Callable[[], None]:
+    def listen(
+        self, listener: Listener, *, wants: Wants = dict, urgent: Urgent = bool
+    ) -> Callable[[], None]:
         """Call `listener` with the changes of every saved step; return a function to remove it.
 
         The runner's task calls it, so it must neither block nor raise. `wants` is ignored: only a
-        `FollowedViews` has to query for changes, and this runner has all of them.
+        `FollowedViews` has to query for changes, and this runner has all of them. While `urgent`
+        returns True, this runner does not linger.
         """
-        self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        entry = (listener, urgent)
+        self._listeners.append(entry)
+        return lambda: self._listeners.remove(entry)
 
     def wake(self) -> None:
-        """Make `run` read the log now: it has grown."""
+        """Make `run` read the log now, without lingering."""
         self._woken.set()
 
     async def wait_for(
         self, position: int, *, timeout_s: float, views: Collection[str] | None = None
     ) -> bool:
-        """Wait until the views have passed `position`; False on time-out."""
+        """Wait until the views have passed `position`; False on time-out.
+
+        Until then `run` does not linger.
+        """
+        if self.watermark(views) >= position:
+            return True
+        self._waiting += 1
         self.wake()
         try:
             async with asyncio.timeout(timeout_s), self._moved:
                 await self._moved.wait_for(lambda: self.watermark(views) >= position)
         except TimeoutError:
             return False
+        finally:
+            self._waiting -= 1
         return True
 
     async def catch_up(self, until: int | None = None) -> int:
@@ -116,18 +140,21 @@ class InlineRunner:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Follow the log until `stop` is set; returns between two steps."""
-        retry_s = RETRY_MIN_S
+        retry = Retry(RETRY_MIN_S, RETRY_MAX_S)
         while not stop.is_set():
+            began = waits.now()
             try:
                 async with self._busy:
-                    self._distrust()
+                    if self._doubt.due():
+                        self._runner.doubt()
                     await self._fold()
             except Exception as e:  # show any error, and try again
                 self._failed(e)
-                await _first(stop.wait(), timeout_s=retry_s)
-                retry_s = min(2 * retry_s, RETRY_MAX_S)
+                await waits.pause(stop, retry.next_s())
                 continue
-            self.fault, self._page, retry_s = None, NEAR_PAGE, RETRY_MIN_S
+            self.fault, self._page = None, NEAR_PAGE
+            retry.reset()
+            await self._linger(stop, began + LINGER_S)
             await self._wait(stop)
 
     async def _prepare(self) -> None:
@@ -147,25 +174,33 @@ class InlineRunner:
 
     async def _publish(self, changes: Sequence[Change]) -> None:
         self._positions = dict(await self._runner.positions())
-        for listener in tuple(self._listeners):
+        for listener, _ in tuple(self._listeners):
             listener(changes)
         async with self._moved:
             self._moved.notify_all()
 
+    async def _linger(self, stop: asyncio.Event, until: float) -> None:
+        """Let events gather, at most a page of them, if no caller waits for one."""
+        left = until - waits.now()
+        if left <= 0 or self._waiting or any(urgent() for _, urgent in self._listeners):
+            return
+        full = self._grown(NEAR_PAGE - 1, timeout_s=left)
+        await waits.first(*full, self._woken.wait(), stop.wait(), timeout_s=left)
+
     async def _wait(self, stop: asyncio.Event) -> None:
         """Wait for the log to grow, for `wake` or for `stop`, at most `WAIT_S`."""
-        stuck = self._runner.stuck
-        moving = [at for view, at in self._positions.items() if view not in stuck]
-        # With every view stuck, a growing log is no reason to wake up.
-        grown = [self._log.wait(max(moving), timeout_s=WAIT_S)] if moving else []
-        await _first(*grown, self._woken.wait(), stop.wait(), timeout_s=WAIT_S)
+        grown = self._grown(0, timeout_s=WAIT_S)
+        await waits.first(*grown, self._woken.wait(), stop.wait(), timeout_s=WAIT_S)
         self._woken.clear()
 
-    def _distrust(self) -> None:
-        now = asyncio.get_running_loop().time()
-        if now - self._asked_at > TRUST_S:
-            self._runner.doubt()
-            self._asked_at = now
+    def _grown(self, more: int, *, timeout_s: float) -> list[Coroutine[Any, Any, bool]]:
+        """A wait for the log to pass the views by `more` positions; none if all views are stuck.
+
+        A view that is stuck is no reason to read on.
+        """
+        stuck = self._runner.stuck
+        moving = [at for view, at in self._positions.items() if view not in stuck]
+        return [self._log.wait(max(moving) + more, timeout_s=timeout_s)] if moving else []
 
     def _failed(self, error: Exception) -> None:
         fault = f"{type(error).__name__}: {error}"
@@ -173,18 +208,3 @@ class InlineRunner:
             _log.error("views stand still: %s", fault)
         self.fault = fault
         self._page = max(1, self._page // 4)
-
-
-async def _breathe() -> None:
-    await asyncio.sleep(0)
-
-
-async def _first(*waits: Coroutine[Any, Any, object], timeout_s: float) -> None:
-    """Wait until one is done or the time is up; then cancel and await the others."""
-    tasks = [asyncio.create_task(wait) for wait in waits]
-    try:
-        await asyncio.wait(tasks, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

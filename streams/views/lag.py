@@ -13,11 +13,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from adapters.log.recorder import PAGE
 from domain import ledger
 from projections.ports import Log
 
 EVENTS_MAX = 5_000
-PAGE = 1_000
 
 
 class Lag(NamedTuple):

@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from adapters.bus.page import partition_of
+from adapters.log.recorder import TURN_PAGE
 from domain import account, ledger
 from domain.account.state import State
 from domain.shared.envelope import Envelope, category, id_of
@@ -17,7 +18,6 @@ from projections.ledger.controls import Balances, Line, add
 from projections.ports import Log
 
 Progress = Callable[[int, int, int], None]
-PAGE = 500  # events between two yields to the event loop
 
 
 class LedgerFold:
@@ -47,7 +47,7 @@ class LedgerFold:
 
     async def _to(self, position: int | None, seen: Progress | None) -> None:
         last = await self._log.last() if seen else 0
-        while page := await self._log.after(self.position, limit=PAGE, until=position):
+        while page := await self._log.after(self.position, limit=TURN_PAGE, until=position):
             for arrived in page:
                 self._take(arrived)
             self.position, self.last_at = page[-1].position, page[-1].committed_at
@@ -62,7 +62,7 @@ class LedgerFold:
             stands: a position by partition, none lower than this fold's.
         """
         found, position, until = dict(self.balances), self.position, max(stands)
-        while page := await self._log.after(position, limit=PAGE, until=until):
+        while page := await self._log.after(position, limit=TURN_PAGE, until=until):
             for arrived in page:
                 if arrived.position <= stands[partition_of(arrived.home, len(stands))]:
                     for entry in ledger.entries(arrived.event):

@@ -10,12 +10,14 @@ Without a member, the process works from the log. It ends when its members have 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from adapters.bus.outlet import BusUnavailable
+from adapters.host.retry import Retry
+from streams import waits
+from streams.supervise import STEADY_S
 
 RETRY_MIN_S, RETRY_MAX_S = 0.5, 10.0
-STEADY_S = 10.0  # a member that lasted longer resets the count of failures
 FAILURES_MAX = 20  # in a row
 
 _log = logging.getLogger(__name__)
@@ -57,7 +59,7 @@ class Membership:
             BusUnavailable: `FAILURES_MAX` members failed in a row.
             Exception: the error of a member that could not handle a record.
         """
-        pause_s, failures = RETRY_MIN_S, 0
+        retry, failures = Retry(RETRY_MIN_S, RETRY_MAX_S), 0
         while not stop.is_set():
             failure, lasted_s = await self._once(stop)
             if failure is None:
@@ -65,13 +67,13 @@ class Membership:
             if not isinstance(failure, BusUnavailable):
                 raise failure
             if lasted_s > STEADY_S:
-                pause_s, failures = RETRY_MIN_S, 0
+                retry.reset()
+                failures = 0
             failures += 1
             self._failed(failure)
             if failures >= FAILURES_MAX:
                 raise failure
-            await _first(stop.wait(), asyncio.sleep(pause_s))
-            pause_s = min(2 * pause_s, RETRY_MAX_S)
+            await waits.pause(stop, retry.next_s())
 
     async def bury(self, value: bytes, headers: dict[str, str]) -> None:
         """Publish a dead letter.
@@ -85,15 +87,15 @@ class Membership:
 
     async def _once(self, stop: asyncio.Event) -> tuple[BaseException | None, float]:
         """Run one member; what ended it (None: `stop`), and its seconds without the leaving."""
-        member, began = self._join(), _now()
+        member, began = self._join(), waits.now()
         starting = asyncio.create_task(self._started(member))
         failed = asyncio.create_task(member.failed())
         try:
-            await _first(self._broken(starting), _finished(failed), stop.wait())
-            return _failure(starting, failed), _now() - began
+            await waits.first(self._broken(starting), _finished(failed), stop.wait())
+            return _failure(starting, failed), waits.now() - began
         finally:
             self._member = None
-            await _cancelled(starting, failed)
+            await waits.cancel(starting, failed)
             await self._leave(member)
 
     async def _started(self, member: Member) -> None:
@@ -110,14 +112,14 @@ class Membership:
         try:
             await member.stop()
         except Exception as e:  # the member is gone either way
-            _log.info("%s: left in disorder: %s", self._name, _said(e))
+            _log.info("%s: left in disorder: %s", self._name, _text(e))
         if self._left is not None:
             await self._left()
 
     def _failed(self, failure: BaseException) -> None:
-        if (said := _said(failure)) != self.fault:
-            _log.warning("%s: %s", self._name, said)
-        self.fault = said
+        if (text := _text(failure)) != self.fault:
+            _log.warning("%s: %s", self._name, text)
+        self.fault = text
 
 
 def _failure(
@@ -126,31 +128,13 @@ def _failure(
     if failed.done():
         return failed.result()
     if starting.done() and (error := starting.exception()) is not None:
-        return BusUnavailable(_said(error))
+        return BusUnavailable(_text(error))
     return None
 
 
-def _said(error: BaseException) -> str:
+def _text(error: BaseException) -> str:
     return str(error) or type(error).__name__
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 async def _finished(task: "asyncio.Task[BaseException]") -> None:
     await asyncio.wait([task])
-
-
-async def _first(*waits: Awaitable[object]) -> None:
-    tasks = [asyncio.ensure_future(wait) for wait in waits]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        await _cancelled(*tasks)
-
-
-async def _cancelled(*tasks: "asyncio.Future[Any]") -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -9,7 +9,6 @@ wiped, or is unavailable. The checkpoints move by compare-and-set, so a second w
 partition does no harm, and every worker may adopt partitions that no other moves.
 """
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Generic, Protocol, TypeVar
 
 from adapters.log.recorder import Unavailable
 from projections.ports import View
+from streams import waits
 
 STILL_S = 12.0  # more than a group takes to notice a dead member
 LOOK_S = 2.0
@@ -24,7 +24,7 @@ LOOK_S = 2.0
 _log = logging.getLogger(__name__)
 
 
-class Standing(Protocol):
+class Checkpoints(Protocol):
     """`adapters.postgres.views.read_models.ReadModels`."""
 
     async def checkpoints(self) -> Mapping[str, Mapping[int, int]]: ...
@@ -34,8 +34,8 @@ class Ends(Protocol):
     async def last(self) -> int: ...
 
 
-class Foundling(Protocol):
-    """`streams.views.view_worker.Part`."""
+class Adoptable(Protocol):
+    """`streams.views.view_worker.PartitionFold`."""
 
     @property
     def positions(self) -> Mapping[str, int]: ...
@@ -45,7 +45,7 @@ class Foundling(Protocol):
     async def close(self) -> None: ...
 
 
-P = TypeVar("P", bound=Foundling)
+P = TypeVar("P", bound=Adoptable)
 
 
 class Orphans(Generic[P]):
@@ -60,7 +60,7 @@ class Orphans(Generic[P]):
 
     def __init__(
         self,
-        tables: Standing,
+        tables: Checkpoints,
         log: Ends,
         views: Sequence[View],
         open_part: Callable[[int], P],
@@ -77,9 +77,9 @@ class Orphans(Generic[P]):
         Raises:
             GaveUp, Relaid: from folding a part.
         """
-        if _now() - self._looked_at < LOOK_S:
+        if waits.now() - self._looked_at < LOOK_S:
             return
-        self._looked_at = _now()
+        self._looked_at = waits.now()
         with contextlib.suppress(Unavailable):
             await self._sort(held, self._foremost(await self._tables.checkpoints()))
         for part in list(self.parts.values()):
@@ -96,7 +96,7 @@ class Orphans(Generic[P]):
         self.parts.clear()
 
     async def _sort(self, held: Collection[int], stands: Mapping[int, int]) -> None:
-        last, now = await self._log.last(), _now()
+        last, now = await self._log.last(), waits.now()
         for partition, at in stands.items():
             part = self.parts.get(partition)
             if part is not None:
@@ -120,7 +120,3 @@ class Orphans(Generic[P]):
             for partition, at in checkpoints[view].items():
                 found[partition] = max(at, found.get(partition, 0))
         return found
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -25,14 +25,14 @@ from adapters.bus.records import Record
 from adapters.log.recorder import Unavailable
 from projections.engine.runner import Runner, Stuck
 from projections.ports import Expelled, Relaid, Sink, View
-from streams.views.feed import PartitionFeed
-from streams.views.orphans import Orphans, Standing
+from streams import waits
+from streams.doubt import Doubt
+from streams.views.feed import SILENCE_S, PartitionFeed
+from streams.views.orphans import Checkpoints, Orphans
 
 PAGE = 4_000  # most events in one transaction
 PAUSES_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 5.0, 5.0, 10.0)
 TICK_S = 1.0
-SILENCE_S = 5.0  # of the bus, after which the worker asks the log itself
-TRUST_S = 5.0  # after which positions are read again: the store may have lost commits
 
 _log = logging.getLogger(__name__)
 
@@ -80,12 +80,12 @@ class ViewWorker:
         views: Sequence[View],
         *,
         partitions: int,
-        tables: Standing,
+        tables: Checkpoints,
         marks: Marks,
         bury: Bury,
     ) -> None:
-        self.parts: dict[int, Part] = {}
-        self.orphans = Orphans(tables, log, views, self._made)
+        self.parts: dict[int, PartitionFold] = {}
+        self.orphans = Orphans(tables, log, views, self._open_fold)
         self.records = self.events = 0
         self._log, self._open_sink, self._views = log, open_sink, tuple(views)
         self._partitions, self._marks, self._bury = partitions, marks, bury
@@ -129,13 +129,8 @@ class ViewWorker:
                 if self.parts.get(part.partition) is part:
                     await part.look()
             await self.orphans.look(self.parts)
-            try:
-                async with asyncio.timeout(TICK_S):
-                    await self._kicked.wait()
-            except TimeoutError:
-                continue
-            finally:
-                self._kicked.clear()
+            await waits.pause(self._kicked, TICK_S)
+            self._kicked.clear()
 
     def positions(self) -> dict[str, int]:
         """By view, the lowest position in this process's partitions; empty if it has none."""
@@ -155,17 +150,17 @@ class ViewWorker:
         found = sorted(self._all().items())
         return [f"partition {p}: {part.fault}" for p, part in found if part.fault]
 
-    def _all(self) -> dict[int, "Part"]:
+    def _all(self) -> dict[int, "PartitionFold"]:
         return self.orphans.parts | self.parts
 
-    def _part(self, partition: int) -> "Part":
+    def _part(self, partition: int) -> "PartitionFold":
         if partition not in self.parts:
             adopted = self.orphans.claim(partition)
-            self.parts[partition] = adopted or self._made(partition)
+            self.parts[partition] = adopted or self._open_fold(partition)
         return self.parts[partition]
 
-    def _made(self, partition: int) -> "Part":
-        return Part(
+    def _open_fold(self, partition: int) -> "PartitionFold":
+        return PartitionFold(
             PartitionFeed(self._log, partition, self._partitions),
             self._open_sink(partition),
             self._views,
@@ -176,7 +171,7 @@ class ViewWorker:
         )
 
 
-class Part:
+class PartitionFold:
     """One partition that this worker folds."""
 
     def __init__(
@@ -194,19 +189,20 @@ class Part:
         self.positions: Mapping[str, int] = {}
         self._sink, self._views, self._log = sink, tuple(views), log
         self._marks, self._bury = marks, bury
-        self.runner = Runner(feed, sink, views, pause=_breathe)
-        self._told: dict[str, Stuck] = {}  # this partition's marks, as last read or written
+        self.runner = Runner(feed, sink, views, pause=waits.breathe)
+        self._marked: dict[str, Stuck] = {}  # this partition's marks, as last read or written
         self._letters: list[Stuck] = []  # dead letters not sent yet
         self.fault = ""  # why nothing moves at the moment
         self._broken: Broken | None = None
         self._begun = False
         self._busy = asyncio.Lock()
-        self._heard_at = self._asked_at = asyncio.get_running_loop().time()
+        self._heard_at = waits.now()
+        self._doubt = Doubt()
 
     async def take(self, records: Sequence[Record]) -> int:
         """Fold the records; return how many of their events were new."""
         async with self._busy:
-            await self._insist(self._begin)
+            await self._retry(self._begin)
             new, end = 0, self.feed.end
             for record in records:
                 try:
@@ -214,24 +210,22 @@ class Part:
                 except MalformedPage as e:  # the next record shows the gap, and the log fills it
                     _log.error("partition %s: %s", self.partition, e)
             if self.feed.end > end:  # repeated records do not count as news
-                self._heard_at = asyncio.get_running_loop().time()
-            await self._insist(self._fold)
+                self._heard_at = waits.now()
+            await self._retry(self._fold)
             return new
 
     async def look(self, *, now: bool = False) -> None:
         """Fold what lags. `now`: read a log that has grown at once, not after `SILENCE_S`."""
         async with self._busy:
-            await self._insist(self._begin)
-            await self._insist(self._again)
-            clock = asyncio.get_running_loop().time()
-            if clock - self._asked_at > TRUST_S:
+            await self._retry(self._begin)
+            await self._retry(self._resume)
+            if self._doubt.due():
                 self.runner.doubt()
-                self._asked_at = clock
-            if now or clock - self._heard_at > SILENCE_S:
-                last = await self._insist(self._log.last)
+            if now or waits.now() - self._heard_at > SILENCE_S:
+                last = await self._retry(self._log.last)
                 if last > self.feed.end:
                     self.feed.jump(last)
-            await self._insist(self._fold)
+            await self._retry(self._fold)
 
     async def close(self) -> None:
         async with self._busy:
@@ -245,7 +239,7 @@ class Part:
         self.feed.jump(max(self.positions.values(), default=0))
         marks = await self._marks.all()
         names = {view.NAME for view in self._views}
-        self._told = {v: s for (v, p), s in marks.items() if p == self.partition and v in names}
+        self._marked = {v: s for (v, p), s in marks.items() if p == self.partition and v in names}
         self._begun = True
 
     async def _fold(self) -> None:
@@ -266,7 +260,7 @@ class Part:
         if until < self.feed.end and self._broken is not None:
             self._stop_before(self._broken)
         self.feed.release(max(moving, default=self.feed.end))
-        await self._tell()
+        await self._update_marks()
 
     def _until(self) -> int:
         """The feed's end, or the position right before an unreadable event."""
@@ -286,27 +280,27 @@ class Part:
                 )
             )
 
-    async def _tell(self) -> None:
+    async def _update_marks(self) -> None:
         """Update the marks: add views that got stuck, delete those of views past their event."""
         for view, stuck in self.runner.stuck.items():
-            if self._told.get(view) != stuck:
+            if self._marked.get(view) != stuck:
                 if await self._marks.mark(self.partition, stuck):
-                    self._mourn(stuck)
-                self._told[view] = stuck
-        await self._post()
-        for view in [v for v in self._told if v not in self.runner.stuck]:
-            if self.positions[view] >= self._told[view].position:
+                    self._report(stuck)
+                self._marked[view] = stuck
+        await self._send_letters()
+        for view in [v for v in self._marked if v not in self.runner.stuck]:
+            if self.positions[view] >= self._marked[view].position:
                 await self._marks.clear(self.partition, view)
-                del self._told[view]
+                del self._marked[view]
 
-    def _mourn(self, stuck: Stuck) -> None:
+    def _report(self, stuck: Stuck) -> None:
         _log.error(
             "view %s is stuck at %s@%s (position %s): %s",
             stuck.view, stuck.stream, stuck.version, stuck.position, stuck.error,
         )  # fmt: skip
         self._letters.append(stuck)
 
-    async def _post(self) -> None:
+    async def _send_letters(self) -> None:
         """Send the dead letters; if the bus is unavailable, the next fold tries again."""
         while self._letters:
             stuck = self._letters[0]
@@ -324,7 +318,7 @@ class Part:
                 return
             self._letters.pop(0)
 
-    async def _again(self) -> None:
+    async def _resume(self) -> None:
         """Resume the views whose mark was deleted."""
         if not self.runner.stuck:
             return
@@ -332,10 +326,10 @@ class Part:
         for view in list(self.runner.stuck):
             if (view, self.partition) not in marks:
                 self.runner.resume(view)
-                self._told.pop(view, None)
+                self._marked.pop(view, None)
                 self._broken = None
 
-    async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
+    async def _retry(self, work: Callable[[], Awaitable[T]]) -> T:
         """Run `work`; when it fails, retry it with growing pauses.
 
         Raises:
@@ -359,7 +353,3 @@ class Part:
             self.fault = str(fault) or type(fault).__name__
             await asyncio.sleep(pause_s)
         raise GaveUp(f"partition {self.partition}: {self.fault}")
-
-
-async def _breathe() -> None:
-    await asyncio.sleep(0)

@@ -27,6 +27,7 @@ from adapters.postgres.views.sink import PostgresSink
 from adapters.postgres.views.tables import columns
 from adapters.settings import Settings
 from adapters.wiring.platform import Platform, open_platform
+from adapters.wiring.views import FOLD
 from domain.shared.envelope import Envelope
 from projections.catalogue import VIEWS
 from projections.engine.runner import PAGE, Runner
@@ -219,7 +220,9 @@ class FirstFold:
         last = await log.last()
 
         async def folded() -> None:
-            assert last == await fold_apart(log, sink, VIEWS, data_dir=data_dir, least=1)
+            assert last == await fold_apart(
+                log, sink, VIEWS, child=FOLD, data_dir=data_dir, least=1
+            )
 
         async with fresh(self._url) as sink:
             spent = await self._meter.spent(folded)

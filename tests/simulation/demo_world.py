@@ -29,7 +29,7 @@ from simulation.memory_platform import MemoryPlatform
 from simulation.pace import Pace
 from simulation.run import Spec, eve_of
 from simulation.street import street_of
-from streams.supervise import Part
+from streams.supervise import Task
 
 SPEC = Spec(first=date(2022, 1, 13), last=date(2022, 1, 18), accounts=2, seed=2)
 """Thursday, Friday, and the Tuesday behind a weekend and a holiday."""
@@ -42,7 +42,7 @@ SESSION_S = 360.0  # at the default pace
 class Drive(DemoDrive):
     """A demo drive without a warehouse."""
 
-    def phases(self) -> tuple[tuple[Part, ...], ...]:
+    def phases(self) -> tuple[tuple[Task, ...], ...]:
         return super().phases()[:-1]
 
 

@@ -31,12 +31,12 @@ from commands.handler import Done
 from commands.ports import KeyReused, Request
 from domain.house import FundHouse
 from simulation.memory_platform import MemoryPlatform
-from streams import supervise
+from streams import supervise, waits
 from streams.drive import Drive
 from streams.gateways.counterparties import live_street
 from streams.gateways.street import Street
 from streams.log.pruner import KEEP, Pruner
-from streams.supervise import Part, Supervisor, until
+from streams.supervise import Supervisor, Task
 from tests.unit.adapters.platform import NOW, WriteSide
 
 PATIENCE_S = 60.0
@@ -262,7 +262,7 @@ class Work:
 
 async def kept(work: Work, supervisor: Supervisor) -> tuple[asyncio.Task[None], asyncio.Event]:
     stop = asyncio.Event()
-    return asyncio.create_task(supervisor.run([[Part("x", work)]], stop)), stop
+    return asyncio.create_task(supervisor.run([[Task("x", work)]], stop)), stop
 
 
 async def test_the_pauses_grow_and_the_fault_is_over_when_it_runs_steadily() -> None:
@@ -322,7 +322,7 @@ async def test_what_will_not_end_is_cancelled_and_the_next_phase_goes_on(
         ended.append("polite")
 
     stop = asyncio.Event()
-    phases = [[Part("deaf", deaf)], [Part("polite", polite)]]
+    phases = [[Task("deaf", deaf)], [Task("polite", polite)]]
     task = asyncio.create_task(Supervisor().run(phases, stop))
     await asyncio.sleep(0)
     stop.set()
@@ -332,7 +332,7 @@ async def test_what_will_not_end_is_cancelled_and_the_next_phase_goes_on(
 
 async def test_a_cancellation_that_is_lost_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(supervise, "STOP_S", 0.02)
-    monkeypatch.setattr(supervise, "CANCEL_S", 0.02)
+    monkeypatch.setattr(waits, "CANCEL_S", 0.02)
     lost = 0
 
     async def swallowing(stop: asyncio.Event) -> None:
@@ -346,7 +346,7 @@ async def test_a_cancellation_that_is_lost_is_made_again(monkeypatch: pytest.Mon
                 lost += 1
 
     stop = asyncio.Event()
-    task = asyncio.create_task(Supervisor().run([[Part("swallowing", swallowing)]], stop))
+    task = asyncio.create_task(Supervisor().run([[Task("swallowing", swallowing)]], stop))
     await asyncio.sleep(0)
     stop.set()
     await asyncio.wait_for(task, 1)
@@ -355,7 +355,7 @@ async def test_a_cancellation_that_is_lost_is_made_again(monkeypatch: pytest.Mon
 
 async def test_endless_work_ends_with_stop_and_its_error_is_told() -> None:
     stop = asyncio.Event()
-    endless = asyncio.create_task(until(stop, asyncio.Event().wait()))
+    endless = asyncio.create_task(waits.until(stop, asyncio.Event().wait()))
     await asyncio.sleep(0)
     stop.set()
     await asyncio.wait_for(endless, 1)
@@ -364,7 +364,7 @@ async def test_endless_work_ends_with_stop_and_its_error_is_told() -> None:
         raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
-        await until(asyncio.Event(), broken())
+        await waits.until(asyncio.Event(), broken())
 
 
 async def test_a_street_that_fails_leaves_no_gateway_running() -> None:

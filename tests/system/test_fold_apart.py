@@ -13,6 +13,7 @@ from adapters.postgres.embedded import EmbeddedPostgres
 from adapters.postgres.views.sink import PostgresSink
 from adapters.settings import Settings
 from adapters.wiring.platform import Platform, open_platform
+from adapters.wiring.views import FOLD
 from projections.catalogue import VIEWS
 from streams import live
 from streams.views.inline import InlineRunner
@@ -51,7 +52,13 @@ async def test_processes_fold_the_rows_of_one_fold(
     platform: Platform, beside: PostgresSink, number: int
 ) -> None:
     folded = await fold_apart(
-        platform.log, beside, VIEWS, data_dir=platform.settings.data_dir, number=number, least=1
+        platform.log,
+        beside,
+        VIEWS,
+        child=FOLD,
+        data_dir=platform.settings.data_dir,
+        number=number,
+        least=1,
     )
     assert folded == await platform.log.last()
     assert await beside.checksums(VIEWS) == await platform.sink.checksums(VIEWS)
@@ -62,14 +69,16 @@ async def test_a_log_that_is_short_is_left_to_one_process(
     platform: Platform, beside: PostgresSink
 ) -> None:
     data_dir = platform.settings.data_dir
-    assert await fold_apart(platform.log, beside, VIEWS, data_dir=data_dir, number=2) == 0
+    assert (
+        await fold_apart(platform.log, beside, VIEWS, child=FOLD, data_dir=data_dir, number=2) == 0
+    )
 
 
 async def test_when_a_process_fails_the_views_are_empty_and_ready_for_one_fold(
     platform: Platform, beside: PostgresSink, tmp_path: Path
 ) -> None:
     folded = await fold_apart(
-        platform.log, beside, VIEWS, data_dir=tmp_path, number=2, least=1
+        platform.log, beside, VIEWS, child=FOLD, data_dir=tmp_path, number=2, least=1
     )  # no log is there for them to open
     assert folded == 0
     assert set((await beside.positions(NAMES)).values()) == {0}
@@ -80,13 +89,17 @@ async def test_views_that_have_begun_are_left_where_they_stand(
     platform: Platform, beside: PostgresSink
 ) -> None:
     data_dir = platform.settings.data_dir
-    assert await fold_apart(platform.log, beside, VIEWS[:2], data_dir=data_dir, number=2, least=1)
+    assert await fold_apart(
+        platform.log, beside, VIEWS[:2], child=FOLD, data_dir=data_dir, number=2, least=1
+    )
     before = await beside.checksums(VIEWS[:2])
-    assert await fold_apart(platform.log, beside, VIEWS[:3], data_dir=data_dir, number=2, least=1)
+    assert await fold_apart(
+        platform.log, beside, VIEWS[:3], child=FOLD, data_dir=data_dir, number=2, least=1
+    )
     assert await beside.checksums(VIEWS[:2]) == before
     assert (await beside.positions(NAMES[:3]))[NAMES[2]] == await platform.log.last()
     assert not await fold_apart(
-        platform.log, beside, VIEWS[:3], data_dir=data_dir, number=2, least=1
+        platform.log, beside, VIEWS[:3], child=FOLD, data_dir=data_dir, number=2, least=1
     )
 
 
@@ -111,7 +124,7 @@ async def test_serve_folds_in_processes_before_its_own_runner_goes_on(
 
 
 async def test_all_views_are_rebuilt_in_one_pass(platform: Platform) -> None:
-    await begin(platform.log, platform.sink, VIEWS, data_dir=platform.settings.data_dir)
+    await begin(platform.log, platform.sink, VIEWS, child=FOLD, data_dir=platform.settings.data_dir)
     last = await platform.log.last()
     for view in VIEWS:
         report = await rebuild(platform.log, platform.sink, view, begun=True)

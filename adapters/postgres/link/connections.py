@@ -1,22 +1,23 @@
-"""Connections to the log's Postgres: their settings, and what their errors mean."""
+"""Connections to Postgres: their settings, how they are opened, and what their errors mean."""
 
 import asyncio
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import psycopg
-from psycopg import AsyncConnection, errors
+from psycopg import AsyncConnection, Connection, errors
 from psycopg.conninfo import conninfo_to_dict
+from psycopg_pool import AsyncConnectionPool
 
 from adapters.log.recorder import Unavailable
 from adapters.postgres.link import arrays as postgres_arrays
 
 Row = tuple[Any, ...]
-CONNECT_S = 5
+CONNECT_S = 5  # less than a lease lasts: its holder must know in time that it is lost
 
 # The pool logs every failed attempt, while callers get one `Unavailable`. This handler keeps Python
 # from printing those log records; to see them, configure logging.
@@ -33,15 +34,53 @@ SETTINGS = (
 _LOST = {"57P01", "57P02", "57P03", "57P04", "57P05"}  # shut down, crashed, starting, dropped, idle
 
 
+def arguments(url: str, options: str = "") -> dict[str, Any]:
+    """The arguments of every connection to Postgres.
+
+    Args:
+        options: server settings, `-c name=value ...`; the URL's own come last and win.
+    """
+    settings = with_options(url, options)
+    own = {"options": settings} if settings else {}
+    return {"autocommit": True, "connect_timeout": CONNECT_S} | own
+
+
+def connect(url: str) -> Connection[Any]:
+    """A blocking connection, for work that begins and ends here; it fails after `CONNECT_S`."""
+    return Connection.connect(url, **arguments(url))
+
+
+async def connect_async(url: str, options: str = "") -> AsyncConnection[Any]:
+    """An asynchronous connection; it fails after `CONNECT_S`."""
+    return await AsyncConnection.connect(url, **arguments(url, options))
+
+
+def pool(
+    url: str,
+    kwargs: Mapping[str, Any],
+    *,
+    connections: int,
+    patience_s: float,
+    kind: type[AsyncConnection[Any]] = AsyncConnection,
+    **more: Any,
+) -> AsyncConnectionPool[Any]:
+    """A pool for many readers at once, not opened.
+
+    Args:
+        kwargs: of each connection: `arguments`.
+        connections: at most; one is always open.
+        patience_s: longest wait for a connection, and for a new one to replace a lost one.
+    """
+    return AsyncConnectionPool(
+        url, connection_class=kind, kwargs=dict(kwargs), open=False, min_size=1,
+        max_size=connections, timeout=patience_s, reconnect_timeout=patience_s, **more,
+    )  # fmt: skip
+
+
 def connection_arguments(url: str) -> dict[str, Any]:
     """The arguments of every connection to the log; the URL's own options come last."""
-    return {
-        "autocommit": True,
-        "prepare_threshold": 0,
-        "connect_timeout": CONNECT_S,
-        "application_name": "tidemark log",
-        "options": with_options(url, SETTINGS),
-    }
+    own = {"prepare_threshold": 0, "application_name": "tidemark log"}
+    return arguments(url, SETTINGS) | own
 
 
 async def open_connection(url: str) -> AsyncConnection[Row]:
@@ -53,7 +92,7 @@ async def open_connection(url: str) -> AsyncConnection[Row]:
 def with_options(url: str, ours: str) -> str:
     """Server settings for a connection to `url`: ours, then the URL's own, which win."""
     given = str(conninfo_to_dict(url).get("options") or "")
-    return f"{ours} {given}".rstrip()
+    return f"{ours} {given}".strip()
 
 
 def is_lost(error: psycopg.Error) -> bool:

@@ -10,11 +10,9 @@ from typing import TypeVar
 
 from psycopg import AsyncConnection, Error
 
-from adapters.postgres import versions as schema_versions
+from adapters.host.retry import reconnecting
 from adapters.postgres.link.connections import Row, is_lost, open_connection, unavailable
-
-BACKOFF_S = 0.05
-BACKOFF_MAX_S = 1.0
+from adapters.postgres.link.kept import Opened
 
 T = TypeVar("T")
 Attempt = Callable[[AsyncConnection[Row], bool], Awaitable[T]]
@@ -26,12 +24,15 @@ class Lane:
     Args:
         retry_s: for how long to try to replace a lost connection.
         on_connect: called before every new connection, which may lead to another server.
+        opened: called with every new connection before it is used.
     """
 
-    def __init__(self, url: str, retry_s: float, on_connect: Callable[[], None]) -> None:
+    def __init__(
+        self, url: str, retry_s: float, on_connect: Callable[[], None], *, opened: Opened
+    ) -> None:
         self._url = url
         self._retry_s = retry_s
-        self._on_connect = on_connect
+        self._on_connect, self._opened = on_connect, opened
         self._connection: AsyncConnection[Row] | None = None
 
     async def persist(self, attempt: Attempt[T]) -> T:
@@ -40,29 +41,27 @@ class Lane:
         Raises:
             Unavailable: no connection in time, or the database refused.
         """
-        now = asyncio.get_running_loop().time
-        deadline, pause, retried = now() + self._retry_s, BACKOFF_S, False
+        retry, retried = reconnecting(self._retry_s), False
         while True:
             try:
                 return await attempt(await self._connected(), retried)
             except (Error, OSError) as e:
                 await self.drop()
                 again = isinstance(e, OSError) or is_lost(e)
-                if not again or now() + pause > deadline:
+                if not again or retry.over:
                     raise unavailable(e) from e
             except BaseException:
                 await self.drop()
                 raise
             retried = True
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, BACKOFF_MAX_S)
+            await asyncio.sleep(retry.next_s())
 
     async def _connected(self) -> AsyncConnection[Row]:
         if self._connection is None:
             self._on_connect()
             connection = await open_connection(self._url)
             try:
-                await schema_versions.ensure(connection, self._url, "log")
+                await self._opened(connection)
             except BaseException:
                 await connection.close()
                 raise

@@ -16,6 +16,7 @@ import asyncio
 import itertools
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from psycopg import AsyncConnection
@@ -23,14 +24,24 @@ from psycopg.errors import UniqueViolation
 from psycopg.pq import TransactionStatus
 
 from adapters.log.append_plan import Key, Plan, chunks, plan
-from adapters.log.recorder import Known, Message, Result, Sealed, Write, Written, WrongVersion
+from adapters.log.recorder import (
+    LANES,
+    Known,
+    Message,
+    Result,
+    Sealed,
+    Write,
+    Written,
+    WrongVersion,
+)
+from adapters.log.turns import Turns
 from adapters.postgres.link.arrays import Bools, Bytes, Ints, Moment, Packed, Texts
 from adapters.postgres.link.connections import Row, reply_within
 from adapters.postgres.link.lane import Lane
 from adapters.postgres.link.statement import Statement
+from adapters.postgres.versions import ensure
 
 FLOORS_MAX = 100_000  # streams whose version is remembered: about 15 MB
-LANES = 2
 
 APPEND = f"select log.append_batch({', '.join(['%s'] * 19)})"
 _APPEND = Statement(
@@ -65,11 +76,12 @@ class Appender:
     def __init__(self, url: str, *, reply_s: float, retry_s: float) -> None:
         self._reply_s = reply_s
         self._floors: dict[str, int] = {}
-        self._lanes = [Lane(url, retry_s, self._floors.clear) for _ in range(LANES)]
+        opened = partial(ensure, url=url, part="log")
+        self._lanes = [Lane(url, retry_s, self._floors.clear, opened=opened) for _ in range(LANES)]
         self._free = asyncio.LifoQueue[Lane]()  # last used first: often one lane is enough
         for lane in self._lanes:
             self._free.put_nowait(lane)
-        self._queued: dict[str, asyncio.Future[None]] = {}  # the last call in line by stream
+        self._turns = Turns()
 
     async def open(self) -> None:
         """Connect and make the schema, or raise Unavailable after bounded retries."""
@@ -81,23 +93,12 @@ class Appender:
 
     async def append(self, batch: Sequence[Write], clock: datetime) -> list[Result]:
         parts = chunks(batch)
-        streams = {write.stream for write in batch}
-        before = {self._queued[stream] for stream in streams & self._queued.keys()}
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queued.update(dict.fromkeys(streams, done))
-        try:
-            if before:
-                await asyncio.wait(before)
+        async with self._turns.of({write.stream for write in batch}):
             lane = await self._free.get()
             try:
                 return await self._append_parts(lane, parts, clock)
             finally:
                 self._free.put_nowait(lane)
-        finally:
-            done.set_result(None)
-            for stream in streams:
-                if self._queued[stream] is done:
-                    del self._queued[stream]
 
     def reached(self, versions: Mapping[str, int]) -> None:
         """Remember that streams have reached these versions, which saves appends a check."""

@@ -13,10 +13,9 @@ import psycopg
 from psycopg import AsyncConnection, IsolationLevel
 
 from adapters.log.evidence import Bound, Columns, Head
-from adapters.log.recorder import SnapshotRow
-from adapters.postgres.link.connections import CONNECT_S, unavailable, with_options
+from adapters.log.recorder import AUDIT_PAGE, SnapshotRow
+from adapters.postgres.link.connections import connect_async, unavailable
 
-PAGE = 5_000
 _OPTIONS = "-c timezone=UTC -c jit=off -c application_name=tidemark\\ audit"
 _COLUMNS = (
     "select position, schema, payload_at from log.events "
@@ -84,7 +83,7 @@ class PostgresEvidence:
 
     async def _stream(self, name: str, sql: str, *values: object) -> AsyncIterator[Any]:
         async with self._connection.cursor(name, binary=True) as cursor:
-            cursor.itersize = PAGE
+            cursor.itersize = AUDIT_PAGE
             await cursor.execute(sql.encode(), values)
             async for row in cursor:
                 yield row
@@ -98,9 +97,7 @@ async def open_evidence(url: str) -> AsyncIterator[PostgresEvidence]:
         Unavailable: the server cannot be reached, or the role may not read the tables.
     """
     try:
-        connection = await AsyncConnection.connect(
-            url, autocommit=True, connect_timeout=CONNECT_S, options=with_options(url, _OPTIONS)
-        )
+        connection = await connect_async(url, _OPTIONS)
         async with connection:
             await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
             await connection.set_read_only(True)

@@ -13,10 +13,13 @@ from struct import unpack
 from typing import Any, TypeVar
 
 from psycopg import AsyncConnection, Error
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from psycopg_pool import PoolTimeout
 
+from adapters.host.retry import reconnecting
 from adapters.log.frame import NONE, UNKNOWN, Payloads
 from adapters.log.recorder import (
+    REPLY_S,
+    RETRY_S,
     HeadLost,
     Message,
     Result,
@@ -32,10 +35,10 @@ from adapters.postgres.link.connections import (
     Row,
     connection_arguments,
     is_lost,
+    pool,
     reply_within,
     unavailable,
 )
-from adapters.postgres.link.lane import BACKOFF_MAX_S, BACKOFF_S
 from adapters.postgres.link.statement import Statement
 from adapters.postgres.link.stream import StreamingConnection
 from adapters.postgres.log.append import HEADS, MESSAGES, Appender
@@ -43,8 +46,6 @@ from adapters.postgres.log.evidence import PostgresEvidence, open_evidence
 from adapters.postgres.log.tail import PostgresTail
 
 READERS_MAX = 4
-REPLY_S = 30.0
-RETRY_S = 10.0
 PRUNE_MAX = 50_000  # messages forgotten in one transaction
 PIECE_MAX = 1_024  # rows of one answer: four times as many do not fit in the processor's cache
 POSITION_MAX = 2**63 - 1
@@ -106,10 +107,9 @@ class PostgresRecorder:
         self._appender = Appender(url, reply_s=reply_s, retry_s=retry_s)
         self._url = url
         self._tail = PostgresTail(url, self._last_position)
-        self._pool = AsyncConnectionPool(
-            url, connection_class=StreamingConnection, kwargs=connection_arguments(url),
-            configure=_configure, open=False,
-            min_size=1, max_size=readers, timeout=retry_s, reconnect_timeout=retry_s,
+        self._pool = pool(
+            url, connection_arguments(url), connections=readers, patience_s=retry_s,
+            kind=StreamingConnection, configure=_configure,
         )  # fmt: skip
 
     @classmethod
@@ -255,8 +255,7 @@ class PostgresRecorder:
 
     async def _persist(self, work: Callable[[AsyncConnection[Row]], Awaitable[T]]) -> T:
         """Do work that may safely run twice; repeat it if the connection is lost."""
-        now = asyncio.get_running_loop().time
-        deadline, pause = now() + self._retry_s, BACKOFF_S
+        retry = reconnecting(self._retry_s)
         while True:
             try:
                 async with self._pool.connection() as connection:
@@ -264,10 +263,9 @@ class PostgresRecorder:
                         return await work(connection)
             except Error as e:
                 lost = is_lost(e) and not isinstance(e, PoolTimeout)
-                if not lost or now() + pause > deadline:
+                if not lost or retry.over:
                     raise unavailable(e) from e
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, BACKOFF_MAX_S)
+            await asyncio.sleep(retry.next_s())
 
 
 async def _configure(connection: AsyncConnection[Row]) -> None:

@@ -9,7 +9,7 @@ clock decides when a lease runs out; the holder counts from before its request.
 
 from typing import Any, NamedTuple
 
-from adapters.postgres.link.single import Single
+from adapters.postgres.link.kept import KeptConnection
 
 LEASE_S = 10.0
 _TAKE = """
@@ -43,14 +43,14 @@ class SagaLease:
     """One saga partition's lease for one holder; the sagas' store has made the table.
 
     Args:
-        holder: unique among all processes that may ask; a restarted process of the same name takes
+        name: unique among all processes that may ask; a restarted process of the same name takes
             over at once.
     """
 
-    def __init__(self, url: str, holder: str, *, partition: int = 0, lease_s: float = LEASE_S):
-        self.holder, self.lease_s = holder, lease_s
+    def __init__(self, url: str, name: str, *, partition: int = 0, lease_s: float = LEASE_S):
+        self.name, self.lease_s = name, lease_s
         self._partition = partition
-        self._single = Single(url, "the sagas' lease", name="lease")
+        self._kept = KeptConnection(url, "the sagas' lease", "-c application_name=lease")
 
     async def take(self) -> int | None:
         """Take the lease; returns its fence, or None if another holder has it.
@@ -69,19 +69,19 @@ class SagaLease:
         """Give up the lease, so that the next holder can take it at once."""
         await self._ask(_RELEASE, fence)
 
-    async def held(self) -> Holder | None:
+    async def holder(self) -> Holder | None:
         """The present holder, if there is one."""
         found = await self._ask(_HOLDER)
         return Holder(str(found[0]), int(found[1])) if found else None
 
     async def close(self) -> None:
-        await self._single.close()
+        await self._kept.close()
 
     async def _ask(self, sql: str, fence: int = 0) -> Any:
         """The first row; an empty one for an update that found its row."""
-        given = {"partition": self._partition, "holder": self.holder, "fence": fence}
+        given = {"partition": self._partition, "holder": self.name, "fence": fence}
         span = f"{self.lease_s} seconds"
-        async with self._single.connected() as connection:
+        async with self._kept.connected() as connection:
             cursor = await connection.execute(sql.encode(), given | {"for": span})
             if cursor.description is None:
                 return () if cursor.rowcount else None

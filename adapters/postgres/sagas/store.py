@@ -7,7 +7,6 @@ do not wait for the disk: a crash of the server loses states and checkpoint toge
 page is read again.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -17,13 +16,11 @@ import msgspec
 import psycopg
 from psycopg import AsyncConnection
 
-from adapters.log.recorder import Unavailable
 from adapters.postgres import versions as schema_versions
-from adapters.postgres.link.connections import with_options
+from adapters.postgres.link.kept import KeptConnection
 from sagas.engine.ports import Due, Expelled, Kept, KeptRows, Owed, SagaKey, Saved
 
 RESET_LOCK = 7308332154838212457
-CONNECT_S = 10
 _OPTIONS = "-c synchronous_commit=off -c timezone=UTC -c application_name=sagas -c jit=off"
 
 _SAVE = "select sagas.save(%s, %s::json, %s::json, %s::json, %s::text[])"
@@ -68,8 +65,7 @@ class PostgresSagaStore:
     def __init__(self, url: str, *, partition: int = 0) -> None:
         self._url, self._partition = url, partition
         self.fence: int | None = None  # of the lease that is held; None: there is no lease
-        self._connection: AsyncConnection[Any] | None = None
-        self._lock = asyncio.Lock()
+        self._kept = KeptConnection(url, "the sagas' store", _OPTIONS)
 
     @classmethod
     async def connect(cls, url: str, *, partition: int = 0) -> Self:
@@ -79,12 +75,12 @@ class PostgresSagaStore:
             Unavailable: the server cannot be reached.
         """
         store = cls(url, partition=partition)
-        async with store._connected() as connection:
+        async with store._kept.connected() as connection:
             await schema_versions.ensure(connection, url, "views")
         return store
 
     async def positions(self, sagas: Mapping[str, int], /) -> Mapping[str, int]:
-        async with self._connected() as connection, connection.transaction():
+        async with self._kept.connected() as connection, connection.transaction():
             await connection.execute("select pg_advisory_xact_lock(%s)", (RESET_LOCK,))
             cursor = await connection.execute(_STANDS, (self._partition,))
             found = {saga: (at, version) for saga, at, version in await cursor.fetchall()}
@@ -98,7 +94,7 @@ class PostgresSagaStore:
         if not keys:
             return {}
         asked = _json([{"saga": saga, "id": saga_id} for saga, saga_id in keys])
-        async with self._connected() as connection:
+        async with self._kept.connected() as connection:
             cursor = await connection.execute(_LOAD, (asked,), prepare=True)
             return {(row[0], row[1]): _kept(row) for row in await cursor.fetchall()}
 
@@ -118,7 +114,7 @@ class PostgresSagaStore:
             raise
 
     async def owed(self, *, limit: int) -> Sequence[Owed]:
-        async with self._connected() as connection:
+        async with self._kept.connected() as connection:
             cursor = await connection.execute(_OWED, (limit,), prepare=True)
             return [_owed(row) for row in await cursor.fetchall()]
 
@@ -137,12 +133,12 @@ class PostgresSagaStore:
     ) -> Sequence[Due]:
         at, saga, saga_id = after or ("-infinity", "", "")
         arguments = (now, list(sagas), at, saga, saga_id, limit)
-        async with self._connected() as connection:
+        async with self._kept.connected() as connection:
             cursor = await connection.execute(_DUE, arguments)
             return [Due(*row) for row in await cursor.fetchall()]
 
     async def unfinished(self, saga: str, since: datetime, /) -> Mapping[str, Kept]:
-        async with self._connected() as connection:
+        async with self._kept.connected() as connection:
             cursor = await connection.execute(_UNFINISHED, (saga, since))
             return {row[1]: _kept(row) for row in await cursor.fetchall()}
 
@@ -152,7 +148,7 @@ class PostgresSagaStore:
         Raises:
             Unavailable: the server cannot be reached.
         """
-        async with self._connected() as connection, connection.transaction():
+        async with self._kept.connected() as connection, connection.transaction():
             await connection.execute("set transaction isolation level repeatable read, read only")
             cursor = await connection.execute(_PLACES)
             places = await cursor.fetchall()
@@ -167,13 +163,11 @@ class PostgresSagaStore:
         return KeptRows(positions, versions, states, outbox, others)
 
     async def reset(self, saga: str, /) -> None:
-        async with self._connected() as connection, connection.transaction():
+        async with self._kept.connected() as connection, connection.transaction():
             await self._reset(connection, saga, None)
 
     async def close(self) -> None:
-        if self._connection is not None:
-            await self._connection.close()
-            self._connection = None
+        await self._kept.close()
 
     async def _reset(
         self, connection: AsyncConnection[Any], saga: str, version: int | None
@@ -190,39 +184,13 @@ class PostgresSagaStore:
     @asynccontextmanager
     async def _fenced(self) -> AsyncIterator[AsyncConnection[Any]]:
         """The connection; under a fence, in a transaction during which the lease cannot move."""
-        async with self._connected() as connection:
+        async with self._kept.connected() as connection:
             if self.fence is None:
                 yield connection
                 return
             async with connection.transaction():
                 await connection.execute(_CHECK, (self._partition, self.fence), prepare=True)
                 yield connection
-
-    @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[AsyncConnection[Any]]:
-        """The store's connection, opened again if it was lost.
-
-        Raises:
-            Unavailable: the server cannot be reached, or went away under a statement.
-        """
-        async with self._lock:
-            if self._connection is None or self._connection.closed:
-                self._connection = await self._open()
-            connection = self._connection
-            try:
-                yield connection
-            except psycopg.OperationalError as e:
-                await connection.close()
-                raise Unavailable(f"the sagas' store: {str(e).strip()}") from e
-
-    async def _open(self) -> AsyncConnection[Any]:
-        try:
-            return await AsyncConnection.connect(
-                self._url, autocommit=True, connect_timeout=CONNECT_S,
-                options=with_options(self._url, _OPTIONS),
-            )  # fmt: skip
-        except psycopg.OperationalError as e:
-            raise Unavailable(f"the sagas' store: {str(e).strip()}") from e
 
 
 def _json(rows: Any) -> str:

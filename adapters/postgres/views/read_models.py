@@ -15,7 +15,7 @@ from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from adapters.log.recorder import Unavailable
-from adapters.postgres.link.connections import with_options
+from adapters.postgres.link.connections import arguments, pool
 from adapters.postgres.views.tables import CHECKPOINTS, Table
 from adapters.reads import OPERATIONS, Identity, LedgerLine, TooManyRows, Totals, Unfit
 from projections.engine.checksum import key_of
@@ -193,15 +193,10 @@ class ReadModels(Reader):
     ) -> None:
         super().__init__(schema, self._pooled)
         self.statements = 0
-        self._pool = AsyncConnectionPool(
-            url,
-            min_size=1,
-            max_size=connections,
-            timeout=PATIENCE_S,
-            open=False,
-            kwargs={"autocommit": True, "options": with_options(url, OPTIONS)},
+        self._pool = pool(
+            url, arguments(url, OPTIONS), connections=connections, patience_s=PATIENCE_S,
             check=AsyncConnectionPool.check_connection,
-        )
+        )  # fmt: skip
 
     @classmethod
     async def connect(

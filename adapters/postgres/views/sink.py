@@ -7,7 +7,6 @@ with nothing written. Views derive from the log, so commits do not wait for the 
 the server loses rows and checkpoints together, and the same events are folded again.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Self
@@ -17,9 +16,8 @@ from msgspec import json
 from psycopg import AsyncConnection, AsyncCursor, IsolationLevel
 from psycopg.pq import TransactionStatus
 
-from adapters.log.recorder import Unavailable
 from adapters.postgres import versions as schema_versions
-from adapters.postgres.link.connections import with_options
+from adapters.postgres.link.kept import KeptConnection
 from adapters.postgres.views.layout import lay_out, make_checkpoints, standing
 from adapters.postgres.views.row_cache import ROWS_MAX, RowCache
 from adapters.postgres.views.tables import CHECKPOINTS, Table
@@ -27,7 +25,6 @@ from projections.engine.checksum import Digest, key_of
 from projections.ports import Change, Checksum, Expelled, Key, Relaid, Row, Unstorable, View
 
 CHUNK = 5_000  # rows a statement
-CONNECT_S = 10
 OPTIONS = "-c synchronous_commit=off -c timezone=UTC -c application_name=views"
 
 _encode = json.Encoder().encode
@@ -60,8 +57,10 @@ class PostgresSink:
         self._tables: dict[str, Table] = {}
         self._generations: dict[str, int] = {}
         self._cache = RowCache(cache_rows)
-        self._connection: AsyncConnection[Any] | None = None
-        self._lock = asyncio.Lock()
+        self._kept = KeptConnection(
+            url, "read models", OPTIONS, opened=self._opened,
+            unavailable=(psycopg.OperationalError, psycopg.errors.InsufficientPrivilege),
+        )  # fmt: skip
 
     @classmethod
     async def connect(
@@ -73,14 +72,14 @@ class PostgresSink:
             Unavailable: the server cannot be reached.
         """
         sink = cls(url, schema=schema, partition=partition, partitions=partitions)
-        async with sink._connected():
+        async with sink._kept.connected():
             return sink
 
     async def prepare(self, views: Sequence[View], /, *, take: bool = True) -> None:
         """See `Sink.prepare`. Without `take`, keep the partitions of views that others run."""
-        async with self._connected() as connection:
+        async with self._kept.connected() as connection:
             await schema_versions.ensure(connection, self.url, "views")
-        async with self._connected() as connection, connection.transaction():
+        async with self._kept.connected() as connection, connection.transaction():
             # One at a time: two processes that start together must not both make the tables.
             await connection.execute("select pg_advisory_xact_lock(hashtext(%s))", (self.schema,))
             await make_checkpoints(connection, self.schema)
@@ -96,7 +95,7 @@ class PostgresSink:
             "where partition = %s and partitions = %s and view = any(%s)"
         )
         mine = (self._partition, self.partitions, list(views))
-        async with self._connected() as connection:
+        async with self._kept.connected() as connection:
             cursor = await connection.execute(sql, mine)
             found = {view: (at, generation) for view, at, generation in await cursor.fetchall()}
         if gone := [view for view in views if view not in found]:
@@ -114,7 +113,7 @@ class PostgresSink:
         if not unknown:
             return known
         table = self.table(view)
-        async with self._connected() as connection:
+        async with self._kept.connected() as connection:
             cursor = await connection.execute(table.select, table.keys(unknown), prepare=True)
             rows = [_row(view.ROW, values, table) for values in await cursor.fetchall()]
         take = key_of(view.ROW)
@@ -124,7 +123,7 @@ class PostgresSink:
 
     async def save(self, changes: Sequence[Change], /) -> None:
         try:
-            async with self._connected() as connection, _undone_if_not_whole(connection):
+            async with self._kept.connected() as connection, _undone_if_not_whole(connection):
                 # Two round trips only: at each of them, other tasks of this event loop go first.
                 async with connection.pipeline():
                     await connection.execute("begin")
@@ -172,7 +171,7 @@ class PostgresSink:
         self, isolation: IsolationLevel = IsolationLevel.READ_COMMITTED
     ) -> AsyncIterator[AsyncConnection[Any]]:
         """A database transaction beside the sink's own, on a connection of its own."""
-        connection = await self._open()
+        connection = await self._kept.another()
         try:
             await connection.set_isolation_level(isolation)
             async with connection.transaction():
@@ -182,12 +181,12 @@ class PostgresSink:
 
     async def position(self, view: View) -> int:
         """The view's position: the lowest of its partitions'; 0 if there is none."""
-        async with self._connected() as connection:
+        async with self._kept.connected() as connection:
             return await self._position(connection, view)
 
     async def discard(self, view: View) -> None:
         """Drop the view's table and its checkpoints."""
-        async with self._connected() as connection, connection.transaction():
+        async with self._kept.connected() as connection, connection.transaction():
             await make_checkpoints(connection, self.schema)
             await connection.execute(f"drop table if exists {self.table(view).name}")
             await connection.execute(
@@ -209,9 +208,7 @@ class PostgresSink:
         return self._tables[view.NAME]
 
     async def close(self) -> None:
-        if self._connection is not None:
-            await self._connection.close()
-            self._connection = None
+        await self._kept.close()
 
     async def _move_checkpoints(
         self, connection: AsyncConnection[Any], changes: Sequence[Change]
@@ -245,6 +242,10 @@ class PostgresSink:
         for i in range(0, len(gone), CHUNK):
             await connection.execute(table.delete, table.keys(gone[i : i + CHUNK]), prepare=True)
 
+    async def _opened(self, _: AsyncConnection[Any]) -> None:
+        """Forget cached rows: commits that were not on the disk may be lost with the connection."""
+        self._cache.clear()
+
     async def _checksum(self, connection: AsyncConnection[Any], view: View) -> Checksum:
         position, digest = await self._position(connection, view), Digest()
         async for rows in self.scan(connection, view):
@@ -257,35 +258,6 @@ class PostgresSink:
         )
         found = await cursor.fetchone()
         return int(found[0]) if found and found[0] is not None else 0
-
-    @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[AsyncConnection[Any]]:
-        """The sink's connection, opened again if it was lost.
-
-        Raises:
-            Unavailable: the server cannot be reached, or went away under a statement.
-        """
-        async with self._lock:
-            if self._connection is None or self._connection.closed:
-                self._cache.clear()
-                self._connection = await self._open()
-            connection = self._connection
-            try:
-                yield connection
-            except (psycopg.OperationalError, psycopg.errors.InsufficientPrivilege) as e:
-                await connection.close()
-                raise Unavailable(f"read models: {str(e).strip()}") from e
-
-    async def _open(self) -> AsyncConnection[Any]:
-        try:
-            return await AsyncConnection.connect(
-                self.url,
-                autocommit=True,
-                connect_timeout=CONNECT_S,
-                options=with_options(self.url, OPTIONS),
-            )
-        except psycopg.OperationalError as e:
-            raise Unavailable(f"read models: {str(e).strip()}") from e
 
 
 @asynccontextmanager

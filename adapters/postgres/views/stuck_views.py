@@ -7,8 +7,10 @@ past the event. If another process deletes the row (`requeue`), the worker tries
 """
 
 from collections.abc import Collection
+from functools import partial
 
-from adapters.postgres.link.single import Single
+from adapters.postgres import versions
+from adapters.postgres.link.kept import KeptConnection
 from projections.engine.runner import Stuck
 
 _MARK = """
@@ -29,7 +31,10 @@ class StuckViews:
     """Reads and writes the marks, one statement at a time."""
 
     def __init__(self, url: str) -> None:
-        self._single = Single(url, "read models", name="stuck", schema="views")
+        self._kept = KeptConnection(
+            url, "read models", "-c application_name=stuck",
+            opened=partial(versions.ensure, url=url, part="views"),
+        )  # fmt: skip
 
     async def mark(self, partition: int, stuck: Stuck) -> bool:
         """Mark a stuck view; False if it was already marked at this event with this error.
@@ -39,19 +44,19 @@ class StuckViews:
         """
         s = stuck
         row = (s.view, partition, s.position, s.stream, s.version, _storable(s.error))
-        async with self._single.connected() as connection:
+        async with self._kept.connected() as connection:
             return (await connection.execute(_MARK, row)).rowcount > 0
 
     async def clear(self, partition: int, view: str) -> None:
         """Remove the mark of a view: it has got past the event in this partition."""
-        async with self._single.connected() as connection:
+        async with self._kept.connected() as connection:
             await connection.execute(
                 "delete from views.stuck where view = %s and partition = %s", (view, partition)
             )
 
     async def all(self) -> dict[tuple[str, int], Stuck]:
         """All marks, by view and partition."""
-        async with self._single.connected() as connection:
+        async with self._kept.connected() as connection:
             found = await (await connection.execute(_ALL)).fetchall()
         return {
             (view, partition): Stuck(
@@ -62,12 +67,12 @@ class StuckViews:
 
     async def requeue(self, views: Collection[str] | None = None) -> list[tuple[str, int]]:
         """Have the named views (None: all) try again; returns those that were stuck."""
-        async with self._single.connected() as connection:
+        async with self._kept.connected() as connection:
             cursor = await connection.execute(_REQUEUE, (views is None, list(views or ())))
             return [(view, partition) for view, partition in await cursor.fetchall()]
 
     async def close(self) -> None:
-        await self._single.close()
+        await self._kept.close()
 
 
 def _storable(text: str) -> str:

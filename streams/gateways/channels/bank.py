@@ -24,7 +24,7 @@ from domain.account.events import (
 from domain.shared.envelope import Envelope
 from domain.shared.message import Command
 from sagas.engine.ports import Deadline, correlation
-from streams.gateways.channels.channel import RESEND_FOR, Told, Unknown, conversation
+from streams.gateways.channels.channel import RESEND_FOR, Meaning, Unknown, conversation
 
 
 class Paid(Struct, frozen=True, kw_only=True):
@@ -80,13 +80,13 @@ class BankChannel:
     def about(self, report: FromBank) -> str:
         return report.end_to_end_id
 
-    def told(self, report: FromBank, state: Paid) -> Told | None:
+    def meaning(self, report: FromBank, state: Paid) -> Meaning | None:
         if not state.sent:
             raise Unknown(report.end_to_end_id)
         command, business_id = _command(report, state.account_id)
         if command is None:
             return None
-        return Told(
+        return Meaning(
             command=command,
             message_id=f"bank|{business_id}",
             effective_at=report.at,

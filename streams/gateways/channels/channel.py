@@ -15,7 +15,7 @@ RESEND_FOR = timedelta(days=7)
 or return it that much later, and may have lost it in the crash that stopped us."""
 
 
-class Told(Struct, frozen=True, kw_only=True):
+class Meaning(Struct, frozen=True, kw_only=True):
     """The command that records a report, and what its request needs."""
 
     command: Command
@@ -38,7 +38,7 @@ class Channel(Folded, Protocol):
         """The id of the item that a report is about."""
         ...
 
-    def told(self, report: Any, state: Any, /) -> Told | None:
+    def meaning(self, report: Any, state: Any, /) -> Meaning | None:
         """The command that records a report; None where it only informs.
 
         Raises:
@@ -55,17 +55,17 @@ class Unknown(Exception):
     """A report about an item that we never sent; its gateway parks it."""
 
 
-def request(told: Told, actor: str) -> Request:
+def request(meaning: Meaning, actor: str) -> Request:
     """A report's command; its message id is kept for ever, and a repeat makes the same request.
 
     The request carries the counterparty's date even if our clock is behind: the handler clamps it.
     """
     return Request(
-        command=told.command,
-        message_id=told.message_id,
+        command=meaning.command,
+        message_id=meaning.message_id,
         actor=actor,
-        effective_at=told.effective_at,
-        correlation_id=told.correlation_id,
+        effective_at=meaning.effective_at,
+        correlation_id=meaning.correlation_id,
         keep=True,
     )
 

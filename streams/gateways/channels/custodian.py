@@ -38,7 +38,7 @@ from domain.settlement.events import (
 from domain.shared.envelope import Envelope
 from domain.shared.message import Command
 from sagas.engine.ports import Deadline, correlation
-from streams.gateways.channels.channel import RESEND_FOR, Told, Unknown, conversation
+from streams.gateways.channels.channel import RESEND_FOR, Meaning, Unknown, conversation
 
 Sent = SettlementInstruction | SettlementCancellation | SettlementRelease
 
@@ -90,11 +90,11 @@ class CustodianChannel:
     def about(self, report: FromCustodian) -> str:
         return report.tx_id
 
-    def told(self, report: FromCustodian, state: Instructed) -> Told | None:
+    def meaning(self, report: FromCustodian, state: Instructed) -> Meaning | None:
         if not state.sent:
             raise Unknown(report.tx_id)
         command, business_id = _command(report)
-        return Told(
+        return Meaning(
             command=command,
             message_id=f"custodian|{report.tx_id}|{business_id}",
             effective_at=report.at,

@@ -57,7 +57,7 @@ from domain.shared.envelope import Envelope
 from domain.shared.fix import OrdRejReason
 from domain.shared.message import Command
 from sagas.engine.ports import Deadline, correlation
-from streams.gateways.channels.channel import RESEND_FOR, Told, Unknown, conversation
+from streams.gateways.channels.channel import RESEND_FOR, Meaning, Unknown, conversation
 
 ZERO = Decimal(0)
 Request = NewOrderSingle | OrderCancelRequest | OrderCancelReplaceRequest
@@ -104,7 +104,7 @@ class VenueChannel:
             return state
         state = replace(state, last_at=at)
         if isinstance(event, _CHANGES):
-            return _asked(state, draft, event, at)
+            return _with_sent(state, draft, event, at)
         return _happened(state, event)
 
     def due(self, state: Routed) -> Deadline | None:
@@ -120,7 +120,7 @@ class VenueChannel:
         """Our order id: as the venue returns it, or the ClOrdID without its counter."""
         return report.secondary_cl_ord_id or report.cl_ord_id.rpartition(".")[0]
 
-    def told(self, report: FromVenue, state: Routed) -> Told | None:
+    def meaning(self, report: FromVenue, state: Routed) -> Meaning | None:
         order_id = self.about(report)
         if state.draft is None:
             raise Unknown(order_id)
@@ -131,11 +131,11 @@ class VenueChannel:
                 response_to=report.cxl_rej_response_to,
                 reason=report.text,
             )
-            return _told(report, reject, f"9|{report.cl_ord_id}", state)
+            return _meaning(report, reject, f"9|{report.cl_ord_id}", state)
         command = self._command(report, order_id, state)
         if command is None:
             return None
-        return _told(report, command, f"{report.exec_id}|{report.trade_date}", state)
+        return _meaning(report, command, f"{report.exec_id}|{report.trade_date}", state)
 
     def answer(self, report: FromVenue) -> DontKnowTrade | None:
         if isinstance(report, OrderCancelReject):
@@ -244,7 +244,7 @@ def _placed(order: OrderPlaced, correlation_id: str, at: datetime) -> Routed:
     )
 
 
-def _asked(state: Routed, draft: NewOrderSingle, event: object, at: datetime) -> Routed:
+def _with_sent(state: Routed, draft: NewOrderSingle, event: object, at: datetime) -> Routed:
     """Add what the event sends to the venue; `at` is its TransactTime, also in a resend."""
     match event:
         case OrderReleased(cl_ord_id=cl_ord_id):
@@ -330,8 +330,8 @@ def _replaced(report: ExecutionReport, order_id: str) -> RecordReplaced:
     )
 
 
-def _told(report: FromVenue, command: Command, business_id: str, state: Routed) -> Told:
-    return Told(
+def _meaning(report: FromVenue, command: Command, business_id: str, state: Routed) -> Meaning:
+    return Meaning(
         command=command,
         message_id=f"venue|{report.order_id}|{business_id}",
         effective_at=report.transact_time,

@@ -61,7 +61,7 @@ class Views:
         Stuck(view="cash", stream="account-A1", version=3, position=17, error="KeyError: x"),
     )
 
-    def listen(self, listener: object, *, wants: object = dict) -> Any:
+    def listen(self, listener: object, **wishes: object) -> Any:
         return lambda: None
 
 

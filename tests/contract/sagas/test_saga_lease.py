@@ -9,7 +9,7 @@ import pytest
 from adapters.postgres.sagas.lease import Holder, SagaLease
 from adapters.postgres.sagas.store import PostgresSagaStore
 from sagas.engine.ports import Expelled, Kept, Saved
-from streams.sagas.worker import LeaseHeld, held
+from streams.sagas.worker import LeaseHeld, holding
 
 KEPT = Kept(body="{}")
 
@@ -45,9 +45,9 @@ async def test_one_holds_the_lease_and_the_next_has_it_when_it_is_released(lease
     assert fence == 1
     assert await other.take() is None
     assert await one.renew(fence)
-    assert await other.held() == Holder("one", 1)
+    assert await other.holder() == Holder("one", 1)
     await one.release(fence)
-    assert await other.held() is None
+    assert await other.holder() is None
     assert await other.take() == 2
     assert not await one.renew(fence)
 
@@ -107,12 +107,12 @@ async def test_who_drives_the_sagas_in_his_own_time_holds_the_lease_meanwhile(
     store: PostgresSagaStore, leases: Any
 ) -> None:
     worker = leases("worker")
-    async with held(leases("simulate", 0.6), store):
+    async with holding(leases("simulate", 0.6), store):
         assert store.fence == 1
         await asyncio.sleep(1.0)  # it is renewed
         assert await worker.take() is None
     assert store.fence is None
     assert await worker.take() == 2
     with pytest.raises(LeaseHeld, match="--views all"):
-        async with held(leases("simulate"), store):
+        async with holding(leases("simulate"), store):
             raise AssertionError("not reached")

@@ -26,6 +26,7 @@ from projections.ledger import balances
 from projections.ledger.controls import Line, add, by_unit
 from simulation.memory_platform import MemoryPlatform
 from streams import auditor as auditing
+from streams import waits
 from streams.auditor import Auditor, Sides
 from streams.drive import Drive
 from streams.gateways.counterparties import live_street
@@ -153,7 +154,7 @@ async def test_a_report_on_its_way_is_waited_for(monkeypatch: pytest.MonkeyPatch
             world.disk.statement.book([early._replace(id="heard of", amount=D(-7))])
         return False
 
-    monkeypatch.setattr(auditing, "_pause", pause)
+    monkeypatch.setattr(waits, "pause", pause)
     await world.done(CloseDay(day=TODAY))
     assert isinstance(await world.auditor.answer(), DayClosed)
     assert tries == 3

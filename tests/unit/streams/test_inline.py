@@ -11,6 +11,7 @@ from adapters.memory.sink import MemorySink
 from domain.shared.envelope import Envelope
 from projections.engine.runner import NEAR_PAGE, PAGE
 from projections.ports import Change, Checksum
+from streams import doubt
 from streams.views import inline
 from streams.views.inline import InlineRunner
 from tests.unit.projections.listening import Listening, said
@@ -193,7 +194,7 @@ async def test_a_store_that_was_away_is_tried_again() -> None:
 async def test_a_store_that_lost_its_last_commits_while_nobody_used_it_is_folded_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(inline, "TRUST_S", 0.05)
+    monkeypatch.setattr(doubt, "TRUST_S", 0.05)
     monkeypatch.setattr(inline, "WAIT_S", 0.05)
     view, sink, events = Listening(), MemorySink(), said("A:x", "A:y", "B:z").envelopes
     log = Tail(events[:1])

@@ -13,12 +13,12 @@ from psycopg import Connection
 from psycopg.pq.abc import PGconn
 
 from adapters.log.recorder import Unavailable
-from adapters.postgres.link.connections import CONNECT_S, is_lost
+from adapters.postgres.link.connections import connect, is_lost
 
 T = TypeVar("T")
 
 
-class Steady:
+class BlockingConnection:
     """A connection for one purpose.
 
     Args:
@@ -65,7 +65,7 @@ class Steady:
 
         return self.run(work)
 
-    def heed(self) -> list[str]:
+    def notices(self) -> list[str]:
         """The payloads of notifications that have arrived; sends nothing to the server.
 
         A lost connection is opened again first (`opened` is called); notifications sent meanwhile
@@ -91,9 +91,7 @@ class Steady:
 
     def _connected(self) -> Connection[Any]:
         if self._connection is None or self._connection.closed:
-            self._connection = psycopg.connect(
-                self._url, autocommit=True, connect_timeout=CONNECT_S
-            )
+            self._connection = connect(self._url)
             self._opened(self._connection)
         return self._connection
 
@@ -101,6 +99,6 @@ class Steady:
 def _arrived(wire: PGconn) -> list[str]:
     wire.consume_input()
     found: list[str] = []
-    while told := wire.notifies():
-        found.append(told.extra.decode())
+    while notice := wire.notifies():
+        found.append(notice.extra.decode())
     return found
