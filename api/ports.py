@@ -97,6 +97,10 @@ class Limiter(Protocol):
     @property
     def rates(self) -> Mapping[str, Rate]: ...
 
+    def limits(self, door: str, address: str, /) -> bool:
+        """Whether a limit applies to this caller at this door."""
+        ...
+
     async def admit(
         self, door: str, address: str, /, *, cost: int = 1, forced: bool = False
     ) -> Verdict | None: ...

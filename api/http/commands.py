@@ -2,7 +2,7 @@
 
     body -> model -> Request -> dispatcher -> Outcome -> status and body
 
-Both endpoints make the answer in `CommandDoor._run`, so a command has the same status and body
+Both endpoints make the answer in `CommandDoor.run`, so a command has the same status and body
 at either.
 """
 
@@ -75,7 +75,7 @@ class CommandDoor:
         kind = _kind(name)
         with self._counting(name):
             request = await _single_request(kind, http)
-        answer = await self._run(name, request)
+        answer = await self.run(name, request)
         wait_s = preferred_wait(http.headers.get("prefer", ""))
         if wait_s and kind in SETTLED and answer.status < 300 and not request.dry_run:
             await self._settled(kind, answer.body["stream"], timeout_s=wait_s)
@@ -107,7 +107,7 @@ class CommandDoor:
                 request = _bulk_request(kind, item, actor, dry_run=dry_run)
         except Problem as problem:
             return _problem_answer(problem, "/commands")
-        return await self._run(kind.__name__, request)
+        return await self.run(kind.__name__, request)
 
     @contextmanager
     def _counting(self, name: str) -> Iterator[None]:
@@ -118,7 +118,8 @@ class CommandDoor:
             self._metrics.commands.labels(name, problem.name).inc()
             raise
 
-    async def _run(self, name: str, request: Request) -> Answer:
+    async def run(self, name: str, request: Request) -> Answer:
+        """Run a command, count it, and return the answer to its outcome."""
         with self._metrics.command_seconds.labels(name).time():
             try:
                 word, answer = _answered(await self._submit(request), request)

@@ -19,7 +19,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from api.http.answer_headers import with_headers
 from api.http.limits import Held, Limits
 from api.http.problems import Problem
+from api.http.short_cycle import ShortCycle, is_waiting
 from api.http.ws_protocol import BoundedSocket
+from commands.ports import Request
 
 COLON_AND_BREAK = 4  # bytes of a header beside its name and value
 TRANSFER_ENCODING, CONTENT_LENGTH = b"transfer-encoding", b"content-length"
@@ -79,6 +81,9 @@ class BoundedHttp(HttpToolsProtocol):
             self._feed(data[start : start + size] if len(data) > size else data)
             if self._done or self.transport.is_closing() or self.transport.get_protocol() != self:
                 return
+        cycle: Any = self.cycle
+        if is_waiting(cycle) and cycle.way.limited(self._address):
+            self._take_long_way()  # a caller over its limit is answered before its body came
 
     def on_message_begin(self) -> None:
         if self._framing:
@@ -115,7 +120,11 @@ class BoundedHttp(HttpToolsProtocol):
         if self._coded and self.parser.get_http_version() == "1.0":
             says = "Transfer-Encoding: HTTP/1.0 has none"
             self._object(Problem(400, "invalid_request", says))
-        super().on_headers_complete()
+        short = self._short_cycle()
+        if short is None:
+            super().on_headers_complete()
+        else:
+            self.cycle = short  # type: ignore[assignment]
         self._body_due = self.parser.should_upgrade() and not self._should_upgrade()
         self._body_due = self._body_due and (self._coded or self._length.strip(b"0") != b"")
         self._in_head, self._in_body = False, True
@@ -139,7 +148,55 @@ class BoundedHttp(HttpToolsProtocol):
             return
         self._in_body = False
         self._unseen = self._discarded = 0
+        cycle: Any = self.cycle
+        if is_waiting(cycle) and (request := cycle.request()) is not None:
+            self._run_short(cycle, request)
+            return
+        if is_waiting(cycle):
+            self._take_long_way()
         super().on_message_complete()
+
+    def _short_cycle(self) -> ShortCycle | None:
+        """A cycle on the short way, if the head allows it and no other request is being answered.
+
+        `root_path` and a full write buffer are left to uvicorn's own cycle.
+        """
+        way, parser = self.server_state.short_way, self.parser
+        if (
+            way is None
+            or self._coded
+            or not self._idle
+            or self.root_path
+            or self.flow.write_paused
+            or parser.get_method() != b"POST"
+            or parser.get_http_version() != "1.1"
+            or not parser.should_keep_alive()
+            or parser.should_upgrade()
+        ):
+            return None
+        head = way.head(self.url, self.headers)
+        return None if head is None else ShortCycle(way, head)
+
+    def _run_short(self, cycle: ShortCycle, request: Request) -> None:
+        cycle.more_body = False
+        work = cycle.run(
+            request,
+            self._address,
+            transport=self.transport,
+            state=self.server_state,
+            on_response=self.on_response_complete,
+        )
+        task = self.loop.create_task(work)
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    def _take_long_way(self) -> None:
+        """Start uvicorn's own cycle for a request whose head was let onto the short way."""
+        before, self.cycle = self.cycle, None  # type: ignore[assignment]
+        super().on_headers_complete()
+        self.cycle.body += before.body
+        self.cycle.keep_alive = self.cycle.keep_alive and before.keep_alive
+        self.cycle.message_event.set()
 
     def on_response_complete(self) -> None:
         if not self.pipeline:

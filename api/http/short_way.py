@@ -1,0 +1,163 @@
+"""The short way of one command: from the connection to the dispatcher, past the framework.
+
+    head --head--> Head --request--> Request --answer--> the bytes of the answer
+      |                    |
+      '--------------------'--> None: the long way, through the app
+
+A request takes the short way only if nothing about it is unusual and nothing can be refused before
+the dispatcher gets it. Every other request takes the long way, from its beginning: nothing has been
+charged, counted or answered yet. So each refusal of a request is made in one place, the app, and
+both ways give the same answer, byte for byte (`tests/contract/http/odd_requests.py`).
+
+The outcome of the command, its metrics and the limit of the caller are those of the long way:
+`CommandDoor.run` and `api.http.throttle`.
+"""
+
+import re
+from collections.abc import Collection, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+from starlette.datastructures import MutableHeaders
+
+from api.http import problems, strict_json, throttle, wire
+from api.http.answer_headers import PLAIN, with_headers
+from api.http.browsers import SINGLE
+from api.http.commands import ACTOR, PUBLIC, Answer, CommandDoor
+from api.http.metrics import Metrics
+from api.http.models import command_from
+from api.ports import Limiter
+from commands.message_ids import CALLERS
+from commands.ports import Request
+from domain.shared.message import Command
+from domain.shared.persons import ANONYMOUS, is_part
+
+BODY_MAX = 64 << 10  # bytes; a longer body takes the long way
+DOOR = "commands"
+JSON_TYPE = b"application/json"
+
+_READ = frozenset({b"host", b"content-type", b"content-length", b"idempotency-key", b"x-actor"})
+_UNUSUAL = (SINGLE - _READ) | {
+    b"expect", b"prefer", b"transfer-encoding", b"upgrade", b"x-forwarded-for",
+    b"x-forwarded-proto",
+}  # fmt: skip
+_key = re.compile(CALLERS.encode()).fullmatch
+_actor = re.compile(ACTOR.encode()).fullmatch
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+class Head(NamedTuple):
+    """What the head of a request states."""
+
+    name: str
+    kind: type[Command]
+    key: str
+    actor: str
+
+
+class ShortWay:
+    """The door for one command, without the framework.
+
+    Args:
+        hosts: the values of Host that the app has accepted before.
+    """
+
+    def __init__(
+        self, door: CommandDoor, metrics: Metrics, limiter: Limiter, *, hosts: Collection[bytes]
+    ) -> None:
+        self._door, self._metrics, self._limiter, self._hosts = door, metrics, limiter, hosts
+        self._kinds = {f"/commands/{name}".encode(): (name, kind) for name, kind in PUBLIC.items()}
+
+    def head(self, url: bytes, headers: Headers) -> Head | None:
+        """What the head of a POST states; None: take the long way."""
+        named = self._kinds.get(url)
+        if named is None:
+            return None
+        found: dict[bytes, bytes] = {}
+        for header, value in headers:
+            if header in _READ:
+                if header in found:
+                    return None
+                found[header] = value
+            elif header in _UNUSUAL:
+                return None
+        key, length = found.get(b"idempotency-key", b""), found.get(b"content-length", b"")
+        actor = _person(found[b"x-actor"]) if b"x-actor" in found else ANONYMOUS
+        if (
+            found.get(b"host") not in self._hosts
+            or found.get(b"content-type") != JSON_TYPE
+            or actor is None
+            or not _key(key)
+            or not (length.isdigit() and int(length[:9]) <= BODY_MAX and len(length) < 9)
+        ):
+            return None
+        return Head(*named, key.decode(), actor)
+
+    def request(self, head: Head, raw: bytes) -> Request | None:
+        """The request that the body makes; None: take the long way, which names the fault."""
+        try:
+            asked = command_from(head.kind, strict_json.loads(raw))
+        except Exception:  # the app meets it again, and answers
+            return None
+        return Request(
+            command=asked.command,
+            message_id=head.key,
+            actor=head.actor,
+            effective_at=asked.effective_at,
+        )
+
+    def limited(self, address: str) -> bool:
+        """Whether a limit applies to this caller: then it is asked before its body is read."""
+        return self._limiter.limits(DOOR, address)
+
+    async def answer(self, head: Head, request: Request, address: str) -> tuple[int, bytes]:
+        """Run the command; the answer's status, and its bytes after the status line and date."""
+        path = f"/commands/{head.name}"
+        try:
+            charged = await self._charged(address)
+            if isinstance(charged, problems.Problem):
+                return _answer_bytes(Answer(charged.status, charged.body(path), charged.headers))
+            return _answer_bytes(await self._door.run(head.name, request), charged)
+        except Exception as error:
+            problem = problems.bug(f"POST {path} failed", error)
+            return _answer_bytes(Answer(problem.status, problem.body(path)))
+
+    async def _charged(self, address: str) -> dict[str, str] | problems.Problem:
+        """The headers that state the caller's limit, or the problem of a caller over it."""
+        if not self._limiter.limits(DOOR, address):
+            return {}
+        found = await self._limiter.admit(DOOR, address)
+        if found is None:
+            return {}
+        headers = throttle.headers_of(DOOR, self._limiter.rates[DOOR], found)
+        if found.admitted:
+            return headers
+        self._metrics.limited.labels(DOOR).inc()
+        return throttle.over_limit(headers)
+
+
+@lru_cache(maxsize=256)
+def _person(actor: bytes) -> str | None:
+    """The actor; None if it is not well formed or a part of the platform."""
+    text = actor.decode("latin-1")
+    return text if _actor(actor) and not is_part(text) else None
+
+
+def _lines(headers: Headers) -> bytes:
+    return b"".join([b"%s: %s\r\n" % header for header in headers])
+
+
+_USUAL = b"content-length: %d\r\n" + _lines([(b"content-type", JSON_TYPE), *PLAIN]) + b"\r\n"
+_NONE: dict[str, str] = {}
+
+
+def _answer_bytes(answer: Answer, limit: dict[str, str] = _NONE) -> tuple[int, bytes]:
+    if answer.status < 400 and not answer.headers and not limit:
+        body = wire.dump(answer.body)
+        return answer.status, _USUAL % len(body) + body
+    response = answer.response()
+    headers = MutableHeaders(raw=response.raw_headers)
+    headers.update(limit)
+    lines = _lines(with_headers(headers.raw))
+    return answer.status, b"%s\r\n%s" % (lines, bytes(response.body))
