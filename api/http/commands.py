@@ -10,6 +10,7 @@ import asyncio
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
 from pydantic import ValidationError
@@ -120,13 +121,15 @@ class CommandDoor:
 
     async def run(self, name: str, request: Request) -> Answer:
         """Run a command, count it, and return the answer to its outcome."""
-        with self._metrics.command_seconds.labels(name).time():
-            try:
-                word, answer = _answered(await self._submit(request), request)
-            except Problem as problem:
-                word = problem.name if problem.status != 422 else "refused"
-                answer = _problem_answer(problem, f"/commands/{name}")
-        self._metrics.commands.labels(name, word).inc()
+        start = perf_counter()
+        try:
+            word, answer = _answered(await self._submit(request), request)
+        except Problem as problem:
+            word = problem.name if problem.status != 422 else "refused"
+            answer = _problem_answer(problem, f"/commands/{name}")
+        finally:
+            self._metrics.seconds_of(name).observe(perf_counter() - start)
+        self._metrics.commands_of(name, word).inc()
         return answer
 
     async def _submit(self, request: Request) -> Outcome:

@@ -74,6 +74,8 @@ class BoundedHttp(HttpToolsProtocol):
                 self.flow.pause_reading()
             self._throw_away(len(data))
             return
+        if self._took_whole(data):
+            return
         if self.timeout_keep_alive_task is not None:
             self._since = self.loop.time()  # it was idle: now the next head is due
         size = self._limits.head_bytes
@@ -176,6 +178,36 @@ class BoundedHttp(HttpToolsProtocol):
             return None
         head = way.head(self.url, self.headers)
         return None if head is None else ShortCycle(way, head)
+
+    def _took_whole(self, data: bytes) -> bool:
+        """Answer `data` on the short way, if it is a whole request and nothing is under way.
+
+        The parser does not see it. It is between two requests then, before and after.
+        """
+        way, limits = self.server_state.short_way, self._limits
+        if (
+            way is None
+            or len(data) > min(limits.head_bytes, limits.small_bytes)
+            or self._unseen
+            or self._in_head
+            or self._in_body
+            or not self._idle
+            or self.root_path
+            or self.flow.write_paused
+        ):
+            return False
+        found = way.whole(data, limits.headers)
+        request = way.request(*found) if found else None
+        if found is None or request is None:
+            return False
+        head, body = found
+        self._unset_keepalive_if_required()
+        self._held_bytes = len(body)
+        self.server_state.bodies_bytes += len(body)
+        cycle = ShortCycle(way, head)
+        self.cycle = cycle  # type: ignore[assignment]
+        self._run_short(cycle, request)
+        return True
 
     def _run_short(self, cycle: ShortCycle, request: Request) -> None:
         cycle.more_body = False

@@ -44,12 +44,19 @@ _UNUSUAL = (SINGLE - _READ) | {
 _key = re.compile(CALLERS.encode()).fullmatch
 _actor = re.compile(ACTOR.encode()).fullmatch
 
+_whole = re.compile(
+    rb"POST (/commands/[A-Za-z]+) HTTP/1\.1\r\n((?:[A-Za-z][A-Za-z-]*: [!-~][ -~]*\r\n)+)\r\n"
+).match
+"""A head that every parser reads alike: each line ends with CR LF, no value is empty or folded."""
+_split = re.compile(rb"([^:]+): ([^\r]*)\r\n").findall
+
 Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Head(NamedTuple):
     """What the head of a request states."""
 
+    length: int  # of the body
     name: str
     kind: type[Command]
     key: str
@@ -92,7 +99,19 @@ class ShortWay:
             or not (length.isdigit() and int(length[:9]) <= BODY_MAX and len(length) < 9)
         ):
             return None
-        return Head(*named, key.decode(), actor)
+        return Head(int(length), *named, key.decode(), actor)
+
+    def whole(self, data: bytes, headers_max: int) -> tuple[Head, bytes] | None:
+        """The head and the body, if `data` is one request and nothing else; None: parse it."""
+        found = _whole(data)
+        if found is None:
+            return None
+        url, lines = found.groups()
+        headers = [(name.lower(), value) for name, value in _split(lines)]
+        head = self.head(url, headers) if len(headers) <= headers_max else None
+        if head is None or head.length != len(data) - found.end() or _closes(headers):
+            return None
+        return head, data[found.end() :]
 
     def request(self, head: Head, raw: bytes) -> Request | None:
         """The request that the body makes; None: take the long way, which names the fault."""
@@ -135,6 +154,10 @@ class ShortWay:
             return headers
         self._metrics.limited.labels(DOOR).inc()
         return throttle.over_limit(headers)
+
+
+def _closes(headers: Headers) -> bool:
+    return any(name == b"connection" for name, _ in headers)
 
 
 @lru_cache(maxsize=256)
