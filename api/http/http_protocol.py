@@ -14,14 +14,13 @@ their order.
 from typing import Any, NoReturn
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from api.http.answer_headers import with_headers
-from api.http.limits import Held, Limits
+from api.http.limits import Limits
 from api.http.problems import Problem
-from api.http.short_cycle import ShortCycle, is_waiting
+from api.http.short_protocol import ShortHttp
 from api.http.ws_protocol import BoundedSocket
-from commands.ports import Request
 
 COLON_AND_BREAK = 4  # bytes of a header beside its name and value
 TRANSFER_ENCODING, CONTENT_LENGTH = b"transfer-encoding", b"content-length"
@@ -31,29 +30,21 @@ class _Refused(Exception):
     """Raised inside the parser's callbacks; `BoundedHttp._problem` has the reason."""
 
 
-class BoundedHttp(HttpToolsProtocol):
+class BoundedHttp(ShortHttp):
     """One connection."""
-
-    server_state: Held
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._limits: Limits = self.server_state.limits
-        self._address = ""
         self._problem: Problem | None = None  # found by a callback of the parser
         self._done = False  # refused: further bytes are discarded
         self._last: Problem | None = None  # sent after the answers that are due
-        self._in_head = self._in_body = False
-        self._coded = False  # the head has a Transfer-Encoding
         self._length = b""  # the head's Content-Length
         self._body_due = False  # a body follows that the parser does not expect
         self._framing = False  # a made-up head is being fed to the body's parser
         self._head_bytes = self._head_lines = 0
-        self._unseen = 0  # bytes fed since the parser last reported progress
         self._discarded = 0
         self._since = self._body_since = 0.0  # when the wait for head or body began
         self._window_bytes = 0  # of the body, since `_since`
-        self._held_bytes = 0  # of bodies whose requests are not answered yet
         self._unsent, self._unsent_since = 0, 0.0
 
     def connection_made(self, transport: Any) -> None:
@@ -74,7 +65,7 @@ class BoundedHttp(HttpToolsProtocol):
                 self.flow.pause_reading()
             self._throw_away(len(data))
             return
-        if self._took_whole(data):
+        if self.took_whole(data):
             return
         if self.timeout_keep_alive_task is not None:
             self._since = self.loop.time()  # it was idle: now the next head is due
@@ -83,9 +74,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._feed(data[start : start + size] if len(data) > size else data)
             if self._done or self.transport.is_closing() or self.transport.get_protocol() != self:
                 return
-        cycle: Any = self.cycle
-        if is_waiting(cycle) and cycle.way.limited(self._address):
-            self._take_long_way()  # a caller over its limit is answered before its body came
+        self.let_wait()
 
     def on_message_begin(self) -> None:
         if self._framing:
@@ -122,11 +111,7 @@ class BoundedHttp(HttpToolsProtocol):
         if self._coded and self.parser.get_http_version() == "1.0":
             says = "Transfer-Encoding: HTTP/1.0 has none"
             self._object(Problem(400, "invalid_request", says))
-        short = self._short_cycle()
-        if short is None:
-            super().on_headers_complete()
-        else:
-            self.cycle = short  # type: ignore[assignment]
+        super().on_headers_complete()
         self._body_due = self.parser.should_upgrade() and not self._should_upgrade()
         self._body_due = self._body_due and (self._coded or self._length.strip(b"0") != b"")
         self._in_head, self._in_body = False, True
@@ -150,85 +135,7 @@ class BoundedHttp(HttpToolsProtocol):
             return
         self._in_body = False
         self._unseen = self._discarded = 0
-        cycle: Any = self.cycle
-        if is_waiting(cycle) and (request := cycle.request()) is not None:
-            self._run_short(cycle, request)
-            return
-        if is_waiting(cycle):
-            self._take_long_way()
         super().on_message_complete()
-
-    def _short_cycle(self) -> ShortCycle | None:
-        """A cycle on the short way, if the head allows it and no other request is being answered.
-
-        `root_path` and a full write buffer are left to uvicorn's own cycle.
-        """
-        way, parser = self.server_state.short_way, self.parser
-        if (
-            way is None
-            or self._coded
-            or not self._idle
-            or self.root_path
-            or self.flow.write_paused
-            or parser.get_method() != b"POST"
-            or parser.get_http_version() != "1.1"
-            or not parser.should_keep_alive()
-            or parser.should_upgrade()
-        ):
-            return None
-        head = way.head(self.url, self.headers)
-        return None if head is None else ShortCycle(way, head)
-
-    def _took_whole(self, data: bytes) -> bool:
-        """Answer `data` on the short way, if it is a whole request and nothing is under way.
-
-        The parser does not see it. It is between two requests then, before and after.
-        """
-        way, limits = self.server_state.short_way, self._limits
-        if (
-            way is None
-            or len(data) > min(limits.head_bytes, limits.small_bytes)
-            or self._unseen
-            or self._in_head
-            or self._in_body
-            or not self._idle
-            or self.root_path
-            or self.flow.write_paused
-        ):
-            return False
-        found = way.whole(data, limits.headers)
-        request = way.request(*found) if found else None
-        if found is None or request is None:
-            return False
-        head, body = found
-        self._unset_keepalive_if_required()
-        self._held_bytes = len(body)
-        self.server_state.bodies_bytes += len(body)
-        cycle = ShortCycle(way, head)
-        self.cycle = cycle  # type: ignore[assignment]
-        self._run_short(cycle, request)
-        return True
-
-    def _run_short(self, cycle: ShortCycle, request: Request) -> None:
-        cycle.more_body = False
-        work = cycle.run(
-            request,
-            self._address,
-            transport=self.transport,
-            state=self.server_state,
-            on_response=self.on_response_complete,
-        )
-        task = self.loop.create_task(work)
-        task.add_done_callback(self.tasks.discard)
-        self.tasks.add(task)
-
-    def _take_long_way(self) -> None:
-        """Start uvicorn's own cycle for a request whose head was let onto the short way."""
-        before, self.cycle = self.cycle, None  # type: ignore[assignment]
-        super().on_headers_complete()
-        self.cycle.body += before.body
-        self.cycle.keep_alive = self.cycle.keep_alive and before.keep_alive
-        self.cycle.message_event.set()
 
     def on_response_complete(self) -> None:
         if not self.pipeline:
@@ -298,10 +205,6 @@ class BoundedHttp(HttpToolsProtocol):
                 self._since, self._window_bytes = now, 0
         elif self._idle and self.timeout_keep_alive_task is None and waited > limits.head_s:
             self._late("the head of the request")  # line breaks between requests
-
-    @property
-    def _idle(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete
 
     def _feed(self, piece: bytes) -> None:
         """Feed a piece to the parser; refuse the request if one header grows too long."""

@@ -87,7 +87,7 @@ class ShortWay:
                 if header in found:
                     return None
                 found[header] = value
-            elif header in _UNUSUAL:
+            elif header in _UNUSUAL or (header == b"connection" and value != b"keep-alive"):
                 return None
         key, length = found.get(b"idempotency-key", b""), found.get(b"content-length", b"")
         actor = _person(found[b"x-actor"]) if b"x-actor" in found else ANONYMOUS
@@ -109,7 +109,7 @@ class ShortWay:
         url, lines = found.groups()
         headers = [(name.lower(), value) for name, value in _split(lines)]
         head = self.head(url, headers) if len(headers) <= headers_max else None
-        if head is None or head.length != len(data) - found.end() or _closes(headers):
+        if head is None or head.length != len(data) - found.end():
             return None
         return head, data[found.end() :]
 
@@ -154,10 +154,6 @@ class ShortWay:
             return headers
         self._metrics.limited.labels(DOOR).inc()
         return throttle.over_limit(headers)
-
-
-def _closes(headers: Headers) -> bool:
-    return any(name == b"connection" for name, _ in headers)
 
 
 @lru_cache(maxsize=256)
