@@ -11,7 +11,7 @@ from typing import Any
 from commands.handler import Done
 from commands.ports import Request
 from tests.bench.harness import Row, in_turn, quantile, report, row
-from tests.bench.http import serving
+from tests.bench.served import serving
 from tests.bench.library import BEST, BEST_THREADS, BEST_WORDS, Bank, environment, threads
 from tests.bench.rig import (
     Run,
