@@ -8,7 +8,7 @@ at either.
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
@@ -67,7 +67,7 @@ class CommandDoor:
     def __init__(
         self, dispatcher: Dispatch, metrics: Metrics, settled: Settled, *, limiter: Limiter
     ) -> None:
-        self._dispatcher, self._metrics, self._settled = dispatcher, metrics, settled
+        self.dispatcher, self._metrics, self._settled = dispatcher, metrics, settled
         self._limiter = limiter
 
     async def one(self, http: HttpRequest) -> Response:
@@ -119,22 +119,43 @@ class CommandDoor:
             self._metrics.commands.labels(name, problem.name).inc()
             raise
 
-    async def run(self, name: str, request: Request) -> Answer:
-        """Run a command, count it, and return the answer to its outcome."""
-        start = perf_counter()
+    async def run(
+        self,
+        name: str,
+        request: Request,
+        *,
+        begun: Awaitable[Outcome] | None = None,
+        start: float | None = None,
+    ) -> Answer:
+        """Run a command, count it, and return the answer to its outcome.
+
+        Args:
+            begun: the outcome, if the command is at the dispatcher already, since `start`.
+        """
+        start = perf_counter() if start is None else start
         try:
-            word, answer = _answered(await self._submit(request), request)
+            outcome = await self._outcome(request, begun or self.dispatcher.submit(request))
+        except Problem as problem:
+            return self._counted(name, problem.name, _problem_answer(problem, _path(name)), start)
+        return self.answer(name, request, outcome, start=start)
+
+    def answer(self, name: str, request: Request, outcome: Outcome, *, start: float) -> Answer:
+        """Count a command that began at `start`, and return the answer to its outcome."""
+        try:
+            word, answer = _answered(outcome, request)
         except Problem as problem:
             word = problem.name if problem.status != 422 else "refused"
-            answer = _problem_answer(problem, f"/commands/{name}")
-        finally:
-            self._metrics.seconds_of(name).observe(perf_counter() - start)
+            answer = _problem_answer(problem, _path(name))
+        return self._counted(name, word, answer, start)
+
+    def _counted(self, name: str, word: str, answer: Answer, start: float) -> Answer:
+        self._metrics.seconds_of(name).observe(perf_counter() - start)
         self._metrics.commands_of(name, word).inc()
         return answer
 
-    async def _submit(self, request: Request) -> Outcome:
+    async def _outcome(self, request: Request, begun: Awaitable[Outcome]) -> Outcome:
         try:
-            return await self._dispatcher.submit(request)
+            return await begun
         except Overloaded as error:
             raise problems.unavailable("overloaded", str(error)) from error
         except Unavailable as error:
@@ -254,6 +275,10 @@ def _answered(outcome: Outcome, request: Request) -> tuple[str, Answer]:
             raise Problem(409, "idempotency_key_reused", detail)
         case Raced():
             raise Problem(409, "race_lost", "others kept winning this stream; send it again")
+
+
+def _path(name: str) -> str:
+    return f"/commands/{name}"
 
 
 def _problem_answer(problem: Problem, instance: str) -> Answer:

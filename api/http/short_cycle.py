@@ -5,7 +5,6 @@ limits, pipelining, refusals and the end of a connection work as for any other r
 """
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
@@ -41,28 +40,18 @@ class ShortCycle:
     def request(self) -> Request | None:
         return self.way.request(self.head, bytes(self.body))
 
-    async def run(
-        self,
-        request: Request,
-        address: str,
-        *,
-        transport: asyncio.Transport,
-        state: Held,
-        on_response: Callable[[], None],
+    def send(
+        self, transport: asyncio.Transport, state: Held, status: int, rest: bytes
     ) -> None:
-        """Run the command and send its answer, unless the caller is gone."""
-        status, rest = await self.way.answer(self.head, request, address)
-        if self.disconnected:
-            return
+        """Send the answer; `rest` is what follows the status line and the date."""
         self.response_started = self.response_complete = True
-        if not transport.is_closing():
-            first = STATUS_LINE[status] + state.default_lines()
-            if not self.keep_alive:
-                rest = rest.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n", 1)
-            transport.write(first + rest)
-            if not self.keep_alive:
-                transport.close()
-        on_response()
+        if transport.is_closing():
+            return
+        if not self.keep_alive:
+            rest = rest.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n", 1)
+        transport.write(b"".join([STATUS_LINE[status], state.default_lines(), rest]))
+        if not self.keep_alive:
+            transport.close()
 
 
 def is_waiting(cycle: Any) -> bool:

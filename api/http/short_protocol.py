@@ -8,6 +8,7 @@ A request gets a `ShortCycle` only if no other request of the connection is unde
 that arrive meanwhile wait in uvicorn's own pipeline.
 """
 
+from functools import partial
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -133,16 +134,16 @@ class ShortHttp(HttpToolsProtocol):
     def _run_short(self, cycle: ShortCycle, request: Request) -> None:
         cycle.more_body = False
         self.cycle = cycle  # type: ignore[assignment]
-        work = cycle.run(
-            request,
-            self._address,
-            transport=self.transport,
-            state=self.server_state,
-            on_response=self.on_response_complete,
-        )
-        task = self.loop.create_task(work)
-        task.add_done_callback(self.tasks.discard)
-        self.tasks.add(task)
+        done = partial(self._answer_short, cycle)
+        task = cycle.way.start(cycle.head, request, self._address, done=done)
+        if task is not None:
+            task.add_done_callback(self.tasks.discard)
+            self.tasks.add(task)
+
+    def _answer_short(self, cycle: ShortCycle, status: int, rest: bytes) -> None:
+        if not cycle.disconnected:
+            cycle.send(self.transport, self.server_state, status, rest)
+            self.on_response_complete()
 
     def _take_long_way(self) -> None:
         """Start uvicorn's own cycle for a request whose head was let onto the short way."""

@@ -13,10 +13,12 @@ The outcome of the command, its metrics and the limit of the caller are those of
 `CommandDoor.run` and `api.http.throttle`.
 """
 
+import asyncio
 import re
-from collections.abc import Collection, Sequence
-from functools import lru_cache
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from functools import lru_cache, partial
+from time import perf_counter
+from typing import Any, NamedTuple
 
 from starlette.datastructures import MutableHeaders
 
@@ -26,7 +28,8 @@ from api.http.browsers import SINGLE
 from api.http.commands import ACTOR, PUBLIC, Answer, CommandDoor
 from api.http.metrics import Metrics
 from api.http.models import command_from
-from api.ports import Limiter
+from api.ports import Begins, Limiter
+from commands.handler import Outcome
 from commands.message_ids import CALLERS
 from commands.ports import Request
 from domain.shared.message import Command
@@ -51,6 +54,8 @@ _whole = re.compile(
 _split = re.compile(rb"([^:]+): ([^\r]*)\r\n").findall
 
 Headers = Sequence[tuple[bytes, bytes]]
+Done = Callable[[int, bytes], None]
+"""Called with the status and the bytes of the answer after the status line and date."""
 
 
 class Head(NamedTuple):
@@ -74,6 +79,8 @@ class ShortWay:
         self, door: CommandDoor, metrics: Metrics, limiter: Limiter, *, hosts: Collection[bytes]
     ) -> None:
         self._door, self._metrics, self._limiter, self._hosts = door, metrics, limiter, hosts
+        self._queue = door.dispatcher if isinstance(door.dispatcher, Begins) else None
+        self._tasks: set[asyncio.Task[None]] = set()
         self._kinds = {f"/commands/{name}".encode(): (name, kind) for name, kind in PUBLIC.items()}
 
     def head(self, url: bytes, headers: Headers) -> Head | None:
@@ -129,6 +136,49 @@ class ShortWay:
     def limited(self, address: str) -> bool:
         """Whether a limit applies to this caller: then it is asked before its body is read."""
         return self._limiter.limits(DOOR, address)
+
+    def start(
+        self, head: Head, request: Request, address: str, *, done: Done
+    ) -> "asyncio.Task[None] | None":
+        """Begin the command, and call `done` with the answer; the task, if one was needed."""
+        if self._queue is None or self._limiter.limits(DOOR, address):
+            return self._waiting(self.answer(head, request, address), done)
+        start = perf_counter()
+        try:
+            begun = self._queue.begin(request)
+        except Exception:  # met again, and answered, by the task
+            return self._waiting(self.answer(head, request, address), done)
+        begun.add_done_callback(partial(self._ended, head, request, start, done))
+        return None
+
+    def _waiting(
+        self, answer: Coroutine[Any, Any, tuple[int, bytes]], done: Done
+    ) -> "asyncio.Task[None]":
+        async def waiting() -> None:
+            done(*await answer)
+
+        return asyncio.get_running_loop().create_task(waiting())
+
+    def _ended(
+        self, head: Head, request: Request, start: float, done: Done,
+        begun: "asyncio.Future[Outcome]",
+    ) -> None:  # fmt: skip
+        if begun.cancelled() or begun.exception() is not None:
+            failed = self._failed(head, request, start, begun)
+            task = self._waiting(failed, done)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            return
+        answer = self._door.answer(head.name, request, begun.result(), start=start)
+        done(*_answer_bytes(answer))
+
+    async def _failed(
+        self, head: Head, request: Request, start: float, begun: "asyncio.Future[Outcome]"
+    ) -> tuple[int, bytes]:
+        assert self._queue is not None
+        outcome = self._queue.outcome_of(begun)
+        answer = await self._door.run(head.name, request, begun=outcome, start=start)
+        return _answer_bytes(answer)
 
     async def answer(self, head: Head, request: Request, address: str) -> tuple[int, bytes]:
         """Run the command; the answer's status, and its bytes after the status line and date."""

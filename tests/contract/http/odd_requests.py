@@ -7,7 +7,7 @@ gets. `odd_answers.json` holds the recorded answers, byte for byte, without thei
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from datetime import date
 from decimal import Decimal
@@ -77,6 +77,19 @@ class Stub(Failing):
         return outcome
 
 
+class Queueing(Stub):
+    """The same with the product's second entrance: the command is begun, its outcome follows."""
+
+    def begin(self, request: Request) -> "asyncio.Future[Outcome]":
+        outcome = OUTCOMES.get(getattr(request.command, "account_id", ""), DONE)
+        if isinstance(outcome, Overloaded):
+            raise outcome
+        return asyncio.ensure_future(self.submit(request))
+
+    async def outcome_of(self, begun: "asyncio.Future[Outcome]") -> Outcome:
+        return await begun
+
+
 class Wire(NamedTuple):
     """The served stub."""
 
@@ -101,8 +114,10 @@ class Wire(NamedTuple):
 
 
 @asynccontextmanager
-async def served(*, limited: bool = False) -> AsyncIterator[Wire]:
-    stub = Stub(limited=limited)
+async def served(
+    *, limited: bool = False, kind: Callable[..., Stub] = Stub
+) -> AsyncIterator[Wire]:
+    stub = kind(limited=limited)
     door = Door(create_app(stub), port=0)  # type: ignore[arg-type]
     task = asyncio.create_task(door.serve())
     while not door.started:

@@ -13,6 +13,8 @@ from tests.contract.http.odd_requests import (
     BODY,
     LIMITED,
     RECORDED,
+    Queueing,
+    Stub,
     all_cases,
     counted,
     metrics,
@@ -23,8 +25,11 @@ from tests.contract.http.odd_requests import (
 EXPECTED: dict[str, dict[str, Any]] = json.loads(RECORDED.read_text())
 
 
-async def test_every_answer_is_the_recorded_one_and_the_dispatcher_gets_the_same_request() -> None:
-    async with served() as wire:
+@pytest.mark.parametrize("kind", [Stub, Queueing])
+async def test_every_answer_and_every_dispatched_request_is_the_recorded_one(
+    kind: type[Stub],
+) -> None:
+    async with served(kind=kind) as wire:
         for name, sent in all_cases():
             assert await wire.ask(sent) == EXPECTED[name], name
         found = counted((await wire.ask(metrics()))["answer"])
