@@ -60,7 +60,7 @@ def create_app(
     )
     app = Outside(
         site=site,
-        routes=_routes(platform, hub, metrics, health, commands),
+        routes=_routes(platform, hub, commands, metrics=metrics, health=health),
         middleware=[Middleware(Throttle, limiter=platform.limiter, metrics=metrics)],
         exception_handlers=ON_ERROR,
         lifespan=lambda _: _listening(views, hub),
@@ -70,7 +70,7 @@ def create_app(
 
 
 def _routes(
-    platform: Platform, hub: Hub, metrics: Metrics, health: Health, commands: CommandDoor
+    platform: Platform, hub: Hub, commands: CommandDoor, *, metrics: Metrics, health: Health
 ) -> list[BaseRoute]:
     warehouse = WarehouseDoor(platform.read_warehouse)
     graphql = GraphQLDoor(platform, hub, metrics)

@@ -218,7 +218,8 @@ def _instant(text: str) -> datetime | None:
 
 def _text(limit: int) -> Callable[[str], str | None]:
     """Accept up to `limit` visible characters (`api.http.texts`)."""
-    return lambda text: text if len(text) <= limit and shown(text) else None
+    plain = re.compile(rf"[\t\n -~]{{0,{limit}}}").fullmatch  # ASCII that `shown` accepts
+    return lambda text: text if plain(text) or (len(text) <= limit and shown(text)) else None
 
 
 _is_decimal, _is_day, _is_instant = _matching(DECIMAL), _matching(DATE), _matching(DATETIME)

@@ -25,5 +25,6 @@ class Outside(Starlette):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Wrap the whole stack, the handler for bugs included."""
-        vetted = Browsers(Parameters(super().build_middleware_stack()), self._site, self.known_hosts)
+        inner = Parameters(super().build_middleware_stack())
+        vetted = Browsers(inner, self._site, self.known_hosts)
         return AnswerHeaders(vetted)

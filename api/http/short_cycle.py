@@ -40,9 +40,7 @@ class ShortCycle:
     def request(self) -> Request | None:
         return self.way.request(self.head, bytes(self.body))
 
-    def send(
-        self, transport: asyncio.Transport, state: Held, status: int, rest: bytes
-    ) -> None:
+    def send(self, transport: asyncio.Transport, state: Held, status: int, rest: bytes) -> None:
         """Send the answer; `rest` is what follows the status line and the date."""
         self.response_started = self.response_complete = True
         if transport.is_closing():

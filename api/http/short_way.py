@@ -36,6 +36,7 @@ from domain.shared.message import Command
 from domain.shared.persons import ANONYMOUS, is_part
 
 BODY_MAX = 64 << 10  # bytes; a longer body takes the long way
+KNOWN_MAX = 256  # heads that are kept
 DOOR = "commands"
 JSON_TYPE = b"application/json"
 
@@ -51,6 +52,7 @@ _whole = re.compile(
     rb"POST (/commands/[A-Za-z]+) HTTP/1\.1\r\n((?:[A-Za-z][A-Za-z-]*: [!-~][ -~]*\r\n)+)\r\n"
 ).match
 """A head that every parser reads alike: each line ends with CR LF, no value is empty or folded."""
+_key_line = re.compile(rb"\r\nidempotency-key: (%s)\r\n" % CALLERS.encode(), re.IGNORECASE).search
 _split = re.compile(rb"([^:]+): ([^\r]*)\r\n").findall
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -68,6 +70,14 @@ class Head(NamedTuple):
     actor: str
 
 
+class _Begun(NamedTuple):
+    """A command at the dispatcher, since `start`."""
+
+    head: Head
+    request: Request
+    start: float
+
+
 class ShortWay:
     """The door for one command, without the framework.
 
@@ -80,6 +90,7 @@ class ShortWay:
     ) -> None:
         self._door, self._metrics, self._limiter, self._hosts = door, metrics, limiter, hosts
         self._queue = door.dispatcher if isinstance(door.dispatcher, Begins) else None
+        self._known: dict[bytes, Head] = {}  # by head without the line of the key
         self._tasks: set[asyncio.Task[None]] = set()
         self._kinds = {f"/commands/{name}".encode(): (name, kind) for name, kind in PUBLIC.items()}
 
@@ -109,7 +120,29 @@ class ShortWay:
         return Head(int(length), *named, key.decode(), actor)
 
     def whole(self, data: bytes, headers_max: int) -> tuple[Head, bytes] | None:
-        """The head and the body, if `data` is one request and nothing else; None: parse it."""
+        """The head and the body, if `data` is one request and nothing else; None: parse it.
+
+        The heads of one caller differ only in the key. What the rest of a head states is kept.
+        """
+        end = data.find(b"\r\n\r\n") + 2
+        line = _key_line(data, 0, end) if end > 2 else None
+        if line is None:
+            return None
+        rest = data[: line.start()] + data[line.end() - 2 : end]
+        known = self._known.get(rest)
+        if known is None:
+            found = self._read_whole(data, headers_max)
+            if found is not None:
+                if len(self._known) >= KNOWN_MAX:
+                    self._known.clear()
+                self._known[rest] = found[0]
+            return found
+        body = data[end + 2 :]
+        if len(body) != known.length:
+            return None
+        return Head(known.length, known.name, known.kind, line[1].decode(), known.actor), body
+
+    def _read_whole(self, data: bytes, headers_max: int) -> tuple[Head, bytes] | None:
         found = _whole(data)
         if found is None:
             return None
@@ -145,10 +178,10 @@ class ShortWay:
             return self._waiting(self.answer(head, request, address), done)
         start = perf_counter()
         try:
-            begun = self._queue.begin(request)
+            answer = self._queue.begin(request)
         except Exception:  # met again, and answered, by the task
             return self._waiting(self.answer(head, request, address), done)
-        begun.add_done_callback(partial(self._ended, head, request, start, done))
+        answer.add_done_callback(partial(self._ended, _Begun(head, request, start), done))
         return None
 
     def _waiting(
@@ -159,26 +192,21 @@ class ShortWay:
 
         return asyncio.get_running_loop().create_task(waiting())
 
-    def _ended(
-        self, head: Head, request: Request, start: float, done: Done,
-        begun: "asyncio.Future[Outcome]",
-    ) -> None:  # fmt: skip
-        if begun.cancelled() or begun.exception() is not None:
-            failed = self._failed(head, request, start, begun)
-            task = self._waiting(failed, done)
+    def _ended(self, begun: _Begun, done: Done, answer: "asyncio.Future[Outcome]") -> None:
+        if answer.cancelled() or answer.exception() is not None:
+            task = self._waiting(self._failed(begun, answer), done)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             return
-        answer = self._door.answer(head.name, request, begun.result(), start=start)
-        done(*_answer_bytes(answer))
+        head, request, start = begun
+        done(*_answer_bytes(self._door.answer(head.name, request, answer.result(), start=start)))
 
-    async def _failed(
-        self, head: Head, request: Request, start: float, begun: "asyncio.Future[Outcome]"
-    ) -> tuple[int, bytes]:
+    async def _failed(self, begun: _Begun, answer: "asyncio.Future[Outcome]") -> tuple[int, bytes]:
         assert self._queue is not None
-        outcome = self._queue.outcome_of(begun)
-        answer = await self._door.run(head.name, request, begun=outcome, start=start)
-        return _answer_bytes(answer)
+        head, request, start = begun
+        outcome = self._queue.outcome_of(answer)
+        found = await self._door.run(head.name, request, begun=outcome, start=start)
+        return _answer_bytes(found)
 
     async def answer(self, head: Head, request: Request, address: str) -> tuple[int, bytes]:
         """Run the command; the answer's status, and its bytes after the status line and date."""

@@ -42,9 +42,7 @@ class Shape(NamedTuple):
             return f"/commands/{type(command).__name__}", _encoder.encode(command)
         numbers = range(nth * self.items, (nth + 1) * self.items)
         wanted = [(n, self.make(n, accounts)) for n in numbers]
-        items = [
-            {"name": type(c).__name__, "key": f"{prefix}-{n}", "body": c} for n, c in wanted
-        ]
+        items = [{"name": type(c).__name__, "key": f"{prefix}-{n}", "body": c} for n, c in wanted]
         return "/commands", _encoder.encode(items)
 
 
@@ -101,9 +99,7 @@ def listing() -> list[Command]:
 
 def funding(accounts: int) -> list[Command]:
     return [
-        DepositCash(
-            account_id=f"A{i}", amount=Decimal(CASH), currency="USD", reference=f"fund-{i}"
-        )
+        DepositCash(account_id=f"A{i}", amount=Decimal(CASH), currency="USD", reference=f"fund-{i}")
         for i in range(accounts)
     ]
 

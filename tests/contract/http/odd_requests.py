@@ -106,7 +106,7 @@ class Wire(NamedTuple):
                     await asyncio.sleep(0.002)
                 writer.write(piece)
                 await writer.drain()
-            answer = await asyncio.wait_for(_one_answer(reader), 10)
+            answer = await asyncio.wait_for(one_answer(reader), 10)
         finally:
             writer.close()
         asked = [repr(request) for request in self.stub.asked[before:]]
@@ -114,9 +114,7 @@ class Wire(NamedTuple):
 
 
 @asynccontextmanager
-async def served(
-    *, limited: bool = False, kind: Callable[..., Stub] = Stub
-) -> AsyncIterator[Wire]:
+async def served(*, limited: bool = False, kind: Callable[..., Stub] = Stub) -> AsyncIterator[Wire]:
     stub = kind(limited=limited)
     door = Door(create_app(stub), port=0)  # type: ignore[arg-type]
     task = asyncio.create_task(door.serve())
@@ -129,7 +127,7 @@ async def served(
         await task
 
 
-async def _one_answer(reader: asyncio.StreamReader) -> bytes:
+async def one_answer(reader: asyncio.StreamReader) -> bytes:
     head = await reader.readuntil(b"\r\n\r\n")
     length = re.search(rb"content-length: (\d+)", head)
     body = await reader.readexactly(int(length[1])) if length else b""
@@ -291,8 +289,9 @@ def _heads() -> Iterator[tuple[str, bytes]]:
         yield f"path: {name}", request(path=f"/commands/{name}")
     yield "path: absolute", request(path="http://localhost/commands/DepositCash")
     yield "path: // first", request(path="//commands/DepositCash")
-    yield "dry run without key", request(
-        path="/commands/DepositCash?dry_run=true", leave_out=("idempotency-key",)
+    yield (
+        "dry run without key",
+        request(path="/commands/DepositCash?dry_run=true", leave_out=("idempotency-key",)),
     )
     for method in ("GET", "PUT", "DELETE", "OPTIONS"):
         yield f"method: {method}", request(b"", method=method)
@@ -343,8 +342,9 @@ def _heads() -> Iterator[tuple[str, bytes]]:
     yield "head: host twice", repeated("Host", "localhost")
     yield "head: length twice", repeated("Content-Length", str(len(BODY)))
     chunked = b"%x\r\n%s\r\n0\r\n\r\n" % (len(BODY), BODY)
-    yield "head: chunked", request(
-        chunked, leave_out=("content-length",), transfer_encoding="chunked"
+    yield (
+        "head: chunked",
+        request(chunked, leave_out=("content-length",), transfer_encoding="chunked"),
     )
     yield "head: HTTP/1.0", request().replace(b"HTTP/1.1", b"HTTP/1.0")
     yield "head: HTTP/1.0 alive", request(connection="keep-alive").replace(b"HTTP/1.1", b"HTTP/1.0")
@@ -372,12 +372,16 @@ def _bulks() -> Iterator[tuple[str, bytes]]:
         "outcomes": [good | {"body": body | {"account_id": account}} for account in OUTCOMES],
     }.items():  # fmt: skip
         yield f"bulk: {name}", request(json.dumps(found).encode(), path="/commands")
-    yield "bulk: key missing", request(
-        json.dumps([{"name": "DepositCash", "body": body}]).encode(), path="/commands"
+    yield (
+        "bulk: key missing",
+        request(json.dumps([{"name": "DepositCash", "body": body}]).encode(), path="/commands"),
     )
-    yield "bulk: dry run", request(
-        json.dumps([{"name": "DepositCash", "body": body}]).encode(),
-        path="/commands?dry_run=true",
+    yield (
+        "bulk: dry run",
+        request(
+            json.dumps([{"name": "DepositCash", "body": body}]).encode(),
+            path="/commands?dry_run=true",
+        ),
     )
     deep = json.dumps([good]).encode().replace(b'"amount"', b'"amount":"1","amount"')
     yield "bulk: name twice", request(deep, path="/commands")
