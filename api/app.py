@@ -26,6 +26,7 @@ from api.http.health import Health, Troubles
 from api.http.metrics import Metrics
 from api.http.outside import Outside
 from api.http.problems import Problem, on_bug, on_gone, on_http, on_problem
+from api.http.short_way import ShortWay
 from api.http.throttle import Throttle
 from api.http.waiting import settled_in
 from api.http.warehouse import WarehouseDoor
@@ -54,20 +55,29 @@ def create_app(
     """
     metrics, hub = Metrics(), Hub()
     health = Health(platform, views, lambda: hub.count, metrics, facts=facts, troubles=troubles)
-    return Outside(
+    commands = CommandDoor(
+        platform.dispatcher, metrics, settled_in(platform.log), limiter=platform.limiter
+    )
+    graphql = GraphQLDoor(platform, hub, metrics, views)
+    app = Outside(
         site=site,
-        routes=_routes(platform, GraphQLDoor(platform, hub, metrics, views), metrics, health),
+        routes=_routes(platform, graphql, commands, metrics=metrics, health=health),
         middleware=[Middleware(Throttle, limiter=platform.limiter, metrics=metrics)],
         exception_handlers=ON_ERROR,
         lifespan=lambda _: _listening(views, hub),
     )
+    app.short_way = ShortWay(commands, metrics, platform.limiter, hosts=app.known_hosts)
+    return app
 
 
 def _routes(
-    platform: Platform, graphql: GraphQLDoor, metrics: Metrics, health: Health
+    platform: Platform,
+    graphql: GraphQLDoor,
+    commands: CommandDoor,
+    *,
+    metrics: Metrics,
+    health: Health,
 ) -> list[BaseRoute]:
-    settled = settled_in(platform.log)
-    commands = CommandDoor(platform.dispatcher, metrics, settled, limiter=platform.limiter)
     warehouse = WarehouseDoor(platform.read_warehouse)
     return [
         Route("/commands", commands.many, methods=["POST"]),

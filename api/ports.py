@@ -1,9 +1,10 @@
 """Protocols of what the edge needs from the platform; `adapters.wiring.platform` builds it."""
 
+from asyncio import Future
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from adapters.cache.store import Rate, Verdict
 from adapters.cache.values import Counts
@@ -19,6 +20,7 @@ from projections.ledger.client_money import Standing
 from projections.ports import Change, Key, Row, View
 
 __all__ = [
+    "Begins",
     "Cache",
     "Dispatch",
     "EventLog",
@@ -62,6 +64,15 @@ class Dispatch(Protocol):
     def commands(self) -> int: ...
 
 
+@runtime_checkable
+class Begins(Protocol):
+    """A dispatcher that queues a command without a task; see `Dispatcher.begin`."""
+
+    def begin(self, request: Request) -> "Future[Outcome]": ...
+
+    async def outcome_of(self, begun: "Future[Outcome]") -> Outcome: ...
+
+
 class EventLog(Protocol):
     async def load(self, streams: Sequence[str], /) -> Mapping[str, Loaded]: ...
 
@@ -96,6 +107,10 @@ class Limiter(Protocol):
 
     @property
     def rates(self) -> Mapping[str, Rate]: ...
+
+    def limits(self, door: str, address: str, /) -> bool:
+        """Whether a limit applies to this caller at this door."""
+        ...
 
     async def admit(
         self, door: str, address: str, /, *, cost: int = 1, forced: bool = False

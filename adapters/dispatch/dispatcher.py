@@ -43,12 +43,27 @@ class Dispatcher:
             Overloaded: too many commands are waiting; this one was not run.
             Unavailable: the log cannot be reached; safe to send again under the same key.
         """
+        return await self.outcome_of(self.begin(request))
+
+    def begin(self, request: Request) -> "asyncio.Future[Outcome]":
+        """Queue one command; `outcome_of` gives the future's answer or error.
+
+        Raises:
+            Overloaded: too many commands are waiting; this one was not run.
+        """
         try:
-            answer = self._commit.submit(self.handler.job(request))
+            return self._commit.submit(self.handler.job(request))
         except (Closed, Full) as e:
             raise Overloaded(str(e)) from None
+
+    async def outcome_of(self, begun: "asyncio.Future[Outcome]") -> Outcome:
+        """Wait for a command that `begin` has queued.
+
+        Raises:
+            Unavailable: as `submit`.
+        """
         try:
-            return await answer
+            return await begun
         except Closed as e:
             raise _cut_off(e) from None
 

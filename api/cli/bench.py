@@ -10,8 +10,8 @@ from typing import Any
 from api.cli import UsageError, add_verb, checkout, emit, say
 
 NAMES = (
-    "append", "command", "load", "growth", "lag", "catch-up", "simulate", "cache", "warehouse",
-    "esdb", "relay", "worker",
+    "append", "command", "http", "load", "growth", "lag", "catch-up", "simulate", "cache",
+    "warehouse", "esdb", "relay", "worker",
 )  # fmt: skip
 
 ABOUT = """\

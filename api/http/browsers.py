@@ -54,11 +54,15 @@ class Site(NamedTuple):
 
 
 class Browsers:
-    """ASGI middleware; the outermost one that may refuse a request."""
+    """ASGI middleware; the outermost one that may refuse a request.
 
-    def __init__(self, app: ASGIApp, site: Site) -> None:
+    Args:
+        known: values of Host that were accepted; filled here, at most `KNOWN_MAX`.
+    """
+
+    def __init__(self, app: ASGIApp, site: Site, known: set[bytes]) -> None:
         self._app, self._site = app, site
-        self._known: set[bytes] = set()
+        self._known = known
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):

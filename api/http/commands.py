@@ -2,14 +2,15 @@
 
     body -> model -> Request -> dispatcher -> Outcome -> status and body
 
-Both endpoints make the answer in `CommandDoor._run`, so a command has the same status and body
+Both endpoints make the answer in `CommandDoor.run`, so a command has the same status and body
 at either.
 """
 
 import asyncio
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import contextmanager
+from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
 from pydantic import ValidationError
@@ -66,7 +67,7 @@ class CommandDoor:
     def __init__(
         self, dispatcher: Dispatch, metrics: Metrics, settled: Settled, *, limiter: Limiter
     ) -> None:
-        self._dispatcher, self._metrics, self._settled = dispatcher, metrics, settled
+        self.dispatcher, self._metrics, self._settled = dispatcher, metrics, settled
         self._limiter = limiter
 
     async def one(self, http: HttpRequest) -> Response:
@@ -75,7 +76,7 @@ class CommandDoor:
         kind = _kind(name)
         with self._counting(name):
             request = await _single_request(kind, http)
-        answer = await self._run(name, request)
+        answer = await self.run(name, request)
         wait_s = preferred_wait(http.headers.get("prefer", ""))
         if wait_s and kind in SETTLED and answer.status < 300 and not request.dry_run:
             await self._settled(kind, answer.body["stream"], timeout_s=wait_s)
@@ -107,7 +108,7 @@ class CommandDoor:
                 request = _bulk_request(kind, item, actor, dry_run=dry_run)
         except Problem as problem:
             return _problem_answer(problem, "/commands")
-        return await self._run(kind.__name__, request)
+        return await self.run(kind.__name__, request)
 
     @contextmanager
     def _counting(self, name: str) -> Iterator[None]:
@@ -118,19 +119,43 @@ class CommandDoor:
             self._metrics.commands.labels(name, problem.name).inc()
             raise
 
-    async def _run(self, name: str, request: Request) -> Answer:
-        with self._metrics.command_seconds.labels(name).time():
-            try:
-                word, answer = _answered(await self._submit(request), request)
-            except Problem as problem:
-                word = problem.name if problem.status != 422 else "refused"
-                answer = _problem_answer(problem, f"/commands/{name}")
-        self._metrics.commands.labels(name, word).inc()
+    async def run(
+        self,
+        name: str,
+        request: Request,
+        *,
+        begun: Awaitable[Outcome] | None = None,
+        start: float | None = None,
+    ) -> Answer:
+        """Run a command, count it, and return the answer to its outcome.
+
+        Args:
+            begun: the outcome, if the command is at the dispatcher already, since `start`.
+        """
+        start = perf_counter() if start is None else start
+        try:
+            outcome = await self._outcome(request, begun or self.dispatcher.submit(request))
+        except Problem as problem:
+            return self._counted(name, problem.name, _problem_answer(problem, _path(name)), start)
+        return self.answer(name, request, outcome, start=start)
+
+    def answer(self, name: str, request: Request, outcome: Outcome, *, start: float) -> Answer:
+        """Count a command that began at `start`, and return the answer to its outcome."""
+        try:
+            word, answer = _answered(outcome, request)
+        except Problem as problem:
+            word = problem.name if problem.status != 422 else "refused"
+            answer = _problem_answer(problem, _path(name))
+        return self._counted(name, word, answer, start)
+
+    def _counted(self, name: str, word: str, answer: Answer, start: float) -> Answer:
+        self._metrics.seconds_of(name).observe(perf_counter() - start)
+        self._metrics.commands_of(name, word).inc()
         return answer
 
-    async def _submit(self, request: Request) -> Outcome:
+    async def _outcome(self, request: Request, begun: Awaitable[Outcome]) -> Outcome:
         try:
-            return await self._dispatcher.submit(request)
+            return await begun
         except Overloaded as error:
             raise problems.unavailable("overloaded", str(error)) from error
         except Unavailable as error:
@@ -250,6 +275,10 @@ def _answered(outcome: Outcome, request: Request) -> tuple[str, Answer]:
             raise Problem(409, "idempotency_key_reused", detail)
         case Raced():
             raise Problem(409, "race_lost", "others kept winning this stream; send it again")
+
+
+def _path(name: str) -> str:
+    return f"/commands/{name}"
 
 
 def _problem_answer(problem: Problem, instance: str) -> Answer:

@@ -14,11 +14,12 @@ their order.
 from typing import Any, NoReturn
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from api.http.answer_headers import with_headers
-from api.http.limits import Held, Limits
+from api.http.limits import Limits
 from api.http.problems import Problem
+from api.http.short_protocol import ShortHttp
 from api.http.ws_protocol import BoundedSocket
 
 COLON_AND_BREAK = 4  # bytes of a header beside its name and value
@@ -29,29 +30,21 @@ class _Refused(Exception):
     """Raised inside the parser's callbacks; `BoundedHttp._problem` has the reason."""
 
 
-class BoundedHttp(HttpToolsProtocol):
+class BoundedHttp(ShortHttp):
     """One connection."""
-
-    server_state: Held
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._limits: Limits = self.server_state.limits
-        self._address = ""
         self._problem: Problem | None = None  # found by a callback of the parser
         self._done = False  # refused: further bytes are discarded
         self._last: Problem | None = None  # sent after the answers that are due
-        self._in_head = self._in_body = False
-        self._coded = False  # the head has a Transfer-Encoding
         self._length = b""  # the head's Content-Length
         self._body_due = False  # a body follows that the parser does not expect
         self._framing = False  # a made-up head is being fed to the body's parser
         self._head_bytes = self._head_lines = 0
-        self._unseen = 0  # bytes fed since the parser last reported progress
         self._discarded = 0
         self._since = self._body_since = 0.0  # when the wait for head or body began
         self._window_bytes = 0  # of the body, since `_since`
-        self._held_bytes = 0  # of bodies whose requests are not answered yet
         self._unsent, self._unsent_since = 0, 0.0
 
     def connection_made(self, transport: Any) -> None:
@@ -72,6 +65,8 @@ class BoundedHttp(HttpToolsProtocol):
                 self.flow.pause_reading()
             self._throw_away(len(data))
             return
+        if self.took_whole(data):
+            return
         if self.timeout_keep_alive_task is not None:
             self._since = self.loop.time()  # it was idle: now the next head is due
         size = self._limits.head_bytes
@@ -79,6 +74,7 @@ class BoundedHttp(HttpToolsProtocol):
             self._feed(data[start : start + size] if len(data) > size else data)
             if self._done or self.transport.is_closing() or self.transport.get_protocol() != self:
                 return
+        self.let_wait()
 
     def on_message_begin(self) -> None:
         if self._framing:
@@ -209,10 +205,6 @@ class BoundedHttp(HttpToolsProtocol):
                 self._since, self._window_bytes = now, 0
         elif self._idle and self.timeout_keep_alive_task is None and waited > limits.head_s:
             self._late("the head of the request")  # line breaks between requests
-
-    @property
-    def _idle(self) -> bool:
-        return self.cycle is None or self.cycle.response_complete
 
     def _feed(self, piece: bytes) -> None:
         """Feed a piece to the parser; refuse the request if one header grows too long."""

@@ -2,11 +2,14 @@
 
 import resource
 from collections import Counter
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from uvicorn.server import ServerState
 
 from adapters.dispatch.rate_limit import caller_of
+
+if TYPE_CHECKING:
+    from api.http.short_way import ShortWay
 
 
 class Limits(NamedTuple):
@@ -45,12 +48,23 @@ def room_for(connections: int) -> None:
 class Held(ServerState):
     """Connections and bytes of bodies in use on a server, all callers together."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, short_way: "ShortWay | None" = None) -> None:
         super().__init__()
+        self.short_way = short_way
+        self._lines: tuple[list[tuple[bytes, bytes]], bytes] = ([], b"")
         self.limits = limits
         self.bodies_bytes = 0
         self._callers: Counter[str] = Counter()
         self.open = 0
+
+    def default_lines(self) -> bytes:
+        """The default headers (the date) as bytes; uvicorn makes a new list each second."""
+        headers, lines = self._lines
+        if headers is not self.default_headers:
+            headers = self.default_headers
+            lines = b"".join([b"%s: %s\r\n" % header for header in headers])
+            self._lines = headers, lines
+        return lines
 
     def enter(self, address: str) -> bool:
         """Count a new connection; False if it is one too many. Call `leave` in either case."""

@@ -30,6 +30,7 @@ from pydantic import (
 from pydantic import create_model as create
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from api.http.plain_fields import Plan, Rules, command_of, plan_of
 from api.http.texts import shown
 from domain.catalogue import DECIDERS
 from domain.shared.message import Command, Erased
@@ -58,6 +59,10 @@ def command_from(kind: type[Command], body: object) -> Asked:
     Raises:
         pydantic.ValidationError: naming each field and the rule it breaks.
     """
+    plain = command_of(kind, body, _plan(kind))
+    if plain is not None:
+        _check_stream(plain)
+        return Asked(plain, None)
     at = None
     if _states_no_time(kind) and isinstance(body, dict) and EFFECTIVE_AT in body:
         at = _Timed.model_validate({EFFECTIVE_AT: body[EFFECTIVE_AT]}).effective_at
@@ -84,6 +89,11 @@ def _check_stream(command: Command) -> None:
             type=_broken("identifier", _IDENTIFIER_SAYS), loc=(*fields[:1],), input=None
         )
         raise ValidationError.from_exception_data(type(command).__name__, [wrong])
+
+
+@cache
+def _plan(kind: type[Command]) -> Plan:
+    return plan_of(kind, Rules(_is_identifier, _text(TEXT_MAX), _decimal, _day, _instant))
 
 
 @cache
@@ -208,7 +218,8 @@ def _instant(text: str) -> datetime | None:
 
 def _text(limit: int) -> Callable[[str], str | None]:
     """Accept up to `limit` visible characters (`api.http.texts`)."""
-    return lambda text: text if len(text) <= limit and shown(text) else None
+    plain = re.compile(rf"[\t\n -~]{{0,{limit}}}").fullmatch  # ASCII that `shown` accepts
+    return lambda text: text if plain(text) or (len(text) <= limit and shown(text)) else None
 
 
 _is_decimal, _is_day, _is_instant = _matching(DECIMAL), _matching(DATE), _matching(DATETIME)

@@ -44,7 +44,7 @@ class Door(uvicorn.Server):
             **more,
         )
         super().__init__(config)
-        self.server_state: Held = Held(limits)
+        self.server_state: Held = Held(limits, getattr(app, "short_way", None))
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

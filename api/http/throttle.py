@@ -35,10 +35,10 @@ class Throttle:
         if door is None or found is None:
             await self._app(scope, receive, send)
             return
-        headers = _headers(door, self._limiter.rates[door], found)
+        headers = headers_of(door, self._limiter.rates[door], found)
         if not found.admitted:
             self._metrics.limited.labels(door).inc()
-            await refuse(_limited(headers), scope, receive, send)
+            await refuse(over_limit(headers), scope, receive, send)
         elif scope["type"] == "websocket":
             await self._app(scope, self._paced(door, scope, receive), send)
         else:
@@ -68,7 +68,8 @@ def _door(scope: Scope) -> str | None:
     return DOORS.get(scope["path"].partition("/")[2].partition("/")[0])
 
 
-def _headers(door: str, rate: Rate, found: Verdict) -> dict[str, str]:
+def headers_of(door: str, rate: Rate, found: Verdict) -> dict[str, str]:
+    """The headers that state a caller's limit and what is left of it."""
     window = max(1, math.ceil(rate.burst / rate.per_s))
     out = {
         "RateLimit-Policy": f'"{door}";q={rate.burst};w={window}',
@@ -79,7 +80,7 @@ def _headers(door: str, rate: Rate, found: Verdict) -> dict[str, str]:
     return out
 
 
-def _limited(headers: dict[str, str]) -> Problem:
+def over_limit(headers: dict[str, str]) -> Problem:
     detail = f"more than this caller may; try again in {headers['Retry-After']} s"
     return Problem(429, "rate_limited", detail, headers=headers)
 

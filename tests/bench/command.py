@@ -11,7 +11,6 @@ from typing import Any
 from commands.handler import Done
 from commands.ports import Request
 from tests.bench.harness import Row, in_turn, quantile, report, row
-from tests.bench.http import serving
 from tests.bench.library import BEST, BEST_THREADS, BEST_WORDS, Bank, environment, threads
 from tests.bench.rig import (
     Run,
@@ -26,6 +25,7 @@ from tests.bench.rig import (
     say,
     server,
 )
+from tests.bench.served import serving
 
 CALLERS = 64
 ROUNDS, ROUND_S = 5, 2.0
