@@ -64,13 +64,13 @@ class Supervisor:
                 await _cancelled([task])
             if stop.is_set() and _fault(task) is None:
                 break
-            self._failed(part.name, _fault(task) or "ended by itself")
+            self._failed(part.name, _fault(task) or "ended unexpectedly")
             await _first(stop, pause)
             pause = min(2 * pause, RETRY_MAX_S)
 
     def _failed(self, name: str, fault: str) -> None:
         if self.faults.get(name) != fault:
-            _log.error("%s stands still: %s", name, fault)
+            _log.error("%s has stopped: %s", name, fault)
         self.faults[name] = fault
 
 

@@ -71,7 +71,7 @@ class Walk:
     async def finish(self) -> None:
         """Add the faults that show only at the end of the log."""
         for stream, version, position in await self._parts.evidence.unreachable():
-            wrong = "no reader of the log comes to this position, and its stream holds it"
+            wrong = "its stream holds it at a position that no reader of the log reaches"
             self._fault(stream, version, position, wrong)
         for stream, (version, by, position) in self._missing.items():
             self._fault(stream, version, position, f"it is missing: {by} followed from it")

@@ -35,7 +35,7 @@ def opening(spec: Spec, *, new: bool) -> str:
             f"a new demo: trading {spec.first} to {spec.last} for {spec.accounts} accounts on "
             "real prices, once; this takes some minutes"
         )
-    return f"going on with the demo of {spec.accounts} accounts that began on {spec.first}"
+    return f"continuing the demo of {spec.accounts} accounts that began on {spec.first}"
 
 
 async def first_screen(url: str, platform: Platform, pace: Pace) -> str:

@@ -49,7 +49,9 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("--faults and --crash are two kinds of run: give one of them")
     given = [n for n in ("first", "last", "accounts") if getattr(args, n) is not None]
     if given:
-        raise UsageError("--faults has small worlds of its own: no --from, --to or --accounts")
+        raise UsageError(
+            "--faults trades small worlds of its own: leave out --from, --to and --accounts"
+        )
     if args.faults is not None and not 1 <= args.faults <= RUNS_MAX:
         raise UsageError(f"--faults must be from 1 to {RUNS_MAX}, not {args.faults}")
     for name in ("seed", "faults_seed"):

@@ -96,7 +96,7 @@ def table(answer: dict[str, Any]) -> str:
     out = io.StringIO()
     console = Console(file=out, width=100)
     title, open_day = f"{answer['from']} to {answer['to']}", answer["open_day"]
-    title += f", and {open_day} as far as it has come" if open_day else ""
+    title += f", and {open_day} up to now" if open_day else ""
     grid = Table(title=title, show_header=False)
     for name in ("accounts", "orders", "fills", "settled", "failed", "failing_now", "open"):
         grid.add_row(name.replace("_", " "), f"{answer[name]:,}")

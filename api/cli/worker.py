@@ -29,14 +29,14 @@ LEAVE_S = 30.0  # then the process ends, finished or not
 
 ABOUT = """\
 Keep read models up to date and run sagas, from Kafka, beside the process that serves. Any number
-may run; they share the work. `tidemark serve` keeps TIDEMARK_WORKERS of them by itself
+may run; they share the work. `tidemark serve` runs TIDEMARK_WORKERS of them itself
 (docs/workers.md).
 """
 MORE = """\
 examples:
   tidemark worker                               all read models and the sagas
   tidemark worker --views positions,orders      these two alone
-  tidemark worker --requeue positions           once the cause is mended
+  tidemark worker --requeue positions           after the cause is repaired
 """
 
 
@@ -46,7 +46,7 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
         "--views",
         default=None,
         metavar="NAMES",
-        help="the read models it is for: all (default), or names with commas between them",
+        help="the read models that it folds: all (default), or names with commas between them",
     )
     verb.add_argument(
         "--sagas",
@@ -160,5 +160,5 @@ async def _requeue(platform: Platform, view: str) -> int:
     finally:
         await marks.close()
     for name, partition in found:
-        say(f"view {name}, partition {partition}: to be tried again")
+        say(f"view {name}, partition {partition}: will be tried again")
     return 0

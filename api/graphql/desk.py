@@ -68,14 +68,14 @@ class Desk:
         Obligation,
         lambda _, row: operations.obligation(row),
         columns=[Column("account_id")],
-        says="What is unsettled with the market.",
+        says="Obligations that the market has not settled.",
     )
     cases = page(
         cases,
         Case,
         lambda _, row: operations.case(row),
         columns=[Column("kind", str, words=CASE_KINDS), Column("account_id")],
-        says="What was recorded though it was out of order.",
+        says="Events that were recorded although something was out of order.",
         read=_cases_and_repeats,
     )
     days = page(
@@ -83,5 +83,5 @@ class Desk:
         Day,
         lambda _, row: operations.day(row),
         columns=[Column("day", date)],
-        says="Attempts to close a day: every control of those that did, what failed of the others.",
+        says="Attempts to close a day: every control, or only the failed ones of a failed attempt.",
     )

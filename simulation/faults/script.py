@@ -145,7 +145,7 @@ class Script(Run):
             if house.requested is None:
                 return
             await asyncio.sleep(RETRY_S)
-        raise NeverQuiet("nobody closes the day")
+        raise NeverQuiet("no process closes the day")
 
 
 def _moves(

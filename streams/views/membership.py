@@ -110,7 +110,7 @@ class Membership:
         try:
             await member.stop()
         except Exception as e:  # the member is gone either way
-            _log.info("%s: left in disorder: %s", self._name, _said(e))
+            _log.info("%s: an error while leaving the group: %s", self._name, _said(e))
         if self._left is not None:
             await self._left()
 

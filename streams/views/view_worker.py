@@ -262,7 +262,9 @@ class Part:
             if not moving or min(moving) >= until:
                 break
             if not step.changes and len(self.runner.stuck) == stuck:
-                raise RuntimeError(f"partition {self.partition}: no view moves, and none says why")
+                raise RuntimeError(
+                    f"partition {self.partition}: no view moves, and none reports a reason"
+                )
         if until < self.feed.end and self._broken is not None:
             self._stop_before(self._broken)
         self.feed.release(max(moving, default=self.feed.end))

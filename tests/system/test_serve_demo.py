@@ -100,7 +100,9 @@ def test_a_plain_serve_goes_on_with_the_clock_of_the_log_and_the_market_moves(
     data_dir = copied(simulated.data_dir, place / "d")
     paced(data_dir, "pace", "0.5")
     with serving(data_dir) as served:
-        assert f"this log runs on a simulated clock: it goes on at {ENDS} 23:30" in served.errors
+        assert (
+            f"this log runs on a simulated clock, which continues at {ENDS} 23:30" in served.errors
+        )
         until(lambda: f"{NEXT}  open" in served.errors, what="the next session opens")
         until(lambda: ticks(served), what="marks tick")
         assert {day for _, day in marks(data_dir)} == {NEXT}
