@@ -15,7 +15,7 @@ from commands.handler import Outcome
 from commands.ports import Head, Loaded, Request
 from domain.shared.envelope import Envelope
 from projections.engine.runner import Stuck
-from projections.ledger.client_money import Standing
+from projections.ledger.client_money import CloseFigures
 from projections.ports import Change, Key, Row, View
 
 __all__ = [
@@ -162,7 +162,7 @@ class Reader(Protocol):
 
     async def totals(self) -> list[Totals]: ...
 
-    async def client_money(self) -> list[Standing]: ...
+    async def client_money(self) -> list[CloseFigures]: ...
 
 
 class ReadModels(Reader, Protocol):

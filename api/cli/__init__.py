@@ -80,7 +80,7 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
     Args:
         only: the verb whose options are added; None: those of all verbs.
     """
-    shared = _shared()
+    shared = _shared_options()
     top = argparse.ArgumentParser(
         prog="tidemark", description=ABOUT, epilog=MORE, parents=[shared], **_FORMAT
     )
@@ -160,7 +160,7 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _shared() -> argparse.ArgumentParser:
+def _shared_options() -> argparse.ArgumentParser:
     """The options that every verb takes, before or after it."""
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument(
@@ -180,7 +180,7 @@ def _shared() -> argparse.ArgumentParser:
 
 def _verb_of(words: Sequence[str]) -> str:
     """The verb among the words of a command line; "" if there is none, or an unknown one."""
-    looker = argparse.ArgumentParser(prog="tidemark", parents=[_shared()], add_help=False)
+    looker = argparse.ArgumentParser(prog="tidemark", parents=[_shared_options()], add_help=False)
     looker.add_argument("verb", nargs="?")
     verb = looker.parse_known_args(words)[0].verb
     return verb if verb in VERBS else ""

@@ -56,7 +56,7 @@ async def _run(args: argparse.Namespace) -> int:
     async with await platform_of(settings(args), verb="erase", exclusive=False) as platform:
         outcome, compact = await erase(platform, args.client, force=args.force, reason=args.reason)
     if isinstance(outcome, Declined):
-        return _declined(args, outcome.refused)
+        return _decline(args, outcome.refused)
     if not isinstance(outcome, Done):
         raise Unavailable(
             f"client-{args.client}: other writers kept changing the stream; run the verb again"
@@ -68,7 +68,7 @@ async def _run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _declined(args: argparse.Namespace, why: Refused) -> int:
+def _decline(args: argparse.Namespace, why: Refused) -> int:
     state = ", ".join(f"{k} {v}" for k, v in why.state.items())
     say(f"tidemark: {args.client} is not erased: {why.refusal} ({state})")
     if getattr(args, "json", False):

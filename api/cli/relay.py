@@ -131,10 +131,10 @@ async def _run(args: argparse.Namespace) -> int:
 async def _follow(relay: Relay, ask: Ask, args: argparse.Namespace) -> None:
     from api.http.relay_app import create_relay_app  # noqa: PLC0415 - not needed with --once
 
-    async def told() -> str:
+    async def status_line() -> str:
         return line(await ask())
 
-    async with doors(create_relay_app(ask), told, args, name="relay") as stop:
+    async with doors(create_relay_app(ask), status_line, args, name="relay") as stop:
         await relay.run(stop)
 
 
@@ -167,9 +167,9 @@ async def _requeue(args: argparse.Namespace) -> None:
         finally:
             await marks.close()
             opened.close()
-    told = [{"view": view, "partition": partition} for view, partition in again]
+    requeued = [{"view": view, "partition": partition} for view, partition in again]
     lines = [f"view {v}, partition {p}: will be tried again" for v, p in again]
-    answer = {"answered": msgspec.to_builtins(answered), "again": told}
+    answer = {"answered": msgspec.to_builtins(answered), "again": requeued}
     emit(args, answer, "\n".join(lines) or "no view is stuck")
 
 

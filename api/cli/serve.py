@@ -157,7 +157,7 @@ async def _open(args: argparse.Namespace, config: Settings, listener: socket.soc
         clock, entropy = PacedClock(eve_of(DEMO)), HandedOver(DEMO.seed)
     async with await platform_of(config, verb="serve", clock=clock, entropy=entropy) as platform:
         demo = args.demo or platform.origin.run.first_day is not None
-        file = _paced(args, config, demo=demo)
+        file = _pace_file(args, config, demo=demo)
         if entropy is not None:
             census = await _history(platform, args, entropy)
         if listener is None:
@@ -167,7 +167,7 @@ async def _open(args: argparse.Namespace, config: Settings, listener: socket.soc
             if demo:
                 await _play(platform, args, file, opened=opened, census=census, listener=listener)
             else:
-                _unnamed(platform)
+                _run_clock_on(platform)
                 worker = command_line("worker")
                 bus = None if opened is None else BusSide(platform, opened, worker=worker)
                 await _serve(platform, listener, await live_drive(platform, bus))
@@ -176,7 +176,7 @@ async def _open(args: argparse.Namespace, config: Settings, listener: socket.soc
                 opened.close()
 
 
-def _paced(args: argparse.Namespace, config: Settings, *, demo: bool) -> PaceFile:
+def _pace_file(args: argparse.Namespace, config: Settings, *, demo: bool) -> PaceFile:
     """The file with the pace; sets it first if the command line has one.
 
     Raises:
@@ -197,7 +197,7 @@ def _pace(text: str, file: PaceFile) -> Pace:
         raise UsageError(f"--pace: {e}") from e
 
 
-def _unnamed(platform: Platform) -> None:
+def _run_clock_on(platform: Platform) -> None:
     """If a simulated log names no run, run its clock on from the log's end at machine speed.
 
     Raises:
@@ -269,7 +269,7 @@ async def _play(
     drive = await demo_drive(platform, pace=file.pace, news=say, bus=bus)
     # If the log is unreadable, commands still work, and the market reports why it stopped.
     with Bar(quiet=wants_json(args)) as bar, suppress(Unreadable):
-        await drive.market.check(None if census else bar.checked, census=census)
+        await drive.market.check(None if census else bar.show_check, census=census)
 
     async def screen(url: str) -> None:
         try:
@@ -341,8 +341,8 @@ def _bound(args: argparse.Namespace, config: Settings) -> socket.socket:
         listener.close()
         elsewhere = isinstance(e, socket.gaierror) or e.errno == errno.EADDRNOTAVAIL
         port = "TIDEMARK_PORT" if args.port is None else "--port"
-        says = f"{config.host}:{config.port}: {e.strerror}"
-        raise SettingsError(f"{'TIDEMARK_HOST' if elsewhere else port}: {says}") from e
+        fault = f"{config.host}:{config.port}: {e.strerror}"
+        raise SettingsError(f"{'TIDEMARK_HOST' if elsewhere else port}: {fault}") from e
     return listener
 
 

@@ -198,7 +198,7 @@ async def history(
             drive = Drive(platform, street, bus=bus)
             with Bar(quiet=wants_json(args)) as bar:
                 run = runs.Run(platform, drive, clock, spec, warehouse=warehouse)
-                return await run.go(bar.show, checked=bar.checked)
+                return await run.go(bar.show, checked=bar.show_check)
     except (runs.OtherRun, ControlsFailed, LeaseHeld, StandStill, StatementLost) as e:
         raise UsageError(str(e)) from e
 

@@ -141,7 +141,7 @@ async def value_of(source: Source, row: PositionRow) -> Value | None:
 
 async def positions_of(source: Source, account_id: str, *, closed: bool) -> list[Position]:
     rows = await _positions(source, account_id)
-    return [position(source, row) for row in rows if closed or _held(row)]
+    return [position(source, row) for row in rows if closed or _is_held(row)]
 
 
 async def lots_of(source: Source, account_id: str) -> list[Lot]:
@@ -231,7 +231,7 @@ async def _positions(source: Source, account_id: str) -> Sequence[PositionRow]:
     return [row for row in rows if isinstance(row, PositionRow)]
 
 
-def _held(row: PositionRow) -> bool:
+def _is_held(row: PositionRow) -> bool:
     """Whether shares are held by trade date; sold ones not yet delivered are an obligation."""
     return bool(row.traded)
 

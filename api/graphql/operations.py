@@ -8,7 +8,7 @@ from api.http.wire import amount, decimal
 from api.ports import LedgerLine, Totals
 from projections.engine.exact import subtract, total
 from projections.holdings.obligations import Obligation as ObligationRow
-from projections.ledger.client_money import Standing
+from projections.ledger.client_money import CloseFigures
 from projections.operations.cases import Case as CaseRow
 from projections.operations.days import Day as DayRow
 from projections.operations.repeats import Repeat as RepeatRow
@@ -141,14 +141,14 @@ def day(row: DayRow) -> Day:
     )
 
 
-def client_money(standing: Standing) -> ClientMoney:
+def client_money(close_figures: CloseFigures) -> ClientMoney:
     return ClientMoney(
-        currency=standing.currency,
-        requirement=decimal(standing.requirement),
-        resource=decimal(standing.resource),
-        due=decimal(standing.due),
-        in_debit=decimal(standing.in_debit),
-        excess=decimal(standing.excess),
+        currency=close_figures.currency,
+        requirement=decimal(close_figures.requirement),
+        resource=decimal(close_figures.resource),
+        due=decimal(close_figures.due),
+        in_debit=decimal(close_figures.in_debit),
+        excess=decimal(close_figures.excess),
     )
 
 

@@ -92,7 +92,7 @@ class Witness(Handler):
         return await super().state(stream)
 
 
-class Desk:
+class ClientPlatform:
     """The platform as clients and the auditor use it: `streams.platform.Platform`.
 
     Args:
