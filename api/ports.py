@@ -125,7 +125,7 @@ class Facts(Protocol):
 
     @property
     def fault(self) -> str | None:
-        """Why the loader cannot go on; None while it can."""
+        """The reason why the loader has stopped; None while it works."""
         ...
 
     def still_s(self, position: int) -> float:
@@ -191,7 +191,7 @@ class Views(Protocol):
         *,
         wants: Callable[[], Mapping[str, Mapping[str, Collection[str]]]] = dict,
     ) -> Callable[[], None]:
-        """Call `listener` after each commit; the returned function ends that.
+        """Call `listener` after each commit, until the returned function is called.
 
         `wants` returns the rows that the listener needs now: view -> column -> values.
         """
