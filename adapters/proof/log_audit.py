@@ -197,7 +197,7 @@ def _said(walk: Walk, known: Known, placed: Sequence[Placed], verifier: Verifier
         if verifier is not None and (wrong := verifier.fault(one.signed())):
             walk.add(checkpoint.STREAM, one.version, f"{said}: {wrong}")
         if missing([one], placed):
-            fault = f"{said} that the log lacks: it was cut or rewritten, or is older"
+            fault = f"{said} that the log lacks: the log was cut or rewritten, or is an older copy"
             walk.add(checkpoint.STREAM, one.version, fault)
 
 

@@ -151,7 +151,9 @@ class Seen:
             found = self.by_message.get((told.stream, told.message_id), [])
             last = found[-1] if found else None
             if last is None or (last.version, last.position) != (told.version, told.position):
-                out.append(f"lost: {told.message_id} on {told.stream}, told {told.version}")
+                out.append(
+                    f"lost: {told.message_id} on {told.stream}, answered version {told.version}"
+                )
             elif told.events not in (0, len(found)):
                 out.append(
                     f"lost: {told.events} events of {told.message_id}, there are {len(found)}"
