@@ -218,8 +218,8 @@ def test_a_backup_remembers_the_clock(unchanged: Path, place: Path) -> None:
     ("words", "named"),
     [
         (("serve", "--demo", "--clock", "system"), "--clock system"),
-        (("demo", "pace"), "needs the minutes"),
-        (("demo", "pause", "3"), "needs the minutes"),
+        (("demo", "pace"), "needs MINUTES"),
+        (("demo", "pause", "3"), "needs MINUTES"),
         (("demo", "pace", "0"), "0.05 to 1440"),
     ],
 )
