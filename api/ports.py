@@ -16,7 +16,7 @@ from commands.handler import Outcome
 from commands.ports import Head, Loaded, Request
 from domain.shared.envelope import Envelope
 from projections.engine.runner import Stuck
-from projections.ledger.client_money import Standing
+from projections.ledger.client_money import CloseFigures
 from projections.ports import Change, Key, Row, View
 
 __all__ = [
@@ -140,7 +140,7 @@ class Facts(Protocol):
 
     @property
     def fault(self) -> str | None:
-        """Why the loader cannot go on; None while it can."""
+        """The reason why the loader has stopped; None while it works."""
         ...
 
     def still_s(self, position: int) -> float:
@@ -177,7 +177,7 @@ class Reader(Protocol):
 
     async def totals(self) -> list[Totals]: ...
 
-    async def client_money(self) -> list[Standing]: ...
+    async def client_money(self) -> list[CloseFigures]: ...
 
 
 class ReadModels(Reader, Protocol):
@@ -211,7 +211,7 @@ class Views(Protocol):
         wants: Callable[[], Mapping[str, Mapping[str, Collection[str]]]] = dict,
         urgent: Callable[[], bool] = bool,
     ) -> Callable[[], None]:
-        """Call `listener` after each commit; the returned function ends that.
+        """Call `listener` after each commit, until the returned function is called.
 
         `wants` returns the rows that the listener needs now: view -> column -> values. While
         `urgent` returns True, the views fold each event as soon as it comes.

@@ -1,8 +1,8 @@
-"""Message ids: which a caller may choose, and which only the platform can make.
+"""Message ids: those that a caller may choose, and those that only the platform can make.
 
-A stream decides each message id once. If a caller could use the id of a command that the platform
-has yet to send, the platform's command would get the answer to the caller's and never run. So
-every id of the platform contains a character that a caller's key may not contain:
+A stream decides each message id once. If a caller could use the id of a later command of the
+platform, that command would get the answer to the caller's command and never run. So every id of
+the platform contains a character that a caller's key may not contain:
 
     saga                  "{cause's stream}@{version}#{saga}.{index}"
     gateway               "venue|...", "custodian|...", "bank|...", and "...!refused"

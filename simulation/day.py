@@ -1,8 +1,8 @@
 """One simulated trading day: clients act, the venue trades, the street settles, the day closes.
 
 Everything takes the same path as in production: commands through the dispatcher, sagas and
-gateways from the log, counterparties behind their ports. `drain` is the barrier: a moment ends
-when nothing is owed.
+gateways from the log, counterparties behind their ports. `Drive.drain` ends each moment: it returns
+when no saga owes a command and no counterparty a report.
 """
 
 from collections.abc import Iterable, Iterator
@@ -36,7 +36,7 @@ BATCH = 1_000
 
 
 class Tally(Struct):
-    """What a run counts as it goes."""
+    """The counters of a run."""
 
     orders: int = 0
     declined: dict[str, int] = {}
@@ -61,7 +61,7 @@ class Trading:
         self.tally = Tally()
 
     async def run(self, day: date, plans: tuple[Plan, ...], books: Books) -> None:
-        """Everything of a day up to, but not including, its controls."""
+        """Run a day up to, but not including, its controls."""
         self._clock.set(at(day, MORNING))
         await self._drive.deadlines(at(day, MORNING))
         market = self._history.market(day)
@@ -80,7 +80,7 @@ class Trading:
         await self._drive.drain()
 
     async def session(self, day: date) -> None:
-        """The hours in which the venue trades, drained at each of its ticks."""
+        """Pass the hours in which the venue trades, and drain at each of its ticks."""
         for moment in venue_ticks(day):
             self._clock.set(moment)
             await self._drive.drain()
@@ -94,10 +94,10 @@ class Trading:
                 yield f"sim.{plan.account_id}.{market.day:%Y%m%d}.{n}", command
 
     async def stage(self, wanted: Iterable[tuple[str, Command]]) -> None:
-        """The same as `send`, but nothing may be refused.
+        """Send commands that must not be refused.
 
         Raises:
-            StageRefused: a command was.
+            StageRefused: a command was refused.
         """
         await self.send(wanted)
         if self.tally.declined:
@@ -118,7 +118,7 @@ class Trading:
             await self._submit(batch)
 
     async def sweep(self, day: date, amounts: Iterable[tuple[str, Decimal]]) -> None:
-        """Move what the house is due, or what it owes, and have the bank book it."""
+        """Sweep the amounts that the house is due (or owes), and have the bank book them."""
         reference = f"sweep.{day:%Y%m%d}"
         await self.send(
             (f"{reference}.{unit}", SweepDues(currency=unit, amount=amount, reference=reference))
@@ -181,7 +181,7 @@ class Trading:
 
     def _count(self, request: Request, outcome: Outcome) -> None:
         match outcome:
-            case Done() | KeyReused():  # a resumed day repeats itself; the first time counts
+            case Done() | KeyReused():  # a resumed day repeats commands: the first one holds
                 name = type(request.command).__name__
                 self.tally.orders += name == "PlaceOrder"
             case Declined(refused=why):

@@ -287,7 +287,9 @@ class LiveMarket:
         await run.halt(why)
         floor = self._floor
         floor.news(f"the market is closed for good: {why}")
-        floor.news("orders are refused; all else goes on. A new demo needs an empty directory")
+        floor.news(
+            "orders are refused; everything else continues. A new demo needs an empty directory"
+        )
         floor.clock.run(FAR)
         while True:
             await floor.step(ahead=FAR, rate=1.0)

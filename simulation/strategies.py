@@ -63,7 +63,7 @@ def acts(plan: Plan, market: Market, held: Holdings) -> Iterator[Command]:
     yield from _speculation(plan, market, held)
 
 
-def _kept(plan: Plan, currency: str) -> Decimal:
+def _fee_reserve(plan: Plan, currency: str) -> Decimal:
     """Cash left alone in the base currency, for fees to come."""
     return plan.opening * FEES_KEPT if currency == plan.base_currency else ZERO
 
@@ -106,7 +106,7 @@ def _conversion(plan: Plan, market: Market, held: Holdings) -> Iterator[Command]
     base = plan.base_currency
     if base == TRADED or (plan.strategy is Strategy.SAVINGS and market.day.month == 5):
         return
-    spare = held.cash.get(base, ZERO) - _kept(plan, base)
+    spare = held.cash.get(base, ZERO) - _fee_reserve(plan, base)
     rate = market.per_eur[TRADED] / market.per_eur[base]
     wanted = round_money(spare * SPEND * rate, TRADED, ROUND_DOWN)
     if wanted > WORTHWHILE:
@@ -139,7 +139,7 @@ def _purchases(plan: Plan, market: Market, held: Holdings) -> Iterator[Command]:
         return
     wanted = targets(plan, market)
     book = _book_value(market, held)
-    spend = max(held.cash.get(TRADED, ZERO) - _kept(plan, TRADED), ZERO) * SPEND
+    spend = max(held.cash.get(TRADED, ZERO) - _fee_reserve(plan, TRADED), ZERO) * SPEND
     gaps = {
         s: max(book / len(wanted) - held.shares.get(s, ZERO) * market.closes[s], ZERO)
         for s in wanted

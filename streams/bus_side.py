@@ -137,7 +137,9 @@ class Child:
         with self._log.open("rb") as log:
             log.seek(since)
             lines = log.read().decode(errors="replace").split("\n")
-        return next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+        return next(
+            (line.strip() for line in reversed(lines) if line.strip()), "it printed nothing"
+        )
 
 
 async def _end(process: "subprocess.Popen[bytes]") -> None:

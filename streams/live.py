@@ -73,4 +73,4 @@ async def catch_up(platform: Platform, drive: Drive) -> None:
         else:
             await drive.bus.views.prepare()
     except Unreadable as e:  # commands go on; the views stop before it, and health shows it
-        _log.error("views stand still: %s", e)
+        _log.error("views have stopped: %s", e)

@@ -68,12 +68,12 @@ class Supervisor:
                 await waits.cancel(running)
             if stop.is_set() and _fault(running) is None:
                 break
-            self._failed(task.name, _fault(running) or "ended by itself")
+            self._failed(task.name, _fault(running) or "ended unexpectedly")
             await waits.pause(stop, retry.next_s())
 
     def _failed(self, name: str, fault: str) -> None:
         if self.faults.get(name) != fault:
-            _log.error("%s stands still: %s", name, fault)
+            _log.error("%s has stopped: %s", name, fault)
         self.faults[name] = fault
 
 

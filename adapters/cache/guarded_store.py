@@ -53,14 +53,14 @@ class GuardedStore:
             self._failed(str(e))
             raise
         if self._breaker.succeeded():
-            _log.warning("cache: %s is back", self._name)
+            _log.warning("cache: %s answers again", self._name)
         return answer
 
     def _failed(self, why: str) -> None:
         self._why = why
         if self._breaker.failed():
             _log.error(
-                "cache: %s: %s; answers are computed anew and limits kept by each process",
+                "cache: %s: %s; each process computes answers again and keeps its own limits",
                 self._name,
                 why,
             )

@@ -142,7 +142,7 @@ class Cache:
         try:
             return self._sealing.decrypt(sealed[:_NONCE], sealed[_NONCE:], key.encode())
         except (InvalidTag, ValueError):
-            _log.error("cache: a value was not written by us; it is ignored")
+            _log.error("cache: ignored a value that Tidemark did not write")
             return None
 
     async def _keep(self, key: str, value: bytes) -> None:

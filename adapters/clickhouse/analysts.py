@@ -154,7 +154,7 @@ def _waited(
         return statement.rows(sql, rows_max=rows, timeout_s=seconds + PATIENCE_S)
     except Lost as error:
         if statement.given_up:
-            raise WarehouseError("its caller has gone away", codes.CANCELLED) from error
+            raise WarehouseError("its caller has disconnected", codes.CANCELLED) from error
         took = time.monotonic() - began
         if owner is not None and took >= seconds + PATIENCE_S:
             _kill(owner)
@@ -162,7 +162,7 @@ def _waited(
             raise _EndedOwner(
                 WarehouseError("the statement took too long", codes.TIMED_OUT)
             ) from error
-        what = "the warehouse ended while it ran the statement: it may take too much memory"
+        what = "the warehouse ended while it ran the statement, which may need too much memory"
         raise _EndedOwner(WarehouseError(what, codes.OUT_OF_MEMORY)) from error
 
 

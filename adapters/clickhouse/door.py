@@ -35,8 +35,8 @@ from adapters.clickhouse.engine import Engine, StatementFailed, seconds_of
 BODY_MAX = 512 << 20
 THREADS_MAX = 8
 ANALYSTS_MAX = 2  # analysts' statements at a time
-WAITING_MAX = 8  # more may wait in line,
-LINE_S = 5.0  # for at most this long
+WAITING_MAX = 8  # statements that may wait for a turn
+LINE_S = 5.0  # the longest wait for a turn
 OVER_S = 0.5  # beyond a statement's time, before we end it from outside
 GRACE_S = 2.0  # for the statement to end after that
 HUNG = 5  # exit status: a statement did not end

@@ -1,7 +1,7 @@
 """Suppresses log lines of the client and its transport about failed attempts of our own calls.
 
-We repeat failed attempts, and callers get one WarehouseUnavailable. Only we use the client, but
-other callers may use urllib3, which still logs from their threads.
+Tidemark repeats a failed attempt, and its caller gets one WarehouseUnavailable, so these lines add
+nothing. Other code in the process may use urllib3: lines from its threads are still logged.
 """
 
 import logging

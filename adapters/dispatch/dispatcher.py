@@ -123,7 +123,7 @@ class Dispatcher:
     def _trouble(self, why: str) -> None:
         """Log once why commands fail, and once when they work again."""
         if why != self.trouble:
-            _log.warning("commands: %s", why or "the event log takes them again")
+            _log.warning("commands: %s", why or "the event log accepts them again")
         self.trouble = why
 
     async def _when_idle(self) -> None:
@@ -147,4 +147,4 @@ def _refusal(e: KeyDestroyed) -> Declined:
 
 def _cut_off(e: Closed) -> Unavailable:
     """Unavailable, not Overloaded: the command may already have been committed."""
-    return Unavailable(f"the command was cut off: {e}")
+    return Unavailable(f"the command was interrupted: {e}")

@@ -175,7 +175,7 @@ class GroupCommit(Generic[Item, Answer]):
         except Exception as e:
             _fail(calls, e)
         finally:
-            _fail(calls, Closed("cancelled while it was under way"))
+            _fail(calls, Closed("cancelled while it ran"))
             self._flying.pop(asyncio.current_task(), None)  # type: ignore[arg-type]
             if self._waker is None:  # after callers just answered have had the time to call again
                 self._waker = asyncio.get_running_loop().call_soon(self._launch)

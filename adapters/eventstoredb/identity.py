@@ -26,8 +26,8 @@ async def identify(link: Link, beside: Recorder) -> bool:
     kept = read.snapshot if read else None
     if kept is not None and (not first or kept.state != first[0].id.bytes):
         raise Unavailable(
-            "the event log is not the one that TIDEMARK_DATABASE was filled from: give it an"
-            " empty database, or the log that belongs to it"
+            "TIDEMARK_DATABASE was filled from another event log: name an empty database, or the "
+            "log that belongs to it"
         )
     if kept is None and first:
         try:

@@ -118,7 +118,7 @@ class EmbeddedKafka:
         deadline = time.monotonic() + START_S
         while not _answers(port):
             if self._broker.poll() is not None:
-                raise KafkaFailed(f"the broker in {self._dir} ended at once; {log} has its words")
+                raise KafkaFailed(f"the broker in {self._dir} ended at once; {log} has its output")
             if time.monotonic() > deadline:
                 raise KafkaFailed(f"the broker in {self._dir} was not ready within {START_S:g} s")
             time.sleep(POLL_S)

@@ -54,4 +54,6 @@ def _relayed(message: Message) -> Relayed:
     try:
         return _decode(message.value() or b"")
     except msgspec.MsgspecError as e:
-        raise BusUnavailable(f"{message.topic()}@{message.offset()}: not ours: {e}") from e
+        raise BusUnavailable(
+            f"{message.topic()}@{message.offset()}: not a record of a relay: {e}"
+        ) from e

@@ -114,8 +114,8 @@ class RecorderLog:
     async def _without_snapshot(self, refused: SnapshotRow) -> Loaded:
         """Load a stream from its first event: its snapshot does not carry our key's MAC."""
         if self.keyed:
-            line = "the snapshot of %s at version %s has no seal of ours: not used (log verify)"
-            _log.warning(line, refused.stream, refused.version)
+            line = "ignored the snapshot of %s at version %s: this platform did not seal it"
+            _log.warning(line + " (log verify)", refused.stream, refused.version)
         found = await self.select(refused.stream)
         head = Head(found[-1].version, found[-1].hash) if found else EMPTY
         return Loaded(head, None, [envelope.event for envelope in found])

@@ -99,13 +99,13 @@ class ClosedKeyStore:
     request_key = digest_key = b""  # nothing is appended without keys, so nothing is hashed
 
     def data_key(self, client_id: str, /) -> bytes:
-        raise Unavailable("the clients' keys are closed to this process's database role")
+        raise Unavailable("this process's database role may not read the clients' keys")
 
     def find(self, client_id: str, /) -> bytes | None:
         return None
 
     def destroy(self, client_id: str, /) -> None:
-        raise Unavailable("the clients' keys are closed to this process's database role")
+        raise Unavailable("this process's database role may not read the clients' keys")
 
     def standings(self) -> None:
         return None

@@ -108,7 +108,8 @@ class HeadLost(Unavailable):
     """The store must have one head row, and has none or several: the next position is unknown."""
 
     def __init__(self, rows: int) -> None:
-        text = f"log.head holds {rows} rows, and must hold 1: `tidemark log verify` says what else"
+        held = f"log.head holds {rows} rows, and must hold 1"
+        text = f"{held}: `tidemark log verify` finds what else is wrong"
         super().__init__(text, summary="the log's head row is lost")
 
 

@@ -48,7 +48,7 @@ async def erase(
     """
     keys = platform.keys
     if isinstance(keys, ClosedKeyStore):
-        raise Unavailable("the clients' keys are closed to this process's database role")
+        raise Unavailable("this process's database role may not read the clients' keys")
     closed_on = await _closed_on(platform, client_id)
     command = EraseClient(client_id=client_id, closed_on=closed_on, forced=force, reason=reason)
     asked = await _send(platform, command, dry_run=True)

@@ -86,7 +86,8 @@ async def _reached(log: Recorder, store: ApplicationRecorder) -> int:
     found = await log.select(stream, after_version=version - 1, limit=1)
     if not found or found[0].version != version or found[0].state != last.state:
         raise ExportFailed(
-            f"--to: the store holds another log: its last event, {stream}@{version}, is not in ours"
+            f"--to: the store holds another log: its last event, {stream}@{version}, "
+            "is not in this log"
         )
     return found[0].position
 

@@ -252,7 +252,7 @@ def _make_private(folder: Path, account: Account) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if folder.is_symlink() or found.st_uid not in {os.geteuid(), account.uid}:
-        raise PostgresFailed(f"{folder} belongs to someone else")
+        raise PostgresFailed(f"{folder} belongs to another user")
     os.chown(folder, account.uid, account.gid)
     folder.chmod(0o700)
 

@@ -86,7 +86,7 @@ def pending(part: Part, applied: Sequence[tuple[int, str]]) -> tuple[Migration, 
     last = max((number for number, _ in applied), default=0)
     if last > len(known):
         raise SchemaMismatch(
-            f"its schema ({part}) is from the future: it stands at {last:04}, this build knows "
+            f"its schema ({part}) is from the future: it has migration {last:04}, this build knows "
             f"{len(known):04}; start the newer build"
         )
     for number, hash_ in applied:

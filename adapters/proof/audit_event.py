@@ -30,7 +30,7 @@ def _columns_fault(columns: Columns, meta: Metadata, payload_at: int) -> str | N
     if columns.payload_at != payload_at:
         return f"its column payload_at is {columns.payload_at}, and its payload is at {payload_at}"
     if columns.schema != meta.schema:
-        return f"its column schema is {columns.schema}, and its metadata says {meta.schema}"
+        return f"its column schema is {columns.schema}, and its metadata has {meta.schema}"
     return None
 
 
@@ -50,7 +50,7 @@ def clock_fault(
     wanted = max(before or meta.recorded_at, meta.recorded_at)
     if stored.committed_at == wanted:
         return None
-    return f"committed_at is {stored.committed_at}, and the log's clock stood at {wanted}"
+    return f"committed_at is {stored.committed_at}, and the log's clock was at {wanted}"
 
 
 def causes(meta: Metadata) -> dict[str, int]:

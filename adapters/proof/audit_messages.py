@@ -63,7 +63,9 @@ class MessageAudit:
                 return [*found, (stored, wrong)] if wrong else found
             found.append((row, _ORPHAN))
         if meta.message_id and (kept_for_ever(meta) or self._young(stored)):
-            found.append((stored, "its row in log.messages is missing: it could be done again"))
+            found.append(
+                (stored, "its row in log.messages is missing: the command could run again")
+            )
         return found
 
     def _young(self, stored: Stored) -> bool:
@@ -76,7 +78,7 @@ class MessageAudit:
         return self._row
 
 
-_ORPHAN = "its row in log.messages is there, and the event that it tells of is not"
+_ORPHAN = "its row in log.messages is there, and the event that it names is missing"
 
 
 def kept_for_ever(meta: Metadata) -> bool:

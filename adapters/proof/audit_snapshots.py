@@ -43,7 +43,7 @@ class SnapshotAudit:
         async for row in evidence.snapshots(DOMAIN_HASH):
             state = log.snapshot_state(row)
             if state is None:
-                wrong = "its snapshot has no seal of ours: it was changed, and is not used"
+                wrong = "this platform did not seal its snapshot: it was changed, and is not used"
                 audit.unsealed.append((row.stream, row.version, wrong))
             else:
                 audit._kept[row.stream] = _Kept(row.version, row.hash, _digest(state))
@@ -67,7 +67,11 @@ class SnapshotAudit:
         del self._kept[arrived.stream], self._states[arrived.stream]
         if arrived.hash != kept.hash.hex():
             return "the snapshot at this version is of another event"
-        return None if _digest(state) == kept.digest else "its snapshot is not what it folds to"
+        return (
+            None
+            if _digest(state) == kept.digest
+            else "its snapshot differs from the fold of its events"
+        )
 
     def finish(self) -> list[tuple[str, int, str]]:
         """Streams that end before their snapshot: (stream, version, fault)."""

@@ -71,7 +71,7 @@ class Walk:
     async def finish(self) -> None:
         """Add the faults that show only at the end of the log."""
         for stream, version, position in await self._parts.evidence.unreachable():
-            wrong = "no reader of the log comes to this position, and its stream holds it"
+            wrong = "its stream holds it at a position that no reader of the log reaches"
             self._fault(stream, version, position, wrong)
         for stream, (version, by, position) in self._missing.items():
             self._fault(stream, version, position, f"it is missing: {by} followed from it")
@@ -87,7 +87,7 @@ class Walk:
             self._fault(stream, self.heads.get(stream, (0, b""))[0], self.position, wrong)
         for position, said in self._tips.items():
             for who, _ in said:
-                self._fault("log", position, position, f"{who} saw an event here: it is missing")
+                self._fault("log", position, position, f"{who} names an event here: it is missing")
         for found in self._parts.checkpoints.finish():
             self._fault(checkpoint.STREAM, found.version, found.position, found.fault)
 
@@ -144,7 +144,7 @@ class Walk:
     def _pass(self, stored: Stored) -> None:
         for who, chained in self._tips.pop(stored.position, ()):
             if stored.hash.hex() != chained:
-                self._at(stored, f"{who} saw another event here")
+                self._at(stored, f"{who} names another event here")
         self.heads[stored.stream] = (stored.version, stored.hash)
         self.position, self.committed = stored.position, stored.committed_at
         self.tip = Tip(position=stored.position, hash=stored.hash.hex())

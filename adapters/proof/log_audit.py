@@ -168,11 +168,11 @@ async def _ends(walk: Walk, log: RecorderLog, evidence: Evidence) -> None:
         if head > walk.position and await log.recorder.after(walk.position, limit=1):
             return  # a writer has appended since
     if head > walk.position:
-        walk.add("log", head, f"its last event is at {walk.position}: what followed is missing")
+        walk.add("log", head, f"its last event is at {walk.position}: later events are missing")
     elif head < walk.position:
-        walk.add("log", head, f"its head says {head}, and events go on to {walk.position}")
+        walk.add("log", head, f"its head is at {head}, and events continue to {walk.position}")
     elif walk.events and committed_at != walk.committed:
-        walk.add("log", head, f"its head's clock says {committed_at}, not {walk.committed}")
+        walk.add("log", head, f"its head's clock is at {committed_at}, not {walk.committed}")
 
 
 async def _closes(walk: Walk, log: RecorderLog, placed: Sequence[Placed]) -> None:
@@ -197,7 +197,7 @@ def _check_witnesses(
         if verifier is not None and (wrong := verifier.fault(one.signed())):
             walk.add(checkpoint.STREAM, one.version, f"{said}: {wrong}")
         if missing([one], placed):
-            fault = f"{said} that the log lacks: it was cut or rewritten, or is older"
+            fault = f"{said} that the log lacks: the log was cut or rewritten, or is an older copy"
             walk.add(checkpoint.STREAM, one.version, fault)
 
 

@@ -150,7 +150,7 @@ class Signer:
         secret, published = read_secret(folder / "checkpoint.key"), folder / "checkpoint.pub"
         signer = cls(secret, memory=memory, retired=retired_keys(folder))
         if published.exists() and Verifier.read(published).key_id != signer.verifier.key_id:
-            raise SettingsError(f"TIDEMARK_DATA_DIR: {published} is not of checkpoint.key")
+            raise SettingsError(f"TIDEMARK_DATA_DIR: {published} does not belong to checkpoint.key")
         return signer
 
     def sign(self, unsigned: SignCheckpoint) -> SignCheckpoint:
@@ -240,7 +240,7 @@ def _alone(placed: Sequence[Placed], verifier: Verifier | None) -> Iterator[Faul
         elif signed.previous != state.signature:
             yield Fault(version, position, "it does not name the checkpoint before it")
         if not signed.first_position <= signed.last_position < position:
-            yield Fault(version, position, "it covers what is not before it")
+            yield Fault(version, position, "it covers events that are not before it")
         state = evolve(state, signed)
         keys += [signed.key_id] if signed.key_id != keys[-1] else []
 

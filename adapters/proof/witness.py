@@ -86,7 +86,7 @@ def read_witnesses(text: str, source: str) -> list[Witness]:
                 found.append(_line(line, f"{source}, line {number}"))
     kept = [one for one in found if one is not None]
     if not kept:
-        raise NotAWitness(f"{source}: there is no witness in it")
+        raise NotAWitness(f"{source}: it contains no witness")
     return kept
 
 

@@ -232,7 +232,7 @@ class Warehouse:
 
     def _unknown_user(self) -> str:
         user = unquote(self._url.username or "default")
-        return f"{self._where()} does not let user {user!r} in: wrong password, or no such user"
+        return f"{self._where()} refuses user {user!r}: wrong password, or no such user"
 
     def _where(self) -> str:
         port = f":{self._port}" if self._port else ""

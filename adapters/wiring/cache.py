@@ -71,5 +71,5 @@ async def _store(url: str) -> CacheStore:
         await redis.close()
         raise SettingsError(f"TIDEMARK_CACHE: {name}: {e}") from e
     except StoreGone as e:
-        _log.error("cache: %s: %s; going on without it", name, e)
+        _log.error("cache: %s: %s; this process works without it", name, e)
     return GuardedStore(redis, name)

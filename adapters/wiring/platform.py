@@ -167,7 +167,7 @@ def _take(platform: Platform, verb: str, *, exclusive: bool) -> None:
         platform.opened.callback(directory.release)
     elif settings.embedded_server and not (settings.data_dir / "postgres").exists():
         where = settings.data_dir
-        raise SettingsError(f"TIDEMARK_DATA_DIR: no log in {where} (serve or simulate begins one)")
+        raise SettingsError(f"TIDEMARK_DATA_DIR: no log in {where} (serve or simulate creates one)")
 
 
 async def _open(platform: Platform, *, writes: bool) -> None:

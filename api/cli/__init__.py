@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 VERBS: dict[str, tuple[str, str]] = {
     "serve": ("serve", "run the platform: HTTP, GraphQL, SQL; with --demo a market to try it on"),
-    "demo": ("demo", "pause the market of a running demo, let it go on, change its pace"),
-    "simulate": ("simulate", "trade years of real prices through the ledger, as fast as it goes"),
+    "demo": ("demo", "pause or resume the market of a running demo, or change its pace"),
+    "simulate": ("simulate", "trade years of real prices through the ledger, at full speed"),
     "sql": ("sql", "ask the warehouse a question in SQL (read-only)"),
     "log": ("log", "look at the event log: follow it, verify it, trace an order through it"),
-    "replay": ("books", "compute every read model again from the log, and compare"),
-    "rebuild": ("books", "make a read model anew from the log, and put it in place of the old"),
+    "replay": ("books", "compute every read model again from the log, and compare the two"),
+    "rebuild": ("books", "build a read model again from the log, and replace the old one"),
     "backup": ("backup", "copy the data directory while it is in use"),
-    "erase": ("erase", "destroy a client's data key: their names and texts are gone for good"),
+    "erase": ("erase", "destroy a client's data key, so that names and texts stay unreadable"),
     "migrate": ("migrate", "bring the database schemas up to this build"),
     "relay": ("relay", "publish the log to Kafka (where TIDEMARK_BUS names one)"),
     "worker": ("worker", "keep read models up to date and run sagas, from Kafka"),
-    "bench": ("bench", "measure how fast this build is, beside other software"),
+    "bench": ("bench", "measure the speed of this build and of other software"),
     "conformance": ("conformance", "check this build against published examples"),
 }
 """Verb -> (module, help). A new verb is a module in this folder and a line here."""
@@ -46,11 +46,11 @@ Tidemark: an event-sourced trading ledger and wealth platform.
 """
 MORE = """\
 Without settings everything runs on this machine, in the data directory: Postgres, ClickHouse,
-keys. Servers are named by variables (TIDEMARK_LOG, TIDEMARK_BUS ...: docs/deploy.md).
+keys. Variables name servers instead (TIDEMARK_LOG, TIDEMARK_BUS ...: docs/deploy.md).
 `tidemark VERB --help` explains a verb.
 
-exit codes: 0 done; 1 it failed, or found something wrong (one line on stderr says what);
-            2 the words of the command are off; 130 stopped by Ctrl-C
+exit codes: 0 done; 1 it failed, or found something wrong (one line on stderr names it);
+            2 the command line is wrong; 130 stopped by Ctrl-C
 """
 
 
@@ -80,7 +80,7 @@ def parser(only: str | None = None) -> argparse.ArgumentParser:
     Args:
         only: the verb whose options are added; None: those of all verbs.
     """
-    shared = _shared()
+    shared = _shared_options()
     top = argparse.ArgumentParser(
         prog="tidemark", description=ABOUT, epilog=MORE, parents=[shared], **_FORMAT
     )
@@ -160,7 +160,7 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _shared() -> argparse.ArgumentParser:
+def _shared_options() -> argparse.ArgumentParser:
     """The options that every verb takes, before or after it."""
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument(
@@ -180,7 +180,7 @@ def _shared() -> argparse.ArgumentParser:
 
 def _verb_of(words: Sequence[str]) -> str:
     """The verb among the words of a command line; "" if there is none, or an unknown one."""
-    looker = argparse.ArgumentParser(prog="tidemark", parents=[_shared()], add_help=False)
+    looker = argparse.ArgumentParser(prog="tidemark", parents=[_shared_options()], add_help=False)
     looker.add_argument("verb", nargs="?")
     verb = looker.parse_known_args(words)[0].verb
     return verb if verb in VERBS else ""

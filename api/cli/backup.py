@@ -9,16 +9,16 @@ from adapters.operations.backup import backup
 from api.cli import add_verb, emit, settings
 
 ABOUT = """\
-Copy the data directory into a new folder while `tidemark serve` uses it, or not: log, read models
-and keys. The warehouse is left out: a restored copy loads it again from the log. docs/operations.md
-says how to restore.
+Copy log, read models and keys of the data directory into a new folder. `tidemark serve` may run
+meanwhile. The copy leaves the warehouse out, because it is loaded again from the log after a
+restore. docs/operations.md explains how to restore.
 """
 MORE = """\
 examples:
   tidemark backup /backups/today
   tidemark serve --data-dir /backups/today     a copy is a data directory
 
-What lies outside the data directory (servers that variables name) is not copied.
+The verb does not copy servers (TIDEMARK_LOG, ...): use their own tools.
 """
 
 

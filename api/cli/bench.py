@@ -15,9 +15,9 @@ NAMES = (
 )  # fmt: skip
 
 ABOUT = """\
-Measure how fast this build is on this machine, each time beside other software (its peer) that does
-the same work in the same run. docs/benchmarks.md has the figures and says what each is about. It
-needs the source tree.
+Measure the speed of this build on this machine. Each benchmark also runs other software (its peer)
+that does the same work. docs/benchmarks.md has the figures and explains each. The verb needs the
+source tree.
 """
 MORE = """\
 examples:

@@ -15,26 +15,27 @@ from streams.proof.proving import prove
 
 REPLAY = """\
 Compute every read model again from the log, in memory, and compare it row by row with what is
-served; the same for what sagas and gateways remember. Nothing is changed, and `tidemark serve` may
-run meanwhile. A read model that differs is put right by `tidemark rebuild`.
+served. Do the same for the rows of sagas and gateways. The verb changes nothing, and
+`tidemark serve` may run meanwhile. `tidemark rebuild` repairs a read model that differs.
 """
 REPLAY_MORE = """\
 examples:
   tidemark replay
   tidemark replay --json
 
-exit codes: 0 all is equal; 1 something differs (each is named), or it could not look
+exit codes: 0 all is equal; 1 something differs (a line names each), or the verb failed
 """
 REBUILD = """\
-Make a read model anew from the log, in a table beside the old one; compare the two; then put the
-new one in place of the old. `tidemark serve` may run meanwhile.
+Build a read model again from the log, in a table beside the old one; compare the two; then replace
+the old one by the new one. `tidemark serve` may run meanwhile.
 """
 REBUILD_MORE = """\
 examples:
   tidemark rebuild positions
   tidemark rebuild all --no-swap     only compare
 
-exit codes: 0 the old one was right; 1 it was not (now it is, unless --no-swap), or it failed
+exit codes: 0 the old one was right; 1 it was wrong (replaced now, unless --no-swap), or the verb
+            failed
 """
 
 

@@ -13,15 +13,15 @@ from api.cli import add_verb, checkout, emit
 
 ABOUT = """\
 Check this build against examples that others have published: the order states of FIX, identifiers
-(ISIN and others), the matching of lots, settlement dates. It says how many of each family hold. It
-needs the source tree.
+(ISIN and others), the matching of lots, settlement dates. The verb prints how many examples of each
+family pass. It needs the source tree.
 """
 MORE = """\
 examples:
   tidemark conformance
   tidemark conformance --json
 
-exit codes: 0 all hold; 1 some do not (each is named)
+exit codes: 0 all pass; 1 some fail (a line names each)
 """
 
 

@@ -10,16 +10,16 @@ from simulation.pace import MINUTES, BadPace, PaceFile, parse_pace
 
 ABOUT = """\
 Change how fast the market of a demo (`tidemark serve --demo`) moves, or stop it for a while.
-Without a word it says the pace. docs/demo.md explains the demo.
+Without a word it prints the pace. docs/demo.md explains the demo.
 """
 MORE = """\
 examples:
-  tidemark demo pause          the clock stands; commands are answered, orders wait
-  tidemark demo resume         the clock goes on from there
+  tidemark demo pause          stop the clock; commands are answered, orders wait
+  tidemark demo resume         start the clock again where it stopped
   tidemark demo pace 1         a session takes one minute; a paused demo stays paused
-  tidemark demo                say the pace
+  tidemark demo                print the pace
 
-The running demo follows within a second; a demo that is not running begins with it.
+A running demo follows within a second; any other demo uses the setting at its next start.
 """
 
 
@@ -29,7 +29,7 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
         "what",
         nargs="?",
         choices=("pause", "resume", "pace"),
-        help="stop the clock, let it go on, or set the pace; without it: say the pace",
+        help="stop the clock, start it again, or set the pace; without a word: print the pace",
     )
     verb.add_argument(
         "minutes",
@@ -44,7 +44,7 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
 async def _run(args: argparse.Namespace) -> None:
     config = settings(args)
     if (args.what == "pace") != (args.minutes is not None):
-        raise UsageError("`demo pace MINUTES` needs the minutes, and nothing else takes any")
+        raise UsageError("`demo pace` needs MINUTES; `pause` and `resume` take none")
     if not config.data_dir.is_dir():
         raise UsageError(f"there is no data directory {config.data_dir}")
     said = PaceFile(config.data_dir)

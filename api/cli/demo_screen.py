@@ -35,7 +35,7 @@ def opening(spec: Spec, *, new: bool) -> str:
             f"a new demo: trading {spec.first} to {spec.last} for {spec.accounts} accounts on "
             "real prices, once; this takes some minutes"
         )
-    return f"going on with the demo of {spec.accounts} accounts that began on {spec.first}"
+    return f"continuing the demo of {spec.accounts} accounts that began on {spec.first}"
 
 
 async def first_screen(url: str, platform: Platform, pace: Pace) -> str:
@@ -63,7 +63,7 @@ async def first_screen(url: str, platform: Platform, pace: Pace) -> str:
 
   2. Buy a share. See it filled some seconds later.
 curl -s {url}/commands/PlaceOrder -H 'Idempotency-Key: {order}' \\
-  -H 'content-type: application/json' -d {_quoted(buy)}
+  -H 'content-type: application/json' -d {_quote(buy)}
 {_graphql(url, ORDER.format(order))}
 
   3. The books of all clients, in SQL.
@@ -102,9 +102,9 @@ async def _account(platform: Platform) -> str:
 
 
 def _graphql(url: str, query: str) -> str:
-    body = _quoted({"query": query})
+    body = _quote({"query": query})
     return f"curl -s {url}/graphql -H 'content-type: application/json' -d {body}"
 
 
-def _quoted(body: dict[str, str]) -> str:
+def _quote(body: dict[str, str]) -> str:
     return shlex.quote(json.dumps(body))

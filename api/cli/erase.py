@@ -21,7 +21,7 @@ examples:
   tidemark erase C1 --yes                               closed five years ago or longer
   tidemark erase C1 --yes --force --reason "a court"    before that
 
-It cannot be undone. It may run beside serve, which notices at once.
+An erasure cannot be undone. `tidemark serve` may run meanwhile, and forgets the key at once.
 """
 STILL = (
     "backups of the database that are older still hold the wrapped key, and old files of its "
@@ -33,7 +33,7 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
     verb = add_verb(verbs, shared, "erase", about=ABOUT, more=MORE)
     verb.add_argument("client", metavar="CLIENT", help="the id of the client")
     verb.add_argument(
-        "--yes", action="store_true", help="say that you mean it; without it nothing is done"
+        "--yes", action="store_true", help="confirm the erasure; without it the verb does nothing"
     )
     verb.add_argument(
         "--force",
@@ -41,7 +41,7 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
         help="erase though the client is open or the retention time is not over; needs --reason",
     )
     verb.add_argument(
-        "--reason", default="", help="why; it is kept in the log, encrypted with the firm's key"
+        "--reason", default="", help="the reason; the log keeps it, encrypted with the firm's key"
     )
     verb.set_defaults(run=_run)
 
@@ -50,15 +50,17 @@ async def _run(args: argparse.Namespace) -> int:
     if not is_id(args.client):
         raise UsageError(f"CLIENT: {args.client!r} is no client id")
     if not args.yes:
-        raise UsageError("an erasure cannot be undone: say --yes if you mean it")
+        raise UsageError("an erasure cannot be undone: confirm it with --yes")
     if args.force and not args.reason.strip():
-        raise UsageError("--force needs --reason TEXT: the log keeps why")
+        raise UsageError("--force needs --reason TEXT, which the log keeps")
     async with await platform_of(settings(args), verb="erase", exclusive=False) as platform:
         outcome, compact = await erase(platform, args.client, force=args.force, reason=args.reason)
     if isinstance(outcome, Declined):
-        return _declined(args, outcome.refused)
+        return _decline(args, outcome.refused)
     if not isinstance(outcome, Done):
-        raise Unavailable(f"client-{args.client}: others kept winning; run the verb again")
+        raise Unavailable(
+            f"client-{args.client}: other writers kept changing the stream; run the verb again"
+        )
     answer = {"client_id": args.client, "erased": True, "compact": compact, "still": STILL}
     place = {"stream": outcome.stream, "version": outcome.version, "position": outcome.position}
     owner = "" if compact else "\nthe owner of keys.data_keys has to run VACUUM FULL on it"
@@ -66,7 +68,7 @@ async def _run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _declined(args: argparse.Namespace, why: Refused) -> int:
+def _decline(args: argparse.Namespace, why: Refused) -> int:
     state = ", ".join(f"{k} {v}" for k, v in why.state.items())
     say(f"tidemark: {args.client} is not erased: {why.refusal} ({state})")
     if getattr(args, "json", False):

@@ -38,7 +38,7 @@ encrypted here.
 TAIL_MORE = """\
 examples:
   tidemark log tail                                 the last 20 events
-  tidemark log tail -f                              and then those that come
+  tidemark log tail -f                              and then new ones as they come
   tidemark log tail --stream account-A00001 -n 5    the last 5 of one stream
   tidemark log tail --after 1000 -n 10              the 10 behind position 1000
 """
@@ -52,21 +52,21 @@ examples:
   tidemark log stats --json
 """
 VERIFY = """\
-Find out whether the log was changed by hand. The verb computes every hash again and checks every
-signed checkpoint, and all else that readers and writers of the log use. Each fault is one line that
-names its stream and version. docs/operations.md lists what it finds, and how.
+Find changes that were made to the log by hand. The verb computes every hash again, and checks every
+signed checkpoint and every table that readers and writers of the log use. Each fault is one line
+that names its stream and version. docs/operations.md lists the kinds of change that it finds.
 """
 VERIFY_MORE = """\
 examples:
   tidemark log verify
   tidemark log verify --json >> kept.jsonl       keep a witness; best on another machine
-  tidemark log verify --witness kept.jsonl       does the log still hold what was kept?
+  tidemark log verify --witness kept.jsonl       compare the log with the witness
 
-exit codes: 0 no fault; 1 faults, or it could not look
+exit codes: 0 no fault; 1 faults, or the verb failed
 """
 TRACE = """\
-Show what belongs together, as a tree: how it began, and everything that followed from it. Of an
-order: its hold, its fills, the trade, the settlement.
+Show an event's conversation as a tree: its first event, and every event that followed from it. For
+an order: its hold, its fills, the trade, the settlement.
 """
 TRACE_MORE = """\
 examples:
@@ -98,7 +98,7 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
     stats.set_defaults(run=_stats)
     _add_verify(log, shared)
     trace = add_words(
-        log, [shared], "trace", text="what led to an event, and what followed",
+        log, [shared], "trace", text="the events that led to an event, and those that followed",
         about=TRACE, more=TRACE_MORE,
     )  # fmt: skip
     trace.add_argument(
@@ -144,7 +144,7 @@ def _add_tail(log: Any, shared: argparse.ArgumentParser) -> None:
 
 def _add_verify(log: Any, shared: argparse.ArgumentParser) -> None:
     check = add_words(
-        log, [shared], "verify", text="whether anybody has changed the log",
+        log, [shared], "verify", text="check that nothing has changed the log by hand",
         about=VERIFY, more=VERIFY_MORE,
     )  # fmt: skip
     check.add_argument(
@@ -157,7 +157,7 @@ def _add_verify(log: Any, shared: argparse.ArgumentParser) -> None:
     check.add_argument(
         "--witness",
         metavar="FILE",
-        help="it is also a fault if the log lacks what FILE tells of it: answers of an earlier"
+        help="it is also a fault if the log lacks what FILE states: answers of an earlier"
         " `log verify --json`, or the backup.json of a backup; - reads them from stdin",
     )
     check.set_defaults(run=_verify)
@@ -233,7 +233,7 @@ async def _verify(args: argparse.Namespace) -> int:
     text += f", {found['checkpoints']} checkpoints up to position {found['sealed_to']}"
     text += f", unsealed: {found['unsealed']} events"
     if found["unused_keys"]:
-        text += f", keys that nothing is sealed with: {', '.join(found['unused_keys'])}"
+        text += f", unused keys: {', '.join(found['unused_keys'])}"
     if found["unrecorded_erasures"]:
         text += f", erasures to be done again: {', '.join(found['unrecorded_erasures'])}"
     if found["faults"]:

@@ -16,7 +16,7 @@ examples:
   tidemark log export --to eventsourcing:sqlite:events.db
   tidemark log export --to eventsourcing:postgresql://user:secret@host/events -f
 
-exit codes: 0 the store holds the whole log; 1 it failed (one line says why)
+exit codes: 0 the store holds the whole log; 1 it failed (one line gives the reason)
 """
 WAIT_S = 5
 

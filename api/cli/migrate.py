@@ -8,8 +8,8 @@ from adapters.operations.migrate import bring_up
 from api.cli import UsageError, add_verb, emit, settings
 
 ABOUT = """\
-Bring the database schemas up to this build, as their owner. The embedded Postgres needs no
-migrating by hand: it is brought up when it starts. For servers see docs/deploy.md.
+Bring the database schemas up to this build, as their owner. Use it for servers (docs/deploy.md).
+The embedded Postgres is migrated when it starts.
 """
 MORE = """\
 examples:
@@ -23,7 +23,7 @@ The variables TIDEMARK_LOG and TIDEMARK_DATABASE name the servers.
 def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
     verb = add_verb(verbs, shared, "migrate", about=ABOUT, more=MORE)
     verb.add_argument(
-        "--dry-run", action="store_true", help="only say what would be done, and change nothing"
+        "--dry-run", action="store_true", help="only print what would be done, and change nothing"
     )
     verb.add_argument(
         "--roles",
@@ -35,7 +35,7 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
 
 async def _run(args: argparse.Namespace) -> None:
     if args.dry_run and args.roles:
-        raise UsageError("--dry-run says what migrations are outstanding; --roles changes rights")
+        raise UsageError("--dry-run changes nothing, and --roles changes rights: give one of them")
     found = await asyncio.to_thread(
         bring_up, settings(args), dry_run=args.dry_run, roles=args.roles
     )

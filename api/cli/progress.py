@@ -38,7 +38,7 @@ class Bar:
     def __exit__(self, *error: object) -> None:
         self._rich.stop()
 
-    def checked(self, events: int, position: int, last: int) -> None:
+    def show_check(self, events: int, position: int, last: int) -> None:
         """Show how far the check of an existing log has come; then the checks after it."""
         part = min(position / last, 1.0) if last else 1.0
         what = f"{last:,} events" if events == position else "the log"  # positions may have gaps

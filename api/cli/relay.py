@@ -28,8 +28,8 @@ from streams.log.relay_status import Status, line, status
 Ask = Callable[[], Awaitable[Status]]
 
 ABOUT = """\
-Publish the log to Kafka, from where workers read it. `tidemark serve` does that by itself unless
-TIDEMARK_SUPERVISE=no. `tidemark relay dead` is for events that a read model cannot take
+Publish the log to Kafka, from where workers read it. `tidemark serve` runs a relay itself unless
+TIDEMARK_SUPERVISE=no. `tidemark relay dead` shows and retries events that a read model cannot fold
 (docs/bus.md).
 """
 MORE = """\
@@ -39,8 +39,8 @@ examples:
   tidemark relay dead list
 """
 DEAD = """\
-Dead letters: where a read model cannot take an event, the worker that folds it stops there and
-publishes a letter that names the event and the error. The other read models go on.
+Show dead letters, or retry their events. If a read model cannot fold an event, its worker stops it
+there and publishes a letter that names the event and the error. Other read models continue.
 """
 DEAD_MORE = """\
 examples:
@@ -48,8 +48,8 @@ examples:
   tidemark relay dead requeue positions
 """
 LIST = """\
-Show the open letters, which no requeue has answered: read model, event, error. `[past it]` marks
-those whose read model is past the event by now.
+Show the letters that no requeue has answered: read model, event, error. `[past it]` marks a letter
+whose read model has passed the event since.
 """
 LIST_MORE = """\
 examples:
@@ -57,8 +57,8 @@ examples:
   tidemark relay dead list --json
 """
 REQUEUE = """\
-Have a read model try again the event at which it stopped, and count its letters as answered. Do it
-when the cause is mended.
+Have a read model try again the event at which it stopped, and count its letters as answered. Repair
+the cause first.
 """
 REQUEUE_MORE = """\
 examples:
@@ -86,10 +86,12 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
 
 
 def _add_dead(words: Any, shared: argparse.ArgumentParser) -> None:
-    text = "events that a read model cannot take"
+    text = "events that a read model cannot fold"
     dead = add_words(words, [], "dead", text=text, about=DEAD, more=DEAD_MORE)
     letters = dead.add_subparsers(dest="letters", required=True, metavar="WHAT", title="what")
-    shown = add_words(letters, [shared], "list", text="show what waits", about=LIST, more=LIST_MORE)
+    shown = add_words(
+        letters, [shared], "list", text="show the open letters", about=LIST, more=LIST_MORE
+    )
     shown.set_defaults(run=_list)
     again = add_words(
         letters, [shared], "requeue", text="try again", about=REQUEUE, more=REQUEUE_MORE
@@ -129,10 +131,10 @@ async def _run(args: argparse.Namespace) -> int:
 async def _follow(relay: Relay, ask: Ask, args: argparse.Namespace) -> None:
     from api.http.relay_app import create_relay_app  # noqa: PLC0415 - not needed with --once
 
-    async def told() -> str:
+    async def status_line() -> str:
         return line(await ask())
 
-    async with doors(create_relay_app(ask), told, args, name="relay") as stop:
+    async with doors(create_relay_app(ask), status_line, args, name="relay") as stop:
         await relay.run(stop)
 
 
@@ -149,7 +151,7 @@ async def _list(args: argparse.Namespace) -> None:
         for f in letters
     ]
     lines = [f"{f['view']}, partition {f['partition']}: {_what(f)}" for f in found]
-    emit(args, {"letters": found}, "\n".join(lines) or "no letter waits")
+    emit(args, {"letters": found}, "\n".join(lines) or "no letter is open")
 
 
 async def _requeue(args: argparse.Namespace) -> None:
@@ -165,10 +167,10 @@ async def _requeue(args: argparse.Namespace) -> None:
         finally:
             await marks.close()
             opened.close()
-    told = [{"view": view, "partition": partition} for view, partition in again]
-    lines = [f"view {v}, partition {p}: to be tried again" for v, p in again]
-    answer = {"answered": msgspec.to_builtins(answered), "again": told}
-    emit(args, answer, "\n".join(lines) or "no view stands before an event")
+    requeued = [{"view": view, "partition": partition} for view, partition in again]
+    lines = [f"view {v}, partition {p}: will be tried again" for v, p in again]
+    answer = {"answered": msgspec.to_builtins(answered), "again": requeued}
+    emit(args, answer, "\n".join(lines) or "no view is stuck")
 
 
 async def _stuck(platform: Platform) -> set[tuple[str, int, int]]:

@@ -51,11 +51,11 @@ FIRST_DAYS = timedelta(days=7)  # of another run with no closed day yet
 DEMO = Spec(first=date(2021, 1, 4), last=date(2021, 12, 31), accounts=100, seed=1)
 
 UNNAMED = (
-    "the log runs on a simulated clock but does not say of which run; name it by `tidemark simulate"
-    " --from D --to D --accounts N --seed S`, with the values that it was begun with"
+    "the log runs on a simulated clock but does not record its run: name the run with "
+    "`tidemark simulate --from D --to D --accounts N --seed S`, with the values of its first start"
 )
 
-UNPACED = "--pace is for a demo: this log names no run that could be played on"
+UNPACED = "--pace is for a demo: this log records no run to continue"
 PORT_MAX = 65_535
 
 _log = logging.getLogger(__name__)
@@ -66,14 +66,13 @@ Greet = Callable[[str], Awaitable[None]]
 ABOUT = """\
 Run the platform: commands over HTTP, GraphQL, SQL, health (docs/concepts.md).
 
-With --demo it first trades the year 2021 for 100 accounts, on real prices (some minutes; later
-starts go on with what is there). Then the market is open and moving: the days of 2022 are played
-on, one session in about six minutes, with nights and weekends left out. Prices tick, the clients
-trade on, your orders fill, each day is settled and closes with its controls. Without a terminal on
-stdout it ends after the summary of the year.
+With --demo it first trades the year 2021 for 100 accounts, on real prices (some minutes, once).
+Then it opens the market and plays the sessions of 2022, each in about six minutes; it skips nights
+and weekends. Prices tick, the clients trade on, your orders fill, each day is settled and closes
+with its controls. Without a terminal on stdout it ends after the summary of the year.
 
-A log that was begun by --demo or `tidemark simulate` runs on its own clock for ever: a plain
-`tidemark serve` goes on with it in the same way. Any other log runs on the machine's clock.
+A log that --demo or `tidemark simulate` began always runs on its own clock: a plain
+`tidemark serve` continues it in the same way. Any other log runs on the machine's clock.
 """
 MORE = """\
 examples:
@@ -81,8 +80,8 @@ examples:
   tidemark serve --demo --pace 1            a session a minute
   tidemark serve --port 9000 --data-dir D   a platform of your own, empty at first
 
-Ctrl-C stops it: what was answered is stored. A second Ctrl-C waits for nobody.
-exit codes: 0 stopped; 1 it could not start (one line says why); 2 the words are off
+Ctrl-C stops it: every answered command is stored. A second Ctrl-C stops it at once.
+exit codes: 0 stopped; 1 it could not start (one line gives the reason); 2 the command line is wrong
 """
 
 
@@ -112,8 +111,7 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
         "--clock",
         choices=("log", "system"),
         default="log",
-        help="log (default): the clock that the log was begun with; system: refuse to start on a"
-        " log with a simulated one",
+        help="log (default): the log's own clock; system: refuse a log with a simulated clock",
     )
     verb.set_defaults(run=_run)
 
@@ -159,7 +157,7 @@ async def _open(args: argparse.Namespace, config: Settings, listener: socket.soc
         clock, entropy = PacedClock(eve_of(DEMO)), HandedOver(DEMO.seed)
     async with await platform_of(config, verb="serve", clock=clock, entropy=entropy) as platform:
         demo = args.demo or platform.origin.run.first_day is not None
-        file = _paced(args, config, demo=demo)
+        file = _pace_file(args, config, demo=demo)
         if entropy is not None:
             census = await _history(platform, args, entropy)
         if listener is None:
@@ -169,7 +167,7 @@ async def _open(args: argparse.Namespace, config: Settings, listener: socket.soc
             if demo:
                 await _play(platform, args, file, opened=opened, census=census, listener=listener)
             else:
-                _unnamed(platform)
+                _run_clock_on(platform)
                 worker = command_line("worker")
                 bus = None if opened is None else BusSide(platform, opened, worker=worker)
                 await _serve(platform, listener, await live_drive(platform, bus))
@@ -178,7 +176,7 @@ async def _open(args: argparse.Namespace, config: Settings, listener: socket.soc
                 opened.close()
 
 
-def _paced(args: argparse.Namespace, config: Settings, *, demo: bool) -> PaceFile:
+def _pace_file(args: argparse.Namespace, config: Settings, *, demo: bool) -> PaceFile:
     """The file with the pace; sets it first if the command line has one.
 
     Raises:
@@ -199,7 +197,7 @@ def _pace(text: str, file: PaceFile) -> Pace:
         raise UsageError(f"--pace: {e}") from e
 
 
-def _unnamed(platform: Platform) -> None:
+def _run_clock_on(platform: Platform) -> None:
     """If a simulated log names no run, run its clock on from the log's end at machine speed.
 
     Raises:
@@ -211,7 +209,7 @@ def _unnamed(platform: Platform) -> None:
     if platform.settings.kafka is not None:
         raise UsageError(f"TIDEMARK_BUS: {UNNAMED}")
     say(f"{UNNAMED}; its market is always open, around the last marks")
-    say(f"its clock goes on at {clock():%Y-%m-%d %H:%M}")
+    say(f"its clock continues at {clock():%Y-%m-%d %H:%M}")
     clock.run(FAR)
 
 
@@ -262,7 +260,8 @@ async def _play(
 ) -> None:
     """Serve while the market of the log's run goes on from the log's end."""
     if not args.demo:
-        say(f"this log runs on a simulated clock: it goes on at {platform.clock():%Y-%m-%d %H:%M}")
+        now = f"{platform.clock():%Y-%m-%d %H:%M}"
+        say(f"this log runs on a simulated clock, which continues at {now}")
     bus = None
     if opened is not None:  # the sagas follow the demo's clock, which is in this process
         worker = command_line("worker", "--views", "all")
@@ -270,13 +269,13 @@ async def _play(
     drive = await demo_drive(platform, pace=file.pace, news=say, bus=bus)
     # If the log is unreadable, commands still work, and the market reports why it stopped.
     with Bar(quiet=wants_json(args)) as bar, suppress(Unreadable):
-        await drive.market.check(None if census else bar.checked, census=census)
+        await drive.market.check(None if census else bar.show_check, census=census)
 
     async def screen(url: str) -> None:
         try:
             say(await first_screen(url, platform, file.pace()))
         except Unreadable as e:  # serve nevertheless
-            _log.error("nothing to try is shown: %s", e)
+            _log.error("cannot show the commands to try: %s", e)
 
     await _serve(platform, listener, drive, greet=screen)
 
@@ -342,8 +341,8 @@ def _bound(args: argparse.Namespace, config: Settings) -> socket.socket:
         listener.close()
         elsewhere = isinstance(e, socket.gaierror) or e.errno == errno.EADDRNOTAVAIL
         port = "TIDEMARK_PORT" if args.port is None else "--port"
-        says = f"{config.host}:{config.port}: {e.strerror}"
-        raise SettingsError(f"{'TIDEMARK_HOST' if elsewhere else port}: {says}") from e
+        fault = f"{config.host}:{config.port}: {e.strerror}"
+        raise SettingsError(f"{'TIDEMARK_HOST' if elsewhere else port}: {fault}") from e
     return listener
 
 

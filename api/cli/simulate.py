@@ -52,14 +52,15 @@ ABOUT = """\
 Trade real daily prices of 20 US stocks through the ledger, from order to settlement: clients with
 strategies, a venue with partial fills and busts, a custodian that fails at times. Prices run from
 1990 to 2022-12-28. Each day closes only if its controls hold. The data directory must be empty, or
-hold the same run: then it goes on with it. `tidemark serve` plays the days behind it on.
+hold the same run: the verb then continues it. `tidemark serve` plays the days after it.
 """
 MORE = """\
 examples:
   tidemark simulate --data-dir /tmp/year
   tidemark simulate --from 2008-01-02 --to 2009-12-31 --accounts 20 --data-dir /tmp/crisis
 
-exit codes: 0 done; 1 it failed, or figures differ; 2 the run cannot be had (one line says why)
+exit codes: 0 done; 1 it failed, or figures differ; 2 the run is not possible (one line gives the
+            reason)
 """
 
 
@@ -82,7 +83,7 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
         "--seed",
         type=int,
         metavar="S",
-        help="where chance begins (default 1): the same seed gives the same log",
+        help="the seed of all random choices (default 1): the same seed gives the same log",
     )
     verb.add_argument(
         "--no-warehouse",
@@ -197,7 +198,7 @@ async def history(
             drive = Drive(platform, street, bus=bus)
             with Bar(quiet=wants_json(args)) as bar:
                 run = runs.Run(platform, drive, clock, spec, warehouse=warehouse)
-                return await run.go(bar.show, checked=bar.checked)
+                return await run.go(bar.show, checked=bar.show_check)
     except (runs.OtherRun, ControlsFailed, LeaseHeld, ViewsStalled, StatementLost) as e:
         raise UsageError(str(e)) from e
 

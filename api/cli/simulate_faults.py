@@ -22,10 +22,10 @@ async def run(args: argparse.Namespace) -> int:
     """
     _check(args)
     # Imported only here: numpy, polars and the simulators take longer than other verbs do.
-    from simulation.faults.campaign import answer, campaign, trace, tried  # noqa: PLC0415
+    from simulation.faults.campaign import answer, campaign, run_seeds, trace  # noqa: PLC0415
 
     if args.faults_seed is not None:
-        found = await asyncio.to_thread(tried, [args.faults_seed])
+        found = await asyncio.to_thread(run_seeds, [args.faults_seed])
         said = answer(found) | {"trace": trace(found[0]), "wall_s": round(found[0].wall_s, 2)}
         emit(args, said, "\n".join(said["trace"]))
         return 1 if said["failing"] else 0
@@ -49,7 +49,9 @@ def _check(args: argparse.Namespace) -> None:
         raise UsageError("--faults and --crash are two kinds of run: give one of them")
     given = [n for n in ("first", "last", "accounts") if getattr(args, n) is not None]
     if given:
-        raise UsageError("--faults has small worlds of its own: no --from, --to or --accounts")
+        raise UsageError(
+            "--faults trades small worlds of its own: leave out --from, --to and --accounts"
+        )
     if args.faults is not None and not 1 <= args.faults <= RUNS_MAX:
         raise UsageError(f"--faults must be from 1 to {RUNS_MAX}, not {args.faults}")
     for name in ("seed", "faults_seed"):

@@ -65,7 +65,7 @@ def _require(config: Settings) -> None:
         return
     if config.embedded_server and not (config.data_dir / "postgres").exists():
         where = config.data_dir
-        raise SettingsError(f"TIDEMARK_DATA_DIR: no log in {where} (serve or simulate begins one)")
+        raise SettingsError(f"TIDEMARK_DATA_DIR: no log in {where} (serve or simulate creates one)")
     directory = directory_of(config.warehouse_url)
     if not (directory / "db").is_dir():
         raise SettingsError(f"no warehouse in {directory}: serve or simulate fills one")

@@ -54,7 +54,7 @@ def _money(outcome: Outcome) -> dict[str, Any]:
     trial: dict[str, Decimal] = defaultdict(Decimal)
     for line, amount in balances.items():
         trial[line.unit] += amount
-    ranked = _ranked(outcome, navs)
+    ranked = _rank(outcome, navs)
     return {
         "trial_balance": {u: f"{a:f}" for u, a in sorted(trial.items())},
         "nav": {c: f"{a:f}" for c, a in sorted(nav.items())},
@@ -73,7 +73,7 @@ def _obligations(outcome: Outcome) -> dict[str, int]:
     return {"open": len(every), "failing_now": sum(o.failing for o in every)}
 
 
-def _ranked(outcome: Outcome, navs: dict[str, Decimal]) -> list[dict[str, str]]:
+def _rank(outcome: Outcome, navs: dict[str, Decimal]) -> list[dict[str, str]]:
     """Accounts by NAV relative to the cash paid in, best first."""
     rows = []
     for plan in outcome.plans:
@@ -96,7 +96,7 @@ def table(answer: dict[str, Any]) -> str:
     out = io.StringIO()
     console = Console(file=out, width=100)
     title, open_day = f"{answer['from']} to {answer['to']}", answer["open_day"]
-    title += f", and {open_day} as far as it has come" if open_day else ""
+    title += f", and {open_day} up to now" if open_day else ""
     grid = Table(title=title, show_header=False)
     for name in ("accounts", "orders", "fills", "settled", "failed", "failing_now", "open"):
         grid.add_row(name.replace("_", " "), f"{answer[name]:,}")

@@ -29,14 +29,14 @@ LEAVE_S = 30.0  # then the process ends, finished or not
 
 ABOUT = """\
 Keep read models up to date and run sagas, from Kafka, beside the process that serves. Any number
-may run; they share the work. `tidemark serve` keeps TIDEMARK_WORKERS of them by itself
+may run; they share the work. `tidemark serve` runs TIDEMARK_WORKERS of them itself
 (docs/workers.md).
 """
 MORE = """\
 examples:
   tidemark worker                               all read models and the sagas
   tidemark worker --views positions,orders      these two alone
-  tidemark worker --requeue positions           once the cause is mended
+  tidemark worker --requeue positions           after the cause is repaired
 """
 
 
@@ -46,7 +46,7 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
         "--views",
         default=None,
         metavar="NAMES",
-        help="the read models it is for: all (default), or names with commas between them",
+        help="the read models that it folds: all (default), or names with commas between them",
     )
     verb.add_argument(
         "--sagas",
@@ -82,7 +82,7 @@ async def _run(args: argparse.Namespace) -> int:
             return await _requeue(platform, args.requeue)
         opened = await open_bus(platform)
         try:
-            views, sagas = _asked(args)
+            views, sagas = _selection(args)
             if platform.origin.simulated and sagas:
                 if not views:
                     raise UsageError(f"--sagas: {SIMULATED}")
@@ -95,7 +95,7 @@ async def _run(args: argparse.Namespace) -> int:
             opened.close()
 
 
-def _asked(args: argparse.Namespace) -> tuple[Sequence[View], bool]:
+def _selection(args: argparse.Namespace) -> tuple[Sequence[View], bool]:
     """The views to fold, and whether to run sagas; without options, all views and the sagas.
 
     Raises:
@@ -118,11 +118,11 @@ def _views(text: str) -> tuple[View, ...]:
 async def _work(worker: Worker, args: argparse.Namespace) -> int:
     from api.http.worker_app import create_worker_app  # noqa: PLC0415 - not needed with --requeue
 
-    async def told() -> str:
+    async def status_line() -> str:
         return line(await worker.status())
 
     name = f"worker {worker.name}"
-    async with doors(create_worker_app(worker), told, args, name=name) as stop:
+    async with doors(create_worker_app(worker), status_line, args, name=name) as stop:
         try:
             await _until_over(asyncio.create_task(worker.run(stop)), stop)
         except Exception as e:
@@ -135,9 +135,9 @@ async def _work(worker: Worker, args: argparse.Namespace) -> int:
 
 async def _until_over(working: "asyncio.Task[None]", stop: asyncio.Event) -> None:
     """Wait for the work to end; exit at once if it takes over `LEAVE_S` after `stop` is set."""
-    told = asyncio.create_task(stop.wait())
-    await asyncio.wait([working, told], return_when=asyncio.FIRST_COMPLETED)
-    told.cancel()
+    stopped = asyncio.create_task(stop.wait())
+    await asyncio.wait([working, stopped], return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
     done, _ = await asyncio.wait([working], timeout=LEAVE_S)
     if not done:
         say(f"tidemark: the worker did not end within {LEAVE_S:g} s")
@@ -160,5 +160,5 @@ async def _requeue(platform: Platform, view: str) -> int:
     finally:
         await marks.close()
     for name, partition in found:
-        say(f"view {name}, partition {partition}: to be tried again")
+        say(f"view {name}, partition {partition}: will be tried again")
     return 0

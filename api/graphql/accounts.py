@@ -29,11 +29,13 @@ ID = strawberry.ID
 @strawberry.type(description="Money in one currency.")
 class Cash:
     currency: str
-    traded: str = strawberry.field(description="what it will be when all has settled")
+    traded: str = strawberry.field(description="the balance once every trade has settled")
     settled: str = strawberry.field(description="confirmed by the bank")
     reserved: str = strawberry.field(description="held for orders and withdrawals")
-    available: str = strawberry.field(description="to trade with today; below zero: in debit")
-    withdrawable: str = strawberry.field(description="to pay out today")
+    available: str = strawberry.field(
+        description="available to trade with today; below zero: in debit"
+    )
+    withdrawable: str = strawberry.field(description="available to pay out today")
 
 
 @strawberry.type
@@ -58,8 +60,8 @@ class Account:
         return [_cash(row, self._source.today) for row in rows if isinstance(row, CashRow)]
 
     @field(
-        "Those with shares, by trade date. closed: true also lists those with none (sold or "
-        "busted, settled or not), with what they have realised."
+        "Positions with shares, by trade date. closed: true adds those without (sold or busted, "
+        "settled or not), with their realised gain."
     )
     async def positions(self, closed: bool = False) -> list[Position]:
         return await holdings.positions_of(self._source, self.id, closed=closed)
@@ -68,7 +70,7 @@ class Account:
     async def lots(self) -> list[Lot]:
         return await holdings.lots_of(self._source, self.id)
 
-    @field("What is unsettled with the market.")
+    @field("Obligations that the market has not settled.")
     async def obligations(self) -> list[Obligation]:
         rows = await self._source.children(obligations, "account_id", self.id)
         return [obligation(row) for row in rows if isinstance(row, ObligationRow)]
@@ -87,7 +89,7 @@ class Account:
         return await holdings.nav(self._source, self.id, self.base_currency)
 
 
-@strawberry.type(description="Whose accounts they are, and where the KYC file stands.")
+@strawberry.type(description="A client: the owner of accounts, with the state of its KYC file.")
 class Client:
     _source: strawberry.Private[Source]
     id: ID

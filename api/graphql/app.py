@@ -16,7 +16,7 @@ from strawberry.http.base import BaseRequestProtocol
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 
 from api.graphql import graphiql
-from api.graphql.engine.envelope import opened
+from api.graphql.engine.envelope import request_data
 from api.graphql.engine.folding import Turns
 from api.graphql.engine.hub import Hub
 from api.graphql.engine.session import Operations, Session
@@ -68,8 +68,8 @@ class GraphQLDoor(GraphQL[None, None]):
                 bodies.require_json(request)
                 receive = _replay(await bodies.read(request, BODY_MAX))
             elif _navigates(request):
-                says = "a link or an address opens GraphiQL and runs no query: send it by POST"
-                raise Problem(403, "cross_site", says)
+                detail = "a link or an address opens GraphiQL and runs no query: send it by POST"
+                raise Problem(403, "cross_site", detail)
             response = await self.run(Request(scope, receive))
         except Declined as error:
             problem = Problem(error.status_code, "invalid_request", error.reason)
@@ -79,8 +79,8 @@ class GraphQLDoor(GraphQL[None, None]):
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
         """The request; `__call__` has checked its content type."""
         if request.method == "GET":
-            return opened(self.parse_query_params(request.query_params))
-        return opened(self.parse_json(await request.get_body()))
+            return request_data(self.parse_query_params(request.query_params))
+        return request_data(self.parse_json(await request.get_body()))
 
     def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:
         accepted = request.headers.get("accept", "").lower()

@@ -6,12 +6,12 @@ from datetime import date, datetime
 import strawberry
 
 from api.graphql import operations
-from api.graphql.engine.cursors import FIRST_DEFAULT, Connection, Page, keyed, sliced
+from api.graphql.engine.cursors import FIRST_DEFAULT, Connection, Page, make_connection, make_page
 from api.graphql.engine.fields import field
 from api.graphql.engine.moments import When, now_only
 from api.graphql.engine.queries import Column, Context, page
 from api.graphql.engine.sources import Source
-from api.graphql.engine.vocabulary import CASE_KINDS, LEDGER_ACCOUNTS, known
+from api.graphql.engine.vocabulary import CASE_KINDS, LEDGER_ACCOUNTS, require_word
 from api.graphql.operations import Case, Day, LedgerBalance, Obligation
 from projections.holdings import obligations
 from projections.operations import cases, days, repeats
@@ -51,8 +51,8 @@ class Desk:
         known_at: Time = None,
         at_least: str | None = None,
     ) -> Connection[LedgerBalance] | None:
-        known("account", account, LEDGER_ACCOUNTS)
-        page = sliced("ledger", len(LEDGER_KEY), first, after)
+        require_word("account", account, LEDGER_ACCOUNTS)
+        page = make_page("ledger", len(LEDGER_KEY), first, after)
         source = await now_only(info.context, "ledger", When(as_of, known_at, at_least))
         asked = {"account": account, "unit": unit, "owner": owner}
         lines = await (await source.reader()).ledger(
@@ -61,21 +61,21 @@ class Desk:
             after=page.after,
         )
         nodes = [operations.ledger_balance(line) for line in lines]
-        return keyed("ledger", page, [line[: len(LEDGER_KEY)] for line in lines], nodes)
+        return make_connection("ledger", page, [line[: len(LEDGER_KEY)] for line in lines], nodes)
 
     obligations = page(
         obligations,
         Obligation,
         lambda _, row: operations.obligation(row),
         columns=[Column("account_id")],
-        says="What is unsettled with the market.",
+        description="Obligations that the market has not settled.",
     )
     cases = page(
         cases,
         Case,
         lambda _, row: operations.case(row),
         columns=[Column("kind", str, words=CASE_KINDS), Column("account_id")],
-        says="What was recorded though it was out of order.",
+        description="Events that were recorded although something was out of order.",
         read=_cases_and_repeats,
     )
     days = page(
@@ -83,5 +83,5 @@ class Desk:
         Day,
         lambda _, row: operations.day(row),
         columns=[Column("day", date)],
-        says="Attempts to close a day: every control of those that did, what failed of the others.",
+        description="Attempts to close a day: every control; of a failed attempt, the failed ones.",
     )

@@ -34,20 +34,20 @@ FIXINGS = "ecb"  # source of the rates that value an account
 ID = strawberry.ID
 
 
-@strawberry.type(description="One purchase, or what is left of it.")
+@strawberry.type(description="The shares of one purchase, or the rest of them.")
 class Lot:
     id: ID
     isin: str
     qty: str = strawberry.field(description="below zero: sold before it was bought")
     cost: str = strawberry.field(description="in currency")
-    currency: str = strawberry.field(description="that it was bought in")
+    currency: str = strawberry.field(description="of the purchase")
     cost_base: str | None = strawberry.field(
         description="in the account's base currency; null until a rate is fixed"
     )
     acquired_on: date
 
 
-@strawberry.type(description="A mark or rate that a figure uses though it is old.")
+@strawberry.type(description="An old mark or rate that a figure uses.")
 class Stale:
     kind: str = strawberry.field(description="mark or rate")
     id: ID = strawberry.field(description="ISIN of a mark, currency of a rate")
@@ -61,15 +61,17 @@ class Nav:
     currency: str
     missing: list[str]
     stale: list[Stale] = strawberry.field(
-        description=f"what is more than {FRESH_DAYS} days old, oldest first"
+        description=f"those more than {FRESH_DAYS} days old, oldest first"
     )
 
 
 @strawberry.type(description="Cost and gain of a security in one currency.")
 class InCurrency:
     currency: str
-    cost_basis: str = strawberry.field(description="of the lots bought in it")
-    realized_pnl: str = strawberry.field(description="of lots bought and sold in it")
+    cost_basis: str = strawberry.field(description="cost of the lots bought in this currency")
+    realized_pnl: str = strawberry.field(
+        description="gain on lots bought and sold in this currency"
+    )
 
 
 @strawberry.type(description="A holding of one security, all lots together.")
@@ -82,21 +84,23 @@ class Position:
     settled_qty: str
     reserved_qty: str = strawberry.field(description="held for open sales")
     currency: str = strawberry.field(
-        description="of cost and profit; that of the last trade where lots have several"
+        description="of cost and profit; if lots have several, that of the last trade"
     )
-    average_cost: str | None = strawberry.field(description="cost a piece; null as costBasis is")
-    cost_basis: str | None = strawberry.field(description="null: lots in several currencies")
+    average_cost: str | None = strawberry.field(
+        description="cost of one share; null if costBasis is null"
+    )
+    cost_basis: str | None = strawberry.field(description="null if lots have several currencies")
     cost_basis_base: str | None = strawberry.field(
         description="in the account's base currency; null until a rate is fixed"
     )
     realized_pnl: str | None = strawberry.field(
-        description="in currency; null: realised in another one, or between two"
+        description="in currency; null if it was realised in another one, or between two"
     )
     realized_pnl_base: str | None = strawberry.field(
         description="in the account's base currency; null until a rate is fixed"
     )
     base_unknown: bool = strawberry.field(
-        description="a trade waits for a rate of its currency, so a base figure is null"
+        description="true while a trade waits for a rate of its currency: base figures are null"
     )
     position: str = strawberry.field(description="of the last event that changed it")
 
@@ -137,7 +141,7 @@ async def value_of(source: Source, row: PositionRow) -> Value | None:
 
 async def positions_of(source: Source, account_id: str, *, closed: bool) -> list[Position]:
     rows = await _positions(source, account_id)
-    return [position(source, row) for row in rows if closed or _held(row)]
+    return [position(source, row) for row in rows if closed or _is_held(row)]
 
 
 async def lots_of(source: Source, account_id: str) -> list[Lot]:
@@ -227,7 +231,7 @@ async def _positions(source: Source, account_id: str) -> Sequence[PositionRow]:
     return [row for row in rows if isinstance(row, PositionRow)]
 
 
-def _held(row: PositionRow) -> bool:
+def _is_held(row: PositionRow) -> bool:
     """Whether shares are held by trade date; sold ones not yet delivered are an obligation."""
     return bool(row.traded)
 

@@ -8,7 +8,7 @@ from api.http.wire import amount, decimal
 from api.ports import LedgerLine, Totals
 from projections.engine.exact import subtract, total
 from projections.holdings.obligations import Obligation as ObligationRow
-from projections.ledger.client_money import Standing
+from projections.ledger.client_money import CloseFigures
 from projections.operations.cases import Case as CaseRow
 from projections.operations.days import Day as DayRow
 from projections.operations.repeats import Repeat as RepeatRow
@@ -16,7 +16,7 @@ from projections.operations.repeats import Repeat as RepeatRow
 ID = strawberry.ID
 
 
-@strawberry.type(description="Unsettled with the market: what comes in against what goes out.")
+@strawberry.type(description="A delivery against payment that the market has not settled.")
 class Obligation:
     id: ID
     account_id: ID
@@ -28,14 +28,14 @@ class Obligation:
     trade_date: date | None
     settl_date: date | None
     failing_since: date | None
-    fails: int = strawberry.field(description="closes at which it was found unsettled")
+    fails: int = strawberry.field(description="number of closes that found it unsettled")
     reason: str
     whose: str
 
 
-@strawberry.type(description="Something out of order that was recorded, not refused.")
+@strawberry.type(description="A fact that was out of order, and was recorded instead of refused.")
 class Case:
-    id: ID = strawberry.field(description="the event that opened it, stream@version")
+    id: ID = strawberry.field(description="the event that opened the case, stream@version")
     kind: str
     account_id: str
     order_id: str
@@ -48,10 +48,12 @@ class Day:
     day: date
     control: str
     unit: str
-    held: bool = strawberry.field(description="false: the day was not closed by this attempt")
+    held: bool = strawberry.field(description="false: this attempt did not close the day")
     expected: str
     actual: str
-    log_position: str = strawberry.field(description="of the log, where they were computed")
+    log_position: str = strawberry.field(
+        description="position of the log at which they were computed"
+    )
 
 
 @strawberry.type(description="The firm's duty to its clients in one currency.")
@@ -59,9 +61,9 @@ class ClientMoney:
     currency: str
     requirement: str
     resource: str
-    due: str = strawberry.field(description="ours among it, to be swept")
-    in_debit: str = strawberry.field(description="owed by clients below zero, the firm's to fund")
-    excess: str = strawberry.field(description="below zero: to be topped up today")
+    due: str = strawberry.field(description="the house's own part of it, to be swept")
+    in_debit: str = strawberry.field(description="owed by clients below zero; the firm funds it")
+    excess: str = strawberry.field(description="below zero: the firm tops it up today")
 
 
 @strawberry.type(description="One account of the chart with its key; + is debit.")
@@ -139,14 +141,14 @@ def day(row: DayRow) -> Day:
     )
 
 
-def client_money(standing: Standing) -> ClientMoney:
+def client_money(close_figures: CloseFigures) -> ClientMoney:
     return ClientMoney(
-        currency=standing.currency,
-        requirement=decimal(standing.requirement),
-        resource=decimal(standing.resource),
-        due=decimal(standing.due),
-        in_debit=decimal(standing.in_debit),
-        excess=decimal(standing.excess),
+        currency=close_figures.currency,
+        requirement=decimal(close_figures.requirement),
+        resource=decimal(close_figures.resource),
+        due=decimal(close_figures.due),
+        in_debit=decimal(close_figures.in_debit),
+        excess=decimal(close_figures.excess),
     )
 
 

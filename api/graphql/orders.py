@@ -56,13 +56,13 @@ class Order:
     updated_at: datetime
     position: str = strawberry.field(description="of the last event that changed it")
 
-    @field("Executions that count; canceled: those that were undone too.")
+    @field("Executions that count; canceled: true adds those that were undone.")
     async def fills(self, canceled: bool = False) -> list[Fill]:
         rows = await self._source.children(fills, "order_id", self.id)
         found = [row for row in rows if isinstance(row, FillRow)]
         return [_fill(row) for row in found if canceled or row.status == LIVE]
 
-    @field("Why it was rejected or canceled; null once the client was erased.")
+    @field("The reason of a rejection or cancel; null after the client was erased.")
     async def reason(self) -> str | None:
         if self._reason or self.ord_status is not OrdStatus.CANCELED:
             return self._reason

@@ -89,8 +89,8 @@ class Figures:
         at_least: str | None = None,
     ) -> list[ClientMoney] | None:
         source = await now_only(info.context, "clientMoney", When(as_of, known_at, at_least))
-        standings = await (await source.reader()).client_money()
-        return [operations.client_money(standing) for standing in standings]
+        found = await (await source.reader()).client_money()
+        return [operations.client_money(figures) for figures in found]
 
     @strawberry.field
     async def log(

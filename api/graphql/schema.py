@@ -13,7 +13,7 @@ from strawberry.types.graphql import OperationType
 
 from api.graphql.desk import Desk
 from api.graphql.engine.documents import Documents
-from api.graphql.engine.faults import told
+from api.graphql.engine.faults import public_error
 from api.graphql.roots import Figures, Keys, Lists
 from api.graphql.subscriptions import Subscription
 
@@ -34,7 +34,7 @@ class Schema(strawberry.Schema):
         self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None
     ) -> None:
         """Give each error its code, in place; every answer passes through here."""
-        errors[:] = [told(error) for error in errors]
+        errors[:] = [public_error(error) for error in errors]
 
 
 def schema(operations: Callable[[], SchemaExtension]) -> strawberry.Schema:

@@ -46,7 +46,7 @@ class Metrics:
         )
         self.command_seconds = Histogram(
             "tidemark_command_seconds",
-            "From parsed to answered",
+            "Time from the parsed request to its answer",
             ("name",),
             buckets=SECONDS,
             registry=registry,
@@ -90,9 +90,13 @@ class Metrics:
 
 
 def _views(views: Mapping[str, int], seen: Figures) -> Iterator[Metric]:
-    position = GaugeMetricFamily("tidemark_view_position", "Where a view stands", labels=["view"])
-    lag = GaugeMetricFamily("tidemark_view_lag_events", "Log less view", labels=["view"])
-    stuck = GaugeMetricFamily("tidemark_view_stuck", "1: cannot go on", labels=["view"])
+    position = GaugeMetricFamily(
+        "tidemark_view_position", "Position that a view has reached", labels=["view"]
+    )
+    lag = GaugeMetricFamily(
+        "tidemark_view_lag_events", "Positions that a view is behind the log", labels=["view"]
+    )
+    stuck = GaugeMetricFamily("tidemark_view_stuck", "1: the view is stuck", labels=["view"])
     for view, at in views.items():
         position.add_metric([view], at)
         stuck.add_metric([view], view in seen.stuck)
@@ -102,8 +106,10 @@ def _views(views: Mapping[str, int], seen: Figures) -> Iterator[Metric]:
 
 
 def _cache(counts: Mapping[str, int], *, up: bool) -> Iterator[Metric]:
-    asked = CounterMetricFamily("tidemark_cache_lookups", "What became of them", labels=["outcome"])
+    asked = CounterMetricFamily(
+        "tidemark_cache_lookups", "Lookups in the cache, by outcome", labels=["outcome"]
+    )
     for outcome, times in counts.items():
         asked.add_metric([outcome], times)
     yield asked
-    yield _ALL.gauge("cache_up", "0: its store does not answer", up)
+    yield _ALL.gauge("cache_up", "0: the store of the cache does not answer", up)

@@ -47,30 +47,33 @@ DONE: dict[str, Any] = {
     "required": ["stream", "version", "position"],
     "properties": {
         "stream": {"type": "string"},
-        "version": {"type": "integer", "description": "of the stream, after the command"},
-        "position": {"type": "integer", "description": "in the log; 0: nothing was appended"},
+        "version": {"type": "integer", "description": "Version of the stream after the command"},
+        "position": {
+            "type": "integer",
+            "description": "Position in the log; 0: nothing was appended",
+        },
     },
 }
 DRY: dict[str, Any] = {
     "type": "object",
-    "description": "dry_run: what would be appended.",
+    "description": "dry_run: the events that the command would append.",
     "required": ["events"],
     "properties": {"events": {"type": "array", "items": {"type": "object"}}},
 }
 PROBLEMS = {
     "400": "The body, a header or a parameter breaks a rule; `errors` names field and rule.",
-    "403": "A web page that is not ours asks: Origin or Sec-Fetch-Site.",
+    "403": "A page of another site sent the request: see Origin or Sec-Fetch-Site.",
     "404": "No such command.",
     "405": "This path takes another method; see Allow.",
     "408": "The request did not arrive in time.",
-    "409": "The key was used on this stream with another body, or other writers kept winning.",
-    "413": "The body is over the limit.",
+    "409": "The key was used on this stream with another body, or others kept writing first.",
+    "413": "The body is larger than the limit.",
     "415": "The body is not declared as JSON in UTF-8, or is encoded.",
-    "421": "Host is none of our names (TIDEMARK_ALLOWED_HOSTS).",
-    "429": "More than this caller may; see Retry-After.",
+    "421": "Host is not one of the server's names (TIDEMARK_ALLOWED_HOSTS).",
+    "429": "The caller is over its rate limit; see Retry-After.",
     "431": "Too many or too large headers.",
-    "500": "Unexpected, or the log holds something that cannot be read.",
-    "503": "Overloaded, or the store cannot be reached; see Retry-After.",
+    "500": "An unexpected error, or the log holds an event that cannot be read.",
+    "503": "The server is overloaded or cannot reach the store; see Retry-After.",
 }
 
 

@@ -113,7 +113,7 @@ async def refuse(problem: Problem, scope: Scope, receive: Receive, send: Send) -
 async def on_gone(request: Request, error: Exception) -> Response:
     """The caller disconnected before the request was complete: no bug, and no answer is read."""
     assert isinstance(error, ClientDisconnect)
-    _log.debug("%s %s: the caller hung up", request.method, request.url.path)
+    _log.debug("%s %s: the caller disconnected", request.method, request.url.path)
     return Response(status_code=400)
 
 

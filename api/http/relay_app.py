@@ -23,10 +23,14 @@ def _faults(said: Status) -> list[str]:
 def _figures(said: Status) -> Iterator[Metric]:
     counter, gauge = _RELAY.counter, _RELAY.gauge
     yield counter("batches", "Transactions that were acknowledged", said.batches)
-    yield counter("events", "Events in them", said.events)
-    yield counter("openings", "How often the bus was opened", said.openings)
-    yield gauge("position", "Up to here the log is on the bus", said.position)
-    yield gauge("lag_events", "Positions between that and the log's end", said.lag_events)
+    yield counter("events", "Events in those transactions", said.events)
+    yield counter("openings", "Connections that were opened to the bus", said.openings)
+    yield gauge("position", "Position up to which the log is on the bus", said.position)
+    yield gauge("lag_events", "Positions between the bus and the log's end", said.lag_events)
     if said.lag_seconds is not None:
-        yield gauge("lag_seconds", "The same on the log's own clock", said.lag_seconds)
-    yield gauge("standing_still", "1: it cannot go on at the moment", bool(said.fault))
+        yield gauge(
+            "lag_seconds",
+            "Seconds between the bus and the log's end, by the log's clock",
+            said.lag_seconds,
+        )
+    yield gauge("standing_still", "1: the relay has stopped, and tries again", bool(said.fault))

@@ -23,13 +23,20 @@ def _faults(seen: Status) -> list[str]:
 def _figures(seen: Status) -> Iterator[Metric]:
     counter, gauge, gauges = _WORKER.counter, _WORKER.gauge, _WORKER.gauges
     yield counter("records", "Records taken from the bus", seen.records)
-    yield counter("events", "Events that came with them", seen.events)
-    yield gauge("partitions", "Partitions of the log topic that are ours", len(seen.partitions))
+    yield counter("events", "Events in those records", seen.events)
+    yield gauge(
+        "partitions", "Partitions of the log topic that this worker folds", len(seen.partitions)
+    )
     yield gauge("lag_events", "Positions between our views and the log", seen.lag_events)
     yield gauge("lag_seconds", "Age of the oldest event not folded", seen.lag_seconds)
-    yield gauge("lag_whole", "0: the money is a least", seen.lag_whole)
-    yield gauge("stuck", "Views that stand before an event, by partition", len(seen.stuck))
+    yield gauge("lag_whole", "0: lag_money is a lower bound", seen.lag_whole)
+    yield gauge("stuck", "Stuck views, by partition", len(seen.stuck))
     yield gauge("leads_sagas", "1: the sagas run here", seen.sagas == "leads")
     money = ((currency, float(amount)) for currency, amount in seen.lag_money.items())
-    yield gauges("lag_money", "Client cash that moves in it", "currency", money)
-    yield gauges("view_position", "Where a view stands here", "view", seen.views.items())
+    yield gauges("lag_money", "Client cash that moves in the lag, by currency", "currency", money)
+    yield gauges(
+        "view_position",
+        "Position that a view has reached in this worker",
+        "view",
+        seen.views.items(),
+    )

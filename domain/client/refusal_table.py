@@ -1,4 +1,4 @@
-"""Which refusals each command of a client may be answered with.
+"""The refusals that each command of a client may get.
 
 The OpenAPI document and the last column of `docs/commands.md` are made from it. A test that sees
 another refusal fails (`tests/unit/domain/scenario.py`).
@@ -44,7 +44,7 @@ _JUDGED: Mapping[type[Command], _Refusals] = {
     commands.CloseClient: (),
     commands.EraseClient: (R.CLIENT_NOT_CLOSED, R.RETENTION_NOT_OVER, R.REASON_MISSING),
 }
-"""By the command's own rules. Each is also refused for a client that was never onboarded."""
+"""Refusals by a command's own rules; `REFUSALS` adds that of a client never onboarded."""
 
 _ONBOARDING: _Refusals = (
     R.CLIENT_EXISTS,

@@ -112,7 +112,7 @@ class Batch:
             except Exception:
                 return await self._carefully(view, pause)
             if row is not None:
-                out[key] = _stamped(row, positions[entry[0]], given=before)
+                out[key] = _stamp(row, positions[entry[0]], given=before)
             elif before is not None:
                 out[key] = None
         return out
@@ -126,7 +126,7 @@ class Batch:
         for key, i in found.last.items():
             row, before = found.rows[key], found.loaded.get(key)
             if row is not None:
-                out[key] = _stamped(row, self._page[i].position, given=before)
+                out[key] = _stamp(row, self._page[i].position, given=before)
             elif before is not None:
                 out[key] = None
         return out
@@ -148,7 +148,7 @@ def stuck_at(view: View, arrived: Envelope, error: Exception) -> Stuck:
     )
 
 
-def _stamped(row: Row, position: int, *, given: Row | None) -> Row:
+def _stamp(row: Row, position: int, *, given: Row | None) -> Row:
     """The row with the position of its last event.
 
     A row that the fold has made is ours until it is saved: setting the position in place costs a

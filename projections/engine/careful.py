@@ -29,17 +29,17 @@ async def carefully(
     view: View, page: Sequence[Envelope], load: Load, pause: Pause | None
 ) -> Folded:
     """The rows after all events before the first that fails."""
-    touched, failed, error = _touched(view, page)
+    touched, failed, error = _facts(view, page)
     loaded = await load({key for _, key, _ in touched}) if touched else {}
-    rows, last, unfolded, why = await _folded(view, touched, loaded, pause)
+    rows, last, unfolded, why = await _fold(view, touched, loaded, pause)
     if unfolded is not None:  # fold again, whole events only
         failed, error = unfolded, why
         whole = [touch for touch in touched if touch[0] < unfolded]
-        rows, last, _, _ = await _folded(view, whole, loaded, pause)
+        rows, last, _, _ = await _fold(view, whole, loaded, pause)
     return Folded(rows, last, loaded, failed, error)
 
 
-def _touched(
+def _facts(
     view: View, page: Sequence[Envelope]
 ) -> tuple[list[Touch], int | None, Exception | None]:
     touched: list[Touch] = []
@@ -53,7 +53,7 @@ def _touched(
     return touched, None, None
 
 
-async def _folded(
+async def _fold(
     view: View, touched: Sequence[Touch], loaded: Mapping[Key, Row], pause: Pause | None
 ) -> tuple[dict[Key, Row | None], dict[Key, int], int | None, Exception | None]:
     rows: dict[Key, Row | None] = dict(loaded)

@@ -52,7 +52,7 @@ class Obligation(Row, frozen=True, kw_only=True):
     trade_date: date | None = None
     settl_date: date | None = None
     failing_since: date | None = None  # None: not failing
-    fails: int = 0  # closes at which it was found unsettled
+    fails: int = 0  # number of closes that found it unsettled
     reason: str = ""
     whose: str = ""
 

@@ -112,7 +112,7 @@ def facts(arrived: Envelope) -> Iterable[tuple[Key, Fact]]:
     found: list[tuple[Key, Fact]] = [(key, Moved(*moved)) for key, moved in sums.items()]
     event = arrived.event
     if isinstance(event, MOVING) and event.lots:
-        found.append(((event.account_id, event.isin), _valued(event)))
+        found.append(((event.account_id, event.isin), _value_of(event)))
     return found
 
 
@@ -131,7 +131,7 @@ def fold(row: Position | None, key: Key, fact: Fact) -> Position:
         row,
         instrument_id=fact.instrument_id or row.instrument_id,
         currency=currency,
-        figures=_added(row.figures, fact.figures, currency) if fact.figures else row.figures,
+        figures=_add_figures(row.figures, fact.figures, currency) if fact.figures else row.figures,
         cost_base=add(row.cost_base, fact.cost_base),
         realized_base=add(row.realized_base, fact.gain_base),
         crossed=add(row.crossed, fact.crossed),
@@ -158,7 +158,7 @@ def _states(row: Position) -> list[bool]:
     return [waits is not None for waits in _trades(row.unvalued).values()]
 
 
-def _valued(event: Moving) -> Valued:
+def _value_of(event: Moving) -> Valued:
     realises = isinstance(event, REALISING)  # a transfer does not
     traded_in: str = getattr(event, "currency", "")
     sums: dict[str, tuple[Decimal, Decimal]] = {}
@@ -169,7 +169,7 @@ def _valued(event: Moving) -> Valued:
         sums[currency] = add(cost, m.cost), add(gain, m.gain) if realises else gain
         if m.currency and m.realises and realises:
             crossed = subtract(crossed, m.qty)
-    trade_id, waits = _standing(event)
+    trade_id, waits = _wait_of(event)
     states = realises or isinstance(event, BaseCostStated)
     return Valued(
         instrument_id=getattr(event, "instrument_id", ""),
@@ -184,7 +184,7 @@ def _valued(event: Moving) -> Valued:
     )
 
 
-def _standing(event: Moving) -> tuple[str, bool | None]:
+def _wait_of(event: Moving) -> tuple[str, bool | None]:
     """(trade, whether it realises) of a trade that waits, (trade, None) of one that no longer does;
     ("", None): neither.
     """
@@ -199,7 +199,7 @@ def _standing(event: Moving) -> tuple[str, bool | None]:
             return "", None
 
 
-def _added(held: str, more: Iterable[Figure], currency: str) -> str:
+def _add_figures(held: str, more: Iterable[Figure], currency: str) -> str:
     """The figures with some added; those of no currency are in that of the last trade."""
     sums = _figures(held)
     for of, cost, gain in more:

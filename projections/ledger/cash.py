@@ -1,6 +1,6 @@
 """Cash: what an account has in each currency, from its postings (domain.md rule 3).
 
-    traded   = -C.CASH                    trade date: what it will be when all has settled
+    traded   = -C.CASH                    trade date: the balance once every trade has settled
     settled  = -(C.CASH + C.STREET)       confirmed by the bank
     reserved = -M.HOLD                    open holds of orders and withdrawals
 

@@ -62,7 +62,7 @@ class Sums(Struct, frozen=True, kw_only=True):
     resource: Decimal = ZERO
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+class CloseFigures(Struct, frozen=True, kw_only=True):
     """One currency's figures at a close."""
 
     currency: str
@@ -137,11 +137,11 @@ def fold(row: Money | None, key: Key, fact: dict[str, Decimal]) -> Money:
     )
 
 
-def standing(rows: Iterable[Money], currency: str) -> Standing:
+def close_figures(rows: Iterable[Money], currency: str) -> CloseFigures:
     """Requirement against resource in one currency."""
     of_currency = [row for row in rows if row.currency == currency]
     of_accounts = [row.settled for row in of_currency if row.account_id]
-    return standing_of(
+    return close_figures_of(
         currency,
         Sums(
             owed=total(max(amount, ZERO) for amount in of_accounts),
@@ -155,10 +155,10 @@ def standing(rows: Iterable[Money], currency: str) -> Standing:
     )
 
 
-def standing_of(currency: str, sums: Sums) -> Standing:
+def close_figures_of(currency: str, sums: Sums) -> CloseFigures:
     """The figures that follow from the sums, whatever store computed these."""
     paid, unpaid = max(sums.shared, ZERO), max(-sums.shared, ZERO)
-    return Standing(
+    return CloseFigures(
         currency=currency,
         requirement=total((sums.owed, paid, sums.in_flight, sums.tax)),
         resource=sums.resource,

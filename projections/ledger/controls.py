@@ -13,7 +13,7 @@ from typing import NamedTuple
 from domain.house import Control
 from domain.ledger import Posting
 from domain.shared.money import is_currency
-from projections.ledger.client_money import Money, Standing, added, fold, standing
+from projections.ledger.client_money import CloseFigures, Money, added, close_figures, fold
 
 ZERO = Decimal(0)
 
@@ -74,7 +74,7 @@ def check(
     )
 
 
-def client_money(balances: Balances) -> dict[str, Standing]:
+def client_money(balances: Balances) -> dict[str, CloseFigures]:
     """Requirement against resource by currency, by the rule of the view `client_money`."""
     postings = (
         Posting(account=line.account, owner=line.owner, unit=line.unit, amount=amount)
@@ -84,7 +84,7 @@ def client_money(balances: Balances) -> dict[str, Standing]:
     for key, fact in added(postings, home=""):
         row = fold(None, key, fact)
         rows[row.currency].append(row)
-    return {unit: standing(rows[unit], unit) for unit in sorted(rows)}
+    return {unit: close_figures(rows[unit], unit) for unit in sorted(rows)}
 
 
 def by_unit(balances: Balances, account: str) -> dict[str, Decimal]:

@@ -64,16 +64,16 @@ def fold(row: InstrumentRow | None, key: Key, fact: Envelope) -> InstrumentRow:
     (instrument_id,) = key
     event: Any = fact.event
     before = _memory.state(row.state) if row else INITIAL
-    return _shown(instrument_id, evolve(before, event))
+    return _columns(instrument_id, evolve(before, event))
 
 
 def terms(row: InstrumentRow, on: date) -> InstrumentRow:
     """The row as it is on a day: changes decided before and effective up to then applied."""
-    shown = _shown(row.instrument_id, _memory.state(row.state).terms(on))
+    shown = _columns(row.instrument_id, _memory.state(row.state).terms(on))
     return replace(shown, position=row.position)
 
 
-def _shown(instrument_id: str, listing: Instrument) -> InstrumentRow:
+def _columns(instrument_id: str, listing: Instrument) -> InstrumentRow:
     return InstrumentRow(
         instrument_id=instrument_id,
         symbol=clean(listing.symbol),

@@ -96,7 +96,7 @@ def fold(row: Case | None, key: Key, fact: Opened) -> Case:
 
 def _flags(event: Event) -> list[tuple[str, str]]:
     """(kind, detail) of each irregularity of an event."""
-    found = list(_TOLD[type(event)](event)) if type(event) in _TOLD else []
+    found = list(_FLAGS[type(event)](event)) if type(event) in _FLAGS else []
     for field, detail in MARKS.items():
         if getattr(event, field, False):
             found.append((field, f"{event.__struct_config__.tag} {detail}"))
@@ -159,7 +159,7 @@ def _not_closed(e: CloseFailed) -> Flags:
     yield "close_failed", f"{e.day}: {len(e.controls)} failed, {e.held} held; {figures}"
 
 
-_TOLD: Mapping[type[Event], Callable[[Any], Flags]] = {
+_FLAGS: Mapping[type[Event], Callable[[Any], Flags]] = {
     CommandRefused: _refused,
     ReportParked: _parked,
     OrderFilled: _filled,
@@ -176,6 +176,6 @@ MARKS = {  # fields that make any event a case, and the detail of that case
     "in_debit": "left the cash below zero",
     "account_closed": "came after the closing",
 }
-READS: frozenset[type[Event]] = frozenset(_TOLD) | {
+READS: frozenset[type[Event]] = frozenset(_FLAGS) | {
     event for event in EVENTS.values() if not MARKS.keys().isdisjoint(event.__struct_fields__)
 }

@@ -56,7 +56,7 @@ class Repeat(Row, frozen=True, kw_only=True):
     gone: Decimal = ZERO
 
 
-class Told(NamedTuple):
+class Report(NamedTuple):
     """What one event adds to a row."""
 
     event: str
@@ -72,12 +72,12 @@ class Told(NamedTuple):
 ROW: type[Row] = Repeat
 
 
-def facts(arrived: Envelope) -> Iterable[tuple[Key, Told]]:
-    tell = _TOLD.get(type(arrived.event))
-    return list(tell(arrived.event, arrived)) if tell else ()
+def facts(arrived: Envelope) -> Iterable[tuple[Key, Report]]:
+    reports = _REPORTS.get(type(arrived.event))
+    return list(reports(arrived.event, arrived)) if reports else ()
 
 
-def fold(row: Repeat | None, key: Key, fact: Told) -> Repeat:
+def fold(row: Repeat | None, key: Key, fact: Report) -> Repeat:
     source, kind = key
     if row is None:
         row = Repeat(
@@ -102,31 +102,31 @@ def fold(row: Repeat | None, key: Key, fact: Told) -> Repeat:
     )
 
 
-def _deposited(e: CashDeposited, arrived: Envelope) -> Iterator[tuple[Key, Told]]:
+def _deposited(e: CashDeposited, arrived: Envelope) -> Iterator[tuple[Key, Report]]:
     name, event, at = f"{e.account_id}:{e.reference_hmac}", arrived.source, arrived.effective_at
     detail = f"{e.amount} {e.currency} under the reference of another receipt"
     yield (
         (f"reference:{name}", REFERENCE),
-        Told(event, at, e.account_id, named=event, detail=detail),
+        Report(event, at, e.account_id, named=event, detail=detail),
     )
     yield (
         (f"receipt:{name}:{e.currency}", RECEIPT),
-        Told(event, at, e.account_id, named=name, came=e.amount),
+        Report(event, at, e.account_id, named=name, came=e.amount),
     )
 
 
-def _taken_back(e: DepositReturned, arrived: Envelope) -> Iterator[tuple[Key, Told]]:
+def _taken_back(e: DepositReturned, arrived: Envelope) -> Iterator[tuple[Key, Report]]:
     name = f"{e.account_id}:{e.reference_hmac}:{e.currency}"
-    told = Told(arrived.source, arrived.effective_at, e.account_id, named=name, gone=e.amount)
-    yield (f"receipt:{name}", RECEIPT), told
+    report = Report(arrived.source, arrived.effective_at, e.account_id, named=name, gone=e.amount)
+    yield (f"receipt:{name}", RECEIPT), report
 
 
 def _paid(
     e: WithdrawalCompleted | WithdrawalReturned, arrived: Envelope
-) -> Iterator[tuple[Key, Told]]:
+) -> Iterator[tuple[Key, Report]]:
     name = f"{e.account_id}:{e.payment_id}:{e.currency}"
     back = isinstance(e, WithdrawalReturned)
-    told = Told(
+    report = Report(
         arrived.source,
         arrived.effective_at,
         e.account_id,
@@ -134,13 +134,13 @@ def _paid(
         came=ZERO if back else e.amount,
         gone=e.amount if back else ZERO,
     )
-    yield (f"payment:{name}", PAYMENT), told
+    yield (f"payment:{name}", PAYMENT), report
 
 
-def _filled(e: OrderFilled, arrived: Envelope) -> Iterator[tuple[Key, Told]]:
+def _filled(e: OrderFilled, arrived: Envelope) -> Iterator[tuple[Key, Report]]:
     exec_id = clean(e.exec_id)
     named = f"{e.order_id}:{clean(e.venue_order_id)}"
-    told = Told(
+    report = Report(
         arrived.source,
         arrived.effective_at,
         e.account_id,
@@ -148,14 +148,14 @@ def _filled(e: OrderFilled, arrived: Envelope) -> Iterator[tuple[Key, Told]]:
         order_id=e.order_id,
         detail=f"{e.last_qty} of {exec_id} under order {clean(e.venue_order_id)} of {e.order_id}",
     )
-    yield (f"execution:{e.account_id}:{e.trade_date}:{exec_id}", EXECUTION), told
+    yield (f"execution:{e.account_id}:{e.trade_date}:{exec_id}", EXECUTION), report
 
 
-_TOLD: Mapping[type[Event], Callable[[Any, Envelope], Iterator[tuple[Key, Told]]]] = {
+_REPORTS: Mapping[type[Event], Callable[[Any, Envelope], Iterator[tuple[Key, Report]]]] = {
     CashDeposited: _deposited,
     DepositReturned: _taken_back,
     WithdrawalCompleted: _paid,
     WithdrawalReturned: _paid,
     OrderFilled: _filled,
 }
-READS: frozenset[type[Event]] = frozenset(_TOLD)
+READS: frozenset[type[Event]] = frozenset(_REPORTS)

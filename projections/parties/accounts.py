@@ -39,7 +39,7 @@ class Account(Row, frozen=True, kw_only=True):
     status: str = OPEN  # open closing_only blocked dormant closing closed
     reason: str = ""  # of that status: a saga's code; a person's text is sealed in the event
     owners: str = "[]"  # JSON: [{client_id, share}, ...]
-    powers: str = "{}"  # JSON: person -> what they may do, from when to when
+    powers: str = "{}"  # JSON: person -> the power, with its dates
     opened_at: datetime
 
 

@@ -85,7 +85,7 @@ def fold(row: OrderRow | None, key: Key, fact: Envelope) -> OrderRow:
         row = _placed(event, at)
     assert row is not None, f"{fact.stream} does not begin with its placement"
     order = evolve(_memory.state(row.state), event)
-    row = _shown(row, order, at)
+    row = _columns(row, order, at)
     match event:
         case e.OrderRejected():
             return replace(row, ord_rej_reason=str(event.ord_rej_reason), reason=clean(event.text))
@@ -118,7 +118,7 @@ def _placed(event: e.OrderPlaced, at: datetime) -> OrderRow:
     )
 
 
-def _shown(row: OrderRow, order: Order, at: datetime) -> OrderRow:
+def _columns(row: OrderRow, order: Order, at: datetime) -> OrderRow:
     """The row with the columns that follow from the aggregate's state."""
     return replace(
         row,

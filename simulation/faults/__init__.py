@@ -1,4 +1,4 @@
-"""The platform under faults, deterministically: one seed, one run, one schedule of what goes wrong.
+"""The platform under faults, deterministically: one seed, one run, one schedule of faults.
 
 The product's own background tasks (`Drive.run`, as `serve` runs them) work on a memory platform in
 virtual time. A layer between them and everything outside the process (the log's store, the sagas'

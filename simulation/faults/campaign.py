@@ -61,7 +61,7 @@ async def _shares(seeds: Sequence[int], workers: int) -> AsyncIterator[list[Tria
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, spawn, initializer=_end_with_parent) as pool:
         shares = [seeds[i : i + SHARE] for i in range(0, len(seeds), SHARE)]
-        for one in [loop.run_in_executor(pool, tried, share) for share in shares]:
+        for one in [loop.run_in_executor(pool, run_seeds, share) for share in shares]:
             yield await one
 
 
@@ -77,7 +77,7 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, name="watches the campaign", daemon=True).start()
 
 
-def tried(seeds: Sequence[int]) -> list[Trial]:
+def run_seeds(seeds: Sequence[int]) -> list[Trial]:
     return [trial(seed) for seed in seeds]
 
 

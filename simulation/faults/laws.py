@@ -79,7 +79,7 @@ async def sagas_equal(disk: Disk, log: RecorderLog, channels: Sequence[Channel])
     """Compare rows of sagas and gateways with a fold of the log; the outbox must be empty."""
     rows: dict[SagaKey, Kept] = {}
     for folded in (*SAGAS, *channels):
-        rows |= await _folded(folded, log)
+        rows |= await _fold(folded, log)
     kept = {
         (name, saga_id): row
         for name in {name for name, _ in rows}
@@ -94,7 +94,7 @@ async def sagas_equal(disk: Disk, log: RecorderLog, channels: Sequence[Channel])
     return out
 
 
-async def _folded(folded: Folded, log: RecorderLog) -> dict[SagaKey, Kept]:
+async def _fold(folded: Folded, log: RecorderLog) -> dict[SagaKey, Kept]:
     states: dict[SagaKey, Any] = {}
     async for page in events(log):
         for arrived in page:
@@ -151,7 +151,9 @@ class Seen:
             found = self.by_message.get((told.stream, told.message_id), [])
             last = found[-1] if found else None
             if last is None or (last.version, last.position) != (told.version, told.position):
-                out.append(f"lost: {told.message_id} on {told.stream}, told {told.version}")
+                out.append(
+                    f"lost: {told.message_id} on {told.stream}, answered version {told.version}"
+                )
             elif told.events not in (0, len(found)):
                 out.append(
                     f"lost: {told.events} events of {told.message_id}, there are {len(found)}"

@@ -21,7 +21,7 @@ COUNTS = tuple(n for n in range(2, SHARDS + 1) if SHARDS % n == 0)
 PAGE_MAX = 60
 
 
-class Part:
+class PartitionLog:
     """One partition of a complete log: `projections.ports.Log`."""
 
     def __init__(self, envelopes: Sequence[Envelope]) -> None:
@@ -50,7 +50,7 @@ class Tables:
         return digest.hash
 
 
-class PartSink:
+class PartitionSink:
     """Implements `projections.ports.Sink` for one partition."""
 
     def __init__(self, tables: Tables, partition: int) -> None:
@@ -111,7 +111,9 @@ async def fold_apart(envelopes: Sequence[Envelope], *, count: int, seed: int) ->
     for arrived in envelopes:
         parts[shard(arrived.home) % count].append(arrived)
     left = {
-        n: Runner(Part(events), PartSink(tables, n), VIEWS) for n, events in parts.items() if events
+        n: Runner(PartitionLog(events), PartitionSink(tables, n), VIEWS)
+        for n, events in parts.items()
+        if events
     }
     while left:
         n = dice.choice(sorted(left))

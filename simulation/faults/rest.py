@@ -42,13 +42,13 @@ def _street(
 ) -> Iterator[str]:
     for wire in wires:
         if not wire.rests:
-            yield f"{wire.name}: something is under way"
+            yield f"{wire.name}: a message is under way"
         owner = wire.owner.process if wire.owner else None
         mine = [g for p, g in gateways if p is owner and g.name == wire.name]
         if not mine:
-            yield f"{wire.name}: nobody is logged on"
+            yield f"{wire.name}: no session is logged on"
         elif mine[0].position < end:
-            yield f"{wire.name}: told up to {mine[0].position} of {end}"
+            yield f"{wire.name}: sent up to {mine[0].position} of {end}"
         elif mine[0].unrecorded:
             yield f"{wire.name}: {mine[0].unrecorded} reports to record"
 

@@ -92,7 +92,7 @@ class Witness(Handler):
         return await super().state(stream)
 
 
-class Desk:
+class ClientPlatform:
     """The platform as clients and the auditor use it: `streams.platform.Platform`.
 
     Args:
@@ -145,7 +145,7 @@ class Script(Run):
             if house.requested is None:
                 return
             await asyncio.sleep(RETRY_S)
-        raise NeverQuiet("nobody closes the day")
+        raise NeverQuiet("no process closes the day")
 
 
 def _moves(

@@ -122,26 +122,26 @@ class _Guard:
     async def _strike(self, struck: Struck, go: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         match struck.kind:
             case Kind.STALL | Kind.FREEZE | Kind.CLOCK_AHEAD | Kind.CLOCK_BACK:
-                return await self._delayed(struck, go, args)
+                return await self._delay(struck, go, args)
             case Kind.CRASH_BEFORE | Kind.CRASH_WITHIN | Kind.CRASH_AFTER | Kind.LOST_TAIL:
-                await self._done(struck.kind, go, args)
+                await self._do_part(struck.kind, go, args)
                 lost = struck if struck.kind is Kind.LOST_TAIL else None
                 await self._world.crash(self._process, lost_tail=lost)
             case Kind.LATE:
                 delay_s = self._world.fate.throw(struck, "late") * LATE_MAX_S
                 self._world.later(go(*args), delay_s)
             case _:
-                await self._done(struck.kind, go, args)
+                await self._do_part(struck.kind, go, args)
         raise Unavailable(f"{struck.site}: {struck.kind}")
 
-    async def _done(self, kind: Kind, go: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    async def _do_part(self, kind: Kind, go: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """Do the part of the call that is done before the fault."""
         if kind in (Kind.CRASH_AFTER, Kind.UNANSWERED, Kind.LOST_TAIL):
             await go(*args)
         elif kind in (Kind.CRASH_WITHIN, Kind.HALF_DONE) and len(args[0]) > 1:
             await go(args[0][: len(args[0]) // 2], *args[1:])
 
-    async def _delayed(self, struck: Struck, go: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    async def _delay(self, struck: Struck, go: Callable[..., Any], args: tuple[Any, ...]) -> Any:
         """Delay the call, on its way there or back."""
         fate = self._world.fate
         if fate.throw(struck, "way") < 0.5:

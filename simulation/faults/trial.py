@@ -71,21 +71,21 @@ class Trial(Struct, frozen=True):
 
 def trial(seed: int) -> Trial:
     """Try one seed. Deterministic: everything but `wall_s` follows from it."""
-    return tried(WORLDS[seed % len(WORLDS)], schedule_of(seed))
+    return run_trial(WORLDS[seed % len(WORLDS)], schedule_of(seed))
 
 
 def schedule_of(seed: int) -> Schedule:
-    visits = undisturbed(WORLDS[seed % len(WORLDS)]).visits
+    visits = run_undisturbed(WORLDS[seed % len(WORLDS)]).visits
     return draw(seed, visits, turn=seed // len(WORLDS))
 
 
-def tried(spec: Spec, schedule: Schedule) -> Trial:
+def run_trial(spec: Spec, schedule: Schedule) -> Trial:
     """Run one world under one schedule, and check every law."""
     started = time.monotonic()
-    twin, world = undisturbed(spec), World(spec, schedule)
+    twin, world = run_undisturbed(spec), World(spec, schedule)
     with _silence():
         try:
-            found = run(_tried(world, twin))
+            found = run(_run_world(world, twin))
         except (Deadlock, Livelock) as e:
             found = _nothing() | {"other": [f"{type(e).__name__}: {e}"]}
     return Trial(
@@ -98,13 +98,13 @@ def tried(spec: Spec, schedule: Schedule) -> Trial:
 
 
 @cache
-def undisturbed(spec: Spec) -> Undisturbed:
+def run_undisturbed(spec: Spec) -> Undisturbed:
     """The same world without faults: the figures that a run must have."""
     with _silence():
-        return run(_undisturbed(World(spec, Schedule(seed=spec.seed, faults={}))))
+        return run(_run_twin(World(spec, Schedule(seed=spec.seed, faults={}))))
 
 
-async def _undisturbed(world: World) -> Undisturbed:
+async def _run_twin(world: World) -> Undisturbed:
     outcome = await world.run()
     log = world.log()
     return Undisturbed(
@@ -115,7 +115,7 @@ async def _undisturbed(world: World) -> Undisturbed:
     )
 
 
-async def _tried(world: World, twin: Undisturbed) -> dict[str, Any]:
+async def _run_world(world: World, twin: Undisturbed) -> dict[str, Any]:
     found = _nothing()
     try:
         outcome = await world.run()

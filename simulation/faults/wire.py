@@ -114,9 +114,9 @@ class Wire:
                 self._breaks_at = self._soon(struck)
             case Kind.MESSAGE_UNANSWERED:
                 await self._tell(message)
-                self._broken(line)
+                self._break(line)
             case _:
-                self._broken(line)
+                self._break(line)
 
     async def _tell(self, message: Any | None) -> None:
         self._looked_at = None
@@ -191,9 +191,9 @@ class Wire:
             raise ConnectionRefusedError(f"{self.name}: logged on elsewhere")
         self.owner, line.up, self._heard = line, True, clock_s
         since = self._clock() - RESENT_FOR
-        self._again = [_resent(r) for at, r in self._reported if at >= since]
+        self._again = [_resend(r) for at, r in self._reported if at >= since]
 
-    def _broken(self, line: "Line") -> None:
+    def _break(self, line: "Line") -> None:
         self.owner, line.up = None, False
         raise ConnectionResetError(f"{self.name}: the session has broken")
 
@@ -218,6 +218,6 @@ class Line:
         return self.wire.advance(self)
 
 
-def _resent(report: Any) -> Any:
+def _resend(report: Any) -> Any:
     flagged = "poss_resend" in report.__struct_fields__
     return replace(report, poss_resend=True) if flagged else report

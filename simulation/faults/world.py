@@ -25,7 +25,7 @@ from simulation.faults.live import CutLog, LiveDrive
 from simulation.faults.process import Process
 from simulation.faults.rest import unrest
 from simulation.faults.schedule import Fate, Schedule, Struck
-from simulation.faults.script import BusyTrading, Desk, Promise, Script
+from simulation.faults.script import BusyTrading, ClientPlatform, Promise, Script
 from simulation.faults.stores import Mounted, step_clock
 from simulation.faults.wire import Line, Wire
 from simulation.killed import ROUGH
@@ -76,7 +76,7 @@ class World:
         while self._begun < PROCESSES_MAX:
             process = self._begin()
             script = process.spawn(self._script(process))
-            if await self._lived(process, script):
+            if await self._wait_for(process, script):
                 await process.bury()
                 return script.result()
         raise NeverQuiet(f"not done after {PROCESSES_MAX} processes")
@@ -160,8 +160,8 @@ class World:
 
     async def _script(self, process: Process) -> Outcome:
         drive = self._live[process]
-        desk = Desk(drive.platform, self.log(), self.promises)
-        run = Script(desk, drive, self.clock, self.spec, warehouse=False, trading=BusyTrading)
+        clients = ClientPlatform(drive.platform, self.log(), self.promises)
+        run = Script(clients, drive, self.clock, self.spec, warehouse=False, trading=BusyTrading)
         outcome = await run.go(lambda _: None)
         await self._come_to_rest(process, drive)
         return outcome
@@ -181,7 +181,7 @@ class World:
         await drive.views_to((await self.disk.recorder.last())[0])
         await drive.sign()
 
-    async def _lived(self, process: Process, script: asyncio.Task[Outcome]) -> bool:
+    async def _wait_for(self, process: Process, script: asyncio.Task[Outcome]) -> bool:
         """Wait until the script is done (True), or its process is dead or frozen (False)."""
         ends = [self._task(process.dead.wait()), self._task(process.frozen.wait())]
         await asyncio.wait([script, *ends], return_when=asyncio.FIRST_COMPLETED)

@@ -90,8 +90,9 @@ class Relay:
         last = await self._log.last()
         if found.position > last:
             raise BusMismatch(
-                f"the bus was fed up to position {found.position}, and the log ends at {last}: "
-                "it is another log's, or the log was restored: a new generation is needed"
+                f"the bus holds events up to position {found.position}, and the log ends at "
+                f"{last}: the bus belongs to another log, or the log was restored: "
+                "use a new generation"
             )
         self.position, self.at = found.position, found.at
         self._open, self._sent_at = True, time.monotonic()
@@ -197,7 +198,7 @@ class Relay:
     def _failed(self, error: Exception) -> None:
         fault = f"{type(error).__name__}: {error}"
         if fault != self.fault:
-            _log.error("the relay stands still: %s", fault)
+            _log.error("the relay has stopped: %s", fault)
         self.fault = fault
 
 

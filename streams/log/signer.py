@@ -170,7 +170,7 @@ class CheckpointSigner:
         if newest is None:
             return
         if wrong := self._signer.verifier.fault(newest):
-            raise StatementLost(f"{STREAM}@{version}: {wrong}; nothing is signed behind it")
+            raise StatementLost(f"{STREAM}@{version}: {wrong}; the signer signs nothing after it")
         self._memory.keep(Witness.of(Placed(version, 0, newest)))
 
     async def _placed(self, version: int) -> CheckpointSigned | None:

@@ -80,7 +80,7 @@ async def replay_sagas(log: RecorderLog, store: Store) -> list[Conversation]:
     end = await log.last()
     for name, position in kept.positions.items():
         if not 0 <= position <= end:
-            lost[name].append(f"it stands at {position}, and the log ends at {end}")
+            lost[name].append(f"it is at {position}, and the log ends at {end}")
     for keeper in keepers:
         lost[keeper.NAME] += _misplaced(keeper, kept)
     out = [_compared(folded, states, kept, lost) for folded in current.values()]
@@ -96,13 +96,15 @@ def _misplaced(keeper: Folded, kept: KeptRows) -> list[str]:
     """The faults in the checkpoints of a saga or gateway."""
     name = keeper.NAME
     out = [
-        f"there is a checkpoint of partition {partition}, and nobody runs that"
+        f"there is a checkpoint of partition {partition}, which no process runs"
         for saga, partition in kept.elsewhere
         if saga == name
     ]
     version = kept.versions.get(name)
     if version is not None and version != keeper.VERSION:
-        made = f"it was kept by version {version} of its code, and this build has {keeper.VERSION}"
+        made = (
+            f"it was written by version {version} of its code, and this build has {keeper.VERSION}"
+        )
         out.append(f"{made}: the next start derives it again")
     rows = sum(saga == name for saga, _ in kept.states)
     if version is None and rows:
@@ -148,7 +150,9 @@ async def _lost(log: RecorderLog, owed: Mapping[str, Owed], kept: KeptRows) -> d
     out: dict[str, list[str]] = defaultdict(list)
     for message_id, one in kept.outbox.items():
         if owed.get(message_id) != one:
-            out[one.saga].append(f"{message_id} is in the outbox, and is not owed like that")
+            out[one.saga].append(
+                f"{message_id} is in the outbox, and the log does not owe it in that form"
+            )
     known = commands_of(SAGAS)
     unsent = {m: one for m, one in owed.items() if m not in kept.outbox}
     places = {m: (target(one, known), m) for m, one in unsent.items()}
@@ -199,4 +203,6 @@ def _compared(
 def _how(kept: Kept | None, folded: Kept | None) -> str:
     if kept is None:
         return "its row is missing"
-    return "it is no saga of the log" if folded is None else "its row is not what the log folds to"
+    return (
+        "the log has no such saga" if folded is None else "its row differs from the fold of the log"
+    )

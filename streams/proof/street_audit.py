@@ -104,8 +104,8 @@ async def replay_street(log: Log, kept: Kept, end: int) -> Conversation:
         if found is None and entry_id in fold.due:
             wrong.append(f"{entry_id} is missing")
         elif found is not None and found != entry:
-            wrong.append(f"{entry_id} is not what the log says: {_text(found)}, not {_text(entry)}")
-    wrong += [f"{entry_id} was booked, and the log tells of no report" for entry_id in unknown]
+            wrong.append(f"{entry_id} differs from the log: {_text(found)}, not {_text(entry)}")
+    wrong += [f"{entry_id} was booked, and the log holds no report of it" for entry_id in unknown]
     return Conversation(
         name=NAME, position=read, rows=len(kept.entries), differences=tuple(wrong[:SHOWN_MAX])
     )

@@ -245,7 +245,9 @@ class _Lead:
 
     async def _moved(self, partitions: Collection[int]) -> None:
         if len(partitions) not in (0, self._worker._partitions):
-            _log.error("sagas: another member has some of the partitions; the log is read instead")
+            _log.error(
+                "sagas: another member has some of the partitions, so this one reads the log"
+            )
 
     async def _idle(self, position: int, ending: asyncio.Event) -> None:
         """Wait for the bus; when it is silent for `SILENCE_S`, read on from the log."""

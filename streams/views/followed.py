@@ -130,8 +130,8 @@ class FollowedViews:
                     f"{s.view} at {s.stream}@{s.version}: {s.error}" for s in self.stuck
                 )
                 raise ViewsStalled(
-                    f"the views stand at {at}, not at {position}, and have not moved for "
-                    f"{PATIENCE_S:g} s: {why or 'do a relay and a worker run?'}"
+                    f"the views are at {at}, not at {position}, and have not moved for "
+                    f"{PATIENCE_S:g} s: {why or 'check that a relay and a worker run'}"
                 )
             await asyncio.sleep(POLL_S)
         return 0
@@ -158,11 +158,11 @@ class FollowedViews:
         for_s = waits.now() - self._still[1]
         if for_s < STILL_S or self.stuck:
             return None
-        return f"at {at} of {last} for {for_s:.0f} s: do a relay and a worker run?"
+        return f"at {at} of {last} for {for_s:.0f} s: check that a relay and a worker run"
 
     def _show(self, fault: str | None) -> None:
         if fault is not None and self.fault is None:
-            _log.error("views are not followed: %s", fault)
+            _log.error("cannot follow the views: %s", fault)
         self.fault = fault
 
     def _wants_rows(self) -> bool:

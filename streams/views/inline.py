@@ -205,6 +205,6 @@ class InlineRunner:
     def _failed(self, error: Exception) -> None:
         fault = f"{type(error).__name__}: {error}"
         if fault != self.fault:
-            _log.error("views stand still: %s", fault)
+            _log.error("views have stopped: %s", fault)
         self.fault = fault
         self._page = max(1, self._page // 4)

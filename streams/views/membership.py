@@ -112,7 +112,7 @@ class Membership:
         try:
             await member.stop()
         except Exception as e:  # the member is gone either way
-            _log.info("%s: left in disorder: %s", self._name, _text(e))
+            _log.info("%s: an error while leaving the group: %s", self._name, _text(e))
         if self._left is not None:
             await self._left()
 

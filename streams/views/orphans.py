@@ -105,11 +105,13 @@ class Orphans(Generic[P]):
             elif partition in held or at >= last or at != self._seen.get(partition, (-1, 0))[0]:
                 self._seen[partition] = at, now
             elif now - self._seen[partition][1] > STILL_S:
-                _log.warning("partition %s: at %s of %s and nobody's: adopted", partition, at, last)
+                _log.warning(
+                    "partition %s: adopted at %s of %s: no worker folds it", partition, at, last
+                )
                 self.parts[partition] = self._open(partition)
 
     async def _let_go(self, partition: int) -> None:
-        _log.info("partition %s: somebody else folds it again", partition)
+        _log.info("partition %s: another worker folds it again", partition)
         await self.parts.pop(partition).close()
         self._seen.pop(partition, None)
 

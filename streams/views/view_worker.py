@@ -64,7 +64,7 @@ class ViewWorker:
     """All partitions of one process.
 
     Args:
-        log: the events; read for what the bus has not brought.
+        log: the stored events; the worker reads it when the bus lacks some.
         open_sink: opens the prepared view tables for one partition.
         views: the views to fold.
         partitions: number of partitions.
@@ -146,7 +146,7 @@ class ViewWorker:
         await self.orphans.close()
 
     def faults(self) -> list[str]:
-        """Why partitions do not move."""
+        """The reason of each partition that does not advance."""
         found = sorted(self._all().items())
         return [f"partition {p}: {part.fault}" for p, part in found if part.fault]
 
@@ -192,7 +192,7 @@ class PartitionFold:
         self.runner = Runner(feed, sink, views, pause=waits.breathe)
         self._marked: dict[str, Stuck] = {}  # this partition's marks, as last read or written
         self._letters: list[Stuck] = []  # dead letters not sent yet
-        self.fault = ""  # why nothing moves at the moment
+        self.fault = ""  # the reason why the partition does not advance
         self._broken: Broken | None = None
         self._begun = False
         self._busy = asyncio.Lock()
@@ -215,7 +215,7 @@ class PartitionFold:
             return new
 
     async def look(self, *, now: bool = False) -> None:
-        """Fold what lags. `now`: read a log that has grown at once, not after `SILENCE_S`."""
+        """Fold what lags. With `now`, ask the log for new events at once, not after `SILENCE_S`."""
         async with self._busy:
             await self._retry(self._begin)
             await self._retry(self._resume)
@@ -232,7 +232,7 @@ class PartitionFold:
             await self._sink.close()
 
     async def _begin(self) -> None:
-        """Read positions and marks. The feed starts at the foremost view; others read the log."""
+        """Read positions and marks. The feed starts at the highest position of a view."""
         if self._begun:
             return
         self.positions = dict(await self.runner.positions())
@@ -256,7 +256,9 @@ class PartitionFold:
             if not moving or min(moving) >= until:
                 break
             if not step.changes and len(self.runner.stuck) == stuck:
-                raise RuntimeError(f"partition {self.partition}: no view moves, and none says why")
+                raise RuntimeError(
+                    f"partition {self.partition}: no view moves, and none reports a reason"
+                )
         if until < self.feed.end and self._broken is not None:
             self._stop_before(self._broken)
         self.feed.release(max(moving, default=self.feed.end))
@@ -314,7 +316,7 @@ class PartitionFold:
             try:
                 await self._bury(encode(event), headers)
             except BusUnavailable as e:
-                _log.warning("partition %s: a dead letter waits: %s", self.partition, e)
+                _log.warning("partition %s: cannot send a dead letter yet: %s", self.partition, e)
                 return
             self._letters.pop(0)
 

@@ -35,7 +35,7 @@ from simulation.faults.campaign import campaign, trace
 from simulation.faults.kinds import APPEND, FOLDED, POSSIBLE, REPORT, SAGA_WRITE, SUBMIT, Kind
 from simulation.faults.partitions import COUNTS, partitions_equal
 from simulation.faults.schedule import Schedule, crash_places, draw
-from simulation.faults.trial import WORLDS, schedule_of, trial, tried, undisturbed
+from simulation.faults.trial import WORLDS, run_trial, run_undisturbed, schedule_of, trial
 from simulation.faults.virtual_time import Deadlock, Livelock, run
 from simulation.faults.world import World
 from simulation.run import Spec
@@ -76,7 +76,9 @@ def test_every_kind_of_fault_is_drawn_for_every_place_that_may_have_it() -> None
     drawn = {
         (site, kind)
         for seed in range(1_500)
-        for (site, _), kind in draw(seed, undisturbed(WORLDS[0]).visits, turn=seed).faults.items()
+        for (site, _), kind in draw(
+            seed, run_undisturbed(WORLDS[0]).visits, turn=seed
+        ).faults.items()
     }
     assert drawn == {(site, kind) for site, kinds in POSSIBLE.items() for kind in kinds}
 
@@ -90,7 +92,7 @@ def test_a_seed_is_the_same_schedule_the_same_faults_and_the_same_log() -> None:
 
 
 def test_every_append_and_every_message_has_its_turn_to_be_crashed_at() -> None:
-    visits = undisturbed(WORLDS[0]).visits
+    visits = run_undisturbed(WORLDS[0]).visits
     places = list(crash_places(visits))
     assert len(places) == 3 * visits[APPEND] + 2 * visits[SUBMIT] > 500
     crashed = {
@@ -261,7 +263,7 @@ def hunt(name: str) -> Hunt:
         for seed in seeds:
             spec = WORLDS[seed % len(WORLDS)]
             if spec not in whole:
-                whole[spec] = not tried(spec, Schedule(seed=seed, faults={})).broken
+                whole[spec] = not run_trial(spec, Schedule(seed=seed, faults={})).broken
             if whole[spec] and (broken := trial(seed).broken):
                 break
         else:
@@ -311,7 +313,7 @@ def executions_forgotten(patch: pytest.MonkeyPatch) -> None:
 def test_an_execution_told_twice_counts_once_by_its_message_or_by_its_id_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    undisturbed(WORLDS[TOLD_TWICE % len(WORLDS)])
+    run_undisturbed(WORLDS[TOLD_TWICE % len(WORLDS)])
     assert (REPORT, Kind.REPORT_DOUBLED) in _drawn(TOLD_TWICE)
     with monkeypatch.context() as patch:
         executions_forgotten(patch)

@@ -282,7 +282,7 @@ async def test_the_pauses_grow_and_the_fault_is_over_when_it_runs_steadily() -> 
 async def test_work_that_ends_by_itself_is_a_fault_too() -> None:
     supervisor = Supervisor(retry_min_s=0.2, steady_s=0.1)
     task, stop = await kept(Work(returns=1), supervisor)
-    await eventually(lambda: supervisor.faults == {"x": "ended by itself"})
+    await eventually(lambda: supervisor.faults == {"x": "ended unexpectedly"})
     await eventually(lambda: not supervisor.faults)
     stop.set()
     await task

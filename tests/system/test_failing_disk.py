@@ -93,7 +93,7 @@ def test_a_full_disk_is_said_and_forgiven(small_disk: Path) -> None:
         assert booked(served) >= taken + ITEMS
         said = served.errors.splitlines()
         assert sum("the event log's disk is full" in line for line in said) == 1
-        assert sum("the event log takes them again" in line for line in said) == 1
+        assert sum("the event log accepts them again" in line for line in said) == 1
     assert tidemark("log", "verify", data_dir=small_disk / "d").code == 0
     assert tidemark("replay", data_dir=small_disk / "d").code == 0
 

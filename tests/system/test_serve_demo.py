@@ -100,7 +100,9 @@ def test_a_plain_serve_goes_on_with_the_clock_of_the_log_and_the_market_moves(
     data_dir = copied(simulated.data_dir, place / "d")
     paced(data_dir, "pace", "0.5")
     with serving(data_dir) as served:
-        assert f"this log runs on a simulated clock: it goes on at {ENDS} 23:30" in served.errors
+        assert (
+            f"this log runs on a simulated clock, which continues at {ENDS} 23:30" in served.errors
+        )
         until(lambda: f"{NEXT}  open" in served.errors, what="the next session opens")
         until(lambda: ticks(served), what="marks tick")
         assert {day for _, day in marks(data_dir)} == {NEXT}
@@ -216,8 +218,8 @@ def test_a_backup_remembers_the_clock(unchanged: Path, place: Path) -> None:
     ("words", "named"),
     [
         (("serve", "--demo", "--clock", "system"), "--clock system"),
-        (("demo", "pace"), "needs the minutes"),
-        (("demo", "pause", "3"), "needs the minutes"),
+        (("demo", "pace"), "needs MINUTES"),
+        (("demo", "pause", "3"), "needs MINUTES"),
         (("demo", "pace", "0"), "0.05 to 1440"),
     ],
 )

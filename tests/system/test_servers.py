@@ -146,7 +146,7 @@ def test_a_database_from_the_future_is_refused_by_every_verb(installed: Installe
         refused = verb(installed, *words, env=env)
         assert refused.code == 1
         assert refused.complaint.startswith(
-            "tidemark: TIDEMARK_LOG: its schema (log) is from the future: it stands at 0099"
+            "tidemark: TIDEMARK_LOG: its schema (log) is from the future: it has migration 0099"
         )
 
 

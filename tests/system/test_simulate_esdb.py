@@ -115,4 +115,4 @@ def test_another_log_under_the_same_database_is_refused(on_esdb: Simulated) -> N
     with Node() as other:
         env = {"TIDEMARK_LOG": other.url}
         ran = tidemark("log", "stats", data_dir=on_esdb.data_dir, env=env)
-    assert "TIDEMARK_LOG: the event log is not the one" in ran.complaint
+    assert "TIDEMARK_LOG: TIDEMARK_DATABASE was filled from another event log" in ran.complaint

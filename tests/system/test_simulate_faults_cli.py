@@ -43,7 +43,7 @@ def test_a_seed_that_broke_a_law_is_named_with_the_law() -> None:
     [
         (("--faults", "0"), "--faults must be from 1"),
         (("--faults", "2", "--seed", "-1"), "--seed must not be negative"),
-        (("--faults", "2", "--accounts", "3"), "no --from, --to or --accounts"),
+        (("--faults", "2", "--accounts", "3"), "leave out --from, --to and --accounts"),
         (("--faults", "2", "--crash"), "give one of them"),
     ],
 )

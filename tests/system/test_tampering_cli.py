@@ -46,8 +46,8 @@ def test_replay_names_what_differs_beside_the_rows(data_dir: Path) -> None:
     ran = verb("replay", data_dir=data_dir)
     assert ran.code == 1
     told = "\n".join(ran.lines)
-    assert "cash: it was kept by version 99 of its code" in told
-    assert "order: it was kept by version 99 of its code" in told
+    assert "cash: it was written by version 99 of its code" in told
+    assert "order: it was written by version 99 of its code" in told
     assert "street: the bank has read the log up to" in told
     assert "table views.lots was changed" in told
     found = verb("replay", "--json", data_dir=data_dir).json

@@ -143,7 +143,7 @@ class Appender:
                     made.first.clear()  # just checked, under the lock
                     base = await self._send(connection, part, made, clock=clock)
             if base is None:
-                raise UniqueViolation("somebody writes to the log without its lock")
+                raise UniqueViolation("another process writes to the log without its lock")
             results = self._positions(part, made, base)
             if made.rejected:
                 results |= await self._reasons(connection, part, made.rejected)

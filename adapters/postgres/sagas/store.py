@@ -125,7 +125,7 @@ class PostgresSagaStore:
                     await connection.execute(_ACKNOWLEDGE, (list(message_ids),), prepare=True)
             except psycopg.Error as e:
                 if e.sqlstate == _EXPELLED:
-                    raise Expelled("the lease is another's") from e
+                    raise Expelled("another process holds the lease") from e
                 raise
 
     async def due(

@@ -39,12 +39,12 @@ class Place(NamedTuple):
     def broken(self, view: View) -> str:
         """Why the view's rows cannot be compared; "" if they can."""
         if not self.held:
-            return "its table is there, and nothing says where it stands: the next start folds it"
+            return "its table has no checkpoint: the next start folds it"
         versions = {h.version for h in self.held}
         if versions != {view.VERSION}:
             kept = ", ".join(map(str, sorted(versions)))
             return (
-                f"it was kept by version {kept} of its code, and this build has {view.VERSION}: "
+                f"it was written by version {kept} of its code, and this build has {view.VERSION}: "
                 "the next start folds it"
             )
         if lacks := {column.name for column in columns(view.ROW)} - self.columns:
@@ -53,13 +53,13 @@ class Place(NamedTuple):
         count = len(self.held)
         if {(h.partition, h.partitions) for h in self.held} != {(p, count) for p in range(count)}:
             said = ", ".join(f"{h.partition} of {h.partitions}" for h in self.held)
-            return f"its checkpoints are no whole: partitions {said}"
+            return f"its checkpoints are incomplete: partitions {said}"
         return ""
 
     def faults(self, end: int) -> list[str]:
         """Other faults of the view's checkpoints; `end` is the log's last position."""
         out = [
-            f"partition {h.partition} stands at {h.position}, and the log ends at {end}"
+            f"partition {h.partition} is at {h.position}, and the log ends at {end}"
             for h in self.held
             if not 0 <= h.position <= end
         ]
@@ -97,7 +97,9 @@ async def mismarked(log: StoredLog, place: Place) -> list[str]:
         held = stands.get(partition)
         if held is None or await _next(log, held) != tuple(mark):
             said = f"{mark[1]}@{mark[2]} at position {mark[0]}"
-            out.append(f"it is marked as stuck before {said}, and does not stand before it")
+            out.append(
+                f"it is marked as stuck before {said}, and its position is not before that event"
+            )
     return out
 
 

@@ -20,7 +20,7 @@ from adapters.postgres.views.tables import CHECKPOINTS, Table
 from adapters.reads import OPERATIONS, Identity, LedgerLine, TooManyRows, Totals, Unfit
 from projections.engine.checksum import key_of
 from projections.ledger import balances
-from projections.ledger.client_money import Standing, Sums, standing_of
+from projections.ledger.client_money import CloseFigures, Sums, close_figures_of
 from projections.ports import Key, Row, View
 
 CONNECTIONS_MAX = 8
@@ -170,7 +170,7 @@ class Reader:
         )
         return [Totals(*line) for line in await self._fetch(sql, ())]
 
-    async def client_money(self) -> list[Standing]:
+    async def client_money(self) -> list[CloseFigures]:
         """`projections.ledger.client_money.standing` of every currency, summed by the database."""
         sums = ", ".join(f"coalesce({sql}, 0)" for sql in CLIENT_MONEY_SUMS.values())
         sql = (
@@ -178,7 +178,7 @@ class Reader:
             f"from {self._schema}.client_money group by currency order by currency"
         )
         return [
-            standing_of(currency, Sums(**dict(zip(CLIENT_MONEY_SUMS, amounts, strict=True))))
+            close_figures_of(currency, Sums(**dict(zip(CLIENT_MONEY_SUMS, amounts, strict=True))))
             for currency, *amounts in await self._fetch(sql, ())
         ]
 

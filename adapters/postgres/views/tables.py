@@ -1,4 +1,4 @@
-"""From a view's row type to its table: names, DDL, and the statements that move its rows.
+"""Derives a view's table from its row type: names, DDL, and the statements that move its rows.
 
 Rows travel as typed columns, one array a column (`adapters.postgres.views.columns`): a statement
 has as many parameters as the table has columns, however many rows it moves.

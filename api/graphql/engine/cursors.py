@@ -50,11 +50,11 @@ class Connection(Generic[T]):
 
 
 def page_of(view: View, first: int, after: str | None) -> Page:
-    """The page of a view for these arguments; raises as `sliced`."""
-    return sliced(view.NAME, len(view.ROW.KEY), first, after)
+    """The page of a view for these arguments; raises as `make_page`."""
+    return make_page(view.NAME, len(view.ROW.KEY), first, after)
 
 
-def sliced(name: str, parts: int, first: int, after: str | None) -> Page:
+def make_page(name: str, parts: int, first: int, after: str | None) -> Page:
     """The page of the list `name`, whose keys have `parts` parts.
 
     Raises:
@@ -62,21 +62,21 @@ def sliced(name: str, parts: int, first: int, after: str | None) -> Page:
     """
     if not 1 <= first <= FIRST_MAX:
         raise fault(BAD_ARGUMENT, f"first must be from 1 to {FIRST_MAX}")
-    return Page(first, None if after is None else _opened(name, parts, after))
+    return Page(first, None if after is None else _key(name, parts, after))
 
 
 def connection(view: View, page: Page, rows: Sequence[Row], nodes: Sequence[T]) -> Connection[T]:
     """The page as edges; `rows` has up to `first` + 1 rows, to know whether more follow."""
     take = key_of(view.ROW)
-    return keyed(view.NAME, page, [take(row) for row in rows], nodes)
+    return make_connection(view.NAME, page, [take(row) for row in rows], nodes)
 
 
-def keyed(
+def make_connection(
     name: str, page: Page, keys: Sequence[tuple[object, ...]], nodes: Sequence[T]
 ) -> Connection[T]:
     """The same for a list that is not a view: `keys` are those of its rows."""
     shown = zip(keys[: page.first], nodes, strict=False)
-    edges = [Edge(cursor=_sealed(name, key), node=node) for key, node in shown]
+    edges = [Edge(cursor=_cursor(name, key), node=node) for key, node in shown]
     info = PageInfo(
         has_next_page=len(keys) > page.first,
         has_previous_page=page.after is not None,
@@ -86,12 +86,12 @@ def keyed(
     return Connection(edges=edges, nodes=[e.node for e in edges], page_info=info)
 
 
-def _sealed(name: str, key: tuple[object, ...]) -> str:
+def _cursor(name: str, key: tuple[object, ...]) -> str:
     text = _encode([name, *(str(part) for part in key)])
     return base64.urlsafe_b64encode(text).decode()
 
 
-def _opened(name: str, parts: int, cursor: str) -> tuple[str, ...]:
+def _key(name: str, parts: int, cursor: str) -> tuple[str, ...]:
     try:
         text = base64.urlsafe_b64decode(cursor[:CURSOR_MAX].encode("ascii"))
         of, *key = _decode(text)

@@ -43,8 +43,8 @@ class Documents(SchemaExtension):
         context = self.execution_context
         self._errors = []
         try:
-            document = _parsed(context.query or "")
-            operation = _asked(document, context.operation_name)
+            document = _parse(context.query or "")
+            operation = _operation_of(document, context.operation_name)
             if operation.operation is OperationType.SUBSCRIPTION and not self._streams():
                 raise fault(NEEDS_SOCKET, _SOCKET)
             context.graphql_document = document
@@ -69,23 +69,23 @@ class Documents(SchemaExtension):
             check(document, schema, context.variables or {})
         except GraphQLError as error:
             return [error]
-        return list(_validated(schema, context.query or "", tuple(context.validation_rules)))
+        return list(_validate(schema, context.query or "", tuple(context.validation_rules)))
 
 
 @lru_cache(CACHED)
-def _parsed(text: str) -> DocumentNode:
+def _parse(text: str) -> DocumentNode:
     check_text(text)
     return parse(text, max_tokens=TOKENS_MAX)
 
 
 @lru_cache(CACHED)
-def _validated(
+def _validate(
     schema: GraphQLSchema, text: str, rules: tuple[type, ...]
 ) -> tuple[GraphQLError, ...]:
-    return tuple(validate_document(schema, _parsed(text), rules))
+    return tuple(validate_document(schema, _parse(text), rules))
 
 
-def _asked(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
+def _operation_of(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
     """The operation to run.
 
     Raises:
@@ -93,12 +93,12 @@ def _asked(document: DocumentNode, name: str | None) -> OperationDefinitionNode:
     """
     operations = [d for d in document.definitions if isinstance(d, OperationDefinitionNode)]
     if name is None and len(operations) != 1:
-        says = (
+        problem = (
             "required: the document has several operations"
             if operations
             else "the document has no operation"
         )
-        raise fault(INVALID, f"operationName: {says}")
+        raise fault(INVALID, f"operationName: {problem}")
     for operation in operations:
         if name is None or (operation.name is not None and operation.name.value == name):
             return operation

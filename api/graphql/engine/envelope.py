@@ -18,7 +18,7 @@ _OPERATION = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,99}").fullmatch
 
 class _Rule(NamedTuple):
     name: str
-    says: str
+    requirement: str
     holds: Callable[[Any], bool]  # for a value that is not null
 
 
@@ -37,7 +37,7 @@ _FIELDS = {
 _UNKNOWN = _Rule("unknown_field", f"is none of {', '.join(_FIELDS)}", lambda _: False)
 
 
-def opened(found: Mapping[str, Any]) -> GraphQLRequestData:
+def request_data(found: Mapping[str, Any]) -> GraphQLRequestData:
     """Check an envelope and return its request; a field that is null or missing is None.
 
     Raises:
@@ -46,7 +46,7 @@ def opened(found: Mapping[str, Any]) -> GraphQLRequestData:
     for field, value in found.items():
         rule = _FIELDS.get(field, _UNKNOWN)
         if (value is not None or rule is _UNKNOWN) and not rule.holds(value):
-            raise _broken(field, rule)
+            raise _invalid_input(field, rule)
     return GraphQLRequestData(
         query=found.get("query"),
         variables=found.get("variables"),
@@ -56,7 +56,7 @@ def opened(found: Mapping[str, Any]) -> GraphQLRequestData:
     )
 
 
-def _broken(field: str, rule: _Rule) -> Problem:
+def _invalid_input(field: str, rule: _Rule) -> Problem:
     shown = named(field)
-    error = {"field": shown, "rule": rule.name, "message": rule.says}
-    return Problem(400, "invalid_input", f"{shown}: {rule.says}", errors=[error])
+    error = {"field": shown, "rule": rule.name, "message": rule.requirement}
+    return Problem(400, "invalid_input", f"{shown}: {rule.requirement}", errors=[error])

@@ -27,14 +27,14 @@ def fault(code: str, message: str) -> GraphQLError:
     return GraphQLError(message, extensions={"code": code})
 
 
-def told(error: GraphQLError) -> GraphQLError:
+def public_error(error: GraphQLError) -> GraphQLError:
     """The error as the caller may see it: with a code, short, and without internal details."""
     if error.extensions and "code" in error.extensions:
         code, message = str(error.extensions["code"]), error.message
         if len(message) <= TEXT_MAX:
             return error
     else:
-        code, message = _known(error.original_error) or (INVALID, error.message)
+        code, message = _expected(error.original_error) or (INVALID, error.message)
     return GraphQLError(
         short(message),
         nodes=error.nodes,
@@ -45,7 +45,7 @@ def told(error: GraphQLError) -> GraphQLError:
     )
 
 
-def _known(cause: Exception | None) -> tuple[str, str] | None:
+def _expected(cause: Exception | None) -> tuple[str, str] | None:
     """(code, message) for the exception of a resolver; None: the document itself is wrong."""
     match cause:
         case None | GraphQLError():

@@ -8,9 +8,9 @@ import strawberry
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def field(says: str) -> Callable[[F], F]:
-    return cast(Callable[[F], F], strawberry.field(description=says))
+def field(description: str) -> Callable[[F], F]:
+    return cast(Callable[[F], F], strawberry.field(description=description))
 
 
-def subscription(says: str) -> Callable[[F], F]:
-    return cast(Callable[[F], F], strawberry.subscription(description=says))
+def subscription(description: str) -> Callable[[F], F]:
+    return cast(Callable[[F], F], strawberry.subscription(description=description))

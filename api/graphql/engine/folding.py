@@ -75,8 +75,8 @@ class Purse:
 
     def _check(self) -> None:
         if self.spent > STEPS_MAX:
-            says = f"folding for asOf or knownAt takes more than {STEPS_MAX} steps"
-            raise fault(TOO_COMPLEX, f"{says} (events times views); ask for less at once")
+            text = f"folding for asOf or knownAt takes more than {STEPS_MAX} steps"
+            raise fault(TOO_COMPLEX, f"{text} (events times views); ask for less at once")
 
     async def _place(self) -> bool:
         try:

@@ -66,10 +66,10 @@ class Folds:
         self._paid.add(stream)
         await self._purse.pay(steps)
         if head.version < KEEP_MIN:
-            return (await self._folded(view, stream))[1]
+            return (await self._fold(view, stream))[1]
 
         async def make() -> tuple[bytes, bool]:
-            last, rows = await self._folded(view, stream)
+            last, rows = await self._fold(view, stream)
             whole = last is not None and last.hash == head.hash
             position = last.position if last else 0
             return _encode((position, list(rows.values()))), whole or self._moment.cut
@@ -77,7 +77,7 @@ class Folds:
         kept = await self._cache.fetch(self._name(view, stream, head), make)
         position, rows = _decoder(view.ROW).decode(kept)
         if position > self._moment.position:  # the stream grew since the moment was taken
-            return (await self._folded(view, stream))[1]
+            return (await self._fold(view, stream))[1]
         return {tuple(getattr(row, k) for k in view.ROW.KEY): row for row in rows}
 
     def _name(self, view: View, stream: str, head: Head) -> list[str]:
@@ -90,12 +90,12 @@ class Folds:
         found = await self._log.heads(streams)
         return [found.get(stream) for stream in streams]
 
-    async def _folded(self, view: View, stream: str) -> tuple[Envelope | None, Rows]:
+    async def _fold(self, view: View, stream: str) -> tuple[Envelope | None, Rows]:
         """(the last event known at the moment, the rows)."""
         if stream not in self._reading:
             self._reading[stream] = asyncio.create_task(self._read(stream))
         last, events = await asyncio.shield(self._reading[stream])
-        return last, await folded(view, events, self._purse)
+        return last, await fold_events(view, events, self._purse)
 
     async def _read(self, stream: str) -> "_Read":
         """The last event known at the moment, and those in effect, in effective order."""
@@ -137,7 +137,7 @@ def in_effective_order(events: Sequence[Envelope], until: datetime | None) -> li
     return [e for at, _, e in sorted(timed, key=lambda t: t[:2]) if until is None or at <= until]
 
 
-async def folded(view: View, events: Sequence[Envelope], purse: Purse) -> Rows:
+async def fold_events(view: View, events: Sequence[Envelope], purse: Purse) -> Rows:
     """Fold these events into the view's rows."""
     rows: dict[Key, Row | None] = {}
     last: dict[Key, int] = {}

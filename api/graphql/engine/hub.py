@@ -44,7 +44,7 @@ class _Subscriber:
         if len(self._waiting) > ROWS_MAX:
             self._drop(f"more than {ROWS_MAX} changes were waiting")
         elif now - self._taken_at > PATIENCE_S:
-            self._drop(f"nothing was taken for {PATIENCE_S:g} s")
+            self._drop(f"the reader took nothing for {PATIENCE_S:g} s")
         self._some.set()
 
     async def take(self, clock: Callable[[], float]) -> Row:

@@ -100,10 +100,10 @@ class Meter:
 
     def operation(self, node: OperationDefinitionNode) -> Measure:
         root = self._schema.get_root_type(node.operation)
-        inner = self._selected(node.selection_set, root)
+        inner = self._measure(node.selection_set, root)
         return inner._replace(repeats=max(inner.repeats, self._repeats(node.selection_set)))
 
-    def _selected(self, node: SelectionSetNode | None, kind: object) -> Measure:
+    def _measure(self, node: SelectionSetNode | None, kind: object) -> Measure:
         if node is None:
             return Measure()
         parts = [self._one(selection, kind) for selection in node.selections]
@@ -119,7 +119,7 @@ class Meter:
             case FieldNode():
                 return self._field(node, kind)
             case InlineFragmentNode():
-                return self._selected(node.selection_set, kind)
+                return self._measure(node.selection_set, kind)
             case FragmentSpreadNode(name=name):
                 return self._fragment(name.value, kind)
             case _:
@@ -129,19 +129,19 @@ class Meter:
         if name not in self._known:
             self._known[name] = Measure()  # a cycle costs nothing here; validation refuses it
             if fragment := self._fragments.get(name):
-                self._known[name] = self._selected(fragment.selection_set, kind)
+                self._known[name] = self._measure(fragment.selection_set, kind)
         return self._known[name]
 
     def _field(self, node: FieldNode, kind: object) -> Measure:
         name = node.name.value
         field = kind.fields.get(name) if isinstance(kind, GraphQLObjectType) else None
-        inner = self._selected(node.selection_set, get_named_type(field.type) if field else None)
+        inner = self._measure(node.selection_set, get_named_type(field.type) if field else None)
         times = 1
         if field and "first" in field.args:
             times = self._first(node)
         elif field and name not in PAGED and isinstance(get_nullable_type(field.type), GraphQLList):
             times = LISTED
-        fold = FOLD if any(self._argued(node, a) is not None for a in ("asOf", "knownAt")) else 0
+        fold = FOLD if any(self._argument(node, a) is not None for a in ("asOf", "knownAt")) else 0
         opened = OPENED if (getattr(kind, "name", ""), name) in OPENING else 0
         depth = inner.depth + 1 if node.selection_set else 0
         return Measure(
@@ -170,10 +170,10 @@ class Meter:
         return max(names.values(), default=0)
 
     def _first(self, node: FieldNode) -> int:
-        first = self._argued(node, "first")
+        first = self._argument(node, "first")
         return min(max(first, 1), FIRST_MAX) if isinstance(first, int) else FIRST_DEFAULT
 
-    def _argued(self, node: FieldNode, name: str) -> object:
+    def _argument(self, node: FieldNode, name: str) -> object:
         """An argument's value, an int if it is a number; None if it is absent or null."""
         value = next((a.value for a in node.arguments or () if a.name.value == name), None)
         if isinstance(value, VariableNode):

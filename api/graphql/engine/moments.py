@@ -66,7 +66,7 @@ async def log_at_least(session: Session, at_least: str | None) -> int:
         await session.log.wait(position - 1, timeout_s=PATIENCE_S)
     last = await session.log.last()
     if last < position:
-        raise fault(NOT_YET, f"the log stands at {last}, not yet at {position}")
+        raise fault(NOT_YET, f"the log is at position {last}, not yet at {position}")
     return last
 
 

@@ -19,7 +19,7 @@ from api.graphql.engine.cursors import FIRST_DEFAULT, Connection, Page, connecti
 from api.graphql.engine.moments import When, now_only, source_at
 from api.graphql.engine.session import Session
 from api.graphql.engine.sources import Source
-from api.graphql.engine.vocabulary import known
+from api.graphql.engine.vocabulary import require_word
 from projections.ports import Row, View
 
 Context = Info[Session, None]
@@ -40,7 +40,7 @@ class Column(NamedTuple):
 _MOMENT = {"as_of": datetime | None, "known_at": datetime | None, "at_least": str | None}
 
 
-def one(view: View, kind: type, node: Node, *, says: str | None = None) -> Any:
+def one(view: View, kind: type, node: Node, *, description: str | None = None) -> Any:
     """A root field: the row with this id, or null. `kind` is the type that `node` makes."""
 
     async def resolve(info: Context, id: str, **moment: Any) -> Any:
@@ -49,7 +49,7 @@ def one(view: View, kind: type, node: Node, *, says: str | None = None) -> Any:
         return None if row is None else node(source, row)
 
     takes = [_positional("info", Context), _positional("id", strawberry.ID)]
-    return _field(resolve, [*takes, *_optional(_MOMENT)], kind, says)
+    return _field(resolve, [*takes, *_optional(_MOMENT)], kind, description)
 
 
 def page(
@@ -58,7 +58,7 @@ def page(
     node: Node,
     *,
     columns: Sequence[Column] = (),
-    says: str | None = None,
+    description: str | None = None,
     read: Read | None = None,
 ) -> Any:
     """A root field: a page of rows in key order, named as the view. `read` finds the rows."""
@@ -68,7 +68,7 @@ def page(
     ) -> Any:
         for column in columns:
             if column.words:
-                known(column.argument, given[column.argument], column.words)
+                require_word(column.argument, given[column.argument], column.words)
         asked = page_of(view, first, after)
         moment = When(**{name: given[name] for name in _MOMENT})
         source = await now_only(info.context, view.NAME, moment)
@@ -82,7 +82,7 @@ def page(
     paging = Parameter("first", Parameter.KEYWORD_ONLY, default=FIRST_DEFAULT, annotation=int)
     takes = [_positional("info", Context), *_optional(filters), paging]
     takes += _optional({"after": str | None} | _MOMENT)
-    return _field(resolve, takes, Connection[kind], says)  # type: ignore[valid-type]
+    return _field(resolve, takes, Connection[kind], description)  # type: ignore[valid-type]
 
 
 def _where(columns: Iterable[Column], given: Mapping[str, Any]) -> dict[str, str]:
@@ -110,8 +110,8 @@ def _optional(kinds: Mapping[str, Any]) -> list[Parameter]:
     ]
 
 
-def _field(resolve: Any, takes: Sequence[Parameter], kind: Any, says: str | None) -> Any:
+def _field(resolve: Any, takes: Sequence[Parameter], kind: Any, description: str | None) -> Any:
     """Strawberry reads a field's arguments and type off its resolver's signature."""
     resolve.__signature__ = Signature(takes, return_annotation=kind | None)
     resolve.__annotations__ = {p.name: p.annotation for p in takes} | {"return": kind | None}
-    return strawberry.field(resolver=resolve, description=says)
+    return strawberry.field(resolver=resolve, description=description)

@@ -60,7 +60,9 @@ class Session:
         """
         await self.reader()
         if self._reached < position:
-            raise fault(NOT_YET, f"the views stand at {self._reached}, not yet at {position}")
+            raise fault(
+                NOT_YET, f"the views are at position {self._reached}, not yet at {position}"
+            )
 
     def live(self) -> Current:
         """A source for one event of a subscription: each statement reads the newest rows."""

@@ -18,7 +18,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
 )
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import Message, SubscribeMessage
 
-from api.graphql.engine.envelope import opened
+from api.graphql.engine.envelope import request_data
 from api.graphql.engine.faults import BAD_ARGUMENT, fault
 from api.http.echo import CUT, named
 from api.http.problems import Problem
@@ -59,7 +59,7 @@ class Conversation(BaseGraphQLTransportWSHandler[None, None]):
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
         payload: Mapping[str, Any] = message["payload"]
         try:
-            if opened(payload).query is None:
+            if request_data(payload).query is None:
                 raise Problem(400, "invalid_input", "query: required")
         except Problem as problem:
             if self.connection_acknowledged and message["id"] not in self.operations:

@@ -25,7 +25,7 @@ from projections.ports import Key, Row, View
 
 class Source(Protocol):
     today: date
-    """The day for which terms, collected deposits and so on are shown."""
+    """The day whose terms, collected deposits and so on an answer shows."""
     opened: Opened
 
     async def row(self, view: View, *key: str) -> Row | None:

@@ -18,7 +18,7 @@ CASE_KINDS = tuple(sorted((*cases.KINDS, *repeats.KINDS)))
 LEDGER_ACCOUNTS = tuple(CHART)
 
 
-def known(argument: str, word: str | None, words: Collection[str]) -> None:
+def require_word(argument: str, word: str | None, words: Collection[str]) -> None:
     """Refuse a word that is not in `words`; None means no filter.
 
     Raises:

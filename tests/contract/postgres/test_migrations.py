@@ -119,7 +119,7 @@ async def test_a_database_from_the_future_is_refused_in_one_line_and_left_alone(
         await PostgresRecorder.connect(database_url)
     last = len(migrations("log"))
     assert str(caught.value) == (
-        "its schema (log) is from the future: it stands at 0009, "
+        "its schema (log) is from the future: it has migration 0009, "
         f"this build knows {last:04}; start the newer build"
     )
     assert applied(database_url) == before

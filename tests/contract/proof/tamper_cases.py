@@ -74,11 +74,11 @@ CASES = (
          f"stream = '{A}' and version = 2", f"stream = '{B}' and version = 2"), "Merkle root", "?"),
     Case("two versions of a stream swapped", swap("log.events", "version",
          f"stream = '{A}' and version = 2", f"stream = '{A}' and version = 3"), f"{A}@", "?"),
-    Case("an event where no reader comes", hidden, "no reader of the log comes"),
-    Case("the last event gone", sql(f"delete from log.events {LAST}"), "what followed is missing",
+    Case("an event where no reader comes", hidden, "no reader of the log reaches"),
+    Case("the last event gone", sql(f"delete from log.events {LAST}"), "later events are missing",
          "?"),
-    Case("a head ahead", sql("update log.head set position = position + 5"), "what followed"),
-    Case("a head behind", sql("update log.head set position = position - 5"), "events go on to",
+    Case("a head ahead", sql("update log.head set position = position + 5"), "later events"),
+    Case("a head behind", sql("update log.head set position = position - 5"), "events continue to",
          "?"),
     Case("the head's clock", sql("update log.head set committed_at = now()"), "head's clock"),
     Case("a checkpoint's root", lambda s: (s.forger.edit(STREAM, 3, lambda _, p: p.update(
@@ -128,15 +128,16 @@ CASES = (
     Case("a message that may be forgotten", sql("update log.messages set keep = false where keep"),
          "was changed: keep"),
     Case("a message of no event", sql("insert into log.messages select stream, 'new', request_hash,"
-         f" version, position + 100000, hash, keep, bound_at {M} and version = 2"), "tells of"),
+         f" version, position + 100000, hash, keep, bound_at {M} and version = 2"),
+         "names is missing"),
     Case("a message that changed nothing, at no version", sql("insert into log.messages select "
          f"stream, 'new', request_hash, 9999, 0, hash, keep, bound_at {M} and version = 2"),
          "never had"),
     Case("a snapshot's state", snapshot("state = overlay(state placing 'Z' from 60 for 1)"),
-         "no seal of ours"),
-    Case("a snapshot's version", snapshot("version = version - 1"), "no seal of ours"),
+         "did not seal"),
+    Case("a snapshot's version", snapshot("version = version - 1"), "did not seal"),
     Case("the snapshot of another stream", sql(f"update log.snapshots set state = (select state "
-         f"from log.snapshots where stream = '{B}') where stream = '{A}'"), "no seal of ours"),
+         f"from log.snapshots where stream = '{B}') where stream = '{A}'"), "did not seal"),
     Case("a snapshot of another build", sql(f"update log.snapshots set domain_hash = (select "
          f"max(domain_hash) from log.snapshots), state = 'old' where stream = '{A}'"), "no seal"),
     Case("all snapshots gone", sql("truncate log.snapshots")),

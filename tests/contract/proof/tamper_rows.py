@@ -10,13 +10,13 @@ HERE = "do $$ begin execute format($s$alter database %%I set"
 
 STREET = (
     Case("an amount of the custodian's", sql("update street.entries set amount = amount + 1 where "
-         f"id = {STOCK}"), "", ":stock is not what the log says"),
+         f"id = {STOCK}"), "", ":stock differs from the log"),
     Case("an amount of the bank's", sql(f"update street.entries set amount = 0 where id = {DEPOSIT}"
-         ), "", "is not what the log says"),
+         ), "", "differs from the log"),
     Case("a unit of the street's", sql(f"update street.entries set unit = 'X' where id = {STOCK}"),
-         "", "is not what the log says"),
+         "", "differs from the log"),
     Case("a kind of the street's", sql("update street.entries set kind = 'cash' where id = "
-         f"{STOCK}"), "", "is not what the log says"),
+         f"{STOCK}"), "", "differs from the log"),
     Case("an id of the street's", sql(f"update street.entries set id = id || 'x' where id = {STOCK}"
          ), "", ":stock is missing"),
     Case("a booking of the custodian gone", sql(f"delete from street.entries where id = {STOCK}"),
@@ -24,11 +24,11 @@ STREET = (
     Case("a booking of the bank gone", sql(f"delete from street.entries where id = {DEPOSIT}"),
          "", "is missing"),
     Case("a booking made up", sql("insert into street.entries values ('camt.054:P.RTN', 'cash', "
-         "'USD', 5000)"), "", "camt.054:P.RTN was booked, and the log tells of no report"),
+         "'USD', 5000)"), "", "camt.054:P.RTN was booked, and the log holds no report of it"),
     Case("the bank has read less", sql("update street.read set position = 40"), "",
-         "was booked, and the log tells of no report"),
+         "was booked, and the log holds no report of it"),
     Case("the bank has read nothing", sql("delete from street.read"), "",
-         "was booked, and the log tells of no report"),
+         "was booked, and the log holds no report of it"),
     Case("the bank has read beyond the log", sql("update street.read set position = position + 5"),
          "", "the bank has read the log up to"),
     Case("two places where the bank has read to", sql("insert into street.read values (false, 1)"),
@@ -37,9 +37,9 @@ STREET = (
 
 SAGAS = (
     Case("a saga of a coming version", sql("update sagas.checkpoint set version = version + 1 where"
-         " saga = 'order'"), "", "order: ('it was kept by version"),
+         " saga = 'order'"), "", "order: ('it was written by version"),
     Case("a gateway of an old version", sql("update sagas.checkpoint set version = 0 where saga = "
-         "'bank'"), "", "bank: ('it was kept by version 0"),
+         "'bank'"), "", "bank: ('it was written by version 0"),
     Case("a saga in another partition", sql("update sagas.checkpoint set partition = 7 where saga "
          "= 'order'"), "", "a checkpoint of partition 7"),
     Case("a saga in one partition more", sql("insert into sagas.checkpoint select saga, 7, position"
@@ -58,22 +58,22 @@ SAGAS = (
 
 VIEWS = (
     Case("a view of a coming version", sql("update views.checkpoints set version = 99 where view = "
-         "'cash'"), "", "cash: ('it was kept by version 99"),
+         "'cash'"), "", "cash: ('it was written by version 99"),
     Case("a view of an old version", sql("update views.checkpoints set version = 0 where view = "
-         "'cash'"), "", "cash: ('it was kept by version 0"),
+         "'cash'"), "", "cash: ('it was written by version 0"),
     Case("a view in two partitions, one of them gone", sql("update views.checkpoints set partitions"
-         " = 2 where view = 'cash'"), "", "its checkpoints are no whole: partitions 0 of 2"),
+         " = 2 where view = 'cash'"), "", "its checkpoints are incomplete: partitions 0 of 2"),
     Case("a view in another partition", sql("update views.checkpoints set partition = 3 where view "
-         "= 'cash'"), "", "its checkpoints are no whole: partitions 3 of 1"),
+         "= 'cash'"), "", "its checkpoints are incomplete: partitions 3 of 1"),
     Case("a view in one partition more", sql("insert into views.checkpoints select view, 1, "
          "position, version, generation, partitions from views.checkpoints where view = 'cash'"),
-         "", "its checkpoints are no whole"),
+         "", "its checkpoints are incomplete"),
     Case("a view's generation", sql("update views.checkpoints set generation = 99 where view = "
          "'cash'"), "", ""),
     Case("a generation below the first", sql("update views.checkpoints set generation = -1 where "
          "view = 'cash'"), "", "generations"),
     Case("where a view stands gone", sql("delete from views.checkpoints where view = 'cash'"), "",
-         "nothing says where it stands"),
+         "its table has no checkpoint"),
     Case("a view's table gone", sql("drop table views.cash"), "", "cash: ('its table is gone"),
     Case("a view's column gone", sql("alter table views.cash drop column settled"), "",
          "cash: ('its table lacks settled"),

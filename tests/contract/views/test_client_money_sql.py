@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from adapters.postgres.views.read_models import ReadModels
 from adapters.postgres.views.sink import PostgresSink
 from projections.ledger import client_money, controls
-from projections.ledger.client_money import Standing, standing
+from projections.ledger.client_money import CloseFigures, close_figures
 from projections.ports import Change, Key, Row
 from tests.unit.projections.money_books import (
     PAID_ENTITLEMENT,
@@ -34,7 +34,7 @@ class Served:
         self._sink, self._models = sink, models
         self._saves = 0
 
-    async def client_money(self, homed: Sequence[Homed]) -> dict[str, Standing]:
+    async def client_money(self, homed: Sequence[Homed]) -> dict[str, CloseFigures]:
         held: dict[Key, Row | None] = {
             (row.account_id, row.currency, row.shard): row for row in rows_of(homed)
         }
@@ -74,5 +74,5 @@ async def test_the_database_agrees_with_view_and_control(
     by_control = controls.client_money(balances_of(homed))
     assert set(found) == {row.currency for row in rows}
     for currency, of_database in found.items():
-        assert figures(of_database) == figures(standing(rows, currency))
+        assert figures(of_database) == figures(close_figures(rows, currency))
         assert figures(of_database) == figures(by_control.get(currency))

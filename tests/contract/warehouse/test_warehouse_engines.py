@@ -165,7 +165,7 @@ async def test_a_wrong_password_is_said_at_once_and_without_it(server: Running) 
                 await warehouse.open()
         user = url.split("//")[1].split(":")[0]
         assert str(raised.value) == (
-            f"clickhouse://127.0.0.1:{server.port}/books does not let user '{user}' in: "
+            f"clickhouse://127.0.0.1:{server.port}/books refuses user '{user}': "
             "wrong password, or no such user"
         )
         await warehouse.close()

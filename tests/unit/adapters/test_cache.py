@@ -118,8 +118,8 @@ async def test_a_store_that_is_away_is_asked_rarely_and_told_of_once(
     told = [r.message for r in caplog.records]
     assert told == [
         "cache: Redis at somewhere:1: connection refused; "
-        "answers are computed anew and limits kept by each process",
-        "cache: Redis at somewhere:1 is back",
+        "each process computes answers again and keeps its own limits",
+        "cache: Redis at somewhere:1 answers again",
     ]
 
 

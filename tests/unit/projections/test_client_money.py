@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 
 from projections.ledger import controls
-from projections.ledger.client_money import Standing, standing
+from projections.ledger.client_money import CloseFigures, close_figures
 from tests.unit.projections.money_books import (
     PAID_ENTITLEMENT,
     Homed,
@@ -20,16 +20,16 @@ from tests.unit.projections.money_books import (
 )
 
 D = Decimal
-Found = Callable[[Sequence[Homed]], Standing]
+Found = Callable[[Sequence[Homed]], CloseFigures]
 many = settings(max_examples=100, deadline=None)
 
 
-def by_control(homed: Sequence[Homed]) -> Standing:
+def by_control(homed: Sequence[Homed]) -> CloseFigures:
     return controls.client_money(balances_of(homed))["USD"]
 
 
-def by_view(homed: Sequence[Homed]) -> Standing:
-    return standing(rows_of(homed), "USD")
+def by_view(homed: Sequence[Homed]) -> CloseFigures:
+    return close_figures(rows_of(homed), "USD")
 
 
 both = pytest.mark.parametrize("found_by", [by_control, by_view])
@@ -78,7 +78,7 @@ def test_the_control_at_the_close_finds_the_shortfall() -> None:
 def test_control_and_view_agree_on_any_postings(homed: list[Homed]) -> None:
     rows, found = rows_of(homed), controls.client_money(balances_of(homed))
     for currency in {row.currency for row in rows} | set(found):
-        assert figures(found.get(currency)) == figures(standing(rows, currency))
+        assert figures(found.get(currency)) == figures(close_figures(rows, currency))
 
 
 @given(entries)
@@ -87,7 +87,7 @@ def test_the_resource_is_what_is_required_less_debits_plus_the_houses_due(
     homed: list[Homed],
 ) -> None:
     """By double entry: so no account of the client estate is left out, and none counts twice."""
-    found = standing(rows_of(homed), "USD")
+    found = close_figures(rows_of(homed), "USD")
     assert found.resource == found.requirement - found.in_debit + found.due
 
 

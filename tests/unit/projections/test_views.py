@@ -413,14 +413,14 @@ async def test_client_money_holds_what_is_owed_against_what_is_at_the_bank(world
     event = bought(world)
     world.done(settle("A1", "T1", "100", "5000.00", "S1"))
     rows = list((await folded(client_money, world.log)).values())
-    found = client_money.standing(rows, "USD")
+    found = client_money.close_figures(rows, "USD")
     assert found.resource == 5000
     assert found.requirement == 5000 - charged(event)
     assert (found.due, found.excess) == (charged(event), charged(event))
     world.done(FundHouse(currency="USD", amount=D(1000)))
     world.done(SweepDues(currency="USD", amount=charged(event)))
     rows = list((await folded(client_money, world.log)).values())
-    swept = client_money.standing(rows, "USD")
+    swept = client_money.close_figures(rows, "USD")
     assert (swept.due, swept.excess) == (0, 0)
 
 
@@ -429,7 +429,7 @@ async def test_a_client_in_debit_does_not_lessen_what_others_are_owed(world: Wor
     returned = a.ReturnDeposit(account_id="A1", amount=D(10100), currency="USD", reference="P1")
     world.done(returned)
     rows = list((await folded(client_money, world.log)).values())
-    found = client_money.standing(rows, "USD")
+    found = client_money.close_figures(rows, "USD")
     assert (found.requirement, found.in_debit, found.resource) == (70, 100, -30)
 
 

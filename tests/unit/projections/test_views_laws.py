@@ -346,7 +346,7 @@ async def test_obligations_are_the_open_items_of_the_street(acts: list[Any]) -> 
 async def test_client_money_adds_up_by_double_entry(acts: list[Any]) -> None:
     rows = list((await folded(client_money, played(acts).log)).values())
     for currency in ("USD", "EUR"):
-        found = client_money.standing(rows, currency)
+        found = client_money.close_figures(rows, currency)
         assert found.resource == found.requirement - found.in_debit + found.due
 
 

@@ -253,7 +253,7 @@ def test_a_statement_from_a_fork_of_the_log_does_not_follow_ours() -> None:
 
 @pytest.mark.parametrize("position", [3, 5])
 def test_a_statement_cannot_speak_for_what_comes_after_it(position: int) -> None:
-    assert faults((position, said(1, 5))) == [(1, "it covers what is not before it")]
+    assert faults((position, said(1, 5))) == [(1, "it covers events that are not before it")]
 
 
 def test_a_statement_past_the_end_of_the_log_holds_too_few_events() -> None:

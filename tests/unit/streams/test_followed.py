@@ -136,7 +136,7 @@ async def test_catching_up_waits_for_the_workers_and_says_so_when_they_do_not_co
     one.tables.fold(1, 21)
     assert await waiting == 0
     monkeypatch.setattr(module, "PATIENCE_S", 0.05)
-    with pytest.raises(ViewsStalled, match="stand at 20, not at 30"):
+    with pytest.raises(ViewsStalled, match="are at 20, not at 30"):
         await one.views.catch_up(30)
 
 

@@ -108,7 +108,7 @@ async def test_a_side_that_is_away_is_named_and_waited_for(
         await running(one, healed)
     assert faults == [{"bus": "BusUnavailable: down", "log": "Unavailable: gone"}[side]]
     assert one.fault is None
-    assert [r.message for r in caplog.records] == [f"the relay stands still: {faults[0]}"]
+    assert [r.message for r in caplog.records] == [f"the relay has stopped: {faults[0]}"]
     assert Reader(PARTITIONS).take(bus.records).has(log.held)
 
 
