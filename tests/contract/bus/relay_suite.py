@@ -49,7 +49,7 @@ async def settled(
 
 
 class RelaySuite:
-    """Subclasses give `outlet` and `records`, both over one bus per test."""
+    """A subclass provides `outlet` and `records`, both over one bus per test."""
 
     def outlet(self, name: str, moment: Callable[[str], None] | None = None) -> Outlet:
         raise NotImplementedError

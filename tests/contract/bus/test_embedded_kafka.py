@@ -1,4 +1,4 @@
-"""The development broker: up in a directory, found again, and gone with its owner."""
+"""The development broker: it starts in a directory, is reused there, and ends with its owner."""
 
 import os
 import signal

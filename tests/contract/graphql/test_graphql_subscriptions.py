@@ -1,4 +1,4 @@
-"""Subscriptions over graphql-transport-ws: what the views commit; bounded, dropped if slow."""
+"""Subscriptions over graphql-transport-ws: committed view rows; slow readers are dropped."""
 
 import asyncio
 import json
@@ -71,7 +71,7 @@ def subscriber(edge: Edge) -> Iterator[Subscriber]:
 
 
 def watching(edge: Edge, count: int) -> None:
-    """Wait until the server has taken up so many subscriptions."""
+    """Wait until the server has `count` subscriptions."""
     for _ in range(200):
         text = edge.http.get("/metrics").text
         if f"tidemark_graphql_subscribers {float(count)}" in text:
@@ -183,7 +183,7 @@ def of_a1(hub: Hub) -> AsyncGenerator[Row, None]:
 
 
 async def begun(hub: Hub, *readers: AsyncGenerator[Row, None]) -> None:
-    """Each has entered the hub, and reads its first change."""
+    """Subscribe the readers to the hub, and let each read a first change."""
     waiting = [asyncio.ensure_future(anext(reader)) for reader in readers]
     await asyncio.sleep(0)
     hub.publish([change("A1", 0, "first")])
@@ -234,7 +234,7 @@ async def test_a_reader_that_takes_nothing_for_long_is_dropped(hub: Hub) -> None
     assert isinstance(clock, Time)
     async with aclosing(of_a1(hub)) as reader:
         await begun(hub, reader)
-        clock.now += 10 * PATIENCE_S  # nothing happened: that is nobody's fault
+        clock.now += 10 * PATIENCE_S  # no change came: the reader is not late
         hub.publish([change("A1", 1), change("A1", 2)])
         clock.now += PATIENCE_S - 1
         assert (await anext(reader)).position == 1

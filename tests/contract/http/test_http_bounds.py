@@ -72,7 +72,7 @@ class Served:
         return socket.create_connection(("127.0.0.1", self.port), timeout=15)
 
     def said(self, *pieces: bytes, pause_s: float = 0.0) -> tuple[int, dict[str, Any]]:
-        """(status, problem) that these bytes are answered with; status 0: hung up on."""
+        """(status, problem) of the answer to these bytes; status 0: the connection was closed."""
         with self.socket() as wire:
             with suppress(BrokenPipeError, ConnectionResetError):
                 for piece in pieces:
@@ -81,7 +81,7 @@ class Served:
             return answer_of(wire)
 
     def quick(self) -> float:
-        """Seconds that another caller waits for an answer."""
+        """Seconds until another caller has its answer."""
         began = time.perf_counter()
         assert httpx.get(f"http://127.0.0.1:{self.port}/alive", timeout=15).status_code == 200
         return time.perf_counter() - began
@@ -362,7 +362,7 @@ def test_five_hundred_callers_who_stall_hold_up_nobody() -> None:
 def test_a_caller_who_hangs_up_half_way_is_no_error(
     served: Served, caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest
 ) -> None:
-    uvicorns = logging.getLogger("uvicorn")  # which hands nothing on
+    uvicorns = logging.getLogger("uvicorn")  # does not propagate
     uvicorns.addHandler(caplog.handler)
     request.addfinalizer(lambda: uvicorns.removeHandler(caplog.handler))
     with caplog.at_level(logging.INFO):

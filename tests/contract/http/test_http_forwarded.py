@@ -1,4 +1,4 @@
-"""A caller is the address of the connection, unless a gateway that is believed names another."""
+"""The caller's address is the connection's, unless a trusted gateway names another."""
 
 from typing import Any
 

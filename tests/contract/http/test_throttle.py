@@ -1,4 +1,4 @@
-"""Callers' limits over HTTP and sockets: who is told what, and who is left alone."""
+"""Rate limits over HTTP and sockets: the answers to limited callers, and callers without limit."""
 
 import asyncio
 from typing import Any
@@ -26,7 +26,7 @@ def limiter(*, per_s: float = 0.5, burst: int = 3, loopback: bool = False) -> Li
 
 
 class Edge:
-    """The app, asked from any address."""
+    """The app; requests may come from any address."""
 
     def __init__(self, limits: Limiter) -> None:
         platform = Failing(Raced("account-A1"))
@@ -132,7 +132,7 @@ async def test_the_messages_of_a_socket_are_paced() -> None:
 
 
 class Socket:
-    """A socket's app behind the throttle: what it got, what was sent."""
+    """A WebSocket app behind the throttle: the messages that it received and that were sent."""
 
     def __init__(self, limits: Limiter) -> None:
         self.got: list[Message] = []

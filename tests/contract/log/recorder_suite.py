@@ -40,7 +40,7 @@ def sealed(label: str, name: str = "thing.done", *, schema: int = 1) -> Sealed:
 def write(
     stream: str, expected: int, *labels: str, message_id: str = "", keep: bool = False
 ) -> Write:
-    """One event per label; the default message id is used nowhere else."""
+    """A write with one event per label; the default message id is used nowhere else."""
     unique = f"{stream}@{expected}:{'+'.join(labels)}"
     return Write(
         stream=stream,
@@ -317,7 +317,7 @@ async def test_what_cannot_be_stored_is_refused_before_anything_is_written(
 
 
 async def test_the_longest_ids_fit(recorder: Recorder) -> None:
-    widest = "\U0001d538"  # four bytes
+    widest = "\U0001d538"  # 4 bytes in UTF-8
     [result] = await append(recorder, write(widest * 200, 0, "x", message_id=widest * 400))
     assert isinstance(result, Written)
 

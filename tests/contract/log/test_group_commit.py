@@ -1,4 +1,4 @@
-"""Group commit: every caller gets its own answer, whatever happens to the others."""
+"""Group commit: every caller gets its own answer, even if other callers fail or give up."""
 
 import asyncio
 import random
@@ -23,7 +23,7 @@ from tests.contract.log.recorder_suite import T0, labels, whole, write
 
 
 class Gate(MemoryRecorder):
-    """A recorder whose commits wait until they are let through, or fail."""
+    """A recorder whose commits wait until the gate is open, or fail."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -164,7 +164,7 @@ async def test_a_caller_that_gave_up_disturbs_nobody(gate: Gate) -> None:
     gate.open.set()
     assert isinstance(await asyncio.wait_for(stays, 5), Written)
     repeated = await commit.submit(write("a-1", 0, "x"))
-    assert isinstance(repeated, Known)  # it had happened all the same
+    assert isinstance(repeated, Known)  # the cancelled write was committed
     await commit.close()
 
 
@@ -184,7 +184,7 @@ async def test_closing_drains_what_is_in_and_turns_away_the_rest(gate: Gate) -> 
 
 
 class Shelf:
-    """Items 'stream<read,read': what was under way beside what, until it is let through."""
+    """Commits items 'stream<read,read' while open; records which items were under way together."""
 
     def __init__(self) -> None:
         self.open = asyncio.Event()
@@ -231,7 +231,7 @@ async def test_nothing_is_under_way_beside_what_it_reads_or_what_reads_it() -> N
         if not n % 7:
             await asyncio.sleep(0)
     await asyncio.wait_for(asyncio.gather(*answers), 10)
-    assert shelf.beside  # two were under way at a time
+    assert shelf.beside  # some items were under way together
     assert not [pair for pair in shelf.beside if touch(*pair)]
     await shelf.commit.close()
 

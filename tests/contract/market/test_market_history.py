@@ -1,4 +1,4 @@
-"""The packaged history is what we say it is: dates, names, figures, and cheap to ask."""
+"""The packaged history matches its description: dates, names, figures, and fast look-ups."""
 
 import csv
 import gzip

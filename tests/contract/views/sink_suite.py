@@ -14,7 +14,7 @@ from projections.ports import NOWHERE, Audience, Change, Expelled, Key, Relaid, 
 
 
 class Kinds(Row, frozen=True, kw_only=True):
-    """A row with a column of every kind."""
+    """A row with a column of every type."""
 
     KEY: ClassVar[tuple[str, ...]] = ("name", "number")
     INDEXES: ClassVar[tuple[tuple[str, ...], ...]] = (("day", "number"),)

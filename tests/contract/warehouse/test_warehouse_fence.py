@@ -1,7 +1,7 @@
-"""What holds when the vetting does not: the fence, the bounds, and one caller beside another.
+"""The limits behind the vetting: the fence, the bounds, and callers that do not disturb others.
 
-`Warehouse.query` is the owner's own way to the engine and is not vetted: what cannot be done there
-cannot be done by any statement that slips through.
+`Warehouse.query` is the owner's own access to the engine and is not vetted. If the engine refuses
+a statement there, it refuses it from a caller that got past the vetting too.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from tests.paths import ROOT
 
 ENDLESS = "SELECT count() FROM numbers(1000000000000)"
 UNSTOPPABLE = "SELECT arrayDistinct(arrayMap(x -> rand(x), range(10000000)))"
-"""Some ten seconds within one block: the engine looks at no clock there."""
+"""Runs some ten seconds within one block, where the engine checks no time limit."""
 
 
 @pytest.fixture(scope="module")

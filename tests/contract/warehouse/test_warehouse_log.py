@@ -1,4 +1,4 @@
-"""The real log in the warehouse: its very bytes, its hash chains, its journal, nobody's name."""
+"""A real log in the warehouse: its exact bytes, its hash chains, its journal, and no names."""
 
 import asyncio
 from collections.abc import Iterator
@@ -112,6 +112,6 @@ async def test_nobody_is_named_in_any_table(warehouse: Warehouse) -> None:
     for (table,) in (await warehouse.query(sql)).rows:
         rows = (await warehouse.query(f"SELECT * FROM {table}")).rows
         assert "Jane" not in str(rows)
-    # Every event here has a reference or a payee.
+    # Every event here carries a reference or a payee.
     sealed = "SELECT countIf(payload LIKE '%aes-gcm:%') FROM events"
     assert (await warehouse.query(sealed)).rows == [(60,)]
