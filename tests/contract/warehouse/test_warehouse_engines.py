@@ -151,7 +151,9 @@ async def test_a_server_that_dies_loses_nothing_and_is_found_again(tmp_path: Pat
             "[Errno 111] Connection refused"
         )
         await asyncio.to_thread(server.start)
-        await warehouse.insert_arrow("held", rows(1), token="1")  # retried until the server is up
+        await warehouse.insert_arrow(
+            "held", rows(1), token="1"
+        )  # the deduplication window survives the kill
         await warehouse.insert_arrow("held", rows(2), token="2")
         assert (await warehouse.query("SELECT n FROM held ORDER BY n")).rows == [(1,), (2,)]
         await warehouse.close()
