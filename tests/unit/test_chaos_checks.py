@@ -1,4 +1,4 @@
-"""The checks of the chaos suite find what they are there to find: each is shown a broken world."""
+"""Each check of the chaos suite finds its fault in a broken world."""
 
 from collections import Counter
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Key files: a missing one is said, a wrong one is one line, and no reader makes one."""
+"""Key files: a missing or wrong one is an error of one line, and no reader creates one."""
 
 from pathlib import Path
 

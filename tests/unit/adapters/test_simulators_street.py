@@ -1,4 +1,4 @@
-"""The simulated custodian and bank: when they settle and book, and how they misbehave."""
+"""The simulated custodian and bank: when they settle and book, and their faults."""
 
 import asyncio
 from datetime import UTC, date, datetime, time

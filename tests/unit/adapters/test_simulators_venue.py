@@ -1,4 +1,4 @@
-"""The simulated venue: what orders of each kind do on a stated path, and how it misbehaves."""
+"""The simulated venue: orders of each type on a fixed path of prices, and the venue's faults."""
 
 import asyncio
 from collections import Counter
@@ -312,7 +312,7 @@ def test_a_trade_that_nobody_knows_is_kept_as_disputed() -> None:
 def test_told_the_same_again_it_does_the_same_again(
     seed: int, looks: list[int], when: TimeInForce, px: int
 ) -> None:
-    """However often it is looked at, and wherever it was started again."""
+    """For any number of polls, and after any restart."""
     faults = VenueFaults(**dict.fromkeys(FAULTS, 0.3))
     order = limit(px, order_qty=Decimal(10), time_in_force=when)
     if when == TimeInForce.GTD:

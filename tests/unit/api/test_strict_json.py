@@ -1,4 +1,4 @@
-"""JSON from outside: one meaning, whoever reads it."""
+"""JSON from outside: only text that every parser reads alike is accepted."""
 
 import json
 from typing import Any

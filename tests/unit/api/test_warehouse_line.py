@@ -1,4 +1,4 @@
-"""Whose statement runs next, and what an answer may weigh."""
+"""The order of callers' statements in the queue, and the limit on an answer's size."""
 
 import asyncio
 from decimal import Decimal
@@ -26,7 +26,7 @@ async def test_a_caller_has_one_statement_and_the_next_waits_but_not_long(
         async with line.turn("192.0.2.1"):
             pass
     assert turned.value.own
-    async with line.turn("192.0.2.2"):  # another caller is served beside him
+    async with line.turn("192.0.2.2"):  # another caller is served meanwhile
         pass
     done.set()
     await first

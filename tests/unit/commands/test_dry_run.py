@@ -1,4 +1,4 @@
-"""A dry run says what the order's reservation will say, and new terms are judged like an order."""
+"""A dry run predicts the reservation's answer; a replace is judged like a new order."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""The handler: what a batch of commands does to the log, whoever else writes to it."""
+"""The handler: a batch of commands and the log, with and without other writers."""
 
 from datetime import date, timedelta
 from decimal import Decimal
@@ -125,7 +125,7 @@ async def test_a_dry_run_tells_the_events_and_appends_nothing(side: WriteSide) -
 async def test_a_stale_cache_never_decides(side: WriteSide) -> None:
     other: Handler = side.fresh_handler()
     await other.handle([Request(command=deposit("50.00"), message_id="x")])
-    done = await side.do(withdraw("50.00"))  # this handler's cache holds no such cash
+    done = await side.do(withdraw("50.00"))  # this handler's cached state lacks the cash
     assert isinstance(done, Done)
     assert done.version == 3
 
@@ -146,7 +146,7 @@ async def test_a_future_effective_date_is_refused(side: WriteSide) -> None:
 
 
 async def test_a_report_dated_ahead_of_our_clock_is_taken_and_is_of_now(side: WriteSide) -> None:
-    """It has happened: a clock that was put back must not lose it."""
+    """The fact has happened: it must not be lost if our clock was set back."""
     ahead = NOW + timedelta(minutes=5)
     told = await side.do(deposit("10.00"), key="bank|1", effective_at=ahead, keep=True)
     assert isinstance(told, Done)
@@ -192,7 +192,7 @@ async def test_a_small_cache_only_costs_loads() -> None:
 
 
 class Counted:
-    """A log that counts what is asked of it."""
+    """A log that counts its calls."""
 
     def __init__(self, log: RecorderLog) -> None:
         self._log = log

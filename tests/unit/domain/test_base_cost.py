@@ -1,4 +1,4 @@
-"""Base cost is unknown until a rate is known, never 0; and figures stay in their own currency."""
+"""Base cost is unknown, not 0, until a rate is known; each figure has its own currency."""
 
 from datetime import date
 from decimal import Decimal
@@ -36,7 +36,7 @@ ASK = c.StateBaseCost(account_id=A1)
 
 
 class Book:
-    """One account: its events in order, and what the views make of them."""
+    """One account: its events in order, and the rows of the views from them."""
 
     def __init__(self, *past: Any) -> None:
         self.events: list[Any] = list(past or (EURO,))
@@ -387,7 +387,7 @@ async def test_a_yen_lot_sold_in_part_in_dollars_costs_whole_yen() -> None:
     assert left.cost == left.cost.to_integral_value() and left.currency == "JPY"
 
 
-# the saga that tells accounts of a fixing
+# the saga that sends fixings to accounts
 
 
 def fixed(**rates: str) -> Any:

@@ -1,4 +1,4 @@
-"""Executions: fills, busts and corrections, however the venue brings them."""
+"""Executions: fills, busts and corrections, in any order and with repeats."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -117,7 +117,7 @@ corrected = replace(corrected, transact_time=NOW + timedelta(minutes=1))
 
 
 def after(*commands: Any, start: tuple[Event, ...] = working) -> Order:
-    """The order after commands that must none be refused."""
+    """The order after these commands; none of them may be refused."""
     events = list(start)
     for command in commands:
         step = given(order, *events).when(command, seen=desk())

@@ -1,4 +1,4 @@
-"""Placing an order: what is refused, and what is frozen when it is not."""
+"""Placing an order: the refusals, and the terms that an accepted order fixes."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Who is the same person, and who may act under which name."""
+"""When two names are the same person, and which names a caller may act under."""
 
 import ast
 

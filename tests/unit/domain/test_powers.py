@@ -1,4 +1,4 @@
-"""Powers: who acts for an account under one needs it on that day, whatever the command."""
+"""Powers of attorney: a holder needs a valid power on the day of any act for an account."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal

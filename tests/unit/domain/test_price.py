@@ -116,7 +116,12 @@ TODAYS = [
     ("XLON", "", "2024-01-03T23:00:00", "2024-01-03"),
     ("XTKS", "JP", "2024-06-03T15:00:00", "2024-06-04"),  # Tokyo is a day ahead
     ("XTKS", "JP", "2024-06-03T14:59:59", "2024-06-03"),
-    ("XXXX", "", "2024-06-03T09:59:59", "2024-06-03"),  # nobody knows where: anywhere on earth
+    (
+        "XXXX",
+        "",
+        "2024-06-03T09:59:59",
+        "2024-06-03",
+    ),  # an unknown place: the date anywhere on earth
     ("XXXX", "", "2024-06-03T10:00:00", "2024-06-04"),
 ]
 

@@ -1,4 +1,4 @@
-"""A sweep takes from the clients' bank account what the log says is the house's, and no more."""
+"""A sweep takes from the clients' bank account at most the house's money by the log."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -40,7 +40,7 @@ async def evening() -> World:
 
 
 async def tell(world: World, *commands: Command, dry_run: bool = False) -> list[str]:
-    """One batch; of each command "done", or why it was refused."""
+    """Submit one batch; for each command "done", or the reason of its refusal."""
     requests = [
         Request(command=command, message_id=f"batch.{world.n}.{i}", dry_run=dry_run)
         for i, command in enumerate(commands)

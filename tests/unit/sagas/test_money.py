@@ -1,4 +1,4 @@
-"""Payouts, transfers and currency exchange: what is sent, and what is given back."""
+"""Payouts, transfers and currency exchange: the sagas' commands, and their compensations."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal

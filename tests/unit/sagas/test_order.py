@@ -1,4 +1,4 @@
-"""The order saga: what it reserves, releases, books, busts and gives back."""
+"""The order saga: it reserves, releases the order, books, busts, and releases the hold."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -200,12 +200,12 @@ def at_venue(qty: int = 100, amount: str = "5005.00") -> Reopened:
 
 
 def counted(qty: int) -> Counted:
-    """What one booked trade of `qty` comes to."""
+    """The sums of one booked trade of `qty`."""
     return Counted(qty=Decimal(qty), gross=Decimal("49.90") * qty, charged=Decimal("5.00"))
 
 
 def bust(n: int, qty: int, lots: tuple[LotMove, ...] | None = None, **more: Any) -> BustTrade:
-    """Of an order that is at the venue, where `more` does not say otherwise."""
+    """A bust for an order at the venue; `more` changes fields."""
     was = booked(n, qty)
     return BustTrade(
         account_id="A1",

@@ -1,4 +1,4 @@
-"""Views that others fold, followed: rows told once, waits that end, silence that is seen."""
+"""Following views that other processes fold: rows sent once, bounded waits, silence noticed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -20,7 +20,7 @@ PARTITIONS = 2
 
 
 class Tables:
-    """What workers would have written."""
+    """Rows and checkpoints as workers write them."""
 
     def __init__(self) -> None:
         self.stands = {0: 0, 1: 0}
