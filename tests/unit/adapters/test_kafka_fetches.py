@@ -1,4 +1,4 @@
-"""A consumer that waits for records uses no CPU meanwhile."""
+"""A consumer without new records polls ever more rarely, and leaves the CPU to others."""
 
 from types import SimpleNamespace
 from typing import Any
