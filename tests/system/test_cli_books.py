@@ -52,7 +52,7 @@ def test_replay_finds_every_view_equal(simulated: Simulated, data_dir: Path) -> 
     assert all(line.endswith("equal") for line in text.lines)
 
 
-def test_replay_and_rebuild_find_a_row_that_somebody_changed(data_dir: Path) -> None:
+def test_replay_and_rebuild_find_a_changed_row(data_dir: Path) -> None:
     sql(data_dir, "update views.cash set settled = settled + 1 where account_id = 'A00001'")
     ran = verb("replay", "--json", data_dir=data_dir)
     assert (ran.code, ran.json["equal"]) == (1, False)

@@ -300,7 +300,7 @@ def test_what_migrates_says_which_setting_it_could_not_follow(deployed: Deployed
     assert settled.code == 0, settled.err  # nothing to migrate, and the login may read the version
 
 
-def test_nobody_logs_in_but_the_owner_and_the_processes_logins(deployed: Deployed) -> None:
+def test_only_the_owner_and_the_processes_logins_may_log_in(deployed: Deployed) -> None:
     found = deployed.as_owner(
         "select rolname::text, rolsuper or rolcreaterole or rolcreatedb or rolbypassrls "
         "from pg_roles where rolcanlogin and rolname like 'tidemark%' order by 1"

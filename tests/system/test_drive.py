@@ -288,7 +288,7 @@ async def test_work_that_ends_by_itself_is_a_fault_too() -> None:
     await task
 
 
-async def test_of_a_group_of_errors_the_first_is_told() -> None:
+async def test_of_a_group_of_errors_the_first_is_reported() -> None:
     supervisor = Supervisor(retry_min_s=0.01)
     group = ExceptionGroup("both", [Unavailable("no server"), ValueError("no")])
     task, stop = await kept(Work(group), supervisor)

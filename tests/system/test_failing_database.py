@@ -125,7 +125,7 @@ def caught_up(served: Served) -> None:
     until(level, what="views at the end of the log")
 
 
-def test_cut_connections_cost_nobody_anything(served: Served) -> None:
+def test_cut_connections_lose_no_command(served: Served) -> None:
     hit(served, lambda: sql(served.data_dir, CUT))
     client(served, "New", cash="5.00")  # writes its data key over a cut connection
     caught_up(served)

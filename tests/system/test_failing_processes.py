@@ -38,7 +38,7 @@ def family(served: Served) -> list[int]:
     return served.children
 
 
-def test_the_second_serve_says_who_holds_the_directory(data_dir: Path) -> None:
+def test_the_second_serve_names_the_process_that_holds_the_directory(data_dir: Path) -> None:
     with serving(data_dir) as first:
         started = time.monotonic()
         second = tidemark("serve", "--port", "0", data_dir=data_dir)

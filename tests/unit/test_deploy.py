@@ -204,7 +204,7 @@ def test_the_analyst_of_the_files_is_the_analyst_of_the_sql(secrets: Path) -> No
     assert f"target: {folder}analyst.xml" in services()["clickhouse"]
 
 
-def test_ours_run_as_nobody_in_particular_and_write_nowhere() -> None:
+def test_our_services_run_as_an_unprivileged_user_and_write_nowhere() -> None:
     shared = COMPOSE.split("x-tidemark:", 1)[1].split("x-engine:", 1)[0]
     for line in ("read_only: true", 'user: "10001:10001"', "cap_drop: [ALL]", "no-new-privileges"):
         assert line in shared

@@ -74,7 +74,7 @@ async def test_an_aborted_batch_is_there_and_only_the_uncommitted_read_it(bus: B
     assert sum(r.value is not None for r in clean) == PARTITIONS
 
 
-async def test_the_position_on_kafka_says_who_relayed_how_far(bus: Bus) -> None:
+async def test_the_position_on_kafka_names_the_relay_and_how_far_it_came(bus: Bus) -> None:
     log = HeldLog(events(100))
     ensure_topics(bus)
     assert last_relayed(bus) is None

@@ -143,7 +143,7 @@ async def test_another_log_has_other_keys(server: RedisServer) -> None:
     await store.close()
 
 
-async def test_a_wrong_password_is_told_apart_from_a_server_that_is_away() -> None:
+async def test_a_wrong_password_is_distinguished_from_a_server_that_is_away() -> None:
     with redis_server(password="right") as server:
         wrong = RedisCache(server.url.replace("right", "wrong"))
         with pytest.raises(RedisRefused):
@@ -174,7 +174,7 @@ async def test_at_the_start_a_url_that_is_none_is_one_line(url: str) -> None:
         await open_cache(Settings.read(cache=url), b"secret", SystemEntropy()).__aenter__()
 
 
-def test_a_scheme_that_nobody_knows_is_named() -> None:
+def test_an_unknown_scheme_is_named() -> None:
     with pytest.raises(SettingsError) as refused:
         Settings.read(cache="memcached://x")
     assert str(refused.value) == ("TIDEMARK_CACHE: its scheme must be one of memory, redis, rediss")

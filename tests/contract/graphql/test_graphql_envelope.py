@@ -271,7 +271,7 @@ def test_a_moment_outside_the_calendar_is_a_bad_argument_and_no_bug(
         ({"type": LONG}, "Unknown message type"),
     ],
 )
-def test_a_message_not_of_the_format_closes_the_socket_and_says_which_field(
+def test_a_message_not_of_the_format_closes_the_socket_and_names_the_field(
     socket: ClientConnection, message: object, field: str, said: list[logging.LogRecord]
 ) -> None:
     socket.send(json.dumps(message))

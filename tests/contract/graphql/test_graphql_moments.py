@@ -185,9 +185,7 @@ def test_a_snapshot_sees_one_instant(edge: Edge) -> None:
 
 
 @pytest.mark.parametrize("argument", ["asOf", "knownAt"])
-def test_every_other_root_says_that_it_cannot_answer_for_a_moment(
-    edge: Edge, argument: str
-) -> None:
+def test_every_other_root_refuses_to_answer_for_a_moment(edge: Edge, argument: str) -> None:
     roots = Query.__strawberry_definition__.fields  # type: ignore[attr-defined]
     others = sorted(f.name for f in roots if "id" not in {a.python_name for a in f.arguments})
     assert len(others) >= 10

@@ -226,7 +226,7 @@ def test_first_is_bounded(edge: Edge, first: int) -> None:
     assert codes(answer) == ["BAD_ARGUMENT"]
 
 
-def test_a_cursor_of_another_list_or_of_nobody_is_refused(edge: Edge) -> None:
+def test_a_cursor_of_another_list_or_of_none_is_refused(edge: Edge) -> None:
     page = edge.data("{ orders(first: 1) { pageInfo { endCursor } } }")["orders"]["pageInfo"]
     for cursor in (page["endCursor"], "garbage", "", "é", "WzFd", "WyJhY2NvdW50cyIsIlx1MDAwMCJd"):
         answer = edge.ask("query($c: String) { accounts(after: $c) { nodes { id } } }", c=cursor)

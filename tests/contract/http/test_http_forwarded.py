@@ -25,7 +25,7 @@ def told(forwarded: str, headers: dict[str, str]) -> Any:
 
 
 @pytest.mark.parametrize("forwarded", ["", "192.0.2.1", "10.0.0.0/8"])
-def test_nobody_is_believed_unless_the_settings_say_so(
+def test_no_gateway_is_trusted_unless_the_settings_name_it(
     forwarded: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)

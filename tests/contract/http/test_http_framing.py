@@ -143,7 +143,7 @@ def test_a_request_at_fault_costs_none_before_it_its_answer(
     assert found[-1][1]["status"] == status
 
 
-def test_who_asks_for_another_protocol_loses_no_request(served: Served) -> None:
+def test_a_request_for_another_protocol_is_not_lost(served: Served) -> None:
     upgrade = GOOD[:-2] + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
     found = answers(served, upgrade + GOOD + upgrade + GOOD)
     assert [status for status, _ in found] == [200] * 4
@@ -153,7 +153,7 @@ def test_who_asks_for_another_protocol_loses_no_request(served: Served) -> None:
 
 @pytest.mark.parametrize("protocol", [b"h2c", b"nonsense", b"websocket, h2c"])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_the_body_of_who_asks_for_another_protocol_is_no_request(
+def test_the_body_of_a_request_for_another_protocol_is_no_request(
     served: Served, protocol: bytes, chunked: bool
 ) -> None:
     """A gateway reads the body as a body; so must we, or it smuggles a request (RFC 9112, 11.2)."""

@@ -86,7 +86,7 @@ def test_a_dry_replace_is_refused_like_the_larger_hold(edge: Edge) -> None:
     edge.did("CancelOrder", {"order_id": "R1", "reason": "done"})
 
 
-def test_what_is_told_twice_is_a_case_page_by_page(edge: Edge) -> None:
+def test_what_is_reported_twice_is_a_case_page_by_page(edge: Edge) -> None:
     paid = {"account_id": "A2", "amount": "100.00", "currency": "USD", "reference": "NTRY-7"}
     edge.did("DepositCash", paid)
     edge.did("DepositCash", paid)

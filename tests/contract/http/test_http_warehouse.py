@@ -110,7 +110,7 @@ async def test_beyond_all_turns_the_answer_is_503_with_when_to_come_back(
     assert (busy.status_code, "retry-after" in busy.headers) == (503, True)
 
 
-async def test_a_caller_who_goes_away_takes_his_statement_along() -> None:
+async def test_a_disconnected_callers_statement_is_cancelled() -> None:
     slow = Slow()
     app = app_over(slow)
     told: asyncio.Queue[Message] = asyncio.Queue()

@@ -63,7 +63,7 @@ async def test_over_the_limit_the_answer_is_429_with_what_to_wait_for() -> None:
     assert refused.headers["retry-after"] == "2"
 
 
-async def test_who_waits_as_told_is_served() -> None:
+async def test_a_caller_that_waits_as_required_is_served() -> None:
     edge = Edge(limiter(per_s=20, burst=1))
     assert (await edge.command()).status_code == 409
     assert (await edge.command()).status_code == 429

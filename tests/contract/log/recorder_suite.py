@@ -177,7 +177,9 @@ async def test_what_follows_a_loser_of_the_batch_is_not_written(recorder: Record
     assert [type(r) for r in results] == [Written, WrongVersion, WrongVersion]
 
 
-async def test_a_known_message_writes_nothing_and_tells_what_it_did(recorder: Recorder) -> None:
+async def test_a_known_message_writes_nothing_and_returns_its_first_result(
+    recorder: Recorder,
+) -> None:
     once = write("a-1", 0, "x", "y", message_id="key")
     [first] = await append(recorder, once)
     [again] = await append(recorder, once)

@@ -59,7 +59,7 @@ async def test_callers_share_a_commit_and_get_their_own_answers(gate: Gate) -> N
     await commit.close()
 
 
-async def test_a_lone_caller_waits_for_nobody(gate: Gate) -> None:
+async def test_a_lone_caller_does_not_wait(gate: Gate) -> None:
     commit = over(gate, T0)
     for version in range(3):
         result = await asyncio.wait_for(commit.submit(write("a-1", version, "x")), 1)
@@ -130,7 +130,7 @@ async def test_an_error_reaches_its_callers_and_the_next_ones_are_served(
     await commit.close()
 
 
-async def test_a_value_error_that_is_nobodys_fault_ends_too(gate: Gate) -> None:
+async def test_a_value_error_that_no_item_causes_ends_too(gate: Gate) -> None:
     commit = over(gate, T0)
     gate.failure = ValueError("a bug")
     with pytest.raises(ValueError, match="a bug"):
@@ -153,7 +153,7 @@ async def test_too_many_waiting_are_turned_away_at_once(gate: Gate) -> None:
     await commit.close()
 
 
-async def test_a_caller_that_gave_up_disturbs_nobody(gate: Gate) -> None:
+async def test_a_caller_that_gave_up_does_not_disturb_others(gate: Gate) -> None:
     commit = over(gate, T0)
     gate.open.clear()
     gone = commit.submit(write("a-1", 0, "x"))

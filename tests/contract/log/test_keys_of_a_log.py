@@ -52,7 +52,7 @@ def standings(url: str, master: Path) -> dict[str, Standing]:
     return found
 
 
-def test_whoever_only_reads_makes_no_master_key(url: str, master: Path) -> None:
+def test_a_process_that_only_reads_makes_no_master_key(url: str, master: Path) -> None:
     assert isinstance(open_keys(url, master, ENTROPY, make=False), ClosedKeyStore)
     assert not master.parent.exists()
 

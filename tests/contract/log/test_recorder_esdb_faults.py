@@ -78,7 +78,7 @@ async def test_a_lost_answer_is_neither_lost_nor_doubled(
 
 
 @pytest.mark.parametrize("fault", LOST)
-async def test_a_lost_answer_changes_nobodys_result(
+async def test_a_lost_answer_changes_no_result(
     node: Node, recorder: EsdbRecorder, fault: str
 ) -> None:
     await append(recorder, write("known-1", 0, "x", message_id="key"), write("stale-1", 0, "x"))
@@ -155,7 +155,7 @@ async def test_a_waiter_survives_the_loss_of_its_subscription(
     assert await asyncio.wait_for(waiting, 10)
 
 
-async def test_a_waiter_is_told_at_once_of_what_others_write(
+async def test_a_waiter_wakes_at_once_when_another_process_writes(
     node: Node, recorder: EsdbRecorder
 ) -> None:
     await recorder.wait(0, timeout_s=0.3)  # the subscription has started
@@ -167,7 +167,9 @@ async def test_a_waiter_is_told_at_once_of_what_others_write(
     await other.close()
 
 
-async def test_a_connection_that_is_replaced_disturbs_nobody_who_was_using_it(node: Node) -> None:
+async def test_a_connection_that_is_replaced_does_not_disturb_calls_that_used_it(
+    node: Node,
+) -> None:
     """One lost answer closes the connection that all other calls use."""
     recorder = await EsdbRecorder.connect(node.url, MemoryRecorder(), reply_s=20, retry_s=40)
     await append(recorder, *[write(f"a-{n}", 0, *"xyz") for n in range(200)])

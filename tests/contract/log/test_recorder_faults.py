@@ -97,7 +97,7 @@ async def test_a_lost_answer_is_neither_lost_nor_doubled(
 
 
 @pytest.mark.parametrize("fault", ["lose request", "lose reply"])
-async def test_a_lost_answer_changes_nobodys_result(
+async def test_a_lost_answer_changes_no_result(
     wire: Wire, recorder: PostgresRecorder, fault: str
 ) -> None:
     await append(recorder, write("known-1", 0, "x", message_id="key"), write("stale-1", 0, "x"))
@@ -146,7 +146,7 @@ async def test_another_outcome_under_the_same_message_is_not_taken_for_ours(
     await second.close()
 
 
-async def test_nobody_writes_while_another_holds_the_lock_to_its_commit(
+async def test_a_write_waits_while_another_holds_the_lock_to_its_commit(
     database_url: str, recorder: PostgresRecorder
 ) -> None:
     async with await psycopg.AsyncConnection.connect(database_url) as other:
@@ -216,7 +216,7 @@ async def test_a_waiter_survives_the_loss_of_its_listener(
     assert await asyncio.wait_for(waiting, 10)
 
 
-async def test_a_waiter_is_told_of_what_others_write(
+async def test_a_waiter_wakes_when_another_process_writes(
     database_url: str, recorder: PostgresRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres_tail, "POLL_S", 60.0)

@@ -156,7 +156,7 @@ def expect(said: list[str], part: str) -> None:
 
 
 @pytest.mark.parametrize("case", (*CASES, *ROWS), ids=lambda case: case.name)
-async def test_tampering_is_caught_by_whom_the_table_says(
+async def test_tampering_is_found_by_the_checks_that_the_table_names(
     case: Case, scene: Scene, template: Template
 ) -> None:
     case.does(scene)

@@ -103,7 +103,7 @@ async def test_taking_the_lease_waits_for_what_its_holder_is_writing(
     assert await taking == 2
 
 
-async def test_who_drives_the_sagas_in_his_own_time_holds_the_lease_meanwhile(
+async def test_a_process_that_drives_the_sagas_itself_holds_the_lease_meanwhile(
     store: PostgresSagaStore, leases: Any
 ) -> None:
     worker = leases("worker")

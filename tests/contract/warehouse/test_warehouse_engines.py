@@ -181,7 +181,7 @@ async def test_a_database_that_is_not_there_is_named(server: Running) -> None:
     await warehouse.close()
 
 
-async def test_tls_believes_only_whom_it_is_told_to(tmp_path: Path) -> None:
+async def test_tls_trusts_only_the_given_authority(tmp_path: Path) -> None:
     certificate, key = issue(tmp_path)
     with running(tmp_path / "w", tls=(certificate, key)) as server:
         warehouse = Warehouse(f"{server.url()}?ca_cert={certificate}")

@@ -193,7 +193,7 @@ async def test_a_statement_that_cannot_be_ended_takes_the_owner_and_the_next_one
     assert before is not None and after is not None
 
 
-async def test_a_caller_who_goes_away_ends_his_statement(warehouse: Warehouse) -> None:
+async def test_a_statement_ends_when_its_caller_disconnects(warehouse: Warehouse) -> None:
     asked = asyncio.create_task(warehouse.readonly(ENDLESS, max_rows=1, timeout_s=60))
     running = "SELECT count() FROM system.processes WHERE query LIKE '%1000000000000%'"
     while (await warehouse.query(f"{running} AND query NOT LIKE '%processes%'")).rows != [(1,)]:

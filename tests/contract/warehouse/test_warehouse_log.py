@@ -107,7 +107,7 @@ async def test_the_journal_balances_and_is_the_clients_cash(warehouse: Warehouse
         assert cash[currency] == sum(e.amount for e in events if e.currency == currency)
 
 
-async def test_nobody_is_named_in_any_table(warehouse: Warehouse) -> None:
+async def test_no_table_names_a_person(warehouse: Warehouse) -> None:
     sql = "SELECT name FROM system.tables WHERE database = currentDatabase() AND name LIKE '%_raw'"
     for (table,) in (await warehouse.query(sql)).rows:
         rows = (await warehouse.query(f"SELECT * FROM {table}")).rows

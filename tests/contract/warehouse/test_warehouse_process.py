@@ -191,7 +191,7 @@ sys.stdin.read()
     assert eventually(lambda: owner_of(tmp_path) is None)
 
 
-async def test_a_detached_owner_ends_when_nobody_uses_it(tmp_path: Path) -> None:
+async def test_a_detached_owner_ends_when_it_has_no_clients(tmp_path: Path) -> None:
     warehouse = Warehouse(f"chdb://{tmp_path}", idle_s=1)
     await warehouse.open()
     await warehouse.close()
@@ -226,7 +226,7 @@ async def test_a_stranger_without_the_token_is_turned_away(
     assert json.loads((directory / LOCK).read_text())["pid"] == owner.pid
 
 
-async def test_an_unreachable_warehouse_says_so_in_one_line(tmp_path: Path) -> None:
+async def test_an_unreachable_warehouse_is_an_error_of_one_line(tmp_path: Path) -> None:
     (tmp_path / "db").write_text("not a directory")
     for url in ("clickhouse://127.0.0.1:1/tidemark", f"chdb://{tmp_path}"):
         warehouse = Warehouse(url)

@@ -112,7 +112,7 @@ async def test_a_file_left_beside_a_real_log_makes_it_no_simulated_one(tmp_path:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"from": 3}', '{"from": "yesterday"}'])
-async def test_a_file_that_says_nothing_is_none(tmp_path: Path, text: str) -> None:
+async def test_a_file_that_describes_no_run_is_ignored(tmp_path: Path, text: str) -> None:
     (tmp_path / "simulation.json").write_text(text)
     assert not (await origin_of(WriteSide().log, tmp_path)).simulated
 

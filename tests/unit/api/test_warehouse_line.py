@@ -67,7 +67,7 @@ async def test_one_caller_does_not_fill_the_line() -> None:
     await asyncio.gather(*held, return_exceptions=True)
 
 
-async def test_a_caller_who_gives_up_leaves_the_line() -> None:
+async def test_a_caller_that_gives_up_leaves_the_line() -> None:
     line, done = Line(), asyncio.Event()
     first = asyncio.create_task(hold(line, "192.0.2.1", done))
     await asyncio.sleep(0)

@@ -143,7 +143,7 @@ def test_lots_above_and_below_zero_keep_an_account_open() -> None:
     assert book.send(c.CloseAccount(account_id=A1)).refusal is R.ACCOUNT_NOT_EMPTY
 
 
-def test_a_client_who_has_gone_is_closed_once_whatever_his_account_does() -> None:
+def test_a_client_that_has_left_is_closed_once_whatever_the_account_does() -> None:
     def restricted(status: str) -> e.AccountRestricted:
         return e.AccountRestricted(account_id=A1, status=status, client_id="K1")
 

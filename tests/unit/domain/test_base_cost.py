@@ -401,7 +401,7 @@ def booked() -> e.TradeBooked:
     return event
 
 
-def test_a_fixing_is_told_to_the_accounts_that_wait_for_it_once() -> None:
+def test_a_fixing_is_sent_once_to_the_accounts_that_wait_for_it() -> None:
     story = following(base_cost, booked())
     story.then(fixed(CHF="0.95"))
     story.sends()
@@ -415,7 +415,7 @@ def test_a_fixing_is_told_to_the_accounts_that_wait_for_it_once() -> None:
     assert story.state.trades == {}
 
 
-def test_a_trade_just_after_its_fixing_is_told_at_once() -> None:
+def test_a_trade_just_after_its_fixing_gets_it_at_once() -> None:
     story = following(base_cost, fixed(USD="1.1"))
     story.then(booked())
     story.sends(ASK)

@@ -71,7 +71,7 @@ def test_what_is_no_price_of_the_instrument_is_refused(
     given(price).when(mark(**changes), seen=seeing(LISTED)).refused(refusal)
 
 
-def test_an_instrument_that_nobody_listed_has_no_price() -> None:
+def test_an_unlisted_instrument_has_no_price() -> None:
     given(price).when(mark(), seen=seeing()).refused(
         PriceRefusal.INSTRUMENT_UNKNOWN, instrument_id="I1"
     )

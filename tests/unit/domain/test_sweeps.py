@@ -56,7 +56,7 @@ def _said(outcome: Outcome) -> str:
     return "done"
 
 
-async def test_clients_who_owe_nothing_are_not_swept() -> None:
+async def test_clients_that_owe_nothing_are_not_swept() -> None:
     world = await evening()
     outcome = await world.tell(sweep("5000.00"))
     assert isinstance(outcome, Declined)

@@ -283,7 +283,7 @@ async def test_what_settled_short_of_the_money_booked_is_closed_and_is_a_case(
     assert "settled_amount_differs" in {kind for _, kind in await folded(cases, world.log)}
 
 
-async def test_a_failing_obligation_says_since_when_and_whose_fault(world: World) -> None:
+async def test_a_failing_obligation_shows_since_when_and_at_whose_fault(world: World) -> None:
     bought(world)
     failing = a.RecordFailing(
         account_id="A1", obligation_id="T1", reason="LACK", whose="counterparty"

@@ -421,7 +421,7 @@ def test_a_bust_undoes_the_lots_that_were_chosen_since() -> None:
     story.sends(bust(1, 40, lots=(lot(40, "900.00", "L2"),)))
 
 
-def test_a_bust_of_a_trade_nobody_knows_is_left_alone() -> None:
+def test_a_bust_of_an_unknown_trade_is_left_alone() -> None:
     following(order, *working, busted_report(9, 10)).sends()
 
 
@@ -501,7 +501,7 @@ def test_a_quantity_restated_by_the_venue_moves_the_hold_with_it() -> None:
     story.has_ended()
 
 
-def test_a_venue_that_says_nothing_for_a_day_becomes_a_case() -> None:
+def test_a_venue_that_is_silent_for_a_day_becomes_a_case() -> None:
     story = following(order, placed, reserved("5005.00"), released)
     deadline = datetime(2024, 3, 5, 12, tzinfo=UTC) + timedelta(seconds=3)
     story.is_due(deadline, "unanswered").time_passes().sends().is_due(None)

@@ -206,7 +206,7 @@ async def test_commands_may_come_in_while_a_day_is_closed() -> None:
     assert nostro.actual == by_unit(folded, "C.NOSTRO")["USD"] < D(500) + D(paid) / 100
 
 
-async def test_who_is_second_to_answer_finds_it_answered() -> None:
+async def test_the_second_auditor_finds_the_request_answered() -> None:
     world = await traded()
     other = World(world.disk)
     other.clock.set(EVENING)

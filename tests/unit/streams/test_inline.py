@@ -95,7 +95,7 @@ async def test_waiting_for_what_does_not_come_is_bounded() -> None:
         assert not await runner.wait_for(GAP + 1, timeout_s=0.05)
 
 
-async def test_listeners_are_told_of_saved_changes_until_they_leave() -> None:
+async def test_listeners_get_saved_changes_until_they_leave() -> None:
     log, every = Tail(), said("A:x", "B:y").envelopes
     runner, told = InlineRunner(log, MemorySink(), [Listening()]), list[Change]()
     leave = runner.listen(told.extend)

@@ -104,7 +104,7 @@ async def test_verify_finds_a_rewritten_log_by_what_the_signer_remembers(keys: P
     assert "the signer's memory" in fault and "that the log lacks" in fault
 
 
-async def test_a_memory_that_nobody_of_ours_has_signed_is_a_fault(keys: Path) -> None:
+async def test_a_memory_without_a_signature_of_ours_is_a_fault(keys: Path) -> None:
     side = WriteSide()
     await signed(side, keys, 4)
     planted = kept(keys).line().replace('"events":4', '"events":3')

@@ -236,7 +236,7 @@ async def test_a_bus_that_is_silent_does_not_hold_up_the_views(
     assert await workers.sums() == await inline(world.log, VIEWS)
 
 
-async def test_partitions_that_nobody_folds_are_adopted_until_somebody_does(
+async def test_partitions_without_a_worker_are_adopted_until_they_have_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The group has assigned no partition, as happens while it waits for a dead member."""
@@ -282,7 +282,7 @@ async def test_an_adopted_partition_that_the_group_gives_after_all_goes_on_where
     await watching
 
 
-async def test_partitions_that_move_are_nobodys_business(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_partitions_that_advance_are_not_adopted(monkeypatch: pytest.MonkeyPatch) -> None:
     """The partition is behind the log but advances: its owner works, so it is not adopted."""
     _hasten(monkeypatch, still_s=0.5)
     world = BusWorld(partitions=1)
