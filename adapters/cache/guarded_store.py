@@ -60,7 +60,7 @@ class GuardedStore:
         self._why = why
         if self._breaker.failed():
             _log.error(
-                "cache: %s: %s; each process computes answers again and keeps its own limits",
+                "cache: %s: %s; each process computes its own values and keeps its own limits",
                 self._name,
                 why,
             )

@@ -225,11 +225,11 @@ async def _run(server: Server) -> dict[str, Any]:
     size = len(sample.state)
     return report(
         "append", ROUNDS, rows,
-        notes=f"One event a call, {size} bytes stored; fsync on; {ROUND_S:g} s a round. Ours "
+        notes=f"One event per call, {size} bytes stored; fsync on; {ROUND_S:g} s per round. Ours "
         "carries hash chain, metadata, version check and a second row (idempotency table); "
-        "pgbench inserts the one row, prepared, over one connection a client. What it can do "
-        f"hangs on the disk, which takes {flush_ms(server.folder):.2g} ms here to make 8 kB "
-        "durable: the faster that is, the less a shared commit saves.",
+        "pgbench inserts the one row, prepared, over one connection per client. Its rate "
+        f"depends on the disk, which takes {flush_ms(server.folder):.2g} ms here to make 8 kB "
+        "durable: the faster the disk, the less a shared commit saves.",
     )  # fmt: skip
 
 

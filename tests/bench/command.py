@@ -89,11 +89,11 @@ def run() -> dict[str, Any]:
     rows.append(_over_http())
     return report(
         "command", ROUNDS, rows,
-        notes="One deposit a command, each on another account, with none of them in the state "
+        notes="One deposit per command, each on another account, none of which is in the state "
         f"cache. Best settings of the library: {BEST_WORDS}. The disk takes "
-        f"{disk:.2g} ms to make 8 kB durable, which the library waits for once a command. "
+        f"{disk:.2g} ms to make 8 kB durable, which the library waits for once per command. "
         "Over HTTP: `tidemark serve`, which folds its views and runs its sagas in the same process "
-        "while it is asked.",
+        "during the measurement.",
     )  # fmt: skip
 
 

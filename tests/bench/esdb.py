@@ -125,9 +125,9 @@ async def _run(url: str) -> dict[str, Any]:
         await client._connection._grpc_channel.close()
     return report(
         "esdb", ROUNDS, [r for n in CALLERS for r in _rows(found, n)],
-        notes=f"One event a call, {len(STATE)} bytes; {ROUND_S:g} s a round; a double of the "
+        notes=f"One event per call, {len(STATE)} bytes; {ROUND_S:g} s per round; a double of the "
         "server in Python, without a disk, on the same cores. Ours keeps one BatchAppend call "
-        "open and sends every append through it; the client begins a call for each.",
+        "open and sends every append through it; the client begins a new call for each append.",
     )  # fmt: skip
 
 

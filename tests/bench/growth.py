@@ -93,8 +93,9 @@ def run() -> dict[str, Any]:
     reached = "" if largest >= SIZES[-1] else f" It reached {largest:,} events in its time."
     return report(
         "growth", TIMED, rows,
-        notes=f"Commits of {BATCH} events on random ones of {STREAMS:,} streams, in turn with a "
-        f"log that stays small; filled by the same path, 1,000 events a commit.{reached}",
+        notes=f"Commits of {BATCH} events on random ones of {STREAMS:,} streams, in turn with "
+        f"a log that stays small. The log was filled by the same path, "
+        f"1,000 events a commit.{reached}",
     )  # fmt: skip
 
 

@@ -17,10 +17,10 @@ from tests.paths import ROOT
 AT_MOST = "itself, at most"
 HEAD = """# Benchmarks
 
-How fast this build is, each time beside a peer: other software that does the same work in the same
+The speed of this build, each time beside a peer: other software that does the same work in the same
 run, or a limit of the machine. Figures are medians of the rounds. A higher ratio is better, except
 where the goal is a maximum ("at most"). `make bench` measures all and writes this page; `tidemark
-bench NAME --write docs/benchmarks.md` measures one and writes its section anew.
+bench NAME --write docs/benchmarks.md` measures one and rewrites its section.
 """
 
 

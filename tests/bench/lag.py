@@ -149,7 +149,7 @@ def run() -> dict[str, Any]:
         "lag", ROUNDS, rows,
         notes="Trades booked and settled on 2,000 accounts; commands, views and callers share one "
         f"process, {PACED_S:g} s a round at half of the peak. The library's projection runs as "
-        "documented: a transaction an event.",
+        "documented: one transaction per event.",
     )  # fmt: skip
 
 

@@ -156,8 +156,8 @@ def _notes(side: Side, kafka: Broker, ours: Sequence[Spent]) -> str:
         f"{side.events:,} events of {side.bytes / side.events:.0f} bytes each, pages of up to 256, "
         f"{len(side.batches)} transactions of up to {BATCH_EVENTS_MAX:,} events, "
         f"{'Apache Kafka' if kafka.real else 'the development broker (in memory)'}, empty before "
-        "every run. The peer's pages are encoded beforehand and in memory: its rate is that of "
-        "bytes through a socket, where ours also reads rows and cuts pages in Python. With the "
-        f"processor time that ours takes, {cores} cores that never wait would relay "
+        "every run. The peer's pages are encoded beforehand and in memory: it only "
+        "sends bytes through a socket, while ours also reads rows and cuts pages in Python. With "
+        f"the processor time that ours takes, {cores} cores without any wait would relay "
         f"{cores * side.events / spent:,.0f} events/s."
     )

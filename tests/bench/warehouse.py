@@ -197,11 +197,11 @@ def _notes(rows: int, events: int) -> str:
     return (
         f"{events:,} events make {rows:,} rows in {len(TABLES)} tables; ranges of {EVENTS_MAX:,} "
         "events. Both sides write the same columns with the same codecs into the same engine. The "
-        "lines 'alone' say where the limit is: one Python process opens events, posts them by the "
-        "domain's own rules and makes columns of them on one core, while the copy reads columns "
-        "that are there and uses all cores. The lines of CPU say what bounds the whole: no load "
+        "lines 'alone' show the limit: one Python process opens events, posts them by the "
+        "domain's own rules and makes columns of them on one core, while the copy reads "
+        "existing columns and uses all cores. The lines of CPU show what bounds the whole: no load "
         "takes less than its CPU seconds over the number of cores, nor less than those of this "
         "process, which is one interpreter. The copy reads no log, opens no "
-        "event, and writes one part a table where ours writes one a range, which the engine then "
-        "merges."
+        "event, and writes one part for each table; ours writes one for each range, which the "
+        "engine then merges."
     )

@@ -61,8 +61,8 @@ def run() -> dict[str, Any]:
         "worker", ROUNDS, rows,
         notes=f"{EVENTS:,} events of trades; the broker is the development one, with everything "
         "on one machine. Visible: from a command's answer until the checkpoint of `positions` has "
-        f"passed it, {PACE} commands/s; inline folds in the process of the commands, the worker is "
-        "a process of its own behind the relay.",
+        f"passed it, at {PACE} commands/s. Inline folds run in the process of the commands; the "
+        "worker is a separate process that reads from the relay's bus.",
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 Progress on stderr; the last line on stdout is one JSON object:
 {"faults", "kinds", "commands", "lost", "doubled", "views_equal", "seconds"}. Exit code 1 when
-anything that must hold does not; what it is stands on stderr, and the world's files are kept.
+a check fails; the failures are on stderr, and the world's files are kept.
 """
 
 import argparse

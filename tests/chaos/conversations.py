@@ -20,7 +20,7 @@ from streams.gateways.channels.custodian import CustodianChannel
 from streams.gateways.channels.venue import VenueChannel
 from streams.gateways.counterparties import NextDay
 
-NEVER_ENDS = frozenset({"kyc"})  # watches a client's standing for ever
+NEVER_ENDS = frozenset({"kyc"})  # watches the client's status for ever
 LATE = timedelta(seconds=30)  # the timer's delay after a due time
 
 

@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 class Step(NamedTuple):
     action: str
-    refusal: str  # "": it must not be refused
+    refusal: str  # "": the step must succeed
     shown: str  # our OrdStatus
     qty: Decimal
     cum_qty: Decimal

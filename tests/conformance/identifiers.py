@@ -1,4 +1,4 @@
-"""Identifiers of the real world and near misses. Data only: (kind, text, whether it is one, why).
+"""Real identifiers and near misses. Data only: (kind, text, whether it is valid, the reason).
 
 ISINs, LEIs and IBANs are published examples: of the listed issuers themselves, of GLEIF, and of
 the IBAN registry.

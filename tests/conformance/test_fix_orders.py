@@ -29,7 +29,7 @@ class Venue:
         self.seen, self.tif = orders.desk(), TimeInForce(scenario.time_in_force)
 
     def run(self, action: str) -> str:
-        """Do it; returns the refusal, or ""."""
+        """Run the step; returns the refusal, or ""."""
         self.seen = replace(self.seen, now=self.seen.now + timedelta(minutes=1))
         self.seen = replace(self.seen, effective_at=self.seen.now)
         for command in self._commands(*action.split()):

@@ -1,4 +1,4 @@
-"""What is an identifier passes, what is nearly one does not."""
+"""Real identifiers are accepted, near misses are refused."""
 
 import pytest
 

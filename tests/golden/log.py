@@ -82,7 +82,7 @@ async def loaded(rows: Sequence[Stored]) -> RecorderLog:
 
 
 def codec(without: str = "") -> Codec:
-    """A codec with the keys of the story's clients and firm, except the key `without`."""
+    """A codec with the keys of the story's clients and firm, without the key of `without`."""
     entropy = SeededEntropy(SEED)
     keys = MemoryKeyStore(entropy)
     for subject in (*CLIENTS, FIRM):

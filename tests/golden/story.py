@@ -230,7 +230,7 @@ async def _money(told: Told) -> None:
 
 
 async def _orders(told: Told) -> None:
-    """Every way of an order that ends without a trade, and the states on the way."""
+    """Every path of an order that ends without a trade, and the states on each path."""
     await told.at(w.MON, 14, 30)
     await told.do(w.order("O-cancel", qty="10", limit="49.00"), w.ack("O-cancel"))
     await told.do(o.CancelOrder(order_id="O-cancel", reason="client"))
@@ -251,7 +251,7 @@ async def _orders(told: Told) -> None:
     await told.do(w.order("O-more", qty="10", limit="40.00"), w.ack("O-more"))
     await told.do(o.ReplaceOrder(order_id="O-more", qty=D(20), limit_px=D("41.00")))
     await _venue(told, o.RecordReplaced(order_id="O-more", cl_ord_id="O-more.c2"))
-    await told.do(o.ReplaceOrder(order_id="O-more", qty=D(90000)))  # no funds: never leaves
+    await told.do(o.ReplaceOrder(order_id="O-more", qty=D(90000)))  # no funds: never sent
     await told.do(o.ReplaceOrder(order_id="O-more", limit_px=D("42.00")))
     refusal = w.cancel_reject("O-more", "O-more.c4", "no", CxlRejResponseTo.REPLACE)
     await _venue(told, refusal)
@@ -296,7 +296,7 @@ async def _settling(told: Told) -> None:
     await _custodian(told, s.RecordSettlementCancel(obligation_id="O1.t2", accepted=True))
     await told.do(w.bust("O3", "E11", "E7"), by="venue")
     await _custodian(told, w.settled("O3.t1R", "S5", "10", "515.00", day=w.WED))
-    await told.at(w.WED, 23, 30)  # what was due and did not settle fails
+    await told.at(w.WED, 23, 30)  # an instruction that is due and not settled fails
     await told.at(w.THU, 9)
     await told.marks(w.THU, "53.00", "71.50")
     await _custodian(told, w.settled("O1.t1", "S6", "20", "998.00", day=w.THU))
@@ -354,7 +354,7 @@ async def _moving(told: Told) -> None:
 
 
 async def _ending(told: Told) -> None:
-    """Reviews due and overdue, suspension, a block and its lifting, and a client who leaves."""
+    """Reviews due and overdue, suspension, a block and its lifting, and the exit of a client."""
     await told.do(
         c.SuspendClient(client_id="C1", reason="documents"),
         c.ReinstateClient(client_id="C1", reason="documents came"),

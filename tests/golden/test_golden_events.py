@@ -1,4 +1,4 @@
-"""Every payload that was ever stored is still read, and means what it meant."""
+"""Every payload that was ever stored can still be read, with the same meaning."""
 
 import json
 import sys

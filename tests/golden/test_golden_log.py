@@ -1,4 +1,4 @@
-"""The golden log: old bytes, read today, give the views that they gave."""
+"""The golden log: today's build folds the old bytes into the same views."""
 
 import json
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from tests.golden import samples as golden_samples
 from tests.golden import story as golden_story
 
 KINDS = 88
-"""Kinds of events in the golden log. A log that is made anew holds more of them."""
+"""Event types in the golden log. A log from today's story would hold more."""
 SIZE_MAX = 1 << 20
 VIEWS_OF_THE_LOG = 19
 
@@ -85,7 +85,7 @@ async def test_all_books_are_zero_and_the_clearing_accounts_empty(log: RecorderL
                 assert sum(p.amount for p in entry.postings if p.unit == unit) == 0, envelope.source
     lines = await golden_log.balances(log)
     open_refs = {
-        "C.STREET": frozenset({"O5.t1"}),  # the one that still fails at the end
+        "C.STREET": frozenset({"O5.t1"}),  # the instruction that is still failing at the end
         "C.PAYOUT": frozenset[str](),
         "C.XFER": frozenset[str](),
         "C.UNALLOC": frozenset[str](),
@@ -128,7 +128,7 @@ def _damaged(rows: Sequence[Stored], at: int, damage: str) -> list[Stored]:
 
 
 async def faults(rows: Sequence[Stored]) -> list[Any]:
-    """What verify says, or that the rows cannot even be put into a log."""
+    """The faults that `verify` finds, or the error if the rows form no log."""
     try:
         log = await golden_log.loaded(rows)
     except AssertionError as e:
@@ -153,7 +153,7 @@ def test_every_view_that_reads_an_event_of_the_log_is_held(rows: list[Stored]) -
 
 
 async def test_the_story_told_again_is_a_sound_log_with_every_event(rows: list[Stored]) -> None:
-    """Its bytes may differ one day (new rules write new events); what it tells must still hold."""
+    """Its bytes may differ later, as new rules write new events; the log must still be sound."""
     recorder = await golden_story.tell_it()
     again = await recorder.after(0, limit=10_000)
     log = await golden_log.loaded(again)

@@ -24,7 +24,7 @@ PASSPORT = Document(kind="passport", reference="P1", issuer="GB", expires_on=dat
 
 
 def control(name: str, actual: str = "0") -> Control:
-    """A control that should be zero."""
+    """A control whose expected figure is zero."""
     found = D(actual)
     return Control(name=name, ok=not found, expected=D(0), actual=found, unit="USD")
 

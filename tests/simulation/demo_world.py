@@ -1,4 +1,4 @@
-"""A demo in memory: its market runs in tasks, and real time passes only when a test says so.
+"""A demo in memory: its market runs in tasks, and only a test lets real time pass.
 
     test: 5 s pass -> market: marks, orders, fills, until nothing is left to do: it rests -> test
 
@@ -32,7 +32,7 @@ from simulation.street import street_of
 from streams.supervise import Task
 
 SPEC = Spec(first=date(2022, 1, 13), last=date(2022, 1, 18), accounts=2, seed=2)
-"""Thursday, Friday, and the Tuesday behind a weekend and a holiday."""
+"""Thursday, Friday, and the Tuesday after a weekend and a holiday."""
 PATIENCE_S = 120.0  # of the machine's time, for the work of one step
 STEPS_MAX = 1_000  # of one wait
 PACE = Pace()
@@ -74,7 +74,7 @@ class SteppedFloor(Floor):
             woken.cancel()
 
     async def woken(self) -> None:
-        """Wake the market; return once it has done all that is due and rests.
+        """Wake the market; return once it has done all due work and rests.
 
         Raises:
             TimeoutError: the market does not come to rest.
@@ -125,7 +125,7 @@ class Demo:
         return ord_status(state).name
 
     async def passes(self, seconds: float) -> None:
-        """Let real time pass at once; then the market does what is due by then."""
+        """Let real time pass at once; then the market does all work due by then."""
         self.seconds += seconds
         try:
             await self.floor.woken()

@@ -1,4 +1,4 @@
-"""A run may be killed at any moment, and killed again while it recovers: the books are the same."""
+"""A run killed at any moment, and again during its recovery, ends with the same books."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -29,11 +29,11 @@ from tests.unit.adapters.platform import NOW, WriteSide
 
 SMALL = Spec(first=date(2022, 1, 3), last=date(2022, 1, 6), accounts=2, seed=2)
 FORTNIGHT = Spec(first=date(2022, 5, 23), last=date(2022, 6, 7), accounts=3, seed=2)
-"""A month's end, a weekend with late reports, conversions, a saver who withdraws."""
+"""It has a month's end, a weekend with late reports, conversions, and a saver's withdrawals."""
 
 
 def unseen(done: int, total: int) -> None:
-    """Nobody looks at the progress."""
+    """Ignore the progress."""
 
 
 async def survivor(spec: Spec, journal: Sequence[Write], point: Point, times: int = 1) -> Life:
@@ -66,13 +66,13 @@ async def test_a_small_run_killed_before_within_and_after_every_write_has_the_sa
 
 @pytest.mark.parametrize("seed", range(1, 6))
 async def test_every_day_closes_although_busted_trades_settle_all_the_same(seed: int) -> None:
-    """In parts, late, before and after the bust; sales, purchases, corrections."""
+    """They settle in parts, late, before and after the bust; sales, purchases, corrections."""
     venue = VenueFaults(bust=0.4, correct=0.2, late=0.1, duplicate=0.2)
     custodian = CustodianFaults(fail=0.4, partial=0.5, duplicate=0.2, deny_cancel=0.7)
     faults = ROUGH._replace(venue=venue, custodian=custodian)
     spec = Spec(first=date(2016, 2, 8), last=date(2016, 3, 15), accounts=5, seed=seed)
     life = await live(spec, faults=faults)
-    assert len(life.figures.days) == 26  # each on its controls
+    assert len(life.figures.days) == 26  # each closed on its controls
     assert life.counts["after_bust"] > 30 and life.counts["failed"] > 50
     owed_back = {fact[6] for fact in life.figures.facts if fact[0] == "after_bust"}
     gone_back = {fact[2] for fact in life.figures.facts if fact[0] == "settled" and fact[6] == "0"}
@@ -94,7 +94,7 @@ async def test_a_fortnight_killed_thrice_has_the_same_figures() -> None:
 
 @pytest.mark.slow
 async def test_what_is_decided_on_the_morning_after_a_weekend_is_decided_again_as_it_was() -> None:
-    """Reports that came over the weekend are known on Monday before anybody acts."""
+    """Reports from the weekend are in the log on Monday before any decision."""
     spec = Spec(first=date(2022, 2, 28), last=date(2022, 3, 9), accounts=6, seed=4)
     whole = await live(spec)
     for n in [n for n, w in enumerate(whole.journal) if _places_orders(w)]:
@@ -132,7 +132,7 @@ def _closes(write: Write) -> bool:
 
 
 async def test_a_street_that_forgot_what_it_holds_keeps_the_day_open() -> None:
-    """The comparison can fail: what the custodian says is not taken from our own books."""
+    """The comparison can fail: the street's statements are not computed from our own books."""
     journal = (await live(SMALL)).journal
     forgetful = [w._replace(args=([],)) if w.store == "statement" else w for w in journal]
     with pytest.raises(ControlsFailed, match="bank statement"):
@@ -171,7 +171,7 @@ async def test_a_torn_append_leaves_the_first_half_of_its_writes() -> None:
 
 
 async def test_what_the_log_caused_is_done_by_a_process_whose_clock_is_behind_the_log() -> None:
-    """Two machines' clocks differ: an effect dated as its cause must not be refused and lost."""
+    """Clocks of two machines differ: an effect dated as its cause must not be refused."""
     side = WriteSide()
     fund = FundHouse(currency="USD", amount=Decimal(1))
     ahead = NOW + timedelta(hours=1)

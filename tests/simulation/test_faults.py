@@ -1,8 +1,8 @@
 """The platform under faults: seeds that break no law, and mutants of the product that do.
 
-A suite that finds nothing proves something only if it finds what is there: each mutant takes one
-protection out of the product. Without faults it breaks no law; with faults some seed of a few must
-catch it, on which the product as it is breaks none.
+A suite without findings proves something only if it can find defects: each mutant removes one
+protection from the product. Without faults a mutant breaks no law. With faults, one of a few seeds
+must catch it, and the unchanged product must break no law on that seed.
 """
 
 import asyncio
@@ -42,9 +42,9 @@ from simulation.run import Spec
 from streams.gateways.gateway import Gateway
 from streams.sagas.runner import SagaRunner
 
-SEEDS = 16  # `make test-faults` has the thousands
-SEARCHED = 200  # seeds among which a mutant finds those that have what it is about ...
-TRIED_MAX = 24  # ... and the first of them, one of which must catch it
+SEEDS = 16  # `make test-faults` runs thousands
+SEARCHED = 200  # seeds searched for those that draw the mutant's faults ...
+TRIED_MAX = 24  # ... of which the first are tried; one must catch it
 TOLD_TWICE = 22  # a seed in which an execution is reported twice
 
 
@@ -60,7 +60,7 @@ async def test_no_fault_of_some_seeds_breaks_a_law() -> None:
 
 @pytest.mark.parametrize("seed", [271, 674, 1168, 7227])
 def test_who_goes_on_beside_a_store_that_lost_its_tail_finds_out_in_time(seed: int) -> None:
-    """Sagas that were idle; a gateway whose orders the store had forgotten when fills came."""
+    """Idle sagas; a gateway that gets fills for orders that its store has lost."""
     found = trial(seed)
     assert Kind.LOST_TAIL in {struck.kind for struck in found.struck}
     assert found.broken == []
@@ -102,7 +102,7 @@ def test_every_append_and_every_message_has_its_turn_to_be_crashed_at() -> None:
 
 
 def mutant_version(patch: pytest.MonkeyPatch) -> None:
-    """The log takes a write whatever version it was decided on."""
+    """The log accepts a write without a check of its expected version."""
     write = MemoryRecorder._write
 
     def anyway(self: MemoryRecorder, one: Any, *rest: Any) -> Any:
@@ -112,7 +112,7 @@ def mutant_version(patch: pytest.MonkeyPatch) -> None:
 
 
 def mutant_messages(patch: pytest.MonkeyPatch) -> None:
-    """The log forgets at once which messages it has seen."""
+    """The log forgets every message at once."""
     write = MemoryRecorder._write
 
     def forgetful(self: MemoryRecorder, one: Any, *rest: Any) -> Any:
@@ -123,7 +123,7 @@ def mutant_messages(patch: pytest.MonkeyPatch) -> None:
 
 
 def mutant_saga_checkpoint(patch: pytest.MonkeyPatch) -> None:
-    """The sagas' checkpoint moves whoever moves it."""
+    """The sagas' checkpoint moves without a check of its previous value."""
     save = MemorySagaStore.save
 
     async def anyway(self: MemorySagaStore, page: Saved) -> None:
@@ -134,7 +134,7 @@ def mutant_saga_checkpoint(patch: pytest.MonkeyPatch) -> None:
 
 
 def mutant_view_checkpoint(patch: pytest.MonkeyPatch) -> None:
-    """So does the views'."""
+    """The views' checkpoint moves without a check of its previous value."""
     save = MemorySink.save
 
     async def anyway(self: MemorySink, changes: Sequence[Change]) -> None:
@@ -168,7 +168,7 @@ def mutant_reports_dropped(patch: pytest.MonkeyPatch) -> None:
 
 
 def mutant_acknowledged_first(patch: pytest.MonkeyPatch) -> None:
-    """What is owed leaves the outbox before it is sent."""
+    """Owed commands leave the outbox before they are sent."""
     deliver = SagaRunner._deliver
 
     async def early(self: SagaRunner, batch: Any) -> list[str]:
@@ -179,12 +179,12 @@ def mutant_acknowledged_first(patch: pytest.MonkeyPatch) -> None:
 
 
 def mutant_outbox_not_read_again(patch: pytest.MonkeyPatch) -> None:
-    """After an error the runner believes what it remembers."""
+    """After an error the runner still trusts its memory."""
     patch.setattr(SagaRunner, "_doubt", lambda self: None)
 
 
 def mutant_delivered_again_counts(patch: pytest.MonkeyPatch) -> None:
-    """A view folds whatever it is given, also what it has folded before."""
+    """A view folds every event that it gets, also those that it has folded before."""
 
     async def advance(
         self: Runner, group: Sequence[View], *, limit: int, until: int | None
@@ -201,8 +201,8 @@ def mutant_delivered_again_counts(patch: pytest.MonkeyPatch) -> None:
 
 
 def mutant_tip_believed(patch: pytest.MonkeyPatch) -> None:
-    """After an append that was not answered, the log's end is still taken to be known, and it is
-    when the log grows behind it."""
+    """After an append without an answer, or growth of the log by others, the sole writer still
+    trusts its memory of the log's end."""
     append = RecorderLog.append
 
     async def sure(self: RecorderLog, batch: Any, /, *, now: Any) -> Any:
@@ -242,19 +242,19 @@ MUTANTS = {
     mutant_delivered_again_counts: {(FOLDED, Kind.PAGE_AGAIN)},
     mutant_tip_believed: {(APPEND, Kind.LATE), (APPEND, Kind.UNANSWERED)},
 }
-"""What takes a protection out, and the faults that it protects from."""
+"""Mutants, each without one protection, and the faults that it protects from."""
 
 
 class Hunt(Struct, frozen=True):
-    """What became of a mutant."""
+    """The result of the search for a seed that catches a mutant."""
 
-    seed: int  # that caught it; -1: none did
-    mutant: list[str]  # laws broken there
-    product: list[str]  # and by the product as it is
+    seed: int  # the one that caught it; -1: none
+    mutant: list[str]  # laws that it broke on that seed
+    product: list[str]  # laws that the unchanged product broke there
 
 
 def hunt(name: str) -> Hunt:
-    """Try the seeds that have what the mutant is about, of worlds that it leaves whole."""
+    """Try seeds with the mutant's faults, in worlds where it breaks no law without faults."""
     mutant, faults = next((m, f) for m, f in MUTANTS.items() if m.__name__ == name)
     seeds = [s for s in range(SEARCHED) if faults & _drawn(s)][:TRIED_MAX]
     whole: dict[Spec, bool] = {}
@@ -290,7 +290,7 @@ def test_what_protects_the_platform_is_missed(name: str, hunts: dict[str, Hunt])
 
 
 def reports_forgotten(patch: pytest.MonkeyPatch) -> None:
-    """The log forgets at once which reports of the venue it has seen."""
+    """The log forgets every report of the venue at once."""
     write = MemoryRecorder._write
 
     def forgetful(self: MemoryRecorder, one: Any, *rest: Any) -> Any:
@@ -302,7 +302,7 @@ def reports_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def executions_forgotten(patch: pytest.MonkeyPatch) -> None:
-    """An order takes an execution under an id that it has had already."""
+    """An order accepts a second execution under the same id."""
 
     def fill(command: RecordFill, state: Order, _: object) -> Decision:
         return executions._settled(state, (executions._filled(command, state),))

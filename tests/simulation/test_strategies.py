@@ -1,4 +1,4 @@
-"""Strategies: what each does on which session, on yesterday's figures, within its means."""
+"""Strategies: each one's orders by session, from yesterday's figures, within its means."""
 
 from datetime import date
 from decimal import Decimal

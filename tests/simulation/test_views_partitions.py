@@ -1,6 +1,6 @@
-"""Views in partitions: whatever the count and the interleaving, the rows are those of one fold.
+"""Views in partitions: for any count and any interleaving, the rows equal those of one fold.
 
-Over two real logs: the golden one, which holds every event there is, and a simulated fortnight.
+Over two logs: the golden one, which holds many types of events, and a simulated fortnight.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ async def simulated() -> Sequence[Envelope]:
 
 @pytest.fixture(scope="module")
 def inline(logs: Logs) -> dict[str, list[Checksum]]:
-    """What one fold of the whole gives."""
+    """The checksums of one fold of each whole log."""
     whole = {name: in_partitions(events, 1, random.Random(0)) for name, events in logs.items()}
     return {name: asyncio.run(folding) for name, folding in whole.items()}
 
@@ -59,7 +59,7 @@ def inline(logs: Logs) -> dict[str, list[Checksum]]:
 async def in_partitions(
     events: Sequence[Envelope], partitions: int, dice: random.Random
 ) -> list[Checksum]:
-    """Fold a log in partitions, a page of any size of any of them at a time."""
+    """Fold a log in partitions, one page of random size of a random partition at a time."""
     sink, last = MemorySink(), events[-1].position
     runners = []
     for p in range(partitions):

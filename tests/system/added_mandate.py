@@ -1,4 +1,4 @@
-"""A test for the copy of the tree in which `docs/how-to-add.md` was followed: a whole platform.
+"""A test over a whole platform, for the copy of the tree with the steps of `docs/how-to-add.md`.
 
 `test_how_to_add` copies it there; this tree has no mandates.
 """

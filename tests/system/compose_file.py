@@ -1,4 +1,4 @@
-"""deploy/compose.yaml as text: its services, and where each of them gets which secrets.
+"""deploy/compose.yaml as text: its services, and the secrets that each of them gets.
 
 It is read by its layout (two columns a level, lists and flow lists), as the project has no YAML
 parser. `make lint-deploy` has Compose itself read it.
@@ -38,7 +38,7 @@ def mounted(service: str) -> dict[str, str]:
 
 
 def environment(service: str) -> dict[str, str]:
-    """The variables set in the service's own lines and in the shared ones; `${NAME:-x}` is x."""
+    """The variables of the service's own lines and of the shared ones; `${NAME:-x}` is x."""
     shared = COMPOSE.split("environment: &settings\n", 1)[1].split("\n  networks:", 1)[0]
     own = re.search(r"^    environment:(.*\n(?:      .*\n)*)", services()[service], re.MULTILINE)
     text = own[1] if own else ""

@@ -65,12 +65,12 @@ def tidemark(
 
 
 def verb(*words: str, data_dir: Path) -> Ran:
-    """The same in this process, which saves the second that an interpreter takes to start."""
+    """Run a verb in this process, which saves the second that an interpreter takes to start."""
     out, err = io.StringIO(), io.StringIO()
     with redirect_stdout(out), redirect_stderr(err):
         try:
             code = main([*words, "--data-dir", str(data_dir)])
-        except SystemExit as e:  # argparse's
+        except SystemExit as e:  # argparse exits
             code = int(e.code or 0)
     return Ran(code, out.getvalue(), err.getvalue())
 

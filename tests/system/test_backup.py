@@ -1,4 +1,4 @@
-"""Backup, restore and a data directory of the last release, with real processes.
+"""Backup, restore, and a data directory of the last release, with real processes.
 
 The fixture `tests/golden/release-0.1.0` is what `tidemark simulate` of that release left behind
 (five days, two accounts): its database as `pg_dump` wrote it, its keys, and its answer.
@@ -43,7 +43,7 @@ def place() -> Iterator[Path]:
 
 
 def sound(data_dir: Path) -> dict[str, Any]:
-    """What `log verify` says, once it and `replay` have found nothing wrong."""
+    """The answer of `log verify`; neither it nor `replay` may find a fault."""
     found = intact(data_dir)
     again = verb("replay", "--json", data_dir=data_dir)
     assert (again.code, again.json["equal"]) == (0, True), again.out
@@ -51,7 +51,7 @@ def sound(data_dir: Path) -> dict[str, Any]:
 
 
 def intact(data_dir: Path) -> dict[str, Any]:
-    """What `log verify` says, once it has found nothing wrong."""
+    """The answer of `log verify`, which may find no fault."""
     checked = verb("log", "verify", "--json", data_dir=data_dir)
     assert checked.code == 0, checked.out + checked.err
     found: dict[str, Any] = checked.json
@@ -62,7 +62,9 @@ def test_a_backup_made_while_serving_is_restored_verified_and_goes_on(
     simulated: Simulated, place: Path
 ) -> None:
     data_dir = copied(simulated.data_dir, place / "d")
-    assert verb("demo", "pause", data_dir=data_dir).code == 0  # its market would seal on
+    assert (
+        verb("demo", "pause", data_dir=data_dir).code == 0
+    )  # its market would append and seal more
     with serving(data_dir) as served:
         account = sql(data_dir, "select account_id from views.accounts order by 1 limit 1")[0][0]
         served.did("DepositCash", deposit(account, "7.00", "before"), "before")
@@ -79,7 +81,7 @@ def test_a_backup_made_while_serving_is_restored_verified_and_goes_on(
         assert reached.code == 0, reached.out + reached.err
     assert sound(restored)["sealed_to"] >= made.json["sealed_to"] > 0
     assert made.json["witness"]["last_position"] == made.json["sealed_to"]
-    with serving(restored) as served:  # and it takes the command that came after the backup
+    with serving(restored) as served:  # it accepts the command sent after the backup
         served.did("DepositCash", deposit(account, "7.00", "after"), "after")
         assert served.ready().status_code == 200
 
@@ -87,7 +89,7 @@ def test_a_backup_made_while_serving_is_restored_verified_and_goes_on(
 def test_a_log_put_back_to_before_is_found_by_a_position_it_had(
     simulated: Simulated, place: Path
 ) -> None:
-    """Cut cleanly, head and all: sound in itself, and only what is known elsewhere tells."""
+    """A log cut with its head is sound in itself; only knowledge kept elsewhere shows the cut."""
     data_dir = copied(simulated.data_dir, place / "d")
     before = sound(data_dir)
     sealed = before["sealed_to"]
@@ -108,7 +110,7 @@ def test_a_log_put_back_to_before_is_found_by_a_position_it_had(
 def test_a_log_cut_behind_its_checkpoint_is_found_by_the_signature(
     simulated: Simulated, place: Path
 ) -> None:
-    """The events a checkpoint speaks for are gone, the checkpoint itself is still there."""
+    """Events that a checkpoint covers are gone; the checkpoint itself is still there."""
     data_dir = copied(simulated.data_dir, place / "d")
     sql(
         data_dir,
@@ -144,7 +146,7 @@ def test_a_backup_that_cannot_be_made_is_one_line_and_leaves_nothing(
 
 @pytest.fixture
 def last_release(place: Path) -> Path:
-    """Its data directory, as its processes left it."""
+    """The release's data directory, as its processes left it."""
     data_dir = place / "d"
     with EmbeddedPostgres(data_dir / "postgres") as server:
         done = subprocess.run(
@@ -159,7 +161,7 @@ def last_release(place: Path) -> Path:
 
 def test_a_data_directory_of_the_last_release_is_migrated_and_is_right(last_release: Path) -> None:
     then = json.loads((RELEASE / "answer.json").read_text())
-    stats = verb("log", "stats", "--json", data_dir=last_release)  # the first to open it
+    stats = verb("log", "stats", "--json", data_dir=last_release)  # the first process to open it
     assert (stats.json["position"], stats.json["root"]) == (then["log_position"], then["root"])
     found = intact(last_release)
     assert (found["events"], found["checkpoints"]) == (then["events"], 5)

@@ -1,4 +1,4 @@
-"""`tidemark replay`, `rebuild`, and what every verb shares: words, exit codes, clean output."""
+"""`tidemark replay`, `rebuild`, and rules of all verbs: arguments, exit codes, clean output."""
 
 import json
 import signal
@@ -52,7 +52,7 @@ def test_replay_finds_every_view_equal(simulated: Simulated, data_dir: Path) -> 
     assert all(line.endswith("equal") for line in text.lines)
 
 
-def test_replay_and_rebuild_find_a_row_that_somebody_changed(data_dir: Path) -> None:
+def test_replay_and_rebuild_find_a_changed_row(data_dir: Path) -> None:
     sql(data_dir, "update views.cash set settled = settled + 1 where account_id = 'A00001'")
     ran = verb("replay", "--json", data_dir=data_dir)
     assert (ran.code, ran.json["equal"]) == (1, False)
@@ -60,7 +60,7 @@ def test_replay_and_rebuild_find_a_row_that_somebody_changed(data_dir: Path) -> 
     look = verb("rebuild", "cash", "--no-swap", "--json", data_dir=data_dir)
     assert (look.code, look.json["equal"], look.json["swapped"]) == (1, False, False)
     assert look.json["different"] >= 1 and look.json["differences"]
-    assert verb("replay", data_dir=data_dir).code == 1  # only looked
+    assert verb("replay", data_dir=data_dir).code == 1  # --no-swap changed nothing
     mended = verb("rebuild", "cash", "--json", data_dir=data_dir)
     assert (mended.json["equal"], mended.json["swapped"]) == (False, True)
     assert verb("replay", data_dir=data_dir).code == 0
@@ -73,7 +73,7 @@ def test_rebuild_all_gives_identical_rows(simulated: Simulated, data_dir: Path) 
     for report in ran.json["views"]:
         assert report["equal"] and report["swapped"] and report["different"] == 0, report
         assert report["position"] == simulated.answer["log_position"]
-    assert len(ran.err.splitlines()) == len(NAMES)  # progress is not for stdout
+    assert len(ran.err.splitlines()) == len(NAMES)  # progress goes to stderr
     assert verb("replay", data_dir=data_dir).code == 0
 
 
@@ -164,7 +164,7 @@ def test_following_goes_on_until_it_is_interrupted(simulated: Simulated, data_di
         try:
             shown = Path(out.name)
             until(lambda: len(shown.read_text().splitlines()) == 2)
-            added = tidemark("simulate", "--help")  # the time that a verb takes: nothing new came
+            added = tidemark("simulate", "--help")  # only to wait a verb's time
             assert added.code == 0 and reader.poll() is None
             positions = [json.loads(line)["position"] for line in shown.read_text().splitlines()]
             assert positions == [last - 1, last]

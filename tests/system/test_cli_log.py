@@ -21,7 +21,7 @@ HEX = set("0123456789abcdef")
 
 @pytest.fixture(scope="module")
 def data_dir(simulated: Simulated) -> Iterator[Path]:
-    """Only read here; its engines are up, so that no verb has to start one."""
+    """A simulated directory, only read here; its engines run, so that no verb has to start one."""
     warehouse = Warehouse(f"chdb://{simulated.data_dir}/warehouse")
     with EmbeddedPostgres(simulated.data_dir / "postgres"):
         asyncio.run(warehouse.open())
@@ -120,7 +120,7 @@ def test_tail_keeps_personal_data_sealed(data_dir: Path) -> None:
 
 
 def settled_trade(data_dir: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """An order's first event and the settling of what it traded."""
+    """An order's first event, and the settlement of one of its trades."""
     events = tail(data_dir, "--after", "0", "-n", "100000")
     settled = next(e for e in events if e["name"] == "obligation.settled")
     order = settled["payload"]["obligation_id"].rpartition(".t")[0]
@@ -210,7 +210,7 @@ def test_sql_as_text_and_as_json(simulated: Simulated, data_dir: Path) -> None:
 
 
 def tidemark_in(query: str, data_dir: Path) -> str:
-    """The answer to a query on stdin."""
+    """The output for a query on stdin."""
     done = subprocess.run(
         [*TIDEMARK, "sql", "-", "--data-dir", str(data_dir)], cwd=ROOT, input=query,
         capture_output=True, text=True, check=True, timeout=60,

@@ -1,4 +1,4 @@
-"""Bytes of the log that are not what was written: found, named, passed by nobody, and mended."""
+"""Damaged bytes of the log: found, named, not skipped by any reader, and repaired."""
 
 import asyncio
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ DAMAGES = {
     "nothing at all": ("set state = ''", None),
     "its time turned back": ("set committed_at = committed_at - interval '9 years'", "backwards"),
 }
-"""What is done to a deposit in the middle of its stream -> words of the fault."""
+"""Damages to a deposit in the middle of its stream: (SQL, text of the fault)."""
 
 
 class Place(NamedTuple):
@@ -56,7 +56,7 @@ class Place(NamedTuple):
 
 
 class Own:
-    """A data directory to damage, its Postgres up for as long as the test runs."""
+    """A data directory to damage; its Postgres runs during the test."""
 
     def __init__(self, data_dir: Path, url: str) -> None:
         self.data_dir, self.url = data_dir, url
@@ -183,7 +183,7 @@ def test_nothing_is_rebuilt_over_it(own: Own, words: tuple[str, ...]) -> None:
 
 
 def test_serving_goes_on_around_it(simulated: Simulated) -> None:
-    """Its own stream is closed; its neighbours in the same batch are not; views wait before it."""
+    """Commands on the damaged stream fail, others in the batch succeed; views stop before it."""
     with folder() as made:
         data_dir = copied(simulated.data_dir, made / "d")
         with EmbeddedPostgres(data_dir / "postgres") as server:
@@ -194,7 +194,9 @@ def test_serving_goes_on_around_it(simulated: Simulated) -> None:
                 f" and stream <> '{place.stream}' order by stream"
             )
             neighbour = others[0][0].removeprefix("account-")
-            own.rows("delete from views.checkpoints")  # to be folded anew, over the damage
+            own.rows(
+                "delete from views.checkpoints"
+            )  # so that the views fold the damaged event again
             own.rows("truncate log.snapshots")
             own.rows(
                 f"create table kept as select * from log.events where position = {place.position}"
@@ -210,7 +212,7 @@ def test_serving_goes_on_around_it(simulated: Simulated) -> None:
             lags = {v["lag"] for v in served.ready().json()["views"].values()}
             assert lags == {0}
             said = [line for line in served.errors.splitlines() if line]
-            assert len(said) == len(set(said))  # each thing once, however long it lasted
+            assert len(said) == len(set(said))  # each line once, although the fault lasted
             own_account = place.stream.removeprefix("account-")
             assert served.do("DepositCash", deposit(own_account), "mended").status_code == 201
         checked = tidemark("log", "verify", data_dir=data_dir)
@@ -224,7 +226,7 @@ def _commands(served: Served, place: Place, neighbour: str) -> None:
         {"name": "DepositCash", "key": f"k{i}", "body": deposit(account)}
         for i, account in enumerate([neighbour, broken, neighbour, broken, neighbour])
     ]
-    for attempt in (201, 201):  # the second time: known, with the first status
+    for attempt in (201, 201):  # a repeat has the status of the first answer
         answers = served.http.post("/commands", json=items).json()
         assert [a["status"] for a in answers] == [attempt, 500, attempt, 500, attempt]
         problem = answers[1]["body"]

@@ -1,4 +1,4 @@
-"""deploy/compose.yaml's split on a real Postgres: each process with the secrets it is given there.
+"""The processes of deploy/compose.yaml on a real Postgres, each with its own secrets only.
 
 `deploy/secrets.sh` makes them, `tidemark migrate --roles` and `logins.sh` run as their services do,
 then relay, worker and API, each in a place of its own, over a bus and over EventStoreDB's protocol
@@ -80,7 +80,7 @@ class Place:
 
 
 class Process:
-    """A relay or worker that has said where its door is."""
+    """A relay or worker that has printed the URL of its endpoint."""
 
     def __init__(self, place: Place) -> None:
         self._said = place.root / "stderr"
@@ -114,7 +114,7 @@ def running(place: Place) -> Iterator[Process]:
 
 
 class Deployed:
-    """The set, installed."""
+    """All services, installed."""
 
     def __init__(self, home: Path, postgres: Server, node: Node, bus: str) -> None:
         self.home, self.postgres = home, postgres
@@ -135,7 +135,7 @@ class Deployed:
         return Place(service, self.home, self.secrets, self._engines)
 
     def install(self) -> None:
-        """What `up` does before the processes; each time."""
+        """The steps that `up` runs before the processes, each time."""
         migrated = self.places["migrate"].run(*self.places["migrate"].words, "--json")
         assert migrated.code == 0, migrated.err
         assert migrated.json["log"]["roles"] and migrated.json["views"]["roles"]
@@ -182,7 +182,7 @@ def node(secrets: Path) -> Iterator[Node]:
 
 @pytest.fixture(scope="module")
 def deployed(secrets: Path, node: Node, kafka: Broker) -> Iterator[Deployed]:
-    """Installed twice, as every `up` does it again."""
+    """Installed twice, since every `up` repeats the installation."""
     with server() as postgres:
         owner = (secrets / "postgres_password").read_text().strip()
         postgres.run(f"create role tidemark superuser login password '{owner}'")
@@ -196,8 +196,8 @@ def deployed(secrets: Path, node: Node, kafka: Broker) -> Iterator[Deployed]:
 
 @pytest.fixture(scope="module")
 def traded(deployed: Deployed) -> Iterator[tuple[Served, Process, Process]]:
-    """API, relay and worker up; two clients with money, some of which went from one to the other,
-    which a saga does."""
+    """API, relay and worker, running; two clients with money, after a transfer between them, which
+    needs a saga."""
     places = deployed.places
     with (
         running(places["relay"]) as relay,
@@ -290,17 +290,17 @@ def test_a_relay_that_may_not_write_down_which_log_it_is_leaves_it_to_the_api(
 
 
 def test_what_migrates_says_which_setting_it_could_not_follow(deployed: Deployed) -> None:
-    """With the log elsewhere its part lies in TIDEMARK_DATABASE too."""
+    """With the log elsewhere, the log's schema lies in the database of TIDEMARK_DATABASE too."""
     wrong = deployed.url("relay")
     env = deployed.places["migrate"].env | {"TIDEMARK_DATABASE": f"{wrong}x"}
     refused = tidemark("migrate", env=env)
     assert refused.code == 1
     assert refused.complaint.startswith("tidemark: TIDEMARK_DATABASE: ")
     settled = tidemark("migrate", env=env | {"TIDEMARK_DATABASE": wrong})
-    assert settled.code == 0, settled.err  # nothing is left to do, and it may look
+    assert settled.code == 0, settled.err  # nothing to migrate, and the login may read the version
 
 
-def test_nobody_logs_in_but_the_owner_and_the_processes_logins(deployed: Deployed) -> None:
+def test_only_the_owner_and_the_processes_logins_may_log_in(deployed: Deployed) -> None:
     found = deployed.as_owner(
         "select rolname::text, rolsuper or rolcreaterole or rolcreatedb or rolbypassrls "
         "from pg_roles where rolcanlogin and rolname like 'tidemark%' order by 1"

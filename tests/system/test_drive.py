@@ -1,4 +1,4 @@
-"""The drive: nothing that dies is lost, what stands still says why, and the end has an order.
+"""The drive: it restarts parts that fail, reports parts that are stuck, and stops in order.
 
 The platform is whole and in memory; only the warehouse is a stand-in, so that it can be broken.
 """
@@ -49,7 +49,7 @@ async def eventually(true: Callable[[], object]) -> None:
 
 
 class Facts:
-    """A warehouse that takes everything, after having declined `broken` times."""
+    """A warehouse that accepts all inserts after it has refused `broken` times."""
 
     def __init__(self, broken: int = 0) -> None:
         self.broken, self.tries, self.tables = broken, 0, set[str]()
@@ -102,14 +102,14 @@ class World:
         return position
 
     async def poison(self) -> None:
-        """An event that no build can read, at the end of the log."""
+        """Append an event that no build can read."""
         state = b'{"metadata":{},"payload":{}}'
         event = Sealed("no.such", state, b"\0" * 32)
         await self.platform.log.recorder.append(
             [Write(stream="odd-1", expected=0, events=[event], message_id="p", request_hash=b"")],
             clock=NOW,
         )
-        self.platform.log._tip = None  # written behind the back of the sole writer
+        self.platform.log._tip = None  # the sole writer's memory of the log's end is stale
 
     async def ready(self) -> httpx.Response:
         models = SimpleNamespace(positions=_none, statements=0)
@@ -201,7 +201,7 @@ async def test_at_the_end_those_who_write_stop_before_those_who_read(make: Make)
             try:
                 await run(*args)
             finally:
-                await asyncio.sleep(0.02)  # whoever comes after it would be quicker
+                await asyncio.sleep(0.02)  # a later part that did not wait would end first
                 ended.append(name)
 
         return work
@@ -245,7 +245,7 @@ async def test_a_drive_that_is_cancelled_leaves_nothing_running(make: Make) -> N
 
 
 class Work:
-    """Dies `times` times, then runs until it is told to end."""
+    """Raises the given errors, returns early `returns` times, then runs until `stop`."""
 
     def __init__(self, *errors: Exception, returns: int = 0) -> None:
         self.errors, self.returns = list(errors), returns
@@ -288,7 +288,7 @@ async def test_work_that_ends_by_itself_is_a_fault_too() -> None:
     await task
 
 
-async def test_of_a_group_of_errors_the_first_is_told() -> None:
+async def test_of_a_group_of_errors_the_first_is_reported() -> None:
     supervisor = Supervisor(retry_min_s=0.01)
     group = ExceptionGroup("both", [Unavailable("no server"), ValueError("no")])
     task, stop = await kept(Work(group), supervisor)
@@ -368,7 +368,7 @@ async def test_endless_work_ends_with_stop_and_its_error_is_told() -> None:
 
 
 async def test_a_street_that_fails_leaves_no_gateway_running() -> None:
-    """It is begun again as a whole: a gateway left over would tell and deliver everything twice."""
+    """The street restarts as a whole: a leftover gateway would report and deliver twice."""
     running = 0
 
     class Idle:

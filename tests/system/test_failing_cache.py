@@ -15,7 +15,7 @@ from tests.contract.cache.redis_server import RedisServer, redis_server
 from tests.system.processes import Served, client, deposit, folder, serving, until
 
 pytestmark = pytest.mark.slow
-EVENTS = 80  # enough that a fold of them is kept
+EVENTS = 80  # enough for their fold to be cached
 AS_OF = (
     "query ($at: DateTime) "
     '{ account(id: "A1", asOf: $at) { cash { traded } } other: log { position } }'
@@ -45,7 +45,7 @@ def served(redis: RedisServer) -> Iterator[Served]:
 
 
 class Load:
-    """Threads that deposit on one account and read the other as of now, until told to stop."""
+    """Threads that deposit on one account and read the other as of now, until stopped."""
 
     def __init__(self, served: Served) -> None:
         self._served = served
@@ -70,7 +70,7 @@ class Load:
             assert not thread.is_alive()
 
     def more(self, reads: int = 30, deposits: int = 10) -> None:
-        """Wait until so many more were answered."""
+        """Wait until this many more requests were answered."""
         read, deposited = self.reads + reads, self.deposits + deposits
         until(lambda: self.reads > read and self.deposits > deposited, what="answers")
 
@@ -89,7 +89,7 @@ class Load:
 
     def _read(self) -> None:
         def once(http: httpx.Client, i: int) -> None:
-            # The next whole second: all deposits are in it, and it is asked for more than once.
+            # The next whole second: it includes all deposits, and several reads ask for it.
             at = (datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)).isoformat()
             body = {"query": AS_OF, "variables": {"at": at}}
             answer = http.post("/graphql", json=body)
@@ -114,8 +114,8 @@ class Load:
 
 
 def said(served: Served) -> tuple[int, int]:
-    """How often it complained of Redis, and said that it was back."""
-    return served.errors.count("computes answers again"), served.errors.count(" answers again")
+    """The number of log lines that Redis is away, and that it is back."""
+    return served.errors.count("computes its own values"), served.errors.count(" answers again")
 
 
 def gauge(served: Served, name: str) -> float:
@@ -151,7 +151,7 @@ def outage(served: Served, gone: Callable[[], None], back: Callable[[], None]) -
     assert load.wrong == []
     assert load.slowest < 10  # this machine may be busy; Redis is waited for .25 s at a time
     complaints, returns = (a - b for a, b in zip(said(served), before, strict=True))
-    assert 1 <= complaints == returns <= 5  # one an outage; a busy machine may make it time out
+    assert 1 <= complaints == returns <= 5  # one per outage; a busy machine may add a timeout
     return load
 
 

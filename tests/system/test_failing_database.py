@@ -94,7 +94,7 @@ def balances(data_dir: Path) -> list[tuple[object, ...]]:
 
 
 def hit(served: Served, blow: Callable[[], object]) -> Callers:
-    """Two blows while the callers are at it; everything they sent is in the log once."""
+    """Deal two blows while callers send; every command of theirs is in the log once."""
     callers = Callers(served)
     callers.start()
     for share in (4, 2):
@@ -125,9 +125,9 @@ def caught_up(served: Served) -> None:
     until(level, what="views at the end of the log")
 
 
-def test_cut_connections_cost_nobody_anything(served: Served) -> None:
+def test_cut_connections_lose_no_command(served: Served) -> None:
     hit(served, lambda: sql(served.data_dir, CUT))
-    client(served, "New", cash="5.00")  # its data key goes through a connection that was cut
+    client(served, "New", cash="5.00")  # writes its data key over a cut connection
     caught_up(served)
     assert sql(
         served.data_dir, "select settled::text from views.cash where account_id = 'New'"
@@ -153,7 +153,7 @@ def test_a_killed_server_is_started_again_and_nothing_is_lost(served: Served) ->
 
 
 def test_while_the_database_is_away_the_answer_is_503_and_health_says_why(served: Served) -> None:
-    """The whole server stands still (SIGSTOP), as a hung disk or host would make it."""
+    """Stop the whole server with SIGSTOP, as a hung disk or host would."""
     client(served, "A1", cash="1.00")
     stopped = [*children_of(postmaster(served)), postmaster(served)]
     signal_all(stopped, "STOP")
@@ -164,7 +164,7 @@ def test_while_the_database_is_away_the_answer_is_503_and_health_says_why(served
         assert ready.status_code == 503
         assert any("log: no answer" in reason for reason in ready.json()["reasons"])
         assert served.http.get("/healthz").status_code == 200
-        served.http.timeout = httpx.Timeout(120)  # a statement is given half a minute
+        served.http.timeout = httpx.Timeout(120)  # a statement times out after 30
         answer = served.do("DepositCash", deposit("A1"), "stuck")
         assert answer.status_code == 503, answer.text
         assert answer.json()["type"] == "store_unavailable"
@@ -177,7 +177,7 @@ def test_while_the_database_is_away_the_answer_is_503_and_health_says_why(served
 
 
 def postmaster(served: Served, other_than: int = 0) -> int:
-    """The pid of the Postgres that is up; 0 while there is none but `other_than`."""
+    """The pid of the running Postgres; 0 if none runs, or only `other_than`."""
     file = served.data_dir / "postgres/server/data/postmaster.pid"
     try:
         lines = file.read_text().splitlines()

@@ -1,4 +1,4 @@
-"""The disk is full: one clear error, all acknowledged is there, and it goes on afterwards."""
+"""A full disk: one clear error, no acknowledged event is lost, and serving goes on afterwards."""
 
 import os
 import subprocess
@@ -73,7 +73,7 @@ def test_a_full_disk_is_said_and_forgiven(small_disk: Path) -> None:
         filler = fill(small_disk)
         refused: list[dict[str, Any]] = []
         rounds = 0
-        while len(refused) < 3 * ITEMS:  # some find room in what is allocated already
+        while len(refused) < 3 * ITEMS:  # some writes fit into allocated space
             rounds += 1
             assert rounds < 500
             answers = deposits(served, rounds)
@@ -86,7 +86,7 @@ def test_a_full_disk_is_said_and_forgiven(small_disk: Path) -> None:
         assert served.http.post("/graphql", json={"query": "{ log { position } }"}).json()["data"]
         filler.unlink()
         until(lambda: deposits(served, rounds + 1)[0]["status"] in (200, 201), seconds=30)
-        again = deposits(served, rounds)  # those refused are taken now, those taken are known
+        again = deposits(served, rounds)  # 201 for those refused before, else 200
         assert {a["status"] for a in again} <= {200, 201}
         until(lambda: served.ready().status_code == 200)
         until(lambda: settled(served) is not None and settled(served) == booked(served))
@@ -104,7 +104,7 @@ def test_there_is_no_room_to_begin_with(small_disk: Path) -> None:
     assert refused.code == 1
     assert "No space left on device" in refused.complaint
     filler.unlink()
-    with serving(small_disk / "d") as served:  # what was half made is made anew
+    with serving(small_disk / "d") as served:  # replaces the unfinished cluster
         client(served, "A1", cash="1.00")
 
 
@@ -124,7 +124,7 @@ async def test_a_warehouse_that_has_no_room_ends_and_comes_up_when_there_is(
 
 
 def booked(served: Served) -> int:
-    """Dollars in the log: every deposit is one, and each has its own version."""
+    """The dollars deposited according to the log: one per deposit, and each has its own version."""
     query = "select count(*), max(version) from log.events where stream = 'account-A1'"
     ((events, version),) = sql(served.data_dir, query)
     assert events == version

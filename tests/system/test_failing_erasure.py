@@ -1,7 +1,7 @@
-"""A client's key is destroyed: their personal data is gone everywhere, and everything else stands.
+"""Destroying a client's key removes the client's personal data everywhere, and nothing else.
 
-Beside it: what may be lost at any time without changing an answer (snapshots, the state cache),
-and what may not (the master key).
+Also: snapshots and the state cache may be lost at any time without a change of any answer; the
+master key may not.
 """
 
 import json
@@ -52,13 +52,13 @@ async def opened(data_dir: Path) -> AsyncIterator[Platform]:
 
 
 def personal(event: Event) -> dict[str, Any]:
-    """The event's personal fields that say something."""
+    """The event's personal fields that have a value."""
     name = str(event.__struct_config__.tag)
     return {f: v for f in PERSONAL_FIELDS[name] if (v := getattr(event, f)) not in (None, ())}
 
 
 async def told_of(log: RecorderLog, client_id: str) -> list[Any]:
-    """Every personal value in the whole log of what belongs to a client."""
+    """Every personal value in the whole log in events whose subject is this client."""
     found: list[Any] = []
     position = 0
     while page := await log.after(position, limit=1_000):

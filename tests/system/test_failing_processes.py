@@ -1,4 +1,4 @@
-"""One platform a directory, an end in order, and no orphans however it ends."""
+"""One platform per directory, shutdown in order, and no orphans, even after a kill."""
 
 import subprocess
 import time
@@ -33,12 +33,12 @@ def data_dir() -> Iterator[Path]:
 
 
 def family(served: Served) -> list[int]:
-    """Postgres and the warehouse, both up."""
+    """The pids of Postgres and the warehouse, once both run."""
     until(lambda: len(served.children) >= 2, what="the warehouse's process")
     return served.children
 
 
-def test_the_second_serve_says_who_holds_the_directory(data_dir: Path) -> None:
+def test_the_second_serve_names_the_process_that_holds_the_directory(data_dir: Path) -> None:
     with serving(data_dir) as first:
         started = time.monotonic()
         second = tidemark("serve", "--port", "0", data_dir=data_dir)
@@ -48,7 +48,9 @@ def test_the_second_serve_says_who_holds_the_directory(data_dir: Path) -> None:
         third = tidemark("simulate", "--accounts", "1", data_dir=data_dir)
         assert (third.code, third.complaint) == (1, held)
         assert first.ready().status_code == 200
-        assert tidemark("log", "stats", "--json", data_dir=data_dir).code == 0  # readers may
+        assert (
+            tidemark("log", "stats", "--json", data_dir=data_dir).code == 0
+        )  # readers are allowed
 
 
 def test_sigterm_ends_everything_in_order(data_dir: Path) -> None:
@@ -58,7 +60,7 @@ def test_sigterm_ends_everything_in_order(data_dir: Path) -> None:
         assert served.terminate() < 20
         assert served.process.returncode == 0
         until(lambda: not any(is_alive(pid) for pid in children), seconds=5)
-        assert served.errors.splitlines() == [f"ready {served.url}"]  # and not a word more
+        assert served.errors.splitlines() == [f"ready {served.url}"]  # and no other line
     assert "database system is shut down" in (data_dir / "postgres/server.log").read_text()
     assert (data_dir / "platform.lock").read_text() == ""
 

@@ -1,4 +1,4 @@
-"""A long log's first fold in several processes: the rows of one fold, or one fold instead."""
+"""A long log's first fold in several processes: the same rows, or a fallback to one fold."""
 
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -79,7 +79,7 @@ async def test_when_a_process_fails_the_views_are_empty_and_ready_for_one_fold(
 ) -> None:
     folded = await fold_apart(
         platform.log, beside, VIEWS, child=FOLD, data_dir=tmp_path, number=2, least=1
-    )  # no log is there for them to open
+    )  # the directory has no log, so the processes fail
     assert folded == 0
     assert set((await beside.positions(NAMES)).values()) == {0}
     assert {found.rows for found in await beside.checksums(VIEWS)} == {0}

@@ -1,4 +1,4 @@
-"""`docs/how-to-add.md` is true: applied to a copy of the tree, its blocks make a sound addition."""
+"""`docs/how-to-add.md` is correct: its blocks, applied to a copy of the tree, pass all checks."""
 
 import os
 import re
@@ -17,7 +17,7 @@ PAGE = DOCS / "how-to-add.md"
 BLOCK = re.compile(r"(New file|In) `([^`]+)`:\n\n```(?:python|diff)\n(.*?)^```$", re.S | re.M)
 EDITS_MAX = 5
 GENERATED = {"docs/events/README.md", "docs/schema.graphql"}
-"""Files that `make docs` changes besides those that it adds."""
+"""Existing files that `make docs` changes."""
 
 NOT_COPIED = (".git", ".venv", ".uv", ".*_cache", ".hypothesis", ".schemathesis", "__pycache__")
 END_TO_END = "tests/contract/http/test_mandate.py"
@@ -45,7 +45,7 @@ class Step(NamedTuple):
 
 
 class Tree:
-    """A copy of the source tree, and what has become of it."""
+    """A copy of the source tree, and the files added and edited in it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.added, self.edited = folder, set[str](), set[str]()
@@ -66,7 +66,7 @@ class Tree:
         self.edited.add(step.path)
 
     def run(self, *words: str) -> str:
-        """Run a Python module in the copy; what it printed.
+        """Run a Python module in the copy; returns its output.
 
         Raises:
             AssertionError: it failed.
@@ -85,7 +85,7 @@ class Tree:
         return done.stdout
 
     def changed(self) -> set[str]:
-        """Files of the original that are not the same in the copy."""
+        """Files of the original that differ in the copy."""
         return {
             name
             for path in ROOT.rglob("*")
@@ -97,7 +97,7 @@ class Tree:
 
 
 def steps() -> list[Step]:
-    """What the page has done, in its order."""
+    """The page's steps, in order."""
     found = BLOCK.finditer(PAGE.read_text())
     return [Step(m[2], m[1] == "New file", m[3]) for m in found]
 

@@ -1,4 +1,4 @@
-"""`tidemark log export`, and the page that shows how a service follows the log."""
+"""`tidemark log export`, and the page that describes how a service follows the log."""
 
 import re
 import sqlite3

@@ -1,4 +1,4 @@
-"""`tidemark relay` as processes over a Postgres log: killed, paused, doubled, told to stop."""
+"""`tidemark relay` as processes over a Postgres log: killed, paused, run twice, stopped."""
 
 import asyncio
 import itertools
@@ -32,7 +32,7 @@ _numbers = itertools.count(1)
 
 
 class World:
-    """A log that grows, topics of its own, and relays."""
+    """A growing log, its own topics, and relays."""
 
     def __init__(self, recorder: PostgresRecorder, folder: Path, env: dict[str, str]) -> None:
         self.recorder, self.folder, self.env = recorder, folder, env
@@ -40,7 +40,7 @@ class World:
         self._versions = [0] * HOMES
 
     async def grow(self, count: int) -> None:
-        """Append `count` events, each of its own write."""
+        """Append `count` events, one event per write."""
         writes = []
         for n in range(count):
             home = n % HOMES
@@ -80,7 +80,7 @@ class World:
 
 
 class Process:
-    """A `tidemark relay` whose door is open."""
+    """A `tidemark relay` whose HTTP endpoint answers."""
 
     def __init__(self, world: World, name: str) -> None:
         self._out, self._err = world.folder / f"{name}.out", world.folder / f"{name}.err"
@@ -124,7 +124,7 @@ async def world(kafka: Broker, database_url: str, tmp_path: Path) -> AsyncIterat
         }
     )
     master_file = tmp_path / "keys" / "master.key"
-    PostgresKeyStore(database_url, master_file, SystemEntropy()).close()  # a log has its key first
+    PostgresKeyStore(database_url, master_file, SystemEntropy()).close()  # creates the log's key
     recorder = await PostgresRecorder.connect(database_url)
     yield World(recorder, tmp_path, env)
     await recorder.close()
@@ -197,7 +197,7 @@ async def test_told_to_stop_it_ends_in_order_with_its_figures_on_one_line(world:
         assert await asyncio.to_thread(relay.ended) == 0
     [said] = relay.out.splitlines()
     assert json.loads(said)["position"] == (await world.log())[-1].position
-    assert relay.err.count("\n") == 1  # where its door is, and nothing else
+    assert relay.err.count("\n") == 1  # only the URL of its endpoint
 
 
 async def test_a_broker_that_restarts_is_followed_through(world: World, kafka: Broker) -> None:

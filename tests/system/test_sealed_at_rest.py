@@ -1,7 +1,7 @@
-"""A word of its own in every free text of every public command: none of them lies on the disk.
+"""Each free text of each public command holds a unique word; none of the words is on the disk.
 
-And a client is erased while `serve` runs: what was said of them is gone at once, and everything
-else goes on.
+Also: a client is erased while `serve` runs. All texts about the client are gone at once, and other
+business goes on.
 """
 
 import itertools
@@ -26,12 +26,13 @@ ELSEWHERE = {
     *(f"ReopenAccount.{f}" for f in ("reason", "requested_by", "approved_by")),
     *(f"CashResidue.{f}" for f in ("reason", "requested_by", "approved_by")),
 }
-"""No words, or of commands that need a longer story; `test_sealed_texts` holds their events."""
-WORD = "xqzv"  # begins every needle, and nothing else of ours
+"""Fields without free text, or of commands that need a longer story; `test_sealed_texts` checks
+their events."""
+WORD = "xqzv"  # the beginning of every needle, used nowhere else
 
 
 class Haystack:
-    """Commands in an order in which they are taken, each free text a needle of its own."""
+    """Commands in an order in which they succeed; each free text is a unique needle."""
 
     def __init__(self) -> None:
         self._n = itertools.count(1)
@@ -140,7 +141,7 @@ def _is_personal(hint: Any) -> bool:
 
 
 def found(folder: Path, words: bytes) -> list[str]:
-    """The files below a folder that hold these bytes, in whatever case."""
+    """The files below a folder that hold these bytes, in upper or lower case."""
     hits = []
     for file in folder.rglob("*"):
         if file.is_file() and words in file.read_bytes().lower():
@@ -166,7 +167,7 @@ def test_no_free_text_of_any_public_command_lies_on_the_disk_in_clear() -> None:
 
 
 def _loaded(served: Served) -> None:
-    """Views, sagas and the warehouse have all that is in the log."""
+    """Wait until views, sagas and the warehouse have the whole log."""
 
     def folded() -> bool:
         state = served.ready().json()
@@ -176,7 +177,7 @@ def _loaded(served: Served) -> None:
     until(folded, what="the views are at the end of the log")
     end = served.ready().json()["log"]["position"]
 
-    def loaded() -> bool:  # the log may have grown since: checkpoints come by time
+    def loaded() -> bool:  # the log may grow meanwhile by timed checkpoints
         told = tidemark("sql", "SELECT count() AS n FROM events", data_dir=served.data_dir)
         counts = [int(word) for word in told.out.split() if word.isdigit()]
         return bool(counts) and max(counts) >= end
@@ -225,7 +226,7 @@ def test_a_key_that_is_destroyed_by_hand_is_used_by_no_running_process() -> None
 
 
 def _canceled(served: Served, account: str) -> None:
-    """An order of the account that its client canceled, in words of their own."""
+    """Place an order, and cancel it with a free text of the client's."""
     listed = {
         "instrument_id": "AAPL", "symbol": "AAPL", "isin": "US0378331005", "currency": "USD",
         "mic": "XNAS", "asset_class": "equity", "lot_size": "1", "tick_size": "0.01",
@@ -243,7 +244,7 @@ def _canceled(served: Served, account: str) -> None:
 
 
 def _goes_on(served: Served, data_dir: Path) -> None:
-    """An erased client's cash, blocks, screenings and exit; nothing of it is kept in words."""
+    """Cash, blocks, screenings and exit of an erased client; none of their texts is stored."""
     usd = {"account_id": "A1", "amount": "1.00", "currency": "USD"}
     served.did("DepositCash", {**usd, "reference": "xqzv of Ada"}, "e1")
     served.did("ReturnDeposit", {**usd, "reference": "xqzv of Ada", "reason": "xqzv"}, "e2")

@@ -1,6 +1,6 @@
-"""`tidemark serve` on a simulated log, as a newcomer meets it: a market that moves.
+"""`tidemark serve` on a simulated log, as a new user sees it: a market that moves.
 
-The small run of the session's fixture, played on at a high pace; its clock is never the machine's.
+The small run of the session's fixture continues at a high pace, never on the machine's clock.
 Tests that change nothing share a directory.
 """
 
@@ -30,7 +30,7 @@ from tests.system.processes import (
 
 pytestmark = pytest.mark.slow
 
-ENDS = "2022-01-14"  # of the fixture's run, a Friday; a holiday follows on the Monday
+ENDS = "2022-01-14"  # of the fixture's run: a Friday before a holiday on Monday
 NEXT = "2022-01-18"
 
 
@@ -42,14 +42,14 @@ def place() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def unchanged(simulated: Simulated) -> Iterator[Path]:
-    """The run as it ended; whoever looks at it leaves it as it is."""
+    """The run as it ended; tests only read it."""
     with folder() as made:
         yield copied(simulated.data_dir, made / "d")
 
 
 @pytest.fixture(scope="module")
 def real() -> Iterator[Path]:
-    """A log with business of its own, on the machine's clock."""
+    """A log of real business, not simulated, on the machine's clock."""
     with folder() as made:
         with serving(made / "real") as served:
             capital = {"currency": "USD", "amount": "1.00", "reference": "r"}
@@ -64,13 +64,13 @@ def ask(url: str, query: str) -> Any:
 
 
 def ticks(served: Served) -> bool:
-    """Whether the last mark is one of the market's, between two closes."""
+    """Whether the last mark comes from the simulated market, between two closes."""
     found = ask(served.url, '{ instrument(id: "AAPL") { mark { source } } }')
     return bool(found["instrument"]["mark"]["source"] == "simulated")
 
 
 def marks(data_dir: Path) -> list[tuple[str, str]]:
-    """(price, date) of every mark of the market between the closes."""
+    """(price, date) of every mark of the simulated market between the closes."""
     found = sql(
         data_dir,
         "select convert_from(state, 'UTF8') from log.events where name = 'price.marked' "
@@ -121,7 +121,7 @@ def test_a_plain_serve_goes_on_with_the_clock_of_the_log_and_the_market_moves(
 
 
 def _three_things(served: Served) -> None:
-    """As the first screen prints them, run by a shell."""
+    """Run the commands of the first screen in a shell."""
     until(lambda: "stop " in served.errors, what="the first screen")
     text = served.errors.split("Three things to try", 1)[1].split("in a browser", 1)[0]
     commands = re.sub(r"\\\n\s+", "", text).splitlines()
@@ -161,7 +161,7 @@ def test_killed_in_the_middle_of_a_session_it_goes_on_from_there(
     paced(data_dir, "pause")
     with serving(data_dir) as served:
         assert f"goes on at {stood:%Y-%m-%d %H:%M}" in served.errors
-        assert latest(data_dir) == stood  # paused: nothing has moved
+        assert latest(data_dir) == stood  # paused: no event
         paced(data_dir, "pace", "0.1")
         paced(data_dir, "resume")
         until(lambda: f"{NEXT}  closed, every control holds" in served.errors, seconds=120)

@@ -28,7 +28,7 @@ ROLES = tuple(PASSWORDS)
 
 
 class Installed(NamedTuple):
-    """Two databases with schemas and roles, a data directory, and what was traded on them."""
+    """Two databases with schemas and roles, and a data directory."""
 
     server: Server
     data_dir: Path
@@ -43,7 +43,7 @@ class Installed(NamedTuple):
 
     @property
     def platform(self) -> dict[str, str]:
-        """What `serve` connects as."""
+        """The settings of `serve`: its URLs and roles."""
         return {
             "TIDEMARK_LOG": self.url("writer", "log"),
             "TIDEMARK_DATABASE": self.url("projector", "views"),
@@ -54,7 +54,7 @@ class Installed(NamedTuple):
         return refused(self.url(role, database), sql)
 
     def seen(self, who: str, sql: str, **settings: str) -> list[Any]:
-        """First column of what the role sees in the read models under these settings."""
+        """The first column of the rows that the role sees with these settings."""
         with psycopg.connect(self.url(who, "views")) as connection:
             for name, value in settings.items():
                 connection.execute("select set_config(%s, %s, true)", (f"tidemark.{name}", value))
@@ -94,7 +94,7 @@ def cash_of(served: Any) -> list[Any]:
 
 
 def verb(here: Installed, *words: str, env: Mapping[str, str] | None = None) -> Ran:
-    """In this process, under these settings alone."""
+    """Run a verb in this process, under these TIDEMARK_ settings alone."""
     ours = {k: v for k, v in os.environ.items() if not k.startswith("TIDEMARK_")}
     with patch.dict(os.environ, ours | dict(env or here.platform), clear=True):
         return run_here(*words, "--json", data_dir=here.data_dir)
@@ -103,15 +103,15 @@ def verb(here: Installed, *words: str, env: Mapping[str, str] | None = None) -> 
 def test_what_was_traded_is_verified_and_replayed_by_the_roles(installed: Installed) -> None:
     checked = verb(installed, "log", "verify")
     assert checked.code == 0, checked.err
-    assert checked.json["events"] == 12  # four of each client, the cash, and the seal's two
-    assert checked.json["unsealed"] <= 1  # the last statement itself
+    assert checked.json["events"] == 12  # 4 of each client, 2 of cash, 2 of the seal
+    assert checked.json["unsealed"] <= 1  # the last checkpoint itself
     again = verb(installed, "replay")
     assert (again.code, again.json["equal"]) == (0, True), again.err
     assert sum(view["rows"] for view in again.json["views"]) > 10
 
 
 def test_a_folding_process_needs_no_keys(installed: Installed) -> None:
-    """Rows hold nothing personal: the projector, to whom it is ciphertext, folds the same ones."""
+    """Rows hold no personal data, so a projector that sees only ciphertext folds the same rows."""
     env = installed.platform | {"TIDEMARK_LOG": installed.url("projector", "log")}
     again = verb(installed, "replay", env=env)
     assert (again.code, again.json["equal"]) == (0, True), again.err
@@ -122,7 +122,7 @@ def test_a_rebuild_needs_no_more_than_the_projector_may(installed: Installed) ->
     assert (again.code, again.json["equal"], again.json["swapped"]) == (0, True, True), again.err
     role = {"role": "operations"}
     found = installed.seen("reader", "select account_id from views.accounts", **role)
-    assert sorted(found) == ["ann", "bob"]  # the new table is granted and guarded as the old one
+    assert sorted(found) == ["ann", "bob"]  # the new table has the old one's grants and policies
 
 
 def test_a_platform_before_its_migration_says_who_has_to_do_what(installed: Installed) -> None:

@@ -1,4 +1,4 @@
-"""`tidemark simulate` as its user runs it: what it answers, refuses, resumes and survives.
+"""`tidemark simulate` as its user runs it: answers, refusals, resumed runs, kills.
 
 Real processes on the embedded engines, each test in a directory of its own.
 """
@@ -67,14 +67,14 @@ def business(figures: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def week(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
-    """A simulated week, and what was said of it."""
+    """The folder of a simulated week, and its JSON answer."""
     folder = tmp_path_factory.mktemp("week")
     return folder, answer("simulate", *WEEK, "--no-warehouse", folder=folder)
 
 
 @pytest.fixture(scope="module")
 def months(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Two months that nobody disturbed."""
+    """The answer of a two-month run without interruption."""
     folder = tmp_path_factory.mktemp("months")
     return answer("simulate", *MONTHS, "--no-warehouse", folder=folder)
 
@@ -189,7 +189,7 @@ def trading(folder: Path, *words: object) -> "Iterator[subprocess.Popen[str]]":
     try:
         assert process.stderr is not None
         heard = [""]
-        while "sessions" not in heard[-1]:  # said when the first day is closed
+        while "sessions" not in heard[-1]:  # printed when the first day is closed
             heard.append(process.stderr.readline())
             assert heard[-1], "".join(heard)
         yield process
@@ -228,7 +228,7 @@ def test_killed_twice_a_run_ends_in_the_figures_of_one_that_was_not(
 def test_killed_with_its_warehouse_it_agrees_with_all_three_books(
     tmp_path: Path, months: dict[str, Any]
 ) -> None:
-    """Every close that follows compares ClickHouse, the read models and the log."""
+    """Every later close compares ClickHouse, the read models and the log."""
     with trading(tmp_path):
         time.sleep(0.1)
     said = answer("simulate", *MONTHS, folder=tmp_path)

@@ -1,4 +1,4 @@
-"""`TIDEMARK_LOG=esdb://`: the same run, the same books, the same root, on another log."""
+"""`TIDEMARK_LOG=esdb://`: the same run gives the same books and the same root on another log."""
 
 from collections.abc import Iterator
 from pathlib import Path

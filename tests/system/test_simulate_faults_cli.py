@@ -1,4 +1,4 @@
-"""`tidemark simulate --faults` as its user runs it: counts, one seed shown again, refusals."""
+"""`tidemark simulate --faults` as its user runs it: counts, one seed replayed, refusals."""
 
 from pathlib import Path
 

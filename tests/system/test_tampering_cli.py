@@ -1,4 +1,4 @@
-"""Tampering as a person meets it: clear lines and exit code 1, never a traceback."""
+"""Tampering at the command line: clear lines and exit code 1, never a traceback."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -54,11 +54,11 @@ def test_replay_names_what_differs_beside_the_rows(data_dir: Path) -> None:
     assert [v["view"] for v in found["views"] if not v["equal"]] == ["cash"]
     assert found["schema"] == ["table views.lots was changed"]
     again = verb("replay", "--json", data_dir=data_dir).json
-    assert again == found  # it looked, and changed nothing
+    assert again == found  # replay changed nothing
 
 
 def test_a_key_that_nothing_is_sealed_with_is_named_and_no_fault(data_dir: Path) -> None:
-    """A command that was cut off before its append leaves one."""
+    """A command that is cut off before its append leaves such a key."""
     with EmbeddedPostgres(data_dir / "postgres") as server:
         keys = PostgresKeyStore(server.uri, data_dir / "keys" / "master.key", SystemEntropy())
         keys.data_key("GHOST")

@@ -1,9 +1,9 @@
-"""Workers for real: processes on Kafka and Postgres, killed and wiped, and the views of one fold.
+"""Workers as processes on Kafka and Postgres, killed and wiped; the views equal those of one fold.
 
 Killing a worker: our workers are static members, so the supervised successor takes the dead one's
 place by its name. Kafka gives it the dead one's partitions. The broker in a wheel never evicts the
-dead one, and now and then gives the living member's partitions to the successor as well and the
-dead one's to nobody: then a worker adopts them.
+dead one. Sometimes it gives the living member's partitions to the successor as well, and the dead
+one's to no member: then a worker adopts them.
 """
 
 import json
@@ -42,7 +42,7 @@ pytestmark = pytest.mark.slow
 
 MONTHS = ("--from", "2022-01-03", "--to", "2022-02-28", "--accounts", "3", "--seed", "5")
 WARM_S = 90.0
-IDLE_S, IDLE_CPU_MAX = 3.0, 0.3  # of a core; asking without a pause took 0.4 on a quiet machine
+IDLE_S, IDLE_CPU_MAX = 3.0, 0.3  # of a core; polling without a pause took 0.4 on a quiet machine
 
 
 @pytest.fixture
@@ -63,20 +63,20 @@ def sums(data_dir: Path, env: dict[str, str] | None = None) -> dict[str, Any]:
 
 
 def replayed(data_dir: Path, env: dict[str, str]) -> dict[str, Any]:
-    """The views against a fresh fold of the log."""
+    """Compare the views with a fresh fold of the log; they must be equal."""
     ran = tidemark("replay", "--json", data_dir=data_dir, env=env)
     assert ran.code == 0, ran.out
     return dict(ran.json)
 
 
 def behind(served: Served) -> int:
-    """Positions between the hindmost view and the log."""
+    """Positions from the slowest view to the log's end."""
     body = served.ready().json()
     return max(view["lag"] for view in body["views"].values())
 
 
 def workers(served: Served) -> dict[str, str]:
-    """Name -> URL of each worker's door, the newest of a name."""
+    """Name -> URL of each worker's endpoint; the newest if a name repeats."""
     found: dict[str, str] = {}
     for log in sorted((served.data_dir / "workers").glob("*.log")):
         for line in log.read_text().splitlines():
@@ -100,7 +100,7 @@ def statuses(served: Served) -> list[dict[str, Any]]:
 
 
 def shared(served: Served) -> bool:
-    """Both workers have partitions, all of them together, and one leads the sagas."""
+    """Whether both workers have partitions, together all of them, and one leads the sagas."""
     found = statuses(served)
     parts = sorted(p for one in found for p in one["partitions"])
     led = [one["sagas"] for one in found].count("leads")
@@ -138,7 +138,7 @@ def test_a_day_with_a_worker_killed_and_kafka_wiped_ends_with_the_views_of_one_f
     home: Path,
 ) -> None:
     with broker() as own:
-        env = bus(own, "day") | {"TIDEMARK_SEAL_S": "86400"}  # the seal comes at the shutdown alone
+        env = bus(own, "day") | {"TIDEMARK_SEAL_S": "86400"}  # it seals only at the shutdown
         with serving(home / "data", env) as served:
             until(lambda: shared(served), seconds=WARM_S, what="two workers share the partitions")
             for n in range(4):
@@ -205,7 +205,7 @@ def test_serve_tells_who_waits_and_who_subscribes_what_workers_have_folded(
 
         until(lambda: behind(served) == 0, what="the views follow")
         used = {pid: cpu_s(pid) for pid in _worker_pids(served)}
-        time.sleep(IDLE_S)  # a measured lag may be half a second old
+        time.sleep(IDLE_S)  # the lag is measured every half second
         for pid, before in used.items():
             assert cpu_s(pid) - before < IDLE_S * IDLE_CPU_MAX, "an idle worker computes"
         urls = workers(served)
@@ -316,7 +316,7 @@ def _last(served: Served) -> int:
 
 
 def _relayed(kafka: Broker, prefix: str) -> int:
-    """The least that any partition of the log topic says was relayed."""
+    """The lowest relayed position over the partitions of the log topic."""
     found = Bus.parse(bus(kafka, prefix)["TIDEMARK_BUS"])
     relayed = dict.fromkeys(range(found.partitions), 0)
     for record in records(found):
@@ -326,11 +326,11 @@ def _relayed(kafka: Broker, prefix: str) -> int:
 
 @contextmanager
 def _subscribed(served: Served, query: str) -> Iterator[Any]:
-    """A subscription that has begun."""
+    """A socket with a running subscription."""
     url = served.url.replace("http", "ws") + "/graphql"
     with connect(url, subprotocols=["graphql-transport-ws"]) as socket:  # type: ignore[list-item]
         socket.send(json.dumps({"type": "connection_init"}))
         assert json.loads(socket.recv(timeout=10))["type"] == "connection_ack"
         socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": {"query": query}}))
-        time.sleep(0.5)  # there is no answer to wait for
+        time.sleep(0.5)  # the server does not confirm a subscription
         yield socket

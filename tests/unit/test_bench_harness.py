@@ -1,4 +1,4 @@
-"""The benchmarks' arithmetic: which way a ratio points, what meets a goal, what the page says."""
+"""The benchmarks' arithmetic: the direction of a ratio, goals, and the text of the page."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The checks of the chaos suite find what they are there to find: each is shown a broken world."""
+"""Each check of the chaos suite finds its fault in a broken world."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -127,7 +127,7 @@ def test_more_executed_than_was_ordered_is_doubled(log: Log) -> None:
     assert len(found) == 1 and found[0].startswith("O1: 200 executed of 100")
 
 
-def test_a_saga_that_waits_for_nobody_is_stuck(log: Log) -> None:
+def test_a_saga_that_waits_for_nothing_is_stuck(log: Log) -> None:
     conversations = Conversations({})
     log.add("order-O1", "k3", placed())
     for envelope in log.all:

@@ -1,4 +1,4 @@
-"""What deploy/ says is what the platform knows: settings, verbs, secrets, pins."""
+"""deploy/ matches the platform: settings, verbs, secrets, pins."""
 
 import re
 import shutil
@@ -45,7 +45,7 @@ NEWER = (
     *("api_database", "worker_database", "relay_database"),
     *("tidemark_read_database", "tidemark_read_warehouse", "clickhouse_analyst.xml"),
 )
-"""What a directory that 0.1.0 has made does not hold."""
+"""Files that a secrets directory made by 0.1.0 lacks."""
 _PIN = re.compile(r"^[a-z0-9./-]+:\d+\.\d+(\.\d+)*(-[a-z]+)*$")
 _LOCKED = re.compile(r"^([a-z0-9][a-z0-9.-]*)(?:\[[^]]*\])?==\S+", re.MULTILINE)
 
@@ -86,7 +86,7 @@ def test_every_image_is_pinned_by_its_whole_version() -> None:
     for image in images:
         assert _PIN.match(image) and image.count(".") >= 1, image
     pins = {image.partition(":")[0]: image for image in images}
-    assert set(images) == set(pins.values())  # what runs once speaks to its own version
+    assert set(images) == set(pins.values())  # one version per image, also for one-shot services
 
 
 def test_only_the_api_is_published_and_only_it_is_outside_the_inner_network() -> None:
@@ -163,7 +163,7 @@ def test_each_url_is_of_the_login_that_it_is_meant_for(secrets: Path) -> None:
 
 
 def test_the_logins_are_those_that_are_made(secrets: Path) -> None:
-    """`logins.sql` knows a login for each password that its service is given."""
+    """`logins.sql` has a login for each password that its service gets."""
     text = (DEPLOY / "postgres" / "logins.sql").read_text()
     given = {f.removesuffix("_password") for f in mounted("logins").values()} - {"postgres"}
     assert given == PROCESSES | {"reader"}
@@ -204,7 +204,7 @@ def test_the_analyst_of_the_files_is_the_analyst_of_the_sql(secrets: Path) -> No
     assert f"target: {folder}analyst.xml" in services()["clickhouse"]
 
 
-def test_ours_run_as_nobody_in_particular_and_write_nowhere() -> None:
+def test_our_services_run_as_an_unprivileged_user_and_write_nowhere() -> None:
     shared = COMPOSE.split("x-tidemark:", 1)[1].split("x-engine:", 1)[0]
     for line in ("read_only: true", 'user: "10001:10001"', "cap_drop: [ALL]", "no-new-privileges"):
         assert line in shared

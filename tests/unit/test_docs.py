@@ -1,4 +1,4 @@
-"""The documents that follow from the code are current, and the command table is true."""
+"""The generated documents are current, and the table of commands is correct."""
 
 import re
 

@@ -49,7 +49,7 @@ async def settled(
 
 
 class RelaySuite:
-    """Subclasses give `outlet` and `records`, both over one bus per test."""
+    """A subclass provides `outlet` and `records`, both over one bus per test."""
 
     def outlet(self, name: str, moment: Callable[[str], None] | None = None) -> Outlet:
         raise NotImplementedError
@@ -113,7 +113,7 @@ class RelaySuite:
         found = await self.found(log.held)
         assert found.has(log.held) and found.gaps == found.repeated == 0
 
-    async def test_a_batch_that_was_not_committed_is_seen_by_nobody(self) -> None:
+    async def test_a_batch_that_was_not_committed_is_never_visible(self) -> None:
         log = HeldLog(events(50))
         with pytest.raises(Killed):
             await self.relay(log, moment=dies("committing", 1)).catch_up()
@@ -135,7 +135,7 @@ class RelaySuite:
         found = await self.found(log.held)
         assert found.has(log.held) and found.gaps == found.repeated == 0
 
-    async def test_a_fenced_relay_that_runs_ends_and_says_so(self) -> None:
+    async def test_a_running_relay_that_is_fenced_ends_with_an_error(self) -> None:
         log = HeldLog(events(100))
         first = self.relay(log, "first")
         running = asyncio.create_task(first.run(asyncio.Event()))
@@ -146,7 +146,7 @@ class RelaySuite:
         with pytest.raises(Fenced):
             await asyncio.wait_for(running, 30)
 
-    async def test_an_idle_relay_says_now_and_then_that_nothing_came(self) -> None:
+    async def test_an_idle_relay_regularly_reports_that_nothing_came(self) -> None:
         log = HeldLog(events(10))
         stop = asyncio.Event()
         relay = Relay(log, self.outlet("r1"), partitions=PARTITIONS, idle_s=0.05)

@@ -28,7 +28,7 @@ def bury(letters: DeadLetters, view: str, position: int, *, partition: int = 1) 
     letters.publish(page, view, partition, position, error=f"ValueError: {position}")
 
 
-def test_a_letter_says_which_event_of_which_view_and_why(bus: Bus) -> None:
+def test_a_letter_names_the_event_the_view_and_the_reason(bus: Bus) -> None:
     letters = DeadLetters(bus)
     assert letters.open() == []
     bury(letters, "positions", 7)

@@ -1,4 +1,4 @@
-"""The development broker: up in a directory, found again, and gone with its owner."""
+"""The development broker: it starts in a directory, is reused there, and ends with its owner."""
 
 import os
 import signal
@@ -41,7 +41,7 @@ def make(address: str, name: str) -> None:
     admin.create_topics([NewTopic(name, 2, 1)])[name].result(10)
 
 
-def test_it_answers_kafka_clients_and_ends_when_told(place: Path) -> None:
+def test_it_answers_kafka_clients_and_ends_when_stopped(place: Path) -> None:
     with EmbeddedKafka(place) as kafka:
         address = kafka.running()
         assert address and kafka.owner

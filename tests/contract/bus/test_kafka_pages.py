@@ -1,4 +1,4 @@
-"""A member of a consumer group on a real broker, and what ends its membership."""
+"""A member of a consumer group on a real broker, and the events that end its membership."""
 
 import asyncio
 from collections.abc import Collection, Sequence
@@ -23,7 +23,7 @@ PATIENCE_S = 60
 async def test_a_member_whose_assignment_has_no_bytes_joins_again(
     kafka: Broker, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The development broker now and then sends one; the client's coordination ends with it."""
+    """The development broker sometimes sends such a message, and the client's coordination ends."""
     bus = Bus.parse(f"kafka://{kafka.address}?prefix=deaf&partitions=2")
     ensure_topics(bus)
     complete, garbled = GroupCoordinator._on_join_complete, []

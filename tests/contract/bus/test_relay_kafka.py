@@ -1,4 +1,4 @@
-"""The relay's contract on Kafka, and what is Kafka's own: topics, transactions, dead brokers."""
+"""The relay's contract on Kafka, and cases of Kafka alone: topics, transactions, dead brokers."""
 
 import asyncio
 import itertools
@@ -28,7 +28,7 @@ _numbers = itertools.count(1)
 
 @pytest.fixture
 def bus(kafka: Broker) -> Bus:
-    """Topics of one's own."""
+    """A bus with its own topics for each test."""
     return Bus.parse(f"kafka://{kafka.address}?prefix=t{next(_numbers)}&partitions={PARTITIONS}")
 
 
@@ -74,7 +74,7 @@ async def test_an_aborted_batch_is_there_and_only_the_uncommitted_read_it(bus: B
     assert sum(r.value is not None for r in clean) == PARTITIONS
 
 
-async def test_the_position_on_kafka_says_who_relayed_how_far(bus: Bus) -> None:
+async def test_the_position_on_kafka_names_the_relay_and_how_far_it_came(bus: Bus) -> None:
     log = HeldLog(events(100))
     ensure_topics(bus)
     assert last_relayed(bus) is None
@@ -241,12 +241,12 @@ def relay(
 
 
 async def on(bus: Bus, log: HeldLog) -> Reader:
-    """What a consumer of the whole topic has."""
+    """A reader of the whole topic, once it has the whole log."""
     return await settled(lambda: records(bus), log.held, bus.partitions)
 
 
 async def reached(one: Relay, log: HeldLog) -> None:
-    """Until the relay has sent all that the log holds."""
+    """Wait until the relay has sent the whole log."""
     async with asyncio.timeout(90):
         while one.position != log.held[-1].position:
             await asyncio.sleep(0.02)

@@ -15,7 +15,7 @@ async def test_what_was_put_is_found_and_what_was_not_is_not(store: CacheStore) 
     assert list(await store.get(["a", "b"])) == [b"\x00\xff bytes", None]
 
 
-async def test_the_last_put_stands(store: CacheStore) -> None:
+async def test_the_last_put_wins(store: CacheStore) -> None:
     await store.put("a", b"1", ttl_s=60)
     await store.put("a", b"2", ttl_s=60)
     assert list(await store.get(["a"])) == [b"2"]

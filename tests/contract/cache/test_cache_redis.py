@@ -1,4 +1,4 @@
-"""The contract over a real Redis, behind the guard that production has; and what only it can do."""
+"""The contract over a real Redis behind the production guard, and cases of Redis alone."""
 
 import asyncio
 import itertools
@@ -104,7 +104,7 @@ async def test_redis_learns_neither_names_nor_values(server: RedisServer) -> Non
     limiter = Limiter(store, {"q": Rate(1, 9)}, b"secret", loopback=False)
     await limiter.admit("q", "192.0.2.77")
     with server.client() as client:
-        for key in client.keys("*"):  # whose digests are hexadecimal: no such letters
+        for key in client.keys("*"):  # digests in hexadecimal, without these letters
             for word in (b"joy", b"Joy", b"Smith", b"192.0.2.77"):
                 assert word not in key
                 assert word not in client.get(key)
@@ -124,7 +124,7 @@ async def test_a_value_that_was_tampered_with_or_moved_is_made_anew(server: Redi
     await cache.fetch(["one"], make_one)
     with server.client() as client:
         sealed = client.get(cache._name(["one"]))
-        client.set(cache._name(["two"]), sealed)  # another question's answer
+        client.set(cache._name(["two"]), sealed)  # the answer to another question
         client.set(cache._name(["one"]), sealed[:-1] + bytes([sealed[-1] ^ 1]))
     assert await cache.fetch(["two"], make_two) == b"two"
     assert await cache.fetch(["one"], make_two) == b"two"
@@ -143,7 +143,7 @@ async def test_another_log_has_other_keys(server: RedisServer) -> None:
     await store.close()
 
 
-async def test_a_wrong_password_is_told_apart_from_a_server_that_is_away() -> None:
+async def test_a_wrong_password_is_distinguished_from_a_server_that_is_away() -> None:
     with redis_server(password="right") as server:
         wrong = RedisCache(server.url.replace("right", "wrong"))
         with pytest.raises(RedisRefused):
@@ -174,7 +174,7 @@ async def test_at_the_start_a_url_that_is_none_is_one_line(url: str) -> None:
         await open_cache(Settings.read(cache=url), b"secret", SystemEntropy()).__aenter__()
 
 
-def test_a_scheme_that_nobody_knows_is_named() -> None:
+def test_an_unknown_scheme_is_named() -> None:
     with pytest.raises(SettingsError) as refused:
         Settings.read(cache="memcached://x")
     assert str(refused.value) == ("TIDEMARK_CACHE: its scheme must be one of memory, redis, rediss")

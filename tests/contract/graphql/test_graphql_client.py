@@ -21,7 +21,7 @@ Told = list[dict[str, Any]]
 
 @pytest.fixture(scope="session")
 def clients(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the scripts with what package-lock.json names installed beside them."""
+    """The folder of the scripts, with the packages of package-lock.json installed."""
     folder = tmp_path_factory.mktemp("clients")
     for file in CLIENTS.iterdir():
         if file.is_file():
@@ -47,7 +47,7 @@ def driven(
     clients: Path, edge: Edge, query: str, meanwhile: Callable[[], object] = lambda: None,
     *, count: int = 1, **variables: str,
 ) -> Told:  # fmt: skip
-    """What the client was told by one operation, of which it takes `count` results."""
+    """The messages that the client got from one operation; it ends after `count` results."""
     url = edge.url.replace("http", "ws") + "/graphql"
     words = [BIN / "node", "subscribe.mjs", url, query, json.dumps(variables), str(count)]
     with subprocess.Popen(

@@ -1,4 +1,4 @@
-"""What surrounds a GraphQL operation, by HTTP and over a socket: known fields, short answers."""
+"""The message around a GraphQL operation, by HTTP and over a socket: fields, errors, closes."""
 
 import json
 import logging
@@ -40,7 +40,7 @@ def said() -> Iterator[list[logging.LogRecord]]:
     """Warnings and errors of the server."""
     records: list[logging.LogRecord] = []
     heard, loggers = Heard(records), [logging.getLogger(), logging.getLogger("uvicorn")]
-    for logger in loggers:  # uvicorn's hands nothing on
+    for logger in loggers:  # uvicorn's logger does not propagate
         logger.addHandler(heard)
     yield records
     for logger in loggers:
@@ -271,7 +271,7 @@ def test_a_moment_outside_the_calendar_is_a_bad_argument_and_no_bug(
         ({"type": LONG}, "Unknown message type"),
     ],
 )
-def test_a_message_not_of_the_format_closes_the_socket_and_says_which_field(
+def test_a_message_not_of_the_format_closes_the_socket_and_names_the_field(
     socket: ClientConnection, message: object, field: str, said: list[logging.LogRecord]
 ) -> None:
     socket.send(json.dumps(message))
@@ -299,7 +299,7 @@ def test_a_text_message_that_is_not_utf_8_closes_the_socket_with_1007(
 ) -> None:  # fmt: skip
     if busy:
         socket.send(json.dumps({"type": "subscribe", "id": "s", "payload": {"query": WATCH}}))
-        for i in range(20):  # their answers find the socket closed
+        for i in range(20):  # the socket is closed before their answers
             payload = {"query": LOG}
             socket.send(json.dumps({"type": "subscribe", "id": f"{i}", "payload": payload}))
     raw = b"".join(Frame(op, data, fin).serialize(mask=True) for op, data, fin in frames)

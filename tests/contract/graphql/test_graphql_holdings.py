@@ -1,4 +1,4 @@
-"""What holdings cost and are worth over GraphQL: by currency, unknown until known, and how old."""
+"""Cost and value of holdings over GraphQL: by currency, null without a price or rate, and age."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -42,7 +42,7 @@ def marked(edge: Edge, name: str, isin: str, price: str, currency: str) -> None:
 
 
 def today() -> date:
-    """The house date: it judges rates, ages and new terms. London is never behind it."""
+    """The house date, by which rates, ages and new terms are judged. London is never behind it."""
     return house_today(datetime.now(UTC))
 
 
@@ -157,7 +157,7 @@ def test_nav_names_the_marks_and_rates_that_are_old(edge: Edge) -> None:
     found = account(edge, "S", nav, settled(edge))["nav"]
     (stale,) = found["stale"]
     assert found["amount"] == "1100.00"
-    assert 400 <= stale.pop("ageDays") <= (today() - old).days  # midnight may fall in between
+    assert 400 <= stale.pop("ageDays") <= (today() - old).days  # midnight may pass meanwhile
     assert stale == {"kind": "rate", "id": "CHF", "asOf": old.isoformat()}
     fixed(edge, CHF="1.05")
     assert account(edge, "S", nav, settled(edge))["nav"]["stale"] == []

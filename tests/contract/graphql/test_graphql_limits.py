@@ -1,4 +1,4 @@
-"""Bad input to GraphQL: bombs, what is no GraphQL, and that none of it takes long."""
+"""Bad input to GraphQL: query bombs and text that is no GraphQL are refused in a short time."""
 
 import json
 import time
@@ -44,7 +44,7 @@ def deep(levels: int) -> str:
 
 
 def fragments(count: int) -> str:
-    """Each fragment spreads the next one twice: 2^count fields, if anybody expands them."""
+    """Each fragment spreads the next one twice: 2^count fields when expanded."""
     chain = [
         f"fragment F{i} on Account {{ ...F{i + 1} x{i}: client {{ accounts {{ nodes {{ ...F{i + 1} "
         f"}} }} }} }}"
@@ -195,7 +195,7 @@ def test_another_content_type_is_415(edge: Edge, kind: str) -> None:
 )
 def test_what_does_not_fit_the_schema_is_an_error_with_a_code(edge: Edge, query: str) -> None:
     answer = post(edge, json.dumps({"query": query}).encode())
-    if answer.status_code != 400:  # there are no mutations at all: declined as such
+    if answer.status_code != 400:  # 400: the schema has no mutations
         assert set(codes(answer.json())) == {"GRAPHQL_VALIDATION_FAILED"}
         assert not answer.json().get("data")
 

@@ -1,4 +1,4 @@
-"""Moments over GraphQL: `atLeast`, `knownAt` and `asOf`, and who says that it cannot."""
+"""Moments over GraphQL: `atLeast`, `knownAt` and `asOf`, and the roots that refuse them."""
 
 import asyncio
 import time
@@ -82,7 +82,7 @@ def test_known_at_shows_what_was_known_then(edge: Edge) -> None:
     book(edge, "T1", cash="5.00")
     between = now_text()
     paid = {"account_id": "T1", "amount": "7.00", "currency": "USD", "reference": "later"}
-    # Recorded now, but effective a year ago: unknown then all the same.
+    # Effective in the past but recorded now, so not known at the earlier moment.
     edge.did("DepositCash", paid | {"effective_at": "2024-01-01T00:00:00Z"})
     assert account(edge, "T1", "cash { traded }", knownAt=between)["cash"] == [{"traded": "5.00"}]
     assert account(edge, "T1", "cash { traded }", knownAt=soon())["cash"] == [{"traded": "12.00"}]
@@ -90,7 +90,7 @@ def test_known_at_shows_what_was_known_then(edge: Edge) -> None:
 
 
 def caused(edge: Edge, command: Command, day: str) -> None:
-    """Done now, dated as a cause in the log that lies back."""
+    """Execute the command now, with the date of an earlier cause in the log."""
     at = datetime.fromisoformat(day).replace(tzinfo=UTC)
     request = Request(
         command=command, message_id=edge.key(), effective_at=at, causation_id="import-1@1"
@@ -114,7 +114,7 @@ def test_as_of_shows_what_was_effective_then(edge: Edge) -> None:
     edge.did("ApproveKyc", approved)
     opened = OpenAccount(account_id="T2", client_id="T2-c", base_currency="USD", lot_method="FIFO")
     caused(edge, opened, "2023-06-01")
-    for amount, day in (("3.00", "2023-08-01"), ("2.00", "2023-07-01")):  # told in reverse
+    for amount, day in (("3.00", "2023-08-01"), ("2.00", "2023-07-01")):  # in reverse order
         paid = {"account_id": "T2", "amount": amount, "currency": "USD", "reference": day}
         edge.did("DepositCash", paid | {"effective_at": f"{day}T00:00:00Z"})
 
@@ -144,7 +144,7 @@ def test_nothing_in_a_stream_is_so_before_the_stream_begins(edge: Edge) -> None:
     settled(edge)
     edge.internal(
         RecordAck(order_id="Early", venue_order_id="V-Early"),
-        effective_at=datetime(2024, 1, 1, tzinfo=UTC),  # a venue whose clock is wrong
+        effective_at=datetime(2024, 1, 1, tzinfo=UTC),  # the venue's clock is wrong
     )
     position = settled(edge)
     fields = "ordStatus cumQty"
@@ -185,9 +185,7 @@ def test_a_snapshot_sees_one_instant(edge: Edge) -> None:
 
 
 @pytest.mark.parametrize("argument", ["asOf", "knownAt"])
-def test_every_other_root_says_that_it_cannot_answer_for_a_moment(
-    edge: Edge, argument: str
-) -> None:
+def test_every_other_root_refuses_to_answer_for_a_moment(edge: Edge, argument: str) -> None:
     roots = Query.__strawberry_definition__.fields  # type: ignore[attr-defined]
     others = sorted(f.name for f in roots if "id" not in {a.python_name for a in f.arguments})
     assert len(others) >= 10

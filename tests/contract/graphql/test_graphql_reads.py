@@ -1,4 +1,4 @@
-"""Reads over GraphQL: the contract's names, pages, filters, one statement a level, moments."""
+"""Reads over GraphQL: names, pages, filters, one SQL statement per level, moments."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -64,8 +64,10 @@ def test_an_account_shows_its_cash_positions_lots_and_value(edge: Edge) -> None:
     charges = cost - Decimal("498.40")
     assert charges > 0
     assert Decimal(cash["traded"]) == Decimal("10000.00") - cost
-    assert Decimal(cash["settled"]) == Decimal("10000.00") - charges  # ours comes off at once
-    assert Decimal(cash["reserved"]) > 0  # the other two orders
+    assert (
+        Decimal(cash["settled"]) == Decimal("10000.00") - charges
+    )  # our charges are settled at once
+    assert Decimal(cash["reserved"]) > 0  # for the other two orders
     assert Decimal(cash["available"]) == Decimal(cash["traded"]) - Decimal(cash["reserved"])
     assert position["instrument"] == {"id": "AAPL", "symbol": "AAPL", "isin": APPLE}
     assert (position["qty"], position["settledQty"]) == ("10", "0")
@@ -224,7 +226,7 @@ def test_first_is_bounded(edge: Edge, first: int) -> None:
     assert codes(answer) == ["BAD_ARGUMENT"]
 
 
-def test_a_cursor_of_another_list_or_of_nobody_is_refused(edge: Edge) -> None:
+def test_a_cursor_of_another_list_or_of_none_is_refused(edge: Edge) -> None:
     page = edge.data("{ orders(first: 1) { pageInfo { endCursor } } }")["orders"]["pageInfo"]
     for cursor in (page["endCursor"], "garbage", "", "é", "WzFd", "WyJhY2NvdW50cyIsIlx1MDAwMCJd"):
         answer = edge.ask("query($c: String) { accounts(after: $c) { nodes { id } } }", c=cursor)
@@ -290,7 +292,7 @@ def test_the_schema_in_the_docs_is_current() -> None:
 
 
 def walk(edge: Edge, root: str, fields: str, first: int) -> list[dict[str, Any]]:
-    """All nodes of a list, page by page, each page's last cursor leading to the next."""
+    """All nodes of a list, page by page; the last cursor of a page selects the next page."""
     name, _, arguments = root.partition("(")
     arguments = arguments.rstrip(")")
     found: list[dict[str, Any]] = []

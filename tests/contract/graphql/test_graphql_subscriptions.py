@@ -1,4 +1,4 @@
-"""Subscriptions over graphql-transport-ws: what the views commit; bounded, dropped if slow."""
+"""Subscriptions over graphql-transport-ws: committed view rows; slow readers are dropped."""
 
 import asyncio
 import json
@@ -71,7 +71,7 @@ def subscriber(edge: Edge) -> Iterator[Subscriber]:
 
 
 def watching(edge: Edge, count: int) -> None:
-    """Wait until the server has taken up so many subscriptions."""
+    """Wait until the server has `count` subscriptions."""
     for _ in range(200):
         text = edge.http.get("/metrics").text
         if f"tidemark_graphql_subscribers {float(count)}" in text:
@@ -79,7 +79,9 @@ def watching(edge: Edge, count: int) -> None:
     raise AssertionError(text)
 
 
-def test_an_order_is_told_as_it_goes_through_its_states(edge: Edge, subscriber: Subscriber) -> None:
+def test_each_state_of_an_order_is_sent_to_its_subscriber(
+    edge: Edge, subscriber: Subscriber
+) -> None:
     query = """subscription($a: ID!) {
         orderChanged(accountId: $a) { id ordStatus cumQty fills { execId } instrument { symbol } }
     }"""
@@ -183,7 +185,7 @@ def of_a1(hub: Hub) -> AsyncGenerator[Row, None]:
 
 
 async def begun(hub: Hub, *readers: AsyncGenerator[Row, None]) -> None:
-    """Each has entered the hub, and reads its first change."""
+    """Subscribe the readers to the hub, and let each read a first change."""
     waiting = [asyncio.ensure_future(anext(reader)) for reader in readers]
     await asyncio.sleep(0)
     hub.publish([change("A1", 0, "first")])
@@ -219,7 +221,7 @@ async def test_a_reader_far_behind_is_told_where_each_row_stands_and_not_how_it_
         assert sorted(newest.values()) == list(range(changes - 6, changes + 1))
 
 
-async def test_a_slow_consumer_is_dropped_with_an_error_and_holds_up_nobody(hub: Hub) -> None:
+async def test_a_slow_consumer_is_dropped_with_an_error_and_delays_no_other(hub: Hub) -> None:
     async with aclosing(of_a1(hub)) as slow, aclosing(of_a1(hub)) as quick:
         await begun(hub, slow, quick)
         for n in range(1, ROWS_MAX + QUEUE_MAX + 2):
@@ -234,7 +236,7 @@ async def test_a_reader_that_takes_nothing_for_long_is_dropped(hub: Hub) -> None
     assert isinstance(clock, Time)
     async with aclosing(of_a1(hub)) as reader:
         await begun(hub, reader)
-        clock.now += 10 * PATIENCE_S  # nothing happened: that is nobody's fault
+        clock.now += 10 * PATIENCE_S  # no change came: the reader is not late
         hub.publish([change("A1", 1), change("A1", 2)])
         clock.now += PATIENCE_S - 1
         assert (await anext(reader)).position == 1
@@ -252,7 +254,7 @@ async def dropped(reader: AsyncGenerator[Row, None]) -> None:
     assert caught.value.extensions == {"code": "SLOW_CONSUMER"}
 
 
-async def test_the_hub_tells_only_what_somebody_watches() -> None:
+async def test_the_hub_sends_only_what_is_watched() -> None:
     hub = Hub()
     async with aclosing(hub.changes("positions", "account_id", "A1")) as watch:
         waiting = asyncio.ensure_future(anext(watch))

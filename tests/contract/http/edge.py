@@ -127,7 +127,7 @@ def book(edge: Edge, name: str, *, currency: str = "USD", cash: str = "10000.00"
 
 
 def us_today() -> date:
-    """The date in the market of XNAS: a mark is judged by it, and it is late behind UTC."""
+    """The date in the market of XNAS, by which marks are judged. It is late behind UTC."""
     return market_today("US", datetime.now(UTC))
 
 

@@ -72,7 +72,7 @@ class Served:
         return socket.create_connection(("127.0.0.1", self.port), timeout=15)
 
     def said(self, *pieces: bytes, pause_s: float = 0.0) -> tuple[int, dict[str, Any]]:
-        """(status, problem) that these bytes are answered with; status 0: hung up on."""
+        """(status, problem) of the answer to these bytes; status 0: the connection was closed."""
         with self.socket() as wire:
             with suppress(BrokenPipeError, ConnectionResetError):
                 for piece in pieces:
@@ -81,7 +81,7 @@ class Served:
             return answer_of(wire)
 
     def quick(self) -> float:
-        """Seconds that another caller waits for an answer."""
+        """Seconds until another caller has its answer."""
         began = time.perf_counter()
         assert httpx.get(f"http://127.0.0.1:{self.port}/alive", timeout=15).status_code == 200
         return time.perf_counter() - began
@@ -231,7 +231,7 @@ def test_a_head_that_trickles_is_408(served: Served) -> None:
     assert time.monotonic() - began < 10
 
 
-def test_who_says_nothing_is_hung_up_on(served: Served) -> None:
+def test_a_silent_connection_is_closed(served: Served) -> None:
     began = time.monotonic()
     assert served.said() == (0, {})
     assert time.monotonic() - began < 5
@@ -333,7 +333,7 @@ def test_requests_sent_ahead_are_bounded(served: Served) -> None:
     assert served.quick() < 1.0
 
 
-def test_who_takes_no_answer_is_hung_up_on(served: Served) -> None:
+def test_a_connection_that_reads_no_answer_is_closed(served: Served) -> None:
     with socket.socket() as wire:
         wire.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SMALL_MEMORY)
         wire.connect(("127.0.0.1", served.port))
@@ -345,7 +345,7 @@ def test_who_takes_no_answer_is_hung_up_on(served: Served) -> None:
     raise AssertionError("its 20 MB are still held")
 
 
-def test_five_hundred_callers_who_stall_hold_up_nobody() -> None:
+def test_five_hundred_stalled_callers_do_not_delay_others() -> None:
     limits = Limits(connections=700, head_s=1.0, body_window_s=1.0)
     with serving(limits) as served, ExitStack() as stack:
         for i in range(500):
@@ -359,10 +359,10 @@ def test_five_hundred_callers_who_stall_hold_up_nobody() -> None:
         assert not served.door.server_state.connections, "all of them are gone"
 
 
-def test_a_caller_who_hangs_up_half_way_is_no_error(
+def test_a_caller_that_hangs_up_half_way_is_no_error(
     served: Served, caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest
 ) -> None:
-    uvicorns = logging.getLogger("uvicorn")  # which hands nothing on
+    uvicorns = logging.getLogger("uvicorn")  # does not propagate
     uvicorns.addHandler(caplog.handler)
     request.addfinalizer(lambda: uvicorns.removeHandler(caplog.handler))
     with caplog.at_level(logging.INFO):

@@ -207,7 +207,7 @@ def test_the_actor_is_kept_on_the_event_and_defaults_to_local(edge: Edge) -> Non
         assert found[0].meta.actor == actor
 
 
-def test_a_dry_run_tells_the_events_and_appends_nothing(edge: Edge) -> None:
+def test_a_dry_run_returns_the_events_and_appends_nothing(edge: Edge) -> None:
     before = edge.run(edge.platform.log.last())
     answer = edge.http.post(
         "/commands/DepositCash?dry_run=true", json=deposit("3.00", reference="dry")

@@ -1,4 +1,4 @@
-"""The other doors over a real socket: health, metrics, OpenAPI, the warehouse."""
+"""The other endpoints over a real socket: health, metrics, OpenAPI, the warehouse."""
 
 import base64
 import hashlib
@@ -146,7 +146,7 @@ def test_the_warehouse_takes_no_type_that_a_web_page_may_send_unasked(
 
 
 def figures(edge: Edge) -> dict[str, float]:
-    """Sample with its labels -> value, as a scraper reads them."""
+    """Sample with its labels -> value, as a Prometheus scraper parses them."""
     out: dict[str, float] = {}
     for family in text_string_to_metric_families(edge.http.get("/metrics").text):
         for sample in family.samples:

@@ -1,4 +1,4 @@
-"""When the platform behind the edge fails: one clear answer each, and nothing leaks."""
+"""Failures of the platform behind the edge: one clear answer each, without internal details."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -23,7 +23,7 @@ DEPOSIT = {"account_id": "A1", "amount": "1.00", "currency": "USD", "reference":
 
 
 class Failing:
-    """A platform of which every part fails in the way it is told to."""
+    """A platform in which every part gives the same outcome or raises the same error."""
 
     def __init__(self, outcome: Outcome | Exception) -> None:
         self.outcome = outcome
@@ -54,7 +54,7 @@ class Failing:
 
 
 class Views:
-    """A runner with troubles."""
+    """A view runner that reports troubles."""
 
     fault = "Unavailable: no server"
     stuck: Sequence[Stuck] = (

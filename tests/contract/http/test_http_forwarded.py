@@ -1,4 +1,4 @@
-"""A caller is the address of the connection, unless a gateway that is believed names another."""
+"""The caller's address is the connection's, unless a trusted gateway names another."""
 
 from typing import Any
 
@@ -25,7 +25,7 @@ def told(forwarded: str, headers: dict[str, str]) -> Any:
 
 
 @pytest.mark.parametrize("forwarded", ["", "192.0.2.1", "10.0.0.0/8"])
-def test_nobody_is_believed_unless_the_settings_say_so(
+def test_no_gateway_is_trusted_unless_the_settings_name_it(
     forwarded: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("FORWARDED_ALLOW_IPS", raising=False)

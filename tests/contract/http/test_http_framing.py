@@ -1,4 +1,4 @@
-"""Where one request ends and the next begins: codings of bodies, and requests sent ahead."""
+"""Where one request ends and the next begins: codings of bodies, and pipelined requests."""
 
 import json
 import re
@@ -12,7 +12,7 @@ import pytest
 from tests.contract.http.test_http_bounds import GOOD, HEAD, SHORT, Served, assert_problem, serving
 
 BODY = b"5\r\nhello\r\n0\r\n\r\n"
-AHEAD = SHORT.pipelined + 1  # one is answered while the others wait
+AHEAD = SHORT.pipelined + 1  # one is in work while the others wait
 SOCKET = (
     b"GET /talk HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
@@ -143,7 +143,7 @@ def test_a_request_at_fault_costs_none_before_it_its_answer(
     assert found[-1][1]["status"] == status
 
 
-def test_who_asks_for_another_protocol_loses_no_request(served: Served) -> None:
+def test_a_request_for_another_protocol_is_not_lost(served: Served) -> None:
     upgrade = GOOD[:-2] + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
     found = answers(served, upgrade + GOOD + upgrade + GOOD)
     assert [status for status, _ in found] == [200] * 4
@@ -153,10 +153,10 @@ def test_who_asks_for_another_protocol_loses_no_request(served: Served) -> None:
 
 @pytest.mark.parametrize("protocol", [b"h2c", b"nonsense", b"websocket, h2c"])
 @pytest.mark.parametrize("chunked", [False, True])
-def test_the_body_of_who_asks_for_another_protocol_is_no_request(
+def test_the_body_of_a_request_for_another_protocol_is_no_request(
     served: Served, protocol: bytes, chunked: bool
 ) -> None:
-    """As a gateway reads it, so that no request hides in a body (RFC 9112, 11.2)."""
+    """A gateway reads the body as a body; so must we, or it smuggles a request (RFC 9112, 11.2)."""
     framing, body = b"Content-Length: %d\r\n\r\n" % len(GOOD), GOOD
     if chunked:
         framing = b"Transfer-Encoding: chunked\r\n\r\n"

@@ -1,4 +1,4 @@
-"""What operations meet, over a real socket: dry runs, repeats, busts, closed accounts, ISINs."""
+"""The work of operations, over a real socket: dry runs, repeats, busts, closed accounts, ISINs."""
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -31,7 +31,7 @@ def edge() -> Iterator[Edge]:
 
 
 def cases(edge: Edge, kind: str | None = None, first: int = 100) -> list[dict[str, Any]]:
-    """All pages."""
+    """The cases on all pages."""
     found: list[dict[str, Any]] = []
     to, after = settled(edge), None
     while True:
@@ -86,7 +86,7 @@ def test_a_dry_replace_is_refused_like_the_larger_hold(edge: Edge) -> None:
     edge.did("CancelOrder", {"order_id": "R1", "reason": "done"})
 
 
-def test_what_is_told_twice_is_a_case_page_by_page(edge: Edge) -> None:
+def test_what_is_reported_twice_is_a_case_page_by_page(edge: Edge) -> None:
     paid = {"account_id": "A2", "amount": "100.00", "currency": "USD", "reference": "NTRY-7"}
     edge.did("DepositCash", paid)
     edge.did("DepositCash", paid)
@@ -124,7 +124,9 @@ def test_a_bust_gives_back_what_the_rest_does_not_cost_and_holds_again(edge: Edg
     (cash,) = edge.data(query, to=to)["account"]["cash"]
     deposited = Decimal("10000.00") + 200 - 100
     assert Decimal(cash["traded"]) == deposited - 1500 - Decimal("1.50")
-    assert Decimal(cash["reserved"]) == Decimal("500.50")  # 10 of 40 at 50.00, with 2.00 for all
+    assert Decimal(cash["reserved"]) == Decimal(
+        "500.50"
+    )  # 10 of 40 at 50.00; the commission for all 40 is 2.00
 
 
 def test_an_execution_under_another_order_is_a_case(edge: Edge) -> None:

@@ -1,4 +1,4 @@
-"""The SQL door over HTTP when callers crowd, leave or ask too much, and what /readyz says of it."""
+"""The SQL endpoint over HTTP: many callers, gone callers, large answers, its state in /readyz."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -25,7 +25,7 @@ from tests.system.processes import Ran, verb
 
 
 class Slow:
-    """A warehouse whose statements take until they are let go."""
+    """A warehouse whose statements end only when the test sets `go`."""
 
     def __init__(self) -> None:
         self.go, self.running, self.cancelled = asyncio.Event(), 0, 0
@@ -105,12 +105,12 @@ async def test_beyond_all_turns_the_answer_is_503_with_when_to_come_back(
     assert (late.status_code, "retry-after" in late.headers) == (503, True)
     slow.go.set()
     assert [answer.status_code for answer in await asyncio.gather(*held)] == [200, 200]
-    slow.error = WarehouseError("Other statements are running", 202)  # the owner's own line is full
+    slow.error = WarehouseError("Other statements are running", 202)  # the owner's queue is full
     busy = await ask(app)
     assert (busy.status_code, "retry-after" in busy.headers) == (503, True)
 
 
-async def test_a_caller_who_goes_away_takes_his_statement_along() -> None:
+async def test_a_disconnected_callers_statement_is_cancelled() -> None:
     slow = Slow()
     app = app_over(slow)
     told: asyncio.Queue[Message] = asyncio.Queue()
@@ -187,7 +187,7 @@ async def test_readyz_says_what_the_sandbox_lacks() -> None:
 
 
 class Broken:
-    """A warehouse that declines everything, and counts how often it was asked."""
+    """A warehouse that refuses every request, and counts the requests."""
 
     asked = 0
 
@@ -206,7 +206,7 @@ async def test_a_loader_whose_warehouse_declines_stands_still_says_why_and_tries
     while broken.asked < 3:
         await asyncio.sleep(0.01)
     assert loader.fault == "Memory limit exceeded"
-    assert loader.still_s(0) == 0  # the log has nothing
+    assert loader.still_s(0) == 0  # the log is empty
     assert loader.still_s(5) > 0.01
     running.cancel()
 
@@ -243,9 +243,7 @@ def test_a_warehouse_url_that_is_none_is_said_in_one_line(
 def test_a_folder_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "postgres").mkdir()
     (tmp_path / "warehouse" / "db").mkdir(parents=True)
-    (
-        tmp_path / "warehouse" / "process.log"
-    ).mkdir()  # as little to be opened as on a read-only disk
+    (tmp_path / "warehouse" / "process.log").mkdir()  # cannot be opened, as on a read-only disk
     ran = verb("sql", "SELECT 1", data_dir=tmp_path)
     assert (ran.code, ran.err.count("\n")) == (1, 1)
     assert ran.complaint.startswith("tidemark: the warehouse of ")

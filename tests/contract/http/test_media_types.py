@@ -1,4 +1,4 @@
-"""Media types are spelled in any case at every door; what is another type is refused everywhere."""
+"""Every endpoint reads media types in any case, and refuses every other media type."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ BODIES = {
     "/warehouse": ("sql", b"select 1"),
     "/warehouse#json": ("json", b'{"query": "select 1"}'),
 }
-"""Door -> what it takes, and a body that it reads."""
+"""Endpoint -> its media type, and a body of that type."""
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,9 @@ def asked(edge: Edge, door: str, kind: str) -> httpx.Response:
 )  # fmt: skip
 def test_a_type_is_known_however_it_is_spelled(edge: Edge, door: str, kind: str) -> None:
     answer = asked(edge, door, kind)
-    expected = 400 if "DepositCash" in door else 200  # the body was read: it lacks its fields
+    expected = (
+        400 if "DepositCash" in door else 200
+    )  # the body was read, but its fields are missing
     assert answer.status_code == expected, answer.text
 
 

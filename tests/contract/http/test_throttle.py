@@ -1,4 +1,4 @@
-"""Callers' limits over HTTP and sockets: who is told what, and who is left alone."""
+"""Rate limits over HTTP and sockets: the answers to limited callers, and callers without limit."""
 
 import asyncio
 from typing import Any
@@ -26,7 +26,7 @@ def limiter(*, per_s: float = 0.5, burst: int = 3, loopback: bool = False) -> Li
 
 
 class Edge:
-    """The app, asked from any address."""
+    """The app; requests may come from any address."""
 
     def __init__(self, limits: Limiter) -> None:
         platform = Failing(Raced("account-A1"))
@@ -63,7 +63,7 @@ async def test_over_the_limit_the_answer_is_429_with_what_to_wait_for() -> None:
     assert refused.headers["retry-after"] == "2"
 
 
-async def test_who_waits_as_told_is_served() -> None:
+async def test_a_caller_that_waits_as_required_is_served() -> None:
     edge = Edge(limiter(per_s=20, burst=1))
     assert (await edge.command()).status_code == 409
     assert (await edge.command()).status_code == 429
@@ -132,7 +132,7 @@ async def test_the_messages_of_a_socket_are_paced() -> None:
 
 
 class Socket:
-    """A socket's app behind the throttle: what it got, what was sent."""
+    """A WebSocket app behind the throttle: the messages that it received and that were sent."""
 
     def __init__(self, limits: Limiter) -> None:
         self.got: list[Message] = []

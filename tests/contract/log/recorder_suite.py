@@ -40,7 +40,7 @@ def sealed(label: str, name: str = "thing.done", *, schema: int = 1) -> Sealed:
 def write(
     stream: str, expected: int, *labels: str, message_id: str = "", keep: bool = False
 ) -> Write:
-    """One event per label; the default message id is used nowhere else."""
+    """A write with one event per label; the default message id is used nowhere else."""
     unique = f"{stream}@{expected}:{'+'.join(labels)}"
     return Write(
         stream=stream,
@@ -177,7 +177,9 @@ async def test_what_follows_a_loser_of_the_batch_is_not_written(recorder: Record
     assert [type(r) for r in results] == [Written, WrongVersion, WrongVersion]
 
 
-async def test_a_known_message_writes_nothing_and_tells_what_it_did(recorder: Recorder) -> None:
+async def test_a_known_message_writes_nothing_and_returns_its_first_result(
+    recorder: Recorder,
+) -> None:
     once = write("a-1", 0, "x", "y", message_id="key")
     [first] = await append(recorder, once)
     [again] = await append(recorder, once)
@@ -317,7 +319,7 @@ async def test_what_cannot_be_stored_is_refused_before_anything_is_written(
 
 
 async def test_the_longest_ids_fit(recorder: Recorder) -> None:
-    widest = "\U0001d538"  # four bytes
+    widest = "\U0001d538"  # 4 bytes in UTF-8
     [result] = await append(recorder, write(widest * 200, 0, "x", message_id=widest * 400))
     assert isinstance(result, Written)
 

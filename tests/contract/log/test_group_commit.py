@@ -1,4 +1,4 @@
-"""Group commit: every caller gets its own answer, whatever happens to the others."""
+"""Group commit: every caller gets its own answer, even if other callers fail or give up."""
 
 import asyncio
 import random
@@ -23,7 +23,7 @@ from tests.contract.log.recorder_suite import T0, labels, whole, write
 
 
 class Gate(MemoryRecorder):
-    """A recorder whose commits wait until they are let through, or fail."""
+    """A recorder whose commits wait until the gate is open, or fail."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ async def test_callers_share_a_commit_and_get_their_own_answers(gate: Gate) -> N
     await commit.close()
 
 
-async def test_a_lone_caller_waits_for_nobody(gate: Gate) -> None:
+async def test_a_lone_caller_does_not_wait(gate: Gate) -> None:
     commit = over(gate, T0)
     for version in range(3):
         result = await asyncio.wait_for(commit.submit(write("a-1", version, "x")), 1)
@@ -130,7 +130,7 @@ async def test_an_error_reaches_its_callers_and_the_next_ones_are_served(
     await commit.close()
 
 
-async def test_a_value_error_that_is_nobodys_fault_ends_too(gate: Gate) -> None:
+async def test_a_value_error_that_no_item_causes_ends_too(gate: Gate) -> None:
     commit = over(gate, T0)
     gate.failure = ValueError("a bug")
     with pytest.raises(ValueError, match="a bug"):
@@ -153,7 +153,7 @@ async def test_too_many_waiting_are_turned_away_at_once(gate: Gate) -> None:
     await commit.close()
 
 
-async def test_a_caller_that_gave_up_disturbs_nobody(gate: Gate) -> None:
+async def test_a_caller_that_gave_up_does_not_disturb_others(gate: Gate) -> None:
     commit = over(gate, T0)
     gate.open.clear()
     gone = commit.submit(write("a-1", 0, "x"))
@@ -164,7 +164,7 @@ async def test_a_caller_that_gave_up_disturbs_nobody(gate: Gate) -> None:
     gate.open.set()
     assert isinstance(await asyncio.wait_for(stays, 5), Written)
     repeated = await commit.submit(write("a-1", 0, "x"))
-    assert isinstance(repeated, Known)  # it had happened all the same
+    assert isinstance(repeated, Known)  # the cancelled write was committed
     await commit.close()
 
 
@@ -184,7 +184,7 @@ async def test_closing_drains_what_is_in_and_turns_away_the_rest(gate: Gate) -> 
 
 
 class Shelf:
-    """Items 'stream<read,read': what was under way beside what, until it is let through."""
+    """Commits items 'stream<read,read' while open; records which items were under way together."""
 
     def __init__(self) -> None:
         self.open = asyncio.Event()
@@ -231,7 +231,7 @@ async def test_nothing_is_under_way_beside_what_it_reads_or_what_reads_it() -> N
         if not n % 7:
             await asyncio.sleep(0)
     await asyncio.wait_for(asyncio.gather(*answers), 10)
-    assert shelf.beside  # two were under way at a time
+    assert shelf.beside  # some items were under way together
     assert not [pair for pair in shelf.beside if touch(*pair)]
     await shelf.commit.close()
 

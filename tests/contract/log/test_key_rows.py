@@ -1,4 +1,4 @@
-"""What the rows of `keys.data_keys` tell: a key, an erasure and its time, or a change."""
+"""The states of a row of `keys.data_keys`: a key, an erasure and its time, or a change."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The keys that lie outside the database, against the log that needs them."""
+"""The key files outside the database, checked against the log that needs them."""
 
 import os
 from pathlib import Path
@@ -52,7 +52,7 @@ def standings(url: str, master: Path) -> dict[str, Standing]:
     return found
 
 
-def test_whoever_only_reads_makes_no_master_key(url: str, master: Path) -> None:
+def test_a_process_that_only_reads_makes_no_master_key(url: str, master: Path) -> None:
     assert isinstance(open_keys(url, master, ENTROPY, make=False), ClosedKeyStore)
     assert not master.parent.exists()
 
@@ -97,7 +97,7 @@ def test_an_erasure_leaves_a_mark_that_only_the_master_key_makes(url: str, maste
     keys = opened(url, master)
     keys.destroy("C1")
     keys.destroy("C1")
-    keys.destroy("C9")  # who never had a key gets a mark, too
+    keys.destroy("C9")  # a client without a key gets a mark, too
     keys.close()
     run(url, "update keys.data_keys set destroyed = true, wrapped = null where client_id = 'C2'")
     run(url, "update keys.data_keys set destroyed = true where client_id = 'C3'")
@@ -111,7 +111,7 @@ def test_an_erasure_leaves_a_mark_that_only_the_master_key_makes(url: str, maste
 
 
 def test_an_erasure_without_a_mark_gets_it_by_erasing_again(url: str, master: Path) -> None:
-    """As builds before the mark have left it."""
+    """Builds before the mark was introduced left such rows."""
     with_clients(url, master, "C1", "C2")
     run(url, "update keys.data_keys set destroyed = true, wrapped = null where client_id = 'C1'")
     keys = opened(url, master)

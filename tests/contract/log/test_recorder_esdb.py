@@ -1,6 +1,6 @@
 """The contract over EventStoreDB: a double of the server, on a real port.
 
-One case says something else here: what a message did stands in the log, so it is never forgotten.
+One case differs here: the result of a message is in the log itself, so it is never forgotten.
 """
 
 from collections.abc import AsyncIterator, Iterator

@@ -1,4 +1,4 @@
-"""What the world does to a log on EventStoreDB: lost answers, other leaders, killed servers."""
+"""Faults around a log on EventStoreDB: lost answers, other leaders, killed servers."""
 
 import asyncio
 import itertools
@@ -78,7 +78,7 @@ async def test_a_lost_answer_is_neither_lost_nor_doubled(
 
 
 @pytest.mark.parametrize("fault", LOST)
-async def test_a_lost_answer_changes_nobodys_result(
+async def test_a_lost_answer_changes_no_result(
     node: Node, recorder: EsdbRecorder, fault: str
 ) -> None:
     await append(recorder, write("known-1", 0, "x", message_id="key"), write("stale-1", 0, "x"))
@@ -99,7 +99,7 @@ async def test_a_lost_answer_changes_nobodys_result(
 async def test_one_of_two_that_decided_the_same_command_is_told_that_it_is_known(
     node: Node, recorder: EsdbRecorder
 ) -> None:
-    """The server would answer a repeated event id with success, whatever bytes came with it."""
+    """The server alone would answer a repeated event id with success, even with other bytes."""
     first = write("a-1", 0, "x", message_id="key")
     other = Write(
         stream="a-1", expected=0, events=[sealed("a-1/a-moment-later")], message_id="key",
@@ -155,10 +155,10 @@ async def test_a_waiter_survives_the_loss_of_its_subscription(
     assert await asyncio.wait_for(waiting, 10)
 
 
-async def test_a_waiter_is_told_at_once_of_what_others_write(
+async def test_a_waiter_wakes_at_once_when_another_process_writes(
     node: Node, recorder: EsdbRecorder
 ) -> None:
-    await recorder.wait(0, timeout_s=0.3)  # the subscription is there now
+    await recorder.wait(0, timeout_s=0.3)  # the subscription has started
     other = await connected(node.url)
     waiting = asyncio.create_task(recorder.wait(0, timeout_s=30))
     await asyncio.sleep(0.1)
@@ -167,8 +167,10 @@ async def test_a_waiter_is_told_at_once_of_what_others_write(
     await other.close()
 
 
-async def test_a_connection_that_is_replaced_disturbs_nobody_who_was_using_it(node: Node) -> None:
-    """One lost answer closes the connection under every other call."""
+async def test_a_connection_that_is_replaced_does_not_disturb_calls_that_used_it(
+    node: Node,
+) -> None:
+    """One lost answer closes the connection that all other calls use."""
     recorder = await EsdbRecorder.connect(node.url, MemoryRecorder(), reply_s=20, retry_s=40)
     await append(recorder, *[write(f"a-{n}", 0, *"xyz") for n in range(200)])
     everything = await whole(recorder)
@@ -294,7 +296,7 @@ async def test_what_others_keep_on_the_server_is_read_and_known_for_foreign(
         other.append_to_stream("theirs-1", current_version=StreamState.NO_STREAM, events=event)
         other.set_stream_metadata("theirs-1", metadata={"$maxCount": 9})
     stored = await whole(recorder)
-    assert [e.name for e in stored] == ["thing.done", "Foreign"]  # and no $metadata
+    assert [e.name for e in stored] == ["thing.done", "Foreign"]  # without $metadata
     assert (stored[1].state, stored[1].hash, stored[1].version) == (b'{"a": 1}', b"", 1)
 
 
@@ -387,7 +389,7 @@ async def test_eventstoredb_answers_as_memory_does(
         batch = [built(example, shape, next(serial)) for shape in shaped]
         nothings = nothings or any(not w.events for w in batch)
         if other and nothings:
-            break  # what changed nothing is known to who did it, and to no other
+            break  # only the recorder that wrote no events knows the message
         if fault:
             node.faults.arm(fault, containing=batch[0].stream.encode())
         expected += await append(memory, *batch)
@@ -402,7 +404,7 @@ async def test_eventstoredb_answers_as_memory_does(
 
 
 class Process:
-    """A double of its own, with a file, which may be killed."""
+    """A double in its own process, with a file; the test may kill it."""
 
     def __init__(self, file: Path) -> None:
         self._file, self.port = file, 0

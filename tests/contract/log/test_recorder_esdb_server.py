@@ -1,4 +1,4 @@
-"""The contract over a real server: the one that TIDEMARK_TEST_ESDB names, whatever is on it."""
+"""The contract over the real server that TIDEMARK_TEST_ESDB names; it may hold other events."""
 
 import os
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ async def recorder() -> AsyncIterator[Window]:
 
 
 async def test_the_longest_ids_fit(recorder: Window) -> None:
-    """Shorter by the window's prefix."""
+    """The limit is lower here by the window's prefix."""
     widest = "\U0001d538"
     [result] = await append(recorder, write(widest * 190, 0, "x", message_id=widest * 400))
     assert isinstance(result, Written)  # noqa: F405

@@ -1,4 +1,4 @@
-"""What the world does to a log: lost answers, killed servers and writers, full disks."""
+"""Faults around a log: lost answers, killed servers and writers, full disks."""
 
 import asyncio
 import os
@@ -97,7 +97,7 @@ async def test_a_lost_answer_is_neither_lost_nor_doubled(
 
 
 @pytest.mark.parametrize("fault", ["lose request", "lose reply"])
-async def test_a_lost_answer_changes_nobodys_result(
+async def test_a_lost_answer_changes_no_result(
     wire: Wire, recorder: PostgresRecorder, fault: str
 ) -> None:
     await append(recorder, write("known-1", 0, "x", message_id="key"), write("stale-1", 0, "x"))
@@ -118,7 +118,7 @@ async def test_an_answer_lost_while_asking_why_a_write_failed_is_found_too(
     wire: Wire, recorder: PostgresRecorder
 ) -> None:
     await append(recorder, write("known-1", 0, "x", message_id="the-key"))
-    wire.trap("lose reply", b"the-key")  # not in the append: the stream is known to be past 0
+    wire.trap("lose reply", b"the-key")  # in the look-up: no append, as the stream is past 0
     results = await append(
         recorder, write("a-1", 0, "y"), write("known-1", 0, "x", message_id="the-key")
     )
@@ -139,14 +139,14 @@ async def test_another_outcome_under_the_same_message_is_not_taken_for_ours(
         request_hash=first.request_hash,
     )  # fmt: skip
     wire.trap("lose request", b"the-event")
-    second = await PostgresRecorder.connect(wire.url)  # it does not know how far the stream is
+    second = await PostgresRecorder.connect(wire.url)  # it does not know the stream's version
     [result] = await append(second, other)
     assert wire.sprung == 1
     assert isinstance(result, Known)
     await second.close()
 
 
-async def test_nobody_writes_while_another_holds_the_lock_to_its_commit(
+async def test_a_write_waits_while_another_holds_the_lock_to_its_commit(
     database_url: str, recorder: PostgresRecorder
 ) -> None:
     async with await psycopg.AsyncConnection.connect(database_url) as other:
@@ -154,7 +154,7 @@ async def test_nobody_writes_while_another_holds_the_lock_to_its_commit(
         writing = asyncio.create_task(append(recorder, write("a-1", 0, "x")))
         await asyncio.sleep(0.3)
         assert not writing.done()
-        assert await whole(recorder) == []  # reads do not queue behind it
+        assert await whole(recorder) == []  # reads do not wait for the lock
         await other.commit()
         assert [type(r) for r in await asyncio.wait_for(writing, 10)] == [Written]
 
@@ -216,11 +216,11 @@ async def test_a_waiter_survives_the_loss_of_its_listener(
     assert await asyncio.wait_for(waiting, 10)
 
 
-async def test_a_waiter_is_told_of_what_others_write(
+async def test_a_waiter_wakes_when_another_process_writes(
     database_url: str, recorder: PostgresRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(postgres_tail, "POLL_S", 60.0)
-    await recorder.wait(0, timeout_s=0.5)  # the listener is there now
+    await recorder.wait(0, timeout_s=0.5)  # the listener has started
     other = await PostgresRecorder.connect(database_url)
     waiting = asyncio.create_task(recorder.wait(0, timeout_s=30))
     await asyncio.sleep(0)

@@ -1,7 +1,7 @@
-"""Law: Postgres answers every sequence of batches as memory does, and so does a lost answer.
+"""Law: Postgres answers every sequence of batches as memory does, lost answers included.
 
-Memory decides one write after the other; Postgres plans, sends in bulk and asks under a lock when
-it was refused. They share no decision.
+Memory decides one write after the other. Postgres plans, sends in bulk, and after a refusal asks
+again under a lock. They share no code for the decision.
 """
 
 import itertools

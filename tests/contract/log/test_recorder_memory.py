@@ -1,4 +1,4 @@
-"""The contract over memory, and the library's own cases over what lies inside."""
+"""The contract over memory, and the library's own cases over the library's recorder inside."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Real calendars: which days trade but do not settle, and that a span is a cut of a longer one."""
+"""Real calendars: days that trade but do not settle; a span is a part of a longer one."""
 
 from datetime import date, timedelta
 
@@ -51,7 +51,7 @@ def test_easter_agrees_with_another_implementation() -> None:
     ("currency", "mic", "only_the_exchange", "only_the_payments"),
     [
         ("GBP", "XLON", set(), set()),
-        # the exchange stood still for a day; its calendar has one day of 1998 too many
+        # the exchange had a breakdown in 2020; its calendar has one day of 1998 too many
         ("JPY", "XTKS", {date(1998, 5, 6), date(2020, 10, 1)}, set()),
         ("CHF", "XSWX", {(5, 1), (12, 24), (12, 31)}, set()),
         ("CAD", "XTSE", set(), {9, 10, 11}),  # Truth and Reconciliation, Remembrance Day

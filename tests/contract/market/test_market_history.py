@@ -1,4 +1,4 @@
-"""The packaged history is what we say it is: dates, names, figures, and cheap to ask."""
+"""The packaged history matches its description: dates, names, figures, and fast look-ups."""
 
 import csv
 import gzip
@@ -57,7 +57,7 @@ def test_a_day_without_a_session_has_no_prices() -> None:
         prices().day_before(date(1990, 1, 2))
 
 
-def test_on_a_day_without_a_fixing_the_last_one_stands_and_says_its_date() -> None:
+def test_on_a_day_without_a_fixing_the_last_one_is_valid_with_its_own_date() -> None:
     rate_date, of_good_friday = rates(date(2024, 3, 29))
     assert rate_date == date(2024, 3, 28)
     assert of_good_friday == rates(date(2024, 3, 28)).rates

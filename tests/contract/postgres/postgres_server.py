@@ -63,7 +63,7 @@ def server() -> Iterator[Server]:
             _until_up(made, process)
             yield made
         finally:
-            process.send_signal(signal.SIGINT)  # not waiting for its clients
+            process.send_signal(signal.SIGINT)  # a fast shutdown: disconnects clients
             process.wait(60)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -123,7 +123,7 @@ def tls(server: Server, certificate: Path, key: Path) -> Iterator[int]:
 
     async def proxied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError):
-            if await reader.readexactly(8) == SSL_REQUEST:  # in clear: not here
+            if await reader.readexactly(8) == SSL_REQUEST:  # a client without TLS is hung up on
                 writer.write(b"S")
                 await writer.start_tls(context)
                 inside, out = await asyncio.open_connection("127.0.0.1", server.port)

@@ -39,7 +39,7 @@ def folder() -> Iterator[Path]:
 
 
 def hold(folder: Path) -> "subprocess.Popen[str]":
-    """Another process that starts or attaches, and says whether it is the owner."""
+    """Another process that starts or attaches, and prints whether it is the owner."""
     return subprocess.Popen(
         [sys.executable, "-c", HOLD, str(folder)], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
@@ -215,9 +215,9 @@ def test_root_may_keep_its_data_where_only_root_can_walk(folder: Path) -> None:
 
 
 def as_user(name: str, uri: str) -> str:
-    """What a process of that user is told when it connects.
+    """The answer or error that a process of that user gets when it connects.
 
-    A fork, because the interpreter may lie where that user cannot walk.
+    A fork, because that user may lack access to the folder of the interpreter.
     """
     user = pwd.getpwnam(name)
     reading, writing = os.pipe()

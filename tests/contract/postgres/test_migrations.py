@@ -1,4 +1,4 @@
-"""Migrations of the two schemas: once, in order, by any number at once, never backwards."""
+"""Migrations of the two schemas: once, in order, safe in parallel, never backwards."""
 
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -36,7 +36,7 @@ def bring_up(url: str, part: Part) -> list[int]:
 
 @pytest.fixture
 def next_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Adds a migration to the log's, as a coming release would."""
+    """A function that adds a migration to the log's, as a future release would."""
     folder = Path(shutil.copytree(schema_versions.FOLDER, tmp_path / "migrations"))
     monkeypatch.setattr(schema_versions, "FOLDER", folder)
 
@@ -68,7 +68,7 @@ def test_of_many_that_start_at_once_each_migration_runs_once(database_url: str) 
 
 
 def test_a_database_of_the_first_release_is_adopted_with_what_it_holds(database_url: str) -> None:
-    """It had 0001 of each part and the keys, and no list of migrations."""
+    """The first release had 0001 of each part and the keys, and no list of migrations."""
     for part, name in (("log", "0001_log"), ("log", "0002_keys"), ("views", "0001_sagas")):
         run(database_url, (schema_versions.FOLDER / part / f"{name}.sql").read_text())
     run(database_url, "comment on schema log is 'a hash of its text'")
@@ -87,7 +87,7 @@ def test_a_database_of_the_first_release_is_adopted_with_what_it_holds(database_
 async def test_what_was_stored_before_payloads_were_told_apart_reads_the_same(
     database_url: str,
 ) -> None:
-    """0004 finds them in the bytes that are there, and leaves alone what is no frame."""
+    """Migration 0004 finds payloads in the stored bytes, and leaves bytes without a frame alone."""
     for number in (1, 2):
         run(database_url, migrations("log")[number - 1].sql)
     metadata = rb'{"schema":7,"message_id":"},\"payload\":,\"schema\":9,\u00e9","read":{"b-1":2}}'

@@ -1,4 +1,4 @@
-"""The definitions of the database: as the migrations make them, each named in the docs."""
+"""The database's definitions: compared with those of the migrations, each named in the docs."""
 
 import re
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ EVERY = """
 
 @pytest.fixture
 def migrated(database_url: str) -> str:
-    """A database with all that a running platform has made in it."""
+    """A database with all definitions that a running platform makes."""
     with psycopg.connect(database_url, autocommit=True) as connection:
         _fill(connection)
     return database_url
@@ -49,7 +49,7 @@ def _of(server: str, database: str) -> str:
 
 
 def test_the_list_of_definitions_is_what_the_migrations_make(database_url: str) -> None:
-    """If this fails: `.venv/bin/python -m scripts.schema_definitions`."""
+    """If this fails, run `.venv/bin/python -m scripts.schema_definitions`."""
     assert DEFINITIONS.read_text() == drawn(database_url)
 
 
@@ -133,7 +133,7 @@ FOREIGN: tuple[tuple[Part, str, str], ...] = (
 
 @pytest.fixture(scope="module")
 def honest(postgres_url: str) -> str:
-    """The name of a database with all of it and our roles, which no test changes."""
+    """The name of a database with all definitions and our roles; no test changes it."""
     name = "honest_schema"
     with psycopg.connect(postgres_url, autocommit=True) as server:
         server.execute(f"create database {name}".encode())
@@ -146,7 +146,7 @@ def honest(postgres_url: str) -> str:
 
 @pytest.fixture
 def with_roles(postgres_url: str, honest: str) -> Iterator[str]:
-    """A copy of it; and two roles of the operator's, of which `app` is a member of the writer's."""
+    """A copy of it, and two roles of an operator: `app`, a member of the writer's; `stranger`."""
     url = _of(postgres_url, "copy_of_schema")
     with psycopg.connect(postgres_url, autocommit=True) as server:
         server.execute(f"create database copy_of_schema template {honest}".encode())
@@ -199,7 +199,7 @@ def test_what_an_operator_or_another_build_may_make_is_no_fault(
 def test_a_search_path_of_the_database_does_not_mislead_the_comparison(
     with_roles: str, part: Part
 ) -> None:
-    """Tables of the server's names, found first: empty, so that nothing would be found."""
+    """Empty tables named like the server's own, first in the path, would hide all differences."""
     shadows = "pg_event_trigger", "pg_db_role_setting", "pg_policy", "pg_trigger"
     with psycopg.connect(with_roles, autocommit=True) as connection:
         connection.execute("create schema evil")
@@ -223,7 +223,7 @@ def test_the_faults_are_bounded(migrated: str) -> None:
 
 
 def test_the_docs_list_every_table_and_column_with_what_compares_it(migrated: str) -> None:
-    """A new table or column: say in docs/operations.md what compares it, and see that it does."""
+    """For a new table or column, add a check that compares it; name it in docs/operations.md."""
     listed = _listed()
     with psycopg.connect(migrated) as connection:
         found: dict[str, set[str]] = {}
@@ -232,7 +232,7 @@ def test_the_docs_list_every_table_and_column_with_what_compares_it(migrated: st
     views = {f"views.{view.NAME}" for view in VIEWS}
     assert set(listed) == set(found) - views
     for table, columns in found.items():
-        if table in views:  # its checksum goes over every field of its rows
+        if table in views:  # its checksum covers every field of its rows
             [view] = [v for v in VIEWS if f"views.{v.NAME}" == table]
             assert columns == set(view.ROW.__struct_fields__), table
         else:

@@ -1,4 +1,4 @@
-"""A forger with every right on the log's database, who knows how its writer computes things.
+"""A forger with every right on the log's database, and with the writer's way to compute hashes.
 
 The forger rewrites rows, recomputes the hash chain of a stream and the rows of its messages, and
 leaves a log that is consistent in itself. Only the keys are missing.

@@ -42,7 +42,7 @@ class Case(NamedTuple):
     does: Does
     verify: str = ""  # part of a fault, as stream@version: text; "": none found
     replay: str = ""  # view or saga that differs; "": none; "?": either
-    witness: str = "?"  # what the outside witness adds; "": nothing; "?": not checked
+    witness: str = "?"  # part of the fault that the witness adds; "": none; "?": not checked
 
 
 def sql(statement: str, *values: object) -> Does:

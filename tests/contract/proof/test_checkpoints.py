@@ -1,7 +1,7 @@
-"""Checkpoints over a real store: what a forger with every right on the database cannot hide.
+"""Checkpoints over a real store find the changes of a forger with every right on the database.
 
 The forger here rewrites rows, recomputes the whole hash chain of a stream as the writer would,
-and leaves a log that is sound in itself. What is missing to him is the signing key.
+and leaves a log that is consistent in itself. Only the signing key is missing.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -52,7 +52,7 @@ class Platform:
         return await self.handler.handle(requests)
 
     async def events(self, first: int, last: int) -> None:
-        """Two a round: one on the house's stream, one on that of the rates."""
+        """Two events a round: one on the house's stream, one on that of the rates."""
         for n in range(first, last + 1):
             fund = FundHouse(currency="USD", amount=Decimal(f"{n}.00"))
             day = date(2024, 1, n)
@@ -118,7 +118,7 @@ async def test_a_flipped_byte_under_a_recomputed_chain_is_found_by_the_checkpoin
     forger.replace("house-main", 6, b'"6.00"', b'"9.00"')
     forger.rechain("house-main")
     faults = told(await platform.verify())
-    assert set(faults) == {f"{STREAM}@2", f"{STREAM}@3"}  # and all that came after it
+    assert set(faults) == {f"{STREAM}@2", f"{STREAM}@3"}  # and all after it
     assert "positions 9 to 16 do not give its Merkle root" in faults[f"{STREAM}@2"]
 
 
@@ -137,7 +137,7 @@ async def test_a_whole_stream_taken_out_is_found(platform: Platform, forger: For
     gone = {f for f in faults if f.startswith("log@")}
     assert faults.keys() - gone == {f"{STREAM}@{v}" for v in (1, 2, 3)}
     assert "positions 2 to 2 are missing" in faults["log@2"]
-    assert "later events are missing" in faults["log@27"]  # it was the log's last event, too
+    assert "later events are missing" in faults["log@27"]  # it was also the log's last event
 
 
 async def test_an_event_slipped_in_is_found(platform: Platform, forger: Forger) -> None:
@@ -152,7 +152,7 @@ async def test_an_event_slipped_in_is_found(platform: Platform, forger: Forger) 
 
 
 async def test_two_events_that_changed_places_are_found(platform: Platform, forger: Forger) -> None:
-    """Each stream alone is as it was; only their order is another."""
+    """Each stream alone is unchanged; only the order of their events differs."""
     forger.execute("update log.events set position = -1 where position = 3")
     forger.execute("update log.events set position = 3 where position = 4")
     forger.execute("update log.events set position = 4 where position = -1")
@@ -184,7 +184,7 @@ async def test_a_statement_signed_by_the_forger_is_not_ours(
     [last] = [c for c in await _signed(platform) if c.last_position == 24]
     forger.replace(
         STREAM, 3, last.key_id.encode(), OTHER.verifier.key_id.encode()
-    )  # the signature would follow: it is the key that gives him away
+    )  # a forger would sign anew; the key's id alone shows it
     forger.rechain(STREAM)
     assert "signed by another key" in told(await platform.verify())[f"{STREAM}@3"]
 
@@ -207,11 +207,11 @@ async def test_a_checkpoint_that_cannot_be_read_is_named(
 async def test_only_what_no_checkpoint_covers_yet_can_be_rewritten(
     platform: Platform, forger: Forger
 ) -> None:
-    """The limit, said aloud: `sealed_to` is how far the proof goes, and the next one moves it."""
+    """The limit of the proof: it covers positions up to `sealed_to`; each checkpoint moves that."""
     forger.execute("delete from log.events where position > 25")
-    assert told(await platform.verify())  # a forger in a hurry: the log's head knows of more
+    assert told(await platform.verify())  # log.head has a higher position
     forger.execute("update log.head set position = 25")
-    assert told(await platform.verify())  # and the commands' message ids do
+    assert told(await platform.verify())  # log.messages has more messages
     forger.execute("delete from log.messages where position > 25")
     found = await platform.verify()
     assert (found["ok"], found["position"], found["sealed_to"]) == (True, 25, 24)
@@ -225,7 +225,7 @@ async def test_a_run_closes_every_day_with_a_signature_and_the_same_seed_with_th
 
 
 async def _trade(spec: Spec) -> tuple[list[CheckpointSigned], str]:
-    """The checkpoints of a run, each checked to end at a close of day; and the log's root."""
+    """The checkpoints of a run, each checked to end at a close of day, and the log's root."""
     entropy, clock = SeededEntropy(spec.seed), SimulatedClock(eve_of(spec))
     disk = await Disk.after((), entropy)
     platform = MemoryPlatform(disk, clock, entropy)

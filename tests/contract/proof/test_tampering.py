@@ -1,7 +1,7 @@
-"""The table of tampering: everything a forger with all rights on the database may do to a log.
+"""The table of tampering: each change that a forger with all rights can make to a log.
 
-One small simulated log is the template; every case is a copy of its own that a forger changes, and
-then what `log verify`, `replay` and an outside witness say of it. `docs/operations.md` has the
+One small simulated log is the template. For every case a forger changes a copy of it, and then
+`log verify`, `replay` and an outside witness check the copy. `docs/operations.md` has the
 table for people.
 """
 
@@ -38,16 +38,16 @@ pytestmark = pytest.mark.slow
 
 
 class Template(NamedTuple):
-    """The honest log: its server, its keys, and the line that an outsider has kept."""
+    """The honest log: its server, its keys, and the record that an outside witness keeps."""
 
-    server: str  # URL of its database, which nobody changes
+    server: str  # URL of its database; no test changes it
     keys: Path
     witness: Witness
 
 
 @pytest.fixture(autouse=True)
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody trades here: an entry of the street that the log does not know stays unknown."""
+    """No wait: no trade is under way here, so an entry unknown to the log stays unknown."""
     monkeypatch.setattr(street_audit, "PAUSE_S", 0.0)
 
 
@@ -68,7 +68,7 @@ def template(simulated: Simulated) -> Iterator[Template]:
 
 
 async def _prepared(url: str, data_dir: Path) -> Witness:
-    """Snapshots of two accounts, as a writer takes them of long streams; and the honest witness."""
+    """Take snapshots of two accounts, as a writer does for long streams; the honest witness."""
     async with await _opened(url, data_dir) as platform:
         states = {}
         for stream in (A, B):
@@ -137,7 +137,7 @@ async def _found(scene: Scene, witness: Witness) -> Found:
             differ = [f"{v.live.view}: {v.faults}" for v in proof.views if not v.equal]
             differ += [f"{k.name}: {k.differences}" for k in proof.kept if not k.equal]
             differ += [f"schema: {wrong}" for wrong in proof.schema]
-        except Exception as e:  # a log that cannot be folded is not content either
+        except Exception as e:  # a fold that fails is a finding, too
             differ = [f"{type(e).__name__}: {e}"]
     return Found(faults[0], differ, faults[1])
 
@@ -156,7 +156,7 @@ def expect(said: list[str], part: str) -> None:
 
 
 @pytest.mark.parametrize("case", (*CASES, *ROWS), ids=lambda case: case.name)
-async def test_tampering_is_caught_by_whom_the_table_says(
+async def test_tampering_is_found_by_the_checks_that_the_table_names(
     case: Case, scene: Scene, template: Template
 ) -> None:
     case.does(scene)
@@ -173,7 +173,7 @@ async def test_the_honest_log_is_content_with_all_of_it(scene: Scene, template: 
 async def test_the_committed_times_of_the_log_are_under_its_checkpoints(
     scene: Scene, template: Template
 ) -> None:
-    """Whatever else verify knows of the clock: the Merkle root alone finds a moved time."""
+    """The Merkle root alone finds a changed time, without the other checks of the clock."""
     scene.forger.execute(
         "update log.events set committed_at = %s where position = 5",
         scene.forger.execute("select committed_at from log.events where position = 5")[0][0]

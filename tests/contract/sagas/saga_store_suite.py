@@ -37,7 +37,7 @@ class SagaStoreSuite:
     async def store(self) -> SagaStore:
         raise NotImplementedError
 
-    async def test_a_new_saga_stands_at_the_beginning(self, store: SagaStore) -> None:
+    async def test_a_new_saga_has_its_checkpoint_at_zero(self, store: SagaStore) -> None:
         assert await store.positions(SAGAS) == {"order": 0, "fx": 0}
 
     async def test_a_page_saves_states_owed_commands_and_checkpoints(

@@ -1,4 +1,4 @@
-"""One leads the sagas: the lease's holder, under a fence that keeps everybody else's writes out."""
+"""Only the lease's holder leads the sagas; a fence refuses the writes of every other process."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ async def store(database_url: str) -> AsyncIterator[PostgresSagaStore]:
 
 @pytest.fixture
 async def leases(database_url: str, store: PostgresSagaStore) -> AsyncIterator[Any]:
-    """Makes leases by holder's name; `store` has made their table."""
+    """A function that makes a lease for a holder; `store` has made the table."""
     made: list[SagaLease] = []
 
     def lease(holder: str, lease_s: float = 10.0) -> SagaLease:
@@ -94,8 +94,8 @@ async def test_taking_the_lease_waits_for_what_its_holder_is_writing(
     await store.positions({"order": 1})
     one, other = leases("one", 0.2), leases("other")
     store.fence = await one.take()
-    async with store._fenced() as connection:  # a save that has begun
-        await asyncio.sleep(0.3)  # the lease has run out meanwhile
+    async with store._fenced() as connection:  # a save has begun
+        await asyncio.sleep(0.3)  # the lease expires meanwhile
         taking = asyncio.create_task(other.take())
         await asyncio.sleep(0.2)
         assert not taking.done()
@@ -103,7 +103,7 @@ async def test_taking_the_lease_waits_for_what_its_holder_is_writing(
     assert await taking == 2
 
 
-async def test_who_drives_the_sagas_in_his_own_time_holds_the_lease_meanwhile(
+async def test_a_process_that_drives_the_sagas_itself_holds_the_lease_meanwhile(
     store: PostgresSagaStore, leases: Any
 ) -> None:
     worker = leases("worker")

@@ -14,7 +14,7 @@ from projections.ports import NOWHERE, Audience, Change, Expelled, Key, Relaid, 
 
 
 class Kinds(Row, frozen=True, kw_only=True):
-    """A row with a column of every kind."""
+    """A row with a column of every type."""
 
     KEY: ClassVar[tuple[str, ...]] = ("name", "number")
     INDEXES: ClassVar[tuple[tuple[str, ...], ...]] = (("day", "number"),)
@@ -69,7 +69,7 @@ class SinkSuite:
     def part(self, sink: Sink, partition: int, partitions: int) -> Sink:
         raise NotImplementedError
 
-    async def test_a_new_view_stands_at_zero_and_holds_nothing(self, sink: Sink) -> None:
+    async def test_a_new_view_has_its_checkpoint_at_zero_and_no_rows(self, sink: Sink) -> None:
         await sink.prepare([A])
         assert await sink.positions(["view_a"]) == {"view_a": 0}
         assert await sink.load(A, [("n", 1)]) == {}
@@ -152,7 +152,7 @@ class SinkSuite:
         await sink.save([change(B, replace(rows[0], flag=True), before=12, after=13)])
         assert (await sink.checksum(B)).hash != one.hash
 
-    async def test_the_checksum_says_where_the_view_stands(self, sink: Sink) -> None:
+    async def test_the_checksum_comes_with_the_views_position(self, sink: Sink) -> None:
         await sink.prepare([A])
         await sink.save([change(A, ROW, before=0, after=4)])
         found = await sink.checksum(A)
@@ -194,7 +194,7 @@ class SinkSuite:
         assert await whole.positions(["view_a"]) == {"view_a": 0}
         assert await whole.load(A, [("n", 1)]) == {}
 
-    async def test_whoever_kept_the_view_in_another_number_of_partitions_is_told(
+    async def test_a_process_with_another_number_of_partitions_gets_an_error(
         self, sink: Sink
     ) -> None:
         await sink.prepare([A])

@@ -1,4 +1,4 @@
-"""The database sums client money by the rule that the view and the control have."""
+"""The database sums client money by the same rule as the view and the control."""
 
 from collections.abc import AsyncIterator, Sequence
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Columns as array literals: what Postgres reads is what was given, whatever it is."""
+"""Columns as array literals: Postgres reads back exactly the values that were given."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime

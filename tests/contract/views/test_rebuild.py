@@ -1,4 +1,4 @@
-"""Rebuilding beside the live view, and proving that what is served is what the log says."""
+"""Rebuild a view beside the live one, and prove that the served rows follow from the log."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -113,7 +113,7 @@ async def test_the_running_view_goes_on_from_the_new_table(
     execute(database_url, "update views.heard set words = 'lies'")
     await rebuild(log, sink, VIEW)
     log.envelopes = said(*WORDS).envelopes
-    while (await runner.step()).events:  # the same runner, with rows of the old table in memory
+    while (await runner.step()).events:  # this runner still caches rows of the old table
         pass
     (replayed,) = await replay(log, sink, [VIEW])
     assert replayed.equal
@@ -216,7 +216,7 @@ async def test_memory_and_postgres_agree_on_every_hash(sink: PostgresSink) -> No
 
 
 def busy_world() -> World:
-    """Something of everything, so that no table is empty that could have rows."""
+    """Events of every kind, so that every table has rows."""
     world = opened_world("A1", "A2")
     world.done(deposit("A1", "100000.00", "P1"))
     world.done(deposit("A2", "70.10", "P2", TODAY + timedelta(days=5)))
@@ -283,7 +283,7 @@ async def test_every_view_has_the_indexes_that_its_row_names(view: View, databas
     sink = await PostgresSink.connect(database_url)
     try:
         await sink.prepare([view])
-        await rebuild(ListLog(), sink, view)  # the new table brings them along
+        await rebuild(ListLog(), sink, view)  # the new table has them from the start
     finally:
         await sink.close()
     sql = "select count(*) from pg_indexes where schemaname = 'views' and tablename = %s"

@@ -1,4 +1,4 @@
-"""Rebuilding and replaying views whose partitions stand apart: the rows of the very moment."""
+"""Rebuild and replay views whose partitions are at different positions."""
 
 from collections.abc import AsyncIterator
 
@@ -20,7 +20,7 @@ PARTITIONS = 4
 
 
 class Apart:
-    """Views over the golden log, each partition a quarter further than the one before."""
+    """Views over the golden log; each partition is a quarter of the log ahead of the one before."""
 
     def __init__(self, url: str, log: RecorderLog, last: int) -> None:
         self.log, self.last = log, last

@@ -1,4 +1,4 @@
-"""Both sinks under the contract suite, and what only Postgres has to survive."""
+"""Both sinks under the contract suite, and faults that only Postgres has."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -106,7 +106,7 @@ async def test_a_connection_lost_in_the_middle_leaves_nothing_half_written(
 ) -> None:
     await sink.save([change(A, ROW, before=0, after=1)])
     with psycopg.connect(database_url, autocommit=True) as other, other.transaction():
-        other.execute("lock table views.view_b")  # the save gets as far as view_a's rows
+        other.execute("lock table views.view_b")  # the save writes view_a, then waits
         saving = sink.save(
             [
                 change(A, replace(ROW, text="new"), before=1, after=2),
@@ -120,7 +120,7 @@ async def test_a_connection_lost_in_the_middle_leaves_nothing_half_written(
 
 
 async def _killed(saving: Any, database_url: str) -> None:
-    """Await `saving` while its connection is cut off from another one, once it waits."""
+    """Await `saving`; another session terminates its connection once it waits for a lock."""
 
     async def kill() -> None:
         sql = (
@@ -146,7 +146,7 @@ async def test_a_save_that_is_cancelled_leaves_nothing_and_the_next_one_goes_thr
     async with sink.transaction() as other:
         await other.execute(f"lock table {sink.table(A).name}")
         saving = asyncio.create_task(sink.save([one]))
-        await asyncio.sleep(0.2)  # its checkpoint is moved, its rows wait
+        await asyncio.sleep(0.2)  # its checkpoint is written, its rows wait
         saving.cancel()
         with pytest.raises(asyncio.CancelledError):
             await saving

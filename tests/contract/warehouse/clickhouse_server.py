@@ -51,14 +51,14 @@ class Users(Door):
     async def _insert(
         self, insert: re.Match[bytes], block: bytes, settings: Mapping[str, str]
     ) -> Response:
-        if _profile.get() != "0":  # chdb's own insert call ignores it
+        if _profile.get() != "0":  # chdb's insert call ignores the profile
             raise StatementFailed("Code: 164. Cannot execute query in readonly mode")
         return await super()._insert(insert, block, settings)
 
     async def _analyse(
         self, request: Request, sql: str, form: str, settings: Mapping[str, str]
     ) -> Response:
-        """A server does not check that a statement only reads: the client does."""
+        """Run without a check that the statement only reads: on a server the client checks it."""
         out = await self._thread(lambda: self._engine.run(sql, form, {}, settings))
         return Response(out, headers={"X-ClickHouse-Format": form, "X-ClickHouse-Timezone": "UTC"})
 

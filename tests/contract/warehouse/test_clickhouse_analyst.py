@@ -1,7 +1,7 @@
 """deploy/clickhouse/analyst.xml before ClickHouse's own access control.
 
-The engine in the wheel takes a server's users file, but knows one user, `default`: he is given what
-`tidemark_analyst` has, over tables that the loader has made.
+The engine in the wheel reads a server's users file, but has one user, `default`. It gets the rights
+of `tidemark_analyst`, over tables that the loader has made.
 """
 
 import json
@@ -32,7 +32,7 @@ for sql in json.loads(sys.argv[2]):
 
 
 class Analyst:
-    """The loader's tables, and a way to ask of them as the analysts' user."""
+    """The loader's tables, queried as the analysts' user."""
 
     def __init__(self, home: Path) -> None:
         users = ElementTree.parse(DEPLOY / "clickhouse" / "analyst.xml").getroot()
@@ -48,7 +48,7 @@ class Analyst:
         self._url = f"{data}?config-file={home}/config.xml"
 
     def asked(self, *statements: str) -> list[str]:
-        """The error code of each, one after the other; "" where it was done."""
+        """The error code of each statement, run in order; "" if it succeeded."""
         done = subprocess.run(
             [sys.executable, "-c", ASK, self._url, json.dumps(statements)],
             check=True, capture_output=True, text=True,
@@ -109,5 +109,5 @@ def test_the_analyst_lowers_his_bounds_and_cannot_raise_them(analyst: Analyst) -
         "SELECT * FROM numbers(5)": "",
     }
     bounds = ("result_rows", "result_bytes", "execution_time", "memory_usage")
-    said |= {f"SET max_{bound} = 0": BOUND for bound in bounds}  # 0: none at all
+    said |= {f"SET max_{bound} = 0": BOUND for bound in bounds}  # 0: no limit
     assert dict(zip(said, analyst.asked(*said), strict=True)) == said

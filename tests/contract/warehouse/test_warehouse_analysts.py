@@ -1,4 +1,4 @@
-"""docs/analysts.md, executed: every query in it runs at the analysts' door and answers right.
+"""docs/analysts.md, executed: every query in it runs with an analyst's rights and is correct.
 
 The warehouse is filled with a small journal of the chart of accounts (domain rules J0 to J8).
 """
@@ -31,14 +31,14 @@ DAY = date(2022, 3, 28)
 
 
 def statements() -> dict[str, str]:
-    """Each SQL block of the document by the paragraph before it."""
+    """Each SQL block of the document, by the paragraph before it."""
     found = re.findall(r"([^\n]+)\n```sql\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
     return {title.split(".")[0].split(":")[0].split(",")[0]: sql for title, sql in found}
 
 
 Line = tuple[str, str, str, str, str]
 Told = tuple[About, Sequence[Fact]]
-"""What an event gives to one table."""
+"""The rows that an event adds to one table."""
 
 
 def about(position: int, name: str = "test", home: str = "A1") -> About:
@@ -112,7 +112,7 @@ def executions() -> list[Told]:
             gross=Decimal("2400.00"), trade_date=DAY + timedelta(days=3),
             settl_date=DAY + timedelta(days=5),
         ),
-        # one ExecID on two accounts; another day's, and two of one account, are none
+        # E50 on two accounts is a case; on another day, or twice on one account, it is none
         execution(51, "fill", exec_id="E50", trade_id="T51"),
         execution(52, "fill", exec_id="E50", trade_id="T52", account_id="A2", order_id="O2"),
         execution(53, "fill", exec_id="E50", trade_id="T53", account_id="A2", trade_date=DAY),
@@ -156,7 +156,7 @@ def marks() -> list[Told]:
 
 
 def events() -> list[Told]:
-    """A chained stream of account-A1, an order, and what followed from it much later."""
+    """A chained stream of account-A1, an order, and events caused by it much later."""
     out: list[Told] = []
     previous = b""
     streams = [("account-A1", 1), ("account-A1", 2), ("account-A1", 3), ("order-O1", 1)]
@@ -225,7 +225,7 @@ async def test_slippage_is_against_the_last_mark_before_the_trade(warehouse: War
     assert bought[:4] == (DAY + timedelta(days=1), "XNAS", 1, D(4990))  # the bust counts zero
     assert bought[4] == pytest.approx((49.90 / 50 - 1) * 10_000)
     assert sold[:4] == (DAY + timedelta(days=3), "XNAS", 1, D(2400))
-    assert sold[4] == pytest.approx(0.0)  # the better mark of that day, 60, counts
+    assert sold[4] == pytest.approx(0.0)  # the later mark of that day, 60, counts
 
 
 async def test_cash_is_as_of_a_date_and_as_known_at_a_moment(warehouse: Warehouse) -> None:

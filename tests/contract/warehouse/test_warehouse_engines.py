@@ -1,7 +1,7 @@
 """One suite over both ways to a warehouse: the embedded owner, and a server by URL with users.
 
-No ClickHouse server can be had here: behind the HTTP of `clickhouse_server` stands chdb, the same
-engine. What a server has and this has not is named in docs/operations.md.
+No ClickHouse server is available: `clickhouse_server` serves chdb, the same engine, over HTTP.
+Its differences from a server are listed in docs/operations.md.
 """
 
 import asyncio
@@ -128,7 +128,7 @@ async def test_reads_of_others_write_nothing_and_are_bounded(warehouse: Warehous
 async def test_the_loader_fills_it_once_and_again_to_the_same_hash(warehouse: Warehouse) -> None:
     log = ListLog()
     last = log.append(*(event for n in range(200) for event in (fill(n), mark(n))))
-    for _ in range(2):  # the second one repeats the last range
+    for _ in range(2):  # the second loader repeats the last range
         assert await Loader(log, warehouse).load_until(last) == last
     found = await checksums(warehouse, last)
     assert {name: count for name, (count, _) in found.items() if count} == {
@@ -151,7 +151,9 @@ async def test_a_server_that_dies_loses_nothing_and_is_found_again(tmp_path: Pat
             "[Errno 111] Connection refused"
         )
         await asyncio.to_thread(server.start)
-        await warehouse.insert_arrow("held", rows(1), token="1")  # the window outlives it
+        await warehouse.insert_arrow(
+            "held", rows(1), token="1"
+        )  # the deduplication window survives the kill
         await warehouse.insert_arrow("held", rows(2), token="2")
         assert (await warehouse.query("SELECT n FROM held ORDER BY n")).rows == [(1,), (2,)]
         await warehouse.close()
@@ -161,7 +163,7 @@ async def test_a_wrong_password_is_said_at_once_and_without_it(server: Running) 
     for url in (server.url(password="guess"), server.url("analyst", password="guess")):
         warehouse = Warehouse(url)
         with pytest.raises(WarehouseUnavailable) as raised:
-            async with asyncio.timeout(1):  # nobody tries six times
+            async with asyncio.timeout(1):  # no retries
                 await warehouse.open()
         user = url.split("//")[1].split(":")[0]
         assert str(raised.value) == (
@@ -179,7 +181,7 @@ async def test_a_database_that_is_not_there_is_named(server: Running) -> None:
     await warehouse.close()
 
 
-async def test_tls_believes_only_whom_it_is_told_to(tmp_path: Path) -> None:
+async def test_tls_trusts_only_the_given_authority(tmp_path: Path) -> None:
     certificate, key = issue(tmp_path)
     with running(tmp_path / "w", tls=(certificate, key)) as server:
         warehouse = Warehouse(f"{server.url()}?ca_cert={certificate}")

@@ -1,7 +1,7 @@
-"""What holds when the vetting does not: the fence, the bounds, and one caller beside another.
+"""The limits behind the vetting: the fence, the bounds, and callers that do not disturb others.
 
-`Warehouse.query` is the owner's own way to the engine and is not vetted: what cannot be done there
-cannot be done by any statement that slips through.
+`Warehouse.query` is the owner's own access to the engine and is not vetted. If the engine refuses
+a statement there, it refuses it from a caller that got past the vetting too.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from tests.paths import ROOT
 
 ENDLESS = "SELECT count() FROM numbers(1000000000000)"
 UNSTOPPABLE = "SELECT arrayDistinct(arrayMap(x -> rand(x), range(10000000)))"
-"""Some ten seconds within one block: the engine looks at no clock there."""
+"""Runs some ten seconds within one block, where the engine checks no time limit."""
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +193,7 @@ async def test_a_statement_that_cannot_be_ended_takes_the_owner_and_the_next_one
     assert before is not None and after is not None
 
 
-async def test_a_caller_who_goes_away_ends_his_statement(warehouse: Warehouse) -> None:
+async def test_a_statement_ends_when_its_caller_disconnects(warehouse: Warehouse) -> None:
     asked = asyncio.create_task(warehouse.readonly(ENDLESS, max_rows=1, timeout_s=60))
     running = "SELECT count() FROM system.processes WHERE query LIKE '%1000000000000%'"
     while (await warehouse.query(f"{running} AND query NOT LIKE '%processes%'")).rows != [(1,)]:

@@ -1,7 +1,7 @@
 """Thousands of hostile statements against the real engine, with no fence around it.
 
-The engine runs here, in the test's own process: what the vetting lets through could read the
-canary, write beside it or connect, and nothing else would stop it.
+The engine runs in the test's own process: a statement that passes the vetting could read the
+canary file, write beside it or connect, and no other guard would stop it.
 """
 
 import os
@@ -22,7 +22,7 @@ SECRET = "canary-5d1f3a"
 STATEMENTS, RUN_MAX = 6_000, 600
 SEED = 20261130
 ROWS, SECONDS = 1_000, 1
-LATE_S = 15.0  # for one statement on a busy machine; the owner ends what is late at 3.5
+LATE_S = 15.0  # for one statement on a busy machine; the owner's limit is 3.5
 BUDGET_S = 40.0
 
 
@@ -36,7 +36,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 
 
 class Neighbour:
-    """Somebody who asks plain questions all the while."""
+    """Another caller that sends plain queries meanwhile."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine, self._stop, self.slowest_s = engine, threading.Event(), 0.0
@@ -78,7 +78,7 @@ def test_no_statement_that_passes_reaches_a_file_the_network_or_beyond_a_bound(
                 break
             ran += 1
             answered += _harmless(engine, sql)
-    assert ran > 100 and answered > 20, (ran, answered)  # the grammar says something too
+    assert ran > 100 and answered > 20, (ran, answered)  # enough statements are valid
     assert canary.read_text() == f"{SECRET}\n" and canary.stat().st_mtime == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == ["canary.csv"]
     with pytest.raises(TimeoutError):
@@ -88,7 +88,7 @@ def test_no_statement_that_passes_reaches_a_file_the_network_or_beyond_a_bound(
 
 
 def _harmless(engine: Engine, sql: str) -> bool:
-    """Run it; whether it was answered."""
+    """Run a statement and check that it does no harm; whether it had an answer."""
     asked = {"max_result_rows": str(ROWS), "max_execution_time": str(SECONDS)}
     began = time.monotonic()
     try:

@@ -1,4 +1,4 @@
-"""The loader: every event's facts once, whatever dies in between."""
+"""The loader: every event's facts once, even if processes die meanwhile."""
 
 import asyncio
 import os
@@ -49,7 +49,7 @@ def mark(n: int) -> PriceMarked:
 
 
 class ListLog:
-    """Events in memory, as stored bytes; the stored text is not what an encoder would write."""
+    """Events in memory, as stored bytes; the stored text differs from an encoder's output."""
 
     def __init__(self) -> None:
         self._stored: list[Stored] = []
@@ -148,7 +148,7 @@ async def test_a_loader_goes_on_where_the_last_one_stopped(warehouse: Warehouse)
     assert await first.load_until(half) == half
     assert (await counts(warehouse))["events"] == 10
     assert await Loader(log, warehouse).load_until(last) == last
-    assert await first.load_until(last) == last  # a second loader does no harm
+    assert await first.load_until(last) == last  # its own position is behind
     whole = {"events": 20, "fills": 10, "prices": 10, "rates": 0}
     assert await counts(warehouse) == whole
     assert await warehouse_tables.checksums(warehouse, half) != await warehouse_tables.checksums(
@@ -157,7 +157,7 @@ async def test_a_loader_goes_on_where_the_last_one_stopped(warehouse: Warehouse)
 
 
 class Dying:
-    """A warehouse that goes away at its n-th insert, before or after taking it."""
+    """A warehouse that fails at its n-th insert, before or after executing it."""
 
     def __init__(self, real: Warehouse, *, at: int, taken: bool) -> None:
         self._real, self._left, self._taken = real, at, taken
@@ -188,7 +188,7 @@ async def test_a_load_cut_short_anywhere_is_made_whole_without_a_second_row(
     assert await Loader(log, warehouse).load_until(last) == last
     whole = {"events": 112, "fills": 56, "prices": 56, "rates": 0}
     assert await counts(warehouse) == whole
-    assert await counts(warehouse, "_raw") == whole  # the tokens have already kept them out
+    assert await counts(warehouse, "_raw") == whole  # the tokens prevented repeated rows
 
 
 async def test_rows_that_got_in_twice_are_one_row_of_the_view(warehouse: Warehouse) -> None:
@@ -199,7 +199,7 @@ async def test_rows_that_got_in_twice_are_one_row_of_the_view(warehouse: Warehou
     before = await warehouse_tables.checksums(warehouse, last)
     again = await loader._read(0, until=last, limit=3)
     assert again is not None
-    await loader._insert(again)  # other blocks: the tokens do not know them
+    await loader._insert(again)  # other blocks, so other tokens
     assert (await counts(warehouse, "_raw"))["fills"] > 5
     assert (await counts(warehouse))["fills"] == 5
     assert await warehouse_tables.checksums(warehouse, last) == before
@@ -234,7 +234,7 @@ async def test_facts_of_another_version_are_loaded_again_from_the_start(
     stray = "INSERT INTO fills_raw SELECT * REPLACE (1 AS position) FROM fills_raw"
     await warehouse.command(stray)
     await Loader(log, warehouse).load_until(last)
-    assert (await counts(warehouse))["fills"] == 2  # the same version: the tables stay
+    assert (await counts(warehouse))["fills"] == 2  # the same version: the tables are kept
     monkeypatch.setattr(warehouse_tables, "VERSION", warehouse_tables.VERSION + 1)
     assert await Loader(log, warehouse).load_until(last) == last
     assert await counts(warehouse) == {"events": 2, "fills": 1, "prices": 1, "rates": 0}

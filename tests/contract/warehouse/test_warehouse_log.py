@@ -1,4 +1,4 @@
-"""The real log in the warehouse: its very bytes, its hash chains, its journal, nobody's name."""
+"""A real log in the warehouse: its exact bytes, its hash chains, its journal, and no names."""
 
 import asyncio
 from collections.abc import Iterator
@@ -107,11 +107,11 @@ async def test_the_journal_balances_and_is_the_clients_cash(warehouse: Warehouse
         assert cash[currency] == sum(e.amount for e in events if e.currency == currency)
 
 
-async def test_nobody_is_named_in_any_table(warehouse: Warehouse) -> None:
+async def test_no_table_names_a_person(warehouse: Warehouse) -> None:
     sql = "SELECT name FROM system.tables WHERE database = currentDatabase() AND name LIKE '%_raw'"
     for (table,) in (await warehouse.query(sql)).rows:
         rows = (await warehouse.query(f"SELECT * FROM {table}")).rows
         assert "Jane" not in str(rows)
-    # Every event here has a reference or a payee.
+    # Every event here carries a reference or a payee.
     sealed = "SELECT countIf(payload LIKE '%aes-gcm:%') FROM events"
     assert (await warehouse.query(sealed)).rows == [(60,)]

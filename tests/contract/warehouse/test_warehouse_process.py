@@ -1,4 +1,4 @@
-"""The embedded warehouse: one owner, attached by everyone, that may be killed at any time."""
+"""The embedded warehouse: one owner process that all others attach to; it may be killed."""
 
 import asyncio
 import fcntl
@@ -84,7 +84,7 @@ async def test_decimals_and_times_come_back_exactly(warehouse: Warehouse) -> Non
 
 
 async def test_a_block_under_a_used_token_counts_once(warehouse: Warehouse) -> None:
-    for block in (rows(-1, -2), rows(-1, -2), rows(-3)):  # the token names it, not the content
+    for block in (rows(-1, -2), rows(-1, -2), rows(-3)):  # same token, even for other rows
         await warehouse.insert_arrow("numbers_held", block, token="once")
     held = await warehouse.query("SELECT n, amount, at FROM numbers_held WHERE n < 0 ORDER BY n")
     assert held.rows == [(-2, Decimal("-0.25"), AT), (-1, Decimal("-0.125"), AT)]
@@ -107,7 +107,7 @@ asyncio.run(main())
     other = in_another_process(code, directory)
     said, _ = other.communicate(timeout=60)
     assert (said.strip(), other.returncode) == ("1", 0)
-    assert running(directory) == before  # closing an attached client leaves the owner alone
+    assert running(directory) == before  # closing a client does not stop the owner
 
 
 def test_a_second_owner_is_refused(warehouse: Warehouse, directory: Path) -> None:
@@ -148,7 +148,7 @@ async def test_no_acknowledged_row_is_lost_when_the_owner_is_killed(
 
 
 async def test_processes_that_come_and_go_share_one_warehouse(tmp_path: Path) -> None:
-    """They start at once, so one of them starts the owner, which ends with it among the others."""
+    """They start together; one of them starts the owner, which ends with that process."""
     code = """
 import asyncio, sys
 from adapters.warehouse.client import Warehouse
@@ -191,7 +191,7 @@ sys.stdin.read()
     assert eventually(lambda: owner_of(tmp_path) is None)
 
 
-async def test_a_detached_owner_ends_when_nobody_uses_it(tmp_path: Path) -> None:
+async def test_a_detached_owner_ends_when_it_has_no_clients(tmp_path: Path) -> None:
     warehouse = Warehouse(f"chdb://{tmp_path}", idle_s=1)
     await warehouse.open()
     await warehouse.close()
@@ -201,7 +201,7 @@ async def test_a_detached_owner_ends_when_nobody_uses_it(tmp_path: Path) -> None
 
 async def test_closing_does_not_wait_for_an_owner_that_does_not_come_up(tmp_path: Path) -> None:
     with (tmp_path / LOCK).open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)  # as an owner does before it can be spoken to
+        fcntl.flock(held, fcntl.LOCK_EX)  # as an owner does before it listens
         warehouse = Warehouse(f"chdb://{tmp_path}")
         asked = asyncio.create_task(warehouse.open())
         await asyncio.sleep(0.5)
@@ -226,7 +226,7 @@ async def test_a_stranger_without_the_token_is_turned_away(
     assert json.loads((directory / LOCK).read_text())["pid"] == owner.pid
 
 
-async def test_an_unreachable_warehouse_says_so_in_one_line(tmp_path: Path) -> None:
+async def test_an_unreachable_warehouse_is_an_error_of_one_line(tmp_path: Path) -> None:
     (tmp_path / "db").write_text("not a directory")
     for url in ("clickhouse://127.0.0.1:1/tidemark", f"chdb://{tmp_path}"):
         warehouse = Warehouse(url)

@@ -27,7 +27,7 @@ def events(count: int, *, after: int = 0, homes: int = 7, step: int = 3) -> list
 
 
 class HeldLog:
-    """A log in memory, as the relay reads it; `away` makes it raise."""
+    """A log in memory with the methods that the relay reads; `away` makes it raise."""
 
     def __init__(self, held: Sequence[Stored] = ()) -> None:
         self.held = list(held)

@@ -1,4 +1,4 @@
-"""What is freed and wanted again is not asked of the system again; in processes of their own."""
+"""Freed memory is reused without a new request to the system; each case in its own process."""
 
 import platform
 import subprocess

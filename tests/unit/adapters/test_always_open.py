@@ -1,4 +1,4 @@
-"""The market that never closes: a stated path, a first day, and no more memory than a day."""
+"""The market that never closes: a fixed path of prices, a first day, and memory for one day."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal

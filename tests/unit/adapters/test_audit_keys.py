@@ -28,7 +28,7 @@ GONE = ClientErased(client_id="C1")
 def said(
     events: list[Event], rows: Mapping[str, Standing] | None
 ) -> tuple[list[str], list[str], list[str]]:
-    """Faults of events and rows; clients whose key is not used, or whose erasure was cut off."""
+    """(faults of events and rows; clients with an unused key; clients with a cut off erasure)."""
     codec = Codec(MemoryKeyStore(SystemEntropy()), SystemEntropy())
     audit, faults = KeyAudit(rows), []
     for version, event in enumerate(events, start=1):

@@ -1,4 +1,4 @@
-"""Pages: the log cut by partition and put together again, whatever the batches and the repeats."""
+"""Pages: the log split by partition and joined again, for any batches and any repeats."""
 
 from collections.abc import Sequence
 
@@ -31,7 +31,7 @@ from tests.unit.adapters.relay_world import event
 
 @st.composite
 def logs(draw: st.DrawFn) -> list[Stored]:
-    """A log of some homes, with holes between its positions."""
+    """A log with several homes, and gaps between its positions."""
     steps = draw(st.lists(st.tuples(st.integers(1, 5), st.integers(0, 9)), max_size=60))
     out, position = [], 0
     for step, home in steps:
@@ -41,7 +41,7 @@ def logs(draw: st.DrawFn) -> list[Stored]:
 
 
 def batches(log: Sequence[Stored], cuts: Sequence[int], partitions: int) -> list[Page]:
-    """What a relay sends that reads the log in pieces ending at `cuts`."""
+    """The pages of a relay that reads the log in pieces ending at `cuts`."""
     sent: list[Page] = []
     relayed, edges = 0, sorted({min(c, len(log)) for c in cuts} | {len(log)})
     for start, end in zip([0, *edges], edges, strict=False):
@@ -52,7 +52,7 @@ def batches(log: Sequence[Stored], cuts: Sequence[int], partitions: int) -> list
 
 
 class Consumer:
-    """What every reader of one partition does, in its smallest form."""
+    """A minimal reader of one partition."""
 
     def __init__(self, partition: int, position: int = 0) -> None:
         self.partition, self.position = partition, position

@@ -1,4 +1,4 @@
-"""The published schemas describe what is really sent."""
+"""The published schemas match the messages that are sent."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""The bus's URL: what it may say, and one line for each thing that it may not."""
+"""The bus's URL: the valid forms, and one line of error for each invalid one."""
 
 import pytest
 

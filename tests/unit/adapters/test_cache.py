@@ -1,4 +1,4 @@
-"""The cache without a server: breaker, guard, single flight, and everything while it is away."""
+"""The cache without a server: breaker, guard, single flight, and a store that is away."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ class Clock:
 
 
 class Flaky(MemoryCache):
-    """A store that is there or not, as told; counts what it is asked."""
+    """A store that the test can take away; it counts its requests."""
 
     gone = False
     asked = 0
@@ -54,7 +54,7 @@ class Flaky(MemoryCache):
 
 
 class Maker:
-    """Makes a value after a moment, and counts how often."""
+    """Makes a value after a short delay, and counts its calls."""
 
     def __init__(self, value: bytes = b"made", *, keep: bool = True) -> None:
         self.value, self.keep, self.times = value, keep, 0
@@ -92,7 +92,7 @@ def test_an_open_breaker_lets_one_try_after_each_pause_and_waits_longer_each_tim
         assert not breaker.permits()
         clock.now += pause * 0.02
         assert breaker.permits()
-        assert not breaker.permits()  # the others wait for what it finds
+        assert not breaker.permits()  # the others wait for the result of this one
         assert not breaker.failed()
         pause = min(2 * pause, PAUSE_MAX_S)
     clock.now += PAUSE_MAX_S + 1
@@ -177,7 +177,7 @@ async def test_what_the_maker_raises_is_raised_to_all_and_kept_for_none() -> Non
     assert times == 1
     with pytest.raises(ValueError, match="unreadable"):
         await kept.fetch(["a"], make)
-    assert await kept.fetch(["a"], Maker()) == b"made"  # and no lock was left behind
+    assert await kept.fetch(["a"], Maker()) == b"made"  # no lock is left
 
 
 async def test_too_large_a_value_is_answered_and_not_kept() -> None:
@@ -194,7 +194,7 @@ async def test_without_its_store_every_value_is_made_anew() -> None:
     for _ in range(3):
         assert await kept.fetch(["a"], make) == b"made"
     assert make.times == 3
-    assert kept.counts.errors == 9  # asked, locked, kept
+    assert kept.counts.errors == 9  # a get, a lock, a put
     assert await kept.trouble() == "connection refused"
     flaky.gone = False
     assert await kept.trouble() is None

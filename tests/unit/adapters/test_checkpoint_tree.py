@@ -1,4 +1,4 @@
-"""Merkle trees: equal to RFC 6962's own definition, and proofs that prove one thing only."""
+"""Merkle trees: equal to RFC 6962's own definition; a proof holds for its own leaf only."""
 
 from collections.abc import Sequence
 from hashlib import sha256
@@ -78,7 +78,7 @@ def test_a_proof_is_the_path_of_the_definition_and_leads_to_the_root(
 def test_a_proof_proves_no_other_leaf_place_or_root(
     leaves: list[bytes], data: st.DataObject
 ) -> None:
-    """Unless the other leaf is the same bytes."""
+    """Except for another place that has a leaf of the same bytes."""
     at = data.draw(st.integers(0, len(leaves) - 1))
     other = data.draw(st.binary(max_size=8).filter(lambda b: b != leaves[at]))
     place = data.draw(st.integers(-1, len(leaves)).filter(lambda i: i != at))

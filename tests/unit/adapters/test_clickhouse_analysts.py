@@ -1,4 +1,4 @@
-"""How an analyst's statement reaches the owner of the embedded engine, which may be dying."""
+"""An analyst's statement reaches the embedded engine's owner, even if the owner is ending."""
 
 from collections.abc import Callable
 
@@ -12,7 +12,7 @@ LIMITS = {"max_execution_time": 1, "max_result_rows": 1}
 
 
 def failing(times: int, calls: list[int]) -> Callable[[], Link]:
-    """Reaches nothing for so many times; then the warehouse answers, and refuses us."""
+    """Fails to connect this many times; then the warehouse answers with a refusal."""
 
     def reach() -> Link:
         calls.append(len(calls))

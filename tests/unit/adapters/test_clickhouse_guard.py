@@ -1,4 +1,4 @@
-"""What the SQL door lets through, before any engine sees it: by lists, on tokens of our own."""
+"""The guard of the SQL endpoint vets statements before an engine, by lists over our own tokens."""
 
 import re
 
@@ -19,7 +19,7 @@ KNOWN = frozenset(
         "tcpport", "getmacro",
     }
 )  # fmt: skip
-"""As an engine lists its functions and table functions."""
+"""The engine's lists of functions and table functions."""
 
 
 def code_of(sql: str) -> int:
@@ -225,7 +225,7 @@ WORDS = st.sampled_from(
 def test_what_passes_reads_the_same_a_second_time(sql: str) -> None:
     """The text that is sent has no comment, no odd quote and none of the forbidden words.
 
-    What stands in quotes is a text or a name, and no word of the language.
+    Quoted parts are texts or names, not words of the language.
     """
     try:
         found = vet(f"SELECT 1, {sql}", KNOWN)

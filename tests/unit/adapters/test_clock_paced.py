@@ -1,4 +1,4 @@
-"""The clock of a demo: it stands, runs at its pace up to a moment, pauses, and never goes back."""
+"""The clock of a demo: it waits, runs at its pace up to a moment, pauses, and never goes back."""
 
 from datetime import UTC, datetime, timedelta
 

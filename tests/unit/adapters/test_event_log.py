@@ -1,4 +1,4 @@
-"""The event log over a recorder: what a sole writer asks nobody for, until it must."""
+"""The event log over a recorder: a sole writer remembers the log's end until it proves wrong."""
 
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ NOW = datetime(2024, 3, 4, 12, tzinfo=UTC)
 
 
 async def test_a_sole_writer_that_is_not_alone_finds_out_when_the_log_grows() -> None:
-    """As when a write of the process before it arrives late: else it waits and looks for ever."""
+    """A write of the previous process arrives late; unnoticed, it would cause endless polling."""
     recorder, entropy = MemoryRecorder(), SeededEntropy(1)
     codec = Codec(MemoryKeyStore(entropy), entropy)
     log = RecorderLog(recorder, codec, request_key=b"", sole_writer=True)

@@ -1,4 +1,4 @@
-"""A consumer that waits for records leaves the machine to others."""
+"""A consumer without new records polls ever more rarely, and leaves the CPU to others."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -14,13 +14,13 @@ REQUEST = FetchRequest(1_500, 1, 1 << 20, 1, [("log", [(0, 7, 1 << 20)])])
 
 
 def answer(*records: bytes) -> FetchResponse_v4:
-    """One partition an argument; b"" where it has nothing new."""
+    """An answer with one partition per argument; b"" for no new records."""
     found = [(n, 0, 9, 9, [], some) for n, some in enumerate(records)]
     return FetchResponse_v4(0, [("log", found)])
 
 
 class World:
-    """A clock that only waiting moves, and a broker that answers after `holds_s`."""
+    """A clock that advances only by waits, and a broker that answers after `holds_s`."""
 
     def __init__(self, *answers: FetchResponse_v4, holds_s: float = 0.0) -> None:
         self.now = 0.0

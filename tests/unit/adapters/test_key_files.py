@@ -1,4 +1,4 @@
-"""Key files: a missing one is said, a wrong one is one line, and no reader makes one."""
+"""Key files: a missing or wrong one is an error of one line, and no reader creates one."""
 
 from pathlib import Path
 
@@ -65,7 +65,7 @@ def test_a_published_key_that_is_none_is_one_line(keys: Path, content: bytes) ->
     one_line(error, "checkpoint.pub", "Ed25519")
 
 
-def test_whoever_only_checks_makes_no_key(tmp_path: Path) -> None:
+def test_a_process_that_only_checks_makes_no_key(tmp_path: Path) -> None:
     assert Verifier.find(tmp_path / "keys") is None
     assert not (tmp_path / "keys").exists()
 

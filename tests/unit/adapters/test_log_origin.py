@@ -1,4 +1,4 @@
-"""Which clock a log runs on: the log says so itself, on every recorder, whoever opens it."""
+"""The clock that a log runs on is stored in the log, on every recorder and for every process."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
@@ -105,14 +105,14 @@ async def test_who_calls_himself_the_simulator_makes_no_log_simulated(tmp_path: 
 
 async def test_a_file_left_beside_a_real_log_makes_it_no_simulated_one(tmp_path: Path) -> None:
     (tmp_path / "simulation.json").write_text(OLD_FILE)
-    assert (await origin_of(WriteSide().log, tmp_path)).run == RUN  # nothing was written yet
+    assert (await origin_of(WriteSide().log, tmp_path)).run == RUN  # the log was still empty
     side = at(TODAY)
     await side.do(listing())
     assert not (await origin_of(side.log, tmp_path)).simulated
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"from": 3}', '{"from": "yesterday"}'])
-async def test_a_file_that_says_nothing_is_none(tmp_path: Path, text: str) -> None:
+async def test_a_file_that_describes_no_run_is_ignored(tmp_path: Path, text: str) -> None:
     (tmp_path / "simulation.json").write_text(text)
     assert not (await origin_of(WriteSide().log, tmp_path)).simulated
 

@@ -1,4 +1,4 @@
-"""The tail of the log in memory: gapless, bounded, and never another event than was asked for."""
+"""The tail of the log in memory: without gaps, bounded, and equal to a read of the log."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""A released migration never changes: databases out there were made by its text."""
+"""A released migration never changes: existing databases were made with its text."""
 
 from adapters.postgres.versions import PARTS, migrations
 

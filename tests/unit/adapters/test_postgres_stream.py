@@ -1,4 +1,4 @@
-"""An answer in pieces: the first is waited for by the loop, the next on the spot, within bounds."""
+"""An answer in pieces: the event loop waits for the first, short polls for the next ones."""
 
 import socket
 from collections.abc import Generator, Iterator
@@ -19,7 +19,7 @@ def wire() -> Iterator[tuple[socket.socket, socket.socket]]:
 
 
 def answer(pieces: int) -> Generator[int, int, str]:
-    """What psycopg gives: asks to write, then for each piece to read."""
+    """A generator like psycopg's: it waits to write, then to read each piece."""
     assert (yield WAIT_W)
     for _ in range(pieces):
         assert (yield WAIT_R) == READY_R
@@ -27,7 +27,7 @@ def answer(pieces: int) -> Generator[int, int, str]:
 
 
 def turns(asked: Generator[int, int, str]) -> tuple[list[int], str]:
-    """What the event loop was asked to wait for, and what came of it."""
+    """The waits that the event loop was given, and the result."""
     waits = [next(asked)]
     while True:
         try:
@@ -59,7 +59,7 @@ def test_a_long_answer_gives_everybody_else_a_turn(
     theirs.send(b"x")
     clock = count()
     monkeypatch.setattr(module, "perf_counter", lambda: float(next(clock)))
-    monkeypatch.setattr(module, "AT_ONCE_S", 5.0)  # looks
+    monkeypatch.setattr(module, "AT_ONCE_S", 5.0)  # as polls: the clock counts them
     waits, _ = turns(_at_once(answer(50), ours.fileno()))
     assert 50 / 10 < len(waits) < 50 / 2
 

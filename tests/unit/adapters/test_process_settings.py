@@ -1,4 +1,4 @@
-"""No import changes the process: only what is used does, and only as far as it must."""
+"""No import changes settings of the process; only the parts in use do, and only as needed."""
 
 import logging
 import subprocess

@@ -1,4 +1,4 @@
-"""Whose key a stored event is sealed under, told from its bytes alone."""
+"""The client under whose key a stored event is sealed, found from its bytes alone."""
 
 import json
 

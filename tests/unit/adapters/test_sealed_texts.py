@@ -1,6 +1,6 @@
-"""Nothing that a person may write stands in an event in clear, and no fold looks at it.
+"""No free text of a person is stored in clear in an event, and no fold reads such a text.
 
-Whoever adds a text to an event either seals it or says here why it holds no person's name.
+A new text field of an event is either sealed, or listed here with the reason why it holds no name.
 """
 
 from collections.abc import Iterator
@@ -76,7 +76,7 @@ THEIRS = {
     "transfer.undone.reason": "a saga's code",
     "command.refused.state": "figures and codes of a refusal",
 }
-"""Texts of counterparties, who know no client of ours, and of the platform itself."""
+"""Texts of counterparties, which do not know our clients, and of the platform itself."""
 
 
 def texts(event: type[Event]) -> Iterator[str]:
@@ -133,7 +133,7 @@ def test_what_people_write_is_sealed(field: str) -> None:
 
 
 def test_a_personal_text_of_a_public_command_is_marked_in_the_command_too() -> None:
-    """Where an event seals a field, the command that gives it says that it is personal."""
+    """If an event seals a field, the command's field is marked as personal."""
     sealed = {f for fields in PERSONAL_FIELDS.values() for f in fields} - {"submitted_by"}
     for name, kind in COMMANDS.items():
         if kind.INTERNAL:
@@ -154,7 +154,7 @@ async def envelopes() -> list[Envelope]:
 
 
 def erased(event: Event) -> Event:
-    """The event as it reads without any key."""
+    """The event as decoded without any key."""
     fields = {f: v for f in PERSONAL_FIELDS[_name(event)] if (v := getattr(event, f))}
     return msgspec.structs.replace(event, **dict.fromkeys(fields, ERASED))
 
@@ -191,14 +191,14 @@ async def test_every_saga_is_the_same_without_any_key(envelopes: list[Envelope])
 
 
 def test_what_a_saga_sends_is_known_by_name() -> None:
-    """Their texts lie in the outbox in clear: every one of them is a code of ours."""
+    """The outbox stores their texts in clear, so each text is one of our codes."""
     for name, kind in commands_of(SAGAS).items():
         open_texts = {f for f in _hints(kind) if f in {"reference", "payee", "evidence", "officer"}}
         assert open_texts == set(), name
 
 
 async def test_a_decision_is_made_on_sealed_texts() -> None:
-    """The state of a stream is loaded without opening one text."""
+    """The state of a stream is loaded without decrypting a text."""
 
     class Shut(MemoryKeyStore):
         def find(self, client_id: str, /) -> bytes | None:
@@ -216,7 +216,7 @@ async def test_a_decision_is_made_on_sealed_texts() -> None:
 
 
 async def test_every_view_is_the_same_without_any_key(envelopes: list[Envelope]) -> None:
-    """Of events as they are stored today: a text that no key opens changes no row."""
+    """For events as stored today, a text that cannot be decrypted changes no row."""
     for view in VIEWS:
         known, blind = dict[Any, Any](), dict[Any, Any]()
         for envelope in envelopes:

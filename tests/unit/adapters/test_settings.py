@@ -1,4 +1,4 @@
-"""Settings that are wrong: one line, which names the variable and the rule."""
+"""A wrong setting is an error of one line that names the variable and the rule."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Secrets as files: a URL with its password need not stand in the environment."""
+"""Secrets as files: a URL with its password may be in a file instead of the environment."""
 
 from pathlib import Path
 

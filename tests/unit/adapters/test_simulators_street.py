@@ -1,4 +1,4 @@
-"""The simulated custodian and bank: when they settle and book, and how they misbehave."""
+"""The simulated custodian and bank: when they settle and book, and their faults."""
 
 import asyncio
 from datetime import UTC, date, datetime, time
@@ -103,7 +103,7 @@ def test_a_held_delivery_settles_only_after_its_release() -> None:
     assert (late.effective_date, late.qty) == (FRIDAY, Decimal(101))
 
 
-def test_a_release_told_twice_settles_once() -> None:
+def test_a_release_reported_twice_settles_once() -> None:
     held = instruction(side=Side.SELL, hold=True)
     assert len(custody(held, released(WEDNESDAY), released(WEDNESDAY, 13))) == 1
 

@@ -1,4 +1,4 @@
-"""The simulated venue: what orders of each kind do on a stated path, and how it misbehaves."""
+"""The simulated venue: orders of each type on a fixed path of prices, and the venue's faults."""
 
 import asyncio
 from collections import Counter
@@ -231,7 +231,7 @@ def test_what_is_sent_twice_is_done_once() -> None:
     assert told(trade(new(), new(), new(poss_resend=True))) == [("NEW", 0), ("TRADE", 50)]
 
 
-def test_a_symbol_nobody_lists_is_rejected() -> None:
+def test_an_unlisted_symbol_is_rejected() -> None:
     (report,) = trade(new(symbol="NOPE"))
     assert (report.exec_type, report.ord_rej_reason) == (
         ExecType.REJECTED,
@@ -295,7 +295,7 @@ def test_late_reports_come_after_the_end_of_the_order() -> None:
     assert arrivals == {"TRADE"}
 
 
-def test_a_trade_that_nobody_knows_is_kept_as_disputed() -> None:
+def test_a_trade_that_we_reported_as_unknown_is_kept_as_disputed() -> None:
     venue = SimulatedVenue(Prices(), seed=1)
     unknown = DontKnowTrade(order_id="V", exec_id="E", dk_reason=DkReason.NO_MATCHING_ORDER)
     asyncio.run(venue.submit(unknown))
@@ -312,7 +312,7 @@ def test_a_trade_that_nobody_knows_is_kept_as_disputed() -> None:
 def test_told_the_same_again_it_does_the_same_again(
     seed: int, looks: list[int], when: TimeInForce, px: int
 ) -> None:
-    """However often it is looked at, and wherever it was started again."""
+    """For any number of polls, and after any restart."""
     faults = VenueFaults(**dict.fromkeys(FAULTS, 0.3))
     order = limit(px, order_qty=Decimal(10), time_in_force=when)
     if when == TimeInForce.GTD:

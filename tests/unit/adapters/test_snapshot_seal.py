@@ -1,4 +1,4 @@
-"""Snapshots are sealed with a key outside the store: a changed one moves no state."""
+"""Snapshots are sealed with a key outside the store: a changed one is never loaded."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -21,7 +21,7 @@ STREAM = "house-main"
 
 @dataclass
 class Kept:
-    """A store whose snapshots somebody else may write."""
+    """A store with a snapshot that the test rewrites."""
 
     side: WriteSide
     recorder: MemoryRecorder
@@ -86,7 +86,7 @@ async def test_a_snapshot_of_another_builds_rules_is_not_ours(kept: Kept) -> Non
 
 
 async def test_a_sealed_state_that_the_events_do_not_give_is_a_fault(kept: Kept) -> None:
-    """A bug of ours, or somebody with the master key."""
+    """The cause is a bug of ours, or a forger with the master key."""
     head = (await kept.side.log.load([STREAM]))[STREAM].head
     other = WriteSide().handler
     state, _ = await other.state(STREAM)

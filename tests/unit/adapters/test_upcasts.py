@@ -1,4 +1,4 @@
-"""Upcasts: bytes of three versions of one event, read as what the event is today.
+"""Upcasts: bytes of three versions of one event are read as the event's current version.
 
 No event of ours has a second version yet, so one is made up here and taught to the codec for the
 length of a test. The stored bytes of the old versions are written by an old build: a codec that
@@ -110,7 +110,7 @@ def codec(keys: MemoryKeyStore) -> Codec:
 
 
 def stored(build: Build, codec: Codec, event: Event) -> tuple[str, int, bytes]:
-    """As the build of that version stored it."""
+    """The bytes that the build of that version stored."""
     build(type(event))
     return codec.encode(event, label=f"v{event.VERSION}")
 
@@ -159,7 +159,7 @@ def test_sealed_bytes_of_an_old_version_cannot_be_moved_to_another_client(
 def test_an_old_version_that_does_not_say_what_was_personal_is_not_read(
     build: Build, codec: Codec, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its ciphertext would pass through a renaming upcast, and be shown as a person's name."""
+    """An upcast that renames a field would pass ciphertext on as a person's name."""
     old = stored(build, codec, MIDDLE)
     build(GiftV3)
     monkeypatch.delitem(SEALED, (NAME, 2))

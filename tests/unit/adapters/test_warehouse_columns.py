@@ -1,4 +1,4 @@
-"""Facts as columns: exact, numbered within their event, each with what is said about it."""
+"""Facts as columns: exact, numbered within their event, each with its event's metadata."""
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -85,7 +85,7 @@ def test_rows_are_numbered_within_their_event_and_table() -> None:
     gathered.add(about(5), [(RateFact, [])])
     gathered.add(about(9), [(PriceFact, [price("2")]), (RateFact, [*rates, rates[0]])])
     tables = gathered.tables()
-    assert tables.keys() == {"rates", "prices"}  # no table without rows
+    assert tables.keys() == {"rates", "prices"}  # only tables with rows
     assert _cells(tables["rates"], "position", "leg", "currency") == [
         (3, 0, "USD"), (3, 1, "GBP"), (9, 0, "USD"), (9, 1, "GBP"), (9, 2, "USD"),
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""What a web page may do at our doors, whatever page it is and whichever door it tries."""
+"""Requests that a web page may send to our endpoints: any page, any endpoint."""
 
 from collections.abc import MutableMapping
 from typing import Any
@@ -25,7 +25,7 @@ async def asked(
     path: str = "/commands/DepositCash",
     scheme: str = "",
 ) -> tuple[int, dict[str, str], bytes]:
-    """(status, headers, body) of the answer; 404 is the app's own: the request came through."""
+    """(status, headers, body) of the answer; a 404 is the app's: the request was let through."""
     scope: dict[str, Any] = {
         "type": kind, "path": path, "raw_path": path.encode(), "root_path": "",
         "query_string": query.encode(), "scheme": scheme or ("ws" if kind == "websocket" else kind),
@@ -46,7 +46,7 @@ async def asked(
     await Outside(site=SITE)(scope, receive, send)
     start = sent[0]
     if start["type"] == "websocket.close":
-        return 404, {}, b""  # the app has no socket at that path: it was asked
+        return 404, {}, b""  # the app, without a socket there, refused
     found = {k.decode(): v.decode() for k, v in start["headers"]}
     return start["status"], found, b"".join(m.get("body", b"") for m in sent[1:])
 

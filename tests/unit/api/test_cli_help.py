@@ -1,4 +1,4 @@
-"""`tidemark --help` in a user's words: every verb and every option explained, at no cost."""
+"""`tidemark --help` for users: it explains every verb and every option, and starts fast."""
 
 import argparse
 import json
@@ -30,7 +30,7 @@ def parsers(made: argparse.ArgumentParser, name: str) -> Iterator[tuple[str, arg
 
 
 def words_of(made: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
-    """The parser itself, those of its verbs, and of the words behind them."""
+    """The parser, those of its verbs, and those of their sub-verbs."""
     yield made
     for action in made._actions:
         if isinstance(action, argparse._SubParsersAction):

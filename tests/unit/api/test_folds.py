@@ -1,4 +1,4 @@
-"""Kept folds against folds made anew: whatever is appended, asked and kept, the rows are equal."""
+"""Cached folds equal fresh folds, after any appends, queries and cached values."""
 
 import asyncio
 from collections.abc import Sequence
@@ -26,11 +26,11 @@ from tests.unit.adapters.platform import NOW, WriteSide
 
 STREAMS = ("price-AAPL", "price-MSFT")
 ISINS = {"price-AAPL": "US0378331005", "price-MSFT": "US5949181045"}
-Step = tuple[str, int, int]  # what, stream, day
+Step = tuple[str, int, int]  # action, stream, day
 
 
 async def mark(side: WriteSide, stream: str, day: int, price: int) -> None:
-    """A mark that is back-dated to the day."""
+    """Append a mark with an earlier date, the day's."""
     side.clock.set(side.clock() + timedelta(minutes=1))
     at = NOW - timedelta(days=30 - day)
     command = MarkPrice(
@@ -58,7 +58,7 @@ async def listed() -> WriteSide:
 
 
 def never(store: MemoryCache) -> Cache:
-    """A cache that finds nothing: every fold is made anew."""
+    """A cache that finds nothing, so that every fold is fresh."""
     return Cache(store, SystemEntropy().draw(32, "never"), SystemEntropy())
 
 
@@ -136,7 +136,7 @@ async def test_a_stream_is_read_once_while_it_does_not_grow(
         moment = Moment(await side.log.last(), None, NOW.date())
         assert (await rows_at(side, cache, STREAMS[0], moment))[("AAPL",)]
     assert reads == 1
-    await mark(side, STREAMS[1], 3, 1)  # another stream grows: nothing is made anew
+    await mark(side, STREAMS[1], 3, 1)  # another stream grows: the cached fold stays valid
     await rows_at(side, cache, STREAMS[0], Moment(await side.log.last(), None, NOW.date()))
     assert reads == 1
     await mark(side, STREAMS[0], 3, 1)

@@ -1,4 +1,4 @@
-"""What may come in: models derived from the commands' structs."""
+"""Models of request bodies, derived from the commands' structs."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal

@@ -93,4 +93,4 @@ def test_tables_that_lag_behind_the_views_are_waited_for_in_pauses() -> None:
 def test_without_views_of_its_own_a_process_looks_until_its_patience_ends() -> None:
     took, fault = read(Tables(), None)
     assert PATIENCE_S <= took <= PATIENCE_S + POLL_S[-1]
-    assert fault == "the views stand at 0, not yet at 7"
+    assert fault == "the views are at position 0, not yet at 7"

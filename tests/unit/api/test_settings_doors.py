@@ -1,4 +1,4 @@
-"""Settings of the HTTP server: lists of names, each wrong one named in one line."""
+"""Settings of the HTTP server: lists of names; a wrong name is an error of one line."""
 
 import pytest
 

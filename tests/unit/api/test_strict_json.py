@@ -1,4 +1,4 @@
-"""JSON from outside: one meaning, whoever reads it."""
+"""JSON from outside: only text that every parser reads alike is accepted."""
 
 import json
 from typing import Any
@@ -45,7 +45,7 @@ def test_a_name_twice_is_not_called_a_fault_of_the_encoding(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize("raw", [b"{", b"NaN", b'"\xff"'])
-def test_what_is_no_json_says_so(raw: bytes) -> None:
+def test_text_that_is_no_json_is_a_clear_error(raw: bytes) -> None:
     with pytest.raises(ValueError, match=r"^not JSON in UTF-8: "):
         loads(raw)
 

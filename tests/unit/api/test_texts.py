@@ -1,4 +1,4 @@
-"""Free text: what is shown is what is stored, and names of every script pass."""
+"""Free text: the visible text is the stored text, and names in every script are valid."""
 
 import unicodedata
 
@@ -12,7 +12,7 @@ NAMES = [
     "\u0dc1\u0dca\u200d\u0dbb\u0dd3", "\u0915\u094d\u200d\u0937", "אברהם", "김철수", "佐藤花子",
     "\u845b\U000e0100\u57ce", "ไทย", "සිංහල", "line\nand\ttab", "Price: 5 € (½)", "",
 ]  # fmt: skip
-"""As people are called; among them joiners that Persian, Sinhala and Hindi need."""
+"""Real names, some with joiners that Persian, Sinhala and Hindi need."""
 
 UNSEEN = {
     "NUL": "\x00", "carriage return": "\r", "escape": "\x1b", "delete": "\x7f", "C1": "\x85",

@@ -1,4 +1,4 @@
-"""`Prefer: wait` reads the command's own stream; its aggregate knows which state is an answer."""
+"""`Prefer: wait` reads the command's own stream; the aggregate defines which state is final."""
 
 from collections.abc import Sequence
 from datetime import date

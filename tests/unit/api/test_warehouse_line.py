@@ -1,4 +1,4 @@
-"""Whose statement runs next, and what an answer may weigh."""
+"""The order of callers' statements in the queue, and the limit on an answer's size."""
 
 import asyncio
 from decimal import Decimal
@@ -26,7 +26,7 @@ async def test_a_caller_has_one_statement_and_the_next_waits_but_not_long(
         async with line.turn("192.0.2.1"):
             pass
     assert turned.value.own
-    async with line.turn("192.0.2.2"):  # another caller is served beside him
+    async with line.turn("192.0.2.2"):  # another caller is served meanwhile
         pass
     done.set()
     await first
@@ -67,7 +67,7 @@ async def test_one_caller_does_not_fill_the_line() -> None:
     await asyncio.gather(*held, return_exceptions=True)
 
 
-async def test_a_caller_who_gives_up_leaves_the_line() -> None:
+async def test_a_caller_that_gives_up_leaves_the_line() -> None:
     line, done = Line(), asyncio.Event()
     first = asyncio.create_task(hold(line, "192.0.2.1", done))
     await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Numbers as text: a quantity is plain whatever was added to it before, money keeps its cents."""
+"""Numbers as text: a quantity has no trailing zeros or exponent, money keeps its cents."""
 
 from decimal import Decimal
 

@@ -1,4 +1,4 @@
-"""A dry run says what the order's reservation will say, and new terms are judged like an order."""
+"""A dry run predicts the reservation's answer; a replace is judged like a new order."""
 
 from decimal import Decimal
 from typing import Any
@@ -59,7 +59,7 @@ def said(outcome: Outcome) -> str:
         ),
     ],
 )
-async def test_a_dry_run_says_what_the_reservation_will_say(
+async def test_a_dry_run_predicts_the_answer_of_the_reservation(
     world: World, terms: dict[str, Any], answer: str
 ) -> None:
     (outcome,) = await dry(world, order(**terms))
@@ -79,7 +79,7 @@ async def test_a_bulk_of_dry_runs_is_answered_one_by_one(world: World) -> None:
     assert [said(o) for o in told] == ["passes", "insufficient_funds", "passes"]
 
 
-async def test_a_dry_replace_upwards_says_what_the_larger_hold_will_say(world: World) -> None:
+async def test_a_dry_replace_upwards_predicts_the_answer_of_the_larger_hold(world: World) -> None:
     await world.do(order(qty=D(100), **GTC))
     await world.drain()
     told = await dry(

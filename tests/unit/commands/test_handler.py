@@ -1,4 +1,4 @@
-"""The handler: what a batch of commands does to the log, whoever else writes to it."""
+"""The handler: a batch of commands and the log, with and without other writers."""
 
 from datetime import date, timedelta
 from decimal import Decimal
@@ -95,7 +95,7 @@ async def test_a_repeat_is_answered_from_memory_of_the_first(side: WriteSide) ->
     assert (again.version, again.position, again.replayed) == (first.version, first.position, True)
 
 
-async def test_another_body_under_a_used_key_is_told_apart(side: WriteSide) -> None:
+async def test_another_body_under_a_used_key_is_recognised(side: WriteSide) -> None:
     await side.do(deposit("10.00"), key="d1")
     assert isinstance(await side.do(deposit("11.00"), key="d1"), KeyReused)
 
@@ -113,7 +113,7 @@ async def test_a_refusal_binds_no_key(side: WriteSide) -> None:
     assert isinstance(await side.do(withdraw("10.00"), key="w"), Done)
 
 
-async def test_a_dry_run_tells_the_events_and_appends_nothing(side: WriteSide) -> None:
+async def test_a_dry_run_returns_the_events_and_appends_nothing(side: WriteSide) -> None:
     before = await side.log.last()
     told = await side.do(deposit("10.00"), key="d", dry_run=True)
     assert isinstance(told, Done)
@@ -125,7 +125,7 @@ async def test_a_dry_run_tells_the_events_and_appends_nothing(side: WriteSide) -
 async def test_a_stale_cache_never_decides(side: WriteSide) -> None:
     other: Handler = side.fresh_handler()
     await other.handle([Request(command=deposit("50.00"), message_id="x")])
-    done = await side.do(withdraw("50.00"))  # this handler's cache holds no such cash
+    done = await side.do(withdraw("50.00"))  # this handler's cached state lacks the cash
     assert isinstance(done, Done)
     assert done.version == 3
 
@@ -146,7 +146,7 @@ async def test_a_future_effective_date_is_refused(side: WriteSide) -> None:
 
 
 async def test_a_report_dated_ahead_of_our_clock_is_taken_and_is_of_now(side: WriteSide) -> None:
-    """It has happened: a clock that was put back must not lose it."""
+    """The fact has happened: it must not be lost if our clock was set back."""
     ahead = NOW + timedelta(minutes=5)
     told = await side.do(deposit("10.00"), key="bank|1", effective_at=ahead, keep=True)
     assert isinstance(told, Done)
@@ -157,7 +157,7 @@ async def test_a_report_dated_ahead_of_our_clock_is_taken_and_is_of_now(side: Wr
     assert again.replayed
 
 
-async def test_what_a_decision_read_stands_in_the_metadata() -> None:
+async def test_the_metadata_records_what_a_decision_read() -> None:
     side = WriteSide()
     for command in [*onboarding(), account()]:
         await side.do(command)
@@ -192,7 +192,7 @@ async def test_a_small_cache_only_costs_loads() -> None:
 
 
 class Counted:
-    """A log that counts what is asked of it."""
+    """A log that counts its calls."""
 
     def __init__(self, log: RecorderLog) -> None:
         self._log = log
@@ -222,7 +222,7 @@ async def test_equal_items_of_a_batch_are_done_once_in_as_many_steps_as_distinct
     assert first.version == 2, "one deposit after the opening"
 
 
-async def test_another_body_under_a_key_of_the_same_batch_is_told_apart(side: WriteSide) -> None:
+async def test_another_body_under_a_key_of_the_same_batch_is_recognised(side: WriteSide) -> None:
     bodies = [deposit("1.00"), deposit("2.00"), deposit("1.0"), deposit("1.00")]
     first, two, digits, repeat = await side.handler.handle(keyed(*[("k", b) for b in bodies]))
     assert isinstance(first, Done) and not first.replayed
@@ -230,7 +230,7 @@ async def test_another_body_under_a_key_of_the_same_batch_is_told_apart(side: Wr
     assert isinstance(repeat, Done) and repeat.replayed
 
 
-async def test_repeats_hold_up_nobody_behind_them(side: WriteSide) -> None:
+async def test_repeats_do_not_delay_the_commands_behind_them(side: WriteSide) -> None:
     log = Counted(side.log)
     handler = Handler(log, DECIDERS, clock=side.clock)  # type: ignore[arg-type]
     asked = [(f"k{i // 2}", deposit("1.00", reference=f"r{i // 2}")) for i in range(400)]
@@ -247,7 +247,7 @@ async def test_a_repeat_of_what_an_older_batch_did_is_answered_as_that(side: Wri
     assert isinstance(same, Done) and same.replayed
 
 
-async def test_a_refused_first_answers_for_nobody(side: WriteSide) -> None:
+async def test_a_refused_first_command_is_no_answer_to_its_repeats(side: WriteSide) -> None:
     asked = keyed(("k", withdraw("5.00")), ("d", deposit("9.00")), ("k", withdraw("5.00")))
     refused, paid, again = await side.handler.handle(asked)
     assert isinstance(refused, Declined)

@@ -41,7 +41,7 @@ async def test_whatever_a_demo_does_by_itself_has_ids_that_no_caller_can_choose(
 
 
 async def test_a_caller_who_uses_the_simulators_names_first_changes_nothing_of_its_market() -> None:
-    """The ids as they were: a stranger's mark under one of them stood for the real close."""
+    """With the former ids, a caller's mark under such an id replaced the real close."""
     async with demo(spec=replace(SPEC, last=THURSDAY)) as market:
         await market.pass_until(lambda: market.heard(f"{THURSDAY}  open"))
         history = History(SPEC.first, SPEC.last)

@@ -1,4 +1,4 @@
-"""A busted trade that settles all the same: owed back, until it has gone back."""
+"""A busted trade that still settles: the account owes it back until it is returned."""
 
 from decimal import Decimal
 
@@ -31,7 +31,7 @@ def rich() -> Book:
 
 
 def busted_twenty(side: Side = Side.BUY) -> tuple[Book, e.TradeBooked]:
-    """Settled: 100 shares and 95,000.00; a trade of 20 at 50 that was busted, and is not open."""
+    """100 shares and 95,000.00, settled; and a busted trade of 20 at 50, of which none is open."""
     book = rich()
     book.send(fill("T1", "100", "50.00"))
     book.send(confirm("T1", "100", "5000.00"))
@@ -64,8 +64,8 @@ def test_a_busted_sale_that_settles_all_the_same_is_owed_to_the_client_until_it_
     assert (book.state.qty(X), book.state.settled_qty(X)) == (D(100), D(80))
     assert book.state.cash("USD").settled == before.cash("USD").settled + D("1000.00")
     sale = fill("T10", "100", "50.00", SELL, order="O10")
-    assert book.send(sale).oversold == 0  # all of it is the client's
-    assert not book.state.covers("T10")  # and a part of it is not there
+    assert book.send(sale).oversold == 0  # all of it belongs to the client
+    assert not book.state.covers("T10")  # a part of it is missing
     book.send(confirm("T9B", "20", "1000.00", "C2"))
     assert book.state.covers("T10")
 
@@ -74,7 +74,7 @@ def test_what_arrives_in_parts_after_a_bust_goes_back_in_parts() -> None:
     book = rich()
     booked = book.send(fill("T9", "20", "50.00"))
     book.send(confirm("T9", "8", "400.00"))
-    book.send(bust(booked))  # T9R: the 8 that had come
+    book.send(bust(booked))  # T9R: the 8 that had settled
     book.send(after_bust(booked, "5", "250.00", reverse="T9B1"))
     assert not book.send(after_bust(booked, "5", "250.00", reverse="T9B1"))
     book.send(after_bust(booked, "7", "350.00", reverse="T9B2"))

@@ -1,6 +1,6 @@
-"""Busts: charges, lots and holds are those of an account that never had the busted trade.
+"""After a bust, charges, lots and holds equal those of an account without the busted trade.
 
-The oracle books what is left of the trades once more, in the same order, and looks at the books.
+The oracle books the remaining trades again, in the same order, and compares the books.
 """
 
 from datetime import date, timedelta
@@ -87,7 +87,7 @@ class Told:
             self.charged[charge.kind] = paid
 
     def bust(self, trade_id: str) -> tuple[Any, ...]:
-        """As the order's saga asks for it."""
+        """The command that the order's saga sends."""
         of_order = [t for t in self.booked.values() if t.order_id == self.booked[trade_id].order_id]
         told = bust(self.booked[trade_id])
         fields = {f: getattr(told, f) for f in told.__struct_fields__}
@@ -141,7 +141,7 @@ def test_after_a_bust_an_order_is_charged_for_what_is_left_of_it(
     told.bust(busted)
     assert paid(told) == {"commission": D(left)}
     gross = sum(t.gross for t in told.booked.values())
-    assert told.cost == gross + D(left)  # what is charged is in the cost of what is held
+    assert told.cost == gross + D(left)  # the cost of open lots includes the charges
     assert told.state.traded["USD"] == D("100000.00") - gross - D(left)
 
 
@@ -154,7 +154,7 @@ def test_an_order_whose_only_execution_is_busted_pays_nothing() -> None:
 
 
 def test_a_correction_is_charged_without_the_trade_that_it_replaces() -> None:
-    """Both commands were decided when the first trade counted; the bust came first."""
+    """Both commands were sent while the first trade counted; the bust arrives first."""
     told = Told()
     told.send(fill("T1", "10", "50.00"))
     told.bust("T1")
@@ -319,7 +319,7 @@ def test_whatever_is_busted_the_books_are_those_of_the_trades_that_are_left(
 def test_whatever_had_settled_no_lot_is_below_zero_beside_another_and_no_money_is_lost(
     plan: Plan, data: st.DataObject, method: str
 ) -> None:
-    """Realised gains are what sales brought less what purchases cost, but for what is held."""
+    """Realised gains are sales' proceeds less purchases' cost, without the cost of open lots."""
     told = Told(method)
     booked(told, plan)
     for trade_id in data.draw(st.lists(st.sampled_from(sorted(told.booked)), unique=True)):

@@ -1,4 +1,4 @@
-"""What comes to a closed account is booked, is a case, and has a way out."""
+"""A receipt on a closed account is booked, is a case, and can be paid out."""
 
 from decimal import Decimal
 from typing import Any
@@ -33,7 +33,7 @@ TRADE = Book(OPENED, deposited("10000.00")).send(fill("T1", "10", "50.00"))
 
 
 def closed() -> Book:
-    """It was opened, funded, paid out and closed."""
+    """An account that was opened, funded, paid out and closed."""
     book = Book(OPENED, deposited("500.00"))
     book.send(c.WithdrawCash(account_id=A1, amount=D(500), currency="USD", reference="all"))
     book.send(c.CompleteWithdrawal(account_id=A1, payment_id=f"{A1}.W1"))
@@ -143,7 +143,7 @@ def test_lots_above_and_below_zero_keep_an_account_open() -> None:
     assert book.send(c.CloseAccount(account_id=A1)).refusal is R.ACCOUNT_NOT_EMPTY
 
 
-def test_a_client_who_has_gone_is_closed_once_whatever_his_account_does() -> None:
+def test_a_client_that_has_left_is_closed_once_whatever_the_account_does() -> None:
     def restricted(status: str) -> e.AccountRestricted:
         return e.AccountRestricted(account_id=A1, status=status, client_id="K1")
 

@@ -1,4 +1,4 @@
-"""An account under a world that reports late, twice, too much, and takes back what it said.
+"""An account with counterparties that report late, twice, too much, and bust earlier reports.
 
 A machine sends random intents and reports; after each, the state must equal the sums of the
 postings that its events made, and the replay of its history. Intents never overdraw.
@@ -81,7 +81,7 @@ class World(RuleBasedStateMachine):
             assert not any(total.values()), entry
 
     def remember(self, event: Event) -> None:
-        """What the order's saga keeps, to undo it."""
+        """Keep what the order's saga keeps for a later bust."""
         match event:
             case e.TradeBooked():
                 self.booked[event.trade_id] = c.Booked(
@@ -263,7 +263,7 @@ class World(RuleBasedStateMachine):
     @precondition(lambda self: self.booked)
     @rule(n=few)
     def bust(self, n: int) -> None:
-        """Before settlement, after it, in the middle of it."""
+        """A bust before, during or after settlement."""
         trade = self.pick(self.booked, n)
         before = self.state.qty(self.booked[trade].isin)
         was = self.booked[trade]
@@ -299,7 +299,7 @@ class World(RuleBasedStateMachine):
     @precondition(lambda self: self.busted)
     @rule(n=few, share=st.integers(1, 12), amount=cents)
     def a_busted_trade_settles_all_the_same(self, n: int, share: int, amount: Decimal) -> None:
-        """Part or all of it, or more: none of it is the client's, all of it is owed back."""
+        """Part, all or more than the trade settles: all of it is owed back."""
         trade = self.pick(self.busted, n)
         was, before = self.busted[trade], self.state
         reverse = self.mint("B")

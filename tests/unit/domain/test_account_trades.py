@@ -91,7 +91,7 @@ def test_a_replace_holds_for_what_is_not_filled_yet() -> None:
 
 
 def test_a_fill_on_its_way_keeps_its_hold_through_a_replace() -> None:
-    """The order knows of 40 filled; none is booked, and only what is booked is said to be done."""
+    """The order has 40 filled but none booked; `qty_done` counts booked trades only."""
     book = rich()
     book.send(reserve())
     assert book.send(reserve(qty="100", amount="6006.00", qty_done=D(0))).amount == D("6006.00")

@@ -1,4 +1,4 @@
-"""Base cost is unknown until a rate is known, never 0; and figures stay in their own currency."""
+"""Base cost is unknown, not 0, until a rate is known; each figure has its own currency."""
 
 from datetime import date
 from decimal import Decimal
@@ -36,7 +36,7 @@ ASK = c.StateBaseCost(account_id=A1)
 
 
 class Book:
-    """One account: its events in order, and what the views make of them."""
+    """One account: its events in order, and the rows of the views from them."""
 
     def __init__(self, *past: Any) -> None:
         self.events: list[Any] = list(past or (EURO,))
@@ -387,7 +387,7 @@ async def test_a_yen_lot_sold_in_part_in_dollars_costs_whole_yen() -> None:
     assert left.cost == left.cost.to_integral_value() and left.currency == "JPY"
 
 
-# the saga that tells accounts of a fixing
+# the saga that sends fixings to accounts
 
 
 def fixed(**rates: str) -> Any:
@@ -401,7 +401,7 @@ def booked() -> e.TradeBooked:
     return event
 
 
-def test_a_fixing_is_told_to_the_accounts_that_wait_for_it_once() -> None:
+def test_a_fixing_is_sent_once_to_the_accounts_that_wait_for_it() -> None:
     story = following(base_cost, booked())
     story.then(fixed(CHF="0.95"))
     story.sends()
@@ -415,7 +415,7 @@ def test_a_fixing_is_told_to_the_accounts_that_wait_for_it_once() -> None:
     assert story.state.trades == {}
 
 
-def test_a_trade_just_after_its_fixing_is_told_at_once() -> None:
+def test_a_trade_just_after_its_fixing_gets_it_at_once() -> None:
     story = following(base_cost, fixed(USD="1.1"))
     story.then(booked())
     story.sends(ASK)

@@ -129,5 +129,5 @@ def test_a_leaf_of_the_first_form_is_the_hash_alone_and_of_the_second_its_place_
     assert leaf(2, b"h" * 32, 5, before_1970) == b"h" * 32 + struct.pack(">Qq", 5, -1)
 
 
-def test_nobody_outside_may_sign() -> None:
+def test_no_outside_caller_may_sign() -> None:
     assert COMMANDS["SignCheckpoint"].INTERNAL

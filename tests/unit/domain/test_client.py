@@ -147,7 +147,7 @@ def test_an_organisation_may_give_its_lei() -> None:
     assert given(client).when(command).after().facts == ("lei",)
 
 
-def test_nobody_is_onboarded_twice_and_nothing_happens_to_the_unknown() -> None:
+def test_no_client_is_onboarded_twice_and_nothing_happens_to_the_unknown() -> None:
     given(client, ONBOARDED).when(onboard()).refused(
         ClientRefusal.CLIENT_EXISTS, status="onboarded"
     )
@@ -190,7 +190,7 @@ def test_an_officer_approves_and_sets_the_next_review() -> None:
     assert (state.risk_rating, state.review_on) == ("low", date(2027, 5, 31))
 
 
-def test_nobody_approves_what_they_handed_in() -> None:
+def test_no_officer_approves_a_file_that_they_handed_in() -> None:
     given(client, ONBOARDED, SUBMITTED).when(approve(officer="u.clerk"), seen=TODAY).refused(
         ClientRefusal.OFFICER_IS_SUBMITTER
     )
@@ -242,7 +242,7 @@ def test_a_finding_escalates_to_a_senior_officer(finding: ClientScreened, before
     assert scene.when(approve(senior=True), seen=OFFICER).after().status == "approved"
 
 
-def test_who_declares_to_be_politically_exposed_is_escalated() -> None:
+def test_a_client_declared_politically_exposed_is_escalated() -> None:
     command = SubmitKyc(client_id="C1", documents=(PASSPORT,), risk_answers={"pep": " Yes "})
     state = given(client, ONBOARDED).when(command, seen=TODAY).after()
     assert (state.status, state.pep) == ("escalated", True)
@@ -273,7 +273,7 @@ def test_an_officer_may_ask_for_more_and_gets_it() -> None:
     assert again.after().status == "in_review"
 
 
-def test_who_is_rejected_may_try_again() -> None:
+def test_a_rejected_client_may_try_again() -> None:
     reject = RejectKyc(client_id="C1", officer="u.officer", reason="forged")
     rejected = KycRejected(client_id="C1", officer="u.officer", reason="forged")
     state = given(client, ONBOARDED, SUBMITTED).when(reject).then(rejected)

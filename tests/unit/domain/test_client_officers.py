@@ -43,7 +43,7 @@ def submitted(actor: str) -> given:
 
 @pytest.mark.parametrize("kind", DECISIONS)
 @pytest.mark.parametrize("officer", LOOKS_LIKE_LOCAL, ids=ascii)
-def test_nobody_decides_on_their_own_file_in_any_spelling(kind: Any, officer: str) -> None:
+def test_no_officer_decides_on_their_own_file_in_any_spelling(kind: Any, officer: str) -> None:
     scene = submitted("local").when(said(kind, officer), seen=by("local"))
     scene.refused(ClientRefusal.OFFICER_IS_SUBMITTER)
 
@@ -87,7 +87,7 @@ def test_the_submitter_is_known_after_an_erasure_too() -> None:
     )
 
 
-def test_documents_of_a_kind_that_nobody_knows_are_named_in_the_sealed_part_alone() -> None:
+def test_documents_of_an_unknown_kind_are_named_in_the_sealed_part_alone() -> None:
     odd = replace(PASSPORT, kind="letter of Ada Lovelace")
     command = SubmitKyc(client_id="C1", documents=(PASSPORT, odd))
     [event] = given(client, ONBOARDED).when(command, seen=by("clerk")).decision
@@ -172,7 +172,7 @@ def test_a_client_is_erased_after_closing_and_retention_or_by_force_with_a_reaso
 
 
 @pytest.mark.parametrize("part", ["system", "Simulator", "saga.kyc", "cli.root"])
-def test_a_part_of_the_platform_is_nobody_who_decides(part: str) -> None:
+def test_a_part_of_the_platform_may_not_decide(part: str) -> None:
     for pair in ((part, "olga"), ("olga", part)):
         scene = given(account, OPENED)
         scene.when(adjust(*pair), seen=by("local")).refused(AccountRefusal.SECOND_PERSON_REQUIRED)

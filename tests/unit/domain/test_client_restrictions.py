@@ -112,7 +112,7 @@ def test_a_suspension_comes_off_and_shows_what_was_beneath(standing: tuple) -> N
     assert back.after().status == prior
 
 
-def test_who_is_reinstated_while_overdue_gets_a_new_grace_period() -> None:
+def test_a_client_reinstated_while_overdue_gets_a_new_grace_period() -> None:
     overdue = given(client, *ACTIVE, DUE, OVERDUE, SUSPENDED)
     again = date(2027, 8, 14)
     state = overdue.when(ReinstateClient(client_id="C1"), seen=LATER).then(

@@ -35,6 +35,6 @@ def test_a_text_is_found_as_it_was_stored_then_or_now() -> None:
     assert stored_as("P1", KEY, scope="A1", known={"x", "P1", ""}) is None
 
 
-def test_a_digest_says_nothing_of_the_text() -> None:
+def test_a_digest_reveals_nothing_of_the_text() -> None:
     assert "Lovelace" not in digest("Lovelace", KEY, scope="A1")
     assert len(digest("x" * 1_000, KEY, scope="A1")) == 32

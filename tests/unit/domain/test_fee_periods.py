@@ -41,7 +41,7 @@ PERIODS = [
     ([(0, 1), (2, 2)], True),
     ([(0, 1), (2, 3)], False),  # one day too many
     ([(0, 1), (9, 2)], True),  # a gap is allowed
-    ([(0, 1), (9, 2), (5, 1)], False),  # and is not filled behind a later period
+    ([(0, 1), (9, 2), (5, 1)], False),  # but not filled after a later period
     ([(9, 5), (9, 1)], False),
     ([(0, 1), (0, 1)], False),
 ]

@@ -25,7 +25,7 @@ def fix(rates: dict[str, Decimal] = RATES, rate_date: date = FRIDAY) -> FixRates
     return FixRates(source="ecb", rate_date=rate_date, rates=rates)
 
 
-def test_a_fixing_stands_until_the_next() -> None:
+def test_a_fixing_is_valid_until_the_next() -> None:
     state = given(fx).when(fix()).then(FIXED)
     assert (state.rate_date, state.rates) == (FRIDAY, {"GBP": RATES["GBP"], "USD": RATES["USD"]})
     assert fx.key(fix()) == "ecb"

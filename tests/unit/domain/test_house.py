@@ -225,7 +225,7 @@ def test_a_close_without_one_of_its_controls_is_refused_by_name(name: str) -> No
     assert told.state["controls"] == name
 
 
-def test_a_close_that_nobody_asked_for_is_refused() -> None:
+def test_a_close_without_a_request_is_refused() -> None:
     for before in ((), (REQUESTED, CLOSED), (CloseRequested(day=NEXT),)):
         given(house, *before).when(record(), seen=EVENING).refused(HouseRefusal.CLOSE_NOT_REQUESTED)
 

@@ -1,4 +1,4 @@
-"""Ids that we derive: always valid, never two for one, never one for two."""
+"""Derived ids: always valid, one id per source, and no id shared by two sources."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -209,14 +209,14 @@ LATER = replace(TO_META, effective_from=JUNE_10)
 
 @pytest.mark.parametrize("command", [TO_META, LATER, replace(TO_META, symbol="META")])
 @pytest.mark.parametrize(("past", "price"), [((USED,), None), ((), "50.00"), ((USED,), "50.00")])
-def test_what_somebody_may_hold_keeps_its_isin(
+def test_a_listing_that_may_be_held_keeps_its_isin(
     command: AmendInstrument, past: tuple[Event, ...], price: str | None
 ) -> None:
     told = given(instrument, LISTED, *past).when(command, seen=marked(price))
     told.refused(InstrumentRefusal.ISIN_HELD, isin=APPLE)
 
 
-def test_what_nobody_can_hold_takes_another_isin() -> None:
+def test_a_listing_that_cannot_be_held_takes_another_isin() -> None:
     state = given(instrument, LISTED).when(TO_META, seen=marked(None)).after()
     assert state.isin == META
 

@@ -1,4 +1,4 @@
-"""An ISIN stays from the first order on, whoever is quicker."""
+"""An ISIN cannot change after the first order, in any order of concurrent commands."""
 
 from decimal import Decimal
 from functools import reduce
@@ -55,7 +55,7 @@ async def test_the_first_order_of_a_listing_is_held_once_the_listing_knows(world
 
 
 async def test_an_order_that_meets_another_isin_never_leaves(world: World) -> None:
-    await world.do(order(**FIRST), CHANGED)  # before the order's saga could tell
+    await world.do(order(**FIRST), CHANGED)  # before the order's saga reports the use
     await world.drain()
     assert await world.names("order-O1") == ["order.placed", "order.rejected"]
     assert (await world.named("order.rejected"))[0].text == "isin_differs"
@@ -97,7 +97,7 @@ async def test_a_transfer_by_a_listing_keeps_its_isin() -> None:
 
 
 def test_an_amendment_that_missed_the_first_mark_meets_the_order_at_the_instrument() -> None:
-    """All in one moment: the order sees the mark and the old ISIN, the amendment sees neither."""
+    """All at the same time: the order reads the mark and the old ISIN, the amendment neither."""
     listing = reduce(instrument.evolve, (listed,), instrument.INITIAL)
     unmarked = {"price-AAPL": price.INITIAL}
     seen = Seen(now=NOW, effective_at=NOW, streams=unmarked)

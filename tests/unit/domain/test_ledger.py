@@ -32,7 +32,7 @@ SILENT = {
     house.CloseFailed,
     house.DayClosed,
 }
-"""What posts nothing, and why is plain: no money, no shares, no hold."""
+"""Events without postings, as they move no money, no shares and no hold."""
 
 ids = st.sampled_from(["A1", "A2", "T1", "T2", "O1", "W1"])
 units = st.sampled_from(["USD", "EUR", "US0378331005"])
@@ -90,7 +90,7 @@ KINDS = sorted(ENTRIES, key=lambda k: k.__name__)
 
 
 def _consistent(event: Event) -> Event:
-    """What a decision guarantees: lots add up to the quantity that they are moves of."""
+    """Make lots add up to the event's quantity, as a decision guarantees."""
     match event:
         case e.TradeBooked(side=side, qty=qty, lots=lots):
             wanted = qty if side is Side.BUY else -qty
@@ -161,7 +161,7 @@ def test_every_account_of_the_chart_has_one_role_for_client_money() -> None:
 
 
 def test_money_that_the_client_estate_owes_is_client_money_or_the_houses_due() -> None:
-    """By double entry: what no role counted would be missing from requirement and resource."""
+    """In double entry, an account without a role would be missing from requirement and resource."""
     left_out = {name for name, role in CLIENT_MONEY.items() if role is ClientMoney.NONE}
     assert {name for name in left_out if name[0] == "C"} == {"C.DEPOT", "C.SEC"}
     assert {name for name, role in CLIENT_MONEY.items() if role is ClientMoney.RESOURCE} == {

@@ -1,4 +1,4 @@
-"""Where an exchange is, and so whose calendar its trades settle on."""
+"""The country of an exchange, whose calendar its trades settle by."""
 
 import pytest
 

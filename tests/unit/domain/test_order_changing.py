@@ -350,7 +350,7 @@ class TestStates:
         assert str(order.ord_status(first.after())) == state.upper()
         given(order, *working, *first.decision).when(report).then()
 
-    def test_a_restatement_that_says_nothing_new_changes_nothing(self) -> None:
+    def test_a_restatement_without_news_changes_nothing(self) -> None:
         for qty in (None, D(100)):
             report = c.RecordStatus(order_id="O1", status=c.VenueStatus.RESTATED, qty=qty)
             given(order, *working).when(report).then()

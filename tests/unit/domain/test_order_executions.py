@@ -1,4 +1,4 @@
-"""Executions: fills, busts and corrections, however the venue brings them."""
+"""Executions: fills, busts and corrections, in any order and with repeats."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -117,7 +117,7 @@ corrected = replace(corrected, transact_time=NOW + timedelta(minutes=1))
 
 
 def after(*commands: Any, start: tuple[Event, ...] = working) -> Order:
-    """The order after commands that must none be refused."""
+    """The order after these commands; none of them may be refused."""
     events = list(start)
     for command in commands:
         step = given(order, *events).when(command, seen=desk())
@@ -137,7 +137,7 @@ class TestFills:
         state = given(order, *working).when(fill()).then(filled())
         assert figures(state) == (40, 60, D("49.9"), OrdStatus.PARTIALLY_FILLED)
 
-    def test_what_the_venue_tells_is_kept(self) -> None:
+    def test_the_venues_report_is_kept(self) -> None:
         report = fill(last_mkt="XNAS", last_capacity="1", last_liquidity="2", contra="MM1")
         (event,) = given(order, *working).when(report).decision
         assert (event.last_mkt, event.last_capacity) == ("XNAS", "1")
@@ -240,7 +240,7 @@ class TestBusts:
         given(order, *working, filled(), undone()).when(bust()).then()
         given(order, *working, filled(), undone()).when(bust(exec_id="H2")).then()
 
-    def test_the_busted_execution_told_again_stays_busted(self) -> None:
+    def test_the_busted_execution_reported_again_stays_busted(self) -> None:
         given(order, *working, filled(), undone()).when(fill()).then()
 
     def test_before_its_execution_it_is_parked_and_applied_when_that_comes(self) -> None:

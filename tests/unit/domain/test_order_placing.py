@@ -1,4 +1,4 @@
-"""Placing an order: what is refused, and what is frozen when it is not."""
+"""Placing an order: the refusals, and the terms that an accepted order fixes."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -317,7 +317,7 @@ class TestPowers:
         seen = desk(account=replace(opened, owners=owners))
         assert placed(place(decision_maker="C2"), seen).decision_maker == "C2"
 
-    def test_who_has_no_power_is_refused(self) -> None:
+    def test_an_actor_without_a_power_is_refused(self) -> None:
         refused(place(decision_maker="P2"), self.seen(), R.POWER_MISSING, person_id="P2")
 
     def test_a_power_to_withdraw_is_none_to_trade(self) -> None:

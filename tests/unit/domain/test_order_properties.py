@@ -139,7 +139,7 @@ class UnreliableVenue(RuleBasedStateMachine):
 
     @invariant()
     def no_execution_counts_twice(self) -> None:
-        """What was booked less what was undone is what counts, each trade id once."""
+        """Booked trades less undone ones are the trades that count; each trade id occurs once."""
         filled = {f.trade_id: f for f in self.history if isinstance(f, e.OrderFilled)}
         undone = [t.trade_id for t in self.history if isinstance(t, e.TradeCanceled)]
         assert len(filled) == sum(isinstance(f, e.OrderFilled) for f in self.history)
@@ -205,7 +205,7 @@ def chains(draw: st.DrawFn) -> list[Command]:
 def test_the_figures_do_not_depend_on_the_order_of_reports(
     told: list[Command], data: st.DataObject
 ) -> None:
-    """In any order, with any repeated: what counts in the end is what counts in good order."""
+    """In any order, with repeats: the same executions count in the end as in the original order."""
     repeated = data.draw(st.lists(st.sampled_from(told), max_size=3))
     shuffled = data.draw(st.permutations([*told, *repeated]))
     in_order, out_of_order = _after(told), _after(shuffled)

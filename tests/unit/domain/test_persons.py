@@ -1,4 +1,4 @@
-"""Who is the same person, and who may act under which name."""
+"""When two names are the same person, and which names a caller may act under."""
 
 import ast
 
@@ -71,7 +71,7 @@ def test_other_letters_are_other_people(one: str, other: str) -> None:
     ["", " ", "\t\n", "\N{ZERO WIDTH SPACE}", "\N{HANGUL FILLER}", "\N{BRAILLE PATTERN BLANK}"],
     ids=ascii,
 )
-def test_a_name_in_which_nothing_can_be_seen_is_nobody(nobody: str) -> None:
+def test_a_name_without_a_visible_character_is_no_person(nobody: str) -> None:
     assert normal_form(nobody) == ""
 
 

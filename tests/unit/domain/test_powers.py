@@ -1,4 +1,4 @@
-"""Powers: who acts for an account under one needs it on that day, whatever the command."""
+"""Powers of attorney: a holder needs a valid power on the day of any act for an account."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -141,7 +141,7 @@ def test_a_cancel_is_possible_after_the_power_is_gone() -> None:
 
 
 @pytest.mark.parametrize("actor", ["P1", "p1", " P1 ", "\N{FULLWIDTH LATIN CAPITAL LETTER P}1"])
-def test_who_lost_its_power_is_not_taken_for_the_firms_desk(actor: str) -> None:
+def test_an_actor_that_lost_its_power_is_not_taken_for_the_firms_desk(actor: str) -> None:
     given(order).when(place(), seen=desk(account=REVOKED, actor=actor)).refused(R.POWER_MISSING)
 
 
@@ -260,7 +260,7 @@ def test_a_withdrawal_can_be_cancelled_without_a_power() -> None:
     assert why(decide(cancel, state)) is None
 
 
-def test_who_has_a_power_gives_none() -> None:
+def test_a_holder_of_a_power_gives_none() -> None:
     give = ac.AuthorisePerson(account_id="A1", power=Power(person_id="P2", withdraw=True))
     assert why(decide(give, replace(RICH, powers={"P1": P1}))) is A.POWER_MISSING
     assert why(decide(give, replace(RICH, revoked=("P1",)))) is A.POWER_MISSING

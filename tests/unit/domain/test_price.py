@@ -71,7 +71,7 @@ def test_what_is_no_price_of_the_instrument_is_refused(
     given(price).when(mark(**changes), seen=seeing(LISTED)).refused(refusal)
 
 
-def test_an_instrument_that_nobody_listed_has_no_price() -> None:
+def test_an_unlisted_instrument_has_no_price() -> None:
     given(price).when(mark(), seen=seeing()).refused(
         PriceRefusal.INSTRUMENT_UNKNOWN, instrument_id="I1"
     )
@@ -116,7 +116,12 @@ TODAYS = [
     ("XLON", "", "2024-01-03T23:00:00", "2024-01-03"),
     ("XTKS", "JP", "2024-06-03T15:00:00", "2024-06-04"),  # Tokyo is a day ahead
     ("XTKS", "JP", "2024-06-03T14:59:59", "2024-06-03"),
-    ("XXXX", "", "2024-06-03T09:59:59", "2024-06-03"),  # nobody knows where: anywhere on earth
+    (
+        "XXXX",
+        "",
+        "2024-06-03T09:59:59",
+        "2024-06-03",
+    ),  # an unknown place: the date anywhere on earth
     ("XXXX", "", "2024-06-03T10:00:00", "2024-06-04"),
 ]
 

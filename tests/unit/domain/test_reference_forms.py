@@ -1,4 +1,4 @@
-"""A bank's reference is one reference however it is spelled, and whenever it was written down."""
+"""A bank's reference is the same in every spelling, and in events of every age."""
 
 import json
 from datetime import date
@@ -59,7 +59,7 @@ def test_the_short_way_for_ascii_is_the_long_way(text: str) -> None:
 
 
 class Desk:
-    """An account, and the views of what became of it."""
+    """An account, and the views of its events."""
 
     def __init__(self) -> None:
         self.state: Any = account.INITIAL
@@ -173,7 +173,7 @@ class TestAReceiptOfBeforeReferencesWereSealed:
 
 
 def test_one_reference_has_one_digest_on_all_accounts_of_a_client() -> None:
-    """So that the warehouse finds what was credited on two of them."""
+    """So the warehouse finds a reference that was credited on two accounts."""
     told = []
     for account_id in ("A1", "A2"):
         command = c.DepositCash(

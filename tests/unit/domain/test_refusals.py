@@ -32,7 +32,7 @@ UNREACHABLE = {
     (ReplaceOrder, OrderRefusal.INSTRUMENT_UNKNOWN),
 }
 BEFORE_ALL = {account: AccountRefusal.ACCOUNT_UNKNOWN, order: OrderRefusal.ORDER_UNKNOWN}
-"""What `decide` itself looks at, before it chooses the function of the command."""
+"""The refusals of `decide` itself, before it calls the command's function."""
 DECIDES: dict[Any, dict[type[Command], FunctionType]] = {
     account: account._DECIDE,
     order: order._DECIDES,

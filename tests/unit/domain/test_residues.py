@@ -1,4 +1,4 @@
-"""What no order can sell: a whole holding passes at any quantity, the house takes the rest."""
+"""Residues that no order can sell: a whole holding may be sold, the house takes the rest."""
 
 from collections import Counter
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Saga streams: what came back to a saga, as facts."""
+"""Saga streams: the answers to a saga's commands, as events."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -147,7 +147,7 @@ def test_a_rejected_instruction_has_ended() -> None:
     assert state.reasons == {"processing": "SAFE"}
 
 
-def test_a_status_is_recorded_when_it_says_something_new() -> None:
+def test_a_status_is_recorded_when_it_is_new() -> None:
     report = RecordSettlementStatus(
         obligation_id="T2", status_kind=StatusKind.SETTLEMENT, status="pending", reason="FUTU"
     )

@@ -39,7 +39,7 @@ def test_a_trade_on_a_weekend_counts_from_the_next_day() -> None:
     assert US.after(date(2024, 6, 8), 1) == date(2024, 6, 10)
 
 
-def test_a_calendar_that_is_too_short_says_so() -> None:
+def test_a_calendar_that_is_too_short_is_a_clear_error() -> None:
     with pytest.raises(OutsideCalendar, match="US: 1 settlement days after 2024-08-01"):
         settlement_date(US, WEEKDAYS[-1])
     with pytest.raises(OutsideCalendar):

@@ -1,4 +1,4 @@
-"""Dates that a command states: what says when something was so must have come.
+"""Dates that a command states: a date at which a fact was true must not be in the future.
 
 Each case is a command on a stream that would take it, with a date one day after today (or later),
 and the name of the field. Today is the house's, by UTC; of a report the latest on earth.
@@ -202,7 +202,7 @@ HAS_COME = {
 
 
 def test_every_date_that_may_be_stated_is_one_or_the_other() -> None:
-    """A command names its dates that may lie ahead; each other one is refused where it does."""
+    """A command lists its dates that may be in the future; any other date there is refused."""
     found = {
         f"{name}.{field}"
         for name, kind in COMMANDS.items()

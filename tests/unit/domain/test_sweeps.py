@@ -1,4 +1,4 @@
-"""A sweep takes from the clients' bank account what the log says is the house's, and no more."""
+"""A sweep takes from the clients' bank account at most the house's money by the log."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -40,7 +40,7 @@ async def evening() -> World:
 
 
 async def tell(world: World, *commands: Command, dry_run: bool = False) -> list[str]:
-    """One batch; of each command "done", or why it was refused."""
+    """Submit one batch; for each command "done", or the reason of its refusal."""
     requests = [
         Request(command=command, message_id=f"batch.{world.n}.{i}", dry_run=dry_run)
         for i, command in enumerate(commands)
@@ -56,7 +56,7 @@ def _said(outcome: Outcome) -> str:
     return "done"
 
 
-async def test_clients_who_owe_nothing_are_not_swept() -> None:
+async def test_clients_that_owe_nothing_are_not_swept() -> None:
     world = await evening()
     outcome = await world.tell(sweep("5000.00"))
     assert isinstance(outcome, Declined)

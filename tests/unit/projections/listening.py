@@ -1,4 +1,4 @@
-"""A view that keeps every word in the order of arrival, so that it shows each error."""
+"""A view that keeps every word in the order of arrival, so that any error is visible."""
 
 from collections.abc import Iterable
 from typing import ClassVar

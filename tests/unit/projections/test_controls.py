@@ -1,4 +1,4 @@
-"""The controls at a close: all hold on true books, and each finds the fault that it is for."""
+"""The controls at a close: all pass on correct books, and each finds its own fault."""
 
 from decimal import Decimal
 

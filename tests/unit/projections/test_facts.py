@@ -1,4 +1,4 @@
-"""What the warehouse keeps of an event: typed rows keyed by (position, leg)."""
+"""The warehouse's rows of an event: typed, with the key (position, leg)."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -105,7 +105,7 @@ def test_postings_stand_in_the_order_of_the_entries_of_their_event(
         ("J2", "M", "M.HOLD"),
     ]
     assert (first.owner, first.ref, first.unit, first.amount) == ("A1", "P1", "USD", -1)
-    day = EFFECTIVE.date()  # a line without dates is of the day it was so; booked when recorded
+    day = EFFECTIVE.date()  # without dates: the effective day; booked when recorded
     assert (first.trade_date, first.value_date, first.booking_date) == (day, day, RECORDED.date())
     assert (third.trade_date, third.value_date) == (date(2022, 2, 1), date(2022, 2, 3))
 

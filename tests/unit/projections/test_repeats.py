@@ -1,4 +1,4 @@
-"""What is reported twice is booked twice, and is a case."""
+"""A fact that is reported twice is booked twice, and is a case."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -20,7 +20,7 @@ DAY = date(2024, 3, 4)
 
 
 def cases(*events: Event) -> list[str]:
-    """The kinds of the cases that these events are, told in this order."""
+    """The kinds of the cases from these events in this order."""
     rows: dict[Any, Any] = {}
     for n, event in enumerate(events, 1):
         for key, fact in repeats.facts(envelope(event, n, stream="account-A1")):

@@ -194,7 +194,7 @@ async def test_a_runner_that_is_expelled_again_and_again_gives_up() -> None:
 
 
 class Uncertain(MemorySink):
-    """The commit happened, and the answer was lost."""
+    """The commit succeeds, but its answer is lost."""
 
     lost = False
 
@@ -217,7 +217,7 @@ async def test_a_commit_whose_answer_was_lost_is_not_folded_again() -> None:
 
 @pytest.mark.parametrize("views", [1, 8])
 async def test_others_are_let_run_the_more_often_the_more_views_fold(views: int) -> None:
-    """What lies between two pauses is work, not events: they wait equally long for any set."""
+    """The runner pauses after equal amounts of work, so others wait equally long for any views."""
     folded = [Listening(f"heard{n}") for n in range(views)]
     pauses = 0
 

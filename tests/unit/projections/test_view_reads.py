@@ -1,4 +1,4 @@
-"""A view is asked only about the events that it says it reads: of others it has nothing to say."""
+"""A view gets only the events of its READS; it has no facts for any other event."""
 
 import pytest
 

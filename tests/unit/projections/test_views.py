@@ -1,4 +1,4 @@
-"""Each view in sentences: what a row says after what happened."""
+"""Each view by example: the row after given events."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -283,7 +283,7 @@ async def test_what_settled_short_of_the_money_booked_is_closed_and_is_a_case(
     assert "settled_amount_differs" in {kind for _, kind in await folded(cases, world.log)}
 
 
-async def test_a_failing_obligation_says_since_when_and_whose_fault(world: World) -> None:
+async def test_a_failing_obligation_shows_since_when_and_at_whose_fault(world: World) -> None:
     bought(world)
     failing = a.RecordFailing(
         account_id="A1", obligation_id="T1", reason="LACK", whose="counterparty"
@@ -546,7 +546,7 @@ async def test_an_order_remembers_its_whole_state_so_the_view_never_forgets(worl
     working(world)
     world.done(fill("O1", "E1", 40, "49.90"))
     row = (await folded(orders, world.log))[("O1",)]
-    fresh = type(orders._memory)(Order())  # with nothing in its own memory
+    fresh = type(orders._memory)(Order())  # with an empty memory
     assert fresh.state(row.state) == world.state("order-O1")
 
 
@@ -573,7 +573,7 @@ async def test_an_account_shows_its_owner_standing_and_powers(world: World) -> N
     world.done(a.BlockAccount(account_id="A1", reason="Ada asked"))
     row = (await folded(accounts, world.log))[("A1",)]
     assert (row.client_id, row.base_currency, row.lot_method) == ("C1", "USD", "HIFO")
-    assert (row.status, row.reason) == ("blocked", "")  # what people write, may name a person
+    assert (row.status, row.reason) == ("blocked", "")  # free text may name a person
     assert '"U1"' in row.powers
     world.done(a.RevokePerson(account_id="A1", person_id="U1"))
     assert (await folded(accounts, world.log))[("A1",)].powers == "{}"

@@ -1,4 +1,4 @@
-"""Laws of the views, over whatever a few accounts may do in any order."""
+"""Laws of the views, over random acts of a few accounts."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -70,7 +70,7 @@ histories = st.lists(acts, min_size=20, max_size=40)
 
 
 class History:
-    """Plays acts into a world; what the aggregates refuse just does not happen."""
+    """Applies acts to a world; acts that the aggregates refuse change nothing."""
 
     def __init__(self) -> None:
         self.world = opened_world(*ACCOUNTS)

@@ -1,4 +1,4 @@
-"""The words that filters take are those that the views write, all of them."""
+"""The values that filters accept are exactly the values that the views write."""
 
 import ast
 import inspect

@@ -263,7 +263,7 @@ async def test_a_silent_venue_becomes_a_case() -> None:
 
 
 async def test_an_erased_client_goes_through_its_reviews_like_any_other(world: World) -> None:
-    """Every saga command is taken: none of them needs the words that cannot be stored any more."""
+    """No saga command is refused: none carries a text that can no longer be sealed."""
     world.side.keys.destroy("C1")
     world.side.log.forget()
     world.clock.set(datetime(2026, 3, 1, tzinfo=UTC))

@@ -1,4 +1,4 @@
-"""A hold is what is still open at the venue, whatever is reported, undone and restated."""
+"""A hold covers what is still open at the venue, after any reports, busts and restatements."""
 
 import asyncio
 from datetime import datetime, time
@@ -76,7 +76,7 @@ def restated(qty: int) -> RecordStatus:
 
 
 async def at_the_venue(*reports: Command, **terms: Any) -> World:
-    """100 to buy at 50.00, from a venue that only says what the test lets it say."""
+    """An order to buy 100 at 50.00, at a venue that sends only the test's reports."""
     world = World(venue=VenueFaults(silent=1.0))
     await world.open(cash="60000.00")
     limit = {"ord_type": OrdType.LIMIT, "limit_px": D("50.00"), "qty": D(100)}

@@ -85,12 +85,12 @@ def test_an_account_unblocked_by_hand_under_a_sanctioned_client_is_blocked_again
     story.then(restricted("open", "mistake")).sends(block)
 
 
-def test_a_block_that_somebody_else_set_is_not_lifted() -> None:
+def test_a_block_that_was_not_set_by_the_saga_is_not_lifted() -> None:
     story = following(kyc, approved(), opened(), restricted("blocked", "court order"))
     story.then(suspended).sends().then(reinstated).sends()
 
 
-def test_a_closing_only_that_somebody_else_set_outlives_our_block() -> None:
+def test_a_closing_only_that_was_not_set_by_the_saga_outlives_our_block() -> None:
     story = following(kyc, approved(), opened(), restricted("closing_only", "margin call"))
     story.then(suspended).sends(block).then(restricted("blocked")).then(reinstated).sends(unblock)
     story.then(restricted("closing_only")).sends()

@@ -130,7 +130,7 @@ async def undeliverable(world: World) -> set[str]:
 
 
 async def check_executions(world: World) -> None:
-    """By the order's own state: what counts is booked and not undone."""
+    """The executions that count by the orders' states are exactly those booked and not undone."""
     booked = Counter(e.trade_id for e in await world.named("trade.booked"))
     undone = Counter(e.trade_id for e in await world.named("trade.busted"))
     assert not booked or max(booked.values()) == 1
@@ -143,7 +143,7 @@ async def check_executions(world: World) -> None:
 
 
 async def check_charges(world: World) -> None:
-    """An order pays for the executions that are left; lots do not stand against each other."""
+    """An order is charged for the executions that count; no account has long and short lots."""
     gross, paid = Counter[str](), Counter[str]()
     for e in await world.named("trade.booked"):
         gross[e.order_id] += e.gross
@@ -159,7 +159,7 @@ async def check_charges(world: World) -> None:
 
 
 async def check_custody(world: World) -> None:
-    """Whatever the custodian confirmed is in the depot, once: of busted trades too."""
+    """Each confirmation of the custodian is in the depot once, for busted trades too."""
     sides = {e.obligation_id: e.side for e in await world.named("settlement.instructed")}
     confirmed = {e.confirmation_id: e for e in await world.named("settlement.confirmed")}
     there = sum(e.qty if sides[e.obligation_id] is Side.BUY else -e.qty for e in confirmed.values())

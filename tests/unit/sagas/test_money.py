@@ -1,4 +1,4 @@
-"""Payouts, transfers and currency exchange: what is sent, and what is given back."""
+"""Payouts, transfers and currency exchange: the sagas' commands, and their compensations."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -85,7 +85,7 @@ def test_a_payout_the_client_cancelled_first_is_left_alone() -> None:
     following(payout, requested, gone).refused("SendWithdrawal", "withdrawal_unknown").sends()
 
 
-def test_a_bank_that_says_nothing_becomes_a_case_and_is_not_asked_again() -> None:
+def test_a_silent_bank_becomes_a_case_and_gets_no_second_request() -> None:
     story = following(payout, requested, sent)
     story.is_due(NOON + timedelta(days=5, seconds=2), "unanswered").time_passes().sends()
     story.is_due(None).has_ended(False).then(completed).has_ended()

@@ -1,4 +1,4 @@
-"""The order saga: what it reserves, releases, books, busts and gives back."""
+"""The order saga: it reserves, releases the order, books, busts, and releases the hold."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -200,12 +200,12 @@ def at_venue(qty: int = 100, amount: str = "5005.00") -> Reopened:
 
 
 def counted(qty: int) -> Counted:
-    """What one booked trade of `qty` comes to."""
+    """The sums of one booked trade of `qty`."""
     return Counted(qty=Decimal(qty), gross=Decimal("49.90") * qty, charged=Decimal("5.00"))
 
 
 def bust(n: int, qty: int, lots: tuple[LotMove, ...] | None = None, **more: Any) -> BustTrade:
-    """Of an order that is at the venue, where `more` does not say otherwise."""
+    """A bust for an order at the venue; `more` changes fields."""
     was = booked(n, qty)
     return BustTrade(
         account_id="A1",
@@ -421,7 +421,7 @@ def test_a_bust_undoes_the_lots_that_were_chosen_since() -> None:
     story.sends(bust(1, 40, lots=(lot(40, "900.00", "L2"),)))
 
 
-def test_a_bust_of_a_trade_nobody_knows_is_left_alone() -> None:
+def test_a_bust_of_an_unknown_trade_is_left_alone() -> None:
     following(order, *working, busted_report(9, 10)).sends()
 
 
@@ -501,7 +501,7 @@ def test_a_quantity_restated_by_the_venue_moves_the_hold_with_it() -> None:
     story.has_ended()
 
 
-def test_a_venue_that_says_nothing_for_a_day_becomes_a_case() -> None:
+def test_a_venue_that_is_silent_for_a_day_becomes_a_case() -> None:
     story = following(order, placed, reserved("5005.00"), released)
     deadline = datetime(2024, 3, 5, 12, tzinfo=UTC) + timedelta(seconds=3)
     story.is_due(deadline, "unanswered").time_passes().sends().is_due(None)

@@ -1,4 +1,4 @@
-"""The auditor: a request to close a day is answered from figures that nobody else states."""
+"""The auditor answers a request to close a day from figures that it collects itself."""
 
 import asyncio
 from datetime import timedelta
@@ -39,7 +39,7 @@ EVENING = NOW.replace(hour=21)
 
 
 class World:
-    """A platform in memory on a disk that outlives it; `drive` moves what follows."""
+    """A platform in memory on a disk that outlives it; `drive` runs its followers."""
 
     def __init__(self, disk: Disk | None = None) -> None:
         entropy = SeededEntropy(1)
@@ -145,7 +145,7 @@ async def test_a_bank_that_says_something_else_keeps_the_day_open_until_it_is_me
 async def test_a_report_on_its_way_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     world, tries = await traded(), 0
     early = Entry("early", "cash", "USD", D(7))
-    world.disk.statement.book([early])  # the bank has booked what we have not heard of
+    world.disk.statement.book([early])  # the bank has booked an entry unknown to us
 
     async def pause(stop: object, seconds: float) -> bool:
         nonlocal tries
@@ -207,12 +207,12 @@ async def test_commands_may_come_in_while_a_day_is_closed() -> None:
     assert nostro.actual == by_unit(folded, "C.NOSTRO")["USD"] < D(500) + D(paid) / 100
 
 
-async def test_who_is_second_to_answer_finds_it_answered() -> None:
+async def test_the_second_auditor_finds_the_request_answered() -> None:
     world = await traded()
     other = World(world.disk)
     other.clock.set(EVENING)
     await world.done(CloseDay(day=TODAY))
-    await other.auditor._house()  # it knows of the request, and of no answer
+    await other.auditor._house()  # it has read the request, and no answer
     answers = await asyncio.gather(world.auditor.answer(), other.auditor.answer())
     assert [type(a) for a in answers if a is not None] == [DayClosed]
     assert len(await world.closings()) == 1
@@ -236,7 +236,7 @@ async def test_while_an_engine_is_away_the_request_waits() -> None:
 
 
 async def test_what_is_open_is_open_at_the_position_and_what_was_left_over_is_named() -> None:
-    """A transfer that nobody takes stays on C.XFER: right while it is open, wrong after that."""
+    """A transfer without a receiver stays on C.XFER: correct while it is open, wrong after that."""
     world = await traded()
     away = TransferCash(
         transfer_id="T1", account_id="A1", to_account_id="A2", currency="USD", amount=D(5)

@@ -1,4 +1,4 @@
-"""Signing: where checkpoints end, who signs them, and what a restart makes of it."""
+"""Signing: where checkpoints end, which process signs them, and restarts."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
@@ -71,7 +71,7 @@ async def test_a_statement_is_due_at_each_close_of_day() -> None:
     assert await work.catch_up() == 1
     await close(side, 3)
     assert await work.catch_up() == 1
-    assert ranges(await signed(side)) == [(1, 4, 4), (5, 7, 3)]  # the first statement is in it
+    assert ranges(await signed(side)) == [(1, 4, 4), (5, 7, 3)]  # it contains the first statement
 
 
 async def test_the_root_is_that_of_the_events_hashes_earlier_checkpoints_included() -> None:
@@ -215,7 +215,7 @@ LEAVES = [bytes([n]) * 32 for n in range(1, 21)]  # the event at position n + 1
 
 
 def said(first: int, last: int, previous: str = "") -> CheckpointSigned:
-    """A good statement of ours over a range of LEAVES."""
+    """A valid statement of ours over a range of LEAVES."""
     leaves = [leaf(2, h, n, NOW) for n, h in enumerate(LEAVES[first - 1 : last], first)]
     unsigned = SignCheckpoint(
         first_position=first, last_position=last, events=len(leaves),
@@ -245,7 +245,7 @@ def test_a_gap_is_one_fault_and_what_follows_it_is_judged_by_its_own_range() -> 
 
 
 def test_a_statement_from_a_fork_of_the_log_does_not_follow_ours() -> None:
-    """Signed by our key, over our events: but after a first statement that was another."""
+    """It is signed by our key over our events, but it follows another first statement."""
     assert faults((6, said(1, 5)), (12, said(6, 9, said(1, 4).signature))) == [
         (2, "it does not name the checkpoint before it")
     ]

@@ -1,4 +1,4 @@
-"""Feeds: whatever the bus loses, doubles or delays, what is read is the log, once and in order."""
+"""Feeds: the reader gets the log once and in order, even if the bus loses, repeats or delays."""
 
 from collections.abc import Sequence
 
@@ -16,14 +16,14 @@ from tests.unit.adapters.bus_world import BusWorld
 
 
 async def world_of(events: int = 40, partitions: int = 4) -> BusWorld:
-    """So many events, each of a home of its own."""
+    """A bus with this many events, each with its own home."""
     world = BusWorld(partitions)
     await world.grow(events)
     return world
 
 
 async def read(log: Log, *, limit: int, until: int | None = None) -> list[int]:
-    """Every position that a patient reader is given."""
+    """Every position that a reader gets until a page is empty."""
     found: list[int] = []
     while page := await log.after(found[-1] if found else 0, limit=limit, until=until):
         found += [e.position for e in page]
@@ -95,11 +95,11 @@ async def test_records_lost_doubled_and_reordered_change_nothing(
 
 
 async def test_a_log_that_hands_out_a_short_page_before_its_end_loses_nothing() -> None:
-    """As a log does that has some of it opened in memory."""
+    """A log with some decoded events in memory does so."""
     world = await world_of(10)
     await world.relay()
     await world.grow(10)
-    await world.log.after(0, limit=4)  # all that it has in memory now
+    await world.log.after(0, limit=4)  # the log now has these in memory
     merged = MergedFeed(world.log, 4)
     for record in await world.relay():
         merged.offer(record.partition, record.span, record.value)

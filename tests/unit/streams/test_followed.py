@@ -1,4 +1,4 @@
-"""Views that others fold, followed: rows told once, waits that end, silence that is seen."""
+"""Following views that other processes fold: rows sent once, bounded waits, silence noticed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -20,7 +20,7 @@ PARTITIONS = 2
 
 
 class Tables:
-    """What workers would have written."""
+    """Rows and checkpoints as workers write them."""
 
     def __init__(self) -> None:
         self.stands = {0: 0, 1: 0}
@@ -87,7 +87,7 @@ async def running(views: FollowedViews) -> AsyncIterator[None]:
         await task
 
 
-async def test_rows_that_are_wanted_are_told_once_and_no_others(world: Any) -> None:
+async def test_only_wanted_rows_are_sent_and_each_once(world: Any) -> None:
     one = world()
     one.tables.fold(0, 5, "old")
     one.tables.fold(1, 5)
@@ -115,7 +115,7 @@ async def test_a_listener_may_want_all_of_a_view_or_nothing_of_it(world: Any) ->
     assert sorted(one.told) == [("A", 10), ("B", 10)]
 
 
-async def test_a_view_stands_where_its_hindmost_partition_does(world: Any) -> None:
+async def test_a_views_position_is_that_of_its_slowest_partition(world: Any) -> None:
     one = world()
     async with running(one.views):
         one.tables.fold(0, 10)

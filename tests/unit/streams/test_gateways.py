@@ -1,4 +1,4 @@
-"""Gateways: requests out at least once, reports in exactly once, what nobody knows in suspense."""
+"""Gateways: requests out at least once, reports in exactly once, unknown entries in suspense."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -32,7 +32,7 @@ resting = order(ord_type=OrdType.LIMIT, limit_px=Decimal("20.00"), time_in_force
 
 
 class Scripted:
-    """A counterparty that says what the test puts into its mouth."""
+    """A counterparty that sends the test's reports."""
 
     def __init__(self) -> None:
         self.got: list[Any] = []
@@ -197,7 +197,7 @@ async def test_a_fill_settles_by_the_market_s_calendar_and_keeps_its_conversatio
     assert len(stories) == 1
 
 
-async def test_a_report_told_again_counts_once(desk: Desk) -> None:
+async def test_a_repeated_report_counts_once(desk: Desk) -> None:
     await desk.turn(fill(), fill(), fill(poss_resend=True))
     await desk.turn(fill())
     assert len(await desk.world.named("order.filled")) == 1
@@ -284,7 +284,7 @@ async def test_a_gateway_must_be_started_and_is_alone(desk: Desk) -> None:
         await other.step()
 
 
-async def test_a_bank_entry_of_nobody_s_payment_goes_to_suspense() -> None:
+async def test_a_bank_entry_without_a_known_payment_goes_to_suspense() -> None:
     world = World()
     await world.open()
     await world.do(
@@ -307,10 +307,10 @@ async def test_a_bank_entry_of_nobody_s_payment_goes_to_suspense() -> None:
     assert refused.refusal == "bank_reference_unknown"
 
 
-async def test_a_report_dated_ahead_of_our_clock_is_one_fact_however_often_it_is_told(
+async def test_a_report_dated_ahead_of_our_clock_is_one_fact_however_often_it_is_repeated(
     desk: Desk,
 ) -> None:
-    """Our clock stood back, and was put right before the venue told it again."""
+    """Our clock was slow, and was corrected before the venue repeated the report."""
     ahead = NOON + timedelta(minutes=10)
     await desk.turn(fill(transact_time=ahead))
     desk.world.clock.set(NOON + timedelta(hours=1))

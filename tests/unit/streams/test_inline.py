@@ -1,4 +1,4 @@
-"""The inline runner: follows the log, says where it stands, and outlives what goes wrong."""
+"""The inline runner: it follows the log, reports its position, and survives errors."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -21,7 +21,7 @@ PATIENCE_S = 10.0
 
 
 class Tail(ListLog):
-    """A log that can be waited for, and that may be broken at a position for a while."""
+    """A log with `wait`; the test may break it at a position for a while."""
 
     def __init__(self, envelopes: Sequence[Envelope] = ()) -> None:
         super().__init__(envelopes)
@@ -96,7 +96,7 @@ async def test_waiting_for_what_does_not_come_is_bounded() -> None:
         assert not await runner.wait_for(GAP + 1, timeout_s=0.05)
 
 
-async def test_listeners_are_told_of_saved_changes_until_they_leave() -> None:
+async def test_listeners_get_saved_changes_until_they_leave() -> None:
     log, every = Tail(), said("A:x", "B:y").envelopes
     runner, told = InlineRunner(log, MemorySink(), [Listening()]), list[Change]()
     leave = runner.listen(told.extend)
@@ -137,7 +137,7 @@ async def test_an_unreadable_event_stops_the_views_right_before_it_and_is_shown(
     async with running(runner):
         await until(lambda: runner.watermark() == 13 * GAP and runner.fault is not None)
         assert runner.fault == f"ValueError: unreadable at {14 * GAP}"
-        log.broken_at = None  # mended
+        log.broken_at = None  # repaired
         assert await runner.wait_for(20 * GAP, timeout_s=PATIENCE_S)
         await until(lambda: runner.fault is None)
 

@@ -1,4 +1,4 @@
-"""A group's member: made again when the bus fails it, and not when the work does."""
+"""A group's member: replaced when the bus fails, but not when its work fails."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,7 +14,7 @@ PATIENCE_S = 10.0
 
 
 class Given:
-    """A member that does what it is told to."""
+    """A member that refuses, fails or hangs as the test sets it."""
 
     def __init__(self, *, refuses: bool = False, sour: bool = False, hangs: bool = False) -> None:
         self.said: list[str] = []

@@ -1,4 +1,4 @@
-"""The relay over a bus in memory: its contract, and what it does when a side is away."""
+"""The relay over a bus in memory: its contract, and outages of the log or the bus."""
 
 import asyncio
 import logging
@@ -44,7 +44,7 @@ def relay(log: HeldLog, bus: MemoryBus, name: str = "r1") -> Relay:
 
 
 async def running(one: Relay, holds: Callable[[], object]) -> None:
-    """Run until something holds, then stop in order."""
+    """Run until a condition is true, then stop in order."""
     stop = asyncio.Event()
     task = asyncio.create_task(one.run(stop))
     async with asyncio.timeout(60):
@@ -120,7 +120,7 @@ async def test_everything_before_a_corrupt_event_is_sent_and_it_is_named(bus: Me
     with pytest.raises(Unreadable, match=r"account-A1@1501 \(position 1501\)"):
         await one.catch_up()
     assert Reader(PARTITIONS).take(bus.records).has(sound)
-    log.held[500] = event(torn.position, "A1")  # mended
+    log.held[500] = event(torn.position, "A1")  # repaired
     await one.catch_up()
     assert Reader(PARTITIONS).take(bus.records).has(log.held)
     assert one.openings == 1  # the bus was not at fault

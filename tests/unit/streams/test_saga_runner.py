@@ -1,4 +1,4 @@
-"""The runner and the timer: what is owed is sent, once, whatever breaks in between."""
+"""The runner and the timer: every owed command is sent once, despite crashes in between."""
 
 import asyncio
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from tests.unit.sagas.world import order as place
 async def world_with_an_order(qty: int = 30) -> World:
     world = World()
     await world.open()
-    await world.do(UseInstrument(instrument_id="AAPL", isin=ISIN))  # it was ordered before
+    await world.do(UseInstrument(instrument_id="AAPL", isin=ISIN))  # not its first order
     await world.do(place(qty=Decimal(qty)))
     return world
 
@@ -90,7 +90,7 @@ async def test_a_second_runner_on_the_same_store_is_expelled_and_goes_on_from_th
     world = await world_with_an_order()
     other = SagaRunner(world.side.log, world.store, world.send)
     assert await other._store.positions({}) == {}
-    other._positions = {s.NAME: 0 for s in SAGAS}  # it had looked just before
+    other._positions = {s.NAME: 0 for s in SAGAS}  # as if it had read before the step
     await world.runner.step()
     with pytest.raises(Expelled):
         await other.step()

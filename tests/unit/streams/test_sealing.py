@@ -1,4 +1,4 @@
-"""Sealing: how long an event may wait for its checkpoint, and where the log is cut then."""
+"""Sealing: how long an event may wait for its checkpoint, and where that checkpoint ends."""
 
 import asyncio
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ class Sealed:
         await running
 
     async def turned(self) -> None:
-        """What the signer does again and again while it runs, once."""
+        """One round of the running signer."""
         await self.signer.catch_up()
         if await self.seal.due(self.signer._unsealed_since):
             await self.signer.catch_up()
@@ -98,7 +98,7 @@ async def test_two_signers_pass_one_deadline_and_make_one_statement() -> None:
     for one in (world.signer, other):
         await one.catch_up()
     due = [await world.seal.due(NOW), await world.seal.due(NOW)]
-    assert due == [True, True]  # the second finds the first's, under one message id
+    assert due == [True, True]  # both have one message id: the second repeats
     for one in (world.signer, other):
         await one.catch_up()
     assert await world.names() == ["house-main", STREAM, SIGNED]

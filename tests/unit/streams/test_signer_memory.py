@@ -1,4 +1,4 @@
-"""What the signer remembers: a log that lacks its last statement is signed by nobody."""
+"""The signer's memory: it signs no log that lacks its last statement."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -68,13 +68,13 @@ async def test_the_last_statement_lies_beside_the_key_for_its_owner_alone(keys: 
 
 @pytest.mark.parametrize("events", [0, 3, 4, 9])
 async def test_a_log_that_lacks_the_last_statement_is_not_signed(keys: Path, events: int) -> None:
-    """It ends earlier, was rewritten without its checkpoints, or was rewritten with others."""
+    """The log ends earlier, or was rewritten without checkpoints or with other ones."""
     await signed(WriteSide(), keys, 8)
     rewritten = WriteSide()
     with pytest.raises(StatementLost, match="lacks the statement over positions 5 to 8"):
         await signed(rewritten, keys, events, amount="9.00")
     assert await rewritten.log.select(STREAM) == []
-    assert kept(keys).version == 2  # and what is remembered stays
+    assert kept(keys).version == 2  # the memory is unchanged
 
 
 async def test_a_signer_that_forgot_takes_up_its_own_log_and_remembers_it(keys: Path) -> None:
@@ -86,7 +86,7 @@ async def test_a_signer_that_forgot_takes_up_its_own_log_and_remembers_it(keys: 
 
 
 async def test_a_memory_that_lags_behind_is_no_fault(keys: Path) -> None:
-    """It was killed between the append and the file."""
+    """The signer was killed between its append and the write of its memory file."""
     side = WriteSide()
     await signed(side, keys, 4)
     before = (keys / KEPT).read_bytes()
@@ -104,7 +104,7 @@ async def test_verify_finds_a_rewritten_log_by_what_the_signer_remembers(keys: P
     assert "the signer's memory" in fault and "that the log lacks" in fault
 
 
-async def test_a_memory_that_nobody_of_ours_has_signed_is_a_fault(keys: Path) -> None:
+async def test_a_memory_without_a_signature_of_ours_is_a_fault(keys: Path) -> None:
     side = WriteSide()
     await signed(side, keys, 4)
     planted = kept(keys).line().replace('"events":4', '"events":3')

@@ -28,7 +28,7 @@ VIEWS: tuple[View, ...] = (clients, cases)
 
 
 class Sick:
-    """The clients' view, which cannot fold some of them."""
+    """The clients' view, but it raises for some clients."""
 
     VERSION, ROW = clients.VERSION, clients.ROW
     AUDIENCE, HOME = clients.AUDIENCE, clients.HOME
@@ -99,7 +99,7 @@ async def test_views_stand_where_the_log_was_relayed_and_hold_what_one_fold_give
 async def test_any_delivery_to_any_of_two_workers_gives_the_rows_of_one_fold(
     sizes: list[int], data: st.DataObject
 ) -> None:
-    """Zombies included: both may be given the same records, again and out of order."""
+    """Zombies included: both may get the same records, again and out of order."""
     world = BusWorld(data.draw(st.sampled_from([1, 2, 4, 16])))
     await world.grow(sum(sizes))
     records: list[Record] = []
@@ -236,10 +236,10 @@ async def test_a_bus_that_is_silent_does_not_hold_up_the_views(
     assert await workers.sums() == await inline(world.log, VIEWS)
 
 
-async def test_partitions_that_nobody_folds_are_adopted_until_somebody_does(
+async def test_partitions_without_a_worker_are_adopted_until_they_have_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The group has given nothing to anybody, as one that waits for a dead member does."""
+    """The group has assigned no partition, as happens while it waits for a dead member."""
     _hasten(monkeypatch)
     world = BusWorld()
     await world.grow(20)
@@ -252,7 +252,7 @@ async def test_partitions_that_nobody_folds_are_adopted_until_somebody_does(
     assert set(worker.parts) == {0}
 
     async with asyncio.timeout(10):
-        while worker.orphans.parts:  # whoever is first folds what is new
+        while worker.orphans.parts:  # the faster of the two folds the new events
             await world.grow(16)
             await rightful.take(await world.relay())
             await asyncio.sleep(0.02)
@@ -282,8 +282,8 @@ async def test_an_adopted_partition_that_the_group_gives_after_all_goes_on_where
     await watching
 
 
-async def test_partitions_that_move_are_nobodys_business(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Behind the log, but on its way: its owner is at work."""
+async def test_partitions_that_advance_are_not_adopted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The partition is behind the log but advances: its owner works, so it is not adopted."""
     _hasten(monkeypatch, still_s=0.5)
     world = BusWorld(partitions=1)
     await world.grow(120)
