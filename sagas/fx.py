@@ -10,8 +10,7 @@ from datetime import UTC, date, datetime, time
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.account.commands import SettleFx
-from domain.account.events import FxBooked, FxSettled
+from domain.account.exchange import FxBooked, FxSettled, SettleFx
 from domain.saga import DeadlinePassed
 from domain.shared.envelope import Envelope
 from domain.shared.message import Command

@@ -17,8 +17,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.account.commands import BlockAccount, SetClosingOnly, UnblockAccount
-from domain.account.events import AccountOpened, AccountRestricted
+from domain.account.standing import (
+    AccountOpened,
+    AccountRestricted,
+    BlockAccount,
+    SetClosingOnly,
+    UnblockAccount,
+)
 from domain.client.commands import CloseClient, MarkReviewDue, MarkReviewOverdue, SuspendClient
 from domain.client.events import (
     ClientBlocked,

@@ -19,23 +19,12 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from domain.account.commands import (
-    BookTrade,
-    BustTrade,
-    ReleaseHold,
-    Reopened,
-    ReserveForOrder,
-    Sibling,
-)
-from domain.account.events import (
-    BaseCostStated,
-    FundsReserved,
-    HoldReleased,
-    LotsRematched,
-    LotsSelected,
-    TradeBooked,
-    TradeBusted,
-)
+from domain.account.base_cost import BaseCostStated
+from domain.account.busts import BustTrade, Reopened, Sibling, TradeBusted
+from domain.account.holds import FundsReserved, HoldReleased, ReleaseHold, ReserveForOrder
+from domain.account.rematching import LotsRematched
+from domain.account.selection import LotsSelected
+from domain.account.trades import BookTrade, TradeBooked
 from domain.instrument import InstrumentUsed, UseInstrument
 from domain.order.commands import RefuseReplace, RejectOrder, ReleaseOrder
 from domain.order.events import (

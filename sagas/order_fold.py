@@ -11,18 +11,12 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.account.commands import Booked
-from domain.account.events import (
-    BaseCostStated,
-    Counted,
-    FundsReserved,
-    HoldReleased,
-    LotMove,
-    LotsRematched,
-    LotsSelected,
-    TradeBooked,
-    TradeBusted,
-)
+from domain.account.base_cost import BaseCostStated
+from domain.account.busts import Booked, TradeBusted
+from domain.account.holds import Counted, FundsReserved, HoldReleased
+from domain.account.rematching import LotsRematched
+from domain.account.selection import LotsSelected
+from domain.account.trades import TradeBooked
 from domain.order.events import (
     CancelRejected,
     OrderAccepted,
@@ -38,7 +32,7 @@ from domain.order.events import (
     TradeCanceled,
 )
 from domain.rules.charges import commission_of
-from domain.rules.lots import with_base
+from domain.rules.lots import LotMove, with_base
 from domain.saga import CommandRefused, DeadlinePassed
 from domain.shared.envelope import Envelope
 from domain.shared.fix import CxlRejResponseTo, Side

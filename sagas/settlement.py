@@ -25,8 +25,15 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.account.commands import RecordFailing, SettleAfterBust, SettleObligation
-from domain.account.events import ObligationSettled, SettledAfterBust, TradeBooked, TradeBusted
+from domain.account.busts import TradeBusted
+from domain.account.obligations import (
+    ObligationSettled,
+    RecordFailing,
+    SettleAfterBust,
+    SettledAfterBust,
+    SettleObligation,
+)
+from domain.account.trades import TradeBooked
 from domain.saga import CommandRefused, DeadlinePassed
 from domain.settlement.commands import (
     CancelSettlement,

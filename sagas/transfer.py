@@ -13,19 +13,17 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.account.commands import (
+from domain.account.transfers import (
+    CashTransferredIn,
+    CashTransferredOut,
     CompleteTransfer,
     ReceiveCash,
     ReceiveSecurities,
-    UndoTransfer,
-)
-from domain.account.events import (
-    CashTransferredIn,
-    CashTransferredOut,
     SecuritiesTransferredIn,
     SecuritiesTransferredOut,
     TransferCompleted,
     TransferUndone,
+    UndoTransfer,
 )
 from domain.instrument import UseInstrument
 from domain.saga import CommandRefused

@@ -1,14 +1,51 @@
 """Manual entries against the house's error account, with a second person (domain.md rule 21)."""
 
+from decimal import Decimal
+from typing import ClassVar
+
 from msgspec.structs import replace
 
 from domain.account.changes import add_cash, in_debit
-from domain.account.commands import PostAdjustment
-from domain.account.events import AdjustmentPosted
 from domain.account.refusals import R, bad_amount, blank, first, gone, two_persons
 from domain.account.state import State
-from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.message import (
+    Command,
+    Decision,
+    Event,
+    Personal,
+    PersonalText,
+    Refused,
+    Seen,
+    refused,
+)
 from domain.shared.money import money
+
+
+class PostAdjustment(Command):
+    account_id: str
+    adjustment_id: str
+    currency: str
+    amount: Decimal  # signed: + credits the client
+    reason: Personal
+    evidence: Personal
+    requested_by: Personal
+    approved_by: Personal
+
+
+class AdjustmentPosted(Event, tag="adjustment.posted"):
+    """A manual cash entry against the house's error account, with a second person."""
+
+    VERSION: ClassVar[int] = 2
+    account_id: str
+    adjustment_id: str
+    currency: str
+    amount: Decimal  # signed: + credits the client
+    reason: PersonalText
+    evidence: PersonalText
+    requested_by: PersonalText
+    approved_by: PersonalText
+    in_debit: bool = False
+    client_id: str = ""
 
 
 def post(command: PostAdjustment, state: State, seen: Seen) -> Decision:

@@ -10,6 +10,7 @@ for the settled part. Afterwards the account is as if the trade had never been b
 """
 
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -23,17 +24,98 @@ from domain.account.changes import (
     open_obligation,
     put_order,
 )
-from domain.account.commands import BustTrade, Sibling
-from domain.account.events import Counted, LotMove, LotsRematched, TradeBusted
-from domain.account.holds import order_of, share_of
+from domain.account.holds import Counted, order_of, share_of
 from domain.account.refusals import bad_amount, bad_qty, first
-from domain.account.rematching import Charged, rematch
+from domain.account.rematching import Charged, LotsRematched, Undone, rematch
 from domain.account.state import Obligation, State
 from domain.account.trades import reverse_id, total
 from domain.rules.charges import Charge, commission, commission_of, with_commission
+from domain.rules.lots import LotMove
 from domain.shared.fix import Side, other
-from domain.shared.message import Decision, Seen
+from domain.shared.message import Command, Decision, Event, Internal, Seen
 from domain.shared.money import EXACT, ZERO, plain, round_money
+
+
+class Booked(Command):
+    """A booked trade's facts, carried by the bust that undoes it."""
+
+    exec_id: str
+    isin: str
+    side: Side
+    qty: Decimal
+    currency: str
+    gross: Decimal
+    charges: tuple[Charge, ...]
+    lots: tuple[LotMove, ...]
+    trade_date: date
+    accrued_interest: Decimal = Decimal(0)
+
+
+class Sibling(Command):
+    """Another trade of the order. It is charged again as if the busted trade never happened."""
+
+    trade_id: str
+    gross: Decimal
+    charges: tuple[Charge, ...]
+
+
+class Reopened(Command):
+    """Terms of an order that is at the venue: the account again holds for its open quantity."""
+
+    side: Side
+    isin: str
+    currency: str
+    qty: Decimal
+    amount: Decimal  # cash to hold for all of qty; for a sale: 0
+
+
+class BustTrade(Internal):
+    """A report (ExecType H): the trade did not happen. Refused only for unstorable figures."""
+
+    account_id: str
+    trade_id: str
+    order_id: str
+    booked: Booked
+    settl_date: date  # of the reverse obligation, if any part has settled
+    reason: str = ""
+    siblings: tuple[Sibling, ...] = ()  # in the order in which they were filled
+    before: Counted | None = None  # the order's totals, in case the account forgot the order
+    reopened: Reopened | None = None  # None: the order is no longer at the venue
+
+
+class TradeBusted(Event, tag="trade.busted", kw_only=True):
+    """J17, J18: a booked trade is undone; its settled part gets a reverse obligation.
+
+    The order pays what its remaining executions cost together; `charges` are what it gets back.
+    The quantity that is open at the venue again is held again (J3).
+    """
+
+    account_id: str
+    trade_id: str
+    order_id: str
+    exec_id: str
+    isin: str
+    side: Side  # of the busted trade
+    qty: Decimal
+    currency: str
+    gross: Decimal
+    accrued_interest: Decimal = Decimal(0)
+    charges: tuple[Charge, ...] = ()  # given back
+    lots: tuple[LotMove, ...]  # mirror of the booking; other lots cover those left below zero
+    open_qty: Decimal  # mirrored into C.STREET[trade_id]
+    open_amount: Decimal
+    reverse_id: str = ""  # C.STREET[reverse_id] takes the settled part
+    reverse_qty: Decimal = Decimal(0)
+    reverse_amount: Decimal = Decimal(0)
+    trade_date: date
+    settl_date: date | None = None  # of the reverse obligation
+    reason: str = ""
+    in_debit: bool = False
+    account_closed: bool = False  # booked after the account was closed: opens a case
+    after: Counted | None = None  # the order without this trade; None: unknown, or an older bust
+    hold_unit: str = ""
+    hold_added: Decimal = Decimal(0)  # for the quantity that is open at the venue again
+    hold_qty: Decimal = Decimal(0)  # still to be filled under the hold
 
 
 def bust(command: BustTrade, state: State, seen: Seen) -> Decision:
@@ -46,7 +128,8 @@ def bust(command: BustTrade, state: State, seen: Seen) -> Decision:
         return ()
     after = _after(command, state)
     charged = _charged(command, state, after) if after else {}
-    lots, others = rematch(state, command, charged)
+    undone = Undone(command.account_id, command.trade_id, was.isin, was.currency, was.lots)
+    lots, others = rematch(state, undone, charged)
     event = _undoing(command, state, after, lots=lots)
     debit = in_debit(state, busted(state, event), was.currency, on=seen.now.date())
     settled = _settled_ones(command, state, charged)

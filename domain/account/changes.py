@@ -7,9 +7,8 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from domain.account.events import LotMove
 from domain.account.state import Obligation, OpenOrder, State
-from domain.rules.lots import Lot, apply
+from domain.rules.lots import Lot, LotMove, apply
 from domain.shared.money import ZERO
 
 V = TypeVar("V")

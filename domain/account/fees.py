@@ -3,19 +3,17 @@
 Suspended clients and blocked accounts still take fees and interest; only closed accounts do not.
 """
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 from msgspec.structs import replace
 
 from domain.account.changes import add_cash, in_debit, with_item
-from domain.account.commands import AccrueFee, ChargeFee, CreditInterest, DebitInterest
-from domain.account.events import FeeAccrued, FeeCharged, InterestCredited, InterestDebited
 from domain.account.refusals import AMOUNT_LIMIT, R, bad_money, bad_rate, first, gone
 from domain.account.state import Accrual, State
 from domain.shared.dates import bad_date
 from domain.shared.market_time import house_today
-from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.message import Command, Decision, Event, Refused, Seen, refused
 from domain.shared.money import (
     EXACT,
     ZERO,
@@ -26,6 +24,77 @@ from domain.shared.money import (
     quantise,
     round_money,
 )
+
+
+class AccrueFee(Command):
+    """The fee of `days` days that end with `accrual_date`: annual rate x base x days / 365."""
+
+    account_id: str
+    accrual_date: date
+    fee_base: Decimal
+    annual_rate: Decimal
+    currency: str
+    days: int = 1
+
+
+class ChargeFee(Command):
+    account_id: str
+    currency: str
+    period_end: date
+    vat_rate: Decimal = Decimal(0)
+
+
+class CreditInterest(Command):
+    account_id: str
+    currency: str
+    amount: Decimal
+    value_date: date
+
+
+class DebitInterest(Command):
+    account_id: str
+    currency: str
+    amount: Decimal
+    value_date: date
+
+
+class FeeAccrued(Event, tag="fee.accrued"):
+    """J15: the growth of the rounded running total. It may be zero, but never negative."""
+
+    account_id: str
+    currency: str
+    amount: Decimal
+    exact_total: Decimal  # running total since the last charge, 12 decimals
+    accrual_date: date
+
+
+class FeeCharged(Event, tag="fee.charged"):
+    """J15: the client's cash pays the accrued total and VAT."""
+
+    account_id: str
+    currency: str
+    net: Decimal
+    vat: Decimal
+    period_end: date
+    in_debit: bool = False
+
+
+class InterestCredited(Event, tag="interest.credited"):
+    """J20: the client's part of the interest."""
+
+    account_id: str
+    currency: str
+    amount: Decimal
+    value_date: date
+
+
+class InterestDebited(Event, tag="interest.debited"):
+    account_id: str
+    currency: str
+    amount: Decimal
+    value_date: date
+    in_debit: bool = False
+
 
 YEAR_DAYS = 365
 EXACT_DECIMALS = 12

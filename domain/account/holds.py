@@ -8,16 +8,64 @@ A replace reserves again: the new hold covers the new quantity less the quantity
 from decimal import ROUND_UP, Decimal
 from typing import Protocol
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.account.changes import put_order
-from domain.account.commands import ReleaseHold, ReserveForOrder
-from domain.account.events import Counted, FundsReserved, HoldReleased
 from domain.account.refusals import R, bad_money, bad_qty, first, lacking, unless
 from domain.account.state import CLOSING, CLOSING_ONLY, OPEN, OpenOrder, State
 from domain.shared.fix import Side
-from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.message import Decision, Event, Internal, Refused, Seen, refused
 from domain.shared.money import EXACT, MINOR_UNITS, QTY_DECIMALS, ZERO, plain, quantise, round_money
+
+
+class Counted(Struct, frozen=True, kw_only=True):
+    """Totals over an order's executions that count. Charges are computed from them."""
+
+    qty: Decimal
+    gross: Decimal
+    charged: Decimal  # commission
+
+
+class ReserveForOrder(Internal):
+    """Hold for an order (or change its hold after a replace): cash for a buy, shares for a sale."""
+
+    account_id: str
+    order_id: str
+    side: Side
+    isin: str
+    currency: str
+    qty: Decimal
+    amount: Decimal  # cash to hold for all of qty: worst price x qty + charges; for a sale: 0
+    qty_done: Decimal = Decimal(0)  # booked and not busted (a replace): the hold covers the rest
+    before: Counted | None = None  # the order's totals, in case the account forgot the order
+
+
+class ReleaseHold(Internal):
+    account_id: str
+    order_id: str
+
+
+class FundsReserved(Event, tag="funds.reserved"):
+    """J3: cash (a buy) or shares (a sale) are held for an order. `unit` is a currency or ISIN."""
+
+    account_id: str
+    order_id: str
+    unit: str
+    amount: Decimal  # total now held for the order
+    added: Decimal  # signed change of the hold by this event (a replace may shrink it)
+    qty: Decimal  # still to be filled under the hold, to release pro rata
+    before: Counted | None = None  # the order's earlier totals, if the account forgot the order
+
+
+class HoldReleased(Event, tag="hold.released"):
+    """J3 undone: the order ended, so the rest of its hold is released."""
+
+    account_id: str
+    order_id: str
+    unit: str
+    amount: Decimal
+
 
 SELLING = (OPEN, CLOSING_ONLY, CLOSING)
 """Statuses in which an account may sell. An account that is wound down cannot buy."""

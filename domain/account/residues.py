@@ -12,16 +12,58 @@ from msgspec.structs import replace
 
 from domain.account import base_cost
 from domain.account.changes import add_cash, move_lots
-from domain.account.commands import CashResidue
-from domain.account.events import ResidueCashed
 from domain.account.listings import Listing, factor, listing
 from domain.account.rates import base_rate, in_base, no_rate
 from domain.account.refusals import R, blank, first, too_old, two_persons, unless
 from domain.account.state import CLOSING, CLOSING_ONLY, DORMANT, OPEN, State
-from domain.rules.lots import dispose
+from domain.rules.lots import LotMove, dispose
 from domain.shared import quotation
-from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.message import (
+    Command,
+    Decision,
+    Event,
+    Personal,
+    PersonalText,
+    Refused,
+    Seen,
+    refused,
+)
 from domain.shared.money import EXACT, ZERO, plain, round_money
+
+
+class CashResidue(Command):
+    """The house buys, at the mark, the part of a holding that is too small to be ordered."""
+
+    account_id: str
+    residue_id: str
+    instrument_id: str
+    isin: str
+    reason: Personal
+    requested_by: Personal
+    approved_by: Personal
+
+
+class ResidueCashed(Event, tag="residue.cashed"):
+    """The house took a fraction that no order can sell, and paid the last mark for it.
+
+    Nothing moves in custody: C.DUE and H.DUE record that the stock is the house's, and the cash
+    the client's.
+    """
+
+    account_id: str
+    residue_id: str
+    instrument_id: str
+    isin: str
+    qty: Decimal
+    price: Decimal  # as quoted
+    currency: str  # of settlement
+    amount: Decimal  # paid to the client
+    lots: tuple[LotMove, ...]
+    base_rate: Decimal  # base currency per unit of `currency`; 0: not fixed
+    reason: PersonalText
+    requested_by: PersonalText
+    approved_by: PersonalText
+    client_id: str
 
 
 def cash(command: CashResidue, state: State, seen: Seen) -> Decision:

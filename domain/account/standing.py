@@ -10,36 +10,128 @@ orders in single stocks are refused instead (domain rule 4).
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import ClassVar
 
 from msgspec.structs import replace
 
 from domain.account.changes import with_item
-from domain.account.commands import (
-    AuthorisePerson,
-    BlockAccount,
-    ChangeLotMethod,
-    CloseAccount,
-    OpenAccount,
-    ReopenAccount,
-    RevokePerson,
-    SetClosingOnly,
-    UnblockAccount,
-)
-from domain.account.events import (
-    AccountOpened,
-    AccountRestricted,
-    LotMethodChanged,
-    Owner,
-    PersonAuthorised,
-    PersonRevoked,
-)
 from domain.account.refusals import R, bad_money, blank, first, gone, two_persons, unless
-from domain.account.state import BLOCKED, CLOSED, CLOSING, CLOSING_ONLY, DORMANT, OPEN, State
+from domain.account.state import (
+    BLOCKED,
+    CLOSED,
+    CLOSING,
+    CLOSING_ONLY,
+    DORMANT,
+    OPEN,
+    Owner,
+    Power,
+    State,
+)
 from domain.rules.lots import LotMethod
 from domain.rules.powers import holder
 from domain.shared.dates import bad_span
-from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.message import (
+    Command,
+    Decision,
+    Event,
+    Personal,
+    PersonalText,
+    Refused,
+    Seen,
+    refused,
+)
 from domain.shared.money import RATE_DECIMALS, ZERO, is_currency, is_exact
+
+
+class OpenAccount(Command):
+    account_id: str
+    client_id: str
+    base_currency: str
+    lot_method: str = "FIFO"
+    account_type: str = "cash"
+    owners: tuple[Owner, ...] = ()
+
+
+class AuthorisePerson(Command):
+    account_id: str
+    power: Power
+
+
+class RevokePerson(Command):
+    account_id: str
+    person_id: str
+
+
+class ChangeLotMethod(Command):
+    account_id: str
+    lot_method: str
+
+
+class BlockAccount(Command):
+    account_id: str
+    reason: Personal
+
+
+class UnblockAccount(Command):
+    account_id: str
+    reason: Personal = ""
+
+
+class SetClosingOnly(Command):
+    account_id: str
+    reason: Personal
+
+
+class CloseAccount(Command):
+    account_id: str
+
+
+class ReopenAccount(Command):
+    """Wind down a closed account again, because money or shares came. Needs a second person."""
+
+    account_id: str
+    reason: Personal
+    requested_by: Personal
+    approved_by: Personal
+
+
+class AccountOpened(Event, tag="account.opened"):
+    account_id: str
+    client_id: str
+    base_currency: str
+    lot_method: str
+    account_type: str = "cash"
+    owners: tuple[Owner, ...] = ()
+    us_taxable: bool = False  # average cost is not for single stocks of US taxpayers
+
+
+class PersonAuthorised(Event, tag="account.person_authorised"):
+    account_id: str
+    power: Power
+
+
+class PersonRevoked(Event, tag="account.person_revoked"):
+    account_id: str
+    person_id: str
+
+
+class LotMethodChanged(Event, tag="account.lot_method_changed"):
+    account_id: str
+    lot_method: str  # for disposals from now on
+
+
+class AccountRestricted(Event, tag="account.restricted"):
+    """The account's status was set: open, closing_only, blocked, dormant, closing, closed."""
+
+    VERSION: ClassVar[int] = 2
+    account_id: str
+    status: str
+    reason: PersonalText = ""  # the requester's text
+    client_id: str = ""  # whose sagas follow the account
+    requested_by: PersonalText = ""  # set when a closed account is wound down again
+    approved_by: PersonalText = ""
+    cause: str = ""  # a code instead of `reason`, if a saga asked for it
+
 
 ACCOUNT_TYPES = frozenset(
     {"cash", "retirement", "custodial", "trust", "corporate", "omnibus", "house", "error"}

@@ -5,6 +5,7 @@ report is recognised by the trade's open obligation, and after settlement by its
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from decimal import Decimal
 from hashlib import sha256
 
@@ -12,17 +13,69 @@ from msgspec.structs import replace
 
 from domain.account import base_cost
 from domain.account.changes import add_cash, in_debit, move_lots, open_obligation, put_order
-from domain.account.commands import BookTrade
-from domain.account.events import LotMove, TradeBooked
-from domain.account.holds import order_of, released_by_fill, unknown_order
+from domain.account.holds import Counted, order_of, released_by_fill, unknown_order
 from domain.account.rates import base_rate, in_base
 from domain.account.refusals import R, bad_amount, bad_qty, first
-from domain.account.state import Obligation, OpenOrder, State, Trade
+from domain.account.state import Obligation, OpenOrder, State, Trade, Unvalued
 from domain.rules.charges import Charge, charges, commission_of
-from domain.rules.lots import Lot, acquire, can_choose, dispose
+from domain.rules.lots import Lot, LotMove, acquire, can_choose, dispose
 from domain.shared.fix import Side
-from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.message import Decision, Event, Internal, Refused, Seen, refused
 from domain.shared.money import ZERO, money, plain
+
+
+class BookTrade(Internal):
+    """A report of an execution, booked once per trade_id. Refused only for unstorable figures."""
+
+    account_id: str
+    trade_id: str
+    order_id: str
+    exec_id: str
+    instrument_id: str
+    isin: str
+    side: Side
+    qty: Decimal
+    price: Decimal
+    currency: str
+    gross: Decimal
+    trade_date: date
+    settl_date: date
+    country: str = "US"  # whose taxes and levies apply
+    accrued_interest: Decimal = Decimal(0)  # of a bond: paid on top, kept out of cost
+    market_country: str = ""  # whose settlement calendar applies
+    before: Counted | None = None  # the order's totals, in case the account forgot the order
+
+
+class TradeBooked(Event, tag="trade.booked", kw_only=True):
+    """J4, J5, J7 (J23 with accrued interest): one execution on trade date."""
+
+    account_id: str
+    trade_id: str  # also the obligation's id: C.STREET[trade_id, account]
+    order_id: str
+    exec_id: str
+    instrument_id: str
+    isin: str
+    side: Side
+    qty: Decimal
+    price: Decimal
+    currency: str  # settlement currency
+    gross: Decimal  # principal: qty x price x factors, rounded once
+    accrued_interest: Decimal = Decimal(0)
+    charges: tuple[Charge, ...] = ()
+    lots: tuple[LotMove, ...]
+    trade_date: date
+    settl_date: date
+    hold_unit: str = ""
+    hold_released: Decimal = Decimal(0)
+    base_rate: Decimal = Decimal(1)  # base currency per unit of `currency`; 0: not fixed yet
+    in_debit: bool = False  # cash fell below zero: opens a case, never refused
+    oversold: Decimal = Decimal(0)  # quantity sold beyond the lots: opens a case, never refused
+    unreserved: Decimal = Decimal(0)  # quantity beyond the hold (over-fill, late fill): a case
+    free_riding: bool = False  # sells shares bought with unsettled proceeds: opens a case
+    market_country: str = ""  # whose settlement calendar applies; "": US (older trades)
+    before: Counted | None = None  # the order's earlier totals, if the account forgot the order
+    account_closed: bool = False  # booked after the account was closed: opens a case
+
 
 ID_MAX = 64
 
@@ -158,7 +211,7 @@ def reverse_id(trade_id: str) -> str:
 def booked(state: State, event: TradeBooked) -> State:
     sign = -1 if event.side is Side.BUY else 1
     amount = event.gross + event.accrued_interest
-    lots = base_cost.marked(state, event)
+    lots = base_cost.marked(state, event.isin, event.lots, rate=event.base_rate)
     trade = Trade(
         qty=event.qty,
         gross=event.gross,
@@ -168,7 +221,14 @@ def booked(state: State, event: TradeBooked) -> State:
         method=state.lot_method,
         lots=lots,
     )
-    state = base_cost.keep(state, event, lots)
+    valued = Unvalued(
+        isin=event.isin,
+        order_id=event.order_id,
+        currency=event.currency,
+        rate=event.base_rate,
+        lots=lots,
+    )
+    state = base_cost.keep(state, event.trade_id, valued)
     obligation = Obligation(
         isin=event.isin,
         side=Side.BUY if event.side is Side.BUY else Side.SELL,
@@ -182,8 +242,12 @@ def booked(state: State, event: TradeBooked) -> State:
     state = open_obligation(state, event.trade_id, obligation)
     state = move_lots(state, event.isin, lots, currency=event.currency)
     state = add_cash(state, event.currency, sign * amount - total(event.charges))
+    return put_order(state, event.order_id, _filled(state, event))
+
+
+def _filled(state: State, event: TradeBooked) -> OpenOrder:
     order = order_of(state, event.order_id, event.before)
-    filled = replace(
+    return replace(
         order,
         held=order.held - event.hold_released,
         qty=max(order.qty - event.qty, ZERO),
@@ -191,4 +255,3 @@ def booked(state: State, event: TradeBooked) -> State:
         gross=order.gross + event.gross,
         charged=order.charged + commission_of(event.charges),
     )
-    return put_order(state, event.order_id, filled)

@@ -9,27 +9,12 @@ fixing, because the rate of the purchase day is no longer known. Without a fixin
 refuses, and the transfer is undone. Lots whose base cost is unknown cannot be transferred.
 """
 
+from decimal import Decimal
+
 from msgspec.structs import replace
 
 from domain.account import base_cost
 from domain.account.changes import add_cash, arrived, move_lots, with_item
-from domain.account.commands import (
-    CompleteTransfer,
-    ReceiveCash,
-    ReceiveSecurities,
-    TransferCash,
-    TransferSecurities,
-    UndoTransfer,
-)
-from domain.account.events import (
-    CashTransferredIn,
-    CashTransferredOut,
-    LotMove,
-    SecuritiesTransferredIn,
-    SecuritiesTransferredOut,
-    TransferCompleted,
-    TransferUndone,
-)
 from domain.account.listings import listing
 from domain.account.rates import base_rate, in_base, no_rate
 from domain.account.refusals import (
@@ -43,9 +28,121 @@ from domain.account.refusals import (
     unless,
 )
 from domain.account.state import CLOSING, CLOSING_ONLY, DORMANT, OPEN, State, Transfer
-from domain.rules.lots import Value, dispose, mirror
-from domain.shared.message import Decision, Refused, Seen, refused
+from domain.rules.lots import LotMove, Value, dispose, mirror
+from domain.shared.message import Command, Decision, Event, Internal, Refused, Seen, refused
 from domain.shared.money import MINOR_UNITS, ZERO, is_currency, money
+
+
+class TransferCash(Command):
+    transfer_id: str
+    account_id: str
+    to_account_id: str
+    currency: str
+    amount: Decimal
+
+
+class ReceiveCash(Internal):
+    account_id: str
+    transfer_id: str
+    from_account_id: str
+    currency: str
+    amount: Decimal
+
+
+class TransferSecurities(Command):
+    transfer_id: str
+    account_id: str
+    to_account_id: str
+    instrument_id: str
+    isin: str
+    qty: Decimal
+
+
+class ReceiveSecurities(Internal):
+    account_id: str
+    transfer_id: str
+    from_account_id: str
+    instrument_id: str
+    isin: str
+    currency: str
+    lots: tuple[LotMove, ...]
+    base_currency: str = ""  # currency of the lots' cost_base; "": this account's
+
+
+class CompleteTransfer(Internal):
+    """The receiving account booked its side, so the transfer is complete."""
+
+    account_id: str
+    transfer_id: str
+
+
+class UndoTransfer(Internal):
+    account_id: str
+    transfer_id: str
+    reason: str
+
+
+class CashTransferredOut(Event, tag="transfer.cash_out"):
+    """J16: the sender's side. C.XFER[transfer_id] holds the cash until the receiver books it."""
+
+    account_id: str
+    transfer_id: str
+    to_account_id: str
+    currency: str
+    amount: Decimal
+
+
+class CashTransferredIn(Event, tag="transfer.cash_in"):
+    account_id: str
+    transfer_id: str
+    from_account_id: str
+    currency: str
+    amount: Decimal
+
+
+class SecuritiesTransferredOut(Event, tag="transfer.securities_out"):
+    """J16 for shares, with their lots, cost and dates. Nothing moves in custody."""
+
+    account_id: str
+    transfer_id: str
+    to_account_id: str
+    isin: str
+    instrument_id: str
+    currency: str
+    lots: tuple[LotMove, ...]  # negative
+    base_currency: str = ""  # of cost_base
+    first_use: bool = False  # the named listing had no use on record
+
+
+class SecuritiesTransferredIn(Event, tag="transfer.securities_in"):
+    account_id: str
+    transfer_id: str
+    from_account_id: str
+    isin: str
+    instrument_id: str
+    currency: str
+    lots: tuple[LotMove, ...]  # positive
+
+
+class TransferCompleted(Event, tag="transfer.completed"):
+    """The receiving account has booked its side. Posts nothing."""
+
+    account_id: str
+    transfer_id: str
+
+
+class TransferUndone(Event, tag="transfer.undone"):
+    """The receiving account refused, so the sender takes cash or lots back."""
+
+    account_id: str
+    transfer_id: str
+    currency: str = ""
+    amount: Decimal = Decimal(0)
+    isin: str = ""
+    instrument_id: str = ""
+    lots: tuple[LotMove, ...] = ()
+    reason: str = ""
+
 
 Sending = TransferCash | TransferSecurities
 

@@ -8,28 +8,15 @@ first. A report about a payment that is not open is refused, and the saga parks 
 booked in any case.
 """
 
+from datetime import date
+from decimal import Decimal
 from hashlib import sha256
+from typing import ClassVar
 
 from msgspec.structs import replace
 
 from domain.account.cash import reference_hmac
 from domain.account.changes import add_cash, with_item
-from domain.account.commands import (
-    CancelWithdrawal,
-    CompleteWithdrawal,
-    RejectWithdrawal,
-    ReturnWithdrawal,
-    SendWithdrawal,
-    WithdrawCash,
-)
-from domain.account.events import (
-    WithdrawalCancelled,
-    WithdrawalCompleted,
-    WithdrawalRejected,
-    WithdrawalRequested,
-    WithdrawalReturned,
-    WithdrawalSent,
-)
 from domain.account.refusals import (
     R,
     bad_money,
@@ -40,8 +27,131 @@ from domain.account.refusals import (
     unless,
 )
 from domain.account.state import BLOCKED, CLOSING, CLOSING_ONLY, DORMANT, OPEN, State, Withdrawal
-from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.message import (
+    Command,
+    Decision,
+    Event,
+    Internal,
+    Personal,
+    PersonalText,
+    Refused,
+    Seen,
+    refused,
+)
 from domain.shared.money import money
+
+
+class WithdrawCash(Command):
+    account_id: str
+    amount: Decimal
+    currency: str
+    reference: Personal
+    payee: Personal | None = None
+
+
+class CancelWithdrawal(Command):
+    account_id: str
+    payment_id: str
+    reason: Personal = "client"
+
+
+class SendWithdrawal(Internal):
+    """Refused while the account is blocked."""
+
+    account_id: str
+    payment_id: str
+
+
+class CompleteWithdrawal(Internal):
+    account_id: str
+    payment_id: str
+
+
+class RejectWithdrawal(Internal):
+    account_id: str
+    payment_id: str
+    reason: Personal
+
+
+class ReturnWithdrawal(Internal):
+    account_id: str
+    payment_id: str
+    amount: Decimal
+    currency: str
+    reason: Personal
+
+
+class WithdrawalRequested(Event, tag="cash.withdrawal_requested"):
+    """J2: hold the amount. `payment_id` keys C.PAYOUT and the hold."""
+
+    VERSION: ClassVar[int] = 2
+    NEEDS: ClassVar[tuple[str, ...]] = ("payee",)
+    account_id: str
+    client_id: str
+    payment_id: str
+    amount: Decimal
+    currency: str
+    reference: PersonalText
+    payee: PersonalText | None = None
+    reference_hmac: str = ""
+
+
+class WithdrawalSent(Event, tag="cash.withdrawal_sent"):
+    """J2: the hold ends and the payment is in flight (pain.001 was sent)."""
+
+    account_id: str
+    payment_id: str
+    amount: Decimal
+    currency: str
+
+
+class WithdrawalCompleted(Event, tag="cash.withdrawal_completed"):
+    """J2: debited by the bank (camt BOOK)."""
+
+    account_id: str
+    payment_id: str
+    amount: Decimal
+    currency: str
+    value_date: date
+
+
+class WithdrawalRejected(Event, tag="cash.withdrawal_rejected"):
+    """J2*: the bank rejected a payment in flight (pain.002 RJCT): the client gets it back."""
+
+    VERSION: ClassVar[int] = 2
+    account_id: str
+    payment_id: str
+    amount: Decimal
+    currency: str
+    reason: PersonalText  # the bank's text
+    client_id: str = ""
+
+
+class WithdrawalReturned(Event, tag="cash.withdrawal_returned"):
+    """J2*: money came back after the debit."""
+
+    VERSION: ClassVar[int] = 2
+    account_id: str
+    payment_id: str
+    amount: Decimal
+    currency: str
+    value_date: date
+    reason: PersonalText  # the bank's text
+    account_closed: bool = False  # booked after the account was closed: opens a case
+    client_id: str = ""
+
+
+class WithdrawalCancelled(Event, tag="cash.withdrawal_cancelled"):
+    """J2*: cancelled before it was sent, so the hold ends."""
+
+    VERSION: ClassVar[int] = 2
+    account_id: str
+    payment_id: str
+    amount: Decimal
+    currency: str
+    reason: PersonalText
+    client_id: str = ""
+
 
 ID_MAX = 64
 
@@ -75,7 +185,7 @@ def withdraw(command: WithdrawCash, state: State, seen: Seen) -> Decision:
             currency=command.currency,
             reference=command.reference,
             payee=command.payee,
-            reference_hmac=reference_hmac(command, state, seen),
+            reference_hmac=reference_hmac(command.reference, state, seen),
         ),
     )
 

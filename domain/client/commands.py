@@ -12,11 +12,7 @@ from domain.client.events import (
     Screening,
     TaxResidence,
 )
-from domain.shared.message import PERSONAL, Command, Personal
-
-
-class Internal(Command):
-    INTERNAL: ClassVar[bool] = True
+from domain.shared.message import PERSONAL, Command, Internal, Personal
 
 
 class OnboardClient(Command):

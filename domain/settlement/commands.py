@@ -2,15 +2,10 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import ClassVar
 
 from domain.settlement.events import StatusKind
 from domain.shared.fix import Side
-from domain.shared.message import Command
-
-
-class Internal(Command):
-    INTERNAL: ClassVar[bool] = True
+from domain.shared.message import Internal
 
 
 class InstructSettlement(Internal):

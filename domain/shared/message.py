@@ -51,6 +51,12 @@ class Command(
     """True: the decision needs `Seen.dues`, which cost a query to the read models."""
 
 
+class Internal(Command):
+    """A command that only sagas, gateways and the timer send."""
+
+    INTERNAL: ClassVar[bool] = True
+
+
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 class Event(Struct, frozen=True, kw_only=True, tag_field="type", omit_defaults=True, gc=False):
     """A fact, named by a past-tense tag; never edited, never deleted, only upcast."""

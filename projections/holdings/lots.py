@@ -14,10 +14,8 @@ from datetime import date
 from decimal import Decimal
 from typing import ClassVar, NamedTuple
 
-from domain.account.events import (
-    BaseCostStated,
-    TradeBooked,
-)
+from domain.account.base_cost import BaseCostStated
+from domain.account.trades import TradeBooked
 from domain.rules.lots import LotMove
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event

@@ -19,7 +19,7 @@ from typing import ClassVar
 
 from msgspec import Struct, json
 
-from domain.account.events import CashDeposited, DepositReturned
+from domain.account.cash import CashDeposited, DepositReturned
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
 from projections.engine.exact import ZERO, add, subtract, total

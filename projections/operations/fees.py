@@ -10,7 +10,7 @@ from typing import ClassVar
 
 from msgspec.structs import replace
 
-from domain.account.events import FeeAccrued, FeeCharged
+from domain.account.fees import FeeAccrued, FeeCharged
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
 from projections.engine.exact import ZERO, add, subtract

@@ -17,12 +17,8 @@ from typing import Any, ClassVar, NamedTuple
 
 from msgspec.structs import replace
 
-from domain.account.events import (
-    CashDeposited,
-    DepositReturned,
-    WithdrawalCompleted,
-    WithdrawalReturned,
-)
+from domain.account.cash import CashDeposited, DepositReturned
+from domain.account.withdrawals import WithdrawalCompleted, WithdrawalReturned
 from domain.order.events import OrderFilled
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
 
 from adapters.simulators.statement import Entry, Kept
-from domain.account.events import WithdrawalCompleted, WithdrawalReturned
+from domain.account.withdrawals import WithdrawalCompleted, WithdrawalReturned
 from domain.saga import CommandRefused
 from domain.settlement.events import SettlementConfirmed, SettlementInstructed
 from domain.shared.envelope import Envelope

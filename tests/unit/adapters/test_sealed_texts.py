@@ -16,7 +16,7 @@ from adapters.log.codec import PERSONAL_FIELDS, Codec
 from adapters.log.event_log import RecorderLog, state_category
 from adapters.log.keys import MemoryKeyStore
 from commands.handler import Done
-from domain.account.events import CashDeposited
+from domain.account.cash import CashDeposited
 from domain.catalogue import CATEGORIES, COMMANDS, EVENTS
 from domain.shared.envelope import Envelope
 from domain.shared.message import ERASED, Command, Event

@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from adapters.log.upcasts import UPCASTS
 from domain import account, client
-from domain.account.commands import PostAdjustment
-from domain.account.events import AccountOpened
+from domain.account.adjustments import PostAdjustment
 from domain.account.refusals import AccountRefusal
+from domain.account.standing import AccountOpened
 from domain.client import ApproveKyc, ClientRefusal, RejectKyc, RequestKycInformation, SubmitKyc
 from domain.client.events import RiskRating
 from domain.shared.message import Command, Seen

@@ -9,7 +9,7 @@ import pytest
 from commands.handler import Declined, Done
 from domain import instrument, price
 from domain import order as order_domain
-from domain.account.commands import TransferSecurities
+from domain.account.transfers import TransferSecurities
 from domain.instrument import InstrumentUsed
 from domain.instrument.commands import AmendInstrument, ListInstrument, UseInstrument
 from domain.shared.fix import OrdType, Side

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain import order
-from domain.account.events import Owner, Power
+from domain.account.state import Owner, Power
 from domain.instrument.events import (
     InstrumentAmended,
     InstrumentDelisted,

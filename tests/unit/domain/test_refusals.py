@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from domain import account, client, order
-from domain.account.commands import AuthorisePerson
 from domain.account.refusals import AccountRefusal
+from domain.account.standing import AuthorisePerson
 from domain.catalogue import AGGREGATES, COMMANDS, DECIDERS, REFUSALS
 from domain.order.commands import ReplaceOrder
 from domain.order.refusals import OrderRefusal
