@@ -27,6 +27,7 @@ from commands.ports import (
     Head,
     KeyReused,
     Proposal,
+    ReadsLater,
     Request,
     naming,
 )
@@ -98,7 +99,8 @@ class Handler:
         self._later: dict[type[Command], Callable[[Any], tuple[str, ...]]] = {
             kind: reads
             for d in set(deciders.values())
-            for kind, reads in getattr(d, "READS_LATER", {}).items()
+            if isinstance(d, ReadsLater)
+            for kind, reads in d.READS_LATER.items()
         }
         self._by_category = {d.CATEGORY: d for d in deciders.values()}
         self._snapshots: dict[str, tuple[Head, Any]] = {}

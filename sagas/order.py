@@ -25,7 +25,8 @@ from domain.account.holds import FundsReserved, HoldReleased, ReleaseHold, Reser
 from domain.account.rematching import LotsRematched
 from domain.account.selection import LotsSelected
 from domain.account.trades import BookTrade, TradeBooked
-from domain.instrument import InstrumentUsed, UseInstrument
+from domain.instrument.commands import UseInstrument
+from domain.instrument.events import InstrumentUsed
 from domain.order.commands import RefuseReplace, RejectOrder, ReleaseOrder
 from domain.order.events import (
     CancelRejected,

@@ -25,7 +25,7 @@ from domain.account.transfers import (
     TransferUndone,
     UndoTransfer,
 )
-from domain.instrument import UseInstrument
+from domain.instrument.commands import UseInstrument
 from domain.saga import CommandRefused
 from domain.shared.envelope import Envelope
 from domain.shared.message import Command

@@ -43,11 +43,9 @@ from domain.account import (
 )
 from domain.account.rates import RATES
 from domain.account.refusal_table import REFUSALS as REFUSALS
-from domain.account.refusals import AccountRefusal as AccountRefusal
-from domain.account.state import CLOSED
+from domain.account.refusals import AccountRefusal
+from domain.account.state import CLOSED, State
 from domain.account.state import INITIAL as INITIAL
-from domain.account.state import Cash as Cash
-from domain.account.state import State as State
 from domain.shared.message import Command, Decision, Event, Refused, Seen, refused
 
 CATEGORY = "account"

@@ -4,9 +4,9 @@ from decimal import Decimal
 
 from domain.account.refusals import R
 from domain.account.state import State
-from domain.rules.lots import Value
 from domain.shared.message import Refused, Seen, refused
 from domain.shared.money import EXACT, MINOR_UNITS, ZERO, money, plain, round_money
+from domain.shared.shares import Value
 
 RATES = "fx-ecb"
 

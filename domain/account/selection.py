@@ -9,10 +9,11 @@ from domain.account import base_cost
 from domain.account.changes import move_lots, with_item
 from domain.account.refusals import R, bad_qty, first, powerless
 from domain.account.state import Obligation, State
-from domain.rules.lots import LotMethod, LotMove, Value, apply, can_choose, dispose, mirror
+from domain.rules.lots import LotMethod, LotMove, apply, can_choose, dispose, mirror
 from domain.shared.fix import Side
 from domain.shared.message import Command, Decision, Event, Seen, refused
 from domain.shared.money import MINOR_UNITS, ZERO
+from domain.shared.shares import Value
 
 
 class SelectLots(Command):

@@ -28,9 +28,10 @@ from domain.account.refusals import (
     unless,
 )
 from domain.account.state import CLOSING, CLOSING_ONLY, DORMANT, OPEN, State, Transfer
-from domain.rules.lots import LotMove, Value, dispose, mirror
+from domain.rules.lots import LotMove, dispose, mirror
 from domain.shared.message import Command, Decision, Event, Internal, Refused, Seen, refused
 from domain.shared.money import MINOR_UNITS, ZERO, is_currency, money
+from domain.shared.shares import Value
 
 
 class TransferCash(Command):

@@ -135,22 +135,3 @@ class EraseClient(Internal):
     closed_on: date | None = None
     forced: bool = False
     reason: Personal = ""
-
-
-ClientCommand = (
-    OnboardClient
-    | SubmitKyc
-    | RequestKycInformation
-    | RecordScreening
-    | ApproveKyc
-    | RejectKyc
-    | SuspendClient
-    | ReinstateClient
-    | BlockClient
-    | UnblockClient
-    | OffboardClient
-    | MarkReviewDue
-    | MarkReviewOverdue
-    | CloseClient
-    | EraseClient
-)

@@ -32,8 +32,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.shared.money import EXACT, MINOR_UNITS, ZERO, plain
-from domain.shared.shares import Value as Value  # noqa: PLC0414
-from domain.shared.shares import split as split  # noqa: PLC0414
+from domain.shared.shares import Value, split
 
 Share = tuple[str, bool]
 """(lot id, True for the part that stays in the lot, False for the part that is taken)."""

@@ -73,14 +73,3 @@ class RecordSettlementCancel(Internal):
     obligation_id: str
     accepted: bool
     reason: str = ""
-
-
-SettlementCommand = (
-    InstructSettlement
-    | ReleaseSettlement
-    | RecordSettlementStatus
-    | RecordSettlementConfirmation
-    | MarkFailing
-    | CancelSettlement
-    | RecordSettlementCancel
-)

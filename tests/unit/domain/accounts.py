@@ -15,7 +15,7 @@ from domain.account.standing import AccountOpened
 from domain.account.state import State
 from domain.account.trades import BookTrade, TradeBooked
 from domain.fx import Fixing
-from domain.instrument import Instrument, Status
+from domain.instrument.state import Instrument, Status
 from domain.shared.digests import digest, reference_form
 from domain.shared.fix import Side
 from domain.shared.message import Command, Event, Refused, Seen

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from domain import account
-from domain.account import AccountRefusal as R
+from domain.account.refusals import AccountRefusal as R
 from domain.account.trades import TradeBooked
 from domain.shared.fix import Side
 from tests.unit.domain.accounts import (

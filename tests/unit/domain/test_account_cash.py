@@ -6,11 +6,11 @@ from decimal import Decimal
 import pytest
 
 from domain import account
-from domain.account import AccountRefusal as R
 from domain.account.adjustments import PostAdjustment
 from domain.account.cash import DepositCash, ReturnDeposit
 from domain.account.exchange import ConvertCurrency, SettleFx
 from domain.account.fees import AccrueFee, ChargeFee, CreditInterest, DebitInterest
+from domain.account.refusals import AccountRefusal as R
 from domain.account.standing import BlockAccount
 from domain.account.transfers import ReceiveCash, TransferCash
 from domain.account.withdrawals import (

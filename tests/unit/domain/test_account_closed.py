@@ -7,9 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from domain import account
-from domain.account import AccountRefusal as R
 from domain.account.cash import DepositCash, ReturnDeposit
 from domain.account.fees import CreditInterest
+from domain.account.refusals import AccountRefusal as R
 from domain.account.standing import (
     AccountRestricted,
     BlockAccount,

@@ -47,7 +47,7 @@ from domain.account.withdrawals import (
     WithdrawCash,
 )
 from domain.fx import Fixing
-from domain.instrument import Instrument, Status
+from domain.instrument.state import Instrument, Status
 from domain.ledger import entries
 from domain.rules.lots import LotMethod
 from domain.shared.fix import Side

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from domain import account
-from domain.account import AccountRefusal as R
 from domain.account.cash import DepositCash
 from domain.account.exchange import ConvertCurrency
 from domain.account.fees import AccrueFee, ChargeFee
+from domain.account.refusals import AccountRefusal as R
 from domain.account.standing import (
     AccountRestricted,
     AuthorisePerson,

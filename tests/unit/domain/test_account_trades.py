@@ -7,10 +7,10 @@ import pytest
 from msgspec.structs import replace
 
 from domain import account
-from domain.account import AccountRefusal as R
 from domain.account.cash import ReturnDeposit
 from domain.account.holds import ReleaseHold
 from domain.account.obligations import RecordFailing
+from domain.account.refusals import AccountRefusal as R
 from domain.account.selection import SelectLots
 from domain.account.standing import AccountRestricted, ChangeLotMethod
 from domain.account.state import State

@@ -19,10 +19,11 @@ from domain.account.state import State
 from domain.account.trades import TradeBooked
 from domain.account.transfers import ReceiveSecurities, TransferSecurities
 from domain.fx import Fixing, RatesFixed
-from domain.rules.lots import Lot, LotMethod, LotMove, Value, dispose
+from domain.rules.lots import Lot, LotMethod, LotMove, dispose
 from domain.shared.fix import Side
 from domain.shared.message import Refused, Seen
 from domain.shared.money import round_money
+from domain.shared.shares import Value
 from projections.holdings import lots, positions
 from sagas import base_cost, order
 from tests.unit.domain.accounts import A1, DAY, NEXT, D, X, at, bust, fill, opened

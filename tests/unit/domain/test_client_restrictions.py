@@ -10,21 +10,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from domain import client
-from domain.client import (
-    INITIAL,
+from domain.client import INITIAL
+from domain.client.commands import (
     ApproveKyc,
     BlockClient,
-    Client,
-    ClientRefusal,
     CloseClient,
     MarkReviewDue,
     MarkReviewOverdue,
     OffboardClient,
     RecordScreening,
     ReinstateClient,
-    RiskRating,
-    Screening,
-    Status,
+    RejectKyc,
+    RequestKycInformation,
     SubmitKyc,
     SuspendClient,
     UnblockClient,
@@ -40,7 +37,11 @@ from domain.client.events import (
     KycRejected,
     ReviewDue,
     ReviewOverdue,
+    RiskRating,
+    Screening,
 )
+from domain.client.refusals import ClientRefusal
+from domain.client.state import Client, Status
 from domain.shared.message import Command, Refused, Seen
 from tests.unit.domain.scenario import given
 from tests.unit.domain.test_client import APPROVED, ONBOARDED, PASSPORT, SUBMITTED, onboard
@@ -236,8 +237,8 @@ COMMANDS: tuple[Command, ...] = (
     SUBMIT,
     APPROVE,
     APPROVE.__class__(**IDS, officer="o", risk_rating=RiskRating.HIGH, review_on=WHEN, senior=True),
-    client.RejectKyc(**IDS, officer="o", reason="r"),
-    client.RequestKycInformation(**IDS, officer="o", reason="r"),
+    RejectKyc(**IDS, officer="o", reason="r"),
+    RequestKycInformation(**IDS, officer="o", reason="r"),
     *(
         RecordScreening(**IDS, screening_id=f"S-{o}-{p}", outcome=o, pep=p, screened_on=WHEN)
         for o in Screening

@@ -9,8 +9,8 @@ from hypothesis import given as forall
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from domain.account import AccountRefusal as R
 from domain.account.fees import AccrueFee, ChargeFee, CreditInterest, DebitInterest, FeeAccrued
+from domain.account.refusals import AccountRefusal as R
 from domain.shared.message import Seen
 from tests.unit.domain.accounts import A1, DAY, NEXT, OPENED, Book, at, deposited
 

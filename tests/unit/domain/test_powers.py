@@ -8,15 +8,15 @@ import pytest
 from msgspec.structs import replace
 
 from domain import account, fx, order
-from domain.account import AccountRefusal as A
 from domain.account.exchange import ConvertCurrency
+from domain.account.refusals import AccountRefusal as A
 from domain.account.standing import AuthorisePerson, PersonAuthorised, PersonRevoked
 from domain.account.state import Owner, Power, State
 from domain.account.transfers import TransferCash, TransferSecurities
 from domain.account.withdrawals import CancelWithdrawal, WithdrawCash
-from domain.order import OrderRefusal as R
 from domain.order import commands as oc
 from domain.order import events as oe
+from domain.order.refusals import OrderRefusal as R
 from domain.rules.lots import Lot
 from domain.rules.powers import holder
 from domain.shared.fix import Side

@@ -9,15 +9,15 @@ import pytest
 from msgspec.structs import replace
 
 from domain import order
-from domain.account import AccountRefusal as R
+from domain.account.refusals import AccountRefusal as R
 from domain.account.residues import CashResidue
 from domain.account.standing import CloseAccount
 from domain.account.state import OpenOrder
 from domain.account.withdrawals import CompleteWithdrawal, WithdrawCash
 from domain.ledger import entries
-from domain.order import OrderRefusal
 from domain.order import commands as oc
 from domain.order.events import OrderPlaced
+from domain.order.refusals import OrderRefusal
 from domain.shared.fix import Side
 from domain.shared.message import Seen
 from tests.unit.domain.accounts import A1, DAY, LISTED, Book, X, at, confirm, fill, reserve

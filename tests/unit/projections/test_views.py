@@ -21,8 +21,8 @@ from domain.client.commands import SuspendClient
 from domain.fx import FixRates
 from domain.house import Control, FundHouse, SweepDues
 from domain.instrument.commands import AmendInstrument, HaltInstrument
-from domain.order import Order
 from domain.order import commands as o
+from domain.order.state import Order
 from domain.rules.lots import LotMove
 from domain.saga import RecordRefusal
 from domain.settlement.commands import InstructSettlement
