@@ -33,6 +33,7 @@ from commands.ports import (
 )
 from commands.repeats import Message, same
 from commands.state_cache import StateCache
+from domain.shared.envelope import state_category
 from domain.shared.message import Command, Event, Refused, RequestRefusal, Seen, refused
 
 __all__ = ["Declined", "Done", "Handler", "Job", "Outcome", "Raced"]
@@ -219,8 +220,7 @@ class Handler:
         return entries
 
     def _decider_of(self, stream: str) -> Decider:
-        name = stream.split("-", 1)[0]
-        return self._by_category["saga" if name.startswith("saga_") else name]
+        return self._by_category[state_category(stream)]
 
     async def _round(
         self, jobs: Sequence[Job], step: _Round, out: list[Outcome | None]

@@ -50,8 +50,9 @@ from domain.settlement.events import (
 )
 from domain.shared.envelope import Envelope
 from domain.shared.fix import Side, other
+from domain.shared.ids import within
 from domain.shared.message import Command
-from sagas.engine.ports import Deadline, correlation, message_id, within
+from sagas.engine.ports import Deadline, correlation, message_id
 
 NAME, VERSION = "settlement", 3
 CLOSE = time(23, 0, tzinfo=UTC)  # after the last settlement cycle of any market we trade

@@ -28,8 +28,9 @@ from domain.account.transfers import (
 from domain.instrument.commands import UseInstrument
 from domain.saga import CommandRefused
 from domain.shared.envelope import Envelope
+from domain.shared.ids import within
 from domain.shared.message import Command
-from sagas.engine.ports import Deadline, correlation, within
+from sagas.engine.ports import Deadline, correlation
 
 NAME, VERSION = "transfer", 1
 COMMANDS: tuple[type[Command], ...] = (

@@ -46,6 +46,7 @@ from domain.account.refusal_table import REFUSALS as REFUSALS
 from domain.account.refusals import AccountRefusal
 from domain.account.state import CLOSED, State
 from domain.account.state import INITIAL as INITIAL
+from domain.shared.envelope import id_of
 from domain.shared.message import Command, Decision, Event, Refused, Seen, refused
 
 CATEGORY = "account"
@@ -189,4 +190,4 @@ def evolve(state: State, event: Event) -> State:
 
 
 def home(state: State, stream: str) -> str:
-    return state.account_id or stream.split("-", 1)[1]
+    return state.account_id or id_of(stream)

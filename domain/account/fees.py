@@ -9,7 +9,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from domain.account.changes import add_cash, in_debit, with_item
-from domain.account.refusals import AMOUNT_LIMIT, R, bad_money, bad_rate, first, gone
+from domain.account.refusals import R, bad_money, bad_rate, first, gone
 from domain.account.state import Accrual, State
 from domain.shared.dates import bad_date
 from domain.shared.market_time import house_today
@@ -24,6 +24,7 @@ from domain.shared.money import (
     quantise,
     round_money,
 )
+from domain.shared.money_rules import AMOUNT_LIMIT, is_too_large
 
 
 class AccrueFee(Command):
@@ -124,7 +125,7 @@ def accrue(command: AccrueFee, state: State, seen: Seen) -> Decision:
 def _terms(command: AccrueFee, last: Accrual | None) -> Refused | None:
     if not is_currency(command.currency):
         return refused(R.CURRENCY_UNKNOWN, currency=command.currency)
-    if command.fee_base.is_finite() and abs(command.fee_base) >= AMOUNT_LIMIT:
+    if is_too_large(command.fee_base):
         return refused(R.AMOUNT_TOO_LARGE, limit=AMOUNT_LIMIT)
     if not is_exact(command.fee_base, EXACT_DECIMALS):
         return refused(R.AMOUNT_INEXACT, decimals=EXACT_DECIMALS)

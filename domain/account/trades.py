@@ -7,7 +7,6 @@ report is recognised by the trade's open obligation, and after settlement by its
 from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
-from hashlib import sha256
 
 from msgspec.structs import replace
 
@@ -20,6 +19,7 @@ from domain.account.state import Obligation, OpenOrder, State, Trade, Unvalued
 from domain.rules.charges import Charge, charges, commission_of
 from domain.rules.lots import Lot, LotMove, acquire, can_choose, dispose
 from domain.shared.fix import Side
+from domain.shared.ids import child_id
 from domain.shared.message import Decision, Event, Internal, Refused, Seen, refused
 from domain.shared.money import ZERO, money, plain
 
@@ -75,9 +75,6 @@ class TradeBooked(Event, tag="trade.booked", kw_only=True):
     market_country: str = ""  # whose settlement calendar applies; "": US (older trades)
     before: Counted | None = None  # the order's earlier totals, if the account forgot the order
     account_closed: bool = False  # booked after the account was closed: opens a case
-
-
-ID_MAX = 64
 
 
 def book(command: BookTrade, state: State, seen: Seen) -> Decision:
@@ -204,8 +201,7 @@ def _unpaid(state: State, lots: Iterable[LotMove], currency: str) -> bool:
 
 def reverse_id(trade_id: str) -> str:
     """Id of the obligation that takes back the settled part of a busted trade."""
-    plain_id = f"{trade_id}R"
-    return plain_id if len(plain_id) <= ID_MAX else sha256(trade_id.encode()).hexdigest()[:62] + "R"
+    return child_id(trade_id, "R", digest_chars=62, head=False)
 
 
 def booked(state: State, event: TradeBooked) -> State:

@@ -10,7 +10,6 @@ booked in any case.
 
 from datetime import date
 from decimal import Decimal
-from hashlib import sha256
 from typing import ClassVar
 
 from msgspec.structs import replace
@@ -27,6 +26,7 @@ from domain.account.refusals import (
     unless,
 )
 from domain.account.state import BLOCKED, CLOSING, CLOSING_ONLY, DORMANT, OPEN, State, Withdrawal
+from domain.shared.ids import child_id
 from domain.shared.message import (
     Command,
     Decision,
@@ -153,15 +153,9 @@ class WithdrawalCancelled(Event, tag="cash.withdrawal_cancelled"):
     client_id: str = ""
 
 
-ID_MAX = 64
-
-
 def payment_id(account_id: str, number: int) -> str:
     """The id of an account's n-th payment: the same on each replay, at most 64 characters."""
-    plain = f"{account_id}.W{number}"
-    if len(plain) <= ID_MAX:
-        return plain
-    return f"{sha256(account_id.encode()).hexdigest()[:40]}.W{number}"
+    return child_id(account_id, f".W{number}", digest_chars=40, head=False)
 
 
 def withdraw(command: WithdrawCash, state: State, seen: Seen) -> Decision:

@@ -28,7 +28,6 @@ from domain.order.events import (
     ReplaceRequested,
 )
 from domain.order.figures import hold_for, is_px, is_qty, px_fault, qty_fault
-from domain.order.ids import child_id
 from domain.order.refusals import OrderRefusal
 from domain.order.state import Asked, Order
 from domain.order.status import ord_status
@@ -43,6 +42,7 @@ from domain.order.trading import (
 from domain.rules.powers import holder, is_owner
 from domain.shared.fix import CxlRejResponseTo, OrdType, Side
 from domain.shared.identifiers import is_id
+from domain.shared.ids import child_id
 from domain.shared.message import Decision, Refused, Seen, refused
 from domain.shared.money import ZERO, plain
 from domain.shared.quotation import requoted
@@ -62,7 +62,7 @@ def cancel(command: CancelOrder, order: Order, seen: Seen) -> Decision:
     return (
         CancelRequested(
             order_id=order.order_id,
-            cl_ord_id=child_id(order.order_id, "c", order.minted + 1),
+            cl_ord_id=child_id(order.order_id, f".c{order.minted + 1}"),
             orig_cl_ord_id=_last_not_rejected(order),
             reason=command.reason,
             client_id=order.client_id,
@@ -88,7 +88,7 @@ def replace(command: ReplaceOrder, order: Order, seen: Seen) -> Decision:
         ReplaceRequested(
             order_id=order.order_id,
             account_id=order.account_id,
-            cl_ord_id=child_id(order.order_id, "c", order.minted + 1),
+            cl_ord_id=child_id(order.order_id, f".c{order.minted + 1}"),
             orig_cl_ord_id=order.cl_ord_id,
             qty=plain(qty),
             limit_px=None if limit_px is None else plain(limit_px),

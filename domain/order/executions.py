@@ -19,11 +19,11 @@ from domain.order.commands import RecordFill, RecordTradeCancel, RecordTradeCorr
 from domain.order.events import OrderFilled, ReportParked, TradeCanceled
 from domain.order.figures import is_px, is_qty
 from domain.order.folding import evolve
-from domain.order.ids import child_id
 from domain.order.refusals import OrderRefusal
 from domain.order.state import Execution, Order, Parked, exec_key
 from domain.shared.dates import bad_date
 from domain.shared.fix import ExecType
+from domain.shared.ids import child_id
 from domain.shared.market_time import latest_today
 from domain.shared.message import Decision, Event, Refused, Seen, refused
 from domain.shared.money import EXACT, ZERO, plain, round_money
@@ -134,7 +134,7 @@ def _filled(command: RecordFill, order: Order) -> OrderFilled:
         isin=order.isin,
         side=order.side,
         exec_id=command.exec_id,
-        trade_id=child_id(order.order_id, "t", order.trades + 1),
+        trade_id=child_id(order.order_id, f".t{order.trades + 1}"),
         venue_order_id=command.venue_order_id,
         last_qty=plain(command.last_qty),
         last_px=plain(command.last_px),
@@ -163,7 +163,7 @@ def _corrected(order: Order, report: Parked, *, late: bool) -> OrderFilled:
         side=order.side,
         exec_id=report.exec_id,
         exec_ref_id=report.exec_ref_id,
-        trade_id=child_id(order.order_id, "t", order.trades + 1),
+        trade_id=child_id(order.order_id, f".t{order.trades + 1}"),
         venue_order_id=report.venue_order_id,
         last_qty=report.last_qty,
         last_px=report.last_px,

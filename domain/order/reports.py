@@ -28,10 +28,10 @@ from domain.order.events import (
     ReplaceReleased,
 )
 from domain.order.figures import hold_for, is_qty
-from domain.order.ids import child_id
 from domain.order.refusals import OrderRefusal
 from domain.order.state import Order
 from domain.shared.fix import MULTI_DAY, CxlRejResponseTo
+from domain.shared.ids import child_id
 from domain.shared.message import Decision, Event, Seen, refused
 from domain.shared.money import plain
 
@@ -41,7 +41,7 @@ def release(command: ReleaseOrder, order: Order, seen: Seen) -> Decision:
     if order.ended:
         return ()
     if not order.released:
-        cl_ord_id = child_id(order.order_id, "c", order.minted + 1)
+        cl_ord_id = child_id(order.order_id, f".c{order.minted + 1}")
         return (OrderReleased(order_id=order.order_id, cl_ord_id=cl_ord_id),)
     pending = order.pending(CxlRejResponseTo.REPLACE)
     if not pending or order.asked[pending].left:

@@ -24,7 +24,8 @@ from domain.ledger import Posting
 from domain.shared.envelope import Envelope
 from domain.shared.fix import Side
 from domain.shared.message import Event
-from projections.engine.exact import ZERO, add, subtract
+from domain.shared.money import ZERO
+from projections.engine.exact import add, subtract
 from projections.engine.posted import POSTING, posted
 from projections.engine.words import clean
 from projections.ports import Audience, Home, Key, Row

@@ -32,7 +32,8 @@ from domain.account.selection import LotsSelected
 from domain.account.trades import TradeBooked
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
-from projections.engine.exact import ZERO, add, subtract, total
+from domain.shared.money import ZERO
+from projections.engine.exact import add, subtract, total
 from projections.engine.moving import MOVING, Moving
 from projections.engine.posted import CURRENCIES, POSTING, posted
 from projections.engine.words import listed

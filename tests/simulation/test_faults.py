@@ -305,7 +305,7 @@ def executions_forgotten(patch: pytest.MonkeyPatch) -> None:
     def fill(command: RecordFill, state: Order, _: object) -> Decision:
         return executions._settled(state, (executions._filled(command, state),))
 
-    patch.setitem(order._DECIDES, RecordFill, fill)
+    patch.setitem(order._DECIDE, RecordFill, fill)
 
 
 def test_an_execution_told_twice_counts_once_by_its_message_or_by_its_id_alone(

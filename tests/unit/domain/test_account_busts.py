@@ -25,6 +25,7 @@ from domain.rules.charges import Charge, commission_of
 from domain.rules.lots import LotMethod
 from domain.shared.fix import Side
 from domain.shared.message import Command, Refused
+from domain.shared.money import ZERO
 from tests.unit.domain.accounts import (
     A1,
     DAY,
@@ -41,7 +42,6 @@ from tests.unit.domain.accounts import (
 
 D = Decimal
 SELL = Side.SELL
-ZERO = D(0)
 
 
 class Told:

@@ -11,11 +11,11 @@ from msgspec.structs import replace
 from domain import order
 from domain.order import commands as c
 from domain.order import events as e
-from domain.order.ids import child_id
 from domain.order.refusals import OrderRefusal as R
 from domain.order.state import Order
 from domain.order.status import ord_status
 from domain.shared.fix import ExecType, OrdStatus, Side
+from domain.shared.ids import child_id
 from domain.shared.message import Event
 from tests.unit.domain.orders import ISIN, NOW, TODAY, desk, listed, place
 from tests.unit.domain.scenario import given
@@ -340,8 +340,11 @@ def test_an_execution_of_an_unknown_order_goes_to_suspense(report: Any) -> None:
 def test_minted_ids_are_bounded_and_apart() -> None:
     long, longer = "a" * 64, "a" * 63 + "b"
     ids = {
-        child_id(o, k, n) for o in (long, longer, "O1", "O1.c1") for k in "ct" for n in (1, 10**6)
+        child_id(o, f".{k}{n}")
+        for o in (long, longer, "O1", "O1.c1")
+        for k in "ct"
+        for n in (1, 10**6)
     }
     assert len(ids) == 16
     assert max(len(i) for i in ids) <= 64
-    assert child_id("O1", "t", 7) == "O1.t7"
+    assert child_id("O1", ".t7") == "O1.t7"
