@@ -6,7 +6,7 @@ from typing import ClassVar
 from msgspec.structs import replace
 
 from domain.account.changes import add_cash, in_debit
-from domain.account.refusals import R, bad_amount, blank, first, gone, two_persons
+from domain.account.refusals import R, bad_amount, blank, first, refuse_closed, two_persons
 from domain.account.state import State
 from domain.shared.message import (
     Command,
@@ -50,7 +50,9 @@ class AdjustmentPosted(Event, tag="adjustment.posted"):
 
 def post(command: PostAdjustment, state: State, seen: Seen) -> Decision:
     if wrong := first(
-        gone(state), bad_amount(command.amount, command.currency), _grounds(command, seen.actor)
+        refuse_closed(state),
+        bad_amount(command.amount, command.currency),
+        _grounds_fault(command, seen.actor),
     ):
         return wrong
     amount = money(command.amount, command.currency)
@@ -69,7 +71,7 @@ def post(command: PostAdjustment, state: State, seen: Seen) -> Decision:
     return (replace(event, in_debit=debit),)
 
 
-def _grounds(command: PostAdjustment, actor: str) -> Refused | None:
+def _grounds_fault(command: PostAdjustment, actor: str) -> Refused | None:
     """Refuse without a reason, evidence, two persons (the actor approves), or an amount."""
     if blank((command.reason,)):
         return refused(R.REASON_MISSING)

@@ -63,7 +63,7 @@ def statements(state: State, seen: Seen) -> tuple[BaseCostStated, ...]:
         needed = {c for trade in waiting.values() for c in _currencies(trade)}
         rates = {c: base_rate(state, c, seen) for c in sorted(needed)}
         if all(rates.values()):
-            found += _stated(state, waiting, rates)
+            found += _statements_of(state, waiting, rates)
     return tuple(found)
 
 
@@ -71,7 +71,7 @@ def after(state: State, events: Iterable[BaseCostStated]) -> State:
     return reduce(stated, events, state)
 
 
-def waits(state: State, isin: str) -> Refused | None:
+def refuse_waiting(state: State, isin: str) -> Refused | None:
     """Refuse if a trade of the ISIN waits: lots without a base cost cannot be chosen or moved."""
     trades = sorted(k for k, trade in state.unvalued.items() if trade.isin == isin)
     if not trades:
@@ -110,7 +110,7 @@ def forget(state: State, trade_id: str) -> State:
     return replace(state, unvalued=with_item(state.unvalued, trade_id, None))
 
 
-def marked(
+def flag_unknown(
     state: State, isin: str, moves: tuple[LotMove, ...], *, rate: Decimal
 ) -> tuple[LotMove, ...]:
     """The moves of a trade booked at `rate`, flagged if their base cost is unknown.
@@ -130,7 +130,7 @@ def marked(
 
 def stated(state: State, event: BaseCostStated) -> State:
     lots = apply(state.lots.get(event.isin, ()), event.lots)
-    known = tuple(_known(lot) for lot in lots)
+    known = tuple(_as_known(lot) for lot in lots)
     state = replace(state, lots=with_item(state.lots, event.isin, known or None))
     state = forget(state, event.trade_id)
     open_ = state.obligations.get(event.trade_id)
@@ -148,7 +148,7 @@ def _currencies(trade: Unvalued) -> set[str]:
     return own | {m.currency or trade.currency for m in trade.lots if m.base_unknown}
 
 
-def _stated(
+def _statements_of(
     state: State, waiting: Mapping[str, Unvalued], rates: Mapping[str, Decimal]
 ) -> list[BaseCostStated]:
     costs = dict[str, Running]()  # by lot
@@ -164,7 +164,7 @@ def _stated(
         for trade_id, trade in waiting.items()  # in the order of booking
     ]
     isin = events[0].isin
-    if exchanged := _exchanged(state, isin, costs):
+    if exchanged := _exchanges(state, isin, costs):
         events.append(
             BaseCostStated(
                 account_id=state.account_id, trade_id="", isin=isin, rates={}, lots=exchanged
@@ -204,7 +204,7 @@ def _moves(
     return tuple(moves)
 
 
-def _exchanged(state: State, isin: str, costs: "Mapping[str, Running]") -> tuple[LotMove, ...]:
+def _exchanges(state: State, isin: str, costs: "Mapping[str, Running]") -> tuple[LotMove, ...]:
     """Base cost that busts moved into or out of lots of unknown base cost, as realised moves."""
     there = {lot.lot_id: lot for lot in state.lots.get(isin, ())}
     left = {lot_id: there[lot_id].cost if lot_id in there else ZERO for lot_id in costs}
@@ -240,7 +240,7 @@ class Running:
         return round_money(EXACT.multiply(self.total, self._rate), self._currency)
 
 
-def _known(lot: Lot) -> Lot:
+def _as_known(lot: Lot) -> Lot:
     return replace(lot, base_unknown=False) if lot.base_unknown else lot
 
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 from msgspec.structs import replace
 
 from domain.account.changes import add_cash, in_debit
-from domain.account.refusals import bad_money, first, gone
+from domain.account.refusals import bad_money, first, refuse_closed
 from domain.account.state import Deposit, State
 from domain.shared.digests import digest, is_plain, plain_digest, reference_form
 from domain.shared.message import Command, Decision, Event, Personal, PersonalText, Seen
@@ -77,7 +77,7 @@ class DepositReturned(Event, tag="cash.deposit_returned"):
 
 def deposit(command: DepositCash, state: State, seen: Seen) -> Decision:
     """Book a receipt unless the account is closed. A blocked account receives but cannot spend."""
-    if wrong := first(gone(state), bad_money(command.amount, command.currency)):
+    if wrong := first(refuse_closed(state), bad_money(command.amount, command.currency)):
         return wrong
     value_date = seen.effective_at.date()
     later = command.available_on is not None and command.available_on > value_date

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from domain.account.changes import add_cash, with_item
 from domain.account.rates import RATES, no_rate
-from domain.account.refusals import R, bad_money, lacking, powerless, too_old, unless
+from domain.account.refusals import R, bad_money, lacking, powerless, refuse_unless, too_old
 from domain.account.state import CLOSING_ONLY, OPEN, OpenFx, State
 from domain.shared.message import Command, Decision, Event, Internal, Refused, Seen, refused
 from domain.shared.money import (
@@ -85,7 +85,7 @@ VALUE_DAYS_MAX = 366
 
 
 def convert(command: ConvertCurrency, state: State, seen: Seen) -> Decision:
-    if wrong := unless(state, OPEN, CLOSING_ONLY) or _terms(command, state, seen):
+    if wrong := refuse_unless(state, OPEN, CLOSING_ONLY) or _terms(command, state, seen):
         return wrong
     event = _quote(command, seen)
     if isinstance(event, Refused):

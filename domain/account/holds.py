@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.account.changes import put_order
-from domain.account.refusals import R, bad_money, bad_qty, first, lacking, unless
+from domain.account.refusals import R, bad_money, bad_qty, first, lacking, refuse_unless
 from domain.account.state import CLOSING, CLOSING_ONLY, OPEN, OpenOrder, State
 from domain.shared.fix import Side
 from domain.shared.message import Decision, Event, Internal, Refused, Seen, refused
@@ -88,7 +88,9 @@ def order_of(state: State, order_id: str, before: Counted | None) -> OpenOrder:
 
 def reserve(command: ReserveForOrder, state: State, seen: Seen) -> Decision:
     """Hold cash or shares for an order, or change its hold. Refused if they are lacking."""
-    if wrong := _standing(command, state) or first(bad_qty(command.qty), _amount(command)):
+    if wrong := _status_fault(command, state) or first(
+        bad_qty(command.qty), _amount_fault(command)
+    ):
         return wrong
     order = order_of(state, command.order_id, command.before)
     # Use whichever is larger: the account forgets an order once all its trades settle, so its own
@@ -98,7 +100,7 @@ def reserve(command: ReserveForOrder, state: State, seen: Seen) -> Decision:
     unit, hold = share_of(command, rest)
     if (unit, hold, rest) == (order.unit, order.held, order.qty):
         return ()
-    if wrong := _short_of(command, state, hold - order.held, seen=seen):
+    if wrong := _cover_fault(command, state, hold - order.held, seen=seen):
         return wrong
     return (
         FundsReserved(
@@ -113,15 +115,17 @@ def reserve(command: ReserveForOrder, state: State, seen: Seen) -> Decision:
     )
 
 
-def _standing(command: ReserveForOrder, state: State) -> Refused | None:
+def _status_fault(command: ReserveForOrder, state: State) -> Refused | None:
     if command.side is Side.BUY and state.status == CLOSING_ONLY:
         return refused(R.CLOSING_ONLY)
     if command.side is Side.SELL_SHORT:
         return refused(R.SHORT_SALE_NOT_PERMITTED, isin=command.isin)
-    return unless(state, OPEN) if command.side is Side.BUY else unless(state, *SELLING)
+    return (
+        refuse_unless(state, OPEN) if command.side is Side.BUY else refuse_unless(state, *SELLING)
+    )
 
 
-def _amount(command: ReserveForOrder) -> Refused | None:
+def _amount_fault(command: ReserveForOrder) -> Refused | None:
     return bad_money(command.amount, command.currency) if command.side is Side.BUY else None
 
 
@@ -148,7 +152,7 @@ def share_of(terms: Holding, rest: Decimal) -> tuple[str, Decimal]:
     return terms.currency, round_money(share, terms.currency, ROUND_UP)
 
 
-def _short_of(
+def _cover_fault(
     command: ReserveForOrder, state: State, added: Decimal, *, seen: Seen
 ) -> Refused | None:
     """Refuse an increase that the account cannot cover. A hold may always shrink."""

@@ -107,7 +107,7 @@ def settle(command: SettleObligation, state: State, seen: Seen) -> Decision:
         return refused(R.OBLIGATION_UNKNOWN, obligation_id=command.obligation_id)
     if command.confirmation_id in open_.confirmations:
         return ()
-    if wrong := first(bad_qty(command.qty), _amount(command.amount, open_.currency)):
+    if wrong := first(bad_qty(command.qty), _amount_fault(command.amount, open_.currency)):
         return wrong
     amount = open_.amount if command.qty >= open_.qty else min(command.amount, open_.amount)
     settled = min(command.qty, open_.qty)
@@ -136,7 +136,7 @@ def settle_after_bust(command: SettleAfterBust, state: State, seen: Seen) -> Dec
     """
     if command.reverse_id in state.obligations:
         return ()
-    if wrong := first(bad_qty(command.qty), _amount(command.amount, command.currency)):
+    if wrong := first(bad_qty(command.qty), _amount_fault(command.amount, command.currency)):
         return wrong
     return (
         SettledAfterBust(
@@ -155,7 +155,7 @@ def settle_after_bust(command: SettleAfterBust, state: State, seen: Seen) -> Dec
     )
 
 
-def _amount(amount: Decimal, currency: str) -> Refused | None:
+def _amount_fault(amount: Decimal, currency: str) -> Refused | None:
     wrong = bad_amount(amount, currency)
     if wrong is None and amount < ZERO:
         return refused(R.AMOUNT_NOT_POSITIVE, amount=amount)

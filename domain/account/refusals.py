@@ -75,12 +75,12 @@ R = AccountRefusal
 _AMOUNT = AmountRefusals(R.AMOUNT_INEXACT, R.AMOUNT_TOO_LARGE, R.CURRENCY_UNKNOWN)
 
 
-def gone(state: State) -> Refused | None:
+def refuse_closed(state: State) -> Refused | None:
     """Refuse if the account is closed: nothing may move on it."""
     return None if state.is_open else refused(R.ACCOUNT_NOT_OPEN, status=state.status)
 
 
-def unless(state: State, *statuses: str) -> Refused | None:
+def refuse_unless(state: State, *statuses: str) -> Refused | None:
     """Refuse unless the account's status is one of `statuses`."""
     if state.status in statuses:
         return None

@@ -14,10 +14,10 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from domain.account import base_cost
-from domain.account.changes import arranged, move_lots, with_item
+from domain.account.changes import by_arrival, move_lots, with_item
 from domain.account.rates import in_base
 from domain.account.state import Obligation, State, Trade
-from domain.account.trades import matched
+from domain.account.trades import match_lots
 from domain.rules.charges import Charge
 from domain.rules.lots import Lot, LotMove, apply, cover, mirror
 from domain.shared.fix import Side
@@ -76,7 +76,7 @@ class _Shelf:
 
     def move(self, moves: Sequence[LotMove]) -> None:
         lots = apply(self.lots, moves, currency=self.currency)
-        self.lots = arranged(lots, self.arrivals)
+        self.lots = by_arrival(lots, self.arrivals)
 
     def place(self, lot_id: str) -> int:
         """The lot's index in the order of arrival; -1: it arrived before all known lots."""
@@ -88,7 +88,7 @@ def rematch(state: State, bust: Undone, charged: Charged) -> Rematched:
     own = state.obligations.get(bust.trade_id)
     undone = mirror(own.trade.lots if own and own.trade else bust.lots)
     shelf = _Shelf(state, bust.isin, bust.currency)
-    later = _later(state, bust, charged, shelf)
+    later = _later_trades(state, bust, charged, shelf)
     for _, _, trade in reversed(later):
         shelf.move(mirror(trade.lots))
     shelf.move(undone)
@@ -96,24 +96,24 @@ def rematch(state: State, bust: Undone, charged: Charged) -> Rematched:
     ids = {trade_id for trade_id, _, _ in later}
     covered = cover(shelf.lots, method=state.lot_method, cents=cents, spare=ids)
     shelf.move(covered)
-    others = tuple(_rebooked(shelf, bust, later, charged))
+    others = tuple(_rebook(shelf, bust, later, charged))
     last = cover(shelf.lots, method=state.lot_method, cents=cents)
     return Rematched((*undone, *covered, *last), others)
 
 
-def _rebooked(
+def _rebook(
     shelf: _Shelf, bust: Undone, later: Sequence[_Open], charged: Charged
 ) -> Iterator[LotsRematched]:
     """Book each trade again, and yield an event for each one that changes."""
     for trade_id, open_, trade in later:
         again = replace(trade, charges=charged.get(trade_id, trade.charges))
-        again = replace(again, lots=_again(shelf, trade_id, open_, again))
+        again = replace(again, lots=_lots_again(shelf, trade_id, open_, again))
         shelf.move(again.lots)
         if again != trade:
             yield _event(bust, trade_id, open_, was=trade, again=again)
 
 
-def _later(state: State, bust: Undone, charged: Charged, shelf: _Shelf) -> list[_Open]:
+def _later_trades(state: State, bust: Undone, charged: Charged, shelf: _Shelf) -> list[_Open]:
     """The unsettled trades of the instrument that the bust may change, in order of booking."""
     found = [
         (trade_id, o, o.trade)
@@ -125,7 +125,9 @@ def _later(state: State, bust: Undone, charged: Charged, shelf: _Shelf) -> list[
     return [item for item in found if places[item[0]] >= first]
 
 
-def _again(shelf: _Shelf, trade_id: str, open_: Obligation, trade: Trade) -> tuple[LotMove, ...]:
+def _lots_again(
+    shelf: _Shelf, trade_id: str, open_: Obligation, trade: Trade
+) -> tuple[LotMove, ...]:
     """The lots that a trade takes when it is booked again after the trades before it."""
     if open_.side is Side.BUY:
         gone = any(lot.lot_id == trade_id and lot.qty < 0 for lot in shelf.lots)
@@ -137,7 +139,7 @@ def _again(shelf: _Shelf, trade_id: str, open_: Obligation, trade: Trade) -> tup
         before = tuple(lot for lot in shelf.lots if shelf.place(lot.lot_id) < place)
         enough = sum((lot.qty for lot in before if lot.qty > 0), ZERO) >= trade.qty
         held = before if enough else shelf.lots
-    return matched(shelf.state, held, trade_id, trade, side=open_.side, currency=open_.currency)
+    return match_lots(shelf.state, held, trade_id, trade, side=open_.side, currency=open_.currency)
 
 
 def _event(

@@ -44,7 +44,7 @@ def select(command: SelectLots, state: State, seen: Seen) -> Decision:
         return refused(R.TRADE_SETTLED, settl_date=sale.settl_date)
     if wrong := first(
         *map(bad_qty, command.lots.values()),
-        base_cost.waits(state, sale.isin),
+        base_cost.refuse_waiting(state, sale.isin),
         powerless(state, seen, "trade", lambda: ZERO),  # no money moves
     ):
         return wrong

@@ -119,7 +119,7 @@ def _booking(command: BookTrade, state: State, *, rate: Decimal) -> TradeBooked:
         base_rate=rate,
         oversold=-sum((m.qty for m in lots if m.lot_id == command.trade_id and m.qty < 0), ZERO),
         unreserved=plain(max(command.qty - order.qty, ZERO)),
-        free_riding=command.side is not Side.BUY and _unpaid(state, lots, command.currency),
+        free_riding=command.side is not Side.BUY and _sells_unpaid(state, lots, command.currency),
         market_country=command.market_country,
         before=command.before if unknown_order(state, command.order_id) else None,
     )
@@ -158,10 +158,10 @@ def _lots(
         method=state.lot_method,
     )
     held, name = state.lots.get(command.isin, ()), command.trade_id
-    return matched(state, held, name, trade, side=command.side, currency=command.currency)
+    return match_lots(state, held, name, trade, side=command.side, currency=command.currency)
 
 
-def matched(
+def match_lots(
     state: State, held: Sequence[Lot], trade_id: str, trade: Trade, *, side: Side, currency: str
 ) -> tuple[LotMove, ...]:
     """How a trade changes the lots `held` before it.
@@ -189,7 +189,7 @@ def total(taken: Iterable[Charge]) -> Decimal:
     return sum((c.amount for c in taken), ZERO)
 
 
-def _unpaid(state: State, lots: Iterable[LotMove], currency: str) -> bool:
+def _sells_unpaid(state: State, lots: Iterable[LotMove], currency: str) -> bool:
     """Whether a sold lot's purchase is unsettled and settled cash does not cover it (rule 18)."""
     picked = {m.lot_id for m in lots if m.qty < 0}
     buys = {
@@ -207,7 +207,7 @@ def reverse_id(trade_id: str) -> str:
 def booked(state: State, event: TradeBooked) -> State:
     sign = -1 if event.side is Side.BUY else 1
     amount = event.gross + event.accrued_interest
-    lots = base_cost.marked(state, event.isin, event.lots, rate=event.base_rate)
+    lots = base_cost.flag_unknown(state, event.isin, event.lots, rate=event.base_rate)
     trade = Trade(
         qty=event.qty,
         gross=event.gross,

@@ -14,7 +14,7 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from domain.account import base_cost
-from domain.account.changes import add_cash, arrived, move_lots, with_item
+from domain.account.changes import add_cash, append_arrivals, move_lots, with_item
 from domain.account.listings import listing
 from domain.account.rates import base_rate, in_base, no_rate
 from domain.account.refusals import (
@@ -25,7 +25,7 @@ from domain.account.refusals import (
     in_base_currency,
     lacking,
     powerless,
-    unless,
+    refuse_unless,
 )
 from domain.account.state import CLOSING, CLOSING_ONLY, DORMANT, OPEN, State, Transfer
 from domain.rules.lots import LotMove, dispose, mirror
@@ -151,7 +151,7 @@ Sending = TransferCash | TransferSecurities
 def send_cash(command: TransferCash, state: State, seen: Seen) -> Decision:
     worth = in_base_currency(state, command.amount, command.currency)
     if wrong := (
-        _between(command, state, seen)
+        _parties_fault(command, state, seen)
         or bad_money(command.amount, command.currency)
         or powerless(state, seen, "withdraw", worth)
     ):
@@ -170,7 +170,7 @@ def send_cash(command: TransferCash, state: State, seen: Seen) -> Decision:
 
 def send_securities(command: TransferSecurities, state: State, seen: Seen) -> Decision:
     if wrong := (
-        _between(command, state, seen)
+        _parties_fault(command, state, seen)
         or bad_qty(command.qty)
         or powerless(state, seen, "withdraw", lambda: None)
     ):
@@ -181,7 +181,7 @@ def send_securities(command: TransferSecurities, state: State, seen: Seen) -> De
     free = min(state.qty(isin), state.settled_qty(isin)) - state.held_qty(isin)
     if command.qty > free:
         return refused(R.INSUFFICIENT_SHARES, isin=isin, required=command.qty, available=free)
-    if wrong := base_cost.waits(state, isin):
+    if wrong := base_cost.refuse_waiting(state, isin):
         return wrong
     currencies = {lot.currency for lot in state.lots[isin] if lot.qty > 0}
     if len(currencies) > 1:  # one event states one currency of cost
@@ -195,14 +195,14 @@ def send_securities(command: TransferSecurities, state: State, seen: Seen) -> De
             isin=isin,
             instrument_id=command.instrument_id,
             currency=currency,
-            lots=_taken(command, state, seen, currency=currency),
+            lots=_lots_sent(command, state, seen, currency=currency),
             base_currency=state.base_currency,
             first_use=not named.used,
         ),
     )
 
 
-def _taken(
+def _lots_sent(
     command: TransferSecurities, state: State, seen: Seen, *, currency: str
 ) -> tuple[LotMove, ...]:
     moves = dispose(
@@ -222,9 +222,9 @@ def _taken(
     return tuple(replace(m, realises=False) for m in moves)
 
 
-def _between(command: Sending, state: State, seen: Seen) -> Refused | None:
+def _parties_fault(command: Sending, state: State, seen: Seen) -> Refused | None:
     """Refuse unless both accounts may take part in this transfer."""
-    if wrong := unless(state, OPEN, CLOSING_ONLY, DORMANT, CLOSING):
+    if wrong := refuse_unless(state, OPEN, CLOSING_ONLY, DORMANT, CLOSING):
         return wrong
     if command.to_account_id == command.account_id:
         return refused(R.SAME_ACCOUNT, account_id=command.account_id)
@@ -233,12 +233,13 @@ def _between(command: Sending, state: State, seen: Seen) -> Refused | None:
     target: State | None = seen.streams.get(f"account-{command.to_account_id}")
     if target is None or not target.exists:
         return refused(R.ACCOUNT_UNKNOWN, account_id=command.to_account_id)
-    return unless(target, OPEN, CLOSING_ONLY, DORMANT)
+    return refuse_unless(target, OPEN, CLOSING_ONLY, DORMANT)
 
 
 def receive_cash(command: ReceiveCash, state: State, seen: Seen) -> Decision:
     if wrong := first(
-        unless(state, OPEN, CLOSING_ONLY, DORMANT), bad_money(command.amount, command.currency)
+        refuse_unless(state, OPEN, CLOSING_ONLY, DORMANT),
+        bad_money(command.amount, command.currency),
     ):
         return wrong
     return (
@@ -255,7 +256,9 @@ def receive_cash(command: ReceiveCash, state: State, seen: Seen) -> Decision:
 def receive_securities(command: ReceiveSecurities, state: State, seen: Seen) -> Decision:
     """Book the shares. The command's lots may be the sender's moves (negative) or their mirror."""
     lots = tuple(m if m.qty > 0 else mirror((m,))[0] for m in command.lots if m.qty)
-    if wrong := first(unless(state, OPEN, CLOSING_ONLY, DORMANT), *(bad_qty(m.qty) for m in lots)):
+    if wrong := first(
+        refuse_unless(state, OPEN, CLOSING_ONLY, DORMANT), *(bad_qty(m.qty) for m in lots)
+    ):
         return wrong
     if not lots:
         return refused(R.QTY_NOT_POSITIVE, qty=0)
@@ -329,7 +332,7 @@ def securities_out(state: State, event: SecuritiesTransferredOut) -> State:
 
 
 def securities_in(state: State, event: SecuritiesTransferredIn) -> State:
-    state = arrived(state, event.isin, (m.lot_id for m in event.lots))
+    state = append_arrivals(state, event.isin, (m.lot_id for m in event.lots))
     return move_lots(state, event.isin, event.lots, currency=event.currency)
 
 

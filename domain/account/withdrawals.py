@@ -23,7 +23,7 @@ from domain.account.refusals import (
     in_base_currency,
     lacking,
     powerless,
-    unless,
+    refuse_unless,
 )
 from domain.account.state import BLOCKED, CLOSING, CLOSING_ONLY, DORMANT, OPEN, State, Withdrawal
 from domain.shared.ids import child_id
@@ -160,7 +160,7 @@ def payment_id(account_id: str, number: int) -> str:
 
 def withdraw(command: WithdrawCash, state: State, seen: Seen) -> Decision:
     if wrong := first(
-        unless(state, OPEN, CLOSING_ONLY, DORMANT, CLOSING),
+        refuse_unless(state, OPEN, CLOSING_ONLY, DORMANT, CLOSING),
         bad_money(command.amount, command.currency),
         powerless(
             state, seen, "withdraw", in_base_currency(state, command.amount, command.currency)

@@ -52,7 +52,7 @@ SUBMITTABLE = frozenset(
 FIRST_REVIEW = frozenset({Status.IN_REVIEW, Status.ESCALATED})
 APPROVABLE = FIRST_REVIEW | {Status.IN_REFRESH, Status.OVERDUE}
 UNDER_REFRESH = frozenset({Status.APPROVED, Status.REVIEW_DUE, Status.IN_REFRESH})
-Verdict = ApproveKyc | RequestKycInformation | RejectKyc
+Judging = ApproveKyc | RequestKycInformation | RejectKyc
 YES = frozenset({"yes", "true", "1"})
 
 
@@ -92,14 +92,16 @@ def _bad_documents(documents: Sequence[Document], today: date) -> Refused | None
 
 
 def approve(command: ApproveKyc, state: Client, seen: Seen) -> Decision:
-    if wrong := _not_judged(command, state, seen, APPROVABLE) or _own_file(command, state, seen):
+    if wrong := _review_fault(command, state, seen, APPROVABLE) or _own_file_fault(
+        command, state, seen
+    ):
         return wrong
     return _approve(command, state, house_today(seen.now))
 
 
 def request_information(command: RequestKycInformation, state: Client, seen: Seen) -> Decision:
-    """Ask for more. The submitter of the file may do this too, but give no verdict."""
-    return _not_judged(command, state, seen, FIRST_REVIEW) or (
+    """Ask for more. The submitter of the file may do this too."""
+    return _review_fault(command, state, seen, FIRST_REVIEW) or (
         KycInformationRequested(
             client_id=command.client_id, officer=command.officer, reason=command.reason
         ),
@@ -107,15 +109,17 @@ def request_information(command: RequestKycInformation, state: Client, seen: See
 
 
 def reject(command: RejectKyc, state: Client, seen: Seen) -> Decision:
-    if wrong := _not_judged(command, state, seen, FIRST_REVIEW) or _own_file(command, state, seen):
+    if wrong := _review_fault(command, state, seen, FIRST_REVIEW) or _own_file_fault(
+        command, state, seen
+    ):
         return wrong
     return (
         KycRejected(client_id=command.client_id, officer=command.officer, reason=command.reason),
     )
 
 
-def _not_judged(
-    command: Verdict, state: Client, seen: Seen, judged: Collection[Status]
+def _review_fault(
+    command: Judging, state: Client, seen: Seen, judged: Collection[Status]
 ) -> Refused | None:
     """Refuse unless a file waits for an officer, and the actor is that officer."""
     if state.standing not in judged or state.blocked or not state.submitted:
@@ -123,7 +127,7 @@ def _not_judged(
     return _officer_fault(command, state, seen)
 
 
-def _officer_fault(command: Verdict, state: Client, seen: Seen) -> Refused | None:
+def _officer_fault(command: Judging, state: Client, seen: Seen) -> Refused | None:
     """Refuse an officer that is not a person or not the actor."""
     officer = normal_form(command.officer)
     if not officer or is_part(officer):
@@ -133,7 +137,7 @@ def _officer_fault(command: Verdict, state: Client, seen: Seen) -> Refused | Non
     return None
 
 
-def _own_file(command: ApproveKyc | RejectKyc, state: Client, seen: Seen) -> Refused | None:
+def _own_file_fault(command: ApproveKyc | RejectKyc, state: Client, seen: Seen) -> Refused | None:
     """Refuse an officer who submitted the file."""
     officer, key = normal_form(command.officer), seen.digest_key
     if stored_as(officer, key, scope=command.client_id, known={state.submitted_by}) is None:

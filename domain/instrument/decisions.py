@@ -23,7 +23,7 @@ from domain.instrument.events import (
 )
 from domain.instrument.folding import evolve
 from domain.instrument.refusals import InstrumentRefusal as R
-from domain.instrument.state import TERMS, Instrument, Status, applied
+from domain.instrument.state import TERMS, Instrument, Status, with_change
 from domain.shared.identifiers import is_country, is_isin, is_mic
 from domain.shared.markets import country_of
 from domain.shared.message import Decision, Refused, Seen, refused
@@ -79,7 +79,7 @@ def list_(command: ListInstrument, now: Instrument, seen: Seen) -> Decision:
         or _market_fault(command.mic, command.market_country)
         or quotation_fault(evolve(now, listed))
     )
-    return fault if fault is not None else (_plain(listed),)
+    return fault if fault is not None else (_canonical(listed),)
 
 
 def amend(command: AmendInstrument, now: Instrument, seen: Seen) -> Decision:
@@ -93,19 +93,19 @@ def amend(command: AmendInstrument, now: Instrument, seen: Seen) -> Decision:
     fault = (
         _fault(amended)
         or _market_fault(command.mic or now.mic, command.market_country)
-        or _held(command, now, seen)
+        or _isin_fault(command, now, seen)
     )
     if fault is not None:
         return fault
     if any(getattr(command, term) is not None for term in QUOTATION):
-        amended = _requoted(amended, now)
+        amended = _with_factor(amended, now)
         if fault := _requoting_fault(amended, now):
             return fault
-    changes = applied(now, amended) != now
-    return (_plain(amended),) if changes or amended.effective_from > today else ()
+    changes = with_change(now, amended) != now
+    return (_canonical(amended),) if changes or amended.effective_from > today else ()
 
 
-def _requoted(amended: InstrumentAmended, now: Instrument) -> InstrumentAmended:
+def _with_factor(amended: InstrumentAmended, now: Instrument) -> InstrumentAmended:
     """The factor follows a new pair of currencies, unless the amendment states one."""
     if amended.price_factor is not None:
         return amended
@@ -136,7 +136,7 @@ def quotation_fault(terms: Instrument) -> Refused | None:
     return None
 
 
-def _held(command: AmendInstrument, now: Instrument, seen: Seen) -> Refused | None:
+def _isin_fault(command: AmendInstrument, now: Instrument, seen: Seen) -> Refused | None:
     """Refuse another ISIN once positions, orders or claims may refer to the old one."""
     if command.isin in (None, now.isin):
         return None
@@ -205,7 +205,7 @@ def _is_size(value: Decimal) -> bool:
     return value.is_finite() and value > 0 and is_exact(value, PRICE_DECIMALS)
 
 
-def _plain(terms: Terms) -> Terms:
+def _canonical(terms: Terms) -> Terms:
     """The same terms with sizes in canonical form ("0.01", never "1E-2" or "0.010")."""
     given = {size: getattr(terms, size, None) for size in SIZES}
     return replace(terms, **{s: plain(value) for s, value in given.items() if value is not None})

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from domain.instrument import events as e
-from domain.instrument.state import Change, Instrument, Status, applied
+from domain.instrument.state import Change, Instrument, Status, with_change
 from domain.shared.message import Event
 
 
@@ -23,7 +23,7 @@ def _changed(state: Instrument, change: Change) -> Instrument:
     """Apply the pending changes that are due, then the new one; one for a later date waits."""
     state = state.terms(change.decided_on)
     if change.effective_from <= change.decided_on:
-        return applied(state, change)
+        return with_change(state, change)
     waiting = sorted((*state.pending, change), key=lambda c: c.effective_from)
     return replace(state, pending=tuple(waiting))
 

@@ -77,7 +77,7 @@ class Instrument(Struct, frozen=True, kw_only=True, gc=False):
         state = self
         for change in self.pending:
             if change.effective_from <= on:
-                state = applied(state, change)
+                state = with_change(state, change)
         return replace(state, pending=tuple(c for c in self.pending if c.effective_from > on))
 
     def quoted_in(self, on: date) -> str:
@@ -89,7 +89,7 @@ class Instrument(Struct, frozen=True, kw_only=True, gc=False):
 INITIAL = Instrument()
 
 
-def applied(state: Instrument, change: Change) -> Instrument:
+def with_change(state: Instrument, change: Change) -> Instrument:
     """The state with one change in force."""
     if isinstance(change, InstrumentDelisted):
         return replace(state, status=Status.DELISTED)

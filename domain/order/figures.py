@@ -51,7 +51,7 @@ def px_fault(px: Decimal, tick_size: Decimal) -> Refused | None:
     return None
 
 
-def collared(px: Decimal) -> Decimal:
+def worst_px(px: Decimal) -> Decimal:
     """The worst price that a market order is reserved for, to 10 decimals."""
     return quantise(EXACT.multiply(px, 1 + COLLAR), PRICE_DECIMALS, ROUND_UP)
 

@@ -303,7 +303,7 @@ def executions_forgotten(patch: pytest.MonkeyPatch) -> None:
     """An order takes an execution under an id that it has had already."""
 
     def fill(command: RecordFill, state: Order, _: object) -> Decision:
-        return executions._settled(state, (executions._filled(command, state),))
+        return executions._with_parked(state, (executions._fill_event(command, state),))
 
     patch.setitem(order._DECIDE, RecordFill, fill)
 

@@ -1,4 +1,4 @@
-"""Reviews fall due, and lids are put on and taken off without disturbing what lies beneath."""
+"""Reviews fall due, and restrictions come and go without a change of the standing beneath."""
 
 from datetime import UTC, date, datetime
 from itertools import permutations
@@ -224,9 +224,9 @@ def test_leaving_takes_two_steps() -> None:
     given(client, *ACTIVE, exiting, BLOCKED).when(close).then()
 
 
-def test_lids_commute() -> None:
-    lids = (SUSPENDED, BLOCKED, DUE)
-    states = {given(client, *ACTIVE, *order).state for order in permutations(lids)}
+def test_restrictions_commute() -> None:
+    restrictions = (SUSPENDED, BLOCKED, DUE)
+    states = {given(client, *ACTIVE, *order).state for order in permutations(restrictions)}
     assert len(states) == 1
 
 

@@ -101,7 +101,7 @@ def test_a_closing_only_that_somebody_else_set_outlives_our_block() -> None:
     story.then(restricted("closing_only")).sends()
 
 
-def test_both_lids_must_lift_before_the_account_is_open() -> None:
+def test_both_restrictions_must_lift_before_the_account_is_open() -> None:
     blocked = ClientBlocked(client_id="C1", reason="sanctions")
     story = following(kyc, approved(), opened(), suspended, restricted("blocked"), blocked).sends()
     story.then(reinstated).sends().then(ClientUnblocked(client_id="C1")).sends(unblock)
