@@ -27,12 +27,14 @@ from commands.ports import (
     Head,
     KeyReused,
     Proposal,
+    ReadsLater,
     Request,
     folded,
     naming,
 )
 from commands.repeats import Message, same
 from commands.state_cache import StateCache
+from domain.shared.envelope import state_category
 from domain.shared.message import Command, Event, Refused, RequestRefusal, Seen, refused
 
 __all__ = ["Declined", "Done", "Handler", "Job", "Outcome", "Raced"]
@@ -99,7 +101,8 @@ class Handler:
         self._later: dict[type[Command], Callable[[Any], tuple[str, ...]]] = {
             kind: reads
             for d in set(deciders.values())
-            for kind, reads in getattr(d, "READS_LATER", {}).items()
+            if isinstance(d, ReadsLater)
+            for kind, reads in d.READS_LATER.items()
         }
         self._by_category = {d.CATEGORY: d for d in deciders.values()}
         self._snapshots: dict[str, tuple[Head, Any]] = {}
@@ -215,8 +218,7 @@ class Handler:
         return entries
 
     def _decider_of(self, stream: str) -> Decider:
-        name = stream.split("-", 1)[0]
-        return self._by_category["saga" if name.startswith("saga_") else name]
+        return self._by_category[state_category(stream)]
 
     async def _round(
         self, jobs: Sequence[Job], step: _Round, out: list[Outcome | None]

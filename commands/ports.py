@@ -172,6 +172,13 @@ class NamesStreams(Protocol):
         ...
 
 
+@runtime_checkable
+class ReadsLater(Protocol):
+    """What a decider adds if its state names streams that a command reads, as `domain.order`."""
+
+    READS_LATER: Mapping[type[Command], Callable[[Any], tuple[str, ...]]]
+
+
 def naming(decider: Decider) -> Callable[[Any], str]:
     """The function that names the stream of a decider's command."""
     if isinstance(decider, NamesStreams):

@@ -10,16 +10,16 @@ key); the domain defines what is signed, and chains the statements.
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import ClassVar
 
 from msgspec import Struct
 
+from domain.shared.limits import EPOCH
 from domain.shared.message import Command, Decision, Event, Refusal, Refused, Seen, refused
 
 LOG = "log"
 FORM = 2  # of new statements
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _SIGNATURE = re.compile(r"[0-9a-f]{128}")
 
@@ -106,7 +106,7 @@ def leaf(form: int, chained: bytes, position: int, committed_at: datetime) -> by
     """
     if form == 1:
         return chained
-    since = committed_at - _EPOCH
+    since = committed_at - EPOCH
     micros = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
     return chained + position.to_bytes(8, "big") + micros.to_bytes(8, "big", signed=True)
 

@@ -37,9 +37,9 @@ from domain.shared.message import (
     Seen,
     refused,
 )
-from domain.shared.money import MINOR_UNITS, ZERO, is_currency, is_money, money
+from domain.shared.money import ZERO, money
+from domain.shared.money_rules import AmountRefusals, bad_amount
 
-AMOUNT_LIMIT = Decimal(10) ** 15
 HOUSE = "main"
 CONTROLS_MAX = 10_000
 FAILED_MAX = 100  # of one close, in an event
@@ -203,10 +203,10 @@ class House(Struct, frozen=True, kw_only=True):
 
 CATEGORY = "house"
 COMMANDS = (FundHouse, SweepDues, ReceiveInterest, CloseDay, RecordClose)
-_AMOUNT = (
-    HouseRefusal.AMOUNT_INEXACT,
-    HouseRefusal.AMOUNT_TOO_LARGE,
-    HouseRefusal.CURRENCY_UNKNOWN,
+_AMOUNT = AmountRefusals(
+    inexact=HouseRefusal.AMOUNT_INEXACT,
+    too_large=HouseRefusal.AMOUNT_TOO_LARGE,
+    currency_unknown=HouseRefusal.CURRENCY_UNKNOWN,
 )
 REFUSALS: Mapping[type[Command], tuple[Refusal, ...]] = {
     FundHouse: (*_AMOUNT, HouseRefusal.AMOUNT_NOT_POSITIVE),
@@ -357,13 +357,8 @@ def _beyond_dues(amount: Decimal, currency: str, seen: Seen) -> Refused | None:
 
 
 def _bad_money(amount: Decimal, currency: str, *, signed: bool) -> Refused | None:
-    if not is_currency(currency):
-        return refused(HouseRefusal.CURRENCY_UNKNOWN, currency=currency)
-    if amount.is_finite() and abs(amount) >= AMOUNT_LIMIT:
-        return refused(HouseRefusal.AMOUNT_TOO_LARGE, limit=AMOUNT_LIMIT)
-    if not is_money(amount, currency):
-        decimals = MINOR_UNITS[currency]
-        return refused(HouseRefusal.AMOUNT_INEXACT, currency=currency, decimals=decimals)
+    if wrong := bad_amount(amount, currency, _AMOUNT):
+        return wrong
     if signed:
         return refused(HouseRefusal.AMOUNT_ZERO) if amount == 0 else None
     return refused(HouseRefusal.AMOUNT_NOT_POSITIVE, amount=amount) if amount <= 0 else None

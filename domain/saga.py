@@ -8,15 +8,10 @@ through the log like any event. `name` is a saga's (order, settlement ...) or a 
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import ClassVar
 
 from msgspec import Struct
 
-from domain.shared.message import Command, Decision, Event, Refusal
-
-
-class Internal(Command):
-    INTERNAL: ClassVar[bool] = True
+from domain.shared.message import Command, Decision, Event, Internal, Refusal
 
 
 class RecordRefusal(Internal):

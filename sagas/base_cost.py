@@ -11,8 +11,9 @@ command again at the next fixing. A trade booked just after its fixing gets the 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.account.commands import StateBaseCost
-from domain.account.events import BaseCostStated, TradeBooked, TradeBusted
+from domain.account.base_cost import BaseCostStated, StateBaseCost
+from domain.account.busts import TradeBusted
+from domain.account.trades import TradeBooked
 from domain.fx import BASE, RatesFixed
 from domain.shared.envelope import Envelope
 from domain.shared.message import Command

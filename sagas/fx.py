@@ -10,12 +10,12 @@ from datetime import UTC, date, datetime, time
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.account.commands import SettleFx
-from domain.account.events import FxBooked, FxSettled
+from domain.account.exchange import FxBooked, FxSettled, SettleFx
 from domain.saga import DeadlinePassed
 from domain.shared.envelope import Envelope
+from domain.shared.ids import within
 from domain.shared.message import Command
-from sagas.engine.ports import Deadline, correlation, within
+from sagas.engine.ports import Deadline, correlation
 
 NAME, VERSION = "fx", 1
 VALUE_TIME = time(8, 0, tzinfo=UTC)  # both currencies are good by the European morning

@@ -17,8 +17,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.account.commands import BlockAccount, SetClosingOnly, UnblockAccount
-from domain.account.events import AccountOpened, AccountRestricted
+from domain.account.standing import (
+    AccountOpened,
+    AccountRestricted,
+    BlockAccount,
+    SetClosingOnly,
+    UnblockAccount,
+)
 from domain.client.commands import CloseClient, MarkReviewDue, MarkReviewOverdue, SuspendClient
 from domain.client.events import (
     ClientBlocked,
@@ -109,7 +114,7 @@ def evolve(state: Kyc, arrived: Envelope) -> Kyc:
 
 def react(state: Kyc, arrived: Envelope) -> tuple[Command, ...]:
     noted = _note(state, arrived.event)
-    return (*_dated(state, arrived.event), *_steer(noted)[1])
+    return (*_at_deadline(state, arrived.event), *_steer(noted)[1])
 
 
 def due(state: Kyc) -> Deadline | None:
@@ -131,7 +136,7 @@ def _note(state: Kyc, event: Event) -> Kyc:
         case AccountOpened() | AccountRestricted():
             return _account(state, event)
         case DeadlinePassed():
-            return _passed(state, event)
+            return _note_deadline(state, event)
         case KycApproved(client_id=client_id, review_on=on):
             return replace(
                 state,
@@ -147,10 +152,10 @@ def _note(state: Kyc, event: Event) -> Kyc:
         case ReviewOverdue(grace_until=until):
             return replace(state, noticed=True, lapsed=True, overdue=True, grace_until=until)
         case _:
-            return _lidded(state, event)
+            return _note_restriction(state, event)
 
 
-def _lidded(state: Kyc, event: Event) -> Kyc:  # noqa: PLR0911 - a table of events
+def _note_restriction(state: Kyc, event: Event) -> Kyc:  # noqa: PLR0911 - a table of events
     match event:
         case ClientSuspended(client_id=client_id):
             return replace(state, client_id=client_id, suspended=True)
@@ -174,11 +179,11 @@ def _account(state: Kyc, event: AccountOpened | AccountRestricted) -> Kyc:
         accounts[event.account_id] = Account()
     elif event.status != CLOSED:
         before = state.accounts.get(event.account_id, Account())
-        accounts[event.account_id] = _restricted(before, event)
+        accounts[event.account_id] = _account_after(before, event)
     return replace(state, client_id=event.client_id, accounts=accounts)
 
 
-def _restricted(before: Account, event: AccountRestricted) -> Account:
+def _account_after(before: Account, event: AccountRestricted) -> Account:
     """Lifting a block exposes the restriction beneath it; `beneath` tells whether that is ours."""
     ours = event.status != OPEN and event.cause == REASON
     if event.status == BLOCKED:
@@ -188,7 +193,7 @@ def _restricted(before: Account, event: AccountRestricted) -> Account:
     return Account(status=event.status, ours=ours)
 
 
-def _passed(state: Kyc, event: DeadlinePassed) -> Kyc:
+def _note_deadline(state: Kyc, event: DeadlinePassed) -> Kyc:
     if _stale(state, event):
         return state
     match event.name:
@@ -200,7 +205,7 @@ def _passed(state: Kyc, event: DeadlinePassed) -> Kyc:
             return replace(state, grace_until=None)
 
 
-def _dated(state: Kyc, event: Event) -> tuple[Command, ...]:
+def _at_deadline(state: Kyc, event: Event) -> tuple[Command, ...]:
     """The command that a passed deadline calls for; none if the deadline is stale."""
     if not isinstance(event, DeadlinePassed) or _stale(state, event) or state.review_on is None:
         return ()

@@ -19,24 +19,14 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from domain.account.commands import (
-    BookTrade,
-    BustTrade,
-    ReleaseHold,
-    Reopened,
-    ReserveForOrder,
-    Sibling,
-)
-from domain.account.events import (
-    BaseCostStated,
-    FundsReserved,
-    HoldReleased,
-    LotsRematched,
-    LotsSelected,
-    TradeBooked,
-    TradeBusted,
-)
-from domain.instrument import InstrumentUsed, UseInstrument
+from domain.account.base_cost import BaseCostStated
+from domain.account.busts import BustTrade, Reopened, Sibling, TradeBusted
+from domain.account.holds import FundsReserved, HoldReleased, ReleaseHold, ReserveForOrder
+from domain.account.rematching import LotsRematched
+from domain.account.selection import LotsSelected
+from domain.account.trades import BookTrade, TradeBooked
+from domain.instrument.commands import UseInstrument
+from domain.instrument.events import InstrumentUsed
 from domain.order.commands import RefuseReplace, RejectOrder, ReleaseOrder
 from domain.order.events import (
     CancelRejected,
@@ -60,7 +50,7 @@ from domain.shared.fix import OrdRejReason
 from domain.shared.message import Command, Event
 from sagas import order_fold as order_state
 from sagas.engine.ports import Deadline, correlation
-from sagas.order_fold import Order, Phase, Terms, counted, needed, over, standing
+from sagas.order_fold import Order, Phase, Terms, hold_needed, is_over, qty_booked, totals_booked
 
 NAME, VERSION = "order", 1
 ANSWER_WITHIN = timedelta(days=1)
@@ -80,35 +70,38 @@ evolve = order_state.evolve
 
 correlate = correlation(
     NAME,
-    {
-        OrderPlaced: "order_id",
-        OrderReleased: "order_id",
-        OrderAccepted: "order_id",
-        OrderRejected: "order_id",
-        OrderFilled: "order_id",
-        TradeCanceled: "order_id",
-        OrderCanceled: "order_id",
-        OrderExpired: "order_id",
-        ReplaceRequested: "order_id",
-        ReplaceReleased: "order_id",
-        OrderReplaced: "order_id",
-        OrderRestated: "order_id",
-        CancelRejected: "order_id",
-        FundsReserved: "order_id",
-        HoldReleased: "order_id",
-        TradeBooked: "order_id",
-        TradeBusted: "order_id",
-        LotsSelected: "order_id",
-        BaseCostStated: "order_id",
-        LotsRematched: "order_id",
-        InstrumentUsed: "order_id",
-    },
+    dict.fromkeys(
+        (
+            OrderPlaced,
+            OrderReleased,
+            OrderAccepted,
+            OrderRejected,
+            OrderFilled,
+            TradeCanceled,
+            OrderCanceled,
+            OrderExpired,
+            ReplaceRequested,
+            ReplaceReleased,
+            OrderReplaced,
+            OrderRestated,
+            CancelRejected,
+            FundsReserved,
+            HoldReleased,
+            TradeBooked,
+            TradeBusted,
+            LotsSelected,
+            BaseCostStated,
+            LotsRematched,
+            InstrumentUsed,
+        ),
+        "order_id",
+    ),
 )
 
 
 def react(state: Order, arrived: Envelope) -> tuple[Command, ...]:
     now = evolve(state, arrived)
-    return (*_answer(state, now, arrived.event), *_let_go(state, now))
+    return (*_answer(state, now, arrived.event), *_release_hold(state, now))
 
 
 def due(state: Order) -> Deadline | None:
@@ -118,7 +111,7 @@ def due(state: Order) -> Deadline | None:
 
 
 def ended(state: Order) -> bool:
-    return over(state) and state.hold == 0
+    return is_over(state) and state.hold == 0
 
 
 def _answer(  # noqa: PLR0911 - a table of events
@@ -165,26 +158,26 @@ def _proceed(before: Order, now: Order) -> tuple[Command, ...]:
 def _fit(before: Order, now: Order) -> tuple[Command, ...]:
     """Adjust the hold after the terms have changed or a replace was rejected."""
     changed = (before.terms, before.asked) != (now.terms, now.asked)
-    if not changed or over(now):
+    if not changed or is_over(now):
         return ()
-    terms = _dearer(now)
+    terms = _larger_terms(now)
     under_way = terms == now.asked and now.replacing == Phase.RESERVING
-    return () if under_way or needed(now, terms) == now.hold else (_reserve(now, terms),)
+    return () if under_way or hold_needed(now, terms) == now.hold else (_reserve(now, terms),)
 
 
-def _dearer(order: Order) -> Terms:
+def _larger_terms(order: Order) -> Terms:
     """The terms that set the hold: those in force, or a replace's under way if it needs more."""
     asked, terms = order.asked, order.terms
     if asked is None or order.replacing not in (Phase.RESERVING, Phase.RELEASING):
         return terms
-    return asked if needed(order, asked) > needed(order, terms) else terms
+    return asked if hold_needed(order, asked) > hold_needed(order, terms) else terms
 
 
-def _let_go(before: Order, now: Order) -> tuple[Command, ...]:
+def _release_hold(before: Order, now: Order) -> tuple[Command, ...]:
     """Release the rest of the hold once nothing can need it any more."""
 
     def idle(state: Order) -> bool:
-        return over(state) and state.hold > 0
+        return is_over(state) and state.hold > 0
 
     if not idle(now) or (idle(before) and before.hold == now.hold):
         return ()
@@ -200,8 +193,8 @@ def _reserve(state: Order, terms: Terms) -> ReserveForOrder:
         currency=state.currency,
         qty=terms.qty,
         amount=terms.amount,
-        qty_done=standing(state),
-        before=counted(state),
+        qty_done=qty_booked(state),
+        before=totals_booked(state),
     )
 
 
@@ -222,7 +215,7 @@ def _book(order: Order, fill: OrderFilled) -> BookTrade:
         settl_date=fill.settl_date,
         country=fill.country,
         market_country=order.market_country,
-        before=counted(order),
+        before=totals_booked(order),
     )
 
 
@@ -242,8 +235,8 @@ def _bust(before: Order, now: Order, trade_id: str) -> tuple[Command, ...]:
             settl_date=trade.busted.settl_date,
             reason=trade.busted.reason,
             siblings=_siblings(now, trade_id),
-            before=counted(now),
-            reopened=_reopened(now),
+            before=totals_booked(now),
+            reopened=_terms_reopened(now),
         ),
     )
 
@@ -256,13 +249,13 @@ def _siblings(order: Order, trade_id: str) -> tuple[Sibling, ...]:
     )
 
 
-def _reopened(order: Order) -> Reopened | None:
+def _terms_reopened(order: Order) -> Reopened | None:
     """The terms that set the hold of an order not ended; the dearer ones while a replace is out."""
     if order.phase == Phase.ENDED:
         return None
     terms = order.terms
     out = order.asked is not None and order.replacing == Phase.RELEASING
-    if out and order.asked and needed(order, order.asked) > needed(order, terms):
+    if out and order.asked and hold_needed(order, order.asked) > hold_needed(order, terms):
         terms = order.asked
     return Reopened(
         side=order.side,

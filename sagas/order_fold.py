@@ -11,18 +11,12 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.account.commands import Booked
-from domain.account.events import (
-    BaseCostStated,
-    Counted,
-    FundsReserved,
-    HoldReleased,
-    LotMove,
-    LotsRematched,
-    LotsSelected,
-    TradeBooked,
-    TradeBusted,
-)
+from domain.account.base_cost import BaseCostStated
+from domain.account.busts import Booked, TradeBusted
+from domain.account.holds import Counted, FundsReserved, HoldReleased
+from domain.account.rematching import LotsRematched
+from domain.account.selection import LotsSelected
+from domain.account.trades import TradeBooked
 from domain.order.events import (
     CancelRejected,
     OrderAccepted,
@@ -38,7 +32,7 @@ from domain.order.events import (
     TradeCanceled,
 )
 from domain.rules.charges import commission_of
-from domain.rules.lots import with_base
+from domain.rules.lots import LotMove, with_base
 from domain.saga import CommandRefused, DeadlinePassed
 from domain.shared.envelope import Envelope
 from domain.shared.fix import CxlRejResponseTo, Side
@@ -103,7 +97,7 @@ def evolve(state: Order, arrived: Envelope) -> Order:  # noqa: PLR0911 - a table
                 terms=Terms(e.qty, e.hold_amount),
             )
         case OrderReleased():
-            return _released(state, arrived.meta.recorded_at)
+            return _start_working(state, arrived.meta.recorded_at)
         case OrderAccepted():
             return replace(state, quiet_since=None)
         case OrderRejected() | OrderCanceled() | OrderExpired():
@@ -113,18 +107,18 @@ def evolve(state: Order, arrived: Envelope) -> Order:  # noqa: PLR0911 - a table
         case DeadlinePassed():
             return replace(state, quiet_since=None)
         case OrderFilled() | TradeCanceled() | TradeBooked() | TradeBusted():
-            return _ask(_traded(state, arrived.event))
+            return _ask(_note_trade(state, arrived.event))
         case LotsSelected() | LotsRematched() | BaseCostStated():
-            return _matched(state, arrived.event)
+            return _note_lots(state, arrived.event)
         case FundsReserved() | HoldReleased():
-            return _held(state, arrived.event)
+            return _note_hold(state, arrived.event)
         case _:
-            return _replacing(state, arrived.event)
+            return _note_replace(state, arrived.event)
 
 
-def over(state: Order) -> bool:
+def is_over(state: Order) -> bool:
     """The order has ended or is filled, and every fill and every bust is booked."""
-    filled = state.asked is None and done(state) >= state.terms.qty > 0
+    filled = state.asked is None and qty_counted(state) >= state.terms.qty > 0
     return not under_way(state) and (state.phase == Phase.ENDED or filled)
 
 
@@ -133,12 +127,12 @@ def under_way(state: Order) -> bool:
     return any(t.booked is None or t.busted for t in state.trades.values())
 
 
-def done(state: Order) -> Decimal:
+def qty_counted(state: Order) -> Decimal:
     """Quantity of the executions that count."""
     return sum((t.qty for t in state.trades.values() if not t.busted), ZERO)
 
 
-def standing(state: Order) -> Decimal:
+def qty_booked(state: Order) -> Decimal:
     """Quantity that the account has booked and was not asked to undo.
 
     A fill not booked yet does not count, nor one being undone: each still needs its hold.
@@ -146,7 +140,7 @@ def standing(state: Order) -> Decimal:
     return sum((t.qty for t in state.trades.values() if t.booked and not t.busted), ZERO)
 
 
-def counted(state: Order) -> Counted | None:
+def totals_booked(state: Order) -> Counted | None:
     """What the account booked of an order without a hold: the account may have forgotten it."""
     booked = [t.booked for t in state.trades.values() if t.booked]
     if state.hold or not booked:
@@ -158,7 +152,7 @@ def counted(state: Order) -> Counted | None:
     )
 
 
-def needed(state: Order, terms: Terms) -> Decimal:
+def hold_needed(state: Order, terms: Terms) -> Decimal:
     """Shares or cash that the account holds under `terms` for the quantity it has not booked.
 
     This is the account's own rule on the account's own figures: its bookings, busts and holds are
@@ -169,26 +163,28 @@ def needed(state: Order, terms: Terms) -> Decimal:
     return rest if state.side != Side.BUY else _share(state, terms, rest)
 
 
-def _released(state: Order, at: datetime) -> Order:
+def _start_working(state: Order, at: datetime) -> Order:
     """Mark the order as working since `at`; one that has ended stays ended."""
     if state.phase == Phase.ENDED:
         return state
     return _ask(replace(state, phase=Phase.WORKING, quiet_since=at))
 
 
-def _held(state: Order, event: FundsReserved | HoldReleased) -> Order:
+def _note_hold(state: Order, event: FundsReserved | HoldReleased) -> Order:
     if isinstance(event, HoldReleased):
         return replace(state, hold=ZERO)
     state = replace(state, hold=event.amount)
     if state.phase == Phase.RESERVING:
         return replace(state, phase=Phase.RELEASING)
     if state.replacing == Phase.RESERVING and state.asked:
-        answers = event.amount == needed(state, state.asked)  # else: of an earlier replace
+        answers = event.amount == hold_needed(state, state.asked)  # else: of an earlier replace
         return replace(state, replacing=Phase.RELEASING) if answers else state
     return state
 
 
-def _traded(state: Order, event: OrderFilled | TradeCanceled | TradeBooked | TradeBusted) -> Order:
+def _note_trade(
+    state: Order, event: OrderFilled | TradeCanceled | TradeBooked | TradeBusted
+) -> Order:
     known = state.trades.get(event.trade_id)
     match event:
         case OrderFilled():
@@ -198,7 +194,7 @@ def _traded(state: Order, event: OrderFilled | TradeCanceled | TradeBooked | Tra
             rest = {k: t for k, t in state.trades.items() if k != event.trade_id}
             return replace(state, trades=rest, hold=state.hold + event.hold_added)
         case TradeBooked():
-            trade = replace(known or Trade(qty=event.qty), booked=_booked(event))
+            trade = replace(known or Trade(qty=event.qty), booked=_facts_of(event))
             hold = state.hold - event.hold_released
             return replace(state, trades=state.trades | {event.trade_id: trade}, hold=hold)
         case TradeCanceled() if known:
@@ -208,14 +204,14 @@ def _traded(state: Order, event: OrderFilled | TradeCanceled | TradeBooked | Tra
             return state
 
 
-def _matched(state: Order, event: LotsSelected | LotsRematched | BaseCostStated) -> Order:
+def _note_lots(state: Order, event: LotsSelected | LotsRematched | BaseCostStated) -> Order:
     """Update a trade's lots after a selection, a bust of another trade, or a late rate."""
     known = state.trades.get(event.trade_id)
     if known is None or known.booked is None:
         return state
     was = known.booked
     if isinstance(event, LotsSelected):
-        now = replace(was, lots=_picked(was.lots, event.lots))
+        now = replace(was, lots=_merge_lots(was.lots, event.lots))
     elif isinstance(event, BaseCostStated):
         now = replace(was, lots=with_base(was.lots, event.lots))
     else:
@@ -226,7 +222,7 @@ def _matched(state: Order, event: LotsSelected | LotsRematched | BaseCostStated)
     return replace(state, trades=state.trades | {event.trade_id: trade})
 
 
-def _replacing(state: Order, event: object) -> Order:
+def _note_replace(state: Order, event: object) -> Order:
     match event:
         case ReplaceRequested():
             return _ask(replace(state, asked=Terms(event.qty, event.hold_amount)))
@@ -262,11 +258,11 @@ def _ask(state: Order) -> Order:
     waits = state.asked is not None and state.replacing == Phase.NONE
     if not waits or state.phase != Phase.WORKING or under_way(state) or state.asked is None:
         return state
-    larger = needed(state, state.asked) > state.hold
+    larger = hold_needed(state, state.asked) > state.hold
     return replace(state, replacing=Phase.RESERVING if larger else Phase.RELEASING)
 
 
-def _booked(trade: TradeBooked) -> Booked:
+def _facts_of(trade: TradeBooked) -> Booked:
     return Booked(
         exec_id=trade.exec_id,
         isin=trade.isin,
@@ -281,7 +277,7 @@ def _booked(trade: TradeBooked) -> Booked:
     )
 
 
-def _picked(lots: tuple[LotMove, ...], moves: tuple[LotMove, ...]) -> tuple[LotMove, ...]:
+def _merge_lots(lots: tuple[LotMove, ...], moves: tuple[LotMove, ...]) -> tuple[LotMove, ...]:
     """The lots of a sale after a new selection: old picks restored, new ones taken."""
     out = {lot.lot_id: lot for lot in lots}
     for move in moves:

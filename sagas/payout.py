@@ -17,8 +17,9 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.account.commands import CancelWithdrawal, SendWithdrawal
-from domain.account.events import (
+from domain.account.withdrawals import (
+    CancelWithdrawal,
+    SendWithdrawal,
     WithdrawalCancelled,
     WithdrawalCompleted,
     WithdrawalRejected,

@@ -25,8 +25,15 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.account.commands import RecordFailing, SettleAfterBust, SettleObligation
-from domain.account.events import ObligationSettled, SettledAfterBust, TradeBooked, TradeBusted
+from domain.account.busts import TradeBusted
+from domain.account.obligations import (
+    ObligationSettled,
+    RecordFailing,
+    SettleAfterBust,
+    SettledAfterBust,
+    SettleObligation,
+)
+from domain.account.trades import TradeBooked
 from domain.saga import CommandRefused, DeadlinePassed
 from domain.settlement.commands import (
     CancelSettlement,
@@ -43,8 +50,9 @@ from domain.settlement.events import (
 )
 from domain.shared.envelope import Envelope
 from domain.shared.fix import Side, other
+from domain.shared.ids import within
 from domain.shared.message import Command
-from sagas.engine.ports import Deadline, correlation, message_id, within
+from sagas.engine.ports import Deadline, correlation, message_id
 
 NAME, VERSION = "settlement", 3
 CLOSE = time(23, 0, tzinfo=UTC)  # after the last settlement cycle of any market we trade
@@ -106,16 +114,16 @@ def evolve(  # noqa: PLR0911 - a table of events
         return held
     match arrived.event:
         case TradeBooked() as trade:
-            return _opened(state, _instruct(trade))
+            return _open(state, _instruct(trade))
         case SettlementInstructed() as event:
-            return _held(_opened(state, _as_instructed(event)), event.on_hold)
+            return _hold(_open(state, _as_instruction(event)), event.on_hold)
         case SettlementConfirmed(rest_qty=rest) as told:
             step = state.step if rest else Step.SETTLED
             booking = state.booking | {message_id(arrived, NAME, 0): _settle(told)}
             state = replace(state, returned=state.returned + state.busted)
             return replace(state, step=step, rest_qty=rest, booking=booking)
         case ObligationSettled(confirmation_id=booked) | SettledAfterBust(confirmation_id=booked):
-            return replace(state, booking=_without(state.booking, booked))
+            return replace(state, booking=_booking_without(state.booking, booked))
         case SettlementFailing() | DeadlinePassed() if state.step == Step.OPEN:
             return replace(state, step=Step.FAILING)
         case SettlementCancelled() if state.step != Step.SETTLED:
@@ -123,7 +131,7 @@ def evolve(  # noqa: PLR0911 - a table of events
         case TradeBusted():
             return replace(state, busted=True)
         case CommandRefused(refused_id=refused_id) if part := state.booking.get(refused_id):
-            return _not_booked(state, arrived, part)
+            return _drop_part(state, arrived, part)
         case _:
             return state
 
@@ -178,7 +186,7 @@ def ended(state: Obligation) -> bool:
     return state.step in (Step.SETTLED, Step.CANCELLED) and not state.booking
 
 
-def _opened(state: Obligation, instruction: InstructSettlement) -> Obligation:
+def _open(state: Obligation, instruction: InstructSettlement) -> Obligation:
     if state.instructed is not None:
         return state
     return replace(state, step=Step.OPEN, instructed=instruction, rest_qty=instruction.qty)
@@ -197,7 +205,7 @@ def _evolve_hold(state: Obligation, arrived: Envelope) -> Obligation | None:
             return None
 
 
-def _held(state: Obligation, on_hold: bool) -> Obligation:
+def _hold(state: Obligation, on_hold: bool) -> Obligation:
     if not on_hold or state.instructed is None:
         return state
     noon = datetime.combine(state.instructed.settl_date, NOON)
@@ -259,9 +267,9 @@ def _was_busted(state: Obligation, no: CommandRefused) -> bool:
     return told and state.busted
 
 
-def _not_booked(state: Obligation, arrived: Envelope, part: SettleObligation) -> Obligation:
+def _drop_part(state: Obligation, arrived: Envelope, part: SettleObligation) -> Obligation:
     """Drop a refused part (a case); after a bust, book it as owed back under a new message id."""
-    booking = _without(state.booking, part.confirmation_id)
+    booking = _booking_without(state.booking, part.confirmation_id)
     if isinstance(arrived.event, CommandRefused) and _was_busted(state, arrived.event):
         booking |= {message_id(arrived, NAME, 0): part}
         return replace(state, booking=booking, returned=state.returned + 1)
@@ -269,7 +277,7 @@ def _not_booked(state: Obligation, arrived: Envelope, part: SettleObligation) ->
 
 
 def _after_bust(state: Obligation, part: SettleObligation) -> SettleAfterBust:
-    was = _instructed(state)
+    was = _instruction(state)
     name = f"{was.obligation_id}.back{state.returned + 1}"
     return SettleAfterBust(
         account_id=was.account_id,
@@ -293,7 +301,7 @@ def _undo(state: Obligation, bust: TradeBusted) -> tuple[Command, ...]:
         out = (CancelSettlement(obligation_id=bust.trade_id, reason="trade_busted"),)
     if not bust.reverse_qty:
         return out
-    reverse = _reversed(
+    reverse = _opposite(
         state,
         bust.reverse_id,
         qty=bust.reverse_qty,
@@ -306,14 +314,14 @@ def _undo(state: Obligation, bust: TradeBusted) -> tuple[Command, ...]:
 def _send_back(state: Obligation, came: SettledAfterBust) -> InstructSettlement:
     """Return what came after the bust on the day it came: it was never owed."""
     qty, amount, day = came.qty, came.amount, came.value_date
-    return _reversed(state, came.reverse_id, qty=qty, amount=amount, settl_date=day)
+    return _opposite(state, came.reverse_id, qty=qty, amount=amount, settl_date=day)
 
 
-def _reversed(
+def _opposite(
     state: Obligation, reverse_id: str, *, qty: Decimal, amount: Decimal, settl_date: date
 ) -> InstructSettlement:
     """The opposite instruction; a delivery is held until the account's own stock covers it."""
-    was = _instructed(state)
+    was = _instruction(state)
     return replace(
         was,
         obligation_id=reverse_id,
@@ -325,18 +333,18 @@ def _reversed(
     )
 
 
-def _instructed(state: Obligation) -> InstructSettlement:
+def _instruction(state: Obligation) -> InstructSettlement:
     assert state.instructed is not None  # a trade is booked before it is busted or settles
     return state.instructed
 
 
-def _without(
+def _booking_without(
     booking: dict[str, SettleObligation], confirmation_id: str
 ) -> dict[str, SettleObligation]:
     return {k: part for k, part in booking.items() if part.confirmation_id != confirmation_id}
 
 
-def _as_instructed(event: SettlementInstructed) -> InstructSettlement:
+def _as_instruction(event: SettlementInstructed) -> InstructSettlement:
     return InstructSettlement(
         obligation_id=event.obligation_id,
         account_id=event.account_id,

@@ -13,25 +13,24 @@ from enum import StrEnum
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.account.commands import (
+from domain.account.transfers import (
+    CashTransferredIn,
+    CashTransferredOut,
     CompleteTransfer,
     ReceiveCash,
     ReceiveSecurities,
-    UndoTransfer,
-)
-from domain.account.events import (
-    CashTransferredIn,
-    CashTransferredOut,
     SecuritiesTransferredIn,
     SecuritiesTransferredOut,
     TransferCompleted,
     TransferUndone,
+    UndoTransfer,
 )
-from domain.instrument import UseInstrument
+from domain.instrument.commands import UseInstrument
 from domain.saga import CommandRefused
 from domain.shared.envelope import Envelope
+from domain.shared.ids import within
 from domain.shared.message import Command
-from sagas.engine.ports import Deadline, correlation, within
+from sagas.engine.ports import Deadline, correlation
 
 NAME, VERSION = "transfer", 1
 COMMANDS: tuple[type[Command], ...] = (

@@ -7,13 +7,9 @@ from collections import Counter, defaultdict
 from datetime import date
 from decimal import Decimal
 
-from domain.account.events import (
-    CashDeposited,
-    ObligationFailing,
-    ObligationSettled,
-    SettledAfterBust,
-    WithdrawalCompleted,
-)
+from domain.account.cash import CashDeposited
+from domain.account.obligations import ObligationFailing, ObligationSettled, SettledAfterBust
+from domain.account.withdrawals import WithdrawalCompleted
 from domain.house import DayClosed
 from domain.order.events import OrderFilled, OrderPlaced, TradeCanceled
 from domain.shared.envelope import Envelope

@@ -16,7 +16,7 @@ from adapters.log.origin import SIMULATOR
 from commands.handler import Declined, Done, Outcome, Raced
 from commands.message_ids import own
 from commands.ports import KeyReused, Request
-from domain.account.commands import AccrueFee, ChargeFee
+from domain.account.fees import AccrueFee, ChargeFee
 from domain.fx import FixRates
 from domain.house import SweepDues
 from domain.price import MarkPrice

@@ -24,7 +24,12 @@ from typing import Any
 from msgspec import Struct
 
 from domain import ledger, order
-from domain.account import events as on_account
+from domain.account.busts import TradeBusted
+from domain.account.exchange import FxBooked, FxSettled
+from domain.account.fees import FeeCharged
+from domain.account.obligations import ObligationFailing, ObligationSettled, SettledAfterBust
+from domain.account.trades import TradeBooked
+from domain.account.withdrawals import WithdrawalCompleted, WithdrawalRejected, WithdrawalReturned
 from domain.house import DayClosed
 from domain.order.status import ord_status
 from domain.shared.envelope import category, id_of
@@ -94,28 +99,24 @@ def _fact(  # noqa: PLR0911 - a table of events
     event: object,
 ) -> Fact | None:
     match event:
-        case on_account.TradeBooked() as e:
+        case TradeBooked() as e:
             what = (e.order_id, e.exec_id, e.side, e.isin, f"{e.qty:f}", f"{e.price:f}")
             return ("booked", e.trade_id, *what, str(e.trade_date), str(e.settl_date))
-        case on_account.TradeBusted() as e:
+        case TradeBusted() as e:
             return ("busted", e.trade_id, f"{e.qty:f}", f"{e.open_qty:f}", f"{e.reverse_qty:f}")
-        case on_account.ObligationSettled() as e:
+        case ObligationSettled() as e:
             part = (e.confirmation_id, f"{e.qty:f}", f"{e.amount:f}", f"{e.rest_qty:f}")
             return ("settled", e.account_id, e.obligation_id, *part, str(e.value_date))
-        case on_account.SettledAfterBust() as e:
+        case SettledAfterBust() as e:
             part = (e.confirmation_id, f"{e.qty:f}", f"{e.amount:f}", e.reverse_id)
             return ("after_bust", e.account_id, e.obligation_id, *part, str(e.value_date))
-        case on_account.ObligationFailing() as e:
+        case ObligationFailing() as e:
             return ("failing", e.account_id, e.obligation_id, f"{e.rest_qty:f}")
-        case (
-            on_account.WithdrawalCompleted()
-            | on_account.WithdrawalRejected()
-            | on_account.WithdrawalReturned()
-        ) as e:
+        case (WithdrawalCompleted() | WithdrawalRejected() | WithdrawalReturned()) as e:
             return (type(e).__name__, e.account_id, e.payment_id)
-        case on_account.FxBooked() | on_account.FxSettled() as e:
+        case FxBooked() | FxSettled() as e:
             return (type(e).__name__, e.account_id, e.fx_id, f"{e.buy_amount:f}")
-        case on_account.FeeCharged() as e:
+        case FeeCharged() as e:
             return ("charged", e.account_id, str(e.period_end), f"{e.net:f}", f"{e.vat:f}")
         case _:
             return None

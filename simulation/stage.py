@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from adapters.market import history as market_history
-from domain.account.commands import OpenAccount
+from domain.account.standing import OpenAccount
 from domain.client.commands import ApproveKyc, OnboardClient, SubmitKyc
 from domain.client.events import Document, Kind, RiskRating
 from domain.house import FundHouse

@@ -14,7 +14,9 @@ from decimal import ROUND_DOWN, Decimal
 
 from msgspec import Struct
 
-from domain.account.commands import ConvertCurrency, DepositCash, WithdrawCash
+from domain.account.cash import DepositCash
+from domain.account.exchange import ConvertCurrency
+from domain.account.withdrawals import WithdrawCash
 from domain.order.commands import CancelOrder, PlaceOrder
 from domain.shared.fix import OrdType, Side, TimeInForce
 from domain.shared.message import Command

@@ -24,6 +24,7 @@ from commands.message_ids import own
 from commands.ports import Request
 from domain import house
 from domain.house import CloseFailed, Control, DayClosed, House, HouseRefusal, RecordClose
+from domain.shared.money import ZERO
 from projections.ledger.controls import Balances, Line, check
 from streams import waits
 from streams.gateways.street import Street
@@ -31,7 +32,6 @@ from streams.platform import Platform
 from streams.sagas.runner import Send
 from streams.views.ledger_fold import LedgerFold
 
-ZERO = Decimal(0)
 TRIES, PAUSE_S, LOOK_S = 30, 2.0, 1.0
 LATE = (HouseRefusal.CLOSE_NOT_REQUESTED,)  # another auditor has answered
 

@@ -17,7 +17,7 @@ Pure: no client of Kafka is imported here. Positions are 64-bit integers and not
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -25,13 +25,13 @@ import msgspec
 
 from adapters.log import frame
 from adapters.log.recorder import Stored
+from domain.shared.limits import EPOCH
 from projections.engine.shard import SHARDS, shard
 
 PAGE_EVENTS_MAX = 256
 PAGE_BYTES_MAX = 512 << 10  # of states; one event that is larger is a page of its own
 PARTITIONS = tuple(n for n in range(1, SHARDS + 1) if SHARDS % n == 0)
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -125,7 +125,7 @@ def home_of(stored: Stored) -> str:
 def encode(events: Iterable[Stored]) -> bytes:
     """The value of a page."""
     rows: list[tuple[object, ...]] = []  # as `_Row`; tuples are made in half the time
-    at, micros = _EPOCH, 0
+    at, micros = EPOCH, 0
     for event in events:
         if event.committed_at != at:  # events of one append share it
             at = event.committed_at
@@ -236,8 +236,8 @@ def _runs(events: Sequence[Stored]) -> Iterable[Sequence[Stored]]:
 
 
 def _micros(moment: datetime) -> int:
-    return (moment - _EPOCH) // _MICROSECOND
+    return (moment - EPOCH) // _MICROSECOND
 
 
 def _moment(micros: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=micros)
+    return EPOCH + timedelta(microseconds=micros)

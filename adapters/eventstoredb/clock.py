@@ -15,6 +15,7 @@ from struct import Struct as Packing
 from typing import NamedTuple
 
 from adapters.log.recorder import Recorder, SnapshotRow
+from domain.shared.limits import EPOCH
 
 MARK_BYTES = 1 << 20  # of the log between two marks: some thousand events
 RECENT_MAX = 4_000
@@ -22,7 +23,6 @@ CHUNK = 256  # marks in one stored row
 CHUNKS_A_READ = 100
 ROW_NAME = "log marks"  # stored as a snapshot's domain hash
 BEGIN = datetime(1, 1, 1, tzinfo=UTC)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _ENTRY = Packing(">qq")
 
@@ -112,8 +112,8 @@ def _row_name(n: int) -> str:
 
 
 def _packed(place: Place) -> bytes:
-    return _ENTRY.pack(place.position, (place.clock - _EPOCH) // _MICROSECOND)
+    return _ENTRY.pack(place.position, (place.clock - EPOCH) // _MICROSECOND)
 
 
 def _unpacked(position: int, microseconds: int) -> Place:
-    return Place(position, _EPOCH + microseconds * _MICROSECOND)
+    return Place(position, EPOCH + microseconds * _MICROSECOND)

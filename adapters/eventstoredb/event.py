@@ -11,7 +11,7 @@ message id: the server takes a known id for a repeated append and answers it wit
 events that differ in one byte must not share an id.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
 from uuid import uuid4
@@ -22,10 +22,10 @@ from esdbclient.protos.Grpc import shared_pb2, streams_pb2
 
 from adapters.log.frame import frame, unframe
 from adapters.log.recorder import Sealed, Stored, Write
+from domain.shared.limits import EPOCH
 
 JSON: ContentType = "application/json"
 BYTES: ContentType = "application/octet-stream"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
 
 

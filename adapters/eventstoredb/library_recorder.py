@@ -33,8 +33,7 @@ from eventsourcing.persistence import (
 
 from adapters.eventstoredb.event import arrived, content
 from adapters.log.recorder import Sealed
-
-LIMIT_MAX = 2**63 - 1
+from domain.shared.limits import INT64_MAX
 
 
 class EsdbApplicationRecorder(ApplicationRecorder):
@@ -83,7 +82,7 @@ class EsdbApplicationRecorder(ApplicationRecorder):
         desc: bool = False,
         limit: int | None = None,
     ) -> Sequence[StoredEvent]:
-        start, end = max(gt or 0, 0), LIMIT_MAX if lte is None else lte
+        start, end = max(gt or 0, 0), INT64_MAX if lte is None else lte
         position = (None if lte is None else lte - 1) if desc else start
         if end <= start:
             return []

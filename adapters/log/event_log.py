@@ -45,7 +45,7 @@ from commands.ports import (
     Unreadable,
 )
 from domain.catalogue import CATEGORIES
-from domain.shared.envelope import Envelope, Metadata, category
+from domain.shared.envelope import Envelope, Metadata, state_category
 from domain.shared.message import Event
 
 SEAL_BYTES = 32  # before the state of a stored snapshot
@@ -355,11 +355,6 @@ def event_id(stream: str, message_id: str, index: int) -> str:
     name = f"{stream}\n{message_id}\n{index}".encode()
     h = hashlib.sha1(_NAMESPACE + name, usedforsecurity=False).hexdigest()
     return f"{h[:8]}-{h[8:12]}-5{h[13:16]}-{_VARIANT[h[16]]}{h[17:20]}-{h[20:32]}"
-
-
-def state_category(stream: str) -> str:
-    name = category(stream)
-    return "saga" if name.startswith("saga_") else name
 
 
 def _outcome(write: Write, result: Any) -> Appended | Conflict | KeyReused:

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import msgspec
 
 from adapters.log.domain_hash import DOMAIN_HASH
-from adapters.log.event_log import RecorderLog, state_category
+from adapters.log.event_log import RecorderLog
 from adapters.log.evidence import Evidence
 from domain.catalogue import CATEGORIES
-from domain.shared.envelope import Envelope
+from domain.shared.envelope import Envelope, state_category
 
 _canonical = msgspec.msgpack.Encoder(order="deterministic").encode
 _MISSING = "a snapshot knows this version of the stream, and the event is missing"

@@ -16,8 +16,8 @@ from msgspec import Struct
 from adapters.counterparties.fix import ExecutionReport, NewOrderSingle
 from adapters.simulators.market import Session, Tick
 from domain.shared.fix import OrdType, Side, TimeInForce
+from domain.shared.money import ZERO
 
-ZERO = Decimal(0)
 IMMEDIATE = frozenset({TimeInForce.IOC, TimeInForce.FOK})
 ONE_SESSION = frozenset({TimeInForce.DAY, TimeInForce.OPG, TimeInForce.CLS})
 

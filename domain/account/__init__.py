@@ -5,8 +5,18 @@ posts (`domain/ledger/`). An intent may be refused; the refusal states the missi
 report (execution, confirmation, return) is booked even if it overdraws the account, and flagged.
 
 Each noun is a module: standing (opening, status), cash, withdrawals, holds, trades, busts,
-rematching, selection, obligations, exchange, fees, transfers, adjustments, residues. It decides
-its commands and applies its events; the tables below find its functions by type.
+rematching, selection, base_cost, obligations, exchange, fees, transfers, adjustments, residues. It
+defines its commands and events, decides the commands and applies the events; the tables below find
+its functions by type. Import a command or an event from its noun's module.
+
+A command may be a report, which states what already happened. A report is refused only if its
+figures cannot be stored, or if it concerns an item that is not open.
+
+In an event, amounts are positive unless marked signed. Money is exact to the currency's minor unit;
+quantities have up to 8 decimals. The journal lines (J..) that each event posts are in
+`domain/ledger/`. Free texts and references are encrypted under the key of the account's client
+(`client_id`, which the decision takes from the state). Decisions compare references by their
+`reference_hmac`.
 """
 
 from collections.abc import Callable
@@ -19,8 +29,6 @@ from domain.account import (
     base_cost,
     busts,
     cash,
-    commands,
-    events,
     exchange,
     fees,
     holds,
@@ -35,117 +43,116 @@ from domain.account import (
 )
 from domain.account.rates import RATES
 from domain.account.refusal_table import REFUSALS as REFUSALS
-from domain.account.refusals import AccountRefusal as AccountRefusal
-from domain.account.state import CLOSED
+from domain.account.refusals import AccountRefusal
+from domain.account.state import CLOSED, State
 from domain.account.state import INITIAL as INITIAL
-from domain.account.state import Cash as Cash
-from domain.account.state import State as State
+from domain.shared.envelope import id_of
 from domain.shared.message import Command, Decision, Event, Refused, Seen, refused
 
 CATEGORY = "account"
 
 _DECIDE: dict[type[Command], Callable[[Any, State, Seen], Decision]] = {
-    commands.OpenAccount: standing.open_account,
-    commands.AuthorisePerson: standing.authorise_person,
-    commands.RevokePerson: standing.revoke_person,
-    commands.ChangeLotMethod: standing.change_lot_method,
-    commands.BlockAccount: standing.block,
-    commands.UnblockAccount: standing.unblock,
-    commands.SetClosingOnly: standing.set_closing_only,
-    commands.CloseAccount: standing.close,
-    commands.ReopenAccount: standing.reopen,
-    commands.DepositCash: cash.deposit,
-    commands.ReturnDeposit: cash.return_deposit,
-    commands.WithdrawCash: withdrawals.withdraw,
-    commands.CancelWithdrawal: withdrawals.cancel,
-    commands.SendWithdrawal: withdrawals.send,
-    commands.CompleteWithdrawal: withdrawals.complete,
-    commands.RejectWithdrawal: withdrawals.reject,
-    commands.ReturnWithdrawal: withdrawals.give_back,
-    commands.ReserveForOrder: holds.reserve,
-    commands.ReleaseHold: holds.release,
-    commands.BookTrade: trades.book,
-    commands.BustTrade: busts.bust,
-    commands.SelectLots: selection.select,
-    commands.StateBaseCost: base_cost.state_base_cost,
-    commands.SettleObligation: obligations.settle,
-    commands.SettleAfterBust: obligations.settle_after_bust,
-    commands.RecordFailing: obligations.record_failing,
-    commands.ConvertCurrency: exchange.convert,
-    commands.SettleFx: exchange.settle_fx,
-    commands.AccrueFee: fees.accrue,
-    commands.ChargeFee: fees.charge,
-    commands.CreditInterest: fees.credit_interest,
-    commands.DebitInterest: fees.debit_interest,
-    commands.TransferCash: transfers.send_cash,
-    commands.ReceiveCash: transfers.receive_cash,
-    commands.TransferSecurities: transfers.send_securities,
-    commands.ReceiveSecurities: transfers.receive_securities,
-    commands.CompleteTransfer: transfers.complete,
-    commands.UndoTransfer: transfers.undo,
-    commands.PostAdjustment: adjustments.post,
-    commands.CashResidue: residues.cash,
+    standing.OpenAccount: standing.open_account,
+    standing.AuthorisePerson: standing.authorise_person,
+    standing.RevokePerson: standing.revoke_person,
+    standing.ChangeLotMethod: standing.change_lot_method,
+    standing.BlockAccount: standing.block,
+    standing.UnblockAccount: standing.unblock,
+    standing.SetClosingOnly: standing.set_closing_only,
+    standing.CloseAccount: standing.close,
+    standing.ReopenAccount: standing.reopen,
+    cash.DepositCash: cash.deposit,
+    cash.ReturnDeposit: cash.return_deposit,
+    withdrawals.WithdrawCash: withdrawals.withdraw,
+    withdrawals.CancelWithdrawal: withdrawals.cancel,
+    withdrawals.SendWithdrawal: withdrawals.send,
+    withdrawals.CompleteWithdrawal: withdrawals.complete,
+    withdrawals.RejectWithdrawal: withdrawals.reject,
+    withdrawals.ReturnWithdrawal: withdrawals.give_back,
+    holds.ReserveForOrder: holds.reserve,
+    holds.ReleaseHold: holds.release,
+    trades.BookTrade: trades.book,
+    busts.BustTrade: busts.bust,
+    selection.SelectLots: selection.select,
+    base_cost.StateBaseCost: base_cost.state_base_cost,
+    obligations.SettleObligation: obligations.settle,
+    obligations.SettleAfterBust: obligations.settle_after_bust,
+    obligations.RecordFailing: obligations.record_failing,
+    exchange.ConvertCurrency: exchange.convert,
+    exchange.SettleFx: exchange.settle_fx,
+    fees.AccrueFee: fees.accrue,
+    fees.ChargeFee: fees.charge,
+    fees.CreditInterest: fees.credit_interest,
+    fees.DebitInterest: fees.debit_interest,
+    transfers.TransferCash: transfers.send_cash,
+    transfers.ReceiveCash: transfers.receive_cash,
+    transfers.TransferSecurities: transfers.send_securities,
+    transfers.ReceiveSecurities: transfers.receive_securities,
+    transfers.CompleteTransfer: transfers.complete,
+    transfers.UndoTransfer: transfers.undo,
+    adjustments.PostAdjustment: adjustments.post,
+    residues.CashResidue: residues.cash,
 }
 
 _EVOLVE: dict[type[Event], Callable[[State, Any], State]] = {
-    events.AccountOpened: standing.opened,
-    events.PersonAuthorised: standing.person_authorised,
-    events.PersonRevoked: standing.person_revoked,
-    events.LotMethodChanged: standing.lot_method_changed,
-    events.AccountRestricted: standing.restricted,
-    events.CashDeposited: cash.deposited,
-    events.DepositReturned: cash.returned,
-    events.WithdrawalRequested: withdrawals.requested,
-    events.WithdrawalSent: withdrawals.sent,
-    events.WithdrawalCompleted: withdrawals.ended,
-    events.WithdrawalCancelled: withdrawals.ended,
-    events.WithdrawalRejected: withdrawals.rejected,
-    events.WithdrawalReturned: withdrawals.returned,
-    events.FundsReserved: holds.reserved,
-    events.HoldReleased: holds.released,
-    events.TradeBooked: trades.booked,
-    events.TradeBusted: busts.busted,
-    events.LotsRematched: rematching.rematched,
-    events.LotsSelected: selection.selected,
-    events.BaseCostStated: base_cost.stated,
-    events.ObligationSettled: obligations.settled,
-    events.SettledAfterBust: obligations.settled_after_bust,
-    events.ObligationFailing: obligations.failing,
-    events.FxBooked: exchange.booked,
-    events.FxSettled: exchange.settled,
-    events.FeeAccrued: fees.accrued,
-    events.FeeCharged: fees.charged,
-    events.InterestCredited: fees.interest_credited,
-    events.InterestDebited: fees.interest_debited,
-    events.CashTransferredOut: transfers.cash_out,
-    events.CashTransferredIn: transfers.cash_in,
-    events.SecuritiesTransferredOut: transfers.securities_out,
-    events.SecuritiesTransferredIn: transfers.securities_in,
-    events.TransferCompleted: transfers.completed,
-    events.TransferUndone: transfers.undone,
-    events.AdjustmentPosted: adjustments.posted,
-    events.ResidueCashed: residues.cashed,
+    standing.AccountOpened: standing.opened,
+    standing.PersonAuthorised: standing.person_authorised,
+    standing.PersonRevoked: standing.person_revoked,
+    standing.LotMethodChanged: standing.lot_method_changed,
+    standing.AccountRestricted: standing.restricted,
+    cash.CashDeposited: cash.deposited,
+    cash.DepositReturned: cash.returned,
+    withdrawals.WithdrawalRequested: withdrawals.requested,
+    withdrawals.WithdrawalSent: withdrawals.sent,
+    withdrawals.WithdrawalCompleted: withdrawals.ended,
+    withdrawals.WithdrawalCancelled: withdrawals.ended,
+    withdrawals.WithdrawalRejected: withdrawals.rejected,
+    withdrawals.WithdrawalReturned: withdrawals.returned,
+    holds.FundsReserved: holds.reserved,
+    holds.HoldReleased: holds.released,
+    trades.TradeBooked: trades.booked,
+    busts.TradeBusted: busts.busted,
+    rematching.LotsRematched: rematching.rematched,
+    selection.LotsSelected: selection.selected,
+    base_cost.BaseCostStated: base_cost.stated,
+    obligations.ObligationSettled: obligations.settled,
+    obligations.SettledAfterBust: obligations.settled_after_bust,
+    obligations.ObligationFailing: obligations.failing,
+    exchange.FxBooked: exchange.booked,
+    exchange.FxSettled: exchange.settled,
+    fees.FeeAccrued: fees.accrued,
+    fees.FeeCharged: fees.charged,
+    fees.InterestCredited: fees.interest_credited,
+    fees.InterestDebited: fees.interest_debited,
+    transfers.CashTransferredOut: transfers.cash_out,
+    transfers.CashTransferredIn: transfers.cash_in,
+    transfers.SecuritiesTransferredOut: transfers.securities_out,
+    transfers.SecuritiesTransferredIn: transfers.securities_in,
+    transfers.TransferCompleted: transfers.completed,
+    transfers.TransferUndone: transfers.undone,
+    adjustments.AdjustmentPosted: adjustments.posted,
+    residues.ResidueCashed: residues.cashed,
 }
 
 COMMANDS = tuple(_DECIDE)
 EVENTS = tuple(_EVOLVE)
 
 _READS: dict[type[Command], Callable[[Any], tuple[str, ...]]] = {
-    commands.OpenAccount: lambda command: (f"client-{command.client_id}",),
-    commands.TransferCash: lambda command: (f"account-{command.to_account_id}",),
-    commands.TransferSecurities: lambda command: (
+    standing.OpenAccount: lambda command: (f"client-{command.client_id}",),
+    transfers.TransferCash: lambda command: (f"account-{command.to_account_id}",),
+    transfers.TransferSecurities: lambda command: (
         f"account-{command.to_account_id}",
         f"instrument-{command.instrument_id}",
     ),
-    commands.CashResidue: lambda command: (
+    residues.CashResidue: lambda command: (
         f"instrument-{command.instrument_id}",
         f"price-{command.instrument_id}",
         RATES,
     ),
-    commands.BookTrade: lambda _: (RATES,),
-    commands.ConvertCurrency: lambda _: (RATES,),
-    commands.ReceiveSecurities: lambda _: (RATES,),
-    commands.StateBaseCost: lambda _: (RATES,),
+    trades.BookTrade: lambda _: (RATES,),
+    exchange.ConvertCurrency: lambda _: (RATES,),
+    transfers.ReceiveSecurities: lambda _: (RATES,),
+    base_cost.StateBaseCost: lambda _: (RATES,),
 }
 
 
@@ -163,7 +170,7 @@ def decide(command: Command, state: State, seen: Seen) -> Decision:
 
     If the account was never opened, every command except `OpenAccount` is refused for that first.
     """
-    if not state.exists and not isinstance(command, commands.OpenAccount):
+    if not state.exists and not isinstance(command, standing.OpenAccount):
         return refused(AccountRefusal.ACCOUNT_UNKNOWN, account_id=key(command))
     decision = _DECIDE[type(command)](command, state, seen)
     if state.status == CLOSED and not isinstance(decision, Refused):
@@ -183,4 +190,4 @@ def evolve(state: State, event: Event) -> State:
 
 
 def home(state: State, stream: str) -> str:
-    return state.account_id or stream.split("-", 1)[1]
+    return state.account_id or id_of(stream)

@@ -20,14 +20,32 @@ from functools import reduce
 from msgspec.structs import replace
 
 from domain.account.changes import with_item
-from domain.account.commands import StateBaseCost
-from domain.account.events import BaseCostStated, LotMove, TradeBooked
 from domain.account.rates import base_rate
 from domain.account.refusals import R
 from domain.account.state import Obligation, State, Trade, Unvalued
-from domain.rules.lots import Lot, apply, with_base
-from domain.shared.message import Decision, Refused, Seen, refused
+from domain.rules.lots import Lot, LotMove, apply, with_base
+from domain.shared.message import Decision, Event, Internal, Refused, Seen, refused
 from domain.shared.money import EXACT, ZERO, round_money
+
+
+class StateBaseCost(Internal):
+    """State base figures that are still unknown, if the last fixing has the rates for them."""
+
+    account_id: str
+
+
+class BaseCostStated(Event, tag="trade.base_stated", kw_only=True):
+    """The base figures of a trade that was booked before its rate was fixed. Posts nothing.
+
+    The moves change only base figures: quantity, cost and proceeds are 0.
+    """
+
+    account_id: str
+    trade_id: str  # "": base cost that busts moved between lots meanwhile
+    order_id: str = ""  # its saga needs the new figures, for a later bust
+    isin: str
+    rates: dict[str, Decimal]  # base currency per unit of each currency that was needed
+    lots: tuple[LotMove, ...]
 
 
 def state_base_cost(command: StateBaseCost, state: State, seen: Seen) -> Decision:
@@ -45,7 +63,7 @@ def statements(state: State, seen: Seen) -> tuple[BaseCostStated, ...]:
         needed = {c for trade in waiting.values() for c in _currencies(trade)}
         rates = {c: base_rate(state, c, seen) for c in sorted(needed)}
         if all(rates.values()):
-            found += _stated(state, waiting, rates)
+            found += _statements_of(state, waiting, rates)
     return tuple(found)
 
 
@@ -53,7 +71,7 @@ def after(state: State, events: Iterable[BaseCostStated]) -> State:
     return reduce(stated, events, state)
 
 
-def waits(state: State, isin: str) -> Refused | None:
+def refuse_waiting(state: State, isin: str) -> Refused | None:
     """Refuse if a trade of the ISIN waits: lots without a base cost cannot be chosen or moved."""
     trades = sorted(k for k, trade in state.unvalued.items() if trade.isin == isin)
     if not trades:
@@ -61,25 +79,15 @@ def waits(state: State, isin: str) -> Refused | None:
     return refused(R.BASE_COST_UNKNOWN, isin=isin, trades=",".join(trades))
 
 
-def keep(state: State, event: TradeBooked, lots: tuple[LotMove, ...]) -> State:
+def keep(state: State, trade_id: str, trade: Unvalued) -> State:
     """Remember a trade whose base figures are not all known."""
-    if event.base_rate and not any(m.base_unknown for m in lots):
+    if not _is_unknown(trade):
         return state
-    trade = Unvalued(
-        isin=event.isin,
-        order_id=event.order_id,
-        currency=event.currency,
-        rate=event.base_rate,
-        lots=lots,
-    )
-    return replace(state, unvalued=with_item(state.unvalued, event.trade_id, trade))
+    return replace(state, unvalued=with_item(state.unvalued, trade_id, trade))
 
 
 def renew(state: State, trade_id: str, open_: Obligation, trade: Trade) -> State:
     """Update the waiting entry of a trade whose lots the bust of another trade changed."""
-    unknown = not trade.rate or any(m.base_unknown for m in trade.lots)
-    if trade_id not in state.unvalued and not unknown:
-        return state
     waiting = Unvalued(
         isin=open_.isin,
         order_id=open_.order_id,
@@ -87,7 +95,13 @@ def renew(state: State, trade_id: str, open_: Obligation, trade: Trade) -> State
         rate=trade.rate,
         lots=trade.lots,
     )
+    if trade_id not in state.unvalued and not _is_unknown(waiting):
+        return state
     return replace(state, unvalued=with_item(state.unvalued, trade_id, waiting))
+
+
+def _is_unknown(trade: Unvalued) -> bool:
+    return not trade.rate or any(m.base_unknown for m in trade.lots)
 
 
 def forget(state: State, trade_id: str) -> State:
@@ -96,22 +110,27 @@ def forget(state: State, trade_id: str) -> State:
     return replace(state, unvalued=with_item(state.unvalued, trade_id, None))
 
 
-def marked(state: State, event: TradeBooked) -> tuple[LotMove, ...]:
-    """The event's moves, flagged if their base cost is unknown: old events have no flag."""
-    if event.base_rate and not state.unvalued:
-        return event.lots
-    there = {lot.lot_id: lot for lot in state.lots.get(event.isin, ())}
+def flag_unknown(
+    state: State, isin: str, moves: tuple[LotMove, ...], *, rate: Decimal
+) -> tuple[LotMove, ...]:
+    """The moves of a trade booked at `rate`, flagged if their base cost is unknown.
+
+    Old events have no flag.
+    """
+    if rate and not state.unvalued:
+        return moves
+    there = {lot.lot_id: lot for lot in state.lots.get(isin, ())}
 
     def is_unknown(move: LotMove) -> bool:
         lot = there.get(move.lot_id)
-        return event.base_rate == ZERO if lot is None else lot.base_unknown
+        return rate == ZERO if lot is None else lot.base_unknown
 
-    return tuple(m if m.base_unknown == (u := is_unknown(m)) else _flag(m, u) for m in event.lots)
+    return tuple(m if m.base_unknown == (u := is_unknown(m)) else _flag(m, u) for m in moves)
 
 
 def stated(state: State, event: BaseCostStated) -> State:
     lots = apply(state.lots.get(event.isin, ()), event.lots)
-    known = tuple(_known(lot) for lot in lots)
+    known = tuple(_as_known(lot) for lot in lots)
     state = replace(state, lots=with_item(state.lots, event.isin, known or None))
     state = forget(state, event.trade_id)
     open_ = state.obligations.get(event.trade_id)
@@ -129,7 +148,7 @@ def _currencies(trade: Unvalued) -> set[str]:
     return own | {m.currency or trade.currency for m in trade.lots if m.base_unknown}
 
 
-def _stated(
+def _statements_of(
     state: State, waiting: Mapping[str, Unvalued], rates: Mapping[str, Decimal]
 ) -> list[BaseCostStated]:
     costs = dict[str, Running]()  # by lot
@@ -145,7 +164,7 @@ def _stated(
         for trade_id, trade in waiting.items()  # in the order of booking
     ]
     isin = events[0].isin
-    if exchanged := _exchanged(state, isin, costs):
+    if exchanged := _exchanges(state, isin, costs):
         events.append(
             BaseCostStated(
                 account_id=state.account_id, trade_id="", isin=isin, rates={}, lots=exchanged
@@ -185,7 +204,7 @@ def _moves(
     return tuple(moves)
 
 
-def _exchanged(state: State, isin: str, costs: "Mapping[str, Running]") -> tuple[LotMove, ...]:
+def _exchanges(state: State, isin: str, costs: "Mapping[str, Running]") -> tuple[LotMove, ...]:
     """Base cost that busts moved into or out of lots of unknown base cost, as realised moves."""
     there = {lot.lot_id: lot for lot in state.lots.get(isin, ())}
     left = {lot_id: there[lot_id].cost if lot_id in there else ZERO for lot_id in costs}
@@ -221,7 +240,7 @@ class Running:
         return round_money(EXACT.multiply(self.total, self._rate), self._currency)
 
 
-def _known(lot: Lot) -> Lot:
+def _as_known(lot: Lot) -> Lot:
     return replace(lot, base_unknown=False) if lot.base_unknown else lot
 
 

@@ -10,6 +10,7 @@ for the settled part. Afterwards the account is as if the trade had never been b
 """
 
 from collections.abc import Iterator
+from datetime import date
 from decimal import Decimal
 
 from msgspec.structs import replace
@@ -23,17 +24,98 @@ from domain.account.changes import (
     open_obligation,
     put_order,
 )
-from domain.account.commands import BustTrade, Sibling
-from domain.account.events import Counted, LotMove, LotsRematched, TradeBusted
-from domain.account.holds import order_of, share_of
+from domain.account.holds import Counted, order_of, share_of
 from domain.account.refusals import bad_amount, bad_qty, first
-from domain.account.rematching import Charged, rematch
+from domain.account.rematching import Charged, LotsRematched, Undone, rematch
 from domain.account.state import Obligation, State
 from domain.account.trades import reverse_id, total
 from domain.rules.charges import Charge, commission, commission_of, with_commission
+from domain.rules.lots import LotMove
 from domain.shared.fix import Side, other
-from domain.shared.message import Decision, Seen
+from domain.shared.message import Command, Decision, Event, Internal, Seen
 from domain.shared.money import EXACT, ZERO, plain, round_money
+
+
+class Booked(Command):
+    """A booked trade's facts, carried by the bust that undoes it."""
+
+    exec_id: str
+    isin: str
+    side: Side
+    qty: Decimal
+    currency: str
+    gross: Decimal
+    charges: tuple[Charge, ...]
+    lots: tuple[LotMove, ...]
+    trade_date: date
+    accrued_interest: Decimal = Decimal(0)
+
+
+class Sibling(Command):
+    """Another trade of the order. It is charged again as if the busted trade never happened."""
+
+    trade_id: str
+    gross: Decimal
+    charges: tuple[Charge, ...]
+
+
+class Reopened(Command):
+    """Terms of an order that is at the venue: the account again holds for its open quantity."""
+
+    side: Side
+    isin: str
+    currency: str
+    qty: Decimal
+    amount: Decimal  # cash to hold for all of qty; for a sale: 0
+
+
+class BustTrade(Internal):
+    """A report (ExecType H): the trade did not happen. Refused only for unstorable figures."""
+
+    account_id: str
+    trade_id: str
+    order_id: str
+    booked: Booked
+    settl_date: date  # of the reverse obligation, if any part has settled
+    reason: str = ""
+    siblings: tuple[Sibling, ...] = ()  # in the order in which they were filled
+    before: Counted | None = None  # the order's totals, in case the account forgot the order
+    reopened: Reopened | None = None  # None: the order is no longer at the venue
+
+
+class TradeBusted(Event, tag="trade.busted", kw_only=True):
+    """J17, J18: a booked trade is undone; its settled part gets a reverse obligation.
+
+    The order pays what its remaining executions cost together; `charges` are what it gets back.
+    The quantity that is open at the venue again is held again (J3).
+    """
+
+    account_id: str
+    trade_id: str
+    order_id: str
+    exec_id: str
+    isin: str
+    side: Side  # of the busted trade
+    qty: Decimal
+    currency: str
+    gross: Decimal
+    accrued_interest: Decimal = Decimal(0)
+    charges: tuple[Charge, ...] = ()  # given back
+    lots: tuple[LotMove, ...]  # mirror of the booking; other lots cover those left below zero
+    open_qty: Decimal  # mirrored into C.STREET[trade_id]
+    open_amount: Decimal
+    reverse_id: str = ""  # C.STREET[reverse_id] takes the settled part
+    reverse_qty: Decimal = Decimal(0)
+    reverse_amount: Decimal = Decimal(0)
+    trade_date: date
+    settl_date: date | None = None  # of the reverse obligation
+    reason: str = ""
+    in_debit: bool = False
+    account_closed: bool = False  # booked after the account was closed: opens a case
+    after: Counted | None = None  # the order without this trade; None: unknown, or an older bust
+    hold_unit: str = ""
+    hold_added: Decimal = Decimal(0)  # for the quantity that is open at the venue again
+    hold_qty: Decimal = Decimal(0)  # still to be filled under the hold
 
 
 def bust(command: BustTrade, state: State, seen: Seen) -> Decision:
@@ -44,22 +126,23 @@ def bust(command: BustTrade, state: State, seen: Seen) -> Decision:
     reverse = reverse_id(command.trade_id)
     if reverse in state.obligations:
         return ()
-    after = _after(command, state)
-    charged = _charged(command, state, after) if after else {}
-    lots, others = rematch(state, command, charged)
-    event = _undoing(command, state, after, lots=lots)
+    after = _totals_after(command, state)
+    charged = _new_charges(command, state, after) if after else {}
+    undone = Undone(command.account_id, command.trade_id, was.isin, was.currency, was.lots)
+    lots, others = rematch(state, undone, charged)
+    event = _bust_event(command, state, after, lots=lots)
     debit = in_debit(state, busted(state, event), was.currency, on=seen.now.date())
-    settled = _settled_ones(command, state, charged)
+    settled = _rematch_settled(command, state, charged)
     return (replace(event, in_debit=debit), *others, *settled)
 
 
-def _undoing(
+def _bust_event(
     command: BustTrade, state: State, after: Counted | None, *, lots: tuple[LotMove, ...]
 ) -> TradeBusted:
     was, rest = command.booked, state.obligations.get(command.trade_id)
     open_qty, open_amount = (rest.qty, rest.amount) if rest else (ZERO, ZERO)
     settled = was.qty > open_qty
-    unit, added, hold_qty = _held_again(command, state, after)
+    unit, added, hold_qty = _hold_again(command, state, after)
     return TradeBusted(
         account_id=command.account_id,
         trade_id=command.trade_id,
@@ -71,7 +154,7 @@ def _undoing(
         currency=was.currency,
         gross=was.gross,
         accrued_interest=was.accrued_interest,
-        charges=_given_back(command, state, after),
+        charges=_refund(command, state, after),
         lots=lots,
         open_qty=open_qty,
         open_amount=open_amount,
@@ -88,7 +171,7 @@ def _undoing(
     )
 
 
-def _after(command: BustTrade, state: State) -> Counted | None:
+def _totals_after(command: BustTrade, state: State) -> Counted | None:
     """The order's totals without the trade; None: its totals before the bust are unknown."""
     was, order = command.booked, order_of(state, command.order_id, command.before)
     qty, gross = order.done - was.qty, order.gross - was.gross
@@ -98,24 +181,24 @@ def _after(command: BustTrade, state: State) -> Counted | None:
     return Counted(qty=plain(qty), gross=gross, charged=charged)
 
 
-def _own(command: BustTrade, state: State) -> tuple[Charge, ...]:
+def _charges_of(command: BustTrade, state: State) -> tuple[Charge, ...]:
     """The trade's current charges, which may differ from those at its booking."""
     open_ = state.obligations.get(command.trade_id)
     return open_.trade.charges if open_ and open_.trade else command.booked.charges
 
 
-def _given_back(command: BustTrade, state: State, after: Counted | None) -> tuple[Charge, ...]:
+def _refund(command: BustTrade, state: State, after: Counted | None) -> tuple[Charge, ...]:
     """The trade's own taxes and levies, and the commission that the order paid too much."""
-    own = _own(command, state)
+    own = _charges_of(command, state)
     if after is None:
         return own
     order = order_of(state, command.order_id, command.before)
     return with_commission(own, max(order.charged - after.charged, ZERO))
 
 
-def _charged(command: BustTrade, state: State, after: Counted) -> Charged:
+def _new_charges(command: BustTrade, state: State, after: Counted) -> Charged:
     """The new charges of the order's other trades, for those whose commission changes."""
-    others = _others(command, state)
+    others = _other_trades(command, state)
     was = command.booked
     gross = max(after.gross - sum((s.gross for s in others), ZERO), ZERO)
     paid = commission(gross, was.currency, was.trade_date)
@@ -129,7 +212,7 @@ def _charged(command: BustTrade, state: State, after: Counted) -> Charged:
     return found
 
 
-def _others(command: BustTrade, state: State) -> list[Sibling]:
+def _other_trades(command: BustTrade, state: State) -> list[Sibling]:
     """The order's other trades: the settled ones, then the unsettled with current charges."""
     settled = [s for s in command.siblings if s.trade_id not in state.obligations]
     unsettled = [
@@ -140,7 +223,7 @@ def _others(command: BustTrade, state: State) -> list[Sibling]:
     return settled + unsettled
 
 
-def _settled_ones(command: BustTrade, state: State, charged: Charged) -> Iterator[LotsRematched]:
+def _rematch_settled(command: BustTrade, state: State, charged: Charged) -> Iterator[LotsRematched]:
     """Settled trades keep their lots; a changed commission changes only their cost or gain."""
     was = command.booked
     for sibling in command.siblings:
@@ -154,13 +237,13 @@ def _settled_ones(command: BustTrade, state: State, charged: Charged) -> Iterato
             order_id=command.order_id,
             isin=was.isin,
             currency=was.currency,
-            lots=(_dearer(command, state, sibling.trade_id, more),),
+            lots=(_commission_move(command, state, sibling.trade_id, more),),
             charges=charges,
             because=command.trade_id,
         )
 
 
-def _dearer(command: BustTrade, state: State, trade_id: str, more: Decimal) -> LotMove:
+def _commission_move(command: BustTrade, state: State, trade_id: str, more: Decimal) -> LotMove:
     """Book `more` commission: as cost of a purchase's lot while it is held, else as less gain."""
     was = command.booked
     lots = {lot.lot_id: lot for lot in state.lots.get(was.isin, ())}
@@ -193,7 +276,7 @@ def _rate(command: BustTrade, state: State) -> Decimal:
     return EXACT.divide(base, whole) if whole else ZERO
 
 
-def _held_again(
+def _hold_again(
     command: BustTrade, state: State, after: Counted | None
 ) -> tuple[str, Decimal, Decimal]:
     """(unit, amount added to the hold, open quantity under it). The hold never shrinks here."""
@@ -212,7 +295,7 @@ def busted(state: State, event: TradeBusted) -> State:
     state = base_cost.forget(state, event.trade_id)
     state = move_lots(state, event.isin, event.lots, currency=event.currency, restores=True)
     state = add_cash(state, event.currency, sign * amount + total(event.charges))
-    state = _reversed(state, event)
+    state = _open_reverse(state, event)
     if event.trade_id in state.obligations:
         state = drop_obligation(state, event.trade_id)
     return _order_after(state, event)
@@ -235,7 +318,7 @@ def _order_after(state: State, event: TradeBusted) -> State:
     return put_order(state, event.order_id, order)
 
 
-def _reversed(state: State, event: TradeBusted) -> State:
+def _open_reverse(state: State, event: TradeBusted) -> State:
     if not event.reverse_id:
         return state
     reverse = Obligation(

@@ -6,21 +6,78 @@ while the receipt is uncollected, because a list of old references would grow fo
 from old events, which hold references in clear, are all kept: their number grows no more.
 """
 
+from datetime import date
+from decimal import Decimal
+from typing import ClassVar
+
 from msgspec.structs import replace
 
 from domain.account.changes import add_cash, in_debit
-from domain.account.commands import DepositCash, ReturnDeposit, WithdrawCash
-from domain.account.events import CashDeposited, DepositReturned
-from domain.account.refusals import bad_money, first, gone
+from domain.account.refusals import bad_money, first, refuse_closed
 from domain.account.state import Deposit, State
 from domain.shared.digests import digest, is_plain, plain_digest, reference_form
-from domain.shared.message import Decision, Seen
+from domain.shared.message import Command, Decision, Event, Personal, PersonalText, Seen
 from domain.shared.money import money
+
+
+class DepositCash(Command):
+    """A receipt that the bank booked. Without `available_on` the money is available at once."""
+
+    STATES_TIME: ClassVar[bool] = True
+    MAY_LIE_AHEAD: ClassVar[tuple[str, ...]] = ("available_on",)
+
+    account_id: str
+    amount: Decimal
+    currency: str
+    reference: Personal
+    available_on: date | None = None
+
+
+class ReturnDeposit(Command):
+    """The bank took a receipt back. Recorded even if the cash falls below zero."""
+
+    STATES_TIME: ClassVar[bool] = True
+
+    account_id: str
+    amount: Decimal
+    currency: str
+    reference: Personal
+    reason: Personal = ""
+
+
+class CashDeposited(Event, tag="cash.deposited"):
+    """J1: a booked receipt (camt BOOK), identified. Uncollected until `available_on`."""
+
+    VERSION: ClassVar[int] = 2
+    account_id: str
+    amount: Decimal
+    currency: str
+    reference: PersonalText
+    value_date: date
+    available_on: date | None = None
+    client_id: str = ""
+    reference_hmac: str = ""  # `domain.shared.digests` of its normal form, scoped to the client
+
+
+class DepositReturned(Event, tag="cash.deposit_returned"):
+    """J1 undone: the bank took the receipt back (return, recall)."""
+
+    VERSION: ClassVar[int] = 2
+    account_id: str
+    amount: Decimal
+    currency: str
+    reference: PersonalText
+    value_date: date
+    reason: PersonalText = ""
+    in_debit: bool = False
+    account_closed: bool = False  # booked after the account was closed: opens a case
+    client_id: str = ""
+    reference_hmac: str = ""  # the same as on the receipt
 
 
 def deposit(command: DepositCash, state: State, seen: Seen) -> Decision:
     """Book a receipt unless the account is closed. A blocked account receives but cannot spend."""
-    if wrong := first(gone(state), bad_money(command.amount, command.currency)):
+    if wrong := first(refuse_closed(state), bad_money(command.amount, command.currency)):
         return wrong
     value_date = seen.effective_at.date()
     later = command.available_on is not None and command.available_on > value_date
@@ -33,7 +90,7 @@ def deposit(command: DepositCash, state: State, seen: Seen) -> Decision:
             value_date=value_date,
             available_on=command.available_on if later else None,
             client_id=state.client_id,
-            reference_hmac=reference_hmac(command, state, seen),
+            reference_hmac=reference_hmac(command.reference, state, seen),
         ),
     )
 
@@ -51,23 +108,21 @@ def return_deposit(command: ReturnDeposit, state: State, seen: Seen) -> Decision
         value_date=seen.effective_at.date(),
         reason=command.reason,
         client_id=state.client_id,
-        reference_hmac=reference_hmac(command, state, seen),
+        reference_hmac=reference_hmac(command.reference, state, seen),
     )
     debit = in_debit(state, returned(state, event), command.currency, on=seen.now.date())
     return (replace(event, in_debit=debit),)
 
 
-def reference_hmac(
-    command: DepositCash | ReturnDeposit | WithdrawCash, state: State, seen: Seen
-) -> str:
-    """The digest that the new event stores, to compare the command's reference with others.
+def reference_hmac(reference: str, state: State, seen: Seen) -> str:
+    """The digest that the new event stores, to compare a command's reference with others.
 
     A receipt that was stored before texts were sealed has a digest without key. A command with the
     same reference takes over that digest, so that the two compare as equal.
     """
-    form = reference_form(command.reference)
+    form = reference_form(reference)
     if state.clear_references:
-        before = plain_digest(form, scope=command.account_id)
+        before = plain_digest(form, scope=state.account_id)
         if before in state.clear_references:
             return before
     return digest(form, seen.digest_key, scope=state.client_id)

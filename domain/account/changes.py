@@ -7,9 +7,8 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from domain.account.events import LotMove
 from domain.account.state import Obligation, OpenOrder, State
-from domain.rules.lots import Lot, apply
+from domain.rules.lots import Lot, LotMove, apply
 from domain.shared.money import ZERO
 
 V = TypeVar("V")
@@ -41,11 +40,11 @@ def move_lots(
     """
     after = apply(state.lots.get(isin, ()), moves, currency=currency)
     if restores and len(after) > 1 and isin in state.arrivals:
-        after = arranged(after, state.arrivals[isin])
+        after = by_arrival(after, state.arrivals[isin])
     return replace(state, lots=with_item(state.lots, isin, after or None))
 
 
-def arranged(lots: Iterable[Lot], arrivals: Sequence[str]) -> tuple[Lot, ...]:
+def by_arrival(lots: Iterable[Lot], arrivals: Sequence[str]) -> tuple[Lot, ...]:
     """Lots in their order of arrival, so that a lot restored by a bust has its old place."""
     places = {lot_id: place for place, lot_id in enumerate(arrivals)}
     return tuple(sorted(lots, key=lambda lot: places.get(lot.lot_id, len(places))))
@@ -76,7 +75,7 @@ def open_obligation(state: State, obligation_id: str, obligation: Obligation) ->
     return replace(state, obligations=obligations, arrivals=arrivals)
 
 
-def arrived(state: State, isin: str, lot_ids: Iterable[str]) -> State:
+def append_arrivals(state: State, isin: str, lot_ids: Iterable[str]) -> State:
     """Append lots that came without a trade to the order of arrival, if there is one."""
     known = state.arrivals.get(isin)
     if known is None:

@@ -10,16 +10,15 @@ currencies can be paid. The rate does not depend on the value date.
 
 from datetime import date
 from decimal import Decimal
+from typing import ClassVar
 
 from msgspec.structs import replace
 
 from domain.account.changes import add_cash, with_item
-from domain.account.commands import ConvertCurrency, SettleFx
-from domain.account.events import FxBooked, FxSettled
 from domain.account.rates import RATES, no_rate
-from domain.account.refusals import R, bad_money, lacking, powerless, too_old, unless
+from domain.account.refusals import R, bad_money, lacking, powerless, refuse_unless, too_old
 from domain.account.state import CLOSING_ONLY, OPEN, OpenFx, State
-from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.message import Command, Decision, Event, Internal, Refused, Seen, refused
 from domain.shared.money import (
     EXACT,
     RATE_DECIMALS,
@@ -31,13 +30,62 @@ from domain.shared.money import (
 )
 from domain.shared.value_dates import closed, spot_date
 
+
+class ConvertCurrency(Command):
+    """Buy `buy_amount` of one currency at the last fixing with the house's margin.
+
+    A stated value date is today or later, and a day on which both currencies can be paid."""
+
+    MAY_LIE_AHEAD: ClassVar[tuple[str, ...]] = ("value_date",)
+
+    account_id: str
+    fx_id: str
+    buy_currency: str
+    buy_amount: Decimal
+    sell_currency: str
+    value_date: date | None = None  # None: the market's spot date
+
+
+class SettleFx(Internal):
+    account_id: str
+    fx_id: str
+    value_date: date
+
+
+class FxBooked(Event, tag="fx.booked"):
+    """J14: the client buys one currency for another; the margin is the house's."""
+
+    account_id: str
+    fx_id: str
+    buy_currency: str
+    buy_amount: Decimal
+    sell_currency: str
+    dealer_amount: Decimal  # sell currency at the dealer rate, owed to the market
+    margin: Decimal  # sell currency, on top
+    client_rate: Decimal  # sell currency per unit bought
+    dealer_rate: Decimal
+    trade_date: date
+    value_date: date
+    rate_date: date | None = None  # of the fixing; None: an older event
+
+
+class FxSettled(Event, tag="fx.settled"):
+    account_id: str
+    fx_id: str
+    buy_currency: str
+    buy_amount: Decimal
+    sell_currency: str
+    sell_amount: Decimal
+    value_date: date
+
+
 MARGINS = ((date.min, Decimal("0.0025")),)
 """(first day, the house's margin on the dealer's rate from that day on)."""
 VALUE_DAYS_MAX = 366
 
 
 def convert(command: ConvertCurrency, state: State, seen: Seen) -> Decision:
-    if wrong := unless(state, OPEN, CLOSING_ONLY) or _terms(command, state, seen):
+    if wrong := refuse_unless(state, OPEN, CLOSING_ONLY) or _terms(command, state, seen):
         return wrong
     event = _quote(command, seen)
     if isinstance(event, Refused):

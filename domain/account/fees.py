@@ -3,19 +3,17 @@
 Suspended clients and blocked accounts still take fees and interest; only closed accounts do not.
 """
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 from msgspec.structs import replace
 
 from domain.account.changes import add_cash, in_debit, with_item
-from domain.account.commands import AccrueFee, ChargeFee, CreditInterest, DebitInterest
-from domain.account.events import FeeAccrued, FeeCharged, InterestCredited, InterestDebited
-from domain.account.refusals import AMOUNT_LIMIT, R, bad_money, bad_rate, first, gone
+from domain.account.refusals import R, bad_money, bad_rate, first, refuse_closed
 from domain.account.state import Accrual, State
 from domain.shared.dates import bad_date
 from domain.shared.market_time import house_today
-from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.message import Command, Decision, Event, Refused, Seen, refused
 from domain.shared.money import (
     EXACT,
     ZERO,
@@ -26,6 +24,78 @@ from domain.shared.money import (
     quantise,
     round_money,
 )
+from domain.shared.money_rules import AMOUNT_LIMIT, is_too_large
+
+
+class AccrueFee(Command):
+    """The fee of `days` days that end with `accrual_date`: annual rate x base x days / 365."""
+
+    account_id: str
+    accrual_date: date
+    fee_base: Decimal
+    annual_rate: Decimal
+    currency: str
+    days: int = 1
+
+
+class ChargeFee(Command):
+    account_id: str
+    currency: str
+    period_end: date
+    vat_rate: Decimal = Decimal(0)
+
+
+class CreditInterest(Command):
+    account_id: str
+    currency: str
+    amount: Decimal
+    value_date: date
+
+
+class DebitInterest(Command):
+    account_id: str
+    currency: str
+    amount: Decimal
+    value_date: date
+
+
+class FeeAccrued(Event, tag="fee.accrued"):
+    """J15: the growth of the rounded running total. It may be zero, but never negative."""
+
+    account_id: str
+    currency: str
+    amount: Decimal
+    exact_total: Decimal  # running total since the last charge, 12 decimals
+    accrual_date: date
+
+
+class FeeCharged(Event, tag="fee.charged"):
+    """J15: the client's cash pays the accrued total and VAT."""
+
+    account_id: str
+    currency: str
+    net: Decimal
+    vat: Decimal
+    period_end: date
+    in_debit: bool = False
+
+
+class InterestCredited(Event, tag="interest.credited"):
+    """J20: the client's part of the interest."""
+
+    account_id: str
+    currency: str
+    amount: Decimal
+    value_date: date
+
+
+class InterestDebited(Event, tag="interest.debited"):
+    account_id: str
+    currency: str
+    amount: Decimal
+    value_date: date
+    in_debit: bool = False
+
 
 YEAR_DAYS = 365
 EXACT_DECIMALS = 12
@@ -35,7 +105,11 @@ DAYS_MAX = 3660
 def accrue(command: AccrueFee, state: State, seen: Seen) -> Decision:
     """Add days of fee to the exact running total and post the difference of its rounding."""
     last = state.fees.get(command.currency)
-    if wrong := gone(state) or _terms(command, last) or _period(command, last, seen):
+    if (
+        wrong := refuse_closed(state)
+        or _terms_fault(command, last)
+        or _period_fault(command, last, seen)
+    ):
         return wrong
     base = max(command.fee_base, ZERO)  # a negative NAV bears no fee
     fee = EXACT.multiply(EXACT.multiply(base, command.annual_rate), Decimal(command.days))
@@ -52,10 +126,10 @@ def accrue(command: AccrueFee, state: State, seen: Seen) -> Decision:
     )
 
 
-def _terms(command: AccrueFee, last: Accrual | None) -> Refused | None:
+def _terms_fault(command: AccrueFee, last: Accrual | None) -> Refused | None:
     if not is_currency(command.currency):
         return refused(R.CURRENCY_UNKNOWN, currency=command.currency)
-    if command.fee_base.is_finite() and abs(command.fee_base) >= AMOUNT_LIMIT:
+    if is_too_large(command.fee_base):
         return refused(R.AMOUNT_TOO_LARGE, limit=AMOUNT_LIMIT)
     if not is_exact(command.fee_base, EXACT_DECIMALS):
         return refused(R.AMOUNT_INEXACT, decimals=EXACT_DECIMALS)
@@ -64,7 +138,7 @@ def _terms(command: AccrueFee, last: Accrual | None) -> Refused | None:
     return bad_rate("annual_rate", command.annual_rate)
 
 
-def _period(command: AccrueFee, last: Accrual | None, seen: Seen) -> Refused | None:
+def _period_fault(command: AccrueFee, last: Accrual | None, seen: Seen) -> Refused | None:
     """Refuse a period that overlaps the last one: a day is accrued once. Gaps are allowed.
 
     The period is the `days` days that end with `accrual_date`.
@@ -82,8 +156,8 @@ def charge(command: ChargeFee, state: State, seen: Seen) -> Decision:
     """Charge the accrued total with VAT. Recorded even if the cash falls below zero."""
     today = house_today(seen.now)
     if wrong := first(
-        gone(state),
-        _currency(command),
+        refuse_closed(state),
+        _currency_fault(command),
         bad_rate("vat_rate", command.vat_rate, lowest=ZERO),
         bad_date("period_end", command.period_end, today),
     ):
@@ -102,22 +176,24 @@ def charge(command: ChargeFee, state: State, seen: Seen) -> Decision:
     return (replace(event, in_debit=debit),)
 
 
-def _currency(command: ChargeFee) -> Refused | None:
+def _currency_fault(command: ChargeFee) -> Refused | None:
     if is_currency(command.currency):
         return None
     return refused(R.CURRENCY_UNKNOWN, currency=command.currency)
 
 
-def _interest(command: CreditInterest | DebitInterest, state: State, seen: Seen) -> Refused | None:
+def _interest_fault(
+    command: CreditInterest | DebitInterest, state: State, seen: Seen
+) -> Refused | None:
     return first(
-        gone(state),
+        refuse_closed(state),
         bad_money(command.amount, command.currency),
         bad_date("value_date", command.value_date, house_today(seen.now)),
     )
 
 
 def credit_interest(command: CreditInterest, state: State, seen: Seen) -> Decision:
-    if wrong := _interest(command, state, seen):
+    if wrong := _interest_fault(command, state, seen):
         return wrong
     return (
         InterestCredited(
@@ -130,7 +206,7 @@ def credit_interest(command: CreditInterest, state: State, seen: Seen) -> Decisi
 
 
 def debit_interest(command: DebitInterest, state: State, seen: Seen) -> Decision:
-    if wrong := _interest(command, state, seen):
+    if wrong := _interest_fault(command, state, seen):
         return wrong
     event = InterestDebited(
         account_id=command.account_id,

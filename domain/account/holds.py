@@ -8,16 +8,64 @@ A replace reserves again: the new hold covers the new quantity less the quantity
 from decimal import ROUND_UP, Decimal
 from typing import Protocol
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.account.changes import put_order
-from domain.account.commands import ReleaseHold, ReserveForOrder
-from domain.account.events import Counted, FundsReserved, HoldReleased
-from domain.account.refusals import R, bad_money, bad_qty, first, lacking, unless
+from domain.account.refusals import R, bad_money, bad_qty, first, lacking, refuse_unless
 from domain.account.state import CLOSING, CLOSING_ONLY, OPEN, OpenOrder, State
 from domain.shared.fix import Side
-from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.message import Decision, Event, Internal, Refused, Seen, refused
 from domain.shared.money import EXACT, MINOR_UNITS, QTY_DECIMALS, ZERO, plain, quantise, round_money
+
+
+class Counted(Struct, frozen=True, kw_only=True):
+    """Totals over an order's executions that count. Charges are computed from them."""
+
+    qty: Decimal
+    gross: Decimal
+    charged: Decimal  # commission
+
+
+class ReserveForOrder(Internal):
+    """Hold for an order (or change its hold after a replace): cash for a buy, shares for a sale."""
+
+    account_id: str
+    order_id: str
+    side: Side
+    isin: str
+    currency: str
+    qty: Decimal
+    amount: Decimal  # cash to hold for all of qty: worst price x qty + charges; for a sale: 0
+    qty_done: Decimal = Decimal(0)  # booked and not busted (a replace): the hold covers the rest
+    before: Counted | None = None  # the order's totals, in case the account forgot the order
+
+
+class ReleaseHold(Internal):
+    account_id: str
+    order_id: str
+
+
+class FundsReserved(Event, tag="funds.reserved"):
+    """J3: cash (a buy) or shares (a sale) are held for an order. `unit` is a currency or ISIN."""
+
+    account_id: str
+    order_id: str
+    unit: str
+    amount: Decimal  # total now held for the order
+    added: Decimal  # signed change of the hold by this event (a replace may shrink it)
+    qty: Decimal  # still to be filled under the hold, to release pro rata
+    before: Counted | None = None  # the order's earlier totals, if the account forgot the order
+
+
+class HoldReleased(Event, tag="hold.released"):
+    """J3 undone: the order ended, so the rest of its hold is released."""
+
+    account_id: str
+    order_id: str
+    unit: str
+    amount: Decimal
+
 
 SELLING = (OPEN, CLOSING_ONLY, CLOSING)
 """Statuses in which an account may sell. An account that is wound down cannot buy."""
@@ -40,7 +88,9 @@ def order_of(state: State, order_id: str, before: Counted | None) -> OpenOrder:
 
 def reserve(command: ReserveForOrder, state: State, seen: Seen) -> Decision:
     """Hold cash or shares for an order, or change its hold. Refused if they are lacking."""
-    if wrong := _standing(command, state) or first(bad_qty(command.qty), _amount(command)):
+    if wrong := _status_fault(command, state) or first(
+        bad_qty(command.qty), _amount_fault(command)
+    ):
         return wrong
     order = order_of(state, command.order_id, command.before)
     # Use whichever is larger: the account forgets an order once all its trades settle, so its own
@@ -50,7 +100,7 @@ def reserve(command: ReserveForOrder, state: State, seen: Seen) -> Decision:
     unit, hold = share_of(command, rest)
     if (unit, hold, rest) == (order.unit, order.held, order.qty):
         return ()
-    if wrong := _short_of(command, state, hold - order.held, seen=seen):
+    if wrong := _cover_fault(command, state, hold - order.held, seen=seen):
         return wrong
     return (
         FundsReserved(
@@ -65,15 +115,17 @@ def reserve(command: ReserveForOrder, state: State, seen: Seen) -> Decision:
     )
 
 
-def _standing(command: ReserveForOrder, state: State) -> Refused | None:
+def _status_fault(command: ReserveForOrder, state: State) -> Refused | None:
     if command.side is Side.BUY and state.status == CLOSING_ONLY:
         return refused(R.CLOSING_ONLY)
     if command.side is Side.SELL_SHORT:
         return refused(R.SHORT_SALE_NOT_PERMITTED, isin=command.isin)
-    return unless(state, OPEN) if command.side is Side.BUY else unless(state, *SELLING)
+    return (
+        refuse_unless(state, OPEN) if command.side is Side.BUY else refuse_unless(state, *SELLING)
+    )
 
 
-def _amount(command: ReserveForOrder) -> Refused | None:
+def _amount_fault(command: ReserveForOrder) -> Refused | None:
     return bad_money(command.amount, command.currency) if command.side is Side.BUY else None
 
 
@@ -100,7 +152,7 @@ def share_of(terms: Holding, rest: Decimal) -> tuple[str, Decimal]:
     return terms.currency, round_money(share, terms.currency, ROUND_UP)
 
 
-def _short_of(
+def _cover_fault(
     command: ReserveForOrder, state: State, added: Decimal, *, seen: Seen
 ) -> Refused | None:
     """Refuse an increase that the account cannot cover. A hold may always shrink."""

@@ -6,18 +6,98 @@ If a busted trade settles anyway, the settlement is booked as reported, and a re
 opened (J18).
 """
 
+from datetime import date
 from decimal import Decimal
 
 from msgspec.structs import replace
 
 from domain.account.changes import drop_obligation, with_item
-from domain.account.commands import RecordFailing, SettleAfterBust, SettleObligation
-from domain.account.events import ObligationFailing, ObligationSettled, SettledAfterBust
 from domain.account.refusals import R, bad_amount, bad_qty, first
 from domain.account.state import Obligation, State
-from domain.shared.fix import other
-from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.fix import Side, other
+from domain.shared.message import Decision, Event, Internal, Refused, Seen, refused
 from domain.shared.money import ZERO, money, plain
+
+
+class SettleObligation(Internal):
+    """A report (sese.025), deduplicated by confirmation_id."""
+
+    account_id: str
+    obligation_id: str
+    qty: Decimal
+    amount: Decimal
+    value_date: date
+    confirmation_id: str
+
+
+class SettleAfterBust(Internal):
+    """A report: a busted trade settled anyway, in part or whole. Refused only if unstorable."""
+
+    account_id: str
+    obligation_id: str
+    reverse_id: str  # the obligation that takes it back
+    isin: str
+    side: Side  # of the settled part
+    qty: Decimal
+    amount: Decimal
+    currency: str
+    trade_date: date
+    value_date: date
+    confirmation_id: str
+
+
+class RecordFailing(Internal):
+    account_id: str
+    obligation_id: str
+    reason: str
+    whose: str = "counterparty"
+
+
+class ObligationSettled(Event, tag="obligation.settled"):
+    """J6, J8: the custodian confirmed (sese.025) a part or all of an obligation."""
+
+    account_id: str
+    obligation_id: str
+    isin: str
+    side: Side  # BUY: stock in, cash out
+    qty: Decimal
+    amount: Decimal
+    currency: str
+    value_date: date
+    rest_qty: Decimal  # still open afterwards; 0 on the last part
+    confirmation_id: str
+    excess_qty: Decimal = Decimal(0)  # confirmed beyond the open quantity: a break
+    difference: Decimal = Decimal(0)  # confirmed cash less booked cash: a break
+
+
+class ObligationFailing(Event, tag="obligation.failing"):
+    """J8: unsettled at close of its settlement date. Posts nothing."""
+
+    account_id: str
+    obligation_id: str
+    rest_qty: Decimal
+    reason: str
+    whose: str = "counterparty"
+
+
+class SettledAfterBust(Event, tag="obligation.settled_after_bust", kw_only=True):
+    """J18: a part or all of a busted trade has settled anyway, so it is owed back.
+
+    The trade's own obligation is closed. The settled part opens the reverse one,
+    C.STREET[reverse_id], which is due at once.
+    """
+
+    account_id: str
+    obligation_id: str  # of the busted trade
+    reverse_id: str
+    isin: str
+    side: Side  # of the settled part; BUY: stock in, cash out
+    qty: Decimal
+    amount: Decimal
+    currency: str
+    trade_date: date  # of the busted trade
+    value_date: date
+    confirmation_id: str
 
 
 def settle(command: SettleObligation, state: State, seen: Seen) -> Decision:
@@ -27,7 +107,7 @@ def settle(command: SettleObligation, state: State, seen: Seen) -> Decision:
         return refused(R.OBLIGATION_UNKNOWN, obligation_id=command.obligation_id)
     if command.confirmation_id in open_.confirmations:
         return ()
-    if wrong := first(bad_qty(command.qty), _amount(command.amount, open_.currency)):
+    if wrong := first(bad_qty(command.qty), _amount_fault(command.amount, open_.currency)):
         return wrong
     amount = open_.amount if command.qty >= open_.qty else min(command.amount, open_.amount)
     settled = min(command.qty, open_.qty)
@@ -56,7 +136,7 @@ def settle_after_bust(command: SettleAfterBust, state: State, seen: Seen) -> Dec
     """
     if command.reverse_id in state.obligations:
         return ()
-    if wrong := first(bad_qty(command.qty), _amount(command.amount, command.currency)):
+    if wrong := first(bad_qty(command.qty), _amount_fault(command.amount, command.currency)):
         return wrong
     return (
         SettledAfterBust(
@@ -75,7 +155,7 @@ def settle_after_bust(command: SettleAfterBust, state: State, seen: Seen) -> Dec
     )
 
 
-def _amount(amount: Decimal, currency: str) -> Refused | None:
+def _amount_fault(amount: Decimal, currency: str) -> Refused | None:
     wrong = bad_amount(amount, currency)
     if wrong is None and amount < ZERO:
         return refused(R.AMOUNT_NOT_POSITIVE, amount=amount)

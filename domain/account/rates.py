@@ -4,9 +4,10 @@ from decimal import Decimal
 
 from domain.account.refusals import R
 from domain.account.state import State
-from domain.rules.lots import Value
+from domain.shared.envelope import id_of
 from domain.shared.message import Refused, Seen, refused
 from domain.shared.money import EXACT, MINOR_UNITS, ZERO, money, plain, round_money
+from domain.shared.shares import Value
 
 RATES = "fx-ecb"
 
@@ -24,7 +25,7 @@ def no_rate(sell: str, buy: str, seen: Seen) -> Refused:
     """The refusal for a missing rate: it names the source and the currencies without a rate."""
     fixing = seen.streams.get(RATES)
     lacks = fixing.lacks(sell, buy) if fixing is not None else (sell, buy)
-    source = RATES.split("-", 1)[1]
+    source = id_of(RATES)
     return refused(R.RATE_UNKNOWN, source=source, currency=",".join(lacks), sell=sell, buy=buy)
 
 

@@ -6,7 +6,22 @@ on any other refusal (`tests/unit/domain/scenario.py`).
 
 from collections.abc import Mapping
 
-from domain.account import commands
+from domain.account import (
+    adjustments,
+    base_cost,
+    busts,
+    cash,
+    exchange,
+    fees,
+    holds,
+    obligations,
+    residues,
+    selection,
+    standing,
+    trades,
+    transfers,
+    withdrawals,
+)
 from domain.account.refusals import R
 from domain.shared.dates import DateRefusal
 from domain.shared.message import Command, Refusal, RequestRefusal
@@ -23,7 +38,7 @@ _APPROVAL: _Refusals = (R.REASON_MISSING, R.SECOND_PERSON_REQUIRED, R.APPROVER_I
 _FROM_TO: _Refusals = (R.SAME_ACCOUNT, R.TRANSFER_EXISTS)
 
 _JUDGED: Mapping[type[Command], _Refusals] = {
-    commands.AuthorisePerson: (
+    standing.AuthorisePerson: (
         *_OPEN,
         R.AMOUNT_NOT_POSITIVE,
         R.AMOUNT_INEXACT,
@@ -31,28 +46,28 @@ _JUDGED: Mapping[type[Command], _Refusals] = {
         DateRefusal.DATES_OUT_OF_ORDER,
         R.POWER_MISSING,
     ),
-    commands.RevokePerson: (R.PERSON_UNKNOWN,),
-    commands.ChangeLotMethod: (*_OPEN, R.LOT_METHOD_UNKNOWN),
-    commands.BlockAccount: _OPEN,
-    commands.UnblockAccount: (R.ACCOUNT_NOT_BLOCKED,),
-    commands.SetClosingOnly: _OPEN,
-    commands.CloseAccount: (*_OPEN, R.ACCOUNT_NOT_EMPTY),
-    commands.ReopenAccount: (R.ACCOUNT_NOT_CLOSED, *_APPROVAL),
-    commands.DepositCash: (*_OPEN, *_MONEY),
-    commands.ReturnDeposit: _MONEY,
-    commands.WithdrawCash: (
+    standing.RevokePerson: (R.PERSON_UNKNOWN,),
+    standing.ChangeLotMethod: (*_OPEN, R.LOT_METHOD_UNKNOWN),
+    standing.BlockAccount: _OPEN,
+    standing.UnblockAccount: (R.ACCOUNT_NOT_BLOCKED,),
+    standing.SetClosingOnly: _OPEN,
+    standing.CloseAccount: (*_OPEN, R.ACCOUNT_NOT_EMPTY),
+    standing.ReopenAccount: (R.ACCOUNT_NOT_CLOSED, *_APPROVAL),
+    cash.DepositCash: (*_OPEN, *_MONEY),
+    cash.ReturnDeposit: _MONEY,
+    withdrawals.WithdrawCash: (
         RequestRefusal.CLIENT_ERASED,
         *_OPEN,
         *_MONEY,
         R.INSUFFICIENT_FUNDS,
         R.POWER_MISSING,
     ),
-    commands.CancelWithdrawal: (R.WITHDRAWAL_UNKNOWN, R.WITHDRAWAL_SENT),
-    commands.SendWithdrawal: (*_OPEN, R.WITHDRAWAL_UNKNOWN),
-    commands.CompleteWithdrawal: (R.WITHDRAWAL_UNKNOWN,),
-    commands.RejectWithdrawal: (R.WITHDRAWAL_UNKNOWN,),
-    commands.ReturnWithdrawal: _MONEY,
-    commands.ReserveForOrder: (
+    withdrawals.CancelWithdrawal: (R.WITHDRAWAL_UNKNOWN, R.WITHDRAWAL_SENT),
+    withdrawals.SendWithdrawal: (*_OPEN, R.WITHDRAWAL_UNKNOWN),
+    withdrawals.CompleteWithdrawal: (R.WITHDRAWAL_UNKNOWN,),
+    withdrawals.RejectWithdrawal: (R.WITHDRAWAL_UNKNOWN,),
+    withdrawals.ReturnWithdrawal: _MONEY,
+    holds.ReserveForOrder: (
         *_OPEN,
         R.CLOSING_ONLY,
         *_QTY,
@@ -62,10 +77,10 @@ _JUDGED: Mapping[type[Command], _Refusals] = {
         R.INSUFFICIENT_FUNDS,
         R.SHORT_SALE_NOT_PERMITTED,
     ),
-    commands.ReleaseHold: (),
-    commands.BookTrade: _TRADE,
-    commands.BustTrade: _TRADE,
-    commands.SelectLots: (
+    holds.ReleaseHold: (),
+    trades.BookTrade: _TRADE,
+    busts.BustTrade: _TRADE,
+    selection.SelectLots: (
         R.TRADE_UNKNOWN,
         R.BASE_COST_UNKNOWN,
         R.TRADE_SETTLED,
@@ -73,22 +88,22 @@ _JUDGED: Mapping[type[Command], _Refusals] = {
         *_QTY,
         R.POWER_MISSING,
     ),
-    commands.StateBaseCost: (),
-    commands.SettleObligation: (
+    base_cost.StateBaseCost: (),
+    obligations.SettleObligation: (
         R.OBLIGATION_UNKNOWN,
         *_QTY,
         R.AMOUNT_NOT_POSITIVE,
         R.AMOUNT_INEXACT,
         R.CURRENCY_UNKNOWN,
     ),
-    commands.SettleAfterBust: (
+    obligations.SettleAfterBust: (
         *_QTY,
         R.AMOUNT_NOT_POSITIVE,
         R.AMOUNT_INEXACT,
         R.CURRENCY_UNKNOWN,
     ),
-    commands.RecordFailing: (),
-    commands.ConvertCurrency: (
+    obligations.RecordFailing: (),
+    exchange.ConvertCurrency: (
         *_OPEN,
         R.SAME_CURRENCY,
         *_MONEY,
@@ -99,8 +114,8 @@ _JUDGED: Mapping[type[Command], _Refusals] = {
         R.VALUE_DATE_INVALID,
         R.POWER_MISSING,
     ),
-    commands.SettleFx: (R.FX_UNKNOWN,),
-    commands.AccrueFee: (
+    exchange.SettleFx: (R.FX_UNKNOWN,),
+    fees.AccrueFee: (
         *_OPEN,
         *_AMOUNT,
         R.RATE_NOT_POSITIVE,
@@ -108,18 +123,18 @@ _JUDGED: Mapping[type[Command], _Refusals] = {
         R.DATE_ALREADY_ACCRUED,
         *_DATE,
     ),
-    commands.ChargeFee: (
+    fees.ChargeFee: (
         *_OPEN,
         R.CURRENCY_UNKNOWN,
         R.NOTHING_ACCRUED,
         R.RATE_NOT_POSITIVE,
         *_DATE,
     ),
-    commands.CreditInterest: (*_OPEN, *_MONEY, *_DATE),
-    commands.DebitInterest: (*_OPEN, *_MONEY, *_DATE),
-    commands.TransferCash: (*_OPEN, *_FROM_TO, *_MONEY, R.INSUFFICIENT_FUNDS, R.POWER_MISSING),
-    commands.ReceiveCash: (*_OPEN, *_MONEY),
-    commands.TransferSecurities: (
+    fees.CreditInterest: (*_OPEN, *_MONEY, *_DATE),
+    fees.DebitInterest: (*_OPEN, *_MONEY, *_DATE),
+    transfers.TransferCash: (*_OPEN, *_FROM_TO, *_MONEY, R.INSUFFICIENT_FUNDS, R.POWER_MISSING),
+    transfers.ReceiveCash: (*_OPEN, *_MONEY),
+    transfers.TransferSecurities: (
         *_OPEN,
         *_FROM_TO,
         R.INSTRUMENT_UNKNOWN,
@@ -130,11 +145,11 @@ _JUDGED: Mapping[type[Command], _Refusals] = {
         R.LOTS_DO_NOT_MATCH,
         R.POWER_MISSING,
     ),
-    commands.ReceiveSecurities: (*_OPEN, *_QTY, R.CURRENCY_UNKNOWN, R.RATE_UNKNOWN),
-    commands.CompleteTransfer: (),
-    commands.UndoTransfer: (R.TRANSFER_UNKNOWN,),
-    commands.PostAdjustment: (*_OPEN, R.AMOUNT_ZERO, *_AMOUNT, R.EVIDENCE_MISSING, *_APPROVAL),
-    commands.CashResidue: (
+    transfers.ReceiveSecurities: (*_OPEN, *_QTY, R.CURRENCY_UNKNOWN, R.RATE_UNKNOWN),
+    transfers.CompleteTransfer: (),
+    transfers.UndoTransfer: (R.TRANSFER_UNKNOWN,),
+    adjustments.PostAdjustment: (*_OPEN, R.AMOUNT_ZERO, *_AMOUNT, R.EVIDENCE_MISSING, *_APPROVAL),
+    residues.CashResidue: (
         *_OPEN,
         *_APPROVAL,
         R.INSTRUMENT_UNKNOWN,
@@ -160,6 +175,6 @@ _OPENING: _Refusals = (
 )
 
 REFUSALS: Mapping[type[Command], _Refusals] = {
-    commands.OpenAccount: _OPENING,
+    standing.OpenAccount: _OPENING,
     **{kind: (R.ACCOUNT_UNKNOWN, *judged) for kind, judged in _JUDGED.items()},
 }

@@ -6,13 +6,12 @@ from decimal import Decimal
 
 from domain.account.state import State
 from domain.rules.powers import Worth, holder, lacking_power
+from domain.shared import money_rules
 from domain.shared.freshness import FRESH_DAYS, is_stale
 from domain.shared.message import Refusal, Refused, Seen, refused
-from domain.shared.money import MINOR_UNITS, QTY_DECIMALS, is_currency, is_exact, is_money
+from domain.shared.money import QTY_DECIMALS, is_exact
+from domain.shared.money_rules import AMOUNT_LIMIT, AmountRefusals, is_too_large
 from domain.shared.persons import acts_as, is_part, normal_form
-
-AMOUNT_LIMIT = Decimal(10) ** 15
-"""Amounts and quantities must be below it: 15 digits before the point."""
 
 
 class AccountRefusal(Refusal):
@@ -73,14 +72,15 @@ class AccountRefusal(Refusal):
 
 
 R = AccountRefusal
+_AMOUNT = AmountRefusals(R.AMOUNT_INEXACT, R.AMOUNT_TOO_LARGE, R.CURRENCY_UNKNOWN)
 
 
-def gone(state: State) -> Refused | None:
+def refuse_closed(state: State) -> Refused | None:
     """Refuse if the account is closed: nothing may move on it."""
     return None if state.is_open else refused(R.ACCOUNT_NOT_OPEN, status=state.status)
 
 
-def unless(state: State, *statuses: str) -> Refused | None:
+def refuse_unless(state: State, *statuses: str) -> Refused | None:
     """Refuse unless the account's status is one of `statuses`."""
     if state.status in statuses:
         return None
@@ -96,17 +96,11 @@ def bad_money(amount: Decimal, currency: str) -> Refused | None:
 
 def bad_amount(amount: Decimal, currency: str) -> Refused | None:
     """Like `bad_money`, but an amount may be zero or negative."""
-    if not is_currency(currency):
-        return refused(R.CURRENCY_UNKNOWN, currency=currency)
-    if amount.is_finite() and abs(amount) >= AMOUNT_LIMIT:
-        return refused(R.AMOUNT_TOO_LARGE, limit=AMOUNT_LIMIT)
-    if not is_money(amount, currency):
-        return refused(R.AMOUNT_INEXACT, currency=currency, decimals=MINOR_UNITS[currency])
-    return None
+    return money_rules.bad_amount(amount, currency, _AMOUNT)
 
 
 def bad_qty(qty: Decimal) -> Refused | None:
-    if qty.is_finite() and abs(qty) >= AMOUNT_LIMIT:
+    if is_too_large(qty):
         return refused(R.AMOUNT_TOO_LARGE, limit=AMOUNT_LIMIT)
     if not is_exact(qty, QTY_DECIMALS):
         return refused(R.QTY_INEXACT, decimals=QTY_DECIMALS)

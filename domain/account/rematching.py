@@ -14,15 +14,33 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from domain.account import base_cost
-from domain.account.changes import arranged, move_lots, with_item
-from domain.account.commands import BustTrade
-from domain.account.events import Charge, LotMove, LotsRematched
+from domain.account.changes import by_arrival, move_lots, with_item
 from domain.account.rates import in_base
 from domain.account.state import Obligation, State, Trade
-from domain.account.trades import matched
-from domain.rules.lots import Lot, apply, cover, mirror
+from domain.account.trades import match_lots
+from domain.rules.charges import Charge
+from domain.rules.lots import Lot, LotMove, apply, cover, mirror
 from domain.shared.fix import Side
+from domain.shared.message import Event
 from domain.shared.money import ZERO
+
+
+class LotsRematched(Event, tag="lots.rematched", kw_only=True):
+    """Another trade was busted, so this one takes other lots, or bears another commission.
+
+    It is as if the busted trade had never been booked. Only the bust itself moves cash.
+    """
+
+    account_id: str
+    trade_id: str
+    order_id: str
+    isin: str
+    currency: str
+    lots: tuple[LotMove, ...]  # the first `restored` undo the old matching, the rest are the new
+    restored: int = 0  # 0: the trade has settled, and `lots` only change its cost
+    charges: tuple[Charge, ...] = ()  # of the trade from now on
+    because: str  # the busted trade
+
 
 Charged = Mapping[str, tuple[Charge, ...]]
 """Trade id -> its new charges, for trades whose charges change."""
@@ -30,6 +48,16 @@ Charged = Mapping[str, tuple[Charge, ...]]
 
 _Open = tuple[str, Obligation, Trade]
 """Trade id, its open obligation, what it was booked with."""
+
+
+class Undone(NamedTuple):
+    """The busted trade, as it was booked."""
+
+    account_id: str
+    trade_id: str
+    isin: str
+    currency: str
+    lots: tuple[LotMove, ...]
 
 
 class Rematched(NamedTuple):
@@ -48,57 +76,58 @@ class _Shelf:
 
     def move(self, moves: Sequence[LotMove]) -> None:
         lots = apply(self.lots, moves, currency=self.currency)
-        self.lots = arranged(lots, self.arrivals)
+        self.lots = by_arrival(lots, self.arrivals)
 
     def place(self, lot_id: str) -> int:
         """The lot's index in the order of arrival; -1: it arrived before all known lots."""
         return self._places.get(lot_id, -1)
 
 
-def rematch(state: State, command: BustTrade, charged: Charged) -> Rematched:
+def rematch(state: State, bust: Undone, charged: Charged) -> Rematched:
     """The changes that a bust makes to the lots of its instrument, by trade."""
-    was = command.booked
-    own = state.obligations.get(command.trade_id)
-    undone = mirror(own.trade.lots if own and own.trade else was.lots)
-    shelf = _Shelf(state, was.isin, was.currency)
-    later = _later(state, command, charged, shelf)
+    own = state.obligations.get(bust.trade_id)
+    undone = mirror(own.trade.lots if own and own.trade else bust.lots)
+    shelf = _Shelf(state, bust.isin, bust.currency)
+    later = _later_trades(state, bust, charged, shelf)
     for _, _, trade in reversed(later):
         shelf.move(mirror(trade.lots))
     shelf.move(undone)
-    cents = in_base(state, ZERO, was.currency, rate=ZERO)
+    cents = in_base(state, ZERO, bust.currency, rate=ZERO)
     ids = {trade_id for trade_id, _, _ in later}
     covered = cover(shelf.lots, method=state.lot_method, cents=cents, spare=ids)
     shelf.move(covered)
-    others = tuple(_rebooked(shelf, command, later, charged))
+    others = tuple(_rebook(shelf, bust, later, charged))
     last = cover(shelf.lots, method=state.lot_method, cents=cents)
     return Rematched((*undone, *covered, *last), others)
 
 
-def _rebooked(
-    shelf: _Shelf, command: BustTrade, later: Sequence[_Open], charged: Charged
+def _rebook(
+    shelf: _Shelf, bust: Undone, later: Sequence[_Open], charged: Charged
 ) -> Iterator[LotsRematched]:
     """Book each trade again, and yield an event for each one that changes."""
     for trade_id, open_, trade in later:
         again = replace(trade, charges=charged.get(trade_id, trade.charges))
-        again = replace(again, lots=_again(shelf, trade_id, open_, again))
+        again = replace(again, lots=_lots_again(shelf, trade_id, open_, again))
         shelf.move(again.lots)
         if again != trade:
-            yield _told(command, trade_id, open_, was=trade, again=again)
+            yield _event(bust, trade_id, open_, was=trade, again=again)
 
 
-def _later(state: State, command: BustTrade, charged: Charged, shelf: _Shelf) -> list[_Open]:
+def _later_trades(state: State, bust: Undone, charged: Charged, shelf: _Shelf) -> list[_Open]:
     """The unsettled trades of the instrument that the bust may change, in order of booking."""
     found = [
         (trade_id, o, o.trade)
         for trade_id, o in state.obligations.items()
-        if o.trade and o.isin == command.booked.isin and trade_id != command.trade_id
+        if o.trade and o.isin == bust.isin and trade_id != bust.trade_id
     ]
     places = {trade_id: shelf.place(trade_id) for trade_id, _, _ in found}
-    first = min([shelf.place(command.trade_id) + 1, *(places[t] for t in places if t in charged)])
+    first = min([shelf.place(bust.trade_id) + 1, *(places[t] for t in places if t in charged)])
     return [item for item in found if places[item[0]] >= first]
 
 
-def _again(shelf: _Shelf, trade_id: str, open_: Obligation, trade: Trade) -> tuple[LotMove, ...]:
+def _lots_again(
+    shelf: _Shelf, trade_id: str, open_: Obligation, trade: Trade
+) -> tuple[LotMove, ...]:
     """The lots that a trade takes when it is booked again after the trades before it."""
     if open_.side is Side.BUY:
         gone = any(lot.lot_id == trade_id and lot.qty < 0 for lot in shelf.lots)
@@ -110,14 +139,14 @@ def _again(shelf: _Shelf, trade_id: str, open_: Obligation, trade: Trade) -> tup
         before = tuple(lot for lot in shelf.lots if shelf.place(lot.lot_id) < place)
         enough = sum((lot.qty for lot in before if lot.qty > 0), ZERO) >= trade.qty
         held = before if enough else shelf.lots
-    return matched(shelf.state, held, trade_id, trade, side=open_.side, currency=open_.currency)
+    return match_lots(shelf.state, held, trade_id, trade, side=open_.side, currency=open_.currency)
 
 
-def _told(
-    command: BustTrade, trade_id: str, open_: Obligation, *, was: Trade, again: Trade
+def _event(
+    bust: Undone, trade_id: str, open_: Obligation, *, was: Trade, again: Trade
 ) -> LotsRematched:
     return LotsRematched(
-        account_id=command.account_id,
+        account_id=bust.account_id,
         trade_id=trade_id,
         order_id=open_.order_id,
         isin=open_.isin,
@@ -125,7 +154,7 @@ def _told(
         lots=(*mirror(was.lots), *again.lots),
         restored=len(was.lots),
         charges=again.charges,
-        because=command.trade_id,
+        because=bust.trade_id,
     )
 
 

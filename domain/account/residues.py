@@ -12,23 +12,67 @@ from msgspec.structs import replace
 
 from domain.account import base_cost
 from domain.account.changes import add_cash, move_lots
-from domain.account.commands import CashResidue
-from domain.account.events import ResidueCashed
 from domain.account.listings import Listing, factor, listing
 from domain.account.rates import base_rate, in_base, no_rate
-from domain.account.refusals import R, blank, first, too_old, two_persons, unless
+from domain.account.refusals import R, blank, first, refuse_unless, too_old, two_persons
 from domain.account.state import CLOSING, CLOSING_ONLY, DORMANT, OPEN, State
-from domain.rules.lots import dispose
+from domain.rules.lots import LotMove, dispose
 from domain.shared import quotation
-from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.message import (
+    Command,
+    Decision,
+    Event,
+    Personal,
+    PersonalText,
+    Refused,
+    Seen,
+    refused,
+)
 from domain.shared.money import EXACT, ZERO, plain, round_money
+
+
+class CashResidue(Command):
+    """The house buys, at the mark, the part of a holding that is too small to be ordered."""
+
+    account_id: str
+    residue_id: str
+    instrument_id: str
+    isin: str
+    reason: Personal
+    requested_by: Personal
+    approved_by: Personal
+
+
+class ResidueCashed(Event, tag="residue.cashed"):
+    """The house took a fraction that no order can sell, and paid the last mark for it.
+
+    Nothing moves in custody: C.DUE and H.DUE record that the stock is the house's, and the cash
+    the client's.
+    """
+
+    account_id: str
+    residue_id: str
+    instrument_id: str
+    isin: str
+    qty: Decimal
+    price: Decimal  # as quoted
+    currency: str  # of settlement
+    amount: Decimal  # paid to the client
+    lots: tuple[LotMove, ...]
+    base_rate: Decimal  # base currency per unit of `currency`; 0: not fixed
+    reason: PersonalText
+    requested_by: PersonalText
+    approved_by: PersonalText
+    client_id: str
+
+
+MAY_CASH = (OPEN, CLOSING_ONLY, DORMANT, CLOSING)
+"""Statuses in which the house buys a residue."""
 
 
 def cash(command: CashResidue, state: State, seen: Seen) -> Decision:
     """Cash the part that is settled, not held for a sale, and below the instrument's step."""
-    if wrong := first(
-        unless(state, OPEN, CLOSING_ONLY, DORMANT, CLOSING), _grounds(command, seen.actor)
-    ):
+    if wrong := first(refuse_unless(state, *MAY_CASH), _grounds_fault(command, seen.actor)):
         return wrong
     terms = listing(seen, command.instrument_id, command.isin)
     if isinstance(terms, Refused):
@@ -36,8 +80,11 @@ def cash(command: CashResidue, state: State, seen: Seen) -> Decision:
     price = _price(command, terms, seen)
     if isinstance(price, Refused):
         return price
-    rate = base_rate(state, terms.settlement_currency, seen)
-    if wrong := first(base_cost.waits(state, command.isin), _without(rate, state, terms, seen)):
+    currency = terms.settlement_currency
+    rate = base_rate(state, currency, seen)
+    if wrong := first(
+        base_cost.refuse_waiting(state, command.isin), _rate_fault(rate, state, terms, seen)
+    ):
         return wrong
     isin = command.isin
     free = min(state.qty(isin), state.settled_qty(isin)) - state.held_qty(isin)
@@ -51,11 +98,8 @@ def cash(command: CashResidue, state: State, seen: Seen) -> Decision:
         isin=isin,
         qty=plain(qty),
         price=price,
-        currency=terms.settlement_currency,
-        amount=round_money(
-            EXACT.multiply(EXACT.multiply(qty, price), factor(terms)),
-            terms.settlement_currency,
-        ),
+        currency=currency,
+        amount=round_money(EXACT.multiply(EXACT.multiply(qty, price), factor(terms)), currency),
         lots=(),
         base_rate=rate,
         reason=command.reason,
@@ -78,7 +122,7 @@ def _price(command: CashResidue, terms: Listing, seen: Seen) -> Decimal | Refuse
     return too_old(R.PRICE_STALE, "price_date", mark.price_date, seen.now.date()) or price
 
 
-def _without(rate: Decimal, state: State, terms: Listing, seen: Seen) -> Refused | None:
+def _rate_fault(rate: Decimal, state: State, terms: Listing, seen: Seen) -> Refused | None:
     """Refuse without a rate: the gain needs a value in the base currency."""
     return None if rate else no_rate(state.base_currency, terms.settlement_currency, seen)
 
@@ -95,7 +139,7 @@ def _with_lots(event: ResidueCashed, state: State, seen: Seen) -> ResidueCashed:
     return replace(event, lots=lots)
 
 
-def _grounds(command: CashResidue, actor: str) -> Refused | None:
+def _grounds_fault(command: CashResidue, actor: str) -> Refused | None:
     if blank((command.reason,)):
         return refused(R.REASON_MISSING)
     return two_persons(command.requested_by, command.approved_by, actor)

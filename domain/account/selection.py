@@ -1,19 +1,38 @@
 """The client chooses other lots for a sale, until its settlement date (domain.md rule 4)."""
 
 from collections.abc import Iterable
+from decimal import Decimal
 
 from msgspec.structs import replace
 
 from domain.account import base_cost
 from domain.account.changes import move_lots, with_item
-from domain.account.commands import SelectLots
-from domain.account.events import LotMove, LotsSelected
 from domain.account.refusals import R, bad_qty, first, powerless
 from domain.account.state import Obligation, State
-from domain.rules.lots import LotMethod, Value, apply, can_choose, dispose, mirror
+from domain.rules.lots import LotMethod, LotMove, apply, can_choose, dispose, mirror
 from domain.shared.fix import Side
-from domain.shared.message import Decision, Seen, refused
+from domain.shared.message import Command, Decision, Event, Seen, refused
 from domain.shared.money import MINOR_UNITS, ZERO
+from domain.shared.shares import Value
+
+
+class SelectLots(Command):
+    """Choose the lots of a sale, until its settlement date."""
+
+    account_id: str
+    trade_id: str
+    lots: dict[str, Decimal]  # lot id -> quantity
+
+
+class LotsSelected(Event, tag="lots.selected", kw_only=True):
+    """The client chose other lots for a sale, which is possible until its settlement date."""
+
+    account_id: str
+    trade_id: str
+    order_id: str = ""  # its saga needs the new lots, for a later bust
+    isin: str
+    lots: tuple[LotMove, ...]  # signed: put back the old picks, then take the new ones
+    currency: str = ""  # of the sale; "": an older event
 
 
 def select(command: SelectLots, state: State, seen: Seen) -> Decision:
@@ -25,7 +44,7 @@ def select(command: SelectLots, state: State, seen: Seen) -> Decision:
         return refused(R.TRADE_SETTLED, settl_date=sale.settl_date)
     if wrong := first(
         *map(bad_qty, command.lots.values()),
-        base_cost.waits(state, sale.isin),
+        base_cost.refuse_waiting(state, sale.isin),
         powerless(state, seen, "trade", lambda: ZERO),  # no money moves
     ):
         return wrong

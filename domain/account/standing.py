@@ -10,36 +10,136 @@ orders in single stocks are refused instead (domain rule 4).
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import ClassVar
 
 from msgspec.structs import replace
 
 from domain.account.changes import with_item
-from domain.account.commands import (
-    AuthorisePerson,
-    BlockAccount,
-    ChangeLotMethod,
-    CloseAccount,
-    OpenAccount,
-    ReopenAccount,
-    RevokePerson,
-    SetClosingOnly,
-    UnblockAccount,
+from domain.account.refusals import (
+    R,
+    bad_money,
+    blank,
+    first,
+    refuse_closed,
+    refuse_unless,
+    two_persons,
 )
-from domain.account.events import (
-    AccountOpened,
-    AccountRestricted,
-    LotMethodChanged,
+from domain.account.state import (
+    BLOCKED,
+    CLOSED,
+    CLOSING,
+    CLOSING_ONLY,
+    DORMANT,
+    OPEN,
     Owner,
-    PersonAuthorised,
-    PersonRevoked,
+    Power,
+    State,
 )
-from domain.account.refusals import R, bad_money, blank, first, gone, two_persons, unless
-from domain.account.state import BLOCKED, CLOSED, CLOSING, CLOSING_ONLY, DORMANT, OPEN, State
 from domain.rules.lots import LotMethod
 from domain.rules.powers import holder
 from domain.shared.dates import bad_span
-from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.message import (
+    Command,
+    Decision,
+    Event,
+    Personal,
+    PersonalText,
+    Refused,
+    Seen,
+    refused,
+)
 from domain.shared.money import RATE_DECIMALS, ZERO, is_currency, is_exact
+
+
+class OpenAccount(Command):
+    account_id: str
+    client_id: str
+    base_currency: str
+    lot_method: str = "FIFO"
+    account_type: str = "cash"
+    owners: tuple[Owner, ...] = ()
+
+
+class AuthorisePerson(Command):
+    account_id: str
+    power: Power
+
+
+class RevokePerson(Command):
+    account_id: str
+    person_id: str
+
+
+class ChangeLotMethod(Command):
+    account_id: str
+    lot_method: str
+
+
+class BlockAccount(Command):
+    account_id: str
+    reason: Personal
+
+
+class UnblockAccount(Command):
+    account_id: str
+    reason: Personal = ""
+
+
+class SetClosingOnly(Command):
+    account_id: str
+    reason: Personal
+
+
+class CloseAccount(Command):
+    account_id: str
+
+
+class ReopenAccount(Command):
+    """Wind down a closed account again, because money or shares came. Needs a second person."""
+
+    account_id: str
+    reason: Personal
+    requested_by: Personal
+    approved_by: Personal
+
+
+class AccountOpened(Event, tag="account.opened"):
+    account_id: str
+    client_id: str
+    base_currency: str
+    lot_method: str
+    account_type: str = "cash"
+    owners: tuple[Owner, ...] = ()
+    us_taxable: bool = False  # average cost is not for single stocks of US taxpayers
+
+
+class PersonAuthorised(Event, tag="account.person_authorised"):
+    account_id: str
+    power: Power
+
+
+class PersonRevoked(Event, tag="account.person_revoked"):
+    account_id: str
+    person_id: str
+
+
+class LotMethodChanged(Event, tag="account.lot_method_changed"):
+    account_id: str
+    lot_method: str  # for disposals from now on
+
+
+class AccountRestricted(Event, tag="account.restricted"):
+    """The account's status was set: open, closing_only, blocked, dormant, closing, closed."""
+
+    VERSION: ClassVar[int] = 2
+    account_id: str
+    status: str
+    reason: PersonalText = ""  # the requester's text
+    client_id: str = ""  # whose sagas follow the account
+    requested_by: PersonalText = ""  # set when a closed account is wound down again
+    approved_by: PersonalText = ""
+    cause: str = ""  # a code instead of `reason`, if a saga asked for it
+
 
 ACCOUNT_TYPES = frozenset(
     {"cash", "retirement", "custodial", "trust", "corporate", "omnibus", "house", "error"}
@@ -53,7 +153,9 @@ def open_account(command: OpenAccount, state: State, seen: Seen) -> Decision:
     wrong = (
         refused(R.ACCOUNT_EXISTS, status=state.status)
         if state.exists
-        else first(_client(command, seen), _terms(command), _shares(command.owners))
+        else first(
+            _client_fault(command, seen), _terms_fault(command), _shares_fault(command.owners)
+        )
     )
     if wrong:
         return wrong
@@ -70,7 +172,7 @@ def open_account(command: OpenAccount, state: State, seen: Seen) -> Decision:
     )
 
 
-def _client(command: OpenAccount, seen: Seen) -> Refused | None:
+def _client_fault(command: OpenAccount, seen: Seen) -> Refused | None:
     client = seen.streams.get(f"client-{command.client_id}")
     status = str(client.status) if client is not None else ""
     if not status:
@@ -86,23 +188,23 @@ def _us_taxable(command: OpenAccount, seen: Seen) -> bool:
     return getattr(client, "country", "") == "US" and command.account_type != "retirement"
 
 
-def _terms(command: OpenAccount) -> Refused | None:
+def _terms_fault(command: OpenAccount) -> Refused | None:
     if command.account_type == "margin":
         return refused(R.MARGIN_NOT_PERMITTED)
     if command.account_type not in ACCOUNT_TYPES:
         return refused(R.ACCOUNT_TYPE_UNKNOWN, account_type=command.account_type)
     if not is_currency(command.base_currency):
         return refused(R.CURRENCY_UNKNOWN, currency=command.base_currency)
-    return _method(command.lot_method)
+    return _method_fault(command.lot_method)
 
 
-def _method(lot_method: str) -> Refused | None:
+def _method_fault(lot_method: str) -> Refused | None:
     if lot_method in LotMethod.__members__:
         return None
     return refused(R.LOT_METHOD_UNKNOWN, lot_method=lot_method)
 
 
-def _shares(owners: tuple[Owner, ...]) -> Refused | None:
+def _shares_fault(owners: tuple[Owner, ...]) -> Refused | None:
     """Refuse owners listed twice, or whose shares do not add up to 1. The list may be empty."""
     sound = all(is_exact(o.share, RATE_DECIMALS) and ZERO < o.share <= 1 for o in owners)
     once = len({o.client_id for o in owners}) == len(owners)
@@ -114,7 +216,7 @@ def _shares(owners: tuple[Owner, ...]) -> Refused | None:
 
 def authorise_person(command: AuthorisePerson, state: State, seen: Seen) -> Decision:
     power, limit = command.power, command.power.limit
-    wrong = gone(state) or _passed_on(state, seen)
+    wrong = refuse_closed(state) or _power_passed_on(state, seen)
     wrong = wrong or (bad_money(limit, state.base_currency) if limit is not None else None)
     wrong = wrong or bad_span("valid_from", power.valid_from, "valid_to", power.valid_to)
     if wrong:
@@ -124,7 +226,7 @@ def authorise_person(command: AuthorisePerson, state: State, seen: Seen) -> Deci
     return (PersonAuthorised(account_id=command.account_id, power=command.power),)
 
 
-def _passed_on(state: State, seen: Seen) -> Refused | None:
+def _power_passed_on(state: State, seen: Seen) -> Refused | None:
     """Refuse an actor who acts under a power: such a person cannot give powers, owners can."""
     person = holder(state, seen.actor)
     return refused(R.POWER_MISSING, person_id=person, power="authorise") if person else None
@@ -137,7 +239,7 @@ def revoke_person(command: RevokePerson, state: State, seen: Seen) -> Decision:
 
 
 def change_lot_method(command: ChangeLotMethod, state: State, seen: Seen) -> Decision:
-    if wrong := first(gone(state), _method(command.lot_method)):
+    if wrong := first(refuse_closed(state), _method_fault(command.lot_method)):
         return wrong
     if command.lot_method == state.lot_method:
         return ()
@@ -147,7 +249,7 @@ def change_lot_method(command: ChangeLotMethod, state: State, seen: Seen) -> Dec
 def block(command: BlockAccount, state: State, seen: Seen) -> Decision:
     if state.status == BLOCKED:
         return ()
-    wrong = unless(state, OPEN, CLOSING_ONLY, DORMANT, CLOSING)
+    wrong = refuse_unless(state, OPEN, CLOSING_ONLY, DORMANT, CLOSING)
     return wrong or _restrict(state, BLOCKED, command.reason, seen)
 
 
@@ -162,13 +264,15 @@ def unblock(command: UnblockAccount, state: State, seen: Seen) -> Decision:
 def set_closing_only(command: SetClosingOnly, state: State, seen: Seen) -> Decision:
     if state.status == CLOSING_ONLY:
         return ()
-    return unless(state, OPEN, DORMANT) or _restrict(state, CLOSING_ONLY, command.reason, seen)
+    return refuse_unless(state, OPEN, DORMANT) or _restrict(
+        state, CLOSING_ONLY, command.reason, seen
+    )
 
 
 def close(command: CloseAccount, state: State, seen: Seen) -> Decision:
-    if wrong := unless(state, OPEN, CLOSING_ONLY, DORMANT, CLOSING):
+    if wrong := refuse_unless(state, OPEN, CLOSING_ONLY, DORMANT, CLOSING):
         return wrong
-    if holds := dict(_holds(state)):
+    if holds := dict(_obstacles(state)):
         return refused(R.ACCOUNT_NOT_EMPTY, **holds)
     return _restrict(state, CLOSED, "", seen)
 
@@ -188,7 +292,7 @@ def reopen(command: ReopenAccount, state: State, seen: Seen) -> Decision:
     return (replace(event, requested_by=command.requested_by, approved_by=command.approved_by),)
 
 
-def _holds(state: State) -> Iterator[tuple[str, object]]:
+def _obstacles(state: State) -> Iterator[tuple[str, object]]:
     """What prevents closing: each unit that the account owns or owes, and each open item."""
     yield from state.traded.items()
     for isin, lots in state.lots.items():

@@ -15,10 +15,27 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from domain.account.events import Charge, LotMove, Owner, Power
-from domain.rules.lots import Lot, holding
+from domain.rules.charges import Charge
+from domain.rules.lots import Lot, LotMove, holding
 from domain.shared.fix import Side
 from domain.shared.money import ZERO
+
+
+class Owner(Struct, frozen=True, kw_only=True):
+    client_id: str
+    share: Decimal = Decimal(1)  # of 1
+
+
+class Power(Struct, frozen=True, kw_only=True):
+    """What an authorised person may do, from when to when, and up to which amount per act."""
+
+    person_id: str
+    trade: bool = False
+    withdraw: bool = False
+    limit: Decimal | None = None  # in the account's base currency
+    valid_from: date | None = None
+    valid_to: date | None = None
+
 
 OPEN, CLOSING_ONLY, BLOCKED, DORMANT = "open", "closing_only", "blocked", "dormant"
 CLOSING, CLOSED = "closing", "closed"

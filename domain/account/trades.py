@@ -5,26 +5,76 @@ report is recognised by the trade's open obligation, and after settlement by its
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import date
 from decimal import Decimal
-from hashlib import sha256
 
 from msgspec.structs import replace
 
 from domain.account import base_cost
 from domain.account.changes import add_cash, in_debit, move_lots, open_obligation, put_order
-from domain.account.commands import BookTrade
-from domain.account.events import LotMove, TradeBooked
-from domain.account.holds import order_of, released_by_fill, unknown_order
+from domain.account.holds import Counted, order_of, released_by_fill, unknown_order
 from domain.account.rates import base_rate, in_base
 from domain.account.refusals import R, bad_amount, bad_qty, first
-from domain.account.state import Obligation, OpenOrder, State, Trade
+from domain.account.state import Obligation, OpenOrder, State, Trade, Unvalued
 from domain.rules.charges import Charge, charges, commission_of
-from domain.rules.lots import Lot, acquire, can_choose, dispose
+from domain.rules.lots import Lot, LotMove, acquire, can_choose, dispose
 from domain.shared.fix import Side
-from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.ids import child_id
+from domain.shared.message import Decision, Event, Internal, Refused, Seen, refused
 from domain.shared.money import ZERO, money, plain
 
-ID_MAX = 64
+
+class BookTrade(Internal):
+    """A report of an execution, booked once per trade_id. Refused only for unstorable figures."""
+
+    account_id: str
+    trade_id: str
+    order_id: str
+    exec_id: str
+    instrument_id: str
+    isin: str
+    side: Side
+    qty: Decimal
+    price: Decimal
+    currency: str
+    gross: Decimal
+    trade_date: date
+    settl_date: date
+    country: str = "US"  # whose taxes and levies apply
+    accrued_interest: Decimal = Decimal(0)  # of a bond: paid on top, kept out of cost
+    market_country: str = ""  # whose settlement calendar applies
+    before: Counted | None = None  # the order's totals, in case the account forgot the order
+
+
+class TradeBooked(Event, tag="trade.booked", kw_only=True):
+    """J4, J5, J7 (J23 with accrued interest): one execution on trade date."""
+
+    account_id: str
+    trade_id: str  # also the obligation's id: C.STREET[trade_id, account]
+    order_id: str
+    exec_id: str
+    instrument_id: str
+    isin: str
+    side: Side
+    qty: Decimal
+    price: Decimal
+    currency: str  # settlement currency
+    gross: Decimal  # principal: qty x price x factors, rounded once
+    accrued_interest: Decimal = Decimal(0)
+    charges: tuple[Charge, ...] = ()
+    lots: tuple[LotMove, ...]
+    trade_date: date
+    settl_date: date
+    hold_unit: str = ""
+    hold_released: Decimal = Decimal(0)
+    base_rate: Decimal = Decimal(1)  # base currency per unit of `currency`; 0: not fixed yet
+    in_debit: bool = False  # cash fell below zero: opens a case, never refused
+    oversold: Decimal = Decimal(0)  # quantity sold beyond the lots: opens a case, never refused
+    unreserved: Decimal = Decimal(0)  # quantity beyond the hold (over-fill, late fill): a case
+    free_riding: bool = False  # sells shares bought with unsettled proceeds: opens a case
+    market_country: str = ""  # whose settlement calendar applies; "": US (older trades)
+    before: Counted | None = None  # the order's earlier totals, if the account forgot the order
+    account_closed: bool = False  # booked after the account was closed: opens a case
 
 
 def book(command: BookTrade, state: State, seen: Seen) -> Decision:
@@ -69,7 +119,7 @@ def _booking(command: BookTrade, state: State, *, rate: Decimal) -> TradeBooked:
         base_rate=rate,
         oversold=-sum((m.qty for m in lots if m.lot_id == command.trade_id and m.qty < 0), ZERO),
         unreserved=plain(max(command.qty - order.qty, ZERO)),
-        free_riding=command.side is not Side.BUY and _unpaid(state, lots, command.currency),
+        free_riding=command.side is not Side.BUY and _sells_unpaid(state, lots, command.currency),
         market_country=command.market_country,
         before=command.before if unknown_order(state, command.order_id) else None,
     )
@@ -108,10 +158,10 @@ def _lots(
         method=state.lot_method,
     )
     held, name = state.lots.get(command.isin, ()), command.trade_id
-    return matched(state, held, name, trade, side=command.side, currency=command.currency)
+    return match_lots(state, held, name, trade, side=command.side, currency=command.currency)
 
 
-def matched(
+def match_lots(
     state: State, held: Sequence[Lot], trade_id: str, trade: Trade, *, side: Side, currency: str
 ) -> tuple[LotMove, ...]:
     """How a trade changes the lots `held` before it.
@@ -139,7 +189,7 @@ def total(taken: Iterable[Charge]) -> Decimal:
     return sum((c.amount for c in taken), ZERO)
 
 
-def _unpaid(state: State, lots: Iterable[LotMove], currency: str) -> bool:
+def _sells_unpaid(state: State, lots: Iterable[LotMove], currency: str) -> bool:
     """Whether a sold lot's purchase is unsettled and settled cash does not cover it (rule 18)."""
     picked = {m.lot_id for m in lots if m.qty < 0}
     buys = {
@@ -151,14 +201,13 @@ def _unpaid(state: State, lots: Iterable[LotMove], currency: str) -> bool:
 
 def reverse_id(trade_id: str) -> str:
     """Id of the obligation that takes back the settled part of a busted trade."""
-    plain_id = f"{trade_id}R"
-    return plain_id if len(plain_id) <= ID_MAX else sha256(trade_id.encode()).hexdigest()[:62] + "R"
+    return child_id(trade_id, "R", digest_chars=62, head=False)
 
 
 def booked(state: State, event: TradeBooked) -> State:
     sign = -1 if event.side is Side.BUY else 1
     amount = event.gross + event.accrued_interest
-    lots = base_cost.marked(state, event)
+    lots = base_cost.flag_unknown(state, event.isin, event.lots, rate=event.base_rate)
     trade = Trade(
         qty=event.qty,
         gross=event.gross,
@@ -168,7 +217,14 @@ def booked(state: State, event: TradeBooked) -> State:
         method=state.lot_method,
         lots=lots,
     )
-    state = base_cost.keep(state, event, lots)
+    valued = Unvalued(
+        isin=event.isin,
+        order_id=event.order_id,
+        currency=event.currency,
+        rate=event.base_rate,
+        lots=lots,
+    )
+    state = base_cost.keep(state, event.trade_id, valued)
     obligation = Obligation(
         isin=event.isin,
         side=Side.BUY if event.side is Side.BUY else Side.SELL,
@@ -182,8 +238,12 @@ def booked(state: State, event: TradeBooked) -> State:
     state = open_obligation(state, event.trade_id, obligation)
     state = move_lots(state, event.isin, lots, currency=event.currency)
     state = add_cash(state, event.currency, sign * amount - total(event.charges))
+    return put_order(state, event.order_id, _filled(state, event))
+
+
+def _filled(state: State, event: TradeBooked) -> OpenOrder:
     order = order_of(state, event.order_id, event.before)
-    filled = replace(
+    return replace(
         order,
         held=order.held - event.hold_released,
         qty=max(order.qty - event.qty, ZERO),
@@ -191,4 +251,3 @@ def booked(state: State, event: TradeBooked) -> State:
         gross=order.gross + event.gross,
         charged=order.charged + commission_of(event.charges),
     )
-    return put_order(state, event.order_id, filled)

@@ -9,27 +9,12 @@ fixing, because the rate of the purchase day is no longer known. Without a fixin
 refuses, and the transfer is undone. Lots whose base cost is unknown cannot be transferred.
 """
 
+from decimal import Decimal
+
 from msgspec.structs import replace
 
 from domain.account import base_cost
-from domain.account.changes import add_cash, arrived, move_lots, with_item
-from domain.account.commands import (
-    CompleteTransfer,
-    ReceiveCash,
-    ReceiveSecurities,
-    TransferCash,
-    TransferSecurities,
-    UndoTransfer,
-)
-from domain.account.events import (
-    CashTransferredIn,
-    CashTransferredOut,
-    LotMove,
-    SecuritiesTransferredIn,
-    SecuritiesTransferredOut,
-    TransferCompleted,
-    TransferUndone,
-)
+from domain.account.changes import add_cash, append_arrivals, move_lots, with_item
 from domain.account.listings import listing
 from domain.account.rates import base_rate, in_base, no_rate
 from domain.account.refusals import (
@@ -40,12 +25,125 @@ from domain.account.refusals import (
     in_base_currency,
     lacking,
     powerless,
-    unless,
+    refuse_unless,
 )
 from domain.account.state import CLOSING, CLOSING_ONLY, DORMANT, OPEN, State, Transfer
-from domain.rules.lots import Value, dispose, mirror
-from domain.shared.message import Decision, Refused, Seen, refused
+from domain.rules.lots import LotMove, dispose, mirror
+from domain.shared.message import Command, Decision, Event, Internal, Refused, Seen, refused
 from domain.shared.money import MINOR_UNITS, ZERO, is_currency, money
+from domain.shared.shares import Value
+
+
+class TransferCash(Command):
+    transfer_id: str
+    account_id: str
+    to_account_id: str
+    currency: str
+    amount: Decimal
+
+
+class ReceiveCash(Internal):
+    account_id: str
+    transfer_id: str
+    from_account_id: str
+    currency: str
+    amount: Decimal
+
+
+class TransferSecurities(Command):
+    transfer_id: str
+    account_id: str
+    to_account_id: str
+    instrument_id: str
+    isin: str
+    qty: Decimal
+
+
+class ReceiveSecurities(Internal):
+    account_id: str
+    transfer_id: str
+    from_account_id: str
+    instrument_id: str
+    isin: str
+    currency: str
+    lots: tuple[LotMove, ...]
+    base_currency: str = ""  # currency of the lots' cost_base; "": this account's
+
+
+class CompleteTransfer(Internal):
+    """The receiving account booked its side, so the transfer is complete."""
+
+    account_id: str
+    transfer_id: str
+
+
+class UndoTransfer(Internal):
+    account_id: str
+    transfer_id: str
+    reason: str
+
+
+class CashTransferredOut(Event, tag="transfer.cash_out"):
+    """J16: the sender's side. C.XFER[transfer_id] holds the cash until the receiver books it."""
+
+    account_id: str
+    transfer_id: str
+    to_account_id: str
+    currency: str
+    amount: Decimal
+
+
+class CashTransferredIn(Event, tag="transfer.cash_in"):
+    account_id: str
+    transfer_id: str
+    from_account_id: str
+    currency: str
+    amount: Decimal
+
+
+class SecuritiesTransferredOut(Event, tag="transfer.securities_out"):
+    """J16 for shares, with their lots, cost and dates. Nothing moves in custody."""
+
+    account_id: str
+    transfer_id: str
+    to_account_id: str
+    isin: str
+    instrument_id: str
+    currency: str
+    lots: tuple[LotMove, ...]  # negative
+    base_currency: str = ""  # of cost_base
+    first_use: bool = False  # the named listing had no use on record
+
+
+class SecuritiesTransferredIn(Event, tag="transfer.securities_in"):
+    account_id: str
+    transfer_id: str
+    from_account_id: str
+    isin: str
+    instrument_id: str
+    currency: str
+    lots: tuple[LotMove, ...]  # positive
+
+
+class TransferCompleted(Event, tag="transfer.completed"):
+    """The receiving account has booked its side. Posts nothing."""
+
+    account_id: str
+    transfer_id: str
+
+
+class TransferUndone(Event, tag="transfer.undone"):
+    """The receiving account refused, so the sender takes cash or lots back."""
+
+    account_id: str
+    transfer_id: str
+    currency: str = ""
+    amount: Decimal = Decimal(0)
+    isin: str = ""
+    instrument_id: str = ""
+    lots: tuple[LotMove, ...] = ()
+    reason: str = ""
+
 
 Sending = TransferCash | TransferSecurities
 
@@ -53,7 +151,7 @@ Sending = TransferCash | TransferSecurities
 def send_cash(command: TransferCash, state: State, seen: Seen) -> Decision:
     worth = in_base_currency(state, command.amount, command.currency)
     if wrong := (
-        _between(command, state, seen)
+        _parties_fault(command, state, seen)
         or bad_money(command.amount, command.currency)
         or powerless(state, seen, "withdraw", worth)
     ):
@@ -72,7 +170,7 @@ def send_cash(command: TransferCash, state: State, seen: Seen) -> Decision:
 
 def send_securities(command: TransferSecurities, state: State, seen: Seen) -> Decision:
     if wrong := (
-        _between(command, state, seen)
+        _parties_fault(command, state, seen)
         or bad_qty(command.qty)
         or powerless(state, seen, "withdraw", lambda: None)
     ):
@@ -83,7 +181,7 @@ def send_securities(command: TransferSecurities, state: State, seen: Seen) -> De
     free = min(state.qty(isin), state.settled_qty(isin)) - state.held_qty(isin)
     if command.qty > free:
         return refused(R.INSUFFICIENT_SHARES, isin=isin, required=command.qty, available=free)
-    if wrong := base_cost.waits(state, isin):
+    if wrong := base_cost.refuse_waiting(state, isin):
         return wrong
     currencies = {lot.currency for lot in state.lots[isin] if lot.qty > 0}
     if len(currencies) > 1:  # one event states one currency of cost
@@ -97,14 +195,14 @@ def send_securities(command: TransferSecurities, state: State, seen: Seen) -> De
             isin=isin,
             instrument_id=command.instrument_id,
             currency=currency,
-            lots=_taken(command, state, seen, currency=currency),
+            lots=_lots_sent(command, state, seen, currency=currency),
             base_currency=state.base_currency,
             first_use=not named.used,
         ),
     )
 
 
-def _taken(
+def _lots_sent(
     command: TransferSecurities, state: State, seen: Seen, *, currency: str
 ) -> tuple[LotMove, ...]:
     moves = dispose(
@@ -124,9 +222,9 @@ def _taken(
     return tuple(replace(m, realises=False) for m in moves)
 
 
-def _between(command: Sending, state: State, seen: Seen) -> Refused | None:
+def _parties_fault(command: Sending, state: State, seen: Seen) -> Refused | None:
     """Refuse unless both accounts may take part in this transfer."""
-    if wrong := unless(state, OPEN, CLOSING_ONLY, DORMANT, CLOSING):
+    if wrong := refuse_unless(state, OPEN, CLOSING_ONLY, DORMANT, CLOSING):
         return wrong
     if command.to_account_id == command.account_id:
         return refused(R.SAME_ACCOUNT, account_id=command.account_id)
@@ -135,12 +233,13 @@ def _between(command: Sending, state: State, seen: Seen) -> Refused | None:
     target: State | None = seen.streams.get(f"account-{command.to_account_id}")
     if target is None or not target.exists:
         return refused(R.ACCOUNT_UNKNOWN, account_id=command.to_account_id)
-    return unless(target, OPEN, CLOSING_ONLY, DORMANT)
+    return refuse_unless(target, OPEN, CLOSING_ONLY, DORMANT)
 
 
 def receive_cash(command: ReceiveCash, state: State, seen: Seen) -> Decision:
     if wrong := first(
-        unless(state, OPEN, CLOSING_ONLY, DORMANT), bad_money(command.amount, command.currency)
+        refuse_unless(state, OPEN, CLOSING_ONLY, DORMANT),
+        bad_money(command.amount, command.currency),
     ):
         return wrong
     return (
@@ -157,7 +256,9 @@ def receive_cash(command: ReceiveCash, state: State, seen: Seen) -> Decision:
 def receive_securities(command: ReceiveSecurities, state: State, seen: Seen) -> Decision:
     """Book the shares. The command's lots may be the sender's moves (negative) or their mirror."""
     lots = tuple(m if m.qty > 0 else mirror((m,))[0] for m in command.lots if m.qty)
-    if wrong := first(unless(state, OPEN, CLOSING_ONLY, DORMANT), *(bad_qty(m.qty) for m in lots)):
+    if wrong := first(
+        refuse_unless(state, OPEN, CLOSING_ONLY, DORMANT), *(bad_qty(m.qty) for m in lots)
+    ):
         return wrong
     if not lots:
         return refused(R.QTY_NOT_POSITIVE, qty=0)
@@ -231,7 +332,7 @@ def securities_out(state: State, event: SecuritiesTransferredOut) -> State:
 
 
 def securities_in(state: State, event: SecuritiesTransferredIn) -> State:
-    state = arrived(state, event.isin, (m.lot_id for m in event.lots))
+    state = append_arrivals(state, event.isin, (m.lot_id for m in event.lots))
     return move_lots(state, event.isin, event.lots, currency=event.currency)
 
 

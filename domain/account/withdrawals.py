@@ -8,28 +8,14 @@ first. A report about a payment that is not open is refused, and the saga parks 
 booked in any case.
 """
 
-from hashlib import sha256
+from datetime import date
+from decimal import Decimal
+from typing import ClassVar
 
 from msgspec.structs import replace
 
 from domain.account.cash import reference_hmac
 from domain.account.changes import add_cash, with_item
-from domain.account.commands import (
-    CancelWithdrawal,
-    CompleteWithdrawal,
-    RejectWithdrawal,
-    ReturnWithdrawal,
-    SendWithdrawal,
-    WithdrawCash,
-)
-from domain.account.events import (
-    WithdrawalCancelled,
-    WithdrawalCompleted,
-    WithdrawalRejected,
-    WithdrawalRequested,
-    WithdrawalReturned,
-    WithdrawalSent,
-)
 from domain.account.refusals import (
     R,
     bad_money,
@@ -37,26 +23,144 @@ from domain.account.refusals import (
     in_base_currency,
     lacking,
     powerless,
-    unless,
+    refuse_unless,
 )
 from domain.account.state import BLOCKED, CLOSING, CLOSING_ONLY, DORMANT, OPEN, State, Withdrawal
-from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.ids import child_id
+from domain.shared.message import (
+    Command,
+    Decision,
+    Event,
+    Internal,
+    Personal,
+    PersonalText,
+    Refused,
+    Seen,
+    refused,
+)
 from domain.shared.money import money
 
-ID_MAX = 64
+
+class WithdrawCash(Command):
+    account_id: str
+    amount: Decimal
+    currency: str
+    reference: Personal
+    payee: Personal | None = None
+
+
+class CancelWithdrawal(Command):
+    account_id: str
+    payment_id: str
+    reason: Personal = "client"
+
+
+class SendWithdrawal(Internal):
+    """Refused while the account is blocked."""
+
+    account_id: str
+    payment_id: str
+
+
+class CompleteWithdrawal(Internal):
+    account_id: str
+    payment_id: str
+
+
+class RejectWithdrawal(Internal):
+    account_id: str
+    payment_id: str
+    reason: Personal
+
+
+class ReturnWithdrawal(Internal):
+    account_id: str
+    payment_id: str
+    amount: Decimal
+    currency: str
+    reason: Personal
+
+
+class WithdrawalRequested(Event, tag="cash.withdrawal_requested"):
+    """J2: hold the amount. `payment_id` keys C.PAYOUT and the hold."""
+
+    VERSION: ClassVar[int] = 2
+    NEEDS: ClassVar[tuple[str, ...]] = ("payee",)
+    account_id: str
+    client_id: str
+    payment_id: str
+    amount: Decimal
+    currency: str
+    reference: PersonalText
+    payee: PersonalText | None = None
+    reference_hmac: str = ""
+
+
+class WithdrawalSent(Event, tag="cash.withdrawal_sent"):
+    """J2: the hold ends and the payment is in flight (pain.001 was sent)."""
+
+    account_id: str
+    payment_id: str
+    amount: Decimal
+    currency: str
+
+
+class WithdrawalCompleted(Event, tag="cash.withdrawal_completed"):
+    """J2: debited by the bank (camt BOOK)."""
+
+    account_id: str
+    payment_id: str
+    amount: Decimal
+    currency: str
+    value_date: date
+
+
+class WithdrawalRejected(Event, tag="cash.withdrawal_rejected"):
+    """J2*: the bank rejected a payment in flight (pain.002 RJCT): the client gets it back."""
+
+    VERSION: ClassVar[int] = 2
+    account_id: str
+    payment_id: str
+    amount: Decimal
+    currency: str
+    reason: PersonalText  # the bank's text
+    client_id: str = ""
+
+
+class WithdrawalReturned(Event, tag="cash.withdrawal_returned"):
+    """J2*: money came back after the debit."""
+
+    VERSION: ClassVar[int] = 2
+    account_id: str
+    payment_id: str
+    amount: Decimal
+    currency: str
+    value_date: date
+    reason: PersonalText  # the bank's text
+    account_closed: bool = False  # booked after the account was closed: opens a case
+    client_id: str = ""
+
+
+class WithdrawalCancelled(Event, tag="cash.withdrawal_cancelled"):
+    """J2*: cancelled before it was sent, so the hold ends."""
+
+    VERSION: ClassVar[int] = 2
+    account_id: str
+    payment_id: str
+    amount: Decimal
+    currency: str
+    reason: PersonalText
+    client_id: str = ""
 
 
 def payment_id(account_id: str, number: int) -> str:
     """The id of an account's n-th payment: the same on each replay, at most 64 characters."""
-    plain = f"{account_id}.W{number}"
-    if len(plain) <= ID_MAX:
-        return plain
-    return f"{sha256(account_id.encode()).hexdigest()[:40]}.W{number}"
+    return child_id(account_id, f".W{number}", digest_chars=40, head=False)
 
 
 def withdraw(command: WithdrawCash, state: State, seen: Seen) -> Decision:
     if wrong := first(
-        unless(state, OPEN, CLOSING_ONLY, DORMANT, CLOSING),
+        refuse_unless(state, OPEN, CLOSING_ONLY, DORMANT, CLOSING),
         bad_money(command.amount, command.currency),
         powerless(
             state, seen, "withdraw", in_base_currency(state, command.amount, command.currency)
@@ -75,7 +179,7 @@ def withdraw(command: WithdrawCash, state: State, seen: Seen) -> Decision:
             currency=command.currency,
             reference=command.reference,
             payee=command.payee,
-            reference_hmac=reference_hmac(command, state, seen),
+            reference_hmac=reference_hmac(command.reference, state, seen),
         ),
     )
 

@@ -5,136 +5,53 @@ confirmed sanctions hit blocks at once, and a possible one on an approved client
 Source: domain rule 23.
 """
 
-from domain.client.commands import (
-    ApproveKyc,
-    BlockClient,
-    ClientCommand,
-    CloseClient,
-    EraseClient,
-    MarkReviewDue,
-    MarkReviewOverdue,
-    OffboardClient,
-    OnboardClient,
-    RecordScreening,
-    ReinstateClient,
-    RejectKyc,
-    RequestKycInformation,
-    SubmitKyc,
-    SuspendClient,
-    UnblockClient,
-)
-from domain.client.decisions import decide
-from domain.client.events import (
-    ClientBlocked,
-    ClientClosed,
-    ClientErased,
-    ClientExiting,
-    ClientOnboarded,
-    ClientReinstated,
-    ClientScreened,
-    ClientSuspended,
-    ClientUnblocked,
-    Document,
-    Kind,
-    KycApproved,
-    KycInformationRequested,
-    KycRejected,
-    KycSubmitted,
-    NationalId,
-    Regime,
-    ReviewDue,
-    ReviewOverdue,
-    RiskRating,
-    Screening,
-    TaxResidence,
-)
-from domain.client.refusal_table import REFUSALS
-from domain.client.refusals import ClientRefusal
-from domain.client.state import INITIAL, Client, Status, evolve
+from collections.abc import Callable, Mapping
+from typing import Any
 
-__all__ = [
-    "CATEGORY",
-    "COMMANDS",
-    "EVENTS",
-    "INITIAL",
-    "REFUSALS",
-    "ApproveKyc",
-    "BlockClient",
-    "Client",
-    "ClientClosed",
-    "ClientErased",
-    "ClientRefusal",
-    "CloseClient",
-    "Document",
-    "EraseClient",
-    "Kind",
-    "MarkReviewDue",
-    "MarkReviewOverdue",
-    "NationalId",
-    "OffboardClient",
-    "OnboardClient",
-    "RecordScreening",
-    "Regime",
-    "ReinstateClient",
-    "RejectKyc",
-    "RequestKycInformation",
-    "RiskRating",
-    "Screening",
-    "Status",
-    "SubmitKyc",
-    "SuspendClient",
-    "TaxResidence",
-    "UnblockClient",
-    "decide",
-    "evolve",
-    "home",
-    "key",
-    "reads",
-]
+from domain.client import commands, onboarding, restrictions, review
+from domain.client.folding import EVENTS as EVENTS
+from domain.client.folding import evolve as evolve
+from domain.client.refusal_table import REFUSALS as REFUSALS
+from domain.client.refusals import ClientRefusal
+from domain.client.state import INITIAL as INITIAL
+from domain.client.state import Client, Status
+from domain.shared.message import Command, Decision, Seen, refused
+
+_DECIDE: Mapping[type[Command], Callable[[Any, Client, Seen], Decision]] = {
+    commands.OnboardClient: onboarding.onboard,
+    commands.SubmitKyc: review.submit,
+    commands.RequestKycInformation: review.request_information,
+    commands.RecordScreening: review.record_screening,
+    commands.ApproveKyc: review.approve,
+    commands.RejectKyc: review.reject,
+    commands.SuspendClient: restrictions.suspend,
+    commands.ReinstateClient: restrictions.reinstate,
+    commands.BlockClient: restrictions.block,
+    commands.UnblockClient: restrictions.unblock,
+    commands.OffboardClient: restrictions.offboard,
+    commands.MarkReviewDue: review.mark_due,
+    commands.MarkReviewOverdue: review.mark_overdue,
+    commands.CloseClient: restrictions.close,
+    commands.EraseClient: restrictions.erase,
+}
 
 CATEGORY = "client"
-COMMANDS = (
-    OnboardClient,
-    SubmitKyc,
-    RequestKycInformation,
-    RecordScreening,
-    ApproveKyc,
-    RejectKyc,
-    SuspendClient,
-    ReinstateClient,
-    BlockClient,
-    UnblockClient,
-    OffboardClient,
-    MarkReviewDue,
-    MarkReviewOverdue,
-    CloseClient,
-    EraseClient,
-)
-EVENTS = (
-    ClientOnboarded,
-    KycSubmitted,
-    KycInformationRequested,
-    ClientScreened,
-    KycApproved,
-    KycRejected,
-    ClientSuspended,
-    ClientReinstated,
-    ClientBlocked,
-    ClientUnblocked,
-    ClientExiting,
-    ReviewDue,
-    ReviewOverdue,
-    ClientClosed,
-    ClientErased,
-)
+COMMANDS = tuple(_DECIDE)
 
 
-def key(command: ClientCommand) -> str:
-    return command.client_id
+def key(command: Any) -> str:
+    return str(command.client_id)
 
 
-def reads(command: ClientCommand) -> tuple[str, ...]:
+def reads(command: Command) -> tuple[str, ...]:
     return ()
+
+
+def decide(command: Command, state: Client, seen: Seen) -> Decision:
+    """Judge `command` against the client; dates are measured from the handler's clock."""
+    if state.standing is Status.NONE and not isinstance(command, commands.OnboardClient):
+        return refused(ClientRefusal.CLIENT_UNKNOWN, client_id=key(command))
+    return _DECIDE[type(command)](command, state, seen)
 
 
 def home(state: Client, stream: str) -> str:

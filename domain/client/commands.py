@@ -12,11 +12,7 @@ from domain.client.events import (
     Screening,
     TaxResidence,
 )
-from domain.shared.message import PERSONAL, Command, Personal
-
-
-class Internal(Command):
-    INTERNAL: ClassVar[bool] = True
+from domain.shared.message import PERSONAL, Command, Internal, Personal
 
 
 class OnboardClient(Command):
@@ -139,22 +135,3 @@ class EraseClient(Internal):
     closed_on: date | None = None
     forced: bool = False
     reason: Personal = ""
-
-
-ClientCommand = (
-    OnboardClient
-    | SubmitKyc
-    | RequestKycInformation
-    | RecordScreening
-    | ApproveKyc
-    | RejectKyc
-    | SuspendClient
-    | ReinstateClient
-    | BlockClient
-    | UnblockClient
-    | OffboardClient
-    | MarkReviewDue
-    | MarkReviewOverdue
-    | CloseClient
-    | EraseClient
-)

@@ -221,22 +221,3 @@ class ClientErased(Event, tag="client.erased"):
     client_id: str
     forced: bool = False  # before retention was over
     reason: PersonalText = ""  # the firm's, so it outlives the client's key
-
-
-ClientEvent = (
-    ClientOnboarded
-    | KycSubmitted
-    | KycInformationRequested
-    | ClientScreened
-    | KycApproved
-    | KycRejected
-    | ClientSuspended
-    | ClientReinstated
-    | ClientBlocked
-    | ClientUnblocked
-    | ClientExiting
-    | ReviewDue
-    | ReviewOverdue
-    | ClientClosed
-    | ClientErased
-)

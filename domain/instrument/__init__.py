@@ -5,106 +5,51 @@ order that misses it is never refused.
 Source: domain rule 14.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from domain.instrument.commands import (
-    AmendInstrument,
-    DelistInstrument,
-    HaltInstrument,
-    InstrumentCommand,
-    ListInstrument,
-    ResumeInstrument,
-    UseInstrument,
-)
-from domain.instrument.decisions import InstrumentRefusal, decide
-from domain.instrument.events import (
-    InstrumentAmended,
-    InstrumentDelisted,
-    InstrumentHalted,
-    InstrumentListed,
-    InstrumentResumed,
-    InstrumentUsed,
-    PriceType,
-)
-from domain.instrument.state import INITIAL, Instrument, Status, evolve
-from domain.shared.message import Command, Refusal
+from domain.instrument import commands, decisions
+from domain.instrument.commands import AmendInstrument, ListInstrument, UseInstrument
+from domain.instrument.folding import EVENTS as EVENTS
+from domain.instrument.folding import evolve as evolve
+from domain.instrument.refusal_table import REFUSALS as REFUSALS
+from domain.instrument.refusals import InstrumentRefusal
+from domain.instrument.state import INITIAL as INITIAL
+from domain.instrument.state import Instrument, Status
+from domain.shared.message import Command, Decision, Seen, refused
 
-__all__ = [
-    "CATEGORY",
-    "COMMANDS",
-    "EVENTS",
-    "INITIAL",
-    "REFUSALS",
-    "AmendInstrument",
-    "DelistInstrument",
-    "HaltInstrument",
-    "Instrument",
-    "InstrumentAmended",
-    "InstrumentDelisted",
-    "InstrumentHalted",
-    "InstrumentListed",
-    "InstrumentRefusal",
-    "InstrumentResumed",
-    "InstrumentUsed",
-    "ListInstrument",
-    "PriceType",
-    "ResumeInstrument",
-    "Status",
-    "UseInstrument",
-    "decide",
-    "evolve",
-    "home",
-    "key",
-    "reads",
-]
+_DECIDE: Mapping[type[Command], Callable[[Any, Instrument, Seen], Decision]] = {
+    commands.ListInstrument: decisions.list_,
+    commands.AmendInstrument: decisions.amend,
+    commands.HaltInstrument: decisions.halt,
+    commands.ResumeInstrument: decisions.resume,
+    commands.DelistInstrument: decisions.delist,
+    commands.UseInstrument: decisions.use,
+}
 
 CATEGORY = "instrument"
-COMMANDS = (
-    ListInstrument,
-    AmendInstrument,
-    HaltInstrument,
-    ResumeInstrument,
-    DelistInstrument,
-    UseInstrument,
-)
-_Refusals = tuple[Refusal, ...]
-_TERMS: _Refusals = (
-    InstrumentRefusal.ISIN_INVALID,
-    InstrumentRefusal.MIC_INVALID,
-    InstrumentRefusal.MARKET_COUNTRY_INVALID,
-    InstrumentRefusal.CURRENCY_UNKNOWN,
-    InstrumentRefusal.SIZE_NOT_POSITIVE,
-    InstrumentRefusal.SETTLEMENT_CURRENCY_DIFFERS,
-    InstrumentRefusal.PRICE_FACTOR_DIFFERS,
-)
-_LISTED: _Refusals = (InstrumentRefusal.INSTRUMENT_UNKNOWN, InstrumentRefusal.INSTRUMENT_DELISTED)
-REFUSALS: Mapping[type[Command], _Refusals] = {
-    ListInstrument: (InstrumentRefusal.INSTRUMENT_EXISTS, *_TERMS),
-    AmendInstrument: (*_LISTED, InstrumentRefusal.ISIN_HELD, *_TERMS),
-    HaltInstrument: _LISTED,
-    ResumeInstrument: (*_LISTED, InstrumentRefusal.INSTRUMENT_NOT_HALTED),
-    DelistInstrument: _LISTED,
-    UseInstrument: (InstrumentRefusal.INSTRUMENT_UNKNOWN, InstrumentRefusal.ISIN_DIFFERS),
-}
-EVENTS = (
-    InstrumentListed,
-    InstrumentAmended,
-    InstrumentHalted,
-    InstrumentResumed,
-    InstrumentDelisted,
-    InstrumentUsed,
-)
+COMMANDS = tuple(_DECIDE)
 
 
-def key(command: InstrumentCommand) -> str:
-    return command.instrument_id
+def key(command: Any) -> str:
+    return str(command.instrument_id)
 
 
-def reads(command: InstrumentCommand) -> tuple[str, ...]:
+def reads(command: Command) -> tuple[str, ...]:
     """A change of ISIN reads the marks: an instrument with a price may be held."""
     if isinstance(command, AmendInstrument) and command.isin is not None:
         return (f"price-{command.instrument_id}",)
     return ()
+
+
+def decide(command: Command, state: Instrument, seen: Seen) -> Decision:
+    """Judge a command against the terms of today, by the handler's clock."""
+    now = state.terms(seen.now.date())
+    if now.status is Status.NONE and not isinstance(command, ListInstrument):
+        return refused(InstrumentRefusal.INSTRUMENT_UNKNOWN, instrument_id=key(command))
+    if now.status is Status.DELISTED and not isinstance(command, ListInstrument | UseInstrument):
+        return refused(InstrumentRefusal.INSTRUMENT_DELISTED, isin=now.isin)
+    return _DECIDE[type(command)](command, now, seen)
 
 
 def home(state: Instrument, stream: str) -> str:

@@ -86,13 +86,3 @@ class UseInstrument(Command):
     instrument_id: str
     isin: str  # as the order or the transfer has it
     order_id: str = ""  # the order that waits for the answer
-
-
-InstrumentCommand = (
-    ListInstrument
-    | AmendInstrument
-    | HaltInstrument
-    | ResumeInstrument
-    | DelistInstrument
-    | UseInstrument
-)

@@ -1,8 +1,7 @@
-"""Decides an instrument's commands."""
+"""Decides an instrument's commands against its terms of today (`now`), by the handler's clock."""
 
-from datetime import date
 from decimal import Decimal
-from typing import Any, TypeVar, assert_never
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -10,7 +9,6 @@ from domain.instrument.commands import (
     AmendInstrument,
     DelistInstrument,
     HaltInstrument,
-    InstrumentCommand,
     ListInstrument,
     ResumeInstrument,
     UseInstrument,
@@ -23,10 +21,12 @@ from domain.instrument.events import (
     InstrumentResumed,
     InstrumentUsed,
 )
-from domain.instrument.state import TERMS, Instrument, Status, applied, evolve
+from domain.instrument.folding import evolve
+from domain.instrument.refusals import InstrumentRefusal as R
+from domain.instrument.state import TERMS, Instrument, Status, with_change
 from domain.shared.identifiers import is_country, is_isin, is_mic
 from domain.shared.markets import country_of
-from domain.shared.message import Decision, Refusal, Refused, Seen, refused
+from domain.shared.message import Decision, Refused, Seen, refused
 from domain.shared.money import PRICE_DECIMALS, is_currency, is_exact, plain
 from domain.shared.quotation import factor, is_quote_unit, money_of
 
@@ -37,60 +37,21 @@ SIZES = ("tick_size", "lot_size", "qty_increment", "price_factor", "multiplier")
 Terms = TypeVar("Terms", InstrumentListed, InstrumentAmended)
 
 
-class InstrumentRefusal(Refusal):
-    INSTRUMENT_EXISTS = "instrument_exists"
-    INSTRUMENT_UNKNOWN = "instrument_unknown"
-    INSTRUMENT_DELISTED = "instrument_delisted"
-    INSTRUMENT_NOT_HALTED = "instrument_not_halted"
-    ISIN_DIFFERS = "isin_differs"
-    ISIN_HELD = "isin_held"
-    ISIN_INVALID = "isin_invalid"
-    MIC_INVALID = "mic_invalid"
-    MARKET_COUNTRY_INVALID = "market_country_invalid"
-    CURRENCY_UNKNOWN = "currency_unknown"
-    SIZE_NOT_POSITIVE = "size_not_positive"
-    SETTLEMENT_CURRENCY_DIFFERS = "settlement_currency_differs"
-    PRICE_FACTOR_DIFFERS = "price_factor_differs"
+def halt(command: HaltInstrument, now: Instrument, seen: Seen) -> Decision:
+    if now.status is Status.HALTED:
+        return ()
+    return (InstrumentHalted(instrument_id=command.instrument_id, reason=command.reason),)
 
 
-def decide(  # noqa: PLR0911 - a table of commands
-    command: InstrumentCommand, state: Instrument, seen: Seen
-) -> Decision:
-    """Judge a command against the terms of today, by the handler's clock."""
-    today = seen.now.date()
-    now = state.terms(today)
-    if isinstance(command, ListInstrument):
-        return _list(command, now)
-    if now.status is Status.NONE:
-        return refused(InstrumentRefusal.INSTRUMENT_UNKNOWN, instrument_id=command.instrument_id)
-    if now.status is Status.DELISTED and not isinstance(command, UseInstrument):
-        return refused(InstrumentRefusal.INSTRUMENT_DELISTED, isin=now.isin)
-    match command:
-        case UseInstrument():
-            return _use(command, now)
-        case AmendInstrument():
-            return _amend(command, now, seen)
-        case HaltInstrument() | ResumeInstrument():
-            return _trading(command, now)
-        case DelistInstrument():
-            return _delist(command, today)
-        case _:
-            assert_never(command)
-
-
-def _trading(command: HaltInstrument | ResumeInstrument, now: Instrument) -> Decision:
-    halted = now.status is Status.HALTED
-    if isinstance(command, HaltInstrument):
-        event = InstrumentHalted(instrument_id=command.instrument_id, reason=command.reason)
-        return () if halted else (event,)
-    if not halted:
-        return refused(InstrumentRefusal.INSTRUMENT_NOT_HALTED, status=now.status)
+def resume(command: ResumeInstrument, now: Instrument, seen: Seen) -> Decision:
+    if now.status is not Status.HALTED:
+        return refused(R.INSTRUMENT_NOT_HALTED, status=now.status)
     return (InstrumentResumed(instrument_id=command.instrument_id, reason=command.reason),)
 
 
-def _list(command: ListInstrument, now: Instrument) -> Decision:
+def list_(command: ListInstrument, now: Instrument, seen: Seen) -> Decision:
     if now.status is not Status.NONE:
-        return refused(InstrumentRefusal.INSTRUMENT_EXISTS, status=now.status, isin=now.isin)
+        return refused(R.INSTRUMENT_EXISTS, status=now.status, isin=now.isin)
     settles_in, units = money_of(command.currency)
     prefix = command.isin[:2]
     listed = InstrumentListed(
@@ -118,10 +79,10 @@ def _list(command: ListInstrument, now: Instrument) -> Decision:
         or _market_fault(command.mic, command.market_country)
         or quotation_fault(evolve(now, listed))
     )
-    return fault if fault is not None else (_plain(listed),)
+    return fault if fault is not None else (_canonical(listed),)
 
 
-def _amend(command: AmendInstrument, now: Instrument, seen: Seen) -> Decision:
+def amend(command: AmendInstrument, now: Instrument, seen: Seen) -> Decision:
     today = seen.now.date()
     amended = InstrumentAmended(
         instrument_id=command.instrument_id,
@@ -132,19 +93,19 @@ def _amend(command: AmendInstrument, now: Instrument, seen: Seen) -> Decision:
     fault = (
         _fault(amended)
         or _market_fault(command.mic or now.mic, command.market_country)
-        or _held(command, now, seen)
+        or _isin_fault(command, now, seen)
     )
     if fault is not None:
         return fault
     if any(getattr(command, term) is not None for term in QUOTATION):
-        amended = _requoted(amended, now)
+        amended = _with_factor(amended, now)
         if fault := _requoting_fault(amended, now):
             return fault
-    changes = applied(now, amended) != now
-    return (_plain(amended),) if changes or amended.effective_from > today else ()
+    changes = with_change(now, amended) != now
+    return (_canonical(amended),) if changes or amended.effective_from > today else ()
 
 
-def _requoted(amended: InstrumentAmended, now: Instrument) -> InstrumentAmended:
+def _with_factor(amended: InstrumentAmended, now: Instrument) -> InstrumentAmended:
     """The factor follows a new pair of currencies, unless the amendment states one."""
     if amended.price_factor is not None:
         return amended
@@ -168,16 +129,14 @@ def quotation_fault(terms: Instrument) -> Refused | None:
     units = factor(terms.currency, terms.settlement_currency)
     pair = {"currency": terms.currency, "settlement_currency": terms.settlement_currency}
     if units is None:
-        return refused(InstrumentRefusal.SETTLEMENT_CURRENCY_DIFFERS, **pair)
+        return refused(R.SETTLEMENT_CURRENCY_DIFFERS, **pair)
     if terms.price_factor != units:
         given, fits = plain(terms.price_factor), plain(units)
-        return refused(
-            InstrumentRefusal.PRICE_FACTOR_DIFFERS, **pair, price_factor=given, required=fits
-        )
+        return refused(R.PRICE_FACTOR_DIFFERS, **pair, price_factor=given, required=fits)
     return None
 
 
-def _held(command: AmendInstrument, now: Instrument, seen: Seen) -> Refused | None:
+def _isin_fault(command: AmendInstrument, now: Instrument, seen: Seen) -> Refused | None:
     """Refuse another ISIN once positions, orders or claims may refer to the old one."""
     if command.isin in (None, now.isin):
         return None
@@ -185,16 +144,16 @@ def _held(command: AmendInstrument, now: Instrument, seen: Seen) -> Refused | No
     marked = marks is not None and marks.price is not None
     if not now.used and not marked:
         return None
-    return refused(InstrumentRefusal.ISIN_HELD, isin=now.isin, used=now.used, marked=marked)
+    return refused(R.ISIN_HELD, isin=now.isin, used=now.used, marked=marked)
 
 
-def _use(command: UseInstrument, now: Instrument) -> Decision:
+def use(command: UseInstrument, now: Instrument, seen: Seen) -> Decision:
     """Answer every order, because it waits. Its ISIN must match now and after pending changes."""
     ahead = [c.isin for c in now.pending if isinstance(c, InstrumentAmended) and c.isin]
     for isin in (now.isin, *ahead):
         if isin != command.isin:
             told = {"instrument_id": command.instrument_id, "isin": command.isin, "listed": isin}
-            return refused(InstrumentRefusal.ISIN_DIFFERS, **told)
+            return refused(R.ISIN_DIFFERS, **told)
     if now.used and not command.order_id:
         return ()
     return (
@@ -204,7 +163,8 @@ def _use(command: UseInstrument, now: Instrument) -> Decision:
     )
 
 
-def _delist(command: DelistInstrument, today: date) -> Decision:
+def delist(command: DelistInstrument, now: Instrument, seen: Seen) -> Decision:
+    today = seen.now.date()
     return (
         InstrumentDelisted(
             instrument_id=command.instrument_id,
@@ -218,19 +178,19 @@ def _delist(command: DelistInstrument, today: date) -> Decision:
 def _fault(terms: InstrumentListed | InstrumentAmended) -> Refused | None:
     """The first fault in the given terms; None: there is none."""
     if terms.isin is not None and not is_isin(terms.isin):
-        return refused(InstrumentRefusal.ISIN_INVALID, isin=terms.isin)
+        return refused(R.ISIN_INVALID, isin=terms.isin)
     if terms.mic is not None and not is_mic(terms.mic):
-        return refused(InstrumentRefusal.MIC_INVALID, mic=terms.mic)
+        return refused(R.MIC_INVALID, mic=terms.mic)
     quoted, settles_in = terms.currency, terms.settlement_currency
     if quoted is not None and not is_quote_unit(quoted):
-        return refused(InstrumentRefusal.CURRENCY_UNKNOWN, currency=quoted)
+        return refused(R.CURRENCY_UNKNOWN, currency=quoted)
     if settles_in is not None and not is_currency(settles_in):
-        return refused(InstrumentRefusal.CURRENCY_UNKNOWN, currency=settles_in)
+        return refused(R.CURRENCY_UNKNOWN, currency=settles_in)
     for size in SIZES:
         value: Decimal | None = getattr(terms, size, None)
         no_ticks = size == "tick_size" and value == 0  # any price is allowed
         if value is not None and not no_ticks and not _is_size(value):
-            return refused(InstrumentRefusal.SIZE_NOT_POSITIVE, **{size: value})
+            return refused(R.SIZE_NOT_POSITIVE, **{size: value})
     return None
 
 
@@ -238,14 +198,14 @@ def _market_fault(mic: str, country: str | None) -> Refused | None:
     """Refuse a market country that is not the country of the exchange, where that is known."""
     if country is None or (is_country(country) and country_of(mic) in ("", country)):
         return None
-    return refused(InstrumentRefusal.MARKET_COUNTRY_INVALID, mic=mic, market_country=country)
+    return refused(R.MARKET_COUNTRY_INVALID, mic=mic, market_country=country)
 
 
 def _is_size(value: Decimal) -> bool:
     return value.is_finite() and value > 0 and is_exact(value, PRICE_DECIMALS)
 
 
-def _plain(terms: Terms) -> Terms:
+def _canonical(terms: Terms) -> Terms:
     """The same terms with sizes in canonical form ("0.01", never "1E-2" or "0.010")."""
     given = {size: getattr(terms, size, None) for size in SIZES}
     return replace(terms, **{s: plain(value) for s, value in given.items() if value is not None})

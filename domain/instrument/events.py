@@ -88,13 +88,3 @@ class InstrumentUsed(Event, tag="instrument.used"):
     instrument_id: str
     isin: str
     order_id: str = ""  # the order that waited for this event
-
-
-InstrumentEvent = (
-    InstrumentListed
-    | InstrumentAmended
-    | InstrumentHalted
-    | InstrumentResumed
-    | InstrumentDelisted
-    | InstrumentUsed
-)

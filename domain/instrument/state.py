@@ -9,7 +9,6 @@ The flat fields are the terms at the latest decision; changes decided for a late
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import assert_never
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -17,11 +16,6 @@ from msgspec.structs import replace
 from domain.instrument.events import (
     InstrumentAmended,
     InstrumentDelisted,
-    InstrumentEvent,
-    InstrumentHalted,
-    InstrumentListed,
-    InstrumentResumed,
-    InstrumentUsed,
     PriceType,
 )
 from domain.shared.markets import country_of
@@ -83,7 +77,7 @@ class Instrument(Struct, frozen=True, kw_only=True, gc=False):
         state = self
         for change in self.pending:
             if change.effective_from <= on:
-                state = applied(state, change)
+                state = with_change(state, change)
         return replace(state, pending=tuple(c for c in self.pending if c.effective_from > on))
 
     def quoted_in(self, on: date) -> str:
@@ -95,24 +89,7 @@ class Instrument(Struct, frozen=True, kw_only=True, gc=False):
 INITIAL = Instrument()
 
 
-def evolve(state: Instrument, event: InstrumentEvent) -> Instrument:
-    match event:
-        case InstrumentListed():
-            terms = {f: getattr(event, f) for f in event.__struct_fields__ if f != "instrument_id"}
-            return Instrument(status=Status.LISTED, **terms)
-        case InstrumentAmended() | InstrumentDelisted():
-            return _changed(state, event)
-        case InstrumentHalted():
-            return replace(state, status=Status.HALTED)
-        case InstrumentResumed():
-            return replace(state, status=Status.LISTED)
-        case InstrumentUsed():
-            return replace(state, used=True)
-        case _:
-            assert_never(event)
-
-
-def applied(state: Instrument, change: Change) -> Instrument:
+def with_change(state: Instrument, change: Change) -> Instrument:
     """The state with one change in force."""
     if isinstance(change, InstrumentDelisted):
         return replace(state, status=Status.DELISTED)
@@ -123,12 +100,3 @@ def applied(state: Instrument, change: Change) -> Instrument:
         was = Quoted(change.effective_from, state.currency)
         new["quoted_before"] = (*state.quoted_before, was)
     return replace(state, **new)
-
-
-def _changed(state: Instrument, change: Change) -> Instrument:
-    """Apply the pending changes that are due, then the new one; one for a later date waits."""
-    state = state.terms(change.decided_on)
-    if change.effective_from <= change.decided_on:
-        return applied(state, change)
-    waiting = sorted((*state.pending, change), key=lambda c: c.effective_from)
-    return replace(state, pending=tuple(waiting))

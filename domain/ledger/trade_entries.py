@@ -7,7 +7,13 @@ debits an account for a purchase credits it for a sale. Each entry is zero per (
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from domain.account import events as e
+from domain.account.busts import TradeBusted
+from domain.account.exchange import FxBooked, FxSettled
+from domain.account.obligations import ObligationSettled, SettledAfterBust
+from domain.account.rematching import LotsRematched
+from domain.account.residues import ResidueCashed
+from domain.account.selection import LotsSelected
+from domain.account.trades import TradeBooked
 from domain.ledger.chart import Entry
 from domain.ledger.lines import (
     C_DUE,
@@ -27,7 +33,7 @@ from domain.shared.fix import Side
 from domain.shared.message import Event
 
 
-def _trade_booked(x: e.TradeBooked) -> tuple[Entry, ...]:
+def _trade_booked(x: TradeBooked) -> tuple[Entry, ...]:
     buy = x.side is Side.BUY
     rule = "J4" if buy else "J7"
     street, signed = street_of(x.account_id, x.trade_id), 1 if buy else -1
@@ -44,7 +50,7 @@ def _trade_booked(x: e.TradeBooked) -> tuple[Entry, ...]:
     )
 
 
-def _trade_busted(x: e.TradeBusted) -> tuple[Entry, ...]:
+def _trade_busted(x: TradeBusted) -> tuple[Entry, ...]:
     signed = -1 if x.side is Side.BUY else 1
     rule, cash = "J18" if x.reverse_id else "J17", cash_of(x.account_id)
     trade, reverse = street_of(x.account_id, x.trade_id), street_of(x.account_id, x.reverse_id)
@@ -67,7 +73,7 @@ def _trade_busted(x: e.TradeBusted) -> tuple[Entry, ...]:
 
 
 def _charges(
-    rule: str, x: e.TradeBooked | e.TradeBusted, charges: Iterable[Charge], *, sign: int
+    rule: str, x: TradeBooked | TradeBusted, charges: Iterable[Charge], *, sign: int
 ) -> tuple[Entry, ...]:
     """The client estate owes our charges to the house; an authority's charges stay in C.TAX."""
     cash, entries = cash_of(x.account_id), list[Entry]()
@@ -89,15 +95,15 @@ def _charges(
     return tuple(entries)
 
 
-def _lots_selected(x: e.LotsSelected) -> tuple[Entry, ...]:
+def _lots_selected(x: LotsSelected) -> tuple[Entry, ...]:
     return shares("J7 lots chosen", x.account_id, (), x.isin, moves=_net(x.lots))
 
 
-def _lots_rematched(x: e.LotsRematched) -> tuple[Entry, ...]:
+def _lots_rematched(x: LotsRematched) -> tuple[Entry, ...]:
     return shares("J17 lots matched again", x.account_id, (), x.isin, moves=_net(x.lots))
 
 
-def _residue_cashed(x: e.ResidueCashed) -> tuple[Entry, ...]:
+def _residue_cashed(x: ResidueCashed) -> tuple[Entry, ...]:
     """As J19 with H.ROUND: the house takes the stock and pays the client its price."""
     rule, rounding = "residue", ("H.ROUND", "", "")
     return (
@@ -120,7 +126,7 @@ def _net(moves: Iterable[LotMove]) -> tuple[LotMove, ...]:
     return tuple(by_lot.values())
 
 
-def _obligation_settled(x: e.ObligationSettled) -> tuple[Entry, ...]:
+def _obligation_settled(x: ObligationSettled) -> tuple[Entry, ...]:
     street, signed = street_of(x.account_id, x.obligation_id), 1 if x.side is Side.BUY else -1
     rule, day = "J6" if x.side is Side.BUY else "J8", x.value_date
     stock, paid = signed * x.qty, signed * x.amount
@@ -130,7 +136,7 @@ def _obligation_settled(x: e.ObligationSettled) -> tuple[Entry, ...]:
     )
 
 
-def _settled_after_bust(x: e.SettledAfterBust) -> tuple[Entry, ...]:
+def _settled_after_bust(x: SettledAfterBust) -> tuple[Entry, ...]:
     reverse, signed = street_of(x.account_id, x.reverse_id), 1 if x.side is Side.BUY else -1
     dates = {"trade_date": x.trade_date, "value_date": x.value_date}
     stock, paid = signed * x.qty, signed * x.amount
@@ -140,7 +146,7 @@ def _settled_after_bust(x: e.SettledAfterBust) -> tuple[Entry, ...]:
     )
 
 
-def _fx_booked(x: e.FxBooked) -> tuple[Entry, ...]:
+def _fx_booked(x: FxBooked) -> tuple[Entry, ...]:
     cash, street = cash_of(x.account_id), street_of(x.account_id, x.fx_id)
     sell, buy = x.sell_currency, x.buy_currency
     dates = {"trade_date": x.trade_date, "value_date": x.value_date}
@@ -152,7 +158,7 @@ def _fx_booked(x: e.FxBooked) -> tuple[Entry, ...]:
     )
 
 
-def _fx_settled(x: e.FxSettled) -> tuple[Entry, ...]:
+def _fx_settled(x: FxSettled) -> tuple[Entry, ...]:
     street, day = street_of(x.account_id, x.fx_id), x.value_date
     return (
         *move("J14 paid", street, NOSTRO, x.sell_currency, amount=x.sell_amount, value_date=day),
@@ -161,13 +167,13 @@ def _fx_settled(x: e.FxSettled) -> tuple[Entry, ...]:
 
 
 ENTRIES: Mapping[type[Event], Callable[[Any], tuple[Entry, ...]]] = {
-    e.TradeBooked: _trade_booked,
-    e.TradeBusted: _trade_busted,
-    e.LotsSelected: _lots_selected,
-    e.LotsRematched: _lots_rematched,
-    e.ResidueCashed: _residue_cashed,
-    e.ObligationSettled: _obligation_settled,
-    e.SettledAfterBust: _settled_after_bust,
-    e.FxBooked: _fx_booked,
-    e.FxSettled: _fx_settled,
+    TradeBooked: _trade_booked,
+    TradeBusted: _trade_busted,
+    LotsSelected: _lots_selected,
+    LotsRematched: _lots_rematched,
+    ResidueCashed: _residue_cashed,
+    ObligationSettled: _obligation_settled,
+    SettledAfterBust: _settled_after_bust,
+    FxBooked: _fx_booked,
+    FxSettled: _fx_settled,
 }

@@ -21,18 +21,17 @@ from typing import Any
 
 from domain.order import changing, commands, executions, placing, reports
 from domain.order.commands import PlaceOrder
-from domain.order.folding import EVENTS as _EVENTS
+from domain.order.folding import EVENTS as EVENTS
 from domain.order.folding import evolve as evolve
 from domain.order.refusal_table import REFUSALS as REFUSALS
-from domain.order.refusals import OrderRefusal as OrderRefusal
+from domain.order.refusals import OrderRefusal
 from domain.order.state import INITIAL as INITIAL
-from domain.order.state import Order as Order
-from domain.order.status import PRECEDENCE as PRECEDENCE
-from domain.order.status import ord_status as ord_status
+from domain.order.state import Order
+from domain.order.status import ord_status
 from domain.shared.fix import OrdStatus, Side
-from domain.shared.message import Command, Decision, Event, Seen, refused
+from domain.shared.message import Command, Decision, Seen, refused
 
-_DECIDES: Mapping[type[Command], Callable[[Any, Order, Seen], Decision]] = {
+_DECIDE: Mapping[type[Command], Callable[[Any, Order, Seen], Decision]] = {
     commands.PlaceOrder: placing.place,
     commands.CancelOrder: changing.cancel,
     commands.ReplaceOrder: changing.replace,
@@ -52,8 +51,7 @@ _DECIDES: Mapping[type[Command], Callable[[Any, Order, Seen], Decision]] = {
 }
 
 CATEGORY = "order"
-COMMANDS: tuple[type[Command], ...] = tuple(_DECIDES)
-EVENTS: tuple[type[Event], ...] = _EVENTS
+COMMANDS: tuple[type[Command], ...] = tuple(_DECIDE)
 
 
 def key(command: Any) -> str:
@@ -97,7 +95,7 @@ def decide(command: Command, order: Order, seen: Seen) -> Decision:
     """
     if not order.exists and not isinstance(command, PlaceOrder):
         return refused(OrderRefusal.ORDER_UNKNOWN, order_id=key(command))
-    return _DECIDES[type(command)](command, order, seen)
+    return _DECIDE[type(command)](command, order, seen)
 
 
 def settled(order: Order) -> bool:

@@ -28,7 +28,6 @@ from domain.order.events import (
     ReplaceRequested,
 )
 from domain.order.figures import hold_for, is_px, is_qty, px_fault, qty_fault
-from domain.order.ids import child_id
 from domain.order.refusals import OrderRefusal
 from domain.order.state import Asked, Order
 from domain.order.status import ord_status
@@ -43,6 +42,7 @@ from domain.order.trading import (
 from domain.rules.powers import holder, is_owner
 from domain.shared.fix import CxlRejResponseTo, OrdType, Side
 from domain.shared.identifiers import is_id
+from domain.shared.ids import child_id
 from domain.shared.message import Decision, Refused, Seen, refused
 from domain.shared.money import ZERO, plain
 from domain.shared.quotation import requoted
@@ -58,11 +58,11 @@ def cancel(command: CancelOrder, order: Order, seen: Seen) -> Decision:
     if order.leaves_qty == 0 and not order.pending(REPLACE):
         return _not_open(order)
     if not order.released:
-        return (_canceled(order, reason=command.reason),)
+        return (_cancel_event(order, reason=command.reason),)
     return (
         CancelRequested(
             order_id=order.order_id,
-            cl_ord_id=child_id(order.order_id, "c", order.minted + 1),
+            cl_ord_id=child_id(order.order_id, f".c{order.minted + 1}"),
             orig_cl_ord_id=_last_not_rejected(order),
             reason=command.reason,
             client_id=order.client_id,
@@ -88,7 +88,7 @@ def replace(command: ReplaceOrder, order: Order, seen: Seen) -> Decision:
         ReplaceRequested(
             order_id=order.order_id,
             account_id=order.account_id,
-            cl_ord_id=child_id(order.order_id, "c", order.minted + 1),
+            cl_ord_id=child_id(order.order_id, f".c{order.minted + 1}"),
             orig_cl_ord_id=order.cl_ord_id,
             qty=plain(qty),
             limit_px=None if limit_px is None else plain(limit_px),
@@ -134,13 +134,13 @@ def _power_fault(
             account,
             currency,
             qty=qty,
-            px=worth_px(order.side, px, _marked(order, seen)),
+            px=worth_px(order.side, px, _marked_px(order, seen)),
             factor=factor,
         ),
     )
 
 
-def _marked(order: Order, seen: Seen) -> Decimal | None:
+def _marked_px(order: Order, seen: Seen) -> Decimal | None:
     """The last mark in the unit of the order's instrument; None: there is none."""
     instrument = seen.streams.get(f"instrument-{order.instrument_id}")
     mark = seen.streams.get(f"price-{order.instrument_id}")
@@ -168,7 +168,7 @@ def refuse_replace(command: RefuseReplace, order: Order, seen: Seen) -> Decision
 
 def record_canceled(command: RecordCanceled, order: Order, seen: Seen) -> Decision:
     """ExecType 4, requested or not. A venue also ends an IOC or FOK order this way."""
-    return () if order.canceled else (_canceled(order, text=command.reason),)
+    return () if order.canceled else (_cancel_event(order, text=command.reason),)
 
 
 def record_cancel_reject(command: RecordCancelReject, order: Order, seen: Seen) -> Decision:
@@ -287,7 +287,7 @@ def _not_open(order: Order) -> Refused:
     return refused(OrderRefusal.ORDER_NOT_OPEN, ord_status=ord_status(order), cum_qty=order.cum_qty)
 
 
-def _canceled(order: Order, *, reason: str = "", text: str = "") -> OrderCanceled:
+def _cancel_event(order: Order, *, reason: str = "", text: str = "") -> OrderCanceled:
     return OrderCanceled(
         order_id=order.order_id,
         account_id=order.account_id,

@@ -19,7 +19,7 @@ from domain.shared.fix import (
     Side,
     TimeInForce,
 )
-from domain.shared.message import Command, Personal
+from domain.shared.message import Command, Internal, Personal
 
 
 class VenueStatus(StrEnum):
@@ -30,10 +30,6 @@ class VenueStatus(StrEnum):
     SUSPENDED = "suspended"
     CALCULATED = "calculated"
     RESTATED = "restated"
-
-
-class Internal(Command):
-    INTERNAL: ClassVar[bool] = True
 
 
 class PlaceOrder(Command):

@@ -19,11 +19,11 @@ from domain.order.commands import RecordFill, RecordTradeCancel, RecordTradeCorr
 from domain.order.events import OrderFilled, ReportParked, TradeCanceled
 from domain.order.figures import is_px, is_qty
 from domain.order.folding import evolve
-from domain.order.ids import child_id
 from domain.order.refusals import OrderRefusal
 from domain.order.state import Execution, Order, Parked, exec_key
 from domain.shared.dates import bad_date
 from domain.shared.fix import ExecType
+from domain.shared.ids import child_id
 from domain.shared.market_time import latest_today
 from domain.shared.message import Decision, Event, Refused, Seen, refused
 from domain.shared.money import EXACT, ZERO, plain, round_money
@@ -31,17 +31,17 @@ from domain.shared.money import EXACT, ZERO, plain, round_money
 
 def fill(command: RecordFill, order: Order, seen: Seen) -> Decision:
     """ExecType F: record the execution, then apply the reports that were parked for it."""
-    if wrong := _invalid(command, seen):
+    if wrong := _report_fault(command, seen):
         return wrong
     key = exec_key(command.venue_order_id, command.exec_id, command.trade_date)
     if key in order.executions:
         return _told_again(command, order, key)
-    return _settled(order, (_filled(command, order),))
+    return _with_parked(order, (_fill_event(command, order),))
 
 
 def correct(command: RecordTradeCorrect, order: Order, seen: Seen) -> Decision:
     """ExecType G: the execution happened with these figures instead."""
-    if wrong := _invalid(command, seen):
+    if wrong := _report_fault(command, seen):
         return wrong
     key = exec_key(command.venue_order_id, command.exec_id, command.trade_date)
     if key in order.executions:
@@ -57,7 +57,7 @@ def correct(command: RecordTradeCorrect, order: Order, seen: Seen) -> Decision:
         last_qty=plain(command.last_qty),
         last_px=plain(command.last_px),
     )
-    return () if _waits(order, report) else _settled(order, _applied(order, report))
+    return () if _is_parked(order, report) else _with_parked(order, _apply(order, report))
 
 
 def bust(command: RecordTradeCancel, order: Order, seen: Seen) -> Decision:
@@ -76,19 +76,19 @@ def bust(command: RecordTradeCancel, order: Order, seen: Seen) -> Decision:
         last_px=ZERO,
         reason=command.reason,
     )
-    if _waits(order, report):
+    if _is_parked(order, report):
         return ()
     if report.ref in order.executions and order.live(report.ref) is None:
         return ()
-    return _applied(order, report)
+    return _apply(order, report)
 
 
-def _settled(order: Order, events: Sequence[Event]) -> tuple[Event, ...]:
+def _with_parked(order: Order, events: Sequence[Event]) -> tuple[Event, ...]:
     """The events, and after them those of every parked report that can now be applied."""
     out = list(events)
     order = reduce(evolve, events, order)
     while due := _due(order):
-        more = _applied(order, due)
+        more = _apply(order, due)
         out += more
         order = reduce(evolve, more, order)
     return tuple(out)
@@ -104,15 +104,15 @@ def _turn(report: Parked) -> datetime:
     return report.transact_time or datetime.min.replace(tzinfo=UTC)  # a bust has none
 
 
-def _applied(order: Order, report: Parked) -> tuple[Event, ...]:
+def _apply(order: Order, report: Parked) -> tuple[Event, ...]:
     """The events that a bust or correction causes on the order as it is."""
     live = order.live(report.ref) if report.ref in order.executions else None
     if live is None or not _counts(order, report, live):
-        return (_parked(order, report),)
-    undone = _undone(order, report, live)
+        return (_parking_event(order, report),)
+    undone = _cancel_event(order, report, live)
     if report.exec_type is ExecType.TRADE_CANCEL:
         return (undone,)
-    return (undone, _corrected(evolve(order, undone), report, late=live.late))
+    return (undone, _correction_event(evolve(order, undone), report, late=live.late))
 
 
 def _counts(order: Order, report: Parked, live: Execution) -> bool:
@@ -126,7 +126,7 @@ def _counts(order: Order, report: Parked, live: Execution) -> bool:
     return report.transact_time >= live.transact_time
 
 
-def _filled(command: RecordFill, order: Order) -> OrderFilled:
+def _fill_event(command: RecordFill, order: Order) -> OrderFilled:
     return OrderFilled(
         order_id=order.order_id,
         account_id=order.account_id,
@@ -134,7 +134,7 @@ def _filled(command: RecordFill, order: Order) -> OrderFilled:
         isin=order.isin,
         side=order.side,
         exec_id=command.exec_id,
-        trade_id=child_id(order.order_id, "t", order.trades + 1),
+        trade_id=child_id(order.order_id, f".t{order.trades + 1}"),
         venue_order_id=command.venue_order_id,
         last_qty=plain(command.last_qty),
         last_px=plain(command.last_px),
@@ -153,7 +153,7 @@ def _filled(command: RecordFill, order: Order) -> OrderFilled:
     )
 
 
-def _corrected(order: Order, report: Parked, *, late: bool) -> OrderFilled:
+def _correction_event(order: Order, report: Parked, *, late: bool) -> OrderFilled:
     assert report.transact_time is not None  # of a correction
     return OrderFilled(
         order_id=order.order_id,
@@ -163,7 +163,7 @@ def _corrected(order: Order, report: Parked, *, late: bool) -> OrderFilled:
         side=order.side,
         exec_id=report.exec_id,
         exec_ref_id=report.exec_ref_id,
-        trade_id=child_id(order.order_id, "t", order.trades + 1),
+        trade_id=child_id(order.order_id, f".t{order.trades + 1}"),
         venue_order_id=report.venue_order_id,
         last_qty=report.last_qty,
         last_px=report.last_px,
@@ -178,7 +178,7 @@ def _corrected(order: Order, report: Parked, *, late: bool) -> OrderFilled:
     )
 
 
-def _undone(order: Order, report: Parked, live: Execution) -> TradeCanceled:
+def _cancel_event(order: Order, report: Parked, live: Execution) -> TradeCanceled:
     return TradeCanceled(
         order_id=order.order_id,
         account_id=order.account_id,
@@ -195,7 +195,7 @@ def _undone(order: Order, report: Parked, live: Execution) -> TradeCanceled:
     )
 
 
-def _parked(order: Order, report: Parked) -> ReportParked:
+def _parking_event(order: Order, report: Parked) -> ReportParked:
     return ReportParked(
         order_id=order.order_id,
         exec_id=report.exec_id,
@@ -235,7 +235,7 @@ def _told_again(command: RecordFill | RecordTradeCorrect, order: Order, key: str
     )
 
 
-def _waits(order: Order, report: Parked) -> bool:
+def _is_parked(order: Order, report: Parked) -> bool:
     return any(
         (p.exec_type, p.exec_id, p.ref) == (report.exec_type, report.exec_id, report.ref)
         for p in order.parked
@@ -257,7 +257,7 @@ def _is_exact(command: RecordFill | RecordTradeCorrect) -> bool:
     return is_qty(command.last_qty) and command.last_qty > 0 and is_px(command.last_px)
 
 
-def _invalid(command: RecordFill | RecordTradeCorrect, seen: Seen) -> Refused | None:
+def _report_fault(command: RecordFill | RecordTradeCorrect, seen: Seen) -> Refused | None:
     """Refuse figures that cannot be stored, or a trade date that has begun nowhere on earth.
 
     The gateway then parks the report.

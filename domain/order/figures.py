@@ -18,19 +18,19 @@ from domain.shared.money import (
     quantise,
     round_money,
 )
+from domain.shared.money_rules import AMOUNT_LIMIT
 
 COLLAR = Decimal("0.05")  # house policy: how far a market order may run from the last mark
-_BOUND = Decimal(10) ** 15
 
 
 def is_qty(qty: Decimal) -> bool:
     """Whether it can be stored as a quantity, whatever its sign."""
-    return is_exact(qty, QTY_DECIMALS) and abs(qty) < _BOUND
+    return is_exact(qty, QTY_DECIMALS) and abs(qty) < AMOUNT_LIMIT
 
 
 def is_px(px: Decimal) -> bool:
     """Whether it can be stored as the price of an execution (0 if the shares were free)."""
-    return is_exact(px, PRICE_DECIMALS) and 0 <= px < _BOUND
+    return is_exact(px, PRICE_DECIMALS) and 0 <= px < AMOUNT_LIMIT
 
 
 def qty_fault(qty: Decimal, increment: Decimal) -> Refused | None:
@@ -51,7 +51,7 @@ def px_fault(px: Decimal, tick_size: Decimal) -> Refused | None:
     return None
 
 
-def collared(px: Decimal) -> Decimal:
+def worst_px(px: Decimal) -> Decimal:
     """The worst price that a market order is reserved for, to 10 decimals."""
     return quantise(EXACT.multiply(px, 1 + COLLAR), PRICE_DECIMALS, ROUND_UP)
 

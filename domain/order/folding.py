@@ -77,21 +77,21 @@ def _trade_canceled(order: Order, event: e.TradeCanceled) -> Order:
     return replace(
         order,
         counting=_with(order.counting, order.executions[key].root, BUSTED),
-        parked=_unparked(order, event),
+        parked=_parked_without(order, event),
     )
 
 
 def _report_parked(order: Order, event: e.ReportParked) -> Order:
     key = exec_key(event.venue_order_id, event.exec_id, event.trade_date)
-    told = exec_key(event.venue_order_id, event.exec_ref_id, event.trade_date)
+    referred = exec_key(event.venue_order_id, event.exec_ref_id, event.trade_date)
     if key in order.executions and event.exec_type is not ExecType.TRADE_CANCEL:
         order = replace(order, contradictions=(*order.contradictions, key))
-    elif told in order.executions:
+    elif referred in order.executions:
         if event.exec_type is ExecType.TRADE_CORRECT:
-            order = _superseded(order, event, told)
+            order = _with_superseded(order, event, referred)
     else:
-        return replace(order, parked=(*order.parked, _parked(event)))
-    return replace(order, parked=_unparked(order, event))
+        return replace(order, parked=(*order.parked, _parked_report(event)))
+    return replace(order, parked=_parked_without(order, event))
 
 
 def _cancel_requested(order: Order, event: e.CancelRequested) -> Order:
@@ -199,7 +199,7 @@ def _next_day(order: Order, event: e.OrderFilled) -> bool:
     )
 
 
-def _unparked(order: Order, event: e.TradeCanceled | e.ReportParked) -> tuple[Parked, ...]:
+def _parked_without(order: Order, event: e.TradeCanceled | e.ReportParked) -> tuple[Parked, ...]:
     """The parked reports without the one that this event deals with."""
     dealt = (event.exec_type, event.venue_order_id, event.exec_id, event.trade_date)
     return tuple(
@@ -207,7 +207,7 @@ def _unparked(order: Order, event: e.TradeCanceled | e.ReportParked) -> tuple[Pa
     )
 
 
-def _parked(event: e.ReportParked) -> Parked:
+def _parked_report(event: e.ReportParked) -> Parked:
     return Parked(
         exec_type=event.exec_type,
         exec_id=event.exec_id,
@@ -222,7 +222,7 @@ def _parked(event: e.ReportParked) -> Parked:
     )
 
 
-def _superseded(order: Order, event: e.ReportParked, told: str) -> Order:
+def _with_superseded(order: Order, event: e.ReportParked, referred: str) -> Order:
     """Keep a correction that came too late to count, so that other reports may refer to it."""
     execution = Execution(
         exec_id=event.exec_id,
@@ -231,6 +231,6 @@ def _superseded(order: Order, event: e.ReportParked, told: str) -> Order:
         transact_time=event.transact_time,
         last_qty=event.last_qty,
         last_px=event.last_px,
-        root=order.executions[told].root,
+        root=order.executions[referred].root,
     )
     return replace(order, executions=_with(order.executions, execution.key, execution))

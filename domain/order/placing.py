@@ -12,7 +12,7 @@ from typing import Protocol
 
 from domain.order.commands import PlaceOrder
 from domain.order.events import OrderPlaced
-from domain.order.figures import collared, hold_amount, px_fault, qty_fault
+from domain.order.figures import hold_amount, px_fault, qty_fault, worst_px
 from domain.order.refusals import OrderRefusal
 from domain.order.state import Order
 from domain.order.trading import (
@@ -45,7 +45,7 @@ class MarkSeen(Protocol):
     currency: str
 
 
-class Desk:
+class Placement:
     """Everything that one `PlaceOrder` is judged against."""
 
     def __init__(self, command: PlaceOrder, seen: Seen) -> None:
@@ -86,7 +86,7 @@ class Desk:
             return ZERO if marked is None else marked
         if marked is None:
             return None
-        return collared(max(marked, self.order.stop_px or ZERO))
+        return worst_px(max(marked, self.order.stop_px or ZERO))
 
     @property
     def worth_px(self) -> Decimal | None:
@@ -138,32 +138,32 @@ def place(command: PlaceOrder, order: Order, seen: Seen) -> Decision:
     """Accept the order as Pending New with its facts frozen, or refuse it."""
     if order.exists:
         return refused(OrderRefusal.ORDER_EXISTS, account_id=order.account_id)
-    desk = Desk(command, seen)
+    placement = Placement(command, seen)
     for fault in _FAULTS:
-        if found := fault(desk):
+        if found := fault(placement):
             return found
-    return (_placed(desk),)
+    return (_placement_event(placement),)
 
 
-def _account_fault(desk: Desk) -> Refused | None:
-    return account_fault(desk.account, desk.order.side, desk.order.account_id)
+def _account_fault(placement: Placement) -> Refused | None:
+    return account_fault(placement.account, placement.order.side, placement.order.account_id)
 
 
-def _instrument_fault(desk: Desk) -> Refused | None:
-    return instrument_fault(desk.instrument, desk.order.instrument_id)
+def _instrument_fault(placement: Placement) -> Refused | None:
+    return instrument_fault(placement.instrument, placement.order.instrument_id)
 
 
-def _market_fault(desk: Desk) -> Refused | None:
+def _market_fault(placement: Placement) -> Refused | None:
     """Refuse a market without a calendar: a trade needs a settlement date."""
-    mic, country = desk.instrument.mic, desk.instrument.market
+    mic, country = placement.instrument.mic, placement.instrument.market
     if market_of(country) is not None:
         return None
     return refused(OrderRefusal.MARKET_NOT_SUPPORTED, mic=mic, market_country=country)
 
 
-def _quotation_fault(desk: Desk) -> Refused | None:
+def _quotation_fault(placement: Placement) -> Refused | None:
     """Refuse an old listing that is quoted in other money than it settles in: it has no price."""
-    terms = desk.instrument
+    terms = placement.instrument
     if factor(terms.currency, terms.settlement_currency) == terms.price_factor:
         return None
     return refused(
@@ -174,78 +174,84 @@ def _quotation_fault(desk: Desk) -> Refused | None:
     )
 
 
-def _short_sale(desk: Desk) -> Refused | None:
-    if desk.order.side is Side.SELL_SHORT:
-        return refused(OrderRefusal.SHORT_SALE_NOT_PERMITTED, side=desk.order.side)
+def _short_sale_fault(placement: Placement) -> Refused | None:
+    if placement.order.side is Side.SELL_SHORT:
+        return refused(OrderRefusal.SHORT_SALE_NOT_PERMITTED, side=placement.order.side)
     return None
 
 
-def _average_fault(desk: Desk) -> Refused | None:
+def _average_fault(placement: Placement) -> Refused | None:
     """Refuse average cost for a US taxpayer's single stocks. Funds may be averaged."""
-    averaged = desk.account.us_taxable and desk.account.lot_method == "AVERAGE"
-    if averaged and desk.instrument.asset_class == "equity":
+    averaged = placement.account.us_taxable and placement.account.lot_method == "AVERAGE"
+    if averaged and placement.instrument.asset_class == "equity":
         return refused(OrderRefusal.AVERAGE_COST_NOT_PERMITTED, lot_method="AVERAGE")
     return None
 
 
-def _qty_fault(desk: Desk) -> Refused | None:
+def _qty_fault(placement: Placement) -> Refused | None:
     """Refuse a quantity off the step, except for the sale of a whole holding."""
-    order = desk.order
-    whole = order.side is Side.SELL and order.qty == desk.account.sellable(desk.instrument.isin)
-    return qty_fault(order.qty, ZERO if whole else desk.instrument.qty_increment)
+    order = placement.order
+    whole = order.side is Side.SELL and order.qty == placement.account.sellable(
+        placement.instrument.isin
+    )
+    return qty_fault(order.qty, ZERO if whole else placement.instrument.qty_increment)
 
 
-def _limit_fault(desk: Desk) -> Refused | None:
-    order = desk.order
+def _limit_fault(placement: Placement) -> Refused | None:
+    order = placement.order
     if order.ord_type in LIMITED and order.limit_px is None:
         return refused(OrderRefusal.LIMIT_PX_MISSING, ord_type=order.ord_type)
     if order.ord_type not in LIMITED and order.limit_px is not None:
         return refused(OrderRefusal.LIMIT_PX_NOT_ALLOWED, ord_type=order.ord_type)
-    return None if order.limit_px is None else px_fault(order.limit_px, desk.instrument.tick_size)
+    return (
+        None if order.limit_px is None else px_fault(order.limit_px, placement.instrument.tick_size)
+    )
 
 
-def _stop_fault(desk: Desk) -> Refused | None:
-    order = desk.order
+def _stop_fault(placement: Placement) -> Refused | None:
+    order = placement.order
     if order.ord_type in STOPPING and order.stop_px is None:
         return refused(OrderRefusal.STOP_PX_MISSING, ord_type=order.ord_type)
     if order.ord_type not in STOPPING and order.stop_px is not None:
         return refused(OrderRefusal.STOP_PX_NOT_ALLOWED, ord_type=order.ord_type)
-    return None if order.stop_px is None else px_fault(order.stop_px, desk.instrument.tick_size)
+    return (
+        None if order.stop_px is None else px_fault(order.stop_px, placement.instrument.tick_size)
+    )
 
 
-def _expiry_fault(desk: Desk) -> Refused | None:
-    expire_at = desk.order.expire_at
+def _expiry_fault(placement: Placement) -> Refused | None:
+    expire_at = placement.order.expire_at
     if expire_at is None:
-        missing = desk.order.time_in_force is TimeInForce.GTD
+        missing = placement.order.time_in_force is TimeInForce.GTD
         return refused(OrderRefusal.EXPIRE_AT_MISSING, time_in_force="GTD") if missing else None
-    if _utc(expire_at) <= _utc(desk.now):
-        return refused(OrderRefusal.EXPIRE_AT_PAST, expire_at=expire_at, now=desk.now)
+    if _utc(expire_at) <= _utc(placement.now):
+        return refused(OrderRefusal.EXPIRE_AT_PAST, expire_at=expire_at, now=placement.now)
     return None
 
 
-def _price_fault(desk: Desk) -> Refused | None:
-    if desk.hold_px is not None:
+def _price_fault(placement: Placement) -> Refused | None:
+    if placement.hold_px is not None:
         return None
-    return refused(OrderRefusal.PRICE_UNKNOWN, instrument_id=desk.order.instrument_id)
+    return refused(OrderRefusal.PRICE_UNKNOWN, instrument_id=placement.order.instrument_id)
 
 
-def _oversold(desk: Desk) -> Refused | None:
-    if desk.order.side is not Side.SELL:
+def _sellable_fault(placement: Placement) -> Refused | None:
+    if placement.order.side is not Side.SELL:
         return None
-    sellable = desk.account.sellable(desk.instrument.isin)
-    if desk.order.qty <= sellable:
+    sellable = placement.account.sellable(placement.instrument.isin)
+    if placement.order.qty <= sellable:
         return None
     return refused(
         OrderRefusal.SHORT_SALE_NOT_PERMITTED,
-        isin=desk.instrument.isin,
-        qty=desk.order.qty,
+        isin=placement.instrument.isin,
+        qty=placement.order.qty,
         sellable=sellable,
     )
 
 
-def _code_fault(desk: Desk) -> Refused | None:
+def _code_fault(placement: Placement) -> Refused | None:
     """Refuse persons, algorithms and channels that are not codes: an order must hold no name."""
-    order = desk.order
+    order = placement.order
     for field in CODES:
         code = getattr(order, field)
         if code and not is_id(code):
@@ -253,41 +259,41 @@ def _code_fault(desk: Desk) -> Refused | None:
     return None
 
 
-def _power_fault(desk: Desk) -> Refused | None:
+def _power_fault(placement: Placement) -> Refused | None:
     return power_fault(
-        desk.account,
-        (desk.decision_maker, holder(desk.account, desk.actor)),
-        on=desk.today,
+        placement.account,
+        (placement.decision_maker, holder(placement.account, placement.actor)),
+        on=placement.today,
         worth=lambda: worth(
-            desk.account,
-            desk.instrument.settlement_currency,
-            qty=desk.order.qty,
-            px=desk.worth_px,
-            factor=desk.factor,
+            placement.account,
+            placement.instrument.settlement_currency,
+            qty=placement.order.qty,
+            px=placement.worth_px,
+            factor=placement.factor,
         ),
     )
 
 
-_FAULTS: tuple[Callable[[Desk], Refused | None], ...] = (
+_FAULTS: tuple[Callable[[Placement], Refused | None], ...] = (
     _account_fault,
     _instrument_fault,
     _market_fault,
     _quotation_fault,
-    _short_sale,
+    _short_sale_fault,
     _average_fault,
     _qty_fault,
     _limit_fault,
     _stop_fault,
     _expiry_fault,
     _price_fault,
-    _oversold,
+    _sellable_fault,
     _code_fault,
     _power_fault,
 )
 
 
-def _placed(desk: Desk) -> OrderPlaced:
-    order, account, instrument = desk.order, desk.account, desk.instrument
+def _placement_event(placement: Placement) -> OrderPlaced:
+    order, account, instrument = placement.order, placement.account, placement.instrument
     return OrderPlaced(
         order_id=order.order_id,
         account_id=order.account_id,
@@ -304,18 +310,18 @@ def _placed(desk: Desk) -> OrderPlaced:
         expire_at=None if order.expire_at is None else _utc(order.expire_at),
         currency=instrument.currency,
         settl_currency=instrument.settlement_currency,
-        price_factor=desk.factor,
+        price_factor=placement.factor,
         qty_increment=instrument.qty_increment,
         tick_size=instrument.tick_size,
-        country=desk.charged_in,
-        hold_px=plain(desk.hold_px or ZERO),
-        hold_amount=desk.hold,
-        received_at=_utc(desk.now),
+        country=placement.charged_in,
+        hold_px=plain(placement.hold_px or ZERO),
+        hold_amount=placement.hold,
+        received_at=_utc(placement.now),
         capacity=order.capacity,
         client_id_code=account.client_id,
-        decision_maker=desk.decision_maker,
-        investment_decision=desk.investment_decision,
-        execution_decision=order.execution_decision or desk.actor,
+        decision_maker=placement.decision_maker,
+        investment_decision=placement.investment_decision,
+        execution_decision=order.execution_decision or placement.actor,
         branch_country=BRANCH_COUNTRY,
         short_sale="" if order.side is Side.BUY else "SELL",
         open_close="O" if order.side is Side.BUY else "C",
@@ -324,7 +330,7 @@ def _placed(desk: Desk) -> OrderPlaced:
         channel=order.channel,
         ex_destination=instrument.mic,
         market_country=instrument.market,
-        first_use=desk.first_use,
+        first_use=placement.first_use,
     )
 
 

@@ -28,10 +28,10 @@ from domain.order.events import (
     ReplaceReleased,
 )
 from domain.order.figures import hold_for, is_qty
-from domain.order.ids import child_id
 from domain.order.refusals import OrderRefusal
 from domain.order.state import Order
 from domain.shared.fix import MULTI_DAY, CxlRejResponseTo
+from domain.shared.ids import child_id
 from domain.shared.message import Decision, Event, Seen, refused
 from domain.shared.money import plain
 
@@ -41,7 +41,7 @@ def release(command: ReleaseOrder, order: Order, seen: Seen) -> Decision:
     if order.ended:
         return ()
     if not order.released:
-        cl_ord_id = child_id(order.order_id, "c", order.minted + 1)
+        cl_ord_id = child_id(order.order_id, f".c{order.minted + 1}")
         return (OrderReleased(order_id=order.order_id, cl_ord_id=cl_ord_id),)
     pending = order.pending(CxlRejResponseTo.REPLACE)
     if not pending or order.asked[pending].left:
@@ -86,7 +86,7 @@ def record_reject(command: RecordReject, order: Order, seen: Seen) -> Decision:
 
 def record_expired(command: RecordExpired, order: Order, seen: Seen) -> Decision:
     """ExecType C."""
-    return () if order.expired else (_expired(order),)
+    return () if order.expired else (_expiry_event(order),)
 
 
 def record_status(command: RecordStatus, order: Order, seen: Seen) -> Decision:
@@ -100,10 +100,10 @@ def _done_for_day(command: RecordStatus, order: Order, seen: Seen) -> Decision:
         return ()
     done = OrderDoneForDay(order_id=order.order_id, at=seen.effective_at)
     lapses = order.leaves_qty > 0 and order.time_in_force not in MULTI_DAY
-    return (done, _expired(order)) if lapses else (done,)
+    return (done, _expiry_event(order)) if lapses else (done,)
 
 
-def _restated(command: RecordStatus, order: Order, seen: Seen) -> Decision:
+def _restate(command: RecordStatus, order: Order, seen: Seen) -> Decision:
     """Resume the order, or change its quantity, which is never less than the filled quantity.
 
     The hold is that of a new order of this quantity. The old hold in proportion would lack the
@@ -141,9 +141,9 @@ _STATUSES: dict[VenueStatus, Callable[[RecordStatus, Order, Seen], Decision]] = 
     VenueStatus.STOPPED: _once(lambda order: order.stopped, OrderStopped),
     VenueStatus.SUSPENDED: _once(lambda order: order.suspended, OrderSuspended),
     VenueStatus.CALCULATED: _once(lambda order: order.calculated, OrderCalculated),
-    VenueStatus.RESTATED: _restated,
+    VenueStatus.RESTATED: _restate,
 }
 
 
-def _expired(order: Order) -> OrderExpired:
+def _expiry_event(order: Order) -> OrderExpired:
     return OrderExpired(order_id=order.order_id, account_id=order.account_id)

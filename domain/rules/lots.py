@@ -32,8 +32,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from domain.shared.money import EXACT, MINOR_UNITS, ZERO, plain
-from domain.shared.shares import Value as Value  # noqa: PLC0414
-from domain.shared.shares import split as split  # noqa: PLC0414
+from domain.shared.shares import Value, split
 
 Share = tuple[str, bool]
 """(lot id, True for the part that stays in the lot, False for the part that is taken)."""
@@ -199,7 +198,7 @@ def dispose(
     values = proceeds.shares([*(q for _, q in picks), *([short] if short else [])])
     taken = [_take(lot, q, value=v) for (lot, q), v in zip(picks, values, strict=False)]
     if method == LotMethod.AVERAGE and not chosen and taken:
-        taken = _averaged(lots, taken, cents=proceeds)
+        taken = _at_average(lots, taken, cents=proceeds)
     if short:
         taken.append(_short(lot_id, short, value=values[-1], on=on))
     return tuple(taken)
@@ -243,7 +242,7 @@ def _oldest(lots: Sequence[Lot]) -> list[Lot]:
     return sorted(lots, key=lambda lot: lot.acquired_on)
 
 
-def _ranked(lots: Sequence[Lot], method: str) -> list[Lot]:
+def _by_rank(lots: Sequence[Lot], method: str) -> list[Lot]:
     held = [lot for lot in _oldest(lots) if lot.qty > 0]
     match method:
         case LotMethod.LIFO:
@@ -271,7 +270,7 @@ def _unit_cost(held: Sequence[Lot]) -> Callable[[Lot], tuple[bool, Decimal, Deci
 
 def _pick(lots: Sequence[Lot], qty: Decimal, method: str) -> list[tuple[Lot, Decimal]]:
     picks, rest = list[tuple[Lot, Decimal]](), qty
-    for lot in _ranked(lots, method):
+    for lot in _by_rank(lots, method):
         if rest <= 0:
             break
         picks.append((lot, min(lot.qty, rest)))
@@ -321,7 +320,7 @@ def _short(lot_id: str, qty: Decimal, *, value: Value, on: date) -> LotMove:
     )
 
 
-def _averaged(lots: Sequence[Lot], taken: Sequence[LotMove], *, cents: Value) -> list[LotMove]:
+def _at_average(lots: Sequence[Lot], taken: Sequence[LotMove], *, cents: Value) -> list[LotMove]:
     """`taken` at the pool's average, and a move of only cost for each lot that is not at it.
 
     Cost is averaged among lots of one currency, base cost among lots where it is known. Lots that

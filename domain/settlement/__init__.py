@@ -5,116 +5,47 @@ recorded and flagged. A report about an instruction that does not exist is refus
 `settlement_unknown`, and the gateway parks it where operations see it. Source: domain rules 8-10.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from domain.settlement.commands import (
-    CancelSettlement,
-    InstructSettlement,
-    MarkFailing,
-    RecordSettlementCancel,
-    RecordSettlementConfirmation,
-    RecordSettlementStatus,
-    ReleaseSettlement,
-    SettlementCommand,
-)
-from domain.settlement.decisions import SettlementRefusal, decide
-from domain.settlement.events import (
-    Advice,
-    Partial,
-    SettlementCancelDenied,
-    SettlementCancelled,
-    SettlementCancelRequested,
-    SettlementConfirmed,
-    SettlementFailing,
-    SettlementInstructed,
-    SettlementReleased,
-    SettlementStatusAdvised,
-    StatusKind,
-)
-from domain.settlement.state import INITIAL, Settlement, Status, derived, evolve
-from domain.shared.dates import DateRefusal
-from domain.shared.message import Command, Refusal
+from domain.settlement import commands, decisions
+from domain.settlement.commands import InstructSettlement, ReleaseSettlement
+from domain.settlement.folding import EVENTS as EVENTS
+from domain.settlement.folding import evolve as evolve
+from domain.settlement.refusal_table import REFUSALS as REFUSALS
+from domain.settlement.refusals import SettlementRefusal
+from domain.settlement.state import INITIAL as INITIAL
+from domain.settlement.state import Settlement
+from domain.shared.message import Command, Decision, Seen, refused
 
-__all__ = [
-    "CATEGORY",
-    "COMMANDS",
-    "EVENTS",
-    "INITIAL",
-    "REFUSALS",
-    "Advice",
-    "CancelSettlement",
-    "InstructSettlement",
-    "MarkFailing",
-    "Partial",
-    "RecordSettlementCancel",
-    "RecordSettlementConfirmation",
-    "RecordSettlementStatus",
-    "ReleaseSettlement",
-    "Settlement",
-    "SettlementCancelDenied",
-    "SettlementCancelRequested",
-    "SettlementCancelled",
-    "SettlementConfirmed",
-    "SettlementFailing",
-    "SettlementInstructed",
-    "SettlementRefusal",
-    "SettlementReleased",
-    "SettlementStatusAdvised",
-    "Status",
-    "StatusKind",
-    "decide",
-    "derived",
-    "evolve",
-    "home",
-    "key",
-    "reads",
-]
-
+_DECIDE: Mapping[type[Command], Callable[[Any, Settlement, Seen], Decision]] = {
+    commands.InstructSettlement: decisions.instruct,
+    commands.ReleaseSettlement: decisions.release,
+    commands.RecordSettlementStatus: decisions.advise,
+    commands.RecordSettlementConfirmation: decisions.confirm,
+    commands.MarkFailing: decisions.mark_failing,
+    commands.CancelSettlement: decisions.cancel,
+    commands.RecordSettlementCancel: decisions.record_cancel,
+}
 
 CATEGORY = "settlement"
-COMMANDS = (
-    InstructSettlement,
-    ReleaseSettlement,
-    RecordSettlementStatus,
-    RecordSettlementConfirmation,
-    MarkFailing,
-    CancelSettlement,
-    RecordSettlementCancel,
-)
-_UNKNOWN = SettlementRefusal.SETTLEMENT_UNKNOWN
-REFUSALS: Mapping[type[Command], tuple[Refusal, ...]] = {
-    InstructSettlement: (SettlementRefusal.SETTLEMENT_UNUSABLE,),
-    ReleaseSettlement: (_UNKNOWN, SettlementRefusal.SETTLEMENT_NOT_COVERED),
-    RecordSettlementStatus: (_UNKNOWN,),
-    RecordSettlementConfirmation: (
-        _UNKNOWN,
-        SettlementRefusal.SETTLEMENT_UNUSABLE,
-        DateRefusal.DATE_IN_FUTURE,
-        DateRefusal.DATE_TOO_EARLY,
-    ),
-    MarkFailing: (_UNKNOWN,),
-    CancelSettlement: (_UNKNOWN,),
-    RecordSettlementCancel: (_UNKNOWN,),
-}
-EVENTS = (
-    SettlementInstructed,
-    SettlementReleased,
-    SettlementStatusAdvised,
-    SettlementFailing,
-    SettlementConfirmed,
-    SettlementCancelRequested,
-    SettlementCancelled,
-    SettlementCancelDenied,
-)
+COMMANDS = tuple(_DECIDE)
 
 
-def key(command: SettlementCommand) -> str:
-    return command.obligation_id
+def key(command: Any) -> str:
+    return str(command.obligation_id)
 
 
-def reads(command: SettlementCommand) -> tuple[str, ...]:
+def reads(command: Command) -> tuple[str, ...]:
     """A release reads the account, for its own settled stock."""
     return (f"account-{command.account_id}",) if isinstance(command, ReleaseSettlement) else ()
+
+
+def decide(command: Command, state: Settlement, seen: Seen) -> Decision:
+    """Record a status or a confirmation in any state; the rest needs an open instruction."""
+    if not state.account_id and not isinstance(command, InstructSettlement):
+        return refused(SettlementRefusal.SETTLEMENT_UNKNOWN, obligation_id=key(command))
+    return _DECIDE[type(command)](command, state, seen)
 
 
 def home(state: Settlement, stream: str) -> str:

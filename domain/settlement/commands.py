@@ -2,15 +2,10 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import ClassVar
 
 from domain.settlement.events import StatusKind
 from domain.shared.fix import Side
-from domain.shared.message import Command
-
-
-class Internal(Command):
-    INTERNAL: ClassVar[bool] = True
+from domain.shared.message import Internal
 
 
 class InstructSettlement(Internal):
@@ -78,14 +73,3 @@ class RecordSettlementCancel(Internal):
     obligation_id: str
     accepted: bool
     reason: str = ""
-
-
-SettlementCommand = (
-    InstructSettlement
-    | ReleaseSettlement
-    | RecordSettlementStatus
-    | RecordSettlementConfirmation
-    | MarkFailing
-    | CancelSettlement
-    | RecordSettlementCancel
-)

@@ -1,7 +1,9 @@
-"""Decides a settlement instruction's commands."""
+"""Decides a settlement instruction's commands.
+
+A status or a confirmation is recorded in any state; the rest needs an open instruction.
+"""
 
 from decimal import Decimal
-from typing import assert_never
 
 from domain.settlement.commands import (
     CancelSettlement,
@@ -11,7 +13,6 @@ from domain.settlement.commands import (
     RecordSettlementConfirmation,
     RecordSettlementStatus,
     ReleaseSettlement,
-    SettlementCommand,
 )
 from domain.settlement.events import (
     Advice,
@@ -25,45 +26,15 @@ from domain.settlement.events import (
     SettlementReleased,
     SettlementStatusAdvised,
 )
-from domain.settlement.state import ZERO, Settlement
+from domain.settlement.refusals import SettlementRefusal as R
+from domain.settlement.state import Settlement
 from domain.shared.dates import bad_date
 from domain.shared.market_time import latest_today
-from domain.shared.message import Decision, Refusal, Refused, Seen, refused
-from domain.shared.money import QTY_DECIMALS, is_exact, is_money, money, plain
+from domain.shared.message import Decision, Refused, Seen, refused
+from domain.shared.money import QTY_DECIMALS, ZERO, is_exact, is_money, money, plain
 
 
-class SettlementRefusal(Refusal):
-    SETTLEMENT_NOT_COVERED = "settlement_not_covered"
-    SETTLEMENT_UNKNOWN = "settlement_unknown"
-    SETTLEMENT_UNUSABLE = "settlement_unusable"
-
-
-def decide(  # noqa: PLR0911 - a table of commands
-    command: SettlementCommand, state: Settlement, seen: Seen
-) -> Decision:
-    """Record a status or a confirmation in any state; the rest needs an open instruction."""
-    if isinstance(command, InstructSettlement):
-        return _instruct(command, state)
-    if not state.account_id:
-        unknown = SettlementRefusal.SETTLEMENT_UNKNOWN
-        return refused(unknown, obligation_id=command.obligation_id)
-    match command:
-        case ReleaseSettlement():
-            return _release(command, state, seen)
-        case RecordSettlementStatus():
-            return _advise(command, state)
-        case RecordSettlementConfirmation():
-            wrong = bad_date("value_date", command.value_date, latest_today(seen.now))
-            return wrong or _confirm(command, state)
-        case MarkFailing():
-            return _fail(command, state)
-        case CancelSettlement() | RecordSettlementCancel():
-            return _cancel(command, state)
-        case _:
-            assert_never(command)
-
-
-def _instruct(command: InstructSettlement, state: Settlement) -> Decision:
+def instruct(command: InstructSettlement, state: Settlement, seen: Seen) -> Decision:
     """Instruct once per obligation; a second instruction changes nothing."""
     if state.account_id:
         return ()
@@ -90,21 +61,19 @@ def _instruct(command: InstructSettlement, state: Settlement) -> Decision:
     )
 
 
-def _release(command: ReleaseSettlement, state: Settlement, seen: Seen) -> Decision:
+def release(command: ReleaseSettlement, state: Settlement, seen: Seen) -> Decision:
     """Release only what the account's own stock covers: no client delivers another's stock."""
     if not state.on_hold or not state.is_open:
         return ()
     account = seen.streams[f"account-{command.account_id}"]
     if not account.covers(command.obligation_id):
         settled = account.settled_qty(state.isin)
-        return refused(
-            SettlementRefusal.SETTLEMENT_NOT_COVERED, settled=settled, needed=state.rest_qty
-        )
+        return refused(R.SETTLEMENT_NOT_COVERED, settled=settled, needed=state.rest_qty)
     ids = {"obligation_id": command.obligation_id, "account_id": state.account_id}
     return (SettlementReleased(**ids),)
 
 
-def _advise(command: RecordSettlementStatus, state: Settlement) -> Decision:
+def advise(command: RecordSettlementStatus, state: Settlement, seen: Seen) -> Decision:
     kind = command.status_kind
     known = (state.statuses.get(kind, ""), state.reasons.get(kind, ""))
     if known == (command.status, command.reason):
@@ -120,8 +89,10 @@ def _advise(command: RecordSettlementStatus, state: Settlement) -> Decision:
     )
 
 
-def _confirm(command: RecordSettlementConfirmation, state: Settlement) -> Decision:
+def confirm(command: RecordSettlementConfirmation, state: Settlement, seen: Seen) -> Decision:
     """Record each confirmation once, in any state: settlement wins."""
+    if wrong := bad_date("value_date", command.value_date, latest_today(seen.now)):
+        return wrong
     if command.confirmation_id in state.confirmation_ids:
         return ()
     qty, amount = command.qty, command.amount
@@ -149,7 +120,7 @@ def _fault(qty: Decimal, amount: Decimal, currency: str) -> Refused | None:
     """Refuse figures that no settlement can have; the gateway then parks the message."""
     if is_exact(qty, QTY_DECIMALS) and qty > 0 and is_money(amount, currency) and amount >= 0:
         return None
-    unusable = SettlementRefusal.SETTLEMENT_UNUSABLE
+    unusable = R.SETTLEMENT_UNUSABLE
     return refused(unusable, qty=qty, amount=amount, currency=currency)
 
 
@@ -159,7 +130,7 @@ def _partial(state: Settlement, leaves_rest: bool) -> Partial:
     return Partial.PARC if state.settled_qty > 0 else Partial.WHOLE
 
 
-def _fail(command: MarkFailing, state: Settlement) -> Decision:
+def mark_failing(command: MarkFailing, state: Settlement, seen: Seen) -> Decision:
     """Mark only an open, due instruction; the same reason and fault again changes nothing."""
     early = command.close_of and state.settl_date and command.close_of < state.settl_date
     known = state.failing and (state.failing_reason, state.whose) == (
@@ -180,22 +151,28 @@ def _fail(command: MarkFailing, state: Settlement) -> Decision:
     )
 
 
-def _cancel(command: CancelSettlement | RecordSettlementCancel, state: Settlement) -> Decision:
+def cancel(command: CancelSettlement, state: Settlement, seen: Seen) -> Decision:
+    """Ask the custodian, once, to cancel an open instruction."""
+    if not state.is_open or state.cancel_requested:
+        return ()
+    return (
+        SettlementCancelRequested(
+            obligation_id=command.obligation_id,
+            account_id=state.account_id,
+            reason=command.reason,
+            bilateral=Advice.MATCHED in state.statuses.values(),
+        ),
+    )
+
+
+def record_cancel(command: RecordSettlementCancel, state: Settlement, seen: Seen) -> Decision:
+    """Record the custodian's answer; a denial counts only if a cancel was requested."""
     if not state.is_open:
         return ()
     ids = {"obligation_id": command.obligation_id, "account_id": state.account_id}
-    match command:
-        case CancelSettlement(reason=reason):
-            if state.cancel_requested:
-                return ()
-            matched = Advice.MATCHED in state.statuses.values()
-            return (SettlementCancelRequested(**ids, reason=reason, bilateral=matched),)
-        case RecordSettlementCancel(accepted=True, reason=reason):
-            rest = plain(state.rest_qty)
-            return (SettlementCancelled(**ids, rest_qty=rest, reason=reason),)
-        case RecordSettlementCancel(reason=reason):
-            if not state.cancel_requested:
-                return ()
-            return (SettlementCancelDenied(**ids, reason=reason),)
-        case _:
-            assert_never(command)
+    if command.accepted:
+        rest = plain(state.rest_qty)
+        return (SettlementCancelled(**ids, rest_qty=rest, reason=command.reason),)
+    if not state.cancel_requested:
+        return ()
+    return (SettlementCancelDenied(**ids, reason=command.reason),)

@@ -118,15 +118,3 @@ class SettlementCancelDenied(Event, tag="settlement.cancel_denied"):
     obligation_id: str
     account_id: str
     reason: str = ""
-
-
-SettlementEvent = (
-    SettlementInstructed
-    | SettlementReleased
-    | SettlementStatusAdvised
-    | SettlementFailing
-    | SettlementConfirmed
-    | SettlementCancelRequested
-    | SettlementCancelled
-    | SettlementCancelDenied
-)

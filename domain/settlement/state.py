@@ -14,27 +14,12 @@ Source: domain rule 10; ISO 20022 sese.023, .024, .025, .020, .027.
 from datetime import date
 from decimal import Decimal
 from enum import StrEnum
-from typing import assert_never
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from domain.settlement.events import (
-    Advice,
-    SettlementCancelDenied,
-    SettlementCancelled,
-    SettlementCancelRequested,
-    SettlementConfirmed,
-    SettlementEvent,
-    SettlementFailing,
-    SettlementInstructed,
-    SettlementReleased,
-    SettlementStatusAdvised,
-    StatusKind,
-)
+from domain.settlement.events import Advice, StatusKind
 from domain.shared.fix import Side
-
-ZERO = Decimal(0)
+from domain.shared.money import ZERO
 
 
 class Status(StrEnum):
@@ -113,55 +98,3 @@ def derived(state: Settlement) -> Status:
         (advised(StatusKind.PROCESSING) == Advice.ACCEPTED, Status.ACCEPTED),
     )
     return next((status for holds, status in known if holds), Status.SENT)
-
-
-def evolve(  # noqa: PLR0911 - a table of events
-    state: Settlement, event: SettlementEvent
-) -> Settlement:
-    match event:
-        case SettlementInstructed():
-            return Settlement(
-                account_id=event.account_id,
-                isin=event.isin,
-                side=event.side,
-                currency=event.currency,
-                settl_date=event.settl_date,
-                qty=event.qty,
-                amount=event.amount,
-                on_hold=event.on_hold,
-            )
-        case SettlementReleased():
-            return replace(state, on_hold=False)
-        case SettlementStatusAdvised(status_kind=kind, status=status, reason=reason):
-            return replace(
-                state,
-                statuses={**state.statuses, kind: status},
-                reasons={**state.reasons, kind: reason},
-            )
-        case SettlementFailing(reason=reason, whose=whose):
-            return replace(state, failing=True, failing_reason=reason, whose=whose)
-        case SettlementConfirmed():
-            return _settled(state, event)
-        case SettlementCancelRequested() | SettlementCancelDenied():
-            return replace(state, cancel_requested=isinstance(event, SettlementCancelRequested))
-        case SettlementCancelled():
-            return replace(state, cancelled=True, cancel_requested=False)
-        case _:
-            assert_never(event)
-
-
-def _settled(state: Settlement, event: SettlementConfirmed) -> Settlement:
-    """Add a settled part. An earlier pending or failing status does not apply to the rest."""
-    kept = {k: v for k, v in state.statuses.items() if k != StatusKind.SETTLEMENT}
-    return replace(
-        state,
-        settled_qty=state.settled_qty + event.qty,
-        settled_amount=state.settled_amount + event.amount,
-        statuses=kept,
-        reasons={k: v for k, v in state.reasons.items() if k in kept},
-        failing=False,
-        failing_reason="",
-        whose="",
-        cancel_requested=state.cancel_requested and event.rest_qty > 0,
-        confirmation_ids=(*state.confirmation_ids, event.confirmation_id),
-    )

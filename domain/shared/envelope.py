@@ -60,5 +60,11 @@ def category(stream: str) -> str:
     return stream.split("-", 1)[0]
 
 
+def state_category(stream: str) -> str:
+    """The category of the aggregate that folds the stream: all sagas' streams have one."""
+    name = category(stream)
+    return "saga" if name.startswith("saga_") else name
+
+
 def id_of(stream: str) -> str:
     return stream.split("-", 1)[1]

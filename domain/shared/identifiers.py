@@ -4,7 +4,6 @@ Each `is_...` takes the canonical form only: upper case, no blanks, no separator
 Sources: ISO 6166 (ISIN), ISO 17442 (LEI), ISO 10383 (MIC), ISO 3166-1 alpha-2, ISO 13616 (IBAN).
 """
 
-import hashlib
 import re
 
 from stdnum import iban, isin, lei
@@ -12,7 +11,6 @@ from stdnum import iban, isin, lei
 ID_CHARS_MAX = 64
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 _MIC = re.compile(r"[A-Z0-9]{4}", re.ASCII)
-_DIGEST_CHARS = 32  # 128 bits of SHA-256
 
 _COUNTRIES = (
     "AD AE AF AG AI AL AM AO AQ AR AS AT AU AW AX AZ BA BB BD BE BF BG BH BI BJ BL BM BN BO BQ "
@@ -56,25 +54,6 @@ def is_mic(text: str) -> bool:
 def is_country(text: str) -> bool:
     """Whether `text` is an assigned ISO 3166-1 alpha-2 code."""
     return text in COUNTRIES
-
-
-def child_id(parent: str, suffix: str) -> str:
-    """The id of a child of `parent`: "parent.suffix" if that is a valid, unambiguous id.
-
-    Otherwise (too long, a dot or a strange character in the suffix) a digest replaces the parent,
-    or both. The same arguments always give the same id; different ones differ.
-    """
-    plain = f"{parent}.{suffix}"
-    if "." in suffix or not is_id(suffix):
-        return _digest(f"{len(parent)}.{parent}.{suffix}")
-    if is_id(plain):
-        return plain
-    hashed = f"{_digest(parent)}.{suffix}"
-    return hashed if is_id(hashed) else _digest(f"{len(parent)}.{parent}.{suffix}")
-
-
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:_DIGEST_CHARS]
 
 
 def _canonical(text: str) -> bool:

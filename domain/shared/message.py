@@ -8,12 +8,14 @@ an event are business facts (a trade date, a venue's transact time), never 'now'
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, dataclass_transform
 
 from msgspec import Meta, Struct
+
+from domain.shared.limits import EPOCH
 
 
 class Erased(Struct, frozen=True, tag_field="erased", tag="erased"):
@@ -49,6 +51,12 @@ class Command(
     """True: the decision needs `Seen.log_began` and `log_end`, which cost a query."""
     SEES_DUES: ClassVar[bool] = False
     """True: the decision needs `Seen.dues`, which cost a query to the read models."""
+
+
+class Internal(Command):
+    """A command that only sagas, gateways and the timer send."""
+
+    INTERNAL: ClassVar[bool] = True
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
@@ -96,8 +104,8 @@ def refused(refusal: Refusal, **state: object) -> Refused:
 class Seen(Struct, frozen=True, kw_only=True, gc=False):
     """What a decision may read besides its own stream; all of it arrives as values."""
 
-    now: datetime = datetime(1970, 1, 1, tzinfo=UTC)  # the handler's clock
-    effective_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    now: datetime = EPOCH  # the handler's clock
+    effective_at: datetime = EPOCH
     actor: str = "system"
     digest_key: bytes = b""  # of `domain.shared.digests`
     streams: Mapping[str, Any] = {}

@@ -4,9 +4,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from functools import reduce
 
-from domain.shared.money import EXACT
-
-ZERO = Decimal(0)
+from domain.shared.money import EXACT, ZERO
 
 add = EXACT.add
 subtract = EXACT.subtract

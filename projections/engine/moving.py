@@ -1,14 +1,14 @@
 """The events that move lots; the views of lots and of positions both read them."""
 
-from domain.account.events import (
-    BaseCostStated,
-    LotsRematched,
-    LotsSelected,
-    ResidueCashed,
+from domain.account.base_cost import BaseCostStated
+from domain.account.busts import TradeBusted
+from domain.account.rematching import LotsRematched
+from domain.account.residues import ResidueCashed
+from domain.account.selection import LotsSelected
+from domain.account.trades import TradeBooked
+from domain.account.transfers import (
     SecuritiesTransferredIn,
     SecuritiesTransferredOut,
-    TradeBooked,
-    TradeBusted,
     TransferUndone,
 )
 

@@ -14,14 +14,13 @@ from datetime import date
 from decimal import Decimal
 from typing import ClassVar, NamedTuple
 
-from domain.account.events import (
-    BaseCostStated,
-    TradeBooked,
-)
+from domain.account.base_cost import BaseCostStated
+from domain.account.trades import TradeBooked
 from domain.rules.lots import LotMove
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
-from projections.engine.exact import ZERO, add
+from domain.shared.money import ZERO
+from projections.engine.exact import add
 from projections.engine.moving import MOVING
 from projections.ports import Audience, Home, Key, Row
 

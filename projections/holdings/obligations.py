@@ -16,18 +16,16 @@ from typing import ClassVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from domain.account.events import (
-    FxBooked,
-    ObligationFailing,
-    SettledAfterBust,
-    TradeBooked,
-    TradeBusted,
-)
+from domain.account.busts import TradeBusted
+from domain.account.exchange import FxBooked
+from domain.account.obligations import ObligationFailing, SettledAfterBust
+from domain.account.trades import TradeBooked
 from domain.ledger import Posting
 from domain.shared.envelope import Envelope
 from domain.shared.fix import Side
 from domain.shared.message import Event
-from projections.engine.exact import ZERO, add, subtract
+from domain.shared.money import ZERO
+from projections.engine.exact import add, subtract
 from projections.engine.posted import POSTING, posted
 from projections.engine.words import clean
 from projections.ports import Audience, Home, Key, Row

@@ -24,17 +24,16 @@ from typing import ClassVar, NamedTuple
 from msgspec import Struct, json
 from msgspec.structs import replace
 
-from domain.account.events import (
-    BaseCostStated,
-    LotsRematched,
-    LotsSelected,
-    ResidueCashed,
-    TradeBooked,
-    TradeBusted,
-)
+from domain.account.base_cost import BaseCostStated
+from domain.account.busts import TradeBusted
+from domain.account.rematching import LotsRematched
+from domain.account.residues import ResidueCashed
+from domain.account.selection import LotsSelected
+from domain.account.trades import TradeBooked
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
-from projections.engine.exact import ZERO, add, subtract, total
+from domain.shared.money import ZERO
+from projections.engine.exact import add, subtract, total
 from projections.engine.moving import MOVING, Moving
 from projections.engine.posted import CURRENCIES, POSTING, posted
 from projections.engine.words import listed

@@ -14,7 +14,7 @@ from domain.settlement import EVENTS, INITIAL, evolve
 from domain.settlement.state import Settlement
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
-from projections.engine.exact import ZERO
+from domain.shared.money import ZERO
 from projections.engine.words import Memory, clean
 from projections.ports import Audience, Home, Key, Row
 

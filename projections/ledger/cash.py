@@ -19,10 +19,11 @@ from typing import ClassVar
 
 from msgspec import Struct, json
 
-from domain.account.events import CashDeposited, DepositReturned
+from domain.account.cash import CashDeposited, DepositReturned
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
-from projections.engine.exact import ZERO, add, subtract, total
+from domain.shared.money import ZERO
+from projections.engine.exact import add, subtract, total
 from projections.engine.posted import CURRENCIES, POSTING, posted
 from projections.engine.words import listed
 from projections.ports import Audience, Home, Key, Row

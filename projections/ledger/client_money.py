@@ -25,8 +25,8 @@ from msgspec import Struct
 from domain.ledger import CLIENT_MONEY, ClientMoney, Posting
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
-from domain.shared.money import is_currency
-from projections.engine.exact import ZERO, add, subtract, total
+from domain.shared.money import ZERO, is_currency
+from projections.engine.exact import add, subtract, total
 from projections.engine.posted import POSTING, posted
 from projections.engine.shard import shard
 from projections.ports import NOWHERE, Audience, Key, Row

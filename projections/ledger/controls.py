@@ -12,10 +12,8 @@ from typing import NamedTuple
 
 from domain.house import Control
 from domain.ledger import Posting
-from domain.shared.money import is_currency
+from domain.shared.money import ZERO, is_currency
 from projections.ledger.client_money import CloseFigures, Money, added, close_figures, fold
-
-ZERO = Decimal(0)
 
 
 class Line(NamedTuple):

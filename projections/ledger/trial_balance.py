@@ -10,7 +10,8 @@ from typing import ClassVar
 
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
-from projections.engine.exact import ZERO, add, subtract
+from domain.shared.money import ZERO
+from projections.engine.exact import add, subtract
 from projections.engine.posted import POSTING, posted
 from projections.engine.shard import shard
 from projections.ports import NOWHERE, Audience, Key, Row

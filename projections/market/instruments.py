@@ -15,7 +15,7 @@ from domain.instrument import EVENTS, INITIAL, evolve
 from domain.instrument.state import Instrument
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
-from projections.engine.exact import ZERO
+from domain.shared.money import ZERO
 from projections.engine.words import Memory, clean
 from projections.ports import Audience, Home, Key, Row
 

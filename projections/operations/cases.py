@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 
-from domain.account.events import ObligationSettled, SettledAfterBust, TradeBooked, TransferUndone
+from domain.account.obligations import ObligationSettled, SettledAfterBust
+from domain.account.trades import TradeBooked
+from domain.account.transfers import TransferUndone
 from domain.catalogue import EVENTS
 from domain.house import CloseFailed
 from domain.order.events import OrderFilled, ReportParked

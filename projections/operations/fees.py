@@ -10,10 +10,11 @@ from typing import ClassVar
 
 from msgspec.structs import replace
 
-from domain.account.events import FeeAccrued, FeeCharged
+from domain.account.fees import FeeAccrued, FeeCharged
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
-from projections.engine.exact import ZERO, add, subtract
+from domain.shared.money import ZERO
+from projections.engine.exact import add, subtract
 from projections.ports import Audience, Home, Key, Row
 
 NAME = "fees"

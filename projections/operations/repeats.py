@@ -17,16 +17,13 @@ from typing import Any, ClassVar, NamedTuple
 
 from msgspec.structs import replace
 
-from domain.account.events import (
-    CashDeposited,
-    DepositReturned,
-    WithdrawalCompleted,
-    WithdrawalReturned,
-)
+from domain.account.cash import CashDeposited, DepositReturned
+from domain.account.withdrawals import WithdrawalCompleted, WithdrawalReturned
 from domain.order.events import OrderFilled
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
-from projections.engine.exact import ZERO, add
+from domain.shared.money import ZERO
+from projections.engine.exact import add
 from projections.engine.words import clean
 from projections.ports import NOWHERE, Audience, Key, Row
 

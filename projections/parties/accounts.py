@@ -7,14 +7,14 @@ from typing import Any, ClassVar
 from msgspec import json
 from msgspec.structs import replace
 
-from domain.account.events import (
+from domain.account.standing import (
     AccountOpened,
     AccountRestricted,
     LotMethodChanged,
     PersonAuthorised,
     PersonRevoked,
-    Power,
 )
+from domain.account.state import Power
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
 from projections.engine.words import listed

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from domain.order.events import OrderFilled, TradeCanceled
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
-from projections.engine.exact import ZERO
+from domain.shared.money import ZERO
 from projections.engine.words import clean
 from projections.ports import Audience, Home, Key, Row
 

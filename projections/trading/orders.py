@@ -13,11 +13,13 @@ from typing import Any, ClassVar
 
 from msgspec.structs import replace
 
-from domain.order import EVENTS, INITIAL, Order, evolve, ord_status
+from domain.order import EVENTS, INITIAL, evolve
 from domain.order import events as e
+from domain.order.state import Order
+from domain.order.status import ord_status
 from domain.shared.envelope import Envelope
 from domain.shared.message import Event
-from projections.engine.exact import ZERO
+from domain.shared.money import ZERO
 from projections.engine.words import Memory, clean
 from projections.ports import Audience, Home, Key, Row
 

@@ -8,7 +8,6 @@ the log: a lost or suspect store is reset to position 0 and read again (`sagas.e
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, NamedTuple, Protocol
 
 from msgspec import Struct
@@ -175,11 +174,6 @@ def correlation(name: str, fields: Mapping[type[Event], str]) -> Callable[[Envel
         return (getattr(event, field) or None) if field else None
 
     return correlate
-
-
-def within(owner: str, item: str) -> str:
-    """The saga id of an item whose id is unique within its owner only; at most 61 characters."""
-    return f"{item[:40]}_{sha256(f'{len(owner)}:{owner}:{item}'.encode()).hexdigest()[:20]}"
 
 
 def message_id(arrived: Envelope, saga: str, index: int) -> str:

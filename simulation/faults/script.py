@@ -17,7 +17,8 @@ from adapters.log.event_log import RecorderLog
 from adapters.log.recorder import Unavailable
 from commands.handler import Done, Handler, Outcome, Raced
 from commands.ports import Request
-from domain.account.commands import TransferCash, TransferSecurities, WithdrawCash
+from domain.account.transfers import TransferCash, TransferSecurities
+from domain.account.withdrawals import WithdrawCash
 from domain.catalogue import DECIDERS
 from domain.house import STREAM, House
 from domain.order.commands import CancelOrder, PlaceOrder, ReplaceOrder

@@ -17,7 +17,8 @@ from adapters.counterparties.payments import BankEntry
 from adapters.counterparties.sese import SettlementConfirmation, SettlementInstruction
 from adapters.log.recorder import PAGE
 from adapters.simulators.statement import Closing, Entry, Statement
-from domain.account.events import CashDeposited, DepositReturned, FxSettled
+from domain.account.cash import CashDeposited, DepositReturned
+from domain.account.exchange import FxSettled
 from domain.house import DuesSwept, InterestReceived
 from domain.settlement.events import SettlementInstructed
 from domain.shared.envelope import Envelope

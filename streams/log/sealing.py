@@ -8,18 +8,18 @@ timers record it once, and every signer cuts at the same place.
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from commands.handler import Done
 from commands.ports import Request
 from domain.saga import DeadlinePassed, PassDeadline
 from domain.saga import stream as stream_of
+from domain.shared.limits import EPOCH
 from domain.shared.message import Event
 from streams.sagas.runner import Send
 
 SAGA, SAGA_ID, NAME = "seal", "log", "seal"
 STREAM = stream_of(PassDeadline(saga=SAGA, saga_id=SAGA_ID, name=NAME, due_at=datetime.max))
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def is_seal(event: Event) -> bool:
@@ -51,7 +51,7 @@ class Seal:
     def _moment(self, since: datetime) -> datetime:
         """The first multiple of `every_s` strictly after `since`."""
         every = timedelta(seconds=self._every_s)
-        return _EPOCH + ((since - _EPOCH) // every + 1) * every
+        return EPOCH + ((since - EPOCH) // every + 1) * every
 
     async def _pass(self, moment: datetime) -> bool:
         command = PassDeadline(saga=SAGA, saga_id=SAGA_ID, name=NAME, due_at=moment)

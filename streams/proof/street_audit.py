@@ -14,7 +14,7 @@ from decimal import Decimal, InvalidOperation
 
 from adapters.log.recorder import PAGE
 from adapters.simulators.statement import Entry, Kept
-from domain.account.events import WithdrawalCompleted, WithdrawalReturned
+from domain.account.withdrawals import WithdrawalCompleted, WithdrawalReturned
 from domain.saga import CommandRefused
 from domain.settlement.events import SettlementConfirmed, SettlementInstructed
 from domain.shared.envelope import Envelope

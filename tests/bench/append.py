@@ -22,8 +22,7 @@ from adapters.postgres.link.connections import open_connection
 from adapters.postgres.log.append import APPEND, _columns
 from adapters.postgres.server_account import binaries
 from commands.ports import EMPTY, Appended, Conflict, Head, KeyReused, Proposal, Request
-from domain.account.commands import DepositCash
-from domain.account.events import CashDeposited
+from domain.account.cash import CashDeposited, DepositCash
 from tests.bench.harness import Row, in_turn, quantile, report, row
 from tests.bench.rig import (
     Run,

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from domain.account.commands import DepositCash, TransferCash
-from domain.account.events import CashDeposited, CashTransferredOut
+from domain.account.cash import CashDeposited, DepositCash
+from domain.account.transfers import CashTransferredOut, TransferCash
 from domain.instrument.commands import ListInstrument
 from domain.order.commands import PlaceOrder
 from domain.order.events import OrderPlaced

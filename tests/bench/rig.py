@@ -31,7 +31,8 @@ from adapters.postgres.keys import PostgresKeyStore
 from adapters.postgres.log.recorder import PostgresRecorder
 from commands.handler import Done, Handler
 from commands.ports import Request
-from domain.account.commands import DepositCash, OpenAccount
+from domain.account.cash import DepositCash
+from domain.account.standing import OpenAccount
 from domain.catalogue import DECIDERS
 from domain.client.commands import ApproveKyc, OnboardClient, SubmitKyc
 from domain.client.events import Document, Kind, RiskRating

@@ -8,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from commands.ports import Request
-from domain.account.commands import BookTrade, SettleObligation
+from domain.account.obligations import SettleObligation
+from domain.account.trades import BookTrade
 from domain.shared.fix import Side
 from domain.shared.message import Command
 from tests.bench.rig import WriteSide, account, client, deposit

@@ -16,7 +16,7 @@ from adapters.operations.balances import from_warehouse
 from adapters.simulators.statement import PostgresStatement
 from adapters.wiring.platform import Platform
 from domain import ledger
-from domain.account.events import AccountOpened
+from domain.account.standing import AccountOpened
 from domain.shared.envelope import Envelope
 from projections.ledger.controls import Balances, Line, add, check
 from streams.views.ledger_fold import open_refs

@@ -11,7 +11,12 @@ from decimal import Decimal
 from typing import Any
 
 from adapters.log.event_log import RecorderLog
-from domain.account import events as on_account
+from domain.account.adjustments import AdjustmentPosted
+from domain.account.cash import CashDeposited
+from domain.account.exchange import FxBooked, FxSettled
+from domain.account.trades import TradeBooked
+from domain.account.transfers import CashTransferredIn, CashTransferredOut, TransferCompleted
+from domain.account.withdrawals import WithdrawalCompleted, WithdrawalRequested, WithdrawalSent
 from domain.order import events as on_order
 from domain.shared.envelope import Envelope
 from tests.chaos.journal import Promise
@@ -19,17 +24,17 @@ from tests.chaos.journal import Promise
 PAGE = 2_000
 SHOWN_MAX = 10
 ONCE: Mapping[type[Any], tuple[str, ...]] = {
-    on_account.CashDeposited: ("account_id", "reference"),
-    on_account.WithdrawalRequested: ("account_id", "payment_id"),
-    on_account.WithdrawalSent: ("account_id", "payment_id"),
-    on_account.WithdrawalCompleted: ("account_id", "payment_id"),
-    on_account.TradeBooked: ("trade_id",),
-    on_account.FxBooked: ("account_id", "fx_id"),
-    on_account.FxSettled: ("account_id", "fx_id"),
-    on_account.CashTransferredOut: ("account_id", "transfer_id"),
-    on_account.CashTransferredIn: ("account_id", "transfer_id"),
-    on_account.TransferCompleted: ("account_id", "transfer_id"),
-    on_account.AdjustmentPosted: ("account_id", "adjustment_id"),
+    CashDeposited: ("account_id", "reference"),
+    WithdrawalRequested: ("account_id", "payment_id"),
+    WithdrawalSent: ("account_id", "payment_id"),
+    WithdrawalCompleted: ("account_id", "payment_id"),
+    TradeBooked: ("trade_id",),
+    FxBooked: ("account_id", "fx_id"),
+    FxSettled: ("account_id", "fx_id"),
+    CashTransferredOut: ("account_id", "transfer_id"),
+    CashTransferredIn: ("account_id", "transfer_id"),
+    TransferCompleted: ("account_id", "transfer_id"),
+    AdjustmentPosted: ("account_id", "adjustment_id"),
     on_order.OrderPlaced: ("order_id",),
     on_order.OrderFilled: ("trade_id",),
 }

@@ -12,6 +12,8 @@ from msgspec.structs import replace
 from domain import order
 from domain.order import commands as c
 from domain.order.commands import VenueStatus
+from domain.order.refusals import OrderRefusal
+from domain.order.status import PRECEDENCE, ord_status
 from domain.shared.fix import CxlRejResponseTo, TimeInForce
 from domain.shared.message import Command, Event, Refused, Seen
 from tests.conformance.fix_matrix import Scenario
@@ -122,7 +124,7 @@ def test_every_step_of_the_matrix_shows_its_row(scenario: Scenario) -> None:
         refusal = venue.run(step.action)
         at, state = f"{scenario.ref} step {number}: {step.action}", venue.state
         assert refusal == step.refusal, at
-        shown = (order.ord_status(state), state.qty, state.cum_qty, state.leaves_qty)
+        shown = (ord_status(state), state.qty, state.cum_qty, state.leaves_qty)
         assert shown == (step.shown, step.qty, step.cum_qty, step.leaves_qty), at
         assert step.avg_px in (None, state.avg_px), at
 
@@ -140,13 +142,13 @@ def test_a_cancel_of_an_unknown_order_is_refused_as_unknown() -> None:
     command = c.CancelOrder(order_id="O9", reason="client")
     decision = order.decide(command, order.INITIAL, Seen())
     assert isinstance(decision, Refused)
-    assert decision.refusal is order.OrderRefusal.ORDER_UNKNOWN
+    assert decision.refusal is OrderRefusal.ORDER_UNKNOWN
 
 
 def test_precedence_is_the_published_table() -> None:
-    ranks = [rank for rank, _, _ in order.PRECEDENCE]
+    ranks = [rank for rank, _, _ in PRECEDENCE]
     assert ranks == sorted(ranks, reverse=True)
-    assert {str(status): rank for rank, status, _ in order.PRECEDENCE} == {
+    assert {str(status): rank for rank, status, _ in PRECEDENCE} == {
         "PENDING_CANCEL": 12,
         "PENDING_REPLACE": 11,
         "DONE_FOR_DAY": 10,

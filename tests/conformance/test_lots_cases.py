@@ -4,7 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from domain.rules.lots import Lot, Value, acquire, apply, dispose, holding
+from domain.rules.lots import Lot, acquire, apply, dispose, holding
+from domain.shared.shares import Value
 from tests.conformance.lots import CASES, Case
 
 

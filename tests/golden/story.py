@@ -18,18 +18,32 @@ from adapters.operations.balances import dues_at_end
 from adapters.proof.signing import Signer
 from commands.handler import Declined, Done, Handler, Outcome
 from commands.ports import Request
-from domain.account import commands as a
-from domain.account.events import Owner, Power
+from domain.account.adjustments import PostAdjustment
+from domain.account.cash import DepositCash
+from domain.account.exchange import ConvertCurrency
+from domain.account.fees import ChargeFee, CreditInterest, DebitInterest
+from domain.account.selection import SelectLots
+from domain.account.standing import (
+    AuthorisePerson,
+    BlockAccount,
+    ChangeLotMethod,
+    CloseAccount,
+    OpenAccount,
+    RevokePerson,
+    SetClosingOnly,
+    UnblockAccount,
+)
+from domain.account.state import Owner, Power
+from domain.account.transfers import TransferSecurities
+from domain.account.withdrawals import (
+    CancelWithdrawal,
+    CompleteWithdrawal,
+    RejectWithdrawal,
+    ReturnWithdrawal,
+)
 from domain.catalogue import DECIDERS
 from domain.client import commands as c
-from domain.client.events import (
-    Kind,
-    NationalId,
-    Regime,
-    RiskRating,
-    Screening,
-    TaxResidence,
-)
+from domain.client.events import Kind, NationalId, Regime, RiskRating, Screening, TaxResidence
 from domain.fx import FixRates
 from domain.house import CloseDay, FundHouse, ReceiveInterest, RecordClose, SweepDues
 from domain.instrument import commands as i
@@ -168,21 +182,21 @@ async def _people(told: Told) -> None:
 async def _accounts(told: Told) -> None:
     power = Power(person_id="P9", trade=True, limit=D("5000.00"), valid_from=w.MON)
     await told.do(
-        a.OpenAccount(account_id="A1", client_id="C1", base_currency="USD"),
-        a.OpenAccount(account_id="A2", client_id="C2", base_currency="EUR", lot_method="HIFO"),
-        a.OpenAccount(account_id="A3", client_id="C3", base_currency="USD", lot_method="AVERAGE"),
-        a.OpenAccount(
+        OpenAccount(account_id="A1", client_id="C1", base_currency="USD"),
+        OpenAccount(account_id="A2", client_id="C2", base_currency="EUR", lot_method="HIFO"),
+        OpenAccount(account_id="A3", client_id="C3", base_currency="USD", lot_method="AVERAGE"),
+        OpenAccount(
             account_id="A4",
             client_id="C1",
             base_currency="USD",
             owners=(Owner(client_id="C1", share=D("0.6")), Owner(client_id="C2", share=D("0.4"))),
         ),
-        a.AuthorisePerson(account_id="A1", power=power),
-        a.AuthorisePerson(account_id="A1", power=Power(person_id="P8", withdraw=True)),
-        a.RevokePerson(account_id="A1", person_id="P8"),
-        a.ChangeLotMethod(account_id="A2", lot_method="FIFO"),
-        a.BlockAccount(account_id="A4", reason="signature missing"),
-        a.UnblockAccount(account_id="A4"),
+        AuthorisePerson(account_id="A1", power=power),
+        AuthorisePerson(account_id="A1", power=Power(person_id="P8", withdraw=True)),
+        RevokePerson(account_id="A1", person_id="P8"),
+        ChangeLotMethod(account_id="A2", lot_method="FIFO"),
+        BlockAccount(account_id="A4", reason="signature missing"),
+        UnblockAccount(account_id="A4"),
     )
 
 
@@ -190,7 +204,7 @@ async def _money(told: Told) -> None:
     await told.do(
         FundHouse(currency="USD", amount=D("10000.00"), reference="capital"),
         w.deposit("A1", "20000.00", "first"),
-        a.DepositCash(
+        DepositCash(
             account_id="A1",
             amount=D("500.00"),
             currency="USD",
@@ -203,8 +217,8 @@ async def _money(told: Told) -> None:
         w.returned("A3", "150.00", "small"),  # into debit: a case
         w.deposit("A3", "1050.00", "more"),
         w.withdraw("A1", "1000.00", "rent"),
-        a.CompleteWithdrawal(account_id="A1", payment_id="A1.W1"),
-        a.ReturnWithdrawal(
+        CompleteWithdrawal(account_id="A1", payment_id="A1.W1"),
+        ReturnWithdrawal(
             account_id="A1",
             payment_id="A1.W1",
             amount=D("1000.00"),
@@ -212,12 +226,12 @@ async def _money(told: Told) -> None:
             reason="AC04",
         ),
         w.withdraw("A1", "10.00", "typo", payee="Ada Lovelace, GB33BUKB20201555555555"),
-        a.RejectWithdrawal(account_id="A1", payment_id="A1.W2", reason="AC01"),
+        RejectWithdrawal(account_id="A1", payment_id="A1.W2", reason="AC01"),
     )
     await told.tell(w.withdraw("A1", "25.00", "second thoughts"))
-    await told.do(a.CancelWithdrawal(account_id="A1", payment_id="A1.W3"))
+    await told.do(CancelWithdrawal(account_id="A1", payment_id="A1.W3"))
     await told.do(
-        a.ConvertCurrency(
+        ConvertCurrency(
             account_id="A1",
             fx_id="F1",
             buy_currency="GBP",
@@ -279,7 +293,7 @@ async def _executions(told: Told) -> None:
     await told.do(w.order("O6", qty="30", limit="51.00", side=Side.SELL), w.ack("O6"))
     await _venue(told, w.fill("O6", "E10", "30", "52.25", day=w.TUE))
     await told.do(
-        a.SelectLots(account_id="A1", trade_id="O6.t1", lots={"O3.t1": D(10), "O1.t1": D(20)})
+        SelectLots(account_id="A1", trade_id="O6.t1", lots={"O3.t1": D(10), "O1.t1": D(20)})
     )
 
 
@@ -312,7 +326,7 @@ async def _moving(told: Told) -> None:
     """Transfers, fees, interest, a manual entry, the house's side, and the end of a day."""
     await told.at(w.FRI, 10)
     await told.do(w.transfer("X1", "A4", "100.00"))
-    shares = a.TransferSecurities(
+    shares = TransferSecurities(
         transfer_id="X2",
         account_id="A1",
         to_account_id="A4",
@@ -322,16 +336,16 @@ async def _moving(told: Told) -> None:
     )
     await told.do(shares)
     await told.tell(w.transfer("X3", "A4", "7.00"))
-    await told.do(a.BlockAccount(account_id="A4", reason="court order"))  # X3 comes back
-    await told.do(a.UnblockAccount(account_id="A4"))
+    await told.do(BlockAccount(account_id="A4", reason="court order"))  # X3 comes back
+    await told.do(UnblockAccount(account_id="A4"))
     for day in (w.MON, w.TUE, w.WED):
         await told.do(w.fee("A1", day, "20000.00"))
     await told.do(
-        a.ChargeFee(account_id="A1", currency="USD", period_end=w.WED, vat_rate=D("0.20")),
+        ChargeFee(account_id="A1", currency="USD", period_end=w.WED, vat_rate=D("0.20")),
         ReceiveInterest(currency="USD", amount=D("3.00"), value_date=w.FRI),
-        a.CreditInterest(account_id="A1", currency="USD", amount=D("2.50"), value_date=w.FRI),
-        a.DebitInterest(account_id="A3", currency="USD", amount=D("0.40"), value_date=w.FRI),
-        a.PostAdjustment(
+        CreditInterest(account_id="A1", currency="USD", amount=D("2.50"), value_date=w.FRI),
+        DebitInterest(account_id="A3", currency="USD", amount=D("0.40"), value_date=w.FRI),
+        PostAdjustment(
             account_id="A1",
             adjustment_id="ADJ1",
             currency="USD",
@@ -368,11 +382,11 @@ async def _ending(told: Told) -> None:
     )
     await told.at(w.NEXT_FRI, 9)
     await told.do(w.withdraw("A2", "9000.00", "all of it", currency="EUR"))
-    await told.do(a.CompleteWithdrawal(account_id="A2", payment_id="A2.W1"), by="bank")
+    await told.do(CompleteWithdrawal(account_id="A2", payment_id="A2.W1"), by="bank")
     await told.do(
         c.OffboardClient(client_id="C2", reason="moves away"),
-        a.SetClosingOnly(account_id="A2", reason="leaving"),
-        a.CloseAccount(account_id="A2"),
+        SetClosingOnly(account_id="A2", reason="leaving"),
+        CloseAccount(account_id="A2"),
     )
 
 

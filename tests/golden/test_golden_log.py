@@ -8,11 +8,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from adapters.log.event_log import RecorderLog, state_category
+from adapters.log.event_log import RecorderLog
 from adapters.log.recorder import Stored
 from adapters.proof.log_audit import verify
 from domain.catalogue import CATEGORIES, EVENTS
 from domain.ledger import entries
+from domain.shared.envelope import state_category
 from projections.catalogue import VIEWS
 from projections.ledger.controls import by_unit, check
 from tests.golden import log as golden_log

@@ -4,7 +4,10 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import Any
 
-from domain.account import commands as a
+from domain.account.cash import DepositCash, ReturnDeposit
+from domain.account.fees import AccrueFee
+from domain.account.transfers import TransferCash
+from domain.account.withdrawals import WithdrawCash
 from domain.client import commands as c
 from domain.client.events import Document, RiskRating, Screening
 from domain.house import CONTROLS, Control
@@ -74,13 +77,11 @@ def approved(client_id: str, rating: RiskRating, review_on: date, **more: Any) -
 
 
 def deposit(account: str, amount: str, reference: str, currency: str = "USD") -> Command:
-    return a.DepositCash(
-        account_id=account, amount=D(amount), currency=currency, reference=reference
-    )
+    return DepositCash(account_id=account, amount=D(amount), currency=currency, reference=reference)
 
 
 def returned(account: str, amount: str, reference: str) -> Command:
-    return a.ReturnDeposit(
+    return ReturnDeposit(
         account_id=account, amount=D(amount), currency="USD", reference=reference, reason="AC06"
     )
 
@@ -88,7 +89,7 @@ def returned(account: str, amount: str, reference: str) -> Command:
 def withdraw(
     account: str, amount: str, reference: str, *, currency: str = "USD", payee: str | None = None
 ) -> Command:
-    return a.WithdrawCash(
+    return WithdrawCash(
         account_id=account,
         amount=D(amount),
         currency=currency,
@@ -186,7 +187,7 @@ def settled(
 
 
 def transfer(transfer_id: str, to: str, amount: str) -> Command:
-    return a.TransferCash(
+    return TransferCash(
         transfer_id=transfer_id,
         account_id="A1",
         to_account_id=to,
@@ -196,7 +197,7 @@ def transfer(transfer_id: str, to: str, amount: str) -> Command:
 
 
 def fee(account: str, day: date, base: str) -> Command:
-    return a.AccrueFee(
+    return AccrueFee(
         account_id=account,
         accrual_date=day,
         fee_base=D(base),

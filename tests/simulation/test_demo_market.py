@@ -13,7 +13,7 @@ from adapters.market import history as market_history
 from adapters.simulators.market import INTERVALS
 from api.cli import main
 from commands.handler import Declined, Done
-from domain.account.commands import DepositCash
+from domain.account.cash import DepositCash
 from domain.order.events import OrderFilled, OrderPlaced
 from simulation.census import Census
 from simulation.clockwork import CONTROLS, at

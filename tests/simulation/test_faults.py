@@ -305,9 +305,9 @@ def executions_forgotten(patch: pytest.MonkeyPatch) -> None:
     """An order accepts a second execution under the same id."""
 
     def fill(command: RecordFill, state: Order, _: object) -> Decision:
-        return executions._settled(state, (executions._filled(command, state),))
+        return executions._with_parked(state, (executions._fill_event(command, state),))
 
-    patch.setitem(order._DECIDES, RecordFill, fill)
+    patch.setitem(order._DECIDE, RecordFill, fill)
 
 
 def test_an_execution_told_twice_counts_once_by_its_message_or_by_its_id_alone(

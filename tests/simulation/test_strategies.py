@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from domain.account.commands import ConvertCurrency, DepositCash, WithdrawCash
+from domain.account.cash import DepositCash
+from domain.account.exchange import ConvertCurrency
+from domain.account.withdrawals import WithdrawCash
 from domain.order.commands import CancelOrder, PlaceOrder
 from domain.shared.fix import OrdType, Side
 from domain.shared.message import Command

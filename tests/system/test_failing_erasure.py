@@ -21,7 +21,7 @@ from adapters.settings import Settings
 from adapters.wiring.platform import Platform, open_platform
 from commands.handler import Done, Handler
 from commands.ports import Request
-from domain.account.commands import DepositCash
+from domain.account.cash import DepositCash
 from domain.catalogue import DECIDERS
 from domain.shared.message import Erased, Event
 from projections.catalogue import VIEWS

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from domain import order
-from domain.account.events import CashDeposited
+from domain.account.cash import CashDeposited
 from domain.order.events import OrderFilled
 from domain.shared.envelope import Envelope, Metadata
 from domain.shared.fix import Side

@@ -33,10 +33,10 @@ from adapters.postgres.link.arrays import Bools, Bytes, Ints, Texts
 from adapters.postgres.link.connections import Row, connection_arguments
 from adapters.postgres.log.append import APPEND
 from adapters.postgres.log.tail import CHANNEL
+from domain.shared.limits import INT64_MAX
 
 POOL_MAX = 8
 STOPPED_S = 0.2  # how soon a subscription notices that it was stopped
-POSITION_MAX = 2**63 - 1
 VERSION_MAX = 2**31 - 1
 
 SELECT_EVENTS = """
@@ -111,7 +111,7 @@ class PostgresApplicationRecorder(ApplicationRecorder):
             str(originator_id),
             -1 if gt is None else gt,
             VERSION_MAX if lte is None else lte,
-            POSITION_MAX if limit is None else limit,
+            INT64_MAX if limit is None else limit,
         )
         return [StoredEvent(originator_id, *row) for row in rows]
 
@@ -125,7 +125,7 @@ class PostgresApplicationRecorder(ApplicationRecorder):
         inclusive_of_start: bool = True,
     ) -> Sequence[Notification]:
         first = 0 if start is None else start + (not inclusive_of_start)
-        last = POSITION_MAX if stop is None else stop
+        last = INT64_MAX if stop is None else stop
         wanted = [Texts.of(list(topics))] if topics else []
         rows = self._rows(
             SELECT_NOTIFICATIONS.format(topics="and name = any(%s)" if topics else ""),

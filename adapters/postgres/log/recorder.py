@@ -44,11 +44,11 @@ from adapters.postgres.link.stream import StreamingConnection
 from adapters.postgres.log.append import HEADS, MESSAGES, Appender
 from adapters.postgres.log.evidence import PostgresEvidence, open_evidence
 from adapters.postgres.log.tail import PostgresTail
+from domain.shared.limits import INT64_MAX
 
 READERS_MAX = 4
 PRUNE_MAX = 50_000  # messages forgotten in one transaction
 PIECE_MAX = 1_024  # rows of one answer: four times as many do not fit in the processor's cache
-POSITION_MAX = 2**63 - 1
 VERSION_MAX = 2**31 - 1
 
 T = TypeVar("T")
@@ -159,7 +159,7 @@ class PostgresRecorder:
         self, position: int, /, *, limit: int, until: int | None = None
     ) -> Sequence[Stored]:
         """Read in pieces; events committed meanwhile have higher positions, so none is missed."""
-        last = POSITION_MAX if until is None else until
+        last = INT64_MAX if until is None else until
         found: list[Stored] = []
         while (asked := min(limit - len(found), PIECE_MAX)) > 0:
             piece = await self._rows(AFTER, position, last, asked)

@@ -14,8 +14,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from adapters.counterparties.payments import BankEntry, FromBank, PaymentInstruction, PaymentStatus
-from domain.account.commands import CompleteWithdrawal, RejectWithdrawal, ReturnWithdrawal
-from domain.account.events import (
+from domain.account.withdrawals import (
+    CompleteWithdrawal,
+    RejectWithdrawal,
+    ReturnWithdrawal,
     WithdrawalCompleted,
     WithdrawalRejected,
     WithdrawalReturned,

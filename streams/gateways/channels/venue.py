@@ -56,10 +56,10 @@ from domain.order.events import (
 from domain.shared.envelope import Envelope
 from domain.shared.fix import OrdRejReason
 from domain.shared.message import Command
+from domain.shared.money import ZERO
 from sagas.engine.ports import Deadline, correlation
 from streams.gateways.channels.channel import RESEND_FOR, Meaning, Unknown, conversation
 
-ZERO = Decimal(0)
 Request = NewOrderSingle | OrderCancelRequest | OrderCancelReplaceRequest
 SettlDate = Callable[[str, date], date]
 """The settlement date of a trade: (country of the market, trade date)."""

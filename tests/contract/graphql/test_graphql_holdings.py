@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from domain.account.commands import Booked, BookTrade, BustTrade
+from domain.account.busts import Booked, BustTrade
+from domain.account.trades import BookTrade
 from domain.shared.fix import Side
 from domain.shared.market_time import house_today
 from tests.contract.http.edge import Edge, book, serving, settled, us_today

@@ -11,7 +11,7 @@ import pytest
 from api.graphql.schema import Query
 from commands.handler import Done
 from commands.ports import Request
-from domain.account.commands import OpenAccount
+from domain.account.standing import OpenAccount
 from domain.client.commands import OnboardClient, SubmitKyc
 from domain.client.events import Document, Kind
 from domain.order.commands import RecordAck

@@ -9,7 +9,7 @@ import pytest
 
 from api.graphql.engine import vocabulary
 from api.graphql.schema import sdl
-from domain.account.commands import SettleObligation
+from domain.account.obligations import SettleObligation
 from tests.contract.http.edge import Edge, book, filled, listing, order, serving, settled
 from tests.paths import ROOT
 

@@ -25,7 +25,7 @@ from api.app import create_app
 from api.http.server import Door
 from commands.handler import Declined, Done, Outcome, Raced
 from commands.ports import KeyReused, Request, Unreadable
-from domain.account.events import CashDeposited
+from domain.account.cash import CashDeposited
 from domain.account.refusals import AccountRefusal
 from domain.shared.message import refused
 from tests.contract.http.test_http_faults import Failing

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domain.account.commands import CompleteWithdrawal, ReturnWithdrawal, SendWithdrawal
+from domain.account.withdrawals import CompleteWithdrawal, ReturnWithdrawal, SendWithdrawal
 from domain.order.commands import RecordTradeCancel
 from tests.contract.http.edge import Edge, book, filled, listing, order, serving, settled
 

@@ -10,8 +10,8 @@ import pytest
 from adapters.memory.sink import MemorySink
 from adapters.operations.rebuild import RebuildFailed, rebuild, replay
 from adapters.postgres.views.sink import PostgresSink
-from domain.account.commands import AccrueFee
-from domain.account.events import TradeBooked
+from domain.account.fees import AccrueFee
+from domain.account.trades import TradeBooked
 from domain.order.commands import RecordAck, ReleaseOrder
 from domain.settlement.commands import InstructSettlement
 from domain.shared.envelope import Envelope

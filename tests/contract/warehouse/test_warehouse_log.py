@@ -15,8 +15,8 @@ from adapters.memory.recorder import MemoryRecorder
 from adapters.warehouse.client import Warehouse
 from adapters.warehouse.loader import Loader
 from commands.ports import EMPTY, Appended, Head, Proposal, Request
-from domain.account.commands import DepositCash
-from domain.account.events import CashDeposited, WithdrawalRequested
+from domain.account.cash import CashDeposited, DepositCash
+from domain.account.withdrawals import WithdrawalRequested
 from domain.shared.message import Event
 from tests.contract.warehouse.test_warehouse_analysts import statements
 

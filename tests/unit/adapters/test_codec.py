@@ -9,12 +9,10 @@ import pytest
 from adapters.host.entropy import SeededEntropy
 from adapters.log.codec import PERSONAL_FIELDS, Codec, UnknownEvent, plain_json
 from adapters.log.keys import KeyDestroyed, MemoryKeyStore
-from domain.account.events import (
-    AccountRestricted,
-    CashDeposited,
-    FeeAccrued,
-    WithdrawalRequested,
-)
+from domain.account.cash import CashDeposited
+from domain.account.fees import FeeAccrued
+from domain.account.standing import AccountRestricted
+from domain.account.withdrawals import WithdrawalRequested
 from domain.catalogue import EVENTS
 from domain.client.events import (
     ClientBlocked,

@@ -13,12 +13,12 @@ import pytest
 
 from adapters.host.entropy import SeededEntropy
 from adapters.log.codec import PERSONAL_FIELDS, Codec
-from adapters.log.event_log import RecorderLog, state_category
+from adapters.log.event_log import RecorderLog
 from adapters.log.keys import MemoryKeyStore
 from commands.handler import Done
-from domain.account.events import CashDeposited
+from domain.account.cash import CashDeposited
 from domain.catalogue import CATEGORIES, COMMANDS, EVENTS
-from domain.shared.envelope import Envelope
+from domain.shared.envelope import Envelope, state_category
 from domain.shared.message import ERASED, Command, Event
 from projections.catalogue import VIEWS
 from sagas.catalogue import SAGAS

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from api.http import models
 from api.http.commands import PUBLIC
 from api.http.plain_fields import command_of
-from domain.account.commands import DepositCash
+from domain.account.cash import DepositCash
 from domain.order.commands import PlaceOrder
 from domain.shared.message import Command
 

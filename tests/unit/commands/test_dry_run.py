@@ -7,7 +7,7 @@ import pytest
 
 from commands.handler import Declined, Done, Handler, Outcome
 from commands.ports import Request
-from domain.account.commands import BlockAccount, SetClosingOnly, UnblockAccount
+from domain.account.standing import BlockAccount, SetClosingOnly, UnblockAccount
 from domain.catalogue import DECIDERS
 from domain.instrument.commands import DelistInstrument, HaltInstrument, ResumeInstrument
 from domain.order.commands import CancelOrder, ReplaceOrder

@@ -8,7 +8,9 @@ import pytest
 from adapters.log.event_log import RecorderLog
 from commands.handler import Declined, Done, Handler
 from commands.ports import KeyReused, Request
-from domain.account.commands import DepositCash, OpenAccount, WithdrawCash
+from domain.account.cash import DepositCash
+from domain.account.standing import OpenAccount
+from domain.account.withdrawals import WithdrawCash
 from domain.catalogue import COMMANDS, DECIDERS
 from domain.client.commands import ApproveKyc, OnboardClient, SubmitKyc
 from domain.client.events import Document, Kind, RiskRating

@@ -7,11 +7,15 @@ from types import SimpleNamespace
 from typing import Any
 
 from domain import account
-from domain.account import commands as c
-from domain.account import events as e
+from domain.account.busts import Booked, BustTrade
+from domain.account.cash import CashDeposited
+from domain.account.holds import ReserveForOrder
+from domain.account.obligations import SettleAfterBust, SettleObligation
+from domain.account.standing import AccountOpened
 from domain.account.state import State
+from domain.account.trades import BookTrade, TradeBooked
 from domain.fx import Fixing
-from domain.instrument import Instrument, Status
+from domain.instrument.state import Instrument, Status
 from domain.shared.digests import digest, reference_form
 from domain.shared.fix import Side
 from domain.shared.message import Command, Event, Refused, Seen
@@ -27,7 +31,7 @@ LISTED = Instrument(
 )
 """Instrument I1: a share of `X`."""
 
-OPENED = e.AccountOpened(
+OPENED = AccountOpened(
     account_id=A1, client_id="K1", base_currency="USD", lot_method="FIFO", account_type="cash"
 )
 
@@ -44,12 +48,12 @@ def at(day: date = DAY, **streams: Any) -> Seen:
     return Seen(now=now, effective_at=now, streams=known | streams)
 
 
-def opened(**terms: Any) -> e.AccountOpened:
+def opened(**terms: Any) -> AccountOpened:
     fields = {f: getattr(OPENED, f) for f in OPENED.__struct_fields__}
-    return e.AccountOpened(**fields | terms)
+    return AccountOpened(**fields | terms)
 
 
-def deposited(amount: str, currency: str = "USD", **more: Any) -> e.CashDeposited:
+def deposited(amount: str, currency: str = "USD", **more: Any) -> CashDeposited:
     """A receipt as the account K1's decision books it."""
     reference = more.get("reference", "P1")
     known = digest(reference_form(reference), b"", scope="K1")
@@ -59,13 +63,13 @@ def deposited(amount: str, currency: str = "USD", **more: Any) -> e.CashDeposite
         "client_id": "K1",
         "reference_hmac": known,
     }
-    return e.CashDeposited(account_id=A1, amount=D(amount), currency=currency, **given | more)
+    return CashDeposited(account_id=A1, amount=D(amount), currency=currency, **given | more)
 
 
 def reserve(
     order: str = "O1", qty: str = "100", amount: str = "5005.00", side: Side = Side.BUY, **more: Any
-) -> c.ReserveForOrder:
-    return c.ReserveForOrder(
+) -> ReserveForOrder:
+    return ReserveForOrder(
         account_id=A1,
         order_id=order,
         side=side,
@@ -79,7 +83,7 @@ def reserve(
 
 def fill(
     trade: str, qty: str, px: str, side: Side = Side.BUY, *, order: str = "O1", **more: Any
-) -> c.BookTrade:
+) -> BookTrade:
     """Charged by the schedule of DE: commission alone, 10 basis points, at least 1.00."""
     gross = (D(qty) * D(px)).quantize(D("0.01"))
     fields = {
@@ -90,7 +94,7 @@ def fill(
         "trade_date": DAY,
         "settl_date": NEXT,
     }
-    return c.BookTrade(
+    return BookTrade(
         account_id=A1,
         trade_id=trade,
         order_id=order,
@@ -103,8 +107,8 @@ def fill(
     )
 
 
-def confirm(obligation: str, qty: str, amount: str, confirmation: str = "C1") -> c.SettleObligation:
-    return c.SettleObligation(
+def confirm(obligation: str, qty: str, amount: str, confirmation: str = "C1") -> SettleObligation:
+    return SettleObligation(
         account_id=A1,
         obligation_id=obligation,
         qty=D(qty),
@@ -114,8 +118,8 @@ def confirm(obligation: str, qty: str, amount: str, confirmation: str = "C1") ->
     )
 
 
-def after_bust(booked: e.TradeBooked, qty: str, amount: str, *, reverse: str) -> c.SettleAfterBust:
-    return c.SettleAfterBust(
+def after_bust(booked: TradeBooked, qty: str, amount: str, *, reverse: str) -> SettleAfterBust:
+    return SettleAfterBust(
         account_id=A1,
         obligation_id=booked.trade_id,
         reverse_id=reverse,
@@ -130,12 +134,12 @@ def after_bust(booked: e.TradeBooked, qty: str, amount: str, *, reverse: str) ->
     )
 
 
-def bust(booked: e.TradeBooked) -> c.BustTrade:
-    return c.BustTrade(
+def bust(booked: TradeBooked) -> BustTrade:
+    return BustTrade(
         account_id=A1,
         trade_id=booked.trade_id,
         order_id=booked.order_id,
-        booked=c.Booked(
+        booked=Booked(
             exec_id=booked.exec_id,
             isin=booked.isin,
             side=booked.side,

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 from domain.house import CONTROLS, CloseDay, Control, RecordClose
 from domain.shared.message import Command
+from domain.shared.money import ZERO
 
-ZERO = Decimal(0)
 HELD = tuple(Control(name=n, ok=True, expected=ZERO, actual=ZERO) for n in CONTROLS)
 
 

@@ -6,8 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from domain import account
-from domain.account import AccountRefusal as R
-from domain.account import events as e
+from domain.account.refusals import AccountRefusal as R
+from domain.account.trades import TradeBooked
 from domain.shared.fix import Side
 from tests.unit.domain.accounts import (
     NEXT,
@@ -30,7 +30,7 @@ def rich() -> Book:
     return Book(OPENED, deposited("100000.00"))
 
 
-def busted_twenty(side: Side = Side.BUY) -> tuple[Book, e.TradeBooked]:
+def busted_twenty(side: Side = Side.BUY) -> tuple[Book, TradeBooked]:
     """100 shares and 95,000.00, settled; and a busted trade of 20 at 50, of which none is open."""
     book = rich()
     book.send(fill("T1", "100", "50.00"))

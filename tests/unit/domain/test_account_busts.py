@@ -13,14 +13,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain import account
-from domain.account import commands as c
-from domain.account import events as e
+from domain.account.busts import BustTrade, Reopened, Sibling, TradeBusted
+from domain.account.holds import Counted
+from domain.account.rematching import LotsRematched
+from domain.account.selection import SelectLots
+from domain.account.standing import CloseAccount
 from domain.account.state import State
+from domain.account.trades import TradeBooked
 from domain.ledger import entries
-from domain.rules.charges import commission_of
+from domain.rules.charges import Charge, commission_of
 from domain.rules.lots import LotMethod
 from domain.shared.fix import Side
 from domain.shared.message import Command, Refused
+from domain.shared.money import ZERO
 from tests.unit.domain.accounts import (
     A1,
     DAY,
@@ -37,7 +42,6 @@ from tests.unit.domain.accounts import (
 
 D = Decimal
 SELL = Side.SELL
-ZERO = D(0)
 
 
 class Told:
@@ -45,7 +49,7 @@ class Told:
 
     def __init__(self, method: str = "FIFO") -> None:
         self.book = Book(opened(lot_method=method), deposited("100000.00"))
-        self.booked = dict[str, e.TradeBooked]()
+        self.booked = dict[str, TradeBooked]()
         self.realised = ZERO
         self.charged = dict[str, Decimal]()
 
@@ -67,21 +71,21 @@ class Told:
             assert all(sum(p.amount for p in entry.postings if p.unit == u) == 0 for u in units)
         self.realised += sum((m.gain for m in getattr(event, "lots", ())), ZERO)
         match event:
-            case e.TradeBooked():
+            case TradeBooked():
                 self.booked[event.trade_id] = event
                 self._pay(event.charges, 1)
-            case e.TradeBusted():
+            case TradeBusted():
                 del self.booked[event.trade_id]
                 self._pay(event.charges, -1)
-            case e.LotsRematched():
+            case LotsRematched():
                 was = self.booked[event.trade_id]
                 kept = () if event.restored else was.lots
                 lots = (*kept, *event.lots[event.restored :])
                 changed = {"lots": lots, "charges": event.charges}
                 fields = {f: getattr(was, f) for f in was.__struct_fields__}
-                self.booked[event.trade_id] = e.TradeBooked(**fields | changed)
+                self.booked[event.trade_id] = TradeBooked(**fields | changed)
 
-    def _pay(self, charges: tuple[e.Charge, ...], sign: int) -> None:
+    def _pay(self, charges: tuple[Charge, ...], sign: int) -> None:
         for charge in charges:
             paid = self.charged.get(charge.kind, ZERO) + sign * charge.amount
             self.charged[charge.kind] = paid
@@ -92,16 +96,16 @@ class Told:
         told = bust(self.booked[trade_id])
         fields = {f: getattr(told, f) for f in told.__struct_fields__}
         siblings = tuple(
-            c.Sibling(trade_id=t.trade_id, gross=t.gross, charges=t.charges)
+            Sibling(trade_id=t.trade_id, gross=t.gross, charges=t.charges)
             for t in of_order
             if t.trade_id != trade_id
         )
-        before = e.Counted(
+        before = Counted(
             qty=sum((t.qty for t in of_order), ZERO),
             gross=sum((t.gross for t in of_order), ZERO),
             charged=sum((commission_of(t.charges) for t in of_order), ZERO),
         )
-        return self.send(c.BustTrade(**fields | {"siblings": siblings, "before": before}))
+        return self.send(BustTrade(**fields | {"siblings": siblings, "before": before}))
 
     def settle(self, trade_id: str) -> None:
         open_ = self.state.obligations[trade_id]
@@ -158,7 +162,7 @@ def test_a_correction_is_charged_without_the_trade_that_it_replaces() -> None:
     told = Told()
     told.send(fill("T1", "10", "50.00"))
     told.bust("T1")
-    before = e.Counted(qty=D(10), gross=D("500.00"), charged=D("1.00"))
+    before = Counted(qty=D(10), gross=D("500.00"), charged=D("1.00"))
     (corrected,) = told.send(fill("T2", "10", "50.10", before=before))
     assert commission_of(corrected.charges) == D("1.00")
     assert paid(told) == {"commission": D("1.00")}
@@ -169,7 +173,7 @@ def test_a_fill_after_all_others_have_settled_goes_on_where_the_commission_stood
     told.send(fill("T1", "10", "50.00"))
     told.settle("T1")
     assert not told.state.orders
-    before = e.Counted(qty=D(10), gross=D("500.00"), charged=D("1.00"))
+    before = Counted(qty=D(10), gross=D("500.00"), charged=D("1.00"))
     (late,) = told.send(fill("T2", "6", "50.00", before=before))
     assert late.charges == ()
     told.send(fill("T3", "84", "50.00"))
@@ -180,7 +184,7 @@ def test_an_order_that_was_raised_after_it_had_settled_goes_on_where_the_commiss
     told = Told()
     told.send(fill("T1", "10", "50.00"))
     told.settle("T1")
-    before = e.Counted(qty=D(10), gross=D("500.00"), charged=D("1.00"))
+    before = Counted(qty=D(10), gross=D("500.00"), charged=D("1.00"))
     told.send(reserve(qty="16", amount="801.00", qty_done=D(10), before=before))
     assert told.send(fill("T2", "6", "50.00"))[0].charges == ()
 
@@ -228,7 +232,7 @@ def test_shares_that_were_sold_twice_over_are_short_and_nothing_else() -> None:
     told.send(fill("T4", "50", "30.00", SELL, order="O4"))
     told.bust("T1")
     assert told.book.lots() == {"T4": (D(-50), D("-1498.50"))}
-    close = account.decide(c.CloseAccount(account_id=A1), told.state, at())
+    close = account.decide(CloseAccount(account_id=A1), told.state, at())
     assert isinstance(close, Refused)
 
 
@@ -242,7 +246,7 @@ def test_a_busted_sale_gives_its_lots_to_the_sales_after_it() -> None:
 
 def test_lots_that_the_client_chose_stay_chosen() -> None:
     told = bought_twice_and_sold()
-    told.send(c.SelectLots(account_id=A1, trade_id="T3", lots={"T2": D(100)}))
+    told.send(SelectLots(account_id=A1, trade_id="T3", lots={"T2": D(100)}))
     told.send(fill("T4", "10", "40.00", SELL, order="O4"))
     told.bust("T4")
     assert told.book.lots() == {"T1": (D(100), D("1001.00"))}
@@ -340,15 +344,15 @@ def test_whatever_had_settled_no_lot_is_below_zero_beside_another_and_no_money_i
 # holds: what is open at the venue
 
 
-def reopened(qty: str = "100", amount: str = "5005.00", side: Side = Side.BUY) -> c.Reopened:
-    return c.Reopened(side=side, isin=X, currency="USD", qty=D(qty), amount=D(amount))
+def reopened(qty: str = "100", amount: str = "5005.00", side: Side = Side.BUY) -> Reopened:
+    return Reopened(side=side, isin=X, currency="USD", qty=D(qty), amount=D(amount))
 
 
-def busted_at_the_venue(book: Book, trade: e.TradeBooked, terms: c.Reopened) -> e.TradeBusted:
+def busted_at_the_venue(book: Book, trade: TradeBooked, terms: Reopened) -> TradeBusted:
     told = bust(trade)
     fields = {f: getattr(told, f) for f in told.__struct_fields__}
-    events = book.send(c.BustTrade(**fields | {"reopened": terms}))
-    first: e.TradeBusted = events[0] if isinstance(events, tuple) else events
+    events = book.send(BustTrade(**fields | {"reopened": terms}))
+    first: TradeBusted = events[0] if isinstance(events, tuple) else events
     return first
 
 

@@ -6,10 +6,25 @@ from decimal import Decimal
 import pytest
 
 from domain import account
-from domain.account import AccountRefusal as R
-from domain.account import commands as c
-from domain.account import events as e
-from domain.account.withdrawals import payment_id
+from domain.account.adjustments import PostAdjustment
+from domain.account.cash import DepositCash, ReturnDeposit
+from domain.account.exchange import ConvertCurrency, SettleFx
+from domain.account.fees import AccrueFee, ChargeFee, CreditInterest, DebitInterest
+from domain.account.refusals import AccountRefusal as R
+from domain.account.standing import BlockAccount
+from domain.account.transfers import ReceiveCash, TransferCash
+from domain.account.withdrawals import (
+    CancelWithdrawal,
+    CompleteWithdrawal,
+    RejectWithdrawal,
+    ReturnWithdrawal,
+    SendWithdrawal,
+    WithdrawalCompleted,
+    WithdrawalRejected,
+    WithdrawalSent,
+    WithdrawCash,
+    payment_id,
+)
 from domain.shared.fix import Side
 from domain.shared.message import Refused, Seen
 from tests.unit.domain.accounts import (
@@ -29,14 +44,14 @@ from tests.unit.domain.scenario import given
 D = Decimal
 
 
-def deposit(amount: str, currency: str = "USD", on: date | None = None) -> c.DepositCash:
-    return c.DepositCash(
+def deposit(amount: str, currency: str = "USD", on: date | None = None) -> DepositCash:
+    return DepositCash(
         account_id=A1, amount=D(amount), currency=currency, reference="P1", available_on=on
     )
 
 
-def withdraw(amount: str, currency: str = "USD") -> c.WithdrawCash:
-    return c.WithdrawCash(account_id=A1, amount=D(amount), currency=currency, reference="r")
+def withdraw(amount: str, currency: str = "USD") -> WithdrawCash:
+    return WithdrawCash(account_id=A1, amount=D(amount), currency=currency, reference="r")
 
 
 def test_a_receipt_is_booked_at_the_minor_unit() -> None:
@@ -66,14 +81,14 @@ def test_what_is_no_money_reaches_no_event(amount: str, currency: str, refusal: 
     money = {"amount": D(amount), "currency": currency}
     for command in (
         deposit(amount, currency),
-        c.ReturnDeposit(account_id=A1, reference="P1", **money),
+        ReturnDeposit(account_id=A1, reference="P1", **money),
         withdraw(amount, currency),
-        c.ReturnWithdrawal(account_id=A1, payment_id="W", reason="r", **money),
-        c.CreditInterest(account_id=A1, value_date=DAY, **money),
-        c.DebitInterest(account_id=A1, value_date=DAY, **money),
-        c.TransferCash(account_id=A1, transfer_id="X1", to_account_id="A2", **money),
-        c.ReceiveCash(account_id=A1, transfer_id="X1", from_account_id="A2", **money),
-        c.ConvertCurrency(
+        ReturnWithdrawal(account_id=A1, payment_id="W", reason="r", **money),
+        CreditInterest(account_id=A1, value_date=DAY, **money),
+        DebitInterest(account_id=A1, value_date=DAY, **money),
+        TransferCash(account_id=A1, transfer_id="X1", to_account_id="A2", **money),
+        ReceiveCash(account_id=A1, transfer_id="X1", from_account_id="A2", **money),
+        ConvertCurrency(
             account_id=A1,
             fx_id="F1",
             buy_currency=currency,
@@ -113,7 +128,7 @@ def test_collected_receipts_leave_the_state() -> None:
 def test_a_deposit_taken_back_is_booked_even_into_debit() -> None:
     book = Book(OPENED, deposited("100.00"))
     book.send(withdraw("80.00"))
-    event = book.send(c.ReturnDeposit(account_id=A1, amount=D(100), currency="USD", reference="P1"))
+    event = book.send(ReturnDeposit(account_id=A1, amount=D(100), currency="USD", reference="P1"))
     assert event.in_debit
     assert book.state.available_to_trade("USD", DAY) == D("-80.00")
     assert book.state.available_to_withdraw("USD", DAY) == 0
@@ -122,7 +137,7 @@ def test_a_deposit_taken_back_is_booked_even_into_debit() -> None:
 def test_an_uncollected_deposit_taken_back_is_uncollected_no_longer() -> None:
     book = Book()
     book.send(deposit("100.00", on=date(2024, 6, 9)))
-    event = book.send(c.ReturnDeposit(account_id=A1, amount=D(60), currency="USD", reference="P1"))
+    event = book.send(ReturnDeposit(account_id=A1, amount=D(60), currency="USD", reference="P1"))
     assert not event.in_debit
     assert book.state.uncollected("USD", DAY) == D("40.00")
     assert book.state.available_to_trade("USD", DAY) == 0
@@ -156,13 +171,13 @@ def test_a_withdrawal_is_held_sent_and_completed() -> None:
     asked = book.send(withdraw("40.00"))
     assert (asked.payment_id, asked.client_id) == ("A1.W1", "K1")
     assert book.state.cash("USD").reserved == D("40.00")
-    book.send(c.SendWithdrawal(account_id=A1, payment_id="A1.W1"))
-    assert book.send(c.SendWithdrawal(account_id=A1, payment_id="A1.W1")) == ()
+    book.send(SendWithdrawal(account_id=A1, payment_id="A1.W1"))
+    assert book.send(SendWithdrawal(account_id=A1, payment_id="A1.W1")) == ()
     cash = book.state.cash("USD")
     assert (cash.traded, cash.reserved) == (D("60.00"), 0)
-    told = book.send(c.CancelWithdrawal(account_id=A1, payment_id="A1.W1"))
+    told = book.send(CancelWithdrawal(account_id=A1, payment_id="A1.W1"))
     assert told.refusal is R.WITHDRAWAL_SENT
-    book.send(c.CompleteWithdrawal(account_id=A1, payment_id="A1.W1"))
+    book.send(CompleteWithdrawal(account_id=A1, payment_id="A1.W1"))
     assert book.state.withdrawals == {}
     assert book.send(withdraw("1.00")).payment_id == "A1.W2"
 
@@ -170,7 +185,7 @@ def test_a_withdrawal_is_held_sent_and_completed() -> None:
 def test_a_withdrawal_is_cancelled_before_it_is_sent() -> None:
     book = Book(OPENED, deposited("100.00"))
     book.send(withdraw("40.00"))
-    event = book.send(c.CancelWithdrawal(account_id=A1, payment_id="A1.W1"))
+    event = book.send(CancelWithdrawal(account_id=A1, payment_id="A1.W1"))
     assert event.amount == D("40.00")
     assert book.state.available_to_withdraw("USD", DAY) == D("100.00")
 
@@ -178,19 +193,19 @@ def test_a_withdrawal_is_cancelled_before_it_is_sent() -> None:
 def test_the_banks_word_overtakes_ours() -> None:
     book = Book(OPENED, deposited("100.00"))
     book.send(withdraw("40.00"))
-    events = book.send(c.CompleteWithdrawal(account_id=A1, payment_id="A1.W1"))
-    assert [type(x) for x in events] == [e.WithdrawalSent, e.WithdrawalCompleted]
+    events = book.send(CompleteWithdrawal(account_id=A1, payment_id="A1.W1"))
+    assert [type(x) for x in events] == [WithdrawalSent, WithdrawalCompleted]
     book.send(withdraw("10.00"))
-    events = book.send(c.RejectWithdrawal(account_id=A1, payment_id="A1.W2", reason="AC04"))
-    assert [type(x) for x in events] == [e.WithdrawalSent, e.WithdrawalRejected]
+    events = book.send(RejectWithdrawal(account_id=A1, payment_id="A1.W2", reason="AC04"))
+    assert [type(x) for x in events] == [WithdrawalSent, WithdrawalRejected]
     assert book.state.cash("USD").traded == D("60.00")
 
 
 def test_money_that_came_back_after_the_debit_is_the_clients_again() -> None:
     book = Book(OPENED, deposited("100.00"))
     book.send(withdraw("40.00"))
-    book.send(c.CompleteWithdrawal(account_id=A1, payment_id="A1.W1"))
-    back = c.ReturnWithdrawal(
+    book.send(CompleteWithdrawal(account_id=A1, payment_id="A1.W1"))
+    back = ReturnWithdrawal(
         account_id=A1, payment_id="A1.W1", amount=D(40), currency="USD", reason="AC04"
     )
     assert book.send(back).amount == D("40.00")
@@ -200,10 +215,10 @@ def test_money_that_came_back_after_the_debit_is_the_clients_again() -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        c.CancelWithdrawal(account_id=A1, payment_id="W9"),
-        c.SendWithdrawal(account_id=A1, payment_id="W9"),
-        c.CompleteWithdrawal(account_id=A1, payment_id="W9"),
-        c.RejectWithdrawal(account_id=A1, payment_id="W9", reason="r"),
+        CancelWithdrawal(account_id=A1, payment_id="W9"),
+        SendWithdrawal(account_id=A1, payment_id="W9"),
+        CompleteWithdrawal(account_id=A1, payment_id="W9"),
+        RejectWithdrawal(account_id=A1, payment_id="W9", reason="r"),
     ],
 )
 def test_a_payment_that_is_not_open_is_refused_for_suspense(command: account.Command) -> None:
@@ -213,8 +228,8 @@ def test_a_payment_that_is_not_open_is_refused_for_suspense(command: account.Com
 def test_a_payment_is_not_sent_from_a_blocked_account() -> None:
     book = Book(OPENED, deposited("100.00"))
     book.send(withdraw("40.00"))
-    book.send(c.BlockAccount(account_id=A1, reason="sanctions"))
-    told = book.send(c.SendWithdrawal(account_id=A1, payment_id="A1.W1"))
+    book.send(BlockAccount(account_id=A1, reason="sanctions"))
+    told = book.send(SendWithdrawal(account_id=A1, payment_id="A1.W1"))
     assert told.refusal is R.ACCOUNT_NOT_OPEN
 
 
@@ -232,7 +247,7 @@ def test_two_withdrawals_cannot_share_one_dollar() -> None:
     assert book.send(withdraw("40.00")).amount == D("40.00")
 
 
-def convert(amount: str = "1000.00", **terms: object) -> c.ConvertCurrency:
+def convert(amount: str = "1000.00", **terms: object) -> ConvertCurrency:
     fields: dict[str, object] = {
         "account_id": A1,
         "fx_id": "F1",
@@ -240,7 +255,7 @@ def convert(amount: str = "1000.00", **terms: object) -> c.ConvertCurrency:
         "buy_amount": D(amount),
         "sell_currency": "USD",
     }
-    return c.ConvertCurrency(**fields | terms)  # type: ignore[arg-type]
+    return ConvertCurrency(**fields | terms)  # type: ignore[arg-type]
 
 
 def test_currency_is_bought_at_the_fixing_with_the_houses_margin() -> None:
@@ -252,10 +267,10 @@ def test_currency_is_bought_at_the_fixing_with_the_houses_margin() -> None:
     dollars, euros = book.state.cash("USD"), book.state.cash("EUR")
     assert (dollars.traded, dollars.settled) == (D("897.25"), D("1997.25"))
     assert (euros.traded, euros.settled) == (D("1000.00"), 0)
-    book.send(c.SettleFx(account_id=A1, fx_id="F1", value_date=date(2024, 6, 5)))
+    book.send(SettleFx(account_id=A1, fx_id="F1", value_date=date(2024, 6, 5)))
     assert book.state.cash("EUR").settled == D("1000.00")
     assert book.state.fx == {}
-    again = book.send(c.SettleFx(account_id=A1, fx_id="F1", value_date=date(2024, 6, 5)))
+    again = book.send(SettleFx(account_id=A1, fx_id="F1", value_date=date(2024, 6, 5)))
     assert again.refusal is R.FX_UNKNOWN
 
 
@@ -323,8 +338,8 @@ def test_a_conversion_under_way_is_not_booked_twice() -> None:
     assert book.send(convert()).refusal is R.FX_EXISTS
 
 
-def accrue(day: int, base: str = "100000.00", rate: str = "0.01", days: int = 1) -> c.AccrueFee:
-    return c.AccrueFee(
+def accrue(day: int, base: str = "100000.00", rate: str = "0.01", days: int = 1) -> AccrueFee:
+    return AccrueFee(
         account_id=A1,
         accrual_date=DAY + timedelta(days=day),
         fee_base=D(base),
@@ -344,12 +359,10 @@ def test_the_running_total_is_rounded_not_each_day() -> None:
 def test_a_fee_is_charged_with_vat_and_starts_anew() -> None:
     book = Book(OPENED, deposited("10.00"))
     book.send(accrue(0, "365000.00", days=1))
-    event = book.send(
-        c.ChargeFee(account_id=A1, currency="USD", period_end=DAY, vat_rate=D("0.20"))
-    )
+    event = book.send(ChargeFee(account_id=A1, currency="USD", period_end=DAY, vat_rate=D("0.20")))
     assert (event.net, event.vat, event.in_debit) == (D("10.00"), D("2.00"), True)
     assert book.state.cash("USD").traded == D("-2.00")
-    told = book.send(c.ChargeFee(account_id=A1, currency="USD", period_end=DAY))
+    told = book.send(ChargeFee(account_id=A1, currency="USD", period_end=DAY))
     assert told.refusal is R.NOTHING_ACCRUED
     assert book.send(accrue(0)).refusal is R.DATE_ALREADY_ACCRUED
     assert book.send(accrue(1, "365000.00"), at(NEXT)).amount == D("10.00")
@@ -369,10 +382,10 @@ def test_a_negative_base_bears_no_fee() -> None:
         (accrue(0, base="1E+30"), R.AMOUNT_TOO_LARGE),
         (accrue(0, days=0), R.DAYS_NOT_POSITIVE),
         (
-            c.ChargeFee(account_id=A1, currency="USD", period_end=DAY, vat_rate=D("-1")),
+            ChargeFee(account_id=A1, currency="USD", period_end=DAY, vat_rate=D("-1")),
             R.RATE_NOT_POSITIVE,
         ),
-        (c.ChargeFee(account_id=A1, currency="XXX", period_end=DAY), R.CURRENCY_UNKNOWN),
+        (ChargeFee(account_id=A1, currency="XXX", period_end=DAY), R.CURRENCY_UNKNOWN),
     ],
 )
 def test_a_fee_that_makes_no_sense_is_refused(command: account.Command, refusal: R) -> None:
@@ -380,7 +393,7 @@ def test_a_fee_that_makes_no_sense_is_refused(command: account.Command, refusal:
 
 
 def test_a_rate_that_is_refused_is_named_by_its_field() -> None:
-    vat = c.ChargeFee(account_id=A1, currency="USD", period_end=DAY, vat_rate=D("-1"))
+    vat = ChargeFee(account_id=A1, currency="USD", period_end=DAY, vat_rate=D("-1"))
     for command, field, rate in (
         (vat, "vat_rate", "-1"),
         (accrue(0, rate="0"), "annual_rate", "0"),
@@ -390,14 +403,14 @@ def test_a_rate_that_is_refused_is_named_by_its_field() -> None:
 
 def test_interest_is_credited_and_debited_even_below_zero() -> None:
     book = Book()
-    credit = c.CreditInterest(account_id=A1, currency="USD", amount=D("2.50"), value_date=DAY)
+    credit = CreditInterest(account_id=A1, currency="USD", amount=D("2.50"), value_date=DAY)
     assert book.send(credit).value_date == DAY
-    debit = c.DebitInterest(account_id=A1, currency="USD", amount=D("2.90"), value_date=DAY)
+    debit = DebitInterest(account_id=A1, currency="USD", amount=D("2.90"), value_date=DAY)
     assert book.send(debit).in_debit
     assert book.state.cash("USD").traded == D("-0.40")
 
 
-def adjustment(**terms: object) -> c.PostAdjustment:
+def adjustment(**terms: object) -> PostAdjustment:
     fields: dict[str, object] = {
         "account_id": A1,
         "adjustment_id": "M1",
@@ -408,7 +421,7 @@ def adjustment(**terms: object) -> c.PostAdjustment:
         "requested_by": "ann",
         "approved_by": "bob",
     }
-    return c.PostAdjustment(**fields | terms)  # type: ignore[arg-type]
+    return PostAdjustment(**fields | terms)  # type: ignore[arg-type]
 
 
 def test_a_manual_entry_has_a_reason_evidence_and_a_second_person() -> None:

@@ -7,9 +7,17 @@ import pytest
 from msgspec.structs import replace
 
 from domain import account
-from domain.account import AccountRefusal as R
-from domain.account import commands as c
-from domain.account import events as e
+from domain.account.cash import DepositCash, ReturnDeposit
+from domain.account.fees import CreditInterest
+from domain.account.refusals import AccountRefusal as R
+from domain.account.standing import (
+    AccountRestricted,
+    BlockAccount,
+    CloseAccount,
+    ReopenAccount,
+    UnblockAccount,
+)
+from domain.account.withdrawals import CompleteWithdrawal, ReturnWithdrawal, WithdrawCash
 from domain.rules.lots import Lot
 from domain.shared.fix import Side
 from projections.operations import cases
@@ -35,28 +43,28 @@ TRADE = Book(OPENED, deposited("10000.00")).send(fill("T1", "10", "50.00"))
 def closed() -> Book:
     """An account that was opened, funded, paid out and closed."""
     book = Book(OPENED, deposited("500.00"))
-    book.send(c.WithdrawCash(account_id=A1, amount=D(500), currency="USD", reference="all"))
-    book.send(c.CompleteWithdrawal(account_id=A1, payment_id=f"{A1}.W1"))
-    assert book.send(c.CloseAccount(account_id=A1)).status == "closed"
+    book.send(WithdrawCash(account_id=A1, amount=D(500), currency="USD", reference="all"))
+    book.send(CompleteWithdrawal(account_id=A1, payment_id=f"{A1}.W1"))
+    assert book.send(CloseAccount(account_id=A1)).status == "closed"
     return book
 
 
-def returned(amount: str = "500.00") -> c.ReturnWithdrawal:
-    return c.ReturnWithdrawal(
+def returned(amount: str = "500.00") -> ReturnWithdrawal:
+    return ReturnWithdrawal(
         account_id=A1, payment_id=f"{A1}.W1", amount=D(amount), currency="USD", reason="AC04"
     )
 
 
-def reopen(**more: str) -> c.ReopenAccount:
+def reopen(**more: str) -> ReopenAccount:
     fields = {"reason": "money came back", "requested_by": "ann", "approved_by": "bob"}
-    return c.ReopenAccount(account_id=A1, **fields | more)
+    return ReopenAccount(account_id=A1, **fields | more)
 
 
 @pytest.mark.parametrize(
     "report",
     [
         returned(),
-        c.ReturnDeposit(account_id=A1, amount=D(1), currency="USD", reference="P1"),
+        ReturnDeposit(account_id=A1, amount=D(1), currency="USD", reference="P1"),
         fill("T9", "10", "50.00"),
         fill("T9", "10", "50.00", Side.SELL),
         bust(TRADE),
@@ -82,9 +90,9 @@ def test_a_report_to_an_open_account_is_no_such_case() -> None:
 @pytest.mark.parametrize(
     "intent",
     [
-        c.DepositCash(account_id=A1, amount=D(1), currency="USD", reference="P2"),
-        c.WithdrawCash(account_id=A1, amount=D(1), currency="USD", reference="r"),
-        c.CreditInterest(account_id=A1, amount=D(1), currency="USD", value_date=DAY),
+        DepositCash(account_id=A1, amount=D(1), currency="USD", reference="P2"),
+        WithdrawCash(account_id=A1, amount=D(1), currency="USD", reference="r"),
+        CreditInterest(account_id=A1, amount=D(1), currency="USD", value_date=DAY),
         reserve(),
     ],
 )
@@ -97,9 +105,9 @@ def test_money_that_came_back_is_paid_out_and_the_account_is_closed_again() -> N
     book.send(returned())
     event = book.send(reopen())
     assert (event.status, event.requested_by, event.approved_by) == ("closing", "ann", "bob")
-    book.send(c.WithdrawCash(account_id=A1, amount=D(500), currency="USD", reference="again"))
-    book.send(c.CompleteWithdrawal(account_id=A1, payment_id=f"{A1}.W2"))
-    assert book.send(c.CloseAccount(account_id=A1)).status == "closed"
+    book.send(WithdrawCash(account_id=A1, amount=D(500), currency="USD", reference="again"))
+    book.send(CompleteWithdrawal(account_id=A1, payment_id=f"{A1}.W2"))
+    assert book.send(CloseAccount(account_id=A1)).status == "closed"
 
 
 def test_shares_that_came_late_are_sold_and_nothing_is_bought() -> None:
@@ -118,7 +126,7 @@ def test_shares_that_came_late_are_sold_and_nothing_is_bought() -> None:
         (reopen(requested_by=""), R.SECOND_PERSON_REQUIRED),
     ],
 )
-def test_it_takes_a_reason_and_two_persons(command: c.ReopenAccount, refusal: R) -> None:
+def test_it_takes_a_reason_and_two_persons(command: ReopenAccount, refusal: R) -> None:
     assert closed().send(command).refusal is refusal
 
 
@@ -128,9 +136,9 @@ def test_only_what_is_closed_is_reopened_and_it_never_becomes_open() -> None:
     book = closed()
     book.send(reopen())
     assert book.send(reopen()).refusal is R.ACCOUNT_NOT_CLOSED
-    lift = c.UnblockAccount(account_id=A1)
+    lift = UnblockAccount(account_id=A1)
     assert book.send(lift).refusal is R.ACCOUNT_NOT_BLOCKED
-    book.send(c.BlockAccount(account_id=A1, reason="court order"))
+    book.send(BlockAccount(account_id=A1, reason="court order"))
     assert book.send(lift).status == "closing"
 
 
@@ -140,12 +148,12 @@ def test_lots_above_and_below_zero_keep_an_account_open() -> None:
 
     book = Book(OPENED)
     book.state = replace(book.state, lots={X: (lot("T1", 100), lot("T2", -100))})
-    assert book.send(c.CloseAccount(account_id=A1)).refusal is R.ACCOUNT_NOT_EMPTY
+    assert book.send(CloseAccount(account_id=A1)).refusal is R.ACCOUNT_NOT_EMPTY
 
 
 def test_a_client_that_has_left_is_closed_once_whatever_the_account_does() -> None:
-    def restricted(status: str) -> e.AccountRestricted:
-        return e.AccountRestricted(account_id=A1, status=status, client_id="K1")
+    def restricted(status: str) -> AccountRestricted:
+        return AccountRestricted(account_id=A1, status=status, client_id="K1")
 
     story = following(kyc, OPENED, restricted("closed"), restricted("closing"))
     story.sends().then(restricted("closed")).sends()

@@ -18,12 +18,36 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from msgspec.structs import replace
 
 from domain import account
-from domain.account import commands as c
-from domain.account import events as e
+from domain.account.adjustments import PostAdjustment
+from domain.account.busts import Booked, BustTrade, TradeBusted
+from domain.account.cash import DepositCash, ReturnDeposit
+from domain.account.exchange import ConvertCurrency, SettleFx
+from domain.account.fees import AccrueFee, ChargeFee, CreditInterest, DebitInterest
+from domain.account.holds import FundsReserved, ReleaseHold, ReserveForOrder
+from domain.account.obligations import RecordFailing, SettleAfterBust, SettleObligation
+from domain.account.rematching import LotsRematched
+from domain.account.selection import LotsSelected, SelectLots
 from domain.account.selection import _sum as merged
+from domain.account.standing import BlockAccount, ChangeLotMethod, OpenAccount, UnblockAccount
 from domain.account.state import State
+from domain.account.trades import BookTrade, TradeBooked
+from domain.account.transfers import (
+    CompleteTransfer,
+    ReceiveCash,
+    TransferCash,
+    TransferSecurities,
+    UndoTransfer,
+)
+from domain.account.withdrawals import (
+    CancelWithdrawal,
+    CompleteWithdrawal,
+    RejectWithdrawal,
+    ReturnWithdrawal,
+    SendWithdrawal,
+    WithdrawCash,
+)
 from domain.fx import Fixing
-from domain.instrument import Instrument, Status
+from domain.instrument.state import Instrument, Status
 from domain.ledger import entries
 from domain.rules.lots import LotMethod
 from domain.shared.fix import Side
@@ -48,7 +72,7 @@ class World(RuleBasedStateMachine):
         self.state, self.history = account.INITIAL, list[Event]()
         self.ledger = Counter[tuple[str, str, str, str]]()
         self.today, self.number = START, 0
-        self.booked, self.busted = dict[str, c.Booked](), dict[str, c.Booked]()
+        self.booked, self.busted = dict[str, Booked](), dict[str, Booked]()
         self.accepted = False
 
     # what the platform does around a decider
@@ -83,8 +107,8 @@ class World(RuleBasedStateMachine):
     def remember(self, event: Event) -> None:
         """Keep what the order's saga keeps for a later bust."""
         match event:
-            case e.TradeBooked():
-                self.booked[event.trade_id] = c.Booked(
+            case TradeBooked():
+                self.booked[event.trade_id] = Booked(
                     exec_id=event.exec_id,
                     isin=event.isin,
                     side=event.side,
@@ -96,16 +120,16 @@ class World(RuleBasedStateMachine):
                     trade_date=event.trade_date,
                     accrued_interest=event.accrued_interest,
                 )
-            case e.LotsSelected():
+            case LotsSelected():
                 was = self.booked[event.trade_id]
                 lots = merged((*was.lots, *event.lots))
                 self.booked[event.trade_id] = replace(was, lots=lots)
-            case e.LotsRematched():
+            case LotsRematched():
                 was = self.booked[event.trade_id]
                 kept = () if event.restored else was.lots
                 lots = (*kept, *event.lots[event.restored :])
                 self.booked[event.trade_id] = replace(was, lots=lots, charges=event.charges)
-            case e.TradeBusted():
+            case TradeBusted():
                 self.busted[event.trade_id] = self.booked.pop(event.trade_id)
 
     def mint(self, prefix: str) -> str:
@@ -121,10 +145,8 @@ class World(RuleBasedStateMachine):
 
     @initialize(method=st.sampled_from(list(LotMethod)), base=st.sampled_from(["USD", "EUR"]))
     def open(self, method: LotMethod, base: str) -> None:
-        self.send(
-            c.OpenAccount(account_id=A1, client_id="K1", base_currency=base, lot_method=method)
-        )
-        self.send(c.DepositCash(account_id=A1, amount=D(5000), currency="USD", reference="P0"))
+        self.send(OpenAccount(account_id=A1, client_id="K1", base_currency=base, lot_method=method))
+        self.send(DepositCash(account_id=A1, amount=D(5000), currency="USD", reference="P0"))
 
     @rule(days=st.integers(1, 3))
     def days_pass(self, days: int) -> None:
@@ -134,20 +156,20 @@ class World(RuleBasedStateMachine):
     def deposit(self, amount: Decimal, days: int, n: int) -> None:
         on = self.today + timedelta(days=days) if days else None
         self.send(
-            c.DepositCash(
+            DepositCash(
                 account_id=A1, amount=amount, currency="USD", reference=f"P{n}", available_on=on
             )
         )
 
     @rule(amount=cents, n=st.integers(0, 3))
     def bank_takes_a_deposit_back(self, amount: Decimal, n: int) -> None:
-        self.send(c.ReturnDeposit(account_id=A1, amount=amount, currency="USD", reference=f"P{n}"))
+        self.send(ReturnDeposit(account_id=A1, amount=amount, currency="USD", reference=f"P{n}"))
         assert self.accepted
 
     @rule(amount=cents)
     def withdraw(self, amount: Decimal) -> None:
         before = self.state.available_to_withdraw("USD", self.today)
-        self.send(c.WithdrawCash(account_id=A1, amount=amount, currency="USD", reference="r"))
+        self.send(WithdrawCash(account_id=A1, amount=amount, currency="USD", reference="r"))
         assert self.accepted is (self.state.status == "open" and amount <= before)
         assert not self.accepted or self.state.available_to_trade("USD", self.today) >= 0
 
@@ -157,16 +179,16 @@ class World(RuleBasedStateMachine):
         known = self.state.withdrawals.get(payment)
         match kind:
             case "cancel":
-                self.send(c.CancelWithdrawal(account_id=A1, payment_id=payment))
+                self.send(CancelWithdrawal(account_id=A1, payment_id=payment))
             case "send":
-                self.send(c.SendWithdrawal(account_id=A1, payment_id=payment))
+                self.send(SendWithdrawal(account_id=A1, payment_id=payment))
             case "complete":
-                self.send(c.CompleteWithdrawal(account_id=A1, payment_id=payment))
+                self.send(CompleteWithdrawal(account_id=A1, payment_id=payment))
             case "reject":
-                self.send(c.RejectWithdrawal(account_id=A1, payment_id=payment, reason="AC04"))
+                self.send(RejectWithdrawal(account_id=A1, payment_id=payment, reason="AC04"))
             case _:
                 self.send(
-                    c.ReturnWithdrawal(
+                    ReturnWithdrawal(
                         account_id=A1,
                         payment_id=payment,
                         amount=known.amount if known else D("1.00"),
@@ -186,7 +208,7 @@ class World(RuleBasedStateMachine):
             isin = order.unit or isin
         before = self.state
         events = self.send(
-            c.ReserveForOrder(
+            ReserveForOrder(
                 account_id=A1,
                 order_id=f"O{n}",
                 side=side,
@@ -197,7 +219,7 @@ class World(RuleBasedStateMachine):
             )
         )
         for event in events:
-            assert isinstance(event, e.FundsReserved)
+            assert isinstance(event, FundsReserved)
             if event.added > 0 and not sell:
                 assert self.state.available_to_trade("USD", self.today) >= 0
             if event.added > 0 and sell:
@@ -205,7 +227,7 @@ class World(RuleBasedStateMachine):
 
     @rule(n=st.integers(0, 6))
     def order_ends(self, n: int) -> None:
-        self.send(c.ReleaseHold(account_id=A1, order_id=f"O{n}"))
+        self.send(ReleaseHold(account_id=A1, order_id=f"O{n}"))
         order = self.state.orders.get(f"O{n}")
         assert order is None or not order.held
 
@@ -217,7 +239,7 @@ class World(RuleBasedStateMachine):
             sell = order.unit != "USD"
             isin = order.unit if sell else isin
         self.send(
-            c.BookTrade(
+            BookTrade(
                 account_id=A1,
                 trade_id=self.mint("T"),
                 order_id=f"O{n}",
@@ -243,7 +265,7 @@ class World(RuleBasedStateMachine):
             return
         was = self.booked[trade]
         assert not self.send(
-            c.BookTrade(
+            BookTrade(
                 account_id=A1,
                 trade_id=trade,
                 order_id="O0",
@@ -268,11 +290,11 @@ class World(RuleBasedStateMachine):
         before = self.state.qty(self.booked[trade].isin)
         was = self.booked[trade]
         events = self.send(
-            c.BustTrade(
+            BustTrade(
                 account_id=A1, trade_id=trade, order_id="O", booked=was, settl_date=self.today
             )
         )
-        assert [type(one) for one in events].count(e.TradeBusted) == 1
+        assert [type(one) for one in events].count(TradeBusted) == 1
         signed = was.qty if was.side is Side.BUY else -was.qty
         assert self.state.qty(was.isin) == before - signed
 
@@ -283,7 +305,7 @@ class World(RuleBasedStateMachine):
         open_ = self.state.obligations.get(obligation)
         qty = (open_.qty * share / 10).quantize(D("0.00000001")) if open_ else D(1)
         events = self.send(
-            c.SettleObligation(
+            SettleObligation(
                 account_id=A1,
                 obligation_id=obligation,
                 qty=qty or D("0.00000001"),
@@ -304,7 +326,7 @@ class World(RuleBasedStateMachine):
         was, before = self.busted[trade], self.state
         reverse = self.mint("B")
         qty = (was.qty * share / 10).quantize(D("0.00000001")) or D("0.00000001")
-        told = c.SettleAfterBust(
+        told = SettleAfterBust(
             account_id=A1,
             obligation_id=trade,
             reverse_id=reverse,
@@ -327,7 +349,7 @@ class World(RuleBasedStateMachine):
     @rule(n=few)
     def obligation_fails(self, n: int) -> None:
         obligation = self.pick(self.state.obligations, n)
-        self.send(c.RecordFailing(account_id=A1, obligation_id=obligation, reason="LACK"))
+        self.send(RecordFailing(account_id=A1, obligation_id=obligation, reason="LACK"))
 
     @rule(n=few, last_first=st.booleans())
     def lots_are_chosen(self, n: int, last_first: bool) -> None:
@@ -345,14 +367,14 @@ class World(RuleBasedStateMachine):
                 chosen[lot_id] = min(rest, there[lot_id])
                 rest -= chosen[lot_id]
         before = self.state.traded
-        self.send(c.SelectLots(account_id=A1, trade_id=trade, lots=chosen))
+        self.send(SelectLots(account_id=A1, trade_id=trade, lots=chosen))
         assert self.state.traded == before
 
     @rule(amount=cents, euro=st.booleans())
     def convert(self, amount: Decimal, euro: bool) -> None:
         buy, sell = ("EUR", "USD") if euro else ("USD", "EUR")
         self.send(
-            c.ConvertCurrency(
+            ConvertCurrency(
                 account_id=A1,
                 fx_id=self.mint("F"),
                 buy_currency=buy,
@@ -365,12 +387,12 @@ class World(RuleBasedStateMachine):
     @rule(n=few)
     def fx_settles(self, n: int) -> None:
         fx = self.pick(self.state.fx, n)
-        self.send(c.SettleFx(account_id=A1, fx_id=fx, value_date=self.today))
+        self.send(SettleFx(account_id=A1, fx_id=fx, value_date=self.today))
 
     @rule(base=cents, days=st.integers(1, 30))
     def fee_accrues(self, base: Decimal, days: int) -> None:
         self.send(
-            c.AccrueFee(
+            AccrueFee(
                 account_id=A1,
                 accrual_date=self.today,
                 fee_base=base * 100,
@@ -383,12 +405,12 @@ class World(RuleBasedStateMachine):
     @rule()
     def fee_is_charged(self) -> None:
         self.send(
-            c.ChargeFee(account_id=A1, currency="USD", period_end=self.today, vat_rate=D("0.2"))
+            ChargeFee(account_id=A1, currency="USD", period_end=self.today, vat_rate=D("0.2"))
         )
 
     @rule(amount=cents, debit=st.booleans())
     def interest(self, amount: Decimal, debit: bool) -> None:
-        kind = c.DebitInterest if debit else c.CreditInterest
+        kind = DebitInterest if debit else CreditInterest
         self.send(kind(account_id=A1, currency="USD", amount=amount, value_date=self.today))
         assert self.accepted
 
@@ -396,7 +418,7 @@ class World(RuleBasedStateMachine):
     def transfer_cash(self, amount: Decimal) -> None:
         free = self.state.available_to_withdraw("USD", self.today)
         self.send(
-            c.TransferCash(
+            TransferCash(
                 account_id=A1,
                 transfer_id=self.mint("X"),
                 to_account_id=A2,
@@ -410,7 +432,7 @@ class World(RuleBasedStateMachine):
     def transfer_securities(self, isin: str, qty: Decimal) -> None:
         held = self.state.sellable(isin)
         self.send(
-            c.TransferSecurities(
+            TransferSecurities(
                 account_id=A1,
                 transfer_id=self.mint("X"),
                 to_account_id=A2,
@@ -425,10 +447,10 @@ class World(RuleBasedStateMachine):
     def transfer_ends(self, n: int, taken: bool) -> None:
         transfer = self.pick(self.state.transfers, n)
         if not taken:
-            self.send(c.UndoTransfer(account_id=A1, transfer_id=transfer, reason="closed"))
+            self.send(UndoTransfer(account_id=A1, transfer_id=transfer, reason="closed"))
             return
         sent = self.state.transfers.get(transfer)
-        self.send(c.CompleteTransfer(account_id=A1, transfer_id=transfer))
+        self.send(CompleteTransfer(account_id=A1, transfer_id=transfer))
         if sent:  # the other account's stream
             unit = sent.isin or sent.currency
             moved = sum((m.qty for m in sent.lots), -sent.amount)
@@ -438,7 +460,7 @@ class World(RuleBasedStateMachine):
     def transfer_arrives(self, amount: Decimal) -> None:
         transfer = self.mint("Y")
         self.send(
-            c.ReceiveCash(
+            ReceiveCash(
                 account_id=A1,
                 transfer_id=transfer,
                 from_account_id=A2,
@@ -452,7 +474,7 @@ class World(RuleBasedStateMachine):
     @rule(amount=cents, minus=st.booleans())
     def adjust(self, amount: Decimal, minus: bool) -> None:
         self.send(
-            c.PostAdjustment(
+            PostAdjustment(
                 account_id=A1,
                 adjustment_id=self.mint("M"),
                 currency="USD",
@@ -466,12 +488,12 @@ class World(RuleBasedStateMachine):
 
     @rule(blocks=st.booleans())
     def status_changes(self, blocks: bool) -> None:
-        kind = c.BlockAccount if blocks else c.UnblockAccount
+        kind = BlockAccount if blocks else UnblockAccount
         self.send(kind(account_id=A1, reason="case"))
 
     @rule(method=st.sampled_from(list(LotMethod)))
     def lot_method_changes(self, method: LotMethod) -> None:
-        self.send(c.ChangeLotMethod(account_id=A1, lot_method=method))
+        self.send(ChangeLotMethod(account_id=A1, lot_method=method))
 
     # laws
 

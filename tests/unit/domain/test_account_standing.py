@@ -8,10 +8,26 @@ from typing import Any
 import pytest
 
 from domain import account
-from domain.account import AccountRefusal as R
-from domain.account import commands as c
-from domain.account import events as e
-from domain.account.events import Owner, Power
+from domain.account.cash import DepositCash
+from domain.account.exchange import ConvertCurrency
+from domain.account.fees import AccrueFee, ChargeFee
+from domain.account.refusals import AccountRefusal as R
+from domain.account.standing import (
+    AccountRestricted,
+    AuthorisePerson,
+    BlockAccount,
+    ChangeLotMethod,
+    CloseAccount,
+    LotMethodChanged,
+    OpenAccount,
+    PersonAuthorised,
+    PersonRevoked,
+    RevokePerson,
+    SetClosingOnly,
+    UnblockAccount,
+)
+from domain.account.state import Owner, Power
+from domain.account.withdrawals import WithdrawCash
 from domain.shared.dates import DateRefusal
 from domain.shared.fix import Side
 from domain.shared.message import refused
@@ -29,11 +45,11 @@ from tests.unit.domain.accounts import (
 from tests.unit.domain.scenario import given
 
 D = Decimal
-OPEN = c.OpenAccount(account_id=A1, client_id="K1", base_currency="USD")
+OPEN = OpenAccount(account_id=A1, client_id="K1", base_currency="USD")
 
 
-def restricted(status: str, reason: str = "r") -> e.AccountRestricted:
-    return e.AccountRestricted(account_id=A1, status=status, reason=reason, client_id="K1")
+def restricted(status: str, reason: str = "r") -> AccountRestricted:
+    return AccountRestricted(account_id=A1, status=status, reason=reason, client_id="K1")
 
 
 def test_an_account_is_opened_for_an_approved_client() -> None:
@@ -83,13 +99,13 @@ def test_a_client_who_is_not_approved_gets_none(status: str, refusal: R) -> None
     ],
 )
 def test_terms_that_do_not_hold_are_refused(terms: dict[str, object], refusal: R) -> None:
-    command = c.OpenAccount(**{"account_id": A1, "client_id": "K1", "base_currency": "USD"} | terms)
+    command = OpenAccount(**{"account_id": A1, "client_id": "K1", "base_currency": "USD"} | terms)
     given(account).when(command, seen=at()).refused(refusal)
 
 
 def test_two_owners_own_all_of_it() -> None:
     owners = (Owner(client_id="K1", share=D("0.6")), Owner(client_id="K2", share=D("0.4")))
-    command = c.OpenAccount(account_id=A1, client_id="K1", base_currency="USD", owners=owners)
+    command = OpenAccount(account_id=A1, client_id="K1", base_currency="USD", owners=owners)
     given(account).when(command, seen=at()).then(opened(owners=owners))
 
 
@@ -100,17 +116,17 @@ def test_an_account_opens_once_even_after_it_was_closed() -> None:
 
 def test_a_person_gets_powers_and_loses_them() -> None:
     power = Power(person_id="P1", trade=True, limit=D("500.00"), valid_to=date(2025, 1, 1))
-    authorised = e.PersonAuthorised(account_id=A1, power=power)
+    authorised = PersonAuthorised(account_id=A1, power=power)
     state = (
-        given(account, OPENED).when(c.AuthorisePerson(account_id=A1, power=power)).then(authorised)
+        given(account, OPENED).when(AuthorisePerson(account_id=A1, power=power)).then(authorised)
     )
     assert state.powers == {"P1": power}
     again = given(account, OPENED, authorised)
-    again.when(c.AuthorisePerson(account_id=A1, power=power)).then()
-    again.when(c.RevokePerson(account_id=A1, person_id="P1")).then(
-        e.PersonRevoked(account_id=A1, person_id="P1")
+    again.when(AuthorisePerson(account_id=A1, power=power)).then()
+    again.when(RevokePerson(account_id=A1, person_id="P1")).then(
+        PersonRevoked(account_id=A1, person_id="P1")
     )
-    given(account, OPENED).when(c.RevokePerson(account_id=A1, person_id="P1")).refused(
+    given(account, OPENED).when(RevokePerson(account_id=A1, person_id="P1")).refused(
         R.PERSON_UNKNOWN
     )
 
@@ -118,7 +134,7 @@ def test_a_person_gets_powers_and_loses_them() -> None:
 @pytest.mark.parametrize("limit", ["-1", "0", "NaN", "1.001"])
 def test_a_limit_is_money(limit: str) -> None:
     power = Power(person_id="P1", limit=D(limit))
-    decision = given(account, OPENED).when(c.AuthorisePerson(account_id=A1, power=power)).decision
+    decision = given(account, OPENED).when(AuthorisePerson(account_id=A1, power=power)).decision
     assert decision.refusal in (R.AMOUNT_NOT_POSITIVE, R.AMOUNT_INEXACT)
 
 
@@ -135,27 +151,27 @@ def test_a_power_that_ends_before_it_begins_is_refused(
     start: date | None, end: date | None, refused: bool
 ) -> None:
     power = Power(person_id="U1", trade=True, valid_from=start, valid_to=end)
-    told = given(account, OPENED).when(c.AuthorisePerson(account_id=A1, power=power))
+    told = given(account, OPENED).when(AuthorisePerson(account_id=A1, power=power))
     if refused:
         told.refused(DateRefusal.DATES_OUT_OF_ORDER, first="valid_from", last="valid_to")
     else:
-        told.then(e.PersonAuthorised(account_id=A1, power=power))
+        told.then(PersonAuthorised(account_id=A1, power=power))
 
 
 def test_the_lot_method_changes_for_later_sales() -> None:
-    command = c.ChangeLotMethod(account_id=A1, lot_method="HIFO")
-    changed = e.LotMethodChanged(account_id=A1, lot_method="HIFO")
+    command = ChangeLotMethod(account_id=A1, lot_method="HIFO")
+    changed = LotMethodChanged(account_id=A1, lot_method="HIFO")
     state = given(account, OPENED).when(command).then(changed)
     assert state.lot_method == "HIFO"
     given(account, OPENED, changed).when(command).then()
-    given(account, OPENED).when(c.ChangeLotMethod(account_id=A1, lot_method="x")).refused(
+    given(account, OPENED).when(ChangeLotMethod(account_id=A1, lot_method="x")).refused(
         R.LOT_METHOD_UNKNOWN
     )
     given(account).when(command).refused(R.ACCOUNT_UNKNOWN)
 
 
 @pytest.mark.parametrize(
-    "kind", [k for k in account.COMMANDS if k is not c.OpenAccount], ids=lambda k: k.__name__
+    "kind", [k for k in account.COMMANDS if k is not OpenAccount], ids=lambda k: k.__name__
 )
 def test_whatever_names_an_account_that_does_not_exist_is_told_so_first(kind: Any) -> None:
     nothing_else = dict.fromkeys(kind.__struct_fields__) | {"account_id": "A404"}
@@ -165,26 +181,26 @@ def test_whatever_names_an_account_that_does_not_exist_is_told_so_first(kind: An
 
 def test_a_block_is_lifted_to_what_it_interrupted() -> None:
     book = Book()
-    book.send(c.SetClosingOnly(account_id=A1, reason="review overdue"))
+    book.send(SetClosingOnly(account_id=A1, reason="review overdue"))
     assert book.state.status == "closing_only"
-    book.send(c.BlockAccount(account_id=A1, reason="suspended"))
-    assert book.send(c.BlockAccount(account_id=A1, reason="again")) == ()
+    book.send(BlockAccount(account_id=A1, reason="suspended"))
+    assert book.send(BlockAccount(account_id=A1, reason="again")) == ()
     assert book.state.status == "blocked"
-    book.send(c.UnblockAccount(account_id=A1))
+    book.send(UnblockAccount(account_id=A1))
     assert book.state.status == "closing_only"
-    book.send(c.UnblockAccount(account_id=A1))
+    book.send(UnblockAccount(account_id=A1))
     assert book.state.status == "open"
-    assert book.send(c.UnblockAccount(account_id=A1)).refusal is R.ACCOUNT_NOT_BLOCKED
+    assert book.send(UnblockAccount(account_id=A1)).refusal is R.ACCOUNT_NOT_BLOCKED
 
 
 def test_a_blocked_account_receives_but_does_not_spend() -> None:
     book = Book(OPENED, deposited("1000.00"), restricted("blocked"))
-    receipt = c.DepositCash(account_id=A1, amount=D(1), currency="USD", reference="r")
+    receipt = DepositCash(account_id=A1, amount=D(1), currency="USD", reference="r")
     assert book.send(receipt).amount == D("1.00")
     for command in (
-        c.WithdrawCash(account_id=A1, amount=D(1), currency="USD", reference="r"),
+        WithdrawCash(account_id=A1, amount=D(1), currency="USD", reference="r"),
         reserve(qty="1", amount="1.00"),
-        c.ConvertCurrency(
+        ConvertCurrency(
             account_id=A1,
             fx_id="F1",
             buy_currency="EUR",
@@ -198,12 +214,12 @@ def test_a_blocked_account_receives_but_does_not_spend() -> None:
 def test_closing_only_sells_but_does_not_buy() -> None:
     book = Book(OPENED, deposited("1000.00"))
     book.send(fill("T1", "5", "10.00"))
-    book.send(c.SetClosingOnly(account_id=A1, reason="r"))
+    book.send(SetClosingOnly(account_id=A1, reason="r"))
     assert book.send(reserve(qty="1", amount="1.00")).refusal is R.CLOSING_ONLY
     assert book.send(reserve("O2", "5", "0", Side.SELL)).amount == D(5)
 
 
-CLOSE = c.CloseAccount(account_id=A1)
+CLOSE = CloseAccount(account_id=A1)
 
 
 def test_an_empty_account_closes_and_takes_nothing_more() -> None:
@@ -211,7 +227,7 @@ def test_an_empty_account_closes_and_takes_nothing_more() -> None:
     assert state.status == "closed"
     closed = given(account, OPENED, restricted("closed"))
     closed.when(CLOSE).refused(R.ACCOUNT_NOT_OPEN)
-    closed.when(c.DepositCash(account_id=A1, amount=D(1), currency="USD", reference="r")).refused(
+    closed.when(DepositCash(account_id=A1, amount=D(1), currency="USD", reference="r")).refused(
         R.ACCOUNT_NOT_OPEN
     )
 
@@ -231,7 +247,7 @@ def test_cash_shares_and_what_is_under_way_keep_it_open() -> None:
 def test_an_accrued_fee_keeps_it_open_until_it_is_charged() -> None:
     book = Book(OPENED, deposited("10.00"))
     book.send(
-        c.AccrueFee(
+        AccrueFee(
             account_id=A1,
             accrual_date=date(2024, 6, 3),
             fee_base=D(365000),
@@ -240,7 +256,7 @@ def test_an_accrued_fee_keeps_it_open_until_it_is_charged() -> None:
         )
     )
     assert book.send(CLOSE).state == {"USD": "10.00", "accrued_fees": "1"}
-    book.send(c.ChargeFee(account_id=A1, currency="USD", period_end=date(2024, 6, 3)))
+    book.send(ChargeFee(account_id=A1, currency="USD", period_end=date(2024, 6, 3)))
     assert book.send(CLOSE).status == "closed"
 
 
@@ -267,7 +283,7 @@ def test_an_account_remembers_whether_its_gains_are_taxed_in_the_us(
     country: str, kind: str, taxable: bool
 ) -> None:
     client = SimpleNamespace(status="approved", country=country)
-    command = c.OpenAccount(account_id="A9", client_id="K1", base_currency="USD", account_type=kind)
+    command = OpenAccount(account_id="A9", client_id="K1", base_currency="USD", account_type=kind)
     story = given(account).when(command, seen=at(**{"client-K1": client}))
     assert story.decision[0].us_taxable is taxable
     assert account.evolve(account.INITIAL, story.decision[0]).us_taxable is taxable

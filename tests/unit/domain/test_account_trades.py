@@ -7,11 +7,23 @@ import pytest
 from msgspec.structs import replace
 
 from domain import account
-from domain.account import AccountRefusal as R
-from domain.account import commands as c
-from domain.account import events as e
+from domain.account.cash import ReturnDeposit
+from domain.account.holds import ReleaseHold
+from domain.account.obligations import RecordFailing
+from domain.account.refusals import AccountRefusal as R
+from domain.account.selection import SelectLots
+from domain.account.standing import AccountRestricted, ChangeLotMethod
 from domain.account.state import State
 from domain.account.trades import reverse_id
+from domain.account.transfers import (
+    CompleteTransfer,
+    ReceiveCash,
+    ReceiveSecurities,
+    SecuritiesTransferredOut,
+    TransferCash,
+    TransferSecurities,
+    UndoTransfer,
+)
 from domain.rules.lots import LotMove
 from domain.shared.fix import Side
 from tests.unit.domain.accounts import (
@@ -113,7 +125,7 @@ def test_an_order_that_was_let_go_and_begins_anew_still_counts_what_was_booked_b
 def test_a_hold_shrinks_even_where_nothing_is_available() -> None:
     book = Book(OPENED, deposited("5005.00"))
     book.send(reserve())
-    book.send(c.ReturnDeposit(account_id=A1, amount=D(5005), currency="USD", reference="P1"))
+    book.send(ReturnDeposit(account_id=A1, amount=D(5005), currency="USD", reference="P1"))
     assert book.send(reserve(qty="50", amount="2502.50")).added == D("-2502.50")
 
 
@@ -121,9 +133,9 @@ def test_the_hold_goes_pro_rata_and_the_rest_at_the_orders_end() -> None:
     book = rich()
     book.send(reserve(qty="3", amount="100.00"))
     assert book.send(fill("T1", "1", "30.00")).hold_released == D("33.33")
-    event = book.send(c.ReleaseHold(account_id=A1, order_id="O1"))
+    event = book.send(ReleaseHold(account_id=A1, order_id="O1"))
     assert (event.unit, event.amount) == ("USD", D("66.67"))
-    assert book.send(c.ReleaseHold(account_id=A1, order_id="O1")) == ()
+    assert book.send(ReleaseHold(account_id=A1, order_id="O1")) == ()
     assert book.state.cash("USD").reserved == 0
 
 
@@ -132,7 +144,7 @@ def test_the_last_fill_takes_the_remainder_of_the_hold() -> None:
     book.send(reserve(qty="3", amount="100.00"))
     released = [book.send(fill(f"T{n}", "1", "30.00")).hold_released for n in range(3)]
     assert sum(released) == D("100.00")
-    assert book.send(c.ReleaseHold(account_id=A1, order_id="O1")) == ()
+    assert book.send(ReleaseHold(account_id=A1, order_id="O1")) == ()
 
 
 @pytest.mark.parametrize(
@@ -177,7 +189,7 @@ def test_a_method_changed_counts_for_later_sales() -> None:
     book = rich()
     book.send(fill("T1", "10", "10.00"))
     book.send(fill("T2", "10", "20.00", trade_date=NEXT))
-    book.send(c.ChangeLotMethod(account_id=A1, lot_method="LIFO"))
+    book.send(ChangeLotMethod(account_id=A1, lot_method="LIFO"))
     assert book.send(fill("T3", "10", "30.00", SELL)).lots[0].lot_id == "T2"
 
 
@@ -309,7 +321,7 @@ def test_a_sale_settles_in_parts_and_the_last_takes_the_remainder() -> None:
     first = book.send(confirm("T2", "24", "1440.00", "C1"))
     assert (first.side, first.rest_qty, first.amount) == (SELL, D(16), D("1440.00"))
     assert book.send(confirm("T2", "24", "1440.00", "C1")) == ()
-    failing = c.RecordFailing(account_id=A1, obligation_id="T2", reason="LACK")
+    failing = RecordFailing(account_id=A1, obligation_id="T2", reason="LACK")
     assert book.send(failing).rest_qty == D(16)
     assert book.send(failing) == ()
     last = book.send(confirm("T2", "16", "959.99", "C2"))
@@ -420,8 +432,8 @@ def two_lots() -> Book:
     return book
 
 
-def select(**lots: str) -> c.SelectLots:
-    return c.SelectLots(account_id=A1, trade_id="T3", lots={k: D(v) for k, v in lots.items()})
+def select(**lots: str) -> SelectLots:
+    return SelectLots(account_id=A1, trade_id="T3", lots={k: D(v) for k, v in lots.items()})
 
 
 def test_the_client_chooses_the_lots_of_a_sale() -> None:
@@ -450,7 +462,7 @@ def test_lots_are_chosen_until_settlement_date() -> None:
     assert book.send(select(T2="5"), at(date(2024, 6, 5))).refusal is R.TRADE_SETTLED
     book.send(confirm("T3", "5", "150.00"))
     assert book.send(select(T2="5")).refusal is R.TRADE_UNKNOWN
-    purchase = c.SelectLots(account_id=A1, trade_id="T1", lots={"T1": D(10)})
+    purchase = SelectLots(account_id=A1, trade_id="T1", lots={"T1": D(10)})
     assert book.send(purchase).refusal is R.TRADE_UNKNOWN
 
 
@@ -468,14 +480,14 @@ def test_a_bust_restores_the_lots_as_they_were_chosen_last() -> None:
 # transfers
 
 
-def send_cash(amount: str = "100.00", to: str = "A2") -> c.TransferCash:
-    return c.TransferCash(
+def send_cash(amount: str = "100.00", to: str = "A2") -> TransferCash:
+    return TransferCash(
         transfer_id="X1", account_id=A1, to_account_id=to, currency="USD", amount=D(amount)
     )
 
 
-def send_shares(qty: str = "26") -> c.TransferSecurities:
-    return c.TransferSecurities(
+def send_shares(qty: str = "26") -> TransferSecurities:
+    return TransferSecurities(
         transfer_id="X2", account_id=A1, to_account_id="A2", instrument_id="I1", isin=X, qty=D(qty)
     )
 
@@ -494,7 +506,7 @@ def test_cash_leaves_and_arrives_and_the_transfer_ends() -> None:
     assert book.send(send_cash()).refusal is R.TRANSFER_EXISTS
     other = Book(opened(account_id="A2"))
     arrived = other.send(
-        c.ReceiveCash(
+        ReceiveCash(
             account_id="A2",
             transfer_id="X1",
             from_account_id=A1,
@@ -503,7 +515,7 @@ def test_cash_leaves_and_arrives_and_the_transfer_ends() -> None:
         )
     )
     assert arrived.amount == D("100.00")
-    done = c.CompleteTransfer(account_id=A1, transfer_id="X1")
+    done = CompleteTransfer(account_id=A1, transfer_id="X1")
     assert book.send(done).transfer_id == "X1"
     assert book.send(done) == ()
     assert book.state.transfers == {}
@@ -515,9 +527,9 @@ def test_a_refused_transfer_is_undone() -> None:
     book.send(send_cash())
     book.send(send_shares())
     for transfer in ("X1", "X2"):
-        book.send(c.UndoTransfer(account_id=A1, transfer_id=transfer, reason="closed"))
+        book.send(UndoTransfer(account_id=A1, transfer_id=transfer, reason="closed"))
     assert book.state == before
-    again = book.send(c.UndoTransfer(account_id=A1, transfer_id="X1", reason="closed"))
+    again = book.send(UndoTransfer(account_id=A1, transfer_id="X1", reason="closed"))
     assert again.refusal is R.TRANSFER_UNKNOWN
 
 
@@ -535,8 +547,8 @@ def test_shares_move_with_lot_cost_and_dates() -> None:
     assert book.lots()["T1"][1] + taken == D("2673.87")
 
 
-def receive(event: e.SecuritiesTransferredOut) -> c.ReceiveSecurities:
-    return c.ReceiveSecurities(
+def receive(event: SecuritiesTransferredOut) -> ReceiveSecurities:
+    return ReceiveSecurities(
         account_id="A2",
         transfer_id=event.transfer_id,
         from_account_id=A1,
@@ -597,14 +609,14 @@ def test_a_transfer_needs_another_open_account(to: str, status: str, refusal: R)
 
 
 def test_a_closed_account_receives_no_transfer() -> None:
-    closed = e.AccountRestricted(account_id="A2", status="closed")
+    closed = AccountRestricted(account_id="A2", status="closed")
     other = Book(opened(account_id="A2"), closed)
-    cash = c.ReceiveCash(
+    cash = ReceiveCash(
         account_id="A2", transfer_id="X1", from_account_id=A1, currency="USD", amount=D(1)
     )
     assert other.send(cash).refusal is R.ACCOUNT_NOT_OPEN
     lots = (LotMove(lot_id="L", qty=D(1), cost=D(1), cost_base=D(1), acquired_on=DAY),)
-    shares = c.ReceiveSecurities(
+    shares = ReceiveSecurities(
         account_id="A2",
         transfer_id="X2",
         from_account_id=A1,

@@ -10,15 +10,20 @@ from hypothesis import given as whenever
 from hypothesis import strategies as st
 
 from domain import account
-from domain.account import commands as c
-from domain.account import events as e
+from domain.account.base_cost import BaseCostStated, StateBaseCost
+from domain.account.busts import BustTrade
+from domain.account.obligations import SettleObligation
 from domain.account.refusals import AccountRefusal as R
+from domain.account.selection import SelectLots
 from domain.account.state import State
+from domain.account.trades import TradeBooked
+from domain.account.transfers import ReceiveSecurities, TransferSecurities
 from domain.fx import Fixing, RatesFixed
-from domain.rules.lots import Lot, LotMethod, Value, dispose
+from domain.rules.lots import Lot, LotMethod, LotMove, dispose
 from domain.shared.fix import Side
 from domain.shared.message import Refused, Seen
 from domain.shared.money import round_money
+from domain.shared.shares import Value
 from projections.holdings import lots, positions
 from sagas import base_cost, order
 from tests.unit.domain.accounts import A1, DAY, NEXT, D, X, at, bust, fill, opened
@@ -32,7 +37,7 @@ NO_RATE, RATE = Fixing(), Fixing(rate_date=DAY, rates={"USD": D("1.1")})
 US = {"country": "US", "trade_date": date(2023, 6, 5)}  # section 31: 8.00 a million
 BUY = fill("T1", "100", "50.00", **US)
 SALE = fill("T2", "100", "50.00", SELL, order="O2", **US)
-ASK = c.StateBaseCost(account_id=A1)
+ASK = StateBaseCost(account_id=A1)
 
 
 class Book:
@@ -85,7 +90,7 @@ async def test_a_sale_after_the_first_fixing_realises_against_a_known_cost() -> 
     book = Book()
     book.told(BUY)
     known, sold = book.told(SALE, RATE)
-    assert isinstance(known, e.BaseCostStated) and isinstance(sold, e.TradeBooked)
+    assert isinstance(known, BaseCostStated) and isinstance(sold, TradeBooked)
     assert [m.cost_base for m in known.lots] == [D("4550.00")]
     row = await book.row()
     assert row.realized_base == D("-9.13")  # 4540.87 less 4550.00
@@ -143,15 +148,13 @@ async def test_a_bust_takes_back_what_was_stated_later() -> None:
     book.told(BUY)
     book.told(ASK, RATE)
     statement = book.events[-1]
-    (booked,) = (x for x in book.events if isinstance(x, e.TradeBooked))
+    (booked,) = (x for x in book.events if isinstance(x, TradeBooked))
     saga = following(order, booked, statement).state
     told = saga.trades["T1"].booked
     assert told is not None and [m.cost_base for m in told.lots] == [D("4550.00")]
     command = bust(booked)
     book.told(
-        c.BustTrade(
-            **{f: getattr(command, f) for f in command.__struct_fields__} | {"booked": told}
-        )
+        BustTrade(**{f: getattr(command, f) for f in command.__struct_fields__} | {"booked": told})
     )
     assert book.state.lots == {}
     row = await book.row()
@@ -171,7 +174,7 @@ async def test_a_bust_before_the_fixing_leaves_nothing_to_state() -> None:
 def test_lots_of_unknown_cost_are_neither_moved_nor_chosen() -> None:
     book = Book()
     book.told(BUY)
-    settle = c.SettleObligation(
+    settle = SettleObligation(
         account_id=A1,
         obligation_id="T1",
         qty=D(100),
@@ -180,20 +183,20 @@ def test_lots_of_unknown_cost_are_neither_moved_nor_chosen() -> None:
         confirmation_id="C1",
     )
     book.told(settle)
-    move = c.TransferSecurities(
+    move = TransferSecurities(
         account_id=A1, transfer_id="X1", to_account_id="A2", isin=X, instrument_id="I1", qty=D(1)
     )
     book.refuses(move, R.BASE_COST_UNKNOWN)
     book.told(fill("T2", "10", "50.00", SELL, order="O2"))
-    choice = c.SelectLots(account_id=A1, trade_id="T2", lots={"T1": D(10)})
+    choice = SelectLots(account_id=A1, trade_id="T2", lots={"T1": D(10)})
     book.refuses(choice, R.BASE_COST_UNKNOWN)
     book.told(ASK, RATE)
     book.told(move)
 
 
 def test_a_transfer_into_another_base_currency_without_a_rate_goes_back() -> None:
-    move = e.LotMove(lot_id="L", qty=D(-1), cost=D(-50), cost_base=D(-50), acquired_on=DAY)
-    receive = c.ReceiveSecurities(
+    move = LotMove(lot_id="L", qty=D(-1), cost=D(-50), cost_base=D(-50), acquired_on=DAY)
+    receive = ReceiveSecurities(
         account_id=A1,
         transfer_id="X1",
         from_account_id="A2",
@@ -352,7 +355,7 @@ async def test_figures_in_a_currency_are_only_those_in_it() -> None:
     row = await book.row()
     assert positions.figures(row) == [("EUR", D("451.00"), 0)]
     assert (row.realized_base, row.cost_base, row.crossed) == (D("-6.45"), D("451.00"), 10)
-    (sale,) = (x for x in book.events if isinstance(x, e.TradeBooked) and x.side is SELL)
+    (sale,) = (x for x in book.events if isinstance(x, TradeBooked) and x.side is SELL)
     assert [(m.currency, m.cost, m.gain) for m in sale.lots] == [("USD", D("-501.00"), 0)]
 
 
@@ -372,7 +375,7 @@ async def test_another_choice_of_lots_moves_the_figures_to_their_currency() -> N
     book = Book()
     for command in (TEN_USD, TEN_EUR, HALF):
         book.told(command, RATE)
-    book.told(c.SelectLots(account_id=A1, trade_id="T3", lots={"T2": D(10)}), RATE)
+    book.told(SelectLots(account_id=A1, trade_id="T3", lots={"T2": D(10)}), RATE)
     row = await book.row()
     assert positions.figures(row) == [("EUR", 0, D("-2.00")), ("USD", D("501.00"), 0)]
     assert (row.crossed, row.realized_base) == (0, D("-2.00"))
@@ -394,10 +397,10 @@ def fixed(**rates: str) -> Any:
     return RatesFixed(source="ecb", rate_date=DAY, rates={k: D(v) for k, v in rates.items()})
 
 
-def booked() -> e.TradeBooked:
+def booked() -> TradeBooked:
     book = Book()
     (event,) = book.told(BUY)
-    assert isinstance(event, e.TradeBooked)
+    assert isinstance(event, TradeBooked)
     return event
 
 

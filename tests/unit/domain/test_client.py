@@ -6,33 +6,33 @@ from typing import Any
 import pytest
 
 from domain import client
-from domain.client import (
+from domain.client.commands import (
     ApproveKyc,
-    ClientRefusal,
-    Document,
-    Kind,
-    NationalId,
     OnboardClient,
     RecordScreening,
-    Regime,
     RejectKyc,
     RequestKycInformation,
-    RiskRating,
-    Screening,
-    Status,
     SubmitKyc,
-    TaxResidence,
 )
 from domain.client.events import (
     Answer,
     ClientOnboarded,
     ClientScreened,
+    Document,
+    Kind,
     KycApproved,
     KycInformationRequested,
     KycRejected,
     KycSubmitted,
+    NationalId,
+    Regime,
+    RiskRating,
+    Screening,
+    TaxResidence,
 )
+from domain.client.refusals import ClientRefusal
 from domain.client.rules import months_after
+from domain.client.state import Status
 from domain.shared.digests import digest
 from domain.shared.message import Seen
 from tests.unit.domain.scenario import given

@@ -7,8 +7,15 @@ import msgspec
 import pytest
 
 from domain import client
-from domain.client import Document, Kind, NationalId, TaxResidence
-from domain.client.events import Answer, ClientOnboarded, KycSubmitted
+from domain.client.events import (
+    Answer,
+    ClientOnboarded,
+    Document,
+    Kind,
+    KycSubmitted,
+    NationalId,
+    TaxResidence,
+)
 from domain.shared.message import ERASED, PERSONAL, Event
 from tests.unit.domain import test_client, test_client_restrictions
 

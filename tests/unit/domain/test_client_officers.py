@@ -10,11 +10,21 @@ from msgspec.structs import replace
 
 from adapters.log.upcasts import UPCASTS
 from domain import account, client
-from domain.account.commands import PostAdjustment
-from domain.account.events import AccountOpened
+from domain.account.adjustments import PostAdjustment
 from domain.account.refusals import AccountRefusal
-from domain.client import ApproveKyc, ClientRefusal, RejectKyc, RequestKycInformation, SubmitKyc
-from domain.client.events import RiskRating
+from domain.account.standing import AccountOpened
+from domain.client.commands import (
+    ApproveKyc,
+    BlockClient,
+    EraseClient,
+    OnboardClient,
+    RecordScreening,
+    RejectKyc,
+    RequestKycInformation,
+    SubmitKyc,
+)
+from domain.client.events import ClientClosed, ClientErased, RiskRating, Screening
+from domain.client.refusals import ClientRefusal
 from domain.shared.message import Command, Seen
 from tests.unit.domain.scenario import given
 from tests.unit.domain.test_client import ONBOARDED, PASSPORT
@@ -129,12 +139,12 @@ def test_a_named_caller_approves_as_itself() -> None:
     assert scene.when(adjust("ann", "ben"), seen=by("local")).after()
 
 
-ERASED_CLIENT = (ONBOARDED, client.ClientErased(client_id="C1", forced=True))
+ERASED_CLIENT = (ONBOARDED, ClientErased(client_id="C1", forced=True))
 
 
 @pytest.mark.parametrize(
     "command",
-    [client.OnboardClient(client_id="C1", kind="individual", legal_name="A", country="GB"), SUBMIT],
+    [OnboardClient(client_id="C1", kind="individual", legal_name="A", country="GB"), SUBMIT],
     ids=lambda c: type(c).__name__,
 )
 def test_what_is_about_personal_data_is_refused_of_an_erased_client(command: Any) -> None:
@@ -145,15 +155,15 @@ def test_what_is_about_personal_data_is_refused_of_an_erased_client(command: Any
 
 def test_an_erased_client_is_blocked_and_screened_like_any_other() -> None:
     scene = given(client, *ERASED_CLIENT)
-    assert scene.when(client.BlockClient(client_id="C1", reason="x"), seen=by("o")).after().blocked
-    hit = client.RecordScreening(
-        client_id="C1", screening_id="S", outcome=client.Screening.CONFIRMED, screened_on=NOW.date()
+    assert scene.when(BlockClient(client_id="C1", reason="x"), seen=by("o")).after().blocked
+    hit = RecordScreening(
+        client_id="C1", screening_id="S", outcome=Screening.CONFIRMED, screened_on=NOW.date()
     )
     assert scene.when(hit, seen=by("o")).after().blocked
 
 
 def test_a_client_is_erased_after_closing_and_retention_or_by_force_with_a_reason() -> None:
-    erase = client.EraseClient(client_id="C1")
+    erase = EraseClient(client_id="C1")
     scene = given(client, ONBOARDED)
     scene.when(erase, seen=by("cli.root")).refused(ClientRefusal.CLIENT_NOT_CLOSED)
     scene.when(replace(erase, forced=True, reason=" "), seen=by("cli.root")).refused(
@@ -162,7 +172,7 @@ def test_a_client_is_erased_after_closing_and_retention_or_by_force_with_a_reaso
     forced = scene.when(replace(erase, forced=True, reason="a court"), seen=by("cli.root"))
     assert forced.after().erased
     given(client, ONBOARDED, *forced.decision).when(erase, seen=by("cli.root")).then()
-    closed = reduce(client.evolve, [ONBOARDED, client.ClientClosed(client_id="C1")], client.INITIAL)
+    closed = reduce(client.evolve, [ONBOARDED, ClientClosed(client_id="C1")], client.INITIAL)
     for on, refusal in (
         (date(2019, 6, 1), ClientRefusal.RETENTION_NOT_OVER),
         (date(2019, 5, 31), None),

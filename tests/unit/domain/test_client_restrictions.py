@@ -1,4 +1,4 @@
-"""Reviews fall due, and lids are put on and taken off without disturbing what lies beneath."""
+"""Reviews fall due, and restrictions come and go without a change of the standing beneath."""
 
 from datetime import UTC, date, datetime
 from itertools import permutations
@@ -10,21 +10,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from domain import client
-from domain.client import (
-    INITIAL,
+from domain.client import INITIAL
+from domain.client.commands import (
     ApproveKyc,
     BlockClient,
-    Client,
-    ClientRefusal,
     CloseClient,
     MarkReviewDue,
     MarkReviewOverdue,
     OffboardClient,
     RecordScreening,
     ReinstateClient,
-    RiskRating,
-    Screening,
-    Status,
+    RejectKyc,
+    RequestKycInformation,
     SubmitKyc,
     SuspendClient,
     UnblockClient,
@@ -40,7 +37,11 @@ from domain.client.events import (
     KycRejected,
     ReviewDue,
     ReviewOverdue,
+    RiskRating,
+    Screening,
 )
+from domain.client.refusals import ClientRefusal
+from domain.client.state import Client, Status
 from domain.shared.message import Command, Refused, Seen
 from tests.unit.domain.scenario import given
 from tests.unit.domain.test_client import APPROVED, ONBOARDED, PASSPORT, SUBMITTED, onboard
@@ -223,9 +224,9 @@ def test_leaving_takes_two_steps() -> None:
     given(client, *ACTIVE, exiting, BLOCKED).when(close).then()
 
 
-def test_lids_commute() -> None:
-    lids = (SUSPENDED, BLOCKED, DUE)
-    states = {given(client, *ACTIVE, *order).state for order in permutations(lids)}
+def test_restrictions_commute() -> None:
+    restrictions = (SUSPENDED, BLOCKED, DUE)
+    states = {given(client, *ACTIVE, *order).state for order in permutations(restrictions)}
     assert len(states) == 1
 
 
@@ -236,8 +237,8 @@ COMMANDS: tuple[Command, ...] = (
     SUBMIT,
     APPROVE,
     APPROVE.__class__(**IDS, officer="o", risk_rating=RiskRating.HIGH, review_on=WHEN, senior=True),
-    client.RejectKyc(**IDS, officer="o", reason="r"),
-    client.RequestKycInformation(**IDS, officer="o", reason="r"),
+    RejectKyc(**IDS, officer="o", reason="r"),
+    RequestKycInformation(**IDS, officer="o", reason="r"),
     *(
         RecordScreening(**IDS, screening_id=f"S-{o}-{p}", outcome=o, pep=p, screened_on=WHEN)
         for o in Screening

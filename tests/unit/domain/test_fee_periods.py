@@ -9,9 +9,8 @@ from hypothesis import given as forall
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from domain.account import AccountRefusal as R
-from domain.account import commands as c
-from domain.account.events import FeeAccrued
+from domain.account.fees import AccrueFee, ChargeFee, CreditInterest, DebitInterest, FeeAccrued
+from domain.account.refusals import AccountRefusal as R
 from domain.shared.message import Seen
 from tests.unit.domain.accounts import A1, DAY, NEXT, OPENED, Book, at, deposited
 
@@ -23,9 +22,9 @@ def on(day: int) -> Seen:
     return at(DAY + timedelta(days=day))
 
 
-def accrue(day: int, base: str = "36500.00", days: int = 1) -> c.AccrueFee:
+def accrue(day: int, base: str = "36500.00", days: int = 1) -> AccrueFee:
     """One percent a year: 1.00 a day."""
-    return c.AccrueFee(
+    return AccrueFee(
         account_id=A1,
         accrual_date=DAY + timedelta(days=day),
         fee_base=D(base),
@@ -56,7 +55,7 @@ def test_a_day_of_fee_is_accrued_once_whatever_is_charged_meanwhile(
     for end, days in periods:
         answers.append(book.send(accrue(end, "36500.00", days=days), on(20)))
         if charged:
-            book.send(c.ChargeFee(account_id=A1, currency="USD", period_end=DAY))
+            book.send(ChargeFee(account_id=A1, currency="USD", period_end=DAY))
     *before, last = answers
     assert all(isinstance(e, FeeAccrued) for e in before)
     if taken:
@@ -95,13 +94,13 @@ def test_whatever_periods_are_asked_for_no_day_is_accrued_twice(
     ("command", "field"),
     [
         (accrue(1), "accrual_date"),
-        (c.ChargeFee(account_id=A1, currency="USD", period_end=NEXT), "period_end"),
+        (ChargeFee(account_id=A1, currency="USD", period_end=NEXT), "period_end"),
         (
-            c.CreditInterest(account_id=A1, currency="USD", amount=D(1), value_date=NEXT),
+            CreditInterest(account_id=A1, currency="USD", amount=D(1), value_date=NEXT),
             "value_date",
         ),
         (
-            c.DebitInterest(
+            DebitInterest(
                 account_id=A1, currency="USD", amount=D(1), value_date=date(2199, 12, 31)
             ),
             "value_date",

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import pytest
 from msgspec.structs import replace
 
-from domain.account import AccountRefusal as R
-from domain.account.commands import CashResidue, ConvertCurrency
-from domain.account.events import FxBooked
+from domain.account.exchange import ConvertCurrency, FxBooked
+from domain.account.refusals import AccountRefusal as R
+from domain.account.residues import CashResidue
 from domain.shared.freshness import FRESH_DAYS, is_stale
 from domain.shared.message import Refused, Seen
 from tests.unit.domain.accounts import A1, DAY, FIXING, LISTED, Book, X, at, deposited, opened

@@ -9,7 +9,7 @@ from hypothesis import given as forall
 from hypothesis import strategies as st
 
 from domain import fx
-from domain.account.commands import ConvertCurrency
+from domain.account.exchange import ConvertCurrency
 from domain.fx import Fixing, FixRates, FxRefusal, RatesFixed
 from domain.shared.dates import DateRefusal
 from domain.shared.message import Seen

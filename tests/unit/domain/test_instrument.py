@@ -10,21 +10,23 @@ import pytest
 from msgspec.structs import replace
 
 from domain import instrument
-from domain.instrument import (
+from domain.instrument.commands import (
     AmendInstrument,
     DelistInstrument,
     HaltInstrument,
-    InstrumentAmended,
-    InstrumentDelisted,
-    InstrumentHalted,
-    InstrumentListed,
-    InstrumentRefusal,
-    InstrumentResumed,
-    InstrumentUsed,
     ListInstrument,
     ResumeInstrument,
     UseInstrument,
 )
+from domain.instrument.events import (
+    InstrumentAmended,
+    InstrumentDelisted,
+    InstrumentHalted,
+    InstrumentListed,
+    InstrumentResumed,
+    InstrumentUsed,
+)
+from domain.instrument.refusals import InstrumentRefusal
 from domain.shared.message import Event, Seen
 from tests.unit.domain.scenario import given
 

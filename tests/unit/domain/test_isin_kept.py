@@ -9,9 +9,9 @@ import pytest
 from commands.handler import Declined, Done
 from domain import instrument, price
 from domain import order as order_domain
-from domain.account.commands import TransferSecurities
-from domain.instrument import InstrumentUsed
+from domain.account.transfers import TransferSecurities
 from domain.instrument.commands import AmendInstrument, ListInstrument, UseInstrument
+from domain.instrument.events import InstrumentUsed
 from domain.shared.fix import OrdType, Side
 from domain.shared.message import Refused, Seen
 from tests.unit.domain.orders import ISIN as ORDERED

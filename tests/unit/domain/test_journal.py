@@ -12,7 +12,30 @@ from decimal import Decimal
 import pytest
 
 from domain import house
-from domain.account import events as e
+from domain.account.adjustments import AdjustmentPosted
+from domain.account.busts import TradeBusted
+from domain.account.cash import CashDeposited, DepositReturned
+from domain.account.exchange import FxBooked, FxSettled
+from domain.account.fees import FeeAccrued, FeeCharged, InterestCredited, InterestDebited
+from domain.account.holds import FundsReserved, HoldReleased
+from domain.account.obligations import ObligationFailing, ObligationSettled, SettledAfterBust
+from domain.account.selection import LotsSelected
+from domain.account.trades import TradeBooked
+from domain.account.transfers import (
+    CashTransferredIn,
+    CashTransferredOut,
+    SecuritiesTransferredIn,
+    SecuritiesTransferredOut,
+    TransferUndone,
+)
+from domain.account.withdrawals import (
+    WithdrawalCancelled,
+    WithdrawalCompleted,
+    WithdrawalRejected,
+    WithdrawalRequested,
+    WithdrawalReturned,
+    WithdrawalSent,
+)
 from domain.ledger import CHART, CLEARING, Posting, entries
 from domain.rules.charges import Charge
 from domain.rules.lots import LotMove
@@ -53,8 +76,8 @@ def trade(
     isin: str = X,
     gross: str = "",
     accrued: str = "0",
-) -> e.TradeBooked:
-    return e.TradeBooked(
+) -> TradeBooked:
+    return TradeBooked(
         account_id=A1,
         trade_id=trade_id,
         order_id=order_id or f"O-{trade_id}",
@@ -78,8 +101,8 @@ def trade(
 
 def settled(
     obligation: str, side: Side, qty: str, amount: str, rest: str = "0"
-) -> e.ObligationSettled:
-    return e.ObligationSettled(
+) -> ObligationSettled:
+    return ObligationSettled(
         account_id=A1,
         obligation_id=obligation,
         isin=X,
@@ -95,8 +118,8 @@ def settled(
 
 def after_bust(
     obligation: str, reverse: str, side: Side, qty: str, amount: str
-) -> e.SettledAfterBust:
-    return e.SettledAfterBust(
+) -> SettledAfterBust:
+    return SettledAfterBust(
         account_id=A1,
         obligation_id=obligation,
         reverse_id=reverse,
@@ -111,9 +134,9 @@ def after_bust(
     )
 
 
-def bust(booked: e.TradeBooked, *, reverse: str = "") -> e.TradeBusted:
+def bust(booked: TradeBooked, *, reverse: str = "") -> TradeBusted:
     mirrored = tuple(lot(m.lot_id, str(-m.qty), str(-m.cost)) for m in booked.lots)
-    return e.TradeBusted(
+    return TradeBusted(
         account_id=A1,
         trade_id=booked.trade_id,
         order_id=booked.order_id,
@@ -155,7 +178,7 @@ JOURNAL: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
     (
         "J1 deposit",
         cash(
-            e.CashDeposited,
+            CashDeposited,
             amount=D("10000.00"),
             reference="P1",
             reference_hmac="d1",
@@ -169,7 +192,7 @@ JOURNAL: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
     (
         "J2 withdrawal asked",
         cash(
-            e.WithdrawalRequested,
+            WithdrawalRequested,
             client_id="K1",
             payment_id="W1",
             amount=D("1000.00"),
@@ -179,7 +202,7 @@ JOURNAL: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
     ),
     (
         "J2 sent",
-        cash(e.WithdrawalSent, payment_id="W1", amount=D("1000.00")),
+        cash(WithdrawalSent, payment_id="W1", amount=D("1000.00")),
         (
             "M.HOLD[A1,W1] / M.CONTRA USD 1000.00",
             "C.CASH[A1] / C.PAYOUT[W1] USD 1000.00",
@@ -187,12 +210,12 @@ JOURNAL: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
     ),
     (
         "J2 confirmed",
-        cash(e.WithdrawalCompleted, payment_id="W1", amount=D("1000.00"), value_date=DAY),
+        cash(WithdrawalCompleted, payment_id="W1", amount=D("1000.00"), value_date=DAY),
         ("C.PAYOUT[W1] / C.NOSTRO USD 1000.00",),
     ),
     (
         "J3 order reserved",
-        e.FundsReserved(
+        FundsReserved(
             account_id=A1,
             order_id="O1",
             unit="USD",
@@ -261,7 +284,7 @@ JOURNAL: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
     ),
     (
         "J8 the other 16 fail",
-        e.ObligationFailing(account_id=A1, obligation_id="T2", rest_qty=D(16), reason="LACK"),
+        ObligationFailing(account_id=A1, obligation_id="T2", rest_qty=D(16), reason="LACK"),
         (),
     ),
     (
@@ -274,7 +297,7 @@ JOURNAL: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
     ),
     (
         "J14 FX trade and margin",
-        e.FxBooked(
+        FxBooked(
             account_id=A1,
             fx_id="F1",
             buy_currency="EUR",
@@ -296,7 +319,7 @@ JOURNAL: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
     ),
     (
         "J14 value date",
-        e.FxSettled(
+        FxSettled(
             account_id=A1,
             fx_id="F1",
             buy_currency="EUR",
@@ -312,12 +335,12 @@ JOURNAL: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
     ),
     (
         "J15 fee accrued",
-        cash(e.FeeAccrued, amount=D("10.00"), exact_total=D("10.001"), accrual_date=DAY),
+        cash(FeeAccrued, amount=D("10.00"), exact_total=D("10.001"), accrual_date=DAY),
         ("H.ACCRUED[A1] / H.FEES USD 10.00", "M.CONTRA / M.FEE[A1] USD 10.00"),
     ),
     (
         "J15 charged with VAT",
-        cash(e.FeeCharged, net=D("10.00"), vat=D("2.00"), period_end=DAY),
+        cash(FeeCharged, net=D("10.00"), vat=D("2.00"), period_end=DAY),
         (
             "C.CASH[A1] / C.DUE USD 12.00",
             "M.FEE[A1] / M.CONTRA USD 10.00",
@@ -332,12 +355,12 @@ JOURNAL: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
     ),
     (
         "J16 cash out",
-        cash(e.CashTransferredOut, transfer_id="X1", to_account_id="A2", amount=D("100.00")),
+        cash(CashTransferredOut, transfer_id="X1", to_account_id="A2", amount=D("100.00")),
         ("C.CASH[A1] / C.XFER[X1] USD 100.00",),
     ),
     (
         "J16 cash in",
-        e.CashTransferredIn(
+        CashTransferredIn(
             account_id="A2",
             transfer_id="X1",
             from_account_id=A1,
@@ -348,7 +371,7 @@ JOURNAL: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
     ),
     (
         "J16 securities out",
-        e.SecuritiesTransferredOut(
+        SecuritiesTransferredOut(
             account_id=A1,
             transfer_id="X2",
             to_account_id="A2",
@@ -361,7 +384,7 @@ JOURNAL: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
     ),
     (
         "J16 securities in",
-        e.SecuritiesTransferredIn(
+        SecuritiesTransferredIn(
             account_id="A2",
             transfer_id="X2",
             from_account_id=A1,
@@ -451,12 +474,12 @@ JOURNAL: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
     ),
     (
         "J20 client credited",
-        cash(e.InterestCredited, amount=D("2.50"), value_date=DAY),
+        cash(InterestCredited, amount=D("2.50"), value_date=DAY),
         ("C.DUE / C.CASH[A1] USD 2.50", "H.INT / H.DUE USD 2.50"),
     ),
     (
         "J20 debit interest",
-        cash(e.InterestDebited, amount=D("0.40"), value_date=DAY),
+        cash(InterestDebited, amount=D("0.40"), value_date=DAY),
         ("C.CASH[A1] / C.DUE USD 0.40", "H.DUE / H.INT USD 0.40"),
     ),
 )
@@ -474,13 +497,13 @@ ALTERNATIVES: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
     ),
     (
         "J2* pain.002 RJCT",
-        cash(e.WithdrawalRejected, payment_id="W1", amount=D("1000.00"), reason="AC04"),
+        cash(WithdrawalRejected, payment_id="W1", amount=D("1000.00"), reason="AC04"),
         ("C.PAYOUT[W1] / C.CASH[A1] USD 1000.00",),
     ),
     (
         "J2* returned after the debit",
         cash(
-            e.WithdrawalReturned,
+            WithdrawalReturned,
             payment_id="W1",
             amount=D("1000.00"),
             value_date=DAY,
@@ -490,13 +513,13 @@ ALTERNATIVES: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
     ),
     (
         "J2* cancelled before it was sent",
-        cash(e.WithdrawalCancelled, payment_id="W1", amount=D("1000.00"), reason="client"),
+        cash(WithdrawalCancelled, payment_id="W1", amount=D("1000.00"), reason="client"),
         ("M.HOLD[A1,W1] / M.CONTRA USD 1000.00",),
     ),
     (
         "J1* the bank takes the receipt back",
         cash(
-            e.DepositReturned,
+            DepositReturned,
             amount=D("10000.00"),
             reference="P1",
             reference_hmac="d1",
@@ -506,7 +529,7 @@ ALTERNATIVES: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
     ),
     (
         "J3* the hold shrinks after a replace",
-        e.FundsReserved(
+        FundsReserved(
             account_id=A1,
             order_id="O1",
             unit="USD",
@@ -518,12 +541,12 @@ ALTERNATIVES: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
     ),
     (
         "J3* order ends unfilled",
-        e.HoldReleased(account_id=A1, order_id="O1", unit=X, amount=D(40)),
+        HoldReleased(account_id=A1, order_id="O1", unit=X, amount=D(40)),
         (f"M.HOLD[A1,O1] / M.CONTRA {X} 40",),
     ),
     (
         "J16* the other account refused",
-        cash(e.TransferUndone, transfer_id="X1", amount=D("100.00"), reason="closed"),
+        cash(TransferUndone, transfer_id="X1", amount=D("100.00"), reason="closed"),
         ("C.XFER[X1] / C.CASH[A1] USD 100.00",),
     ),
     (
@@ -546,7 +569,7 @@ ALTERNATIVES: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
     (
         "adjustment in the client's favour",
         cash(
-            e.AdjustmentPosted,
+            AdjustmentPosted,
             adjustment_id="M1",
             amount=D("7.50"),
             reason="r",
@@ -558,7 +581,7 @@ ALTERNATIVES: tuple[tuple[str, Event, tuple[str, ...]], ...] = (
     ),
     (
         "lots of a sale chosen again",
-        e.LotsSelected(
+        LotsSelected(
             account_id=A1,
             trade_id="T2",
             isin=X,

@@ -11,7 +11,21 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from domain import account, house
-from domain.account import events as e
+from domain.account.base_cost import BaseCostStated
+from domain.account.busts import TradeBusted
+from domain.account.obligations import ObligationFailing
+from domain.account.rematching import LotsRematched
+from domain.account.residues import ResidueCashed
+from domain.account.selection import LotsSelected
+from domain.account.standing import (
+    AccountOpened,
+    AccountRestricted,
+    LotMethodChanged,
+    PersonAuthorised,
+    PersonRevoked,
+)
+from domain.account.trades import TradeBooked
+from domain.account.transfers import TransferCompleted
 from domain.ledger import CHART, CLEARING, CLIENT_MONEY, ENTRIES, ClientMoney, Kind, entries
 from domain.rules.charges import Charge
 from domain.rules.lots import LotMove
@@ -20,14 +34,14 @@ from domain.shared.message import Event
 
 D = Decimal
 SILENT = {
-    e.AccountOpened,
-    e.PersonAuthorised,
-    e.PersonRevoked,
-    e.LotMethodChanged,
-    e.AccountRestricted,
-    e.ObligationFailing,
-    e.BaseCostStated,
-    e.TransferCompleted,
+    AccountOpened,
+    PersonAuthorised,
+    PersonRevoked,
+    LotMethodChanged,
+    AccountRestricted,
+    ObligationFailing,
+    BaseCostStated,
+    TransferCompleted,
     house.CloseRequested,
     house.CloseFailed,
     house.DayClosed,
@@ -92,13 +106,13 @@ KINDS = sorted(ENTRIES, key=lambda k: k.__name__)
 def _consistent(event: Event) -> Event:
     """Make lots add up to the event's quantity, as a decision guarantees."""
     match event:
-        case e.TradeBooked(side=side, qty=qty, lots=lots):
+        case TradeBooked(side=side, qty=qty, lots=lots):
             wanted = qty if side is Side.BUY else -qty
-        case e.TradeBusted(side=side, open_qty=rest, reverse_qty=back, lots=lots):
+        case TradeBusted(side=side, open_qty=rest, reverse_qty=back, lots=lots):
             wanted = -(rest + back) if side is Side.BUY else rest + back
-        case e.LotsSelected(lots=lots) | e.LotsRematched(lots=lots):
+        case LotsSelected(lots=lots) | LotsRematched(lots=lots):
             wanted = D(0)
-        case e.ResidueCashed(qty=qty, lots=lots):
+        case ResidueCashed(qty=qty, lots=lots):
             wanted = -qty
         case _:
             return event
@@ -141,7 +155,7 @@ def test_every_event_of_account_and_house_posts_or_is_known_to_be_silent() -> No
 
 
 def test_a_silent_event_posts_nothing() -> None:
-    assert entries(e.PersonRevoked(account_id="A1", person_id="P")) == ()
+    assert entries(PersonRevoked(account_id="A1", person_id="P")) == ()
 
 
 def test_the_chart_names_the_book_of_every_account() -> None:

@@ -12,15 +12,14 @@ from domain.rules.lots import (
     Lot,
     LotMethod,
     LotMove,
-    Value,
     acquire,
     apply,
     can_choose,
     dispose,
     holding,
     mirror,
-    split,
 )
+from domain.shared.shares import Value, split
 
 D = Decimal
 DAY = date(2024, 1, 2)

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from domain import order
-from domain.order import OrderRefusal as R
 from domain.order import commands as c
 from domain.order import events as e
+from domain.order.refusals import OrderRefusal as R
+from domain.order.status import ord_status
 from domain.shared.fix import CxlRejResponseTo, OrdRejReason, OrdStatus, OrdType, Side
 from domain.shared.message import Event
 from tests.unit.domain.orders import NOW, TODAY, desk, owning, place
@@ -82,7 +83,7 @@ def to(**terms: Decimal) -> c.ReplaceOrder:
 
 
 def status(*events: Event) -> OrdStatus:
-    return order.ord_status(reduce(order.evolve, events, order.INITIAL))
+    return ord_status(reduce(order.evolve, events, order.INITIAL))
 
 
 class TestRelease:
@@ -118,7 +119,7 @@ class TestReject:
 
     def test_an_order_without_funds_is_rejected_before_it_leaves(self) -> None:
         state = given(order, placed).when(self.command).then(self.rejected)
-        assert (order.ord_status(state), state.leaves_qty) == (OrdStatus.REJECTED, 0)
+        assert (ord_status(state), state.leaves_qty) == (OrdStatus.REJECTED, 0)
 
     def test_an_order_that_has_left_is_not_ours_to_reject(self) -> None:
         given(order, placed, released).when(self.command).then()
@@ -151,7 +152,7 @@ class TestCancel:
 
     def test_afterwards_the_venue_is_asked(self) -> None:
         state = given(order, *working).when(cancel).then(cancel_requested)
-        assert order.ord_status(state) is OrdStatus.PENDING_CANCEL
+        assert ord_status(state) is OrdStatus.PENDING_CANCEL
         assert state.leaves_qty == 100
 
     def test_one_request_at_a_time(self) -> None:
@@ -219,7 +220,7 @@ class TestCancel:
             order_id="O1", cl_ord_id="O1.c2", response_to=CANCEL, reason="too late"
         )
         state = given(order, *working, cancel_requested).when(report).then(event)
-        assert order.ord_status(state) is OrdStatus.NEW
+        assert ord_status(state) is OrdStatus.NEW
         given(order, *working, cancel_requested, event).when(report).then()
 
     def test_a_refusal_of_a_request_that_we_do_not_know_is_recorded_once(self) -> None:
@@ -234,7 +235,7 @@ class TestReplace:
 
     def test_new_terms_are_asked_for_and_the_old_ones_stay(self) -> None:
         state = given(order, *working).when(self.asked, seen=desk()).then(replace_requested)
-        assert order.ord_status(state) is OrdStatus.PENDING_REPLACE
+        assert ord_status(state) is OrdStatus.PENDING_REPLACE
         assert (state.qty, state.limit_px, state.leaves_qty) == (100, 50, 100)
 
     def test_the_venue_confirms_and_they_are_in_force(self) -> None:
@@ -242,7 +243,7 @@ class TestReplace:
         before = (*working, replace_requested, replace_released)
         state = given(order, *before).when(report).then(replaced)
         assert (state.qty, state.limit_px, state.cl_ord_id) == (120, D("50.5"), "O1.c2")
-        assert order.ord_status(state) is OrdStatus.NEW
+        assert ord_status(state) is OrdStatus.NEW
         given(order, *before, replaced).when(report).then()
 
     def test_without_funds_it_never_leaves(self) -> None:
@@ -251,7 +252,7 @@ class TestReplace:
             order_id="O1", cl_ord_id="O1.c2", response_to=REPLACE, reason="insufficient_funds"
         )
         state = given(order, *working, replace_requested).when(command).then(event)
-        assert order.ord_status(state) is OrdStatus.NEW
+        assert ord_status(state) is OrdStatus.NEW
         before = (*working, replace_requested, replace_released)
         given(order, *before).when(command).then()  # too late: the venue has it
 
@@ -266,7 +267,7 @@ class TestReplace:
         smaller = given(order, *working).when(to(qty=D(60)), seen=desk()).decision
         report = c.RecordReplaced(order_id="O1", cl_ord_id="O1.c2")
         state = given(order, *working, *smaller, filled(80)).when(report).after()
-        assert (state.qty, order.ord_status(state)) == (80, OrdStatus.FILLED)
+        assert (state.qty, ord_status(state)) == (80, OrdStatus.FILLED)
 
     def test_an_unsolicited_replacement_is_recorded(self) -> None:
         report = c.RecordReplaced(order_id="O1", cl_ord_id="desk-1", qty=D(90))
@@ -335,7 +336,7 @@ class TestStates:
         report = c.RecordStatus(order_id="O1", status=c.VenueStatus.DONE_FOR_DAY)
         done = e.OrderDoneForDay(order_id="O1", at=NOW)
         state = given(order, *working).when(report, seen=desk()).then(done, expired)
-        assert (order.ord_status(state), state.leaves_qty) == (OrdStatus.DONE_FOR_DAY, 0)
+        assert (ord_status(state), state.leaves_qty) == (OrdStatus.DONE_FOR_DAY, 0)
         given(order, *working, done, expired).when(report, seen=desk()).then()
 
     def test_a_filled_day_order_has_nothing_left_to_expire(self) -> None:
@@ -347,7 +348,7 @@ class TestStates:
     def test_a_state_is_recorded_once(self, state: str) -> None:
         report = c.RecordStatus(order_id="O1", status=c.VenueStatus(state))
         first = given(order, *working).when(report)
-        assert str(order.ord_status(first.after())) == state.upper()
+        assert str(ord_status(first.after())) == state.upper()
         given(order, *working, *first.decision).when(report).then()
 
     def test_a_restatement_without_news_changes_nothing(self) -> None:

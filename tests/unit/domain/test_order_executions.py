@@ -9,12 +9,13 @@ import pytest
 from msgspec.structs import replace
 
 from domain import order
-from domain.order import OrderRefusal as R
 from domain.order import commands as c
 from domain.order import events as e
-from domain.order.ids import child_id
+from domain.order.refusals import OrderRefusal as R
 from domain.order.state import Order
+from domain.order.status import ord_status
 from domain.shared.fix import ExecType, OrdStatus, Side
+from domain.shared.ids import child_id
 from domain.shared.message import Event
 from tests.unit.domain.orders import ISIN, NOW, TODAY, desk, listed, place
 from tests.unit.domain.scenario import given
@@ -129,7 +130,7 @@ def after(*commands: Any, start: tuple[Event, ...] = working) -> Order:
 
 
 def figures(state: Order) -> tuple[Any, ...]:
-    return (state.cum_qty, state.leaves_qty, state.avg_px, order.ord_status(state))
+    return (state.cum_qty, state.leaves_qty, state.avg_px, ord_status(state))
 
 
 class TestFills:
@@ -176,7 +177,7 @@ class TestFills:
     def test_a_fill_after_the_end_is_flagged_late_and_counts(self) -> None:
         state = given(order, *working, canceled).when(fill()).then(filled(late=True))
         assert figures(state)[:2] == (40, 0)
-        assert order.ord_status(state) is OrdStatus.CANCELED
+        assert ord_status(state) is OrdStatus.CANCELED
 
     def test_every_end_makes_a_fill_late(self) -> None:
         done = e.OrderDoneForDay(order_id="O1", at=NOW)
@@ -193,9 +194,9 @@ class TestFills:
         gtc = replace(placed, time_in_force="GTC")
         done = e.OrderDoneForDay(order_id="O1", at=NOW)
         start = (gtc, *working[1:], done)
-        assert order.ord_status(after(fill(), start=start)) is OrdStatus.DONE_FOR_DAY
+        assert ord_status(after(fill(), start=start)) is OrdStatus.DONE_FOR_DAY
         next_day = fill(transact_time=NOW + timedelta(hours=18))
-        assert order.ord_status(after(next_day, start=start)) is OrdStatus.PARTIALLY_FILLED
+        assert ord_status(after(next_day, start=start)) is OrdStatus.PARTIALLY_FILLED
 
     def test_money_is_rounded_once_in_the_settlement_currency(self) -> None:
         pence = replace(listed, currency="GBX", settlement_currency="GBP", price_factor=D("0.01"))
@@ -339,8 +340,11 @@ def test_an_execution_of_an_unknown_order_goes_to_suspense(report: Any) -> None:
 def test_minted_ids_are_bounded_and_apart() -> None:
     long, longer = "a" * 64, "a" * 63 + "b"
     ids = {
-        child_id(o, k, n) for o in (long, longer, "O1", "O1.c1") for k in "ct" for n in (1, 10**6)
+        child_id(o, f".{k}{n}")
+        for o in (long, longer, "O1", "O1.c1")
+        for k in "ct"
+        for n in (1, 10**6)
     }
     assert len(ids) == 16
     assert max(len(i) for i in ids) <= 64
-    assert child_id("O1", "t", 7) == "O1.t7"
+    assert child_id("O1", ".t7") == "O1.t7"

@@ -8,16 +8,16 @@ import pytest
 from msgspec.structs import replace
 
 from domain import order
-from domain.account.events import Owner, Power
+from domain.account.state import Owner, Power
 from domain.instrument.events import (
     InstrumentAmended,
     InstrumentDelisted,
     InstrumentHalted,
     PriceType,
 )
-from domain.order import OrderRefusal as R
 from domain.order.commands import PlaceOrder
 from domain.order.events import OrderPlaced
+from domain.order.refusals import OrderRefusal as R
 from domain.shared.fix import Advice, Capacity, OrdType, Side, TimeInForce
 from domain.shared.message import Refused, Seen
 from tests.unit.domain.orders import ISIN, NOW, desk, listed, marked, opened, owning, place

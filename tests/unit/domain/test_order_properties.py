@@ -12,6 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from domain import order
 from domain.order import commands as c
 from domain.order import events as e
+from domain.order.state import Order
+from domain.order.status import ord_status
 from domain.shared.fix import CxlRejResponseTo, OrdRejReason, OrdStatus, OrdType, Side, TimeInForce
 from domain.shared.message import Command, Event, Refused
 from tests.unit.domain.orders import NOW, TODAY, desk, owning, place
@@ -161,7 +163,7 @@ class UnreliableVenue(RuleBasedStateMachine):
     def status_and_quantities_agree(self) -> None:
         if not self.order.exists:
             return
-        status, state = order.ord_status(self.order), self.order
+        status, state = ord_status(self.order), self.order
         assert status not in OUT or state.ended
         assert status is not OrdStatus.FILLED or state.cum_qty >= state.qty
         assert status is not OrdStatus.NEW or (state.cum_qty == 0 and state.leaves_qty > 0)
@@ -212,7 +214,7 @@ def test_the_figures_do_not_depend_on_the_order_of_reports(
     assert _counted(out_of_order) == _counted(in_order)
     assert out_of_order.parked == () == in_order.parked
     assert (out_of_order.leaves_qty, out_of_order.avg_px) == (in_order.leaves_qty, in_order.avg_px)
-    assert order.ord_status(out_of_order) == order.ord_status(in_order)
+    assert ord_status(out_of_order) == ord_status(in_order)
 
 
 any_decimal = st.sampled_from(
@@ -237,7 +239,7 @@ def test_no_numbers_make_a_decision_fail(qty: D, px: D, side: Side) -> None:
         order.decide(command, order.INITIAL, SEEN)
 
 
-def _after(commands: list[Command]) -> order.Order:
+def _after(commands: list[Command]) -> Order:
     state = order.INITIAL
     ack = c.RecordAck(order_id="O1", venue_order_id="V1")
     for command in (place(), c.ReleaseOrder(order_id="O1"), ack, *commands):
@@ -247,5 +249,5 @@ def _after(commands: list[Command]) -> order.Order:
     return state
 
 
-def _counted(state: order.Order) -> set[tuple[str, D, D]]:
+def _counted(state: Order) -> set[tuple[str, D, D]]:
     return {(f.exec_id, f.last_qty, f.last_px) for f in state.fills}

@@ -8,14 +8,15 @@ import pytest
 from msgspec.structs import replace
 
 from domain import account, fx, order
-from domain.account import AccountRefusal as A
-from domain.account import commands as ac
-from domain.account import events as ae
-from domain.account.events import Owner, Power
-from domain.account.state import State
-from domain.order import OrderRefusal as R
+from domain.account.exchange import ConvertCurrency
+from domain.account.refusals import AccountRefusal as A
+from domain.account.standing import AuthorisePerson, PersonAuthorised, PersonRevoked
+from domain.account.state import Owner, Power, State
+from domain.account.transfers import TransferCash, TransferSecurities
+from domain.account.withdrawals import CancelWithdrawal, WithdrawCash
 from domain.order import commands as oc
 from domain.order import events as oe
+from domain.order.refusals import OrderRefusal as R
 from domain.rules.lots import Lot
 from domain.rules.powers import holder
 from domain.shared.fix import Side
@@ -146,8 +147,8 @@ def test_an_actor_that_lost_its_power_is_not_taken_for_the_firms_desk(actor: str
 
 
 def test_a_power_given_anew_counts() -> None:
-    back = ae.PersonAuthorised(account_id="A1", power=P1)
-    gone = ae.PersonRevoked(account_id="A1", person_id="P1")
+    back = PersonAuthorised(account_id="A1", power=P1)
+    gone = PersonRevoked(account_id="A1", person_id="P1")
     state = opened
     for event in (back, gone):
         state = account.evolve(state, event)
@@ -165,15 +166,15 @@ def test_an_owner_acts_as_an_owner_though_it_had_a_power() -> None:
 
 NOW = datetime(2020, 3, 2, 15, tzinfo=UTC)
 RICH = replace(opened, traded={"USD": D(1000), "EUR": D(1000), "GBP": D(1000)})
-TAKE = ac.WithdrawCash(account_id="A1", amount=D(100), currency="USD", reference="R1")
-SEND = ac.TransferCash(
+TAKE = WithdrawCash(account_id="A1", amount=D(100), currency="USD", reference="R1")
+SEND = TransferCash(
     transfer_id="T1", account_id="A1", to_account_id="A2", currency="USD", amount=D(100)
 )
-SHARES = ac.TransferSecurities(
+SHARES = TransferSecurities(
     transfer_id="T2", account_id="A1", to_account_id="A2", instrument_id="AAPL",
     isin="US0378331005", qty=D(1),
 )  # fmt: skip
-DEAL = ac.ConvertCurrency(
+DEAL = ConvertCurrency(
     account_id="A1", fx_id="F1", buy_currency="EUR", buy_amount=D(50), sell_currency="USD"
 )
 STREAMS = {
@@ -256,12 +257,12 @@ def test_a_power_to_trade_takes_no_money_out_and_one_to_withdraw_does_not_deal()
 def test_a_withdrawal_can_be_cancelled_without_a_power() -> None:
     (asked,) = decide(TAKE, RICH, "desk")
     state = account.evolve(replace(RICH, revoked=("P1",)), asked)
-    cancel = ac.CancelWithdrawal(account_id="A1", payment_id=asked.payment_id, reason="mistake")
+    cancel = CancelWithdrawal(account_id="A1", payment_id=asked.payment_id, reason="mistake")
     assert why(decide(cancel, state)) is None
 
 
 def test_a_holder_of_a_power_gives_none() -> None:
-    give = ac.AuthorisePerson(account_id="A1", power=Power(person_id="P2", withdraw=True))
+    give = AuthorisePerson(account_id="A1", power=Power(person_id="P2", withdraw=True))
     assert why(decide(give, replace(RICH, powers={"P1": P1}))) is A.POWER_MISSING
     assert why(decide(give, replace(RICH, revoked=("P1",)))) is A.POWER_MISSING
     assert why(decide(give, replace(RICH, powers={"P1": P1}), "desk")) is None

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from domain import instrument, order, price
-from domain.instrument import AmendInstrument, InstrumentRefusal, ListInstrument, PriceType
-from domain.instrument.events import InstrumentListed
-from domain.order import OrderRefusal
+from domain.instrument.commands import AmendInstrument, ListInstrument
+from domain.instrument.events import InstrumentListed, PriceType
+from domain.instrument.refusals import InstrumentRefusal
+from domain.order.refusals import OrderRefusal
 from domain.price import MarkPrice, PriceMarked, PriceRefusal
 from domain.shared.fix import OrdType, Side
 from domain.shared.message import Event, Refused, Seen

@@ -13,7 +13,7 @@ from adapters.host.entropy import SeededEntropy
 from adapters.log.codec import Codec
 from adapters.log.keys import MemoryKeyStore
 from domain import account
-from domain.account import commands as c
+from domain.account.cash import DepositCash, ReturnDeposit
 from domain.shared.digests import digest, is_plain, reference_form
 from domain.shared.message import Seen
 from projections.ledger import cash
@@ -84,14 +84,14 @@ class Desk:
 
     def deposit(self, reference: str, amount: str = "100.00", **more: Any) -> Any:
         return self.do(
-            c.DepositCash(
+            DepositCash(
                 account_id=A1, amount=D(amount), currency="USD", reference=reference, **more
             )
         )
 
     def give_back(self, reference: str, amount: str = "100.00") -> Any:
         return self.do(
-            c.ReturnDeposit(
+            ReturnDeposit(
                 account_id=A1, amount=D(amount), currency="USD", reference=reference, reason="AC04"
             )
         )
@@ -176,9 +176,7 @@ def test_one_reference_has_one_digest_on_all_accounts_of_a_client() -> None:
     """So the warehouse finds a reference that was credited on two accounts."""
     told = []
     for account_id in ("A1", "A2"):
-        command = c.DepositCash(
-            account_id=account_id, amount=D(1), currency="USD", reference="Inv 7"
-        )
+        command = DepositCash(account_id=account_id, amount=D(1), currency="USD", reference="Inv 7")
         state = account.evolve(account.INITIAL, opened(account_id=account_id))
         (event,) = account.decide(command, state, at(DAY))
         told.append(event.reference_hmac)

@@ -15,12 +15,17 @@ from typing import Any
 
 import pytest
 
-from domain import account, client, order
-from domain.account.commands import AuthorisePerson
+from domain import account, client, instrument, order, settlement
 from domain.account.refusals import AccountRefusal
+from domain.account.standing import AuthorisePerson
 from domain.catalogue import AGGREGATES, COMMANDS, DECIDERS, REFUSALS
+from domain.client.commands import OnboardClient
+from domain.client.refusals import ClientRefusal
+from domain.instrument.refusals import InstrumentRefusal
 from domain.order.commands import ReplaceOrder
 from domain.order.refusals import OrderRefusal
+from domain.settlement.refusals import SettlementRefusal
+from domain.shared.dates import DateRefusal
 from domain.shared.message import Command, Refusal, RequestRefusal
 
 UNTIMED = {RequestRefusal.EFFECTIVE_AT_IN_FUTURE, RequestRefusal.EFFECTIVE_AT_NOT_ALLOWED}
@@ -30,13 +35,18 @@ UNREACHABLE = {
     # An order is placed only where its account and its instrument are known.
     (ReplaceOrder, OrderRefusal.ACCOUNT_UNKNOWN),
     (ReplaceOrder, OrderRefusal.INSTRUMENT_UNKNOWN),
+    # A date of birth may be any day of the past.
+    (OnboardClient, DateRefusal.DATE_TOO_EARLY),
 }
-BEFORE_ALL = {account: AccountRefusal.ACCOUNT_UNKNOWN, order: OrderRefusal.ORDER_UNKNOWN}
+BEFORE_ALL: dict[Any, set[Refusal]] = {
+    account: {AccountRefusal.ACCOUNT_UNKNOWN},
+    order: {OrderRefusal.ORDER_UNKNOWN},
+    client: {ClientRefusal.CLIENT_UNKNOWN},
+    instrument: {InstrumentRefusal.INSTRUMENT_UNKNOWN, InstrumentRefusal.INSTRUMENT_DELISTED},
+    settlement: {SettlementRefusal.SETTLEMENT_UNKNOWN},
+}
 """The refusals of `decide` itself, before it calls the command's function."""
-DECIDES: dict[Any, dict[type[Command], FunctionType]] = {
-    account: account._DECIDE,
-    order: order._DECIDES,
-}
+DECIDES: dict[Any, dict[type[Command], FunctionType]] = {a: a._DECIDE for a in BEFORE_ALL}
 
 
 @cache
@@ -90,14 +100,14 @@ def test_an_aggregate_lists_what_its_code_can_answer_and_no_more(aggregate: Any)
 
 
 @pytest.mark.parametrize(
-    "kind", [*account.COMMANDS, *order.COMMANDS], ids=lambda kind: kind.__name__
+    "kind", [kind for a in BEFORE_ALL for kind in a.COMMANDS], ids=lambda kind: kind.__name__
 )
 def test_a_command_lists_what_the_function_that_decides_it_can_answer(
     kind: type[Command],
 ) -> None:
     aggregate = DECIDERS[kind]
     found = {r for r in reachable(DECIDES[aggregate][kind]) if (kind, r) not in UNREACHABLE}
-    before = {BEFORE_ALL[aggregate]}
+    before = BEFORE_ALL[aggregate]
     assert found - before == declared(aggregate, kind) - before
 
 

@@ -9,13 +9,15 @@ import pytest
 from msgspec.structs import replace
 
 from domain import order
-from domain.account import AccountRefusal as R
-from domain.account import commands as c
+from domain.account.refusals import AccountRefusal as R
+from domain.account.residues import CashResidue
+from domain.account.standing import CloseAccount
 from domain.account.state import OpenOrder
+from domain.account.withdrawals import CompleteWithdrawal, WithdrawCash
 from domain.ledger import entries
-from domain.order import OrderRefusal
 from domain.order import commands as oc
 from domain.order.events import OrderPlaced
+from domain.order.refusals import OrderRefusal
 from domain.shared.fix import Side
 from domain.shared.message import Seen
 from tests.unit.domain.accounts import A1, DAY, LISTED, Book, X, at, confirm, fill, reserve
@@ -98,7 +100,7 @@ def marked(step: str = "1", px: str = "50.01", **terms: Any) -> Seen:
     return at(**{"instrument-I1": listed, "price-I1": mark})
 
 
-def residue(**more: str) -> c.CashResidue:
+def residue(**more: str) -> CashResidue:
     fields = {
         "instrument_id": "I1",
         "isin": X,
@@ -106,7 +108,7 @@ def residue(**more: str) -> c.CashResidue:
         "requested_by": "ann",
         "approved_by": "bob",
     }
-    return c.CashResidue(account_id=A1, residue_id="R1", **fields | more)
+    return CashResidue(account_id=A1, residue_id="R1", **fields | more)
 
 
 def fraction(qty: str = "10.5", settled: bool = True) -> Book:
@@ -158,10 +160,10 @@ def test_an_account_with_a_fraction_can_be_closed() -> None:
     book = fraction("0.5")
     book.send(residue(), marked())
     cash = book.state.traded["USD"]
-    book.send(c.WithdrawCash(account_id=A1, amount=cash, currency="USD", reference="r"))
+    book.send(WithdrawCash(account_id=A1, amount=cash, currency="USD", reference="r"))
     payment = f"{A1}.W1"
-    book.send(c.CompleteWithdrawal(account_id=A1, payment_id=payment))
-    assert book.send(c.CloseAccount(account_id=A1)).status == "closed"
+    book.send(CompleteWithdrawal(account_id=A1, payment_id=payment))
+    assert book.send(CloseAccount(account_id=A1)).status == "closed"
 
 
 @pytest.mark.parametrize(
@@ -176,9 +178,7 @@ def test_an_account_with_a_fraction_can_be_closed() -> None:
         (residue(), marked("0.5"), R.NO_RESIDUE),
     ],
 )
-def test_a_residue_is_cashed_on_grounds_alone(
-    command: c.CashResidue, seen: Seen, refusal: R
-) -> None:
+def test_a_residue_is_cashed_on_grounds_alone(command: CashResidue, seen: Seen, refusal: R) -> None:
     assert fraction().send(command, seen).refusal is refusal
 
 

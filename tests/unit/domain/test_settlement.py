@@ -14,26 +14,29 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from domain import settlement
 from domain.account.state import Obligation, State
 from domain.rules.lots import Lot
-from domain.settlement import (
+from domain.settlement.commands import (
     CancelSettlement,
     InstructSettlement,
     MarkFailing,
-    Partial,
     RecordSettlementCancel,
     RecordSettlementConfirmation,
     RecordSettlementStatus,
     ReleaseSettlement,
+)
+from domain.settlement.events import (
+    Advice,
+    Partial,
     SettlementCancelDenied,
     SettlementCancelled,
     SettlementCancelRequested,
     SettlementConfirmed,
     SettlementFailing,
     SettlementInstructed,
-    SettlementRefusal,
     SettlementReleased,
     SettlementStatusAdvised,
     StatusKind,
 )
+from domain.settlement.refusals import SettlementRefusal
 from domain.shared.fix import Side
 from domain.shared.message import Event, Refused, Seen
 from tests.unit.domain.scenario import NOTHING_SEEN, given
@@ -318,7 +321,7 @@ class TheCustodianSaysAnything(RuleBasedStateMachine):
         qty = self.seen.setdefault(f"K{which}", qty)
         self.tell(confirm(qty, f"K{which}"))
 
-    @rule(kind=st.sampled_from(StatusKind), status=st.sampled_from(settlement.Advice))
+    @rule(kind=st.sampled_from(StatusKind), status=st.sampled_from(Advice))
     def advises(self, kind: StatusKind, status: str) -> None:
         self.tell(RecordSettlementStatus(obligation_id="T2", status_kind=kind, status=status))
 

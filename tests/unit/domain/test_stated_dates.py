@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from domain import account, client, house, order, settlement
-from domain.account.commands import AuthorisePerson
-from domain.account.events import Power
+from domain.account.standing import AuthorisePerson
+from domain.account.state import Power
 from domain.catalogue import COMMANDS
 from domain.client.commands import OnboardClient, RecordScreening, SubmitKyc
 from domain.client.events import ClientOnboarded, Document, Kind, Screening

@@ -13,7 +13,7 @@ from adapters.operations.balances import dues_at_end
 from commands.handler import Declined, Done, Outcome
 from commands.ports import Request
 from domain import ledger
-from domain.account.events import FeeCharged
+from domain.account.fees import FeeCharged
 from domain.house import DuesSwept, HouseRefusal, InterestReceived, ReceiveInterest, SweepDues
 from domain.shared.message import Command, Event
 from projections.catalogue import VIEWS

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from domain import account
-from domain.account.commands import ConvertCurrency
+from domain.account.exchange import ConvertCurrency
 from domain.account.refusals import AccountRefusal as R
 from domain.shared.bank_holidays import HOLIDAYS, is_open
 from domain.shared.message import Seen

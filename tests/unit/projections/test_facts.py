@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from domain import ledger
-from domain.account.events import CashDeposited, WithdrawalRequested
+from domain.account.cash import CashDeposited
+from domain.account.withdrawals import WithdrawalRequested
 from domain.fx import RatesFixed
 from domain.ledger import Entry, Posting
 from domain.order.events import OrderFilled, TradeCanceled

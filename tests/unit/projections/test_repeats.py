@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from domain.account import events as e
+from domain.account.cash import CashDeposited, DepositReturned
+from domain.account.withdrawals import WithdrawalCompleted, WithdrawalReturned
 from domain.order.events import OrderFilled
 from domain.shared.digests import digest
 from domain.shared.fix import Side
@@ -30,8 +31,8 @@ def cases(*events: Event) -> list[str]:
 
 def deposit(
     amount: str = "100.00", ref: str = "N1", *, currency: str = "USD", account: str = "A1"
-) -> e.CashDeposited:
-    return e.CashDeposited(
+) -> CashDeposited:
+    return CashDeposited(
         account_id=account,
         amount=D(amount),
         currency=currency,
@@ -41,8 +42,8 @@ def deposit(
     )
 
 
-def taken(amount: str = "100.00", ref: str = "N1", *, currency: str = "USD") -> e.DepositReturned:
-    return e.DepositReturned(
+def taken(amount: str = "100.00", ref: str = "N1", *, currency: str = "USD") -> DepositReturned:
+    return DepositReturned(
         account_id="A1",
         amount=D(amount),
         currency=currency,
@@ -52,14 +53,14 @@ def taken(amount: str = "100.00", ref: str = "N1", *, currency: str = "USD") -> 
     )
 
 
-def paid(amount: str = "100.00") -> e.WithdrawalCompleted:
-    return e.WithdrawalCompleted(
+def paid(amount: str = "100.00") -> WithdrawalCompleted:
+    return WithdrawalCompleted(
         account_id="A1", payment_id="A1.W1", amount=D(amount), currency="USD", value_date=DAY
     )
 
 
-def back(amount: str = "100.00", payment: str = "A1.W1") -> e.WithdrawalReturned:
-    return e.WithdrawalReturned(
+def back(amount: str = "100.00", payment: str = "A1.W1") -> WithdrawalReturned:
+    return WithdrawalReturned(
         account_id="A1",
         payment_id=payment,
         amount=D(amount),

@@ -2,9 +2,9 @@
 
 import pytest
 
-from adapters.log.event_log import state_category
 from adapters.postgres.views.row_guard import condition, guard, owned_by
 from adapters.postgres.views.tables import Table
+from domain.shared.envelope import state_category
 from projections.catalogue import BY_NAME, VIEWS
 from projections.ports import NOWHERE, Audience, View
 from tests.golden import log as golden_log

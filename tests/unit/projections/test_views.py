@@ -7,14 +7,22 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from domain.account import commands as a
-from domain.account.events import Power, TradeBooked
+from domain.account.cash import ReturnDeposit
+from domain.account.exchange import ConvertCurrency, SettleFx
+from domain.account.fees import AccrueFee, ChargeFee
+from domain.account.holds import ReleaseHold, ReserveForOrder
+from domain.account.obligations import RecordFailing, SettleAfterBust
+from domain.account.standing import AuthorisePerson, BlockAccount, ChangeLotMethod, RevokePerson
+from domain.account.state import Power
+from domain.account.trades import TradeBooked
+from domain.account.transfers import ReceiveSecurities, TransferSecurities
+from domain.account.withdrawals import SendWithdrawal, WithdrawCash
 from domain.client.commands import SuspendClient
 from domain.fx import FixRates
 from domain.house import Control, FundHouse, SweepDues
 from domain.instrument.commands import AmendInstrument, HaltInstrument
-from domain.order import Order
 from domain.order import commands as o
+from domain.order.state import Order
 from domain.rules.lots import LotMove
 from domain.saga import RecordRefusal
 from domain.settlement.commands import InstructSettlement
@@ -89,7 +97,7 @@ async def test_a_deposit_is_uncollected_until_its_day(world: World) -> None:
 async def test_a_returned_deposit_is_not_subtracted_twice(world: World) -> None:
     friday = TODAY + timedelta(days=7)
     world.done(deposit("A1", "500.00", "P2", available_on=friday))
-    returned = a.ReturnDeposit(account_id="A1", amount=D("500"), currency="USD", reference="P2")
+    returned = ReturnDeposit(account_id="A1", amount=D("500"), currency="USD", reference="P2")
     world.done(returned)
     row = (await folded(cash, world.log))[CASH]
     assert (row.traded, cash.available(row, TODAY)) == (10000, 10000)
@@ -130,16 +138,16 @@ async def test_unsettled_sales_may_not_be_withdrawn(world: World) -> None:
 
 async def test_holds_of_orders_and_withdrawals_are_reserved(world: World) -> None:
     world.done(_reserve("O1", "3000.00"))
-    withdraw = a.WithdrawCash(account_id="A1", amount=D("1000"), currency="USD", reference="W1")
+    withdraw = WithdrawCash(account_id="A1", amount=D("1000"), currency="USD", reference="W1")
     world.done(withdraw)
     row = (await folded(cash, world.log))[CASH]
     assert (row.reserved, cash.available(row, TODAY)) == (4000, 6000)
-    world.done(a.ReleaseHold(account_id="A1", order_id="O1"))
+    world.done(ReleaseHold(account_id="A1", order_id="O1"))
     assert (await folded(cash, world.log))[CASH].reserved == 1000
 
 
-def _reserve(order_id: str, amount: str, side: Side = Side.BUY) -> a.ReserveForOrder:
-    return a.ReserveForOrder(
+def _reserve(order_id: str, amount: str, side: Side = Side.BUY) -> ReserveForOrder:
+    return ReserveForOrder(
         account_id="A1",
         order_id=order_id,
         side=side,
@@ -198,7 +206,7 @@ def opened_and_bought() -> Any:
 async def test_a_transfer_moves_lots_and_cost_and_realises_nothing(world: World) -> None:
     event = bought(world)
     world.done(settle("A1", "T1", "100", "5000.00", "S1"))
-    out = a.TransferSecurities(
+    out = TransferSecurities(
         transfer_id="X1",
         account_id="A1",
         to_account_id="A2",
@@ -208,7 +216,7 @@ async def test_a_transfer_moves_lots_and_cost_and_realises_nothing(world: World)
     )
     (sent,) = world.done(out)
     world.done(
-        a.ReceiveSecurities(
+        ReceiveSecurities(
             account_id="A2",
             transfer_id="X1",
             from_account_id="A1",
@@ -285,7 +293,7 @@ async def test_what_settled_short_of_the_money_booked_is_closed_and_is_a_case(
 
 async def test_a_failing_obligation_shows_since_when_and_at_whose_fault(world: World) -> None:
     bought(world)
-    failing = a.RecordFailing(
+    failing = RecordFailing(
         account_id="A1", obligation_id="T1", reason="LACK", whose="counterparty"
     )
     world.done(failing)
@@ -309,7 +317,7 @@ async def test_a_busted_trade_that_settles_all_the_same_is_open_the_other_way_an
     event = bought(world)
     world.done(bust(event))
     assert await folded(obligations, world.log) == {}
-    told = a.SettleAfterBust(
+    told = SettleAfterBust(
         account_id="A1",
         obligation_id="T1",
         reverse_id="T1B",
@@ -339,7 +347,7 @@ async def test_a_busted_trade_that_settles_all_the_same_is_open_the_other_way_an
 async def test_a_currency_exchange_is_open_in_both_currencies_until_its_value_date(
     world: World,
 ) -> None:
-    convert = a.ConvertCurrency(
+    convert = ConvertCurrency(
         account_id="A1",
         fx_id="F1",
         buy_currency="EUR",
@@ -350,7 +358,7 @@ async def test_a_currency_exchange_is_open_in_both_currencies_until_its_value_da
     row = (await folded(obligations, world.log))["A1", "F1"]
     assert (row.kind, row.receive_unit, row.receive_open) == ("fx", "EUR", 100)
     assert (row.deliver_unit, row.deliver_open > 100) == ("USD", True)
-    world.done(a.SettleFx(account_id="A1", fx_id="F1", value_date=SETTLES))
+    world.done(SettleFx(account_id="A1", fx_id="F1", value_date=SETTLES))
     assert await folded(obligations, world.log) == {}
 
 
@@ -387,9 +395,9 @@ async def test_an_item_that_is_closed_leaves_the_ledger_and_house_rows_stay(worl
 
 
 async def test_turnover_stays_where_the_balance_is_zero(world: World) -> None:
-    withdraw = a.WithdrawCash(account_id="A1", amount=D("10000"), currency="USD", reference="W1")
+    withdraw = WithdrawCash(account_id="A1", amount=D("10000"), currency="USD", reference="W1")
     (asked,) = world.done(withdraw)
-    world.done(a.SendWithdrawal(account_id="A1", payment_id=asked.payment_id))  # type: ignore[attr-defined]
+    world.done(SendWithdrawal(account_id="A1", payment_id=asked.payment_id))  # type: ignore[attr-defined]
     row = (await folded(balances, world.log))["C.CASH", "A1", "", "USD", 0]
     assert (row.debit, row.credit, row.amount) == (10000, 10000, 0)
 
@@ -426,7 +434,7 @@ async def test_client_money_holds_what_is_owed_against_what_is_at_the_bank(world
 
 async def test_a_client_in_debit_does_not_lessen_what_others_are_owed(world: World) -> None:
     world.done(deposit("A2", "70.00", "P9"))
-    returned = a.ReturnDeposit(account_id="A1", amount=D(10100), currency="USD", reference="P1")
+    returned = ReturnDeposit(account_id="A1", amount=D(10100), currency="USD", reference="P1")
     world.done(returned)
     rows = list((await folded(client_money, world.log)).values())
     found = client_money.close_figures(rows, "USD")
@@ -434,7 +442,7 @@ async def test_a_client_in_debit_does_not_lessen_what_others_are_owed(world: Wor
 
 
 async def test_fees_accrue_until_they_are_charged(world: World) -> None:
-    accrue = a.AccrueFee(
+    accrue = AccrueFee(
         account_id="A1",
         accrual_date=TODAY,
         fee_base=D("365000.00"),
@@ -443,7 +451,7 @@ async def test_fees_accrue_until_they_are_charged(world: World) -> None:
     )
     world.done(accrue)
     assert (await folded(fees, world.log))[CASH].accrued == 10
-    world.done(a.ChargeFee(account_id="A1", currency="USD", period_end=TODAY, vat_rate=D("0.2")))
+    world.done(ChargeFee(account_id="A1", currency="USD", period_end=TODAY, vat_rate=D("0.2")))
     row = (await folded(fees, world.log))[CASH]
     assert (row.accrued, row.charged, row.vat) == (0, 10, 2)
     assert (row.accrued_to, row.charged_to) == (TODAY, TODAY)
@@ -568,14 +576,14 @@ async def test_a_rejected_replace_shows_the_terms_that_still_stand(world: World)
 
 
 async def test_an_account_shows_its_owner_standing_and_powers(world: World) -> None:
-    world.done(a.AuthorisePerson(account_id="A1", power=Power(person_id="U1", trade=True)))
-    world.done(a.ChangeLotMethod(account_id="A1", lot_method="HIFO"))
-    world.done(a.BlockAccount(account_id="A1", reason="Ada asked"))
+    world.done(AuthorisePerson(account_id="A1", power=Power(person_id="U1", trade=True)))
+    world.done(ChangeLotMethod(account_id="A1", lot_method="HIFO"))
+    world.done(BlockAccount(account_id="A1", reason="Ada asked"))
     row = (await folded(accounts, world.log))[("A1",)]
     assert (row.client_id, row.base_currency, row.lot_method) == ("C1", "USD", "HIFO")
     assert (row.status, row.reason) == ("blocked", "")  # free text may name a person
     assert '"U1"' in row.powers
-    world.done(a.RevokePerson(account_id="A1", person_id="U1"))
+    world.done(RevokePerson(account_id="A1", person_id="U1"))
     assert (await folded(accounts, world.log))[("A1",)].powers == "{}"
 
 
@@ -620,7 +628,7 @@ async def test_a_currency_left_out_of_a_fixing_keeps_its_last_rate(world: World)
 
 
 async def test_whatever_is_flagged_is_a_case(world: World) -> None:
-    returned = a.ReturnDeposit(account_id="A1", amount=D(10100), currency="USD", reference="P1")
+    returned = ReturnDeposit(account_id="A1", amount=D(10100), currency="USD", reference="P1")
     world.done(returned)
     world.done(trade("A1", "T2", Side.SELL, 40, "60.00"))
     working(world)

@@ -11,8 +11,15 @@ from hypothesis import strategies as st
 
 from adapters.memory.sink import MemorySink
 from domain import ledger
-from domain.account import commands as a
-from domain.account.events import TradeBooked
+from domain.account.cash import ReturnDeposit
+from domain.account.exchange import ConvertCurrency, SettleFx
+from domain.account.fees import AccrueFee, ChargeFee
+from domain.account.holds import ReserveForOrder
+from domain.account.obligations import RecordFailing
+from domain.account.standing import ChangeLotMethod
+from domain.account.trades import TradeBooked
+from domain.account.transfers import ReceiveCash, TransferCash
+from domain.account.withdrawals import SendWithdrawal, WithdrawCash
 from domain.order import commands as o
 from domain.shared.fix import Side
 from domain.shared.message import Command, Refused
@@ -96,23 +103,23 @@ class History:
     def _return(self, account_id: str, amount: str) -> None:
         ref = f"P{self.n - 1}"
         self._tell(
-            a.ReturnDeposit(account_id=account_id, amount=D(amount), currency="USD", reference=ref)
+            ReturnDeposit(account_id=account_id, amount=D(amount), currency="USD", reference=ref)
         )
 
     def _withdraw(self, account_id: str, amount: str) -> None:
         self._tell(
-            a.WithdrawCash(
+            WithdrawCash(
                 account_id=account_id, amount=D(amount), currency="USD", reference=f"W{self.n}"
             )
         )
 
     def _send(self, account_id: str) -> None:
         for payment_id in list(self.world.state(f"account-{account_id}").withdrawals)[:1]:
-            self._tell(a.SendWithdrawal(account_id=account_id, payment_id=payment_id))
+            self._tell(SendWithdrawal(account_id=account_id, payment_id=payment_id))
 
     def _reserve(self, account_id: str, side: Side, qty: int) -> None:
         self._tell(
-            a.ReserveForOrder(
+            ReserveForOrder(
                 account_id=account_id,
                 order_id=f"R{self.n % 3}{side}",
                 side=side,
@@ -149,14 +156,14 @@ class History:
         if self.trades:
             event = self.trades[which % len(self.trades)]
             self._tell(
-                a.RecordFailing(
+                RecordFailing(
                     account_id=event.account_id, obligation_id=event.trade_id, reason="LACK"
                 )
             )
 
     def _fx(self, account_id: str, amount: str) -> None:
         self._tell(
-            a.ConvertCurrency(
+            ConvertCurrency(
                 account_id=account_id,
                 fx_id=f"F{self.n}",
                 buy_currency="EUR",
@@ -167,14 +174,14 @@ class History:
 
     def _settle_fx(self, account_id: str) -> None:
         for fx_id in list(self.world.state(f"account-{account_id}").fx)[:1]:
-            self._tell(a.SettleFx(account_id=account_id, fx_id=fx_id, value_date=SETTLES))
+            self._tell(SettleFx(account_id=account_id, fx_id=fx_id, value_date=SETTLES))
 
     def _fee(self, account_id: str, charge: bool) -> None:
         if charge:
-            self._tell(a.ChargeFee(account_id=account_id, currency="USD", period_end=TODAY))
+            self._tell(ChargeFee(account_id=account_id, currency="USD", period_end=TODAY))
             return
         self._tell(
-            a.AccrueFee(
+            AccrueFee(
                 account_id=account_id,
                 accrual_date=TODAY + timedelta(days=self.n),
                 fee_base=D(10_000),
@@ -186,7 +193,7 @@ class History:
     def _move(self, source: str, target: str, amount: str) -> None:
         transfer_id = f"X{self.n}"
         sent = self._tell(
-            a.TransferCash(
+            TransferCash(
                 transfer_id=transfer_id,
                 account_id=source,
                 to_account_id=target,
@@ -196,7 +203,7 @@ class History:
         )
         if sent and self.n % 4:  # one in four stays in flight
             self._tell(
-                a.ReceiveCash(
+                ReceiveCash(
                     account_id=target,
                     transfer_id=transfer_id,
                     from_account_id=source,
@@ -206,7 +213,7 @@ class History:
             )
 
     def _method(self, account_id: str, method: str) -> None:
-        self._tell(a.ChangeLotMethod(account_id=account_id, lot_method=method))
+        self._tell(ChangeLotMethod(account_id=account_id, lot_method=method))
 
     def _order(self, qty: int, price: str) -> None:
         self._tell(place("O1", qty, price))

@@ -3,7 +3,8 @@
 import ast
 import inspect
 
-from domain.account import events, state
+from domain.account import state
+from domain.account.standing import AccountRestricted
 from projections.operations import cases, repeats
 
 
@@ -24,5 +25,5 @@ def test_every_kind_of_a_case_that_the_view_writes_can_be_asked_for() -> None:
 
 
 def test_every_status_of_an_account_can_be_asked_for() -> None:
-    said = (events.AccountRestricted.__doc__ or "").split(": ")[1].rstrip(".").split(", ")
+    said = (AccountRestricted.__doc__ or "").split(": ")[1].rstrip(".").split(", ")
     assert set(said) == set(state.STATUSES)

@@ -5,8 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 from commands.ports import naming
-from domain.account import commands as a
-from domain.account.events import TradeBooked
+from domain.account.busts import Booked, BustTrade
+from domain.account.cash import DepositCash
+from domain.account.obligations import SettleObligation
+from domain.account.standing import OpenAccount
+from domain.account.trades import BookTrade, TradeBooked
 from domain.catalogue import DECIDERS
 from domain.client.commands import ApproveKyc, OnboardClient, SubmitKyc
 from domain.client.events import Document, Kind, RiskRating
@@ -117,7 +120,7 @@ def opened_world(*accounts: str) -> World:
     world.done(mark("50.00"))
     world.done(FixRates(source="ecb", rate_date=TODAY, rates={"USD": D("1.1000")}))
     for account_id in accounts:
-        world.done(a.OpenAccount(account_id=account_id, client_id="C1", base_currency="USD"))
+        world.done(OpenAccount(account_id=account_id, client_id="C1", base_currency="USD"))
     return world
 
 
@@ -133,7 +136,7 @@ def mark(price: str, on: date = TODAY) -> MarkPrice:
 
 
 def deposit(account_id: str, amount: str, ref: str, available_on: date | None = None) -> Command:
-    return a.DepositCash(
+    return DepositCash(
         account_id=account_id,
         amount=D(amount),
         currency="USD",
@@ -144,8 +147,8 @@ def deposit(account_id: str, amount: str, ref: str, available_on: date | None = 
 
 def trade(
     account_id: str, trade_id: str, side: Side, qty: int, price: str, *, order_id: str = ""
-) -> a.BookTrade:
-    return a.BookTrade(
+) -> BookTrade:
+    return BookTrade(
         account_id=account_id,
         trade_id=trade_id,
         order_id=order_id or f"O{trade_id}",
@@ -163,7 +166,7 @@ def trade(
 
 
 def settle(account_id: str, obligation_id: str, qty: str, amount: str, ref: str) -> Command:
-    return a.SettleObligation(
+    return SettleObligation(
         account_id=account_id,
         obligation_id=obligation_id,
         qty=D(qty),
@@ -173,9 +176,9 @@ def settle(account_id: str, obligation_id: str, qty: str, amount: str, ref: str)
     )
 
 
-def bust(event: TradeBooked) -> a.BustTrade:
-    booked = a.Booked(**{f: getattr(event, f) for f in a.Booked.__struct_fields__})
-    return a.BustTrade(
+def bust(event: TradeBooked) -> BustTrade:
+    booked = Booked(**{f: getattr(event, f) for f in Booked.__struct_fields__})
+    return BustTrade(
         account_id=event.account_id,
         trade_id=event.trade_id,
         order_id=event.order_id,

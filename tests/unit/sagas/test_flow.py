@@ -7,14 +7,10 @@ import pytest
 from msgspec.structs import replace
 
 from adapters.simulators.misbehaviour import CustodianFaults, VenueFaults
-from domain.account.commands import (
-    BlockAccount,
-    CloseAccount,
-    ConvertCurrency,
-    TransferCash,
-    UnblockAccount,
-    WithdrawCash,
-)
+from domain.account.exchange import ConvertCurrency
+from domain.account.standing import BlockAccount, CloseAccount, UnblockAccount
+from domain.account.transfers import TransferCash
+from domain.account.withdrawals import WithdrawCash
 from domain.client.commands import OffboardClient, ReinstateClient, SuspendClient
 from domain.fx import FixRates
 from domain.order.commands import CancelOrder, ReplaceOrder

@@ -2,8 +2,13 @@
 
 from datetime import UTC, date, datetime
 
-from domain.account.commands import BlockAccount, SetClosingOnly, UnblockAccount
-from domain.account.events import AccountOpened, AccountRestricted
+from domain.account.standing import (
+    AccountOpened,
+    AccountRestricted,
+    BlockAccount,
+    SetClosingOnly,
+    UnblockAccount,
+)
 from domain.client.commands import CloseClient, MarkReviewDue, MarkReviewOverdue, SuspendClient
 from domain.client.events import (
     ClientBlocked,
@@ -96,7 +101,7 @@ def test_a_closing_only_that_was_not_set_by_the_saga_outlives_our_block() -> Non
     story.then(restricted("closing_only")).sends()
 
 
-def test_both_lids_must_lift_before_the_account_is_open() -> None:
+def test_both_restrictions_must_lift_before_the_account_is_open() -> None:
     blocked = ClientBlocked(client_id="C1", reason="sanctions")
     story = following(kyc, approved(), opened(), suspended, restricted("blocked"), blocked).sends()
     story.then(reinstated).sends().then(ClientUnblocked(client_id="C1")).sends(unblock)

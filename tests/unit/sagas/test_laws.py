@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from adapters.simulators.misbehaviour import BankFaults, CustodianFaults, VenueFaults
-from domain.account.commands import WithdrawCash
+from domain.account.withdrawals import WithdrawCash
 from domain.order.commands import CancelOrder, ReplaceOrder
 from domain.rules.charges import commission, commission_of
 from domain.shared.fix import OrdType, Side, TimeInForce

@@ -3,24 +3,21 @@
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
-from domain.account.commands import (
-    CancelWithdrawal,
+from domain.account.exchange import FxBooked, FxSettled, SettleFx
+from domain.account.transfers import (
+    CashTransferredIn,
+    CashTransferredOut,
     CompleteTransfer,
     ReceiveCash,
     ReceiveSecurities,
-    SendWithdrawal,
-    SettleFx,
-    UndoTransfer,
-)
-from domain.account.events import (
-    CashTransferredIn,
-    CashTransferredOut,
-    FxBooked,
-    FxSettled,
-    LotMove,
     SecuritiesTransferredOut,
     TransferCompleted,
     TransferUndone,
+    UndoTransfer,
+)
+from domain.account.withdrawals import (
+    CancelWithdrawal,
+    SendWithdrawal,
     WithdrawalCancelled,
     WithdrawalCompleted,
     WithdrawalRejected,
@@ -28,6 +25,7 @@ from domain.account.events import (
     WithdrawalReturned,
     WithdrawalSent,
 )
+from domain.rules.lots import LotMove
 from sagas import fx, payout, transfer
 from tests.unit.sagas.scenario import NOON, following
 

@@ -6,26 +6,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from domain.account.commands import (
-    Booked,
-    BookTrade,
-    BustTrade,
-    ReleaseHold,
-    Reopened,
-    ReserveForOrder,
-    Sibling,
-)
-from domain.account.events import (
-    Charge,
-    Counted,
-    FundsReserved,
-    HoldReleased,
-    LotMove,
-    LotsRematched,
-    LotsSelected,
-    TradeBooked,
-    TradeBusted,
-)
+from domain.account.busts import Booked, BustTrade, Reopened, Sibling, TradeBusted
+from domain.account.holds import Counted, FundsReserved, HoldReleased, ReleaseHold, ReserveForOrder
+from domain.account.rematching import LotsRematched
+from domain.account.selection import LotsSelected
+from domain.account.trades import BookTrade, TradeBooked
 from domain.order.commands import RefuseReplace, RejectOrder, ReleaseOrder
 from domain.order.events import (
     CancelRejected,
@@ -42,6 +27,8 @@ from domain.order.events import (
     ReplaceRequested,
     TradeCanceled,
 )
+from domain.rules.charges import Charge
+from domain.rules.lots import LotMove
 from domain.shared.fix import CxlRejResponseTo, ExecType, OrdRejReason, OrdType, Side
 from sagas import order
 from tests.unit.sagas.scenario import NOON, following

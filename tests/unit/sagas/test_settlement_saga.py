@@ -6,8 +6,15 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from domain.account.commands import RecordFailing, SettleAfterBust, SettleObligation
-from domain.account.events import ObligationSettled, SettledAfterBust, TradeBooked, TradeBusted
+from domain.account.busts import TradeBusted
+from domain.account.obligations import (
+    ObligationSettled,
+    RecordFailing,
+    SettleAfterBust,
+    SettledAfterBust,
+    SettleObligation,
+)
+from domain.account.trades import TradeBooked
 from domain.saga import DeadlinePassed
 from domain.settlement.commands import (
     CancelSettlement,

@@ -18,7 +18,8 @@ from adapters.simulators.misbehaviour import BankFaults, CustodianFaults, VenueF
 from adapters.simulators.venue import SimulatedVenue
 from commands.handler import Declined, Done, Outcome
 from commands.ports import Request
-from domain.account.commands import DepositCash, OpenAccount
+from domain.account.cash import DepositCash
+from domain.account.standing import OpenAccount
 from domain.client.commands import ApproveKyc, OnboardClient, SubmitKyc
 from domain.client.events import Document, Kind, RiskRating
 from domain.instrument.commands import ListInstrument

@@ -15,7 +15,9 @@ from adapters.warehouse.client import WarehouseUnavailable
 from commands.handler import Declined, Done, Outcome
 from commands.ports import Request
 from domain import ledger
-from domain.account.commands import DepositCash, OpenAccount, TransferCash
+from domain.account.cash import DepositCash
+from domain.account.standing import OpenAccount
+from domain.account.transfers import TransferCash
 from domain.client.commands import ApproveKyc, OnboardClient, SubmitKyc
 from domain.client.events import Document, Kind, RiskRating
 from domain.house import STREAM, CloseDay, CloseFailed, DayClosed, FundHouse

@@ -18,7 +18,7 @@ from adapters.counterparties.fix import (
     OrderCancelRequest,
 )
 from adapters.counterparties.payments import BankEntry
-from domain.account.commands import WithdrawCash
+from domain.account.withdrawals import WithdrawCash
 from domain.order.commands import CancelOrder, ReplaceOrder
 from domain.order.events import OrderFilled
 from domain.shared.fix import CxlRejResponseTo, OrdRejReason, OrdStatus, OrdType, Side, TimeInForce

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.account.events import CashDeposited
+from domain.account.cash import CashDeposited
 from streams.views import lag
 from streams.views.lag import Lag, measure
 from tests.unit.projections.view_log import GAP, START, ListLog

@@ -10,7 +10,7 @@ import pytest
 from adapters.memory.saga_store import MemorySagaStore
 from commands.handler import Outcome
 from commands.ports import Request, Unreadable
-from domain.account.commands import DepositCash
+from domain.account.cash import DepositCash
 from domain.instrument.commands import UseInstrument
 from domain.shared.message import Command
 from sagas import fx, kyc, order, settlement

@@ -12,7 +12,7 @@ from adapters.counterparties.payments import PaymentInstruction
 from adapters.memory.saga_store import MemorySagaStore
 from commands.handler import Outcome
 from commands.ports import Request
-from domain.account.events import WithdrawalSent
+from domain.account.withdrawals import WithdrawalSent
 from domain.shared.envelope import Envelope
 from simulation.faults import virtual_time
 from streams.gateways.channels.bank import BankChannel
