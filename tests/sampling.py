@@ -1,0 +1,18 @@
+"""How many examples expensive properties try: `make test` a sample, `make test-faults` all.
+
+A test that uses `examples` or `WHOLE` has the marker `sampled`, so `make test-faults` runs it too.
+"""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+WHOLE = bool(os.environ.get("TIDEMARK_TEST_WHOLE"))
+
+
+def examples(whole: int, *, sample: int) -> settings:
+    return settings(
+        max_examples=whole if WHOLE else sample,
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
