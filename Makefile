@@ -16,7 +16,7 @@ run: setup  ## trade a year of real prices for 100 accounts, then open a market 
 	@$(BIN)/tidemark serve --demo
 
 test: setup  ## every test, with a sample of the simulated faults
-	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not bench and not faults"
+	@$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not bench and not faults"
 
 test-engines: setup  ## the suites again on engines fetched from elsewhere; lists those it could not get
 	@scripts/engines/test.sh
@@ -29,7 +29,7 @@ test-chaos: setup  ## real processes killed, paused and starved under load (abou
 	@$(PY) -m tests.chaos
 
 coverage: setup  ## every test, with a report of the lines that it covers
-	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not bench and not faults" --cov --cov-report=term:skip-covered
+	@$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not bench and not faults" --cov --cov-report=term:skip-covered
 
 bench: setup  ## every benchmark against its peer; writes docs/benchmarks.md
 	@$(BIN)/tidemark bench all --write docs/benchmarks.md

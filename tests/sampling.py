@@ -10,9 +10,11 @@ from hypothesis import HealthCheck, settings
 WHOLE = bool(os.environ.get("TIDEMARK_TEST_WHOLE"))
 
 
-def examples(whole: int, *, sample: int) -> settings:
+def examples(whole: int, *, sample: int, steps: int = 50) -> settings:
+    """Settings of a property or, with `steps` in each example, of a state machine."""
     return settings(
         max_examples=whole if WHOLE else sample,
+        stateful_step_count=steps,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow],
     )

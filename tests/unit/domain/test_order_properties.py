@@ -5,6 +5,7 @@ from decimal import Decimal
 from functools import reduce
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -14,6 +15,7 @@ from domain.order import commands as c
 from domain.order import events as e
 from domain.shared.fix import CxlRejResponseTo, OrdRejReason, OrdStatus, OrdType, Side, TimeInForce
 from domain.shared.message import Command, Event, Refused
+from tests.sampling import examples
 from tests.unit.domain.orders import NOW, TODAY, desk, owning, place
 
 D = Decimal
@@ -177,10 +179,8 @@ class UnreliableVenue(RuleBasedStateMachine):
                 assert 0 <= event.excess_qty <= event.last_qty
 
 
-UnreliableVenue.TestCase.settings = settings(
-    max_examples=100, stateful_step_count=30, deadline=None
-)
-TestUnreliableVenue = UnreliableVenue.TestCase
+UnreliableVenue.TestCase.settings = examples(100, sample=40, steps=30)
+TestUnreliableVenue = pytest.mark.sampled(UnreliableVenue.TestCase)
 
 
 @st.composite
