@@ -12,7 +12,7 @@ from functools import reduce
 from types import SimpleNamespace
 
 import msgspec
-import pytest
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
@@ -28,7 +28,6 @@ from domain.ledger import entries
 from domain.rules.lots import LotMethod
 from domain.shared.fix import Side
 from domain.shared.message import Command, Event, Refused, Seen
-from tests.sampling import examples
 
 D = Decimal
 A1, A2 = "A1", "A2"
@@ -551,5 +550,5 @@ class World(RuleBasedStateMachine):
         assert msgspec.msgpack.decode(stored, type=State) == self.state
 
 
-World.TestCase.settings = examples(40, sample=15, steps=40)
-TestWorld = pytest.mark.sampled(World.TestCase)
+World.TestCase.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+TestWorld = World.TestCase

@@ -5,7 +5,6 @@ from decimal import Decimal
 from functools import reduce
 from typing import Any
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -15,7 +14,6 @@ from domain.order import commands as c
 from domain.order import events as e
 from domain.shared.fix import CxlRejResponseTo, OrdRejReason, OrdStatus, OrdType, Side, TimeInForce
 from domain.shared.message import Command, Event, Refused
-from tests.sampling import examples
 from tests.unit.domain.orders import NOW, TODAY, desk, owning, place
 
 D = Decimal
@@ -179,8 +177,10 @@ class UnreliableVenue(RuleBasedStateMachine):
                 assert 0 <= event.excess_qty <= event.last_qty
 
 
-UnreliableVenue.TestCase.settings = examples(100, sample=40, steps=30)
-TestUnreliableVenue = pytest.mark.sampled(UnreliableVenue.TestCase)
+UnreliableVenue.TestCase.settings = settings(
+    max_examples=100, stateful_step_count=30, deadline=None
+)
+TestUnreliableVenue = UnreliableVenue.TestCase
 
 
 @st.composite
