@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import date
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.bus.page import PARTITIONS, partition_of
@@ -27,7 +27,6 @@ from projections.ports import Checksum, Key
 from simulation.killed import live
 from simulation.run import Spec
 from tests.golden import log as golden_log
-from tests.sampling import examples
 from tests.unit.projections.view_log import ListLog
 
 SPEC = Spec(first=date(2022, 5, 23), last=date(2022, 6, 3), accounts=8, seed=2)
@@ -97,10 +96,9 @@ def test_every_row_of_every_view_is_fed_from_one_shard(logs: Logs) -> None:
         assert not mixed, (name, mixed)
 
 
-@pytest.mark.sampled
 @pytest.mark.parametrize("name", ["golden", "simulated"])
 @given(partitions=st.sampled_from(PARTITIONS), seed=st.integers(0, 1 << 30))
-@examples(25, sample=6)
+@settings(max_examples=25, deadline=None)
 async def test_any_partitions_in_any_interleaving_give_the_rows_of_one_fold(
     logs: Logs, inline: dict[str, list[Checksum]], name: str, partitions: int, seed: int
 ) -> None:
