@@ -1,6 +1,6 @@
 """How many examples expensive properties try: `make test` a sample, `make test-faults` all.
 
-A test that uses `examples` or `WHOLE` has the marker `sampled`, so `make test-faults` runs it too.
+A test that uses `examples` has the marker `sampled`, so `make test-faults` runs it too.
 """
 
 import os

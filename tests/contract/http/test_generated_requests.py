@@ -18,12 +18,10 @@ from schemathesis import Case
 
 from api.graphql.engine import faults
 from tests.contract.http.edge import Edge, book, listing, serving, settled
-from tests.sampling import WHOLE
 
 pytestmark = pytest.mark.slow
 
 SECONDS = 40
-SECONDS_SAMPLED = 15
 LATE_S = 10
 TOOL = Path(sys.executable).parent / "schemathesis"
 CHECKED = (
@@ -44,18 +42,16 @@ def edge() -> Iterator[Edge]:
         yield edge
 
 
-@pytest.mark.sampled
 def test_the_openapi_document_is_kept_whatever_is_asked(edge: Edge, tmp_path: Path) -> None:
-    seconds = SECONDS if WHOLE else SECONDS_SAMPLED
     words = [
         TOOL, "run", f"{edge.url}/openapi.json", "--checks", ",".join(CHECKED), "--seed", "1",
-        "--max-time", seconds, "--request-timeout", LATE_S, "--max-examples", "8",
+        "--max-time", SECONDS, "--request-timeout", LATE_S, "--max-examples", "8",
         "--phases", "examples,coverage,fuzzing", "--suppress-health-check", "all",
         "--generation-database", "none", "--continue-on-failure", "--no-color",
     ]  # fmt: skip
     ran = subprocess.run(
         [str(w) for w in words], check=False, cwd=tmp_path, capture_output=True, text=True,
-        timeout=seconds + 120,
+        timeout=SECONDS + 120,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stdout[-6_000:] + ran.stderr[-2_000:]
     assert edge.http.get("/healthz").status_code == 200
