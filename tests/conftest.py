@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from adapters.postgres.embedded import EmbeddedPostgres
 from tests.contract.bus.kafka_broker import Broker, broker
@@ -20,6 +21,9 @@ from tests.system.processes import SIMULATE, Simulated, folder, tidemark
 
 _numbers = itertools.count(1)
 FILES_SHOWN = 15  # in the summary: the files that used the most CPU time
+# A busy machine makes examples slow; pytest's timeout ends one that hangs.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 _measured = {"until": 0.0}  # CPU seconds of this process up to the last report
 
 
