@@ -7,7 +7,7 @@ table for people.
 
 import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from functools import reduce
 from pathlib import Path
@@ -77,7 +77,7 @@ async def _prepared(url: str, data_dir: Path) -> Witness:
             folded = reduce(decider.evolve, [e.event for e in found], decider.INITIAL)
             states[stream] = (Head(found[-1].version, found[-1].hash), folded)
         await platform.log.snapshot(states)
-        said = await _said(platform, ())
+        said = await _said(platform, schema_audit.faults(url, "log"))
         assert said["ok"], said["faults"]
         return msgspec.convert(said["witness"], Witness)
 
@@ -87,9 +87,10 @@ async def _opened(url: str, data_dir: Path) -> Platform:
     return await open_platform(settings, verb="log verify", exclusive=False)
 
 
-async def _said(platform: Platform, witnesses: tuple[Witness, ...]) -> dict[str, Any]:
+async def _said(
+    platform: Platform, schema: Sequence[str], witnesses: tuple[Witness, ...] = ()
+) -> dict[str, Any]:
     known = Known(kept=platform.memory.last(), witnesses=witnesses)
-    schema = schema_audit.faults(platform.log_url, "log")
     return await verify(
         platform.log, platform.verifier, known=known, keys=platform.keys, schema=schema
     )
@@ -131,7 +132,8 @@ class Found(NamedTuple):
 
 async def _found(scene: Scene, witness: Witness) -> Found:
     async with await _opened(scene.forger.url, scene.keys.parent) as platform:
-        faults = [_told(await _said(platform, own)) for own in ((), (witness,))]
+        schema = schema_audit.faults(platform.log_url, "log")
+        faults = [_told(await _said(platform, schema, own)) for own in ((), (witness,))]
         try:
             proof = await prove(platform)
             differ = [f"{v.live.view}: {v.faults}" for v in proof.views if not v.equal]
