@@ -106,7 +106,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         used = dict(getattr(report, "user_properties", ())).get("cpu_s", 0)
         files[str(getattr(report, "nodeid", "")).partition("::")[0]] += used
     for name, seconds in files.most_common(FILES_SHOWN):
-        terminalreporter.write_line(f"  {seconds:5.0f} s  {name}")
+        if seconds >= 1:
+            terminalreporter.write_line(f"  {seconds:5.0f} s  {name}")
 
 
 def _used_s() -> tuple[float, float]:
