@@ -15,20 +15,21 @@ setup:  ## make .venv from requirements.lock
 run: setup  ## trade a year of real prices for 100 accounts, then open a market that moves
 	@$(BIN)/tidemark serve --demo
 
-test: setup  ## every test
-	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not bench"
+test: setup  ## every test, with a sample of the simulated faults
+	@$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not bench and not faults"
 
 test-engines: setup  ## the suites again on engines fetched from elsewhere; lists those it could not get
 	@scripts/engines/test.sh
 
-test-faults: setup  ## two thousand runs of a small platform under faults; some minutes
+test-faults: setup  ## two thousand runs of a small platform under faults, and the long fault tests (half an hour)
 	@$(BIN)/tidemark simulate --faults 2000 --json
+	@TIDEMARK_TEST_WHOLE=1 $(BIN)/pytest -q -n 2 -m "faults or sampled"
 
 test-chaos: setup  ## real processes killed, paused and starved under load (about 10 minutes)
 	@$(PY) -m tests.chaos
 
 coverage: setup  ## every test, with a report of the lines that it covers
-	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not bench" --cov --cov-report=term:skip-covered
+	@$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder -m "not bench and not faults" --cov --cov-report=term:skip-covered
 
 bench: setup  ## every benchmark against its peer; writes docs/benchmarks.md
 	@$(BIN)/tidemark bench all --write docs/benchmarks.md

@@ -6,18 +6,25 @@ import resource
 import shutil
 import signal
 import tempfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from adapters.postgres.embedded import EmbeddedPostgres
 from tests.contract.bus.kafka_broker import Broker, broker
 from tests.system.processes import SIMULATE, Simulated, folder, tidemark
 
 _numbers = itertools.count(1)
+FILES_SHOWN = 15  # in the summary: the files that used the most CPU time
+# A busy machine makes examples slow; pytest's timeout ends one that hangs.
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
+_measured = {"until": 0.0}  # CPU seconds of this process up to the last report
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -68,15 +75,42 @@ def simulated() -> Iterator[Simulated]:
         yield Simulated(made / "d", ran.json)
 
 
+def pytest_runtest_logstart() -> None:
+    _measured["until"] = sum(_used_s())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the CPU time of a test's phase, with the processes that it started and waited for."""
+    report = yield
+    before, now = _measured["until"], sum(_used_s())
+    report.user_properties = [*report.user_properties, ("cpu_s", now - before)]
+    _measured["until"] = now
+    return report
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the CPU time of the session and of every process that it started and waited for.
+    """Print the CPU time of the session and of every process that it started and waited for, and
+    of the most expensive test files; a session's server counts for none of them.
 
     `TIDEMARK_CPU_S` has the seconds that came before, as of linters (`.ci/run`).
     """
-    whole = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    user, system = sum(w.ru_utime for w in whole), sum(w.ru_stime for w in whole)
+    user, system = _used_s()
     before = float(os.environ.get("TIDEMARK_CPU_S") or 0)
     terminalreporter.write_line(
         f"CPU: {(before + user + system) / 60:.1f} min "
         f"(tests: user {user:.0f} s, system {system:.0f} s; before: {before:.0f} s)"
     )
+    files = Counter[str]()
+    for report in (r for reports in terminalreporter.stats.values() for r in reports):
+        used = dict(getattr(report, "user_properties", ())).get("cpu_s", 0)
+        files[str(getattr(report, "nodeid", "")).partition("::")[0]] += used
+    for name, seconds in files.most_common(FILES_SHOWN):
+        if seconds >= 1:
+            terminalreporter.write_line(f"  {seconds:5.0f} s  {name}")
+
+
+def _used_s() -> tuple[float, float]:
+    """User and system seconds of this process and of the children that it has waited for."""
+    whole = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(w.ru_utime for w in whole), sum(w.ru_stime for w in whole)

@@ -8,11 +8,11 @@ ASYNC  what is lost is exactly what had not been replicated when the home change
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from tests.capacity.regions import DRIFT, LEASE, Entry, Mode, World
+from tests.sampling import examples
 
 REGIONS = st.integers(0, 2)
 
@@ -110,10 +110,10 @@ class RegionsOfBadClocks(Regions):
         assert len(newest) <= 1
 
 
-TestSync = Regions.TestCase
-TestAsync = RegionsAsync.TestCase
-TestBadClocks = RegionsOfBadClocks.TestCase
-BOUNDS = settings(max_examples=300, stateful_step_count=40, deadline=None)
+TestSync = pytest.mark.sampled(Regions.TestCase)
+TestAsync = pytest.mark.sampled(RegionsAsync.TestCase)
+TestBadClocks = pytest.mark.sampled(RegionsOfBadClocks.TestCase)
+BOUNDS = examples(300, sample=75, steps=40)
 TestSync.settings = TestAsync.settings = TestBadClocks.settings = BOUNDS
 
 

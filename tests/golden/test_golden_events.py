@@ -14,6 +14,7 @@ from adapters.log.keys import MemoryKeyStore
 from adapters.log.upcasts import SEALED
 from domain.catalogue import CATEGORIES, EVENTS
 from domain.shared.message import Erased
+from tests.every import every
 from tests.golden import samples as golden_events
 
 FILES = sorted(golden_events.FOLDER.glob("*.json"))
@@ -24,8 +25,11 @@ def held(path: Path) -> tuple[str, int, bytes, dict[str, Any]]:
     return file["name"], file["version"], file["payload"].encode(), file["reads"]
 
 
-@pytest.mark.parametrize("name", EVENTS)
-def test_every_version_of_every_event_has_a_sample(name: str) -> None:
+def test_every_version_of_every_event_has_a_sample() -> None:
+    every(EVENTS, has_samples)
+
+
+def has_samples(name: str) -> None:
     for version in range(1, EVENTS[name].VERSION + 1):
         path = golden_events.file_of(name, version)
         assert path.exists(), f"{path.name} is missing: python -m tests.golden.samples"
@@ -39,8 +43,11 @@ def test_no_sample_belongs_to_an_event_that_this_build_cannot_read() -> None:
         assert version <= EVENTS[name].VERSION
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_a_stored_payload_reads_as_it_did(path: Path) -> None:
+def test_a_stored_payload_reads_as_it_did() -> None:
+    every(FILES, reads_as_it_did)
+
+
+def reads_as_it_did(path: Path) -> None:
     name, version, payload, reads = held(path)
     event = golden_events.codec().decode(name, version, payload)
     assert isinstance(event, EVENTS[name])
@@ -50,8 +57,11 @@ def test_a_stored_payload_reads_as_it_did(path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_what_was_read_is_written_to_be_read_the_same(path: Path) -> None:
+def test_what_was_read_is_written_to_be_read_the_same() -> None:
+    every(FILES, is_written_to_be_read_the_same)
+
+
+def is_written_to_be_read_the_same(path: Path) -> None:
     name, version, payload, _ = held(path)
     codec = golden_events.codec()
     event = codec.decode(name, version, payload)
@@ -60,8 +70,11 @@ def test_what_was_read_is_written_to_be_read_the_same(path: Path) -> None:
     assert codec.decode(now, schema, again) == event
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
-def test_personal_fields_lie_sealed_and_read_as_erased_without_the_key(path: Path) -> None:
+def test_personal_fields_lie_sealed_and_read_as_erased_without_the_key() -> None:
+    every(FILES, lies_sealed)
+
+
+def lies_sealed(path: Path) -> None:
     name, version, payload, _ = held(path)
     raw = json.loads(payload)
     entropy = SeededEntropy(golden_events.SEED)

@@ -98,7 +98,7 @@ def test_every_row_of_every_view_is_fed_from_one_shard(logs: Logs) -> None:
 
 @pytest.mark.parametrize("name", ["golden", "simulated"])
 @given(partitions=st.sampled_from(PARTITIONS), seed=st.integers(0, 1 << 30))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 async def test_any_partitions_in_any_interleaving_give_the_rows_of_one_fold(
     logs: Logs, inline: dict[str, list[Checksum]], name: str, partitions: int, seed: int
 ) -> None:

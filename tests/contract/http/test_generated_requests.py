@@ -73,7 +73,7 @@ def test_every_graphql_operation_is_answered_with_data_or_a_known_error(edge: Ed
 
 
 EACH = settings(
-    max_examples=15, deadline=None, derandomize=True, database=None,
+    max_examples=15, derandomize=True, database=None,
     suppress_health_check=list(HealthCheck),
 )  # fmt: skip
 

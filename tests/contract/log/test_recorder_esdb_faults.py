@@ -366,9 +366,7 @@ async def test_a_database_that_was_filled_from_another_log_is_refused(node: Node
 _examples = itertools.count(1)
 
 
-@settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     history=histories,
     other=st.booleans(),

@@ -50,9 +50,7 @@ def plain(event: Stored) -> tuple[object, ...]:
     return event[1:6]
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=histories, other=st.booleans(), lose=st.sampled_from(["", "reply", "request"]))
 async def test_postgres_answers_as_memory_does(
     database_url: str, history: list[list[Shape]], other: bool, lose: str

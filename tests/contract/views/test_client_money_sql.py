@@ -22,9 +22,7 @@ from tests.unit.projections.money_books import (
 )
 
 D = Decimal
-some = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+some = settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 class Served:

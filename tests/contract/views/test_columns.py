@@ -33,9 +33,7 @@ async def read(connection: psycopg.AsyncConnection[Any], kind: str, values: list
 @given(
     st.lists(storable | st.sampled_from(['"', "\\", "\\n", "\n", "{}", ",", "null", "", "\x7f"]))
 )
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_any_text_comes_back_as_it_was(
     connection: psycopg.AsyncConnection[Any], texts: list[str]
 ) -> None:

@@ -4,11 +4,11 @@ import json
 from typing import Any
 
 import msgspec
-import pytest
 
 from adapters.bus.page import cut
 from adapters.bus.schemas import HEADERS, PAGE, STATE, schemas
 from domain.catalogue import EVENTS
+from tests.every import every
 from tests.paths import DOCS
 from tests.unit.adapters.relay_world import event
 
@@ -24,8 +24,11 @@ def test_every_event_of_this_build_and_the_page_have_a_schema() -> None:
     assert set(schemas()) == own | {PAGE, HEADERS, STATE}
 
 
-@pytest.mark.parametrize("name", sorted(EVENTS))
-def test_an_events_schema_is_the_one_in_its_document(name: str) -> None:
+def test_an_events_schema_is_the_one_in_its_document() -> None:
+    every(sorted(EVENTS), in_its_document)
+
+
+def in_its_document(name: str) -> None:
     published = schema(f"{name}@{EVENTS[name].VERSION}")
     text = (DOCS / "events" / f"{name}.md").read_text()
     assert json.loads(text.split("```json\n")[1].split("```")[0]) == published

@@ -74,9 +74,7 @@ steps = st.lists(
 )  # fmt: skip
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps)
 def test_what_is_found_equals_what_is_folded(
     steps: list[Step], monkeypatch: pytest.MonkeyPatch

@@ -299,7 +299,7 @@ def booked(told: Told, plan: Plan, only: set[str] | None = None) -> None:
 
 
 @given(steps, st.data(), st.sampled_from(["FIFO", "LIFO", "HIFO", "AVERAGE", "SPECIFIC"]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_whatever_is_busted_the_books_are_those_of_the_trades_that_are_left(
     plan: Plan, data: st.DataObject, method: str
 ) -> None:
@@ -319,7 +319,7 @@ def test_whatever_is_busted_the_books_are_those_of_the_trades_that_are_left(
 
 
 @given(steps, st.data(), st.sampled_from(list(LotMethod)))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_whatever_had_settled_no_lot_is_below_zero_beside_another_and_no_money_is_lost(
     plan: Plan, data: st.DataObject, method: str
 ) -> None:

@@ -572,5 +572,5 @@ class World(RuleBasedStateMachine):
         assert msgspec.msgpack.decode(stored, type=State) == self.state
 
 
-World.TestCase.settings = settings(max_examples=40, stateful_step_count=40, deadline=None)
+World.TestCase.settings = settings(max_examples=40, stateful_step_count=40)
 TestWorld = World.TestCase

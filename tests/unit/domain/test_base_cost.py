@@ -235,7 +235,7 @@ EQUAL_LOTS = [(Side.BUY, 3, D("285.40"))] * 2 + [(SELL, 1, D("0.01"))] * 2
 
 @whenever(trades, st.sampled_from(list(LotMethod)))
 @example(EQUAL_LOTS, LotMethod.HIFO)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 async def test_figures_stated_late_are_those_of_a_rate_known_early(
     done: list[tuple[Side, int, Decimal]], method: LotMethod
 ) -> None:
@@ -265,7 +265,7 @@ async def test_figures_stated_late_are_those_of_a_rate_known_early(
 
 
 @whenever(trades, st.lists(st.integers(0, 7), max_size=3, unique=True))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 async def test_busts_among_trades_that_wait_leave_no_base_cost_behind(
     done: list[tuple[Side, int, Decimal]], busted: list[int]
 ) -> None:

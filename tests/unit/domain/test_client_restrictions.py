@@ -289,4 +289,4 @@ class AnythingMayBeAsked(RuleBasedStateMachine):
 
 
 TestAnythingMayBeAsked = AnythingMayBeAsked.TestCase
-TestAnythingMayBeAsked.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestAnythingMayBeAsked.settings = settings(max_examples=60, stateful_step_count=30)

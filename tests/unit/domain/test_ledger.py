@@ -131,7 +131,7 @@ def test_every_entry_is_zero_per_book_and_unit(kind: type[Event]) -> None:
     posted = 0
 
     @given(events_of(kind))
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     def check(event: Event) -> None:
         nonlocal posted
         for entry in entries(event):

@@ -166,7 +166,7 @@ def run(history: list[Step], method: str) -> tuple[tuple[Lot, ...], list[LotMove
 
 
 @given(steps, methods)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_money_in_and_out_is_gains_and_the_cost_of_what_is_held(
     history: list[Step], method: LotMethod
 ) -> None:
@@ -177,7 +177,7 @@ def test_money_in_and_out_is_gains_and_the_cost_of_what_is_held(
 
 
 @given(steps, methods)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_is_held_is_what_was_bought_less_what_was_sold(
     history: list[Step], method: LotMethod
 ) -> None:
@@ -187,7 +187,7 @@ def test_what_is_held_is_what_was_bought_less_what_was_sold(
 
 
 @given(steps, methods)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_mirror_undoes_exactly(history: list[Step], method: LotMethod) -> None:
     before, _ = run(history[:-1], method)
     after, moves = run(history, method)
@@ -211,7 +211,7 @@ held_lots = st.lists(st.tuples(quantities, amounts), min_size=1, max_size=8).map
 
 
 @given(held_lots, methods, st.integers(1, 100), st.randoms(use_true_random=False))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_the_order_in_which_lots_are_kept_decides_nothing(
     lots: tuple[Lot, ...], method: LotMethod, percent: int, dice: object
 ) -> None:
@@ -228,7 +228,7 @@ def test_the_order_in_which_lots_are_kept_decides_nothing(
 
 
 @given(held_lots, methods, st.integers(1, 100))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_lot_gives_more_than_it_has_and_the_cost_taken_and_left_is_the_cost(
     lots: tuple[Lot, ...], method: LotMethod, percent: int
 ) -> None:
@@ -243,7 +243,7 @@ def test_no_lot_gives_more_than_it_has_and_the_cost_taken_and_left_is_the_cost(
 
 
 @given(held_lots, st.integers(1, 99))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_highest_cost_first_never_takes_less_cost_than_another_method(
     lots: tuple[Lot, ...], percent: int
 ) -> None:
@@ -257,7 +257,7 @@ def test_highest_cost_first_never_takes_less_cost_than_another_method(
 
 
 @given(held_lots)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_average_is_one_price_whatever_is_sold_in_between(lots: tuple[Lot, ...]) -> None:
     total, cost = holding(lots), sum(x.cost for x in lots)
     half = (total / 2).quantize(D("0.00000001"))

@@ -179,9 +179,7 @@ class UnreliableVenue(RuleBasedStateMachine):
                 assert 0 <= event.excess_qty <= event.last_qty
 
 
-UnreliableVenue.TestCase.settings = settings(
-    max_examples=100, stateful_step_count=30, deadline=None
-)
+UnreliableVenue.TestCase.settings = settings(max_examples=100, stateful_step_count=30)
 TestUnreliableVenue = UnreliableVenue.TestCase
 
 
@@ -202,7 +200,7 @@ def chains(draw: st.DrawFn) -> list[Command]:
     return told
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(chains(), st.data())
 def test_the_figures_do_not_depend_on_the_order_of_reports(
     told: list[Command], data: st.DataObject
@@ -222,7 +220,7 @@ any_decimal = st.sampled_from(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(any_decimal, any_decimal, st.sampled_from(Side))
 def test_no_numbers_make_a_decision_fail(qty: D, px: D, side: Side) -> None:
     placed = _after([])

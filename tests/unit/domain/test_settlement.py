@@ -348,9 +348,7 @@ class TheCustodianSaysAnything(RuleBasedStateMachine):
 
 
 TestTheCustodianSaysAnything = TheCustodianSaysAnything.TestCase
-TestTheCustodianSaysAnything.settings = settings(
-    max_examples=60, stateful_step_count=30, deadline=None
-)
+TestTheCustodianSaysAnything.settings = settings(max_examples=60, stateful_step_count=30)
 
 
 HELD = SettlementInstructed(**FACTS | {"on_hold": True})

@@ -21,7 +21,7 @@ from tests.unit.projections.money_books import (
 
 D = Decimal
 Found = Callable[[Sequence[Homed]], CloseFigures]
-many = settings(max_examples=100, deadline=None)
+many = settings(max_examples=100)
 
 
 def by_control(homed: Sequence[Homed]) -> CloseFigures:

@@ -48,7 +48,7 @@ words = st.lists(
 
 
 @given(words, st.integers(1, 7), st.integers(1, 7))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 async def test_any_batching_gives_the_same_rows(
     told: list[tuple[str, str]], one: int, other: int
 ) -> None:
@@ -69,7 +69,7 @@ class Redelivers(ListLog):
 
 
 @given(words, st.integers(1, 7))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 async def test_what_was_folded_is_not_folded_again(told: list[tuple[str, str]], limit: int) -> None:
     log, view = said(*(f"{a}:{w}" for a, w in told)), Listening()
     once, again = await ready([view]), await ready([view])

@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.memory.sink import MemorySink
@@ -231,7 +231,7 @@ def played(acts: list[Any]) -> World:
     return History().play(acts)
 
 
-many = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=40)
 
 
 @given(histories)
@@ -397,7 +397,7 @@ async def everything(world: World, *, limit: int, at_once: bool) -> Mapping[str,
 
 
 @given(histories, st.integers(1, 9))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 async def test_every_view_is_the_same_under_any_batching(acts: list[Any], limit: int) -> None:
     world = played(acts)
     one = await everything(world, limit=1_000, at_once=True)

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.simulators.misbehaviour import VenueFaults
@@ -186,7 +186,7 @@ kinds = st.one_of(
 
 
 @given(st.lists(kinds, max_size=7))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 def test_whatever_is_reported_the_hold_is_for_what_the_order_leaves_open(
     reports: list[Command],
 ) -> None:

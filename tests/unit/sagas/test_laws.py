@@ -12,7 +12,8 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import HealthCheck, example, given, settings
+import pytest
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from adapters.simulators.misbehaviour import BankFaults, CustodianFaults, VenueFaults
@@ -21,6 +22,7 @@ from domain.order.commands import CancelOrder, ReplaceOrder
 from domain.rules.charges import commission, commission_of
 from domain.shared.fix import OrdType, Side, TimeInForce
 from domain.shared.message import Command
+from tests.sampling import examples
 from tests.unit.sagas.world import MONDAY, Trouble, World, order
 
 END = date(2024, 3, 22)
@@ -191,10 +193,11 @@ RAISED_AFTER_IT_WAS_SETTLED: Plan = [
 """With seed 99: overfilled, both fills corrected, one when the account had let the order go."""
 
 
+@pytest.mark.sampled
 @given(days, st.integers(0, 10**6))
 @example(RAISED_AFTER_IT_WAS_SETTLED, 99)
 @example(SOLD_BEFORE_THE_BUST, 1)
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(150, sample=40)
 def test_whatever_venue_custodian_and_bank_do_the_books_end_whole(plan: Plan, seed: int) -> None:
     async def run() -> None:
         world = await live([*plan, *cleaning()], seed, Trouble())
@@ -203,8 +206,9 @@ def test_whatever_venue_custodian_and_bank_do_the_books_end_whole(plan: Plan, se
     asyncio.run(run())
 
 
+@pytest.mark.sampled
 @given(days, st.integers(0, 10**6), st.integers(1, 300), st.booleans())
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(100, sample=25)
 def test_a_crash_at_any_point_ends_in_the_same_books(
     plan: Plan, seed: int, point: int, after: bool
 ) -> None:

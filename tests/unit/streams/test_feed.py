@@ -71,7 +71,7 @@ batches = st.lists(st.integers(1, 9), min_size=1, max_size=6)
 
 
 @given(batches, st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 async def test_records_lost_doubled_and_reordered_change_nothing(
     sizes: list[int], data: st.DataObject
 ) -> None:

@@ -95,7 +95,7 @@ async def test_views_stand_where_the_log_was_relayed_and_hold_what_one_fold_give
 
 
 @given(st.lists(st.integers(1, 9), min_size=1, max_size=5), st.data())
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 async def test_any_delivery_to_any_of_two_workers_gives_the_rows_of_one_fold(
     sizes: list[int], data: st.DataObject
 ) -> None:
