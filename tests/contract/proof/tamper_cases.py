@@ -139,7 +139,8 @@ CASES = (
     Case("the snapshot of another stream", sql(f"update log.snapshots set state = (select state "
          f"from log.snapshots where stream = '{B}') where stream = '{A}'"), "did not seal"),
     Case("a snapshot of another build", sql(f"update log.snapshots set domain_hash = (select "
-         f"max(domain_hash) from log.snapshots), state = 'old' where stream = '{A}'"), "no seal"),
+         f"max(domain_hash) from log.snapshots), state = 'old' where stream = '{A}'"),
+         "did not seal"),
     Case("all snapshots gone", sql("truncate log.snapshots")),
     Case("a saga forgotten", sql(f"delete from sagas.state where saga = 'order' and id = {ORDER}"),
          "", "order"),
