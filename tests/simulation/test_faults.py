@@ -44,7 +44,7 @@ from streams.sagas.runner import SagaRunner
 
 SEEDS = 16  # `make test-faults` has the thousands
 SEARCHED = 200  # seeds among which a mutant finds those that have what it is about ...
-TRIED_MAX = 24  # ... and the first of them, one of which must catch it
+TRIED_MAX = 40  # ... and the first of them, one of which must catch it
 TOLD_TWICE = 22  # a seed in which an execution is reported twice
 
 
