@@ -200,6 +200,10 @@ class Views(Protocol):
     @property
     def stuck(self) -> Collection[Stuck]: ...
 
+    def hurry(self, position: int) -> None:
+        """Have the views fold up to `position` without delay."""
+        ...
+
     async def wait_for(self, position: int, *, timeout_s: float) -> bool:
         """Wait until all views have passed `position`, and hurry them; False on time-out."""
         ...

@@ -170,6 +170,9 @@ class FollowedViews:
         wanted = [columns for wants in self._listeners.values() for columns in wants().values()]
         return bool(self._waiting) or any(wanted)
 
+    def hurry(self, position: int) -> None:
+        """Nothing: the workers fold, and do not linger."""
+
     async def wait_for(
         self, position: int, *, timeout_s: float, views: Collection[str] | None = None
     ) -> bool:

@@ -5,8 +5,9 @@
 Every page costs a database transaction, whatever its length. So the runner lingers until `LINGER_S`
 after the start of its last fold, and the next page has all events that came meanwhile. An event
 that comes later is folded at once, and a fold that takes as long is followed by the next one. A
-caller that waits for a position, a listener whose rows are urgent, or a whole page of events ends
-the lingering.
+caller that needs a position, a listener whose rows are urgent, or a whole page of events ends the
+lingering. For `CALM_S` after such a caller there is none: the next one may be on its way, and
+a fold that has begun before it comes shortens its wait.
 
 A failure (database gone, an event that cannot be read) is kept in `fault` for health checks, and
 retried with growing pauses. Pages then shrink to one event, so that the views stop right before an
@@ -27,6 +28,7 @@ from streams.doubt import Doubt
 WAIT_S = 1.0  # bounds the delay when the log's notification is lost
 RETRY_MIN_S, RETRY_MAX_S = 0.05, 5.0
 LINGER_S = 0.02
+CALM_S = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -58,6 +60,7 @@ class InlineRunner:
         self._woken = asyncio.Event()
         self._moved = asyncio.Condition()
         self._waiting = 0  # callers of `wait_for`
+        self._calm_at = 0.0  # when it may linger again
         self._listeners: list[tuple[Listener, Urgent]] = []
         self._positions: dict[str, int] = {}
         self._page = NEAR_PAGE
@@ -95,6 +98,12 @@ class InlineRunner:
         self._listeners.append(entry)
         return lambda: self._listeners.remove(entry)
 
+    def hurry(self, position: int) -> None:
+        """Fold up to `position` without lingering: a caller needs it."""
+        self._calm_at = waits.now() + CALM_S
+        if self.watermark() < position:
+            self.wake()
+
     def wake(self) -> None:
         """Make `run` read the log now, without lingering."""
         self._woken.set()
@@ -106,10 +115,10 @@ class InlineRunner:
 
         Until then `run` does not linger.
         """
+        self.hurry(position)
         if self.watermark(views) >= position:
             return True
         self._waiting += 1
-        self.wake()
         try:
             async with asyncio.timeout(timeout_s), self._moved:
                 await self._moved.wait_for(lambda: self.watermark(views) >= position)
@@ -147,14 +156,15 @@ class InlineRunner:
                 async with self._busy:
                     if self._doubt.due():
                         self._runner.doubt()
-                    await self._fold()
+                    folded = await self._fold()
             except Exception as e:  # show any error, and try again
                 self._failed(e)
                 await waits.pause(stop, retry.next_s())
                 continue
             self.fault, self._page = None, NEAR_PAGE
             retry.reset()
-            await self._linger(stop, began + LINGER_S)
+            if folded:
+                await self._linger(stop, began + LINGER_S)
             await self._wait(stop)
 
     async def _prepare(self) -> None:
@@ -181,8 +191,11 @@ class InlineRunner:
 
     async def _linger(self, stop: asyncio.Event, until: float) -> None:
         """Let events gather, at most a page of them, if no caller waits for one."""
-        left = until - waits.now()
-        if left <= 0 or self._waiting or any(urgent() for _, urgent in self._listeners):
+        now = waits.now()
+        left = until - now
+        if left <= 0 or self._waiting or now < self._calm_at:
+            return
+        if any(urgent() for _, urgent in self._listeners):
             return
         full = self._grown(NEAR_PAGE - 1, timeout_s=left)
         await waits.first(*full, self._woken.wait(), stop.wait(), timeout_s=left)

@@ -45,6 +45,8 @@ class Session:
     def need(self, position: int) -> None:
         """Register the position a resolver needs; call it before the resolver's first await."""
         self._needs = max(self._needs, position)
+        if self._views is not None:
+            self._views.hurry(position)
 
     async def reader(self) -> Reader:
         """The operation's snapshot."""

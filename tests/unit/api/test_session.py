@@ -37,6 +37,10 @@ class Views:
 
     def __init__(self, tables: Tables, *, lag_s: float = 0.0) -> None:
         self._tables, self._lag_s, self.asked = tables, lag_s, 0
+        self.hurried: list[int] = []
+
+    def hurry(self, position: int) -> None:
+        self.hurried.append(position)
 
     async def wait_for(self, position: int, *, timeout_s: float) -> bool:
         self.asked += 1
@@ -75,11 +79,11 @@ def test_a_read_goes_on_as_soon_as_the_views_of_this_process_have_passed() -> No
     assert (took, fault) == (pytest.approx(FOLD_S), "")
 
 
-def test_a_read_that_the_tables_can_answer_hurries_nothing() -> None:
+def test_a_read_that_the_tables_can_answer_waits_for_nothing() -> None:
     tables = Tables()
     tables.at, views = 7, Views(tables)
     assert read(tables, views) == (0.0, "")
-    assert views.asked == 0
+    assert (views.asked, views.hurried) == (0, [7])
 
 
 def test_tables_that_lag_behind_the_views_are_waited_for_in_pauses() -> None:

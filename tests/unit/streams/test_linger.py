@@ -10,7 +10,7 @@ from domain.shared.envelope import Envelope
 from projections.engine.runner import NEAR_PAGE
 from projections.ports import Change
 from simulation.faults import virtual_time
-from streams.views.inline import LINGER_S, InlineRunner
+from streams.views.inline import CALM_S, LINGER_S, InlineRunner
 from tests.unit.projections.listening import Listening, said
 from tests.unit.projections.view_log import GAP
 from tests.unit.streams.growing_log import GrowingLog
@@ -104,6 +104,39 @@ def test_a_caller_that_waits_for_an_event_to_come_gets_it_at_once() -> None:
         world.append()
         assert await waiting
         assert now() == started
+
+    virtually(script)
+
+
+def test_after_a_caller_that_needed_a_position_it_does_not_linger_for_a_while() -> None:
+    async def script(world: World) -> None:
+        world.append()
+        await asyncio.sleep(LINGER_S)
+        world.runner.hurry(GAP)  # passed already: the next read may come before its fold
+        for _ in range(2):
+            await asyncio.sleep(CALM_S / 3)
+            for _ in range(2):
+                world.append()
+                await asyncio.sleep(LINGER_S / 10)
+        assert [count for _, count in world.saves] == [1, 2, 3, 4, 5]
+        await asyncio.sleep(CALM_S)
+        for _ in range(3):
+            world.append()
+            await asyncio.sleep(LINGER_S / 10)
+        assert [count for _, count in world.saves] == [1, 2, 3, 4, 5, 6]
+
+    virtually(script)
+
+
+def test_a_hurry_ends_the_lingering_at_once() -> None:
+    async def script(world: World) -> None:
+        world.append()
+        await asyncio.sleep(LINGER_S / 10)
+        world.append()
+        await asyncio.sleep(LINGER_S / 10)
+        world.runner.hurry(2 * GAP)
+        await asyncio.sleep(LINGER_S / 10)
+        assert [count for _, count in world.saves] == [1, 2]
 
     virtually(script)
 
