@@ -89,9 +89,10 @@ def _check(hint: Any, name: str, rules: Rules) -> Callable[[Any], Any] | None:
         return rules.identifier if name == "id" or name.endswith("_id") else rules.text
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return {str(member): member for member in hint}.get
-    return {
+    checks: dict[Any, Callable[[Any], Any]] = {
         Decimal: rules.decimal, date: rules.day, datetime: rules.instant, bool: _flag,
-    }.get(hint)  # fmt: skip
+    }  # fmt: skip
+    return checks.get(hint)
 
 
 def _flag(value: bool) -> bool:

@@ -118,7 +118,7 @@ async def test_a_store_that_is_away_is_asked_rarely_and_told_of_once(
     told = [r.message for r in caplog.records]
     assert told == [
         "cache: Redis at somewhere:1: connection refused; "
-        "each process computes answers again and keeps its own limits",
+        "each process computes its own values and keeps its own limits",
         "cache: Redis at somewhere:1 answers again",
     ]
 
