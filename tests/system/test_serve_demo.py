@@ -160,7 +160,7 @@ def test_killed_in_the_middle_of_a_session_it_goes_on_from_there(
     assert latest(data_dir) == stood
     paced(data_dir, "pause")
     with serving(data_dir) as served:
-        assert f"goes on at {stood:%Y-%m-%d %H:%M}" in served.errors
+        assert f"continues at {stood:%Y-%m-%d %H:%M}" in served.errors
         assert latest(data_dir) == stood  # paused: no event
         paced(data_dir, "pace", "0.1")
         paced(data_dir, "resume")

@@ -65,7 +65,7 @@ def test_a_key_that_nothing_is_sealed_with_is_named_and_no_fault(data_dir: Path)
         keys.close()
     ran = verb("log", "verify", "--json", data_dir=data_dir)
     assert (ran.code, ran.json["unused_keys"]) == (0, ["GHOST"])
-    assert verb("log", "verify", data_dir=data_dir).out.strip().endswith("sealed with: GHOST")
+    assert verb("log", "verify", data_dir=data_dir).out.strip().endswith("unused keys: GHOST")
 
 
 def test_a_list_of_migrations_that_lacks_its_last_one_is_named_in_one_line(data_dir: Path) -> None:

@@ -11,6 +11,7 @@ from adapters.cache.store import CacheStore, Rate, StoreGone
 from adapters.cache.values import Cache
 from adapters.dispatch.rate_limit import Limiter
 from adapters.host.entropy import SystemEntropy
+from adapters.redis import cache
 from adapters.redis.cache import RedisCache, RedisRefused
 from adapters.settings import Settings
 from adapters.settings_error import SettingsError
@@ -46,7 +47,10 @@ async def test_every_key_has_an_end(store: CacheStore, server: RedisServer) -> N
         }  # fmt: skip
 
 
-async def test_processes_share_one_allowance(server: RedisServer) -> None:
+async def test_processes_share_one_allowance(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "ANSWER_S", 5.0)  # a limiter without an answer admits by itself
     stores = [RedisCache(server.url) for _ in range(3)]
     limiters = [Limiter(s, {"q": Rate(0.001, 9)}, b"secret", loopback=False) for s in stores]
     asked = [limiter.admit("q", "192.0.2.1") for limiter in limiters for _ in range(10)]
