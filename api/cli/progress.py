@@ -58,6 +58,7 @@ class Bar:
     def show(self, at: Progress) -> None:
         """Show a simulated session that has just ended."""
         now = time.monotonic()
+        is_first = self._first is None
         if self._first is None:
             self._first = (now, at.events, at.done)
         spent = now - self._first[0]
@@ -66,7 +67,7 @@ class Bar:
         self._rich.update(
             self._task, description=f"{at.day}", total=at.total, completed=at.done, note=note
         )
-        if self._plain and (now - self._last > PLAIN_EVERY_S or at.done == at.total):
+        if self._plain and (is_first or now - self._last > PLAIN_EVERY_S or at.done == at.total):
             self._last = now
             done = at.done - self._first[2]
             line = f"{at.day}  {at.done}/{at.total} sessions"
