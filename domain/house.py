@@ -66,6 +66,7 @@ class HouseRefusal(Refusal):
     CLOSE_NOT_REQUESTED = "close_not_requested"
     CLOSE_PENDING = "close_pending"
     CONTROL_MISSING = "control_missing"
+    CONTROLS_TOO_MANY = "controls_too_many"
     CURRENCY_UNKNOWN = "currency_unknown"
     DAY_ALREADY_CLOSED = "day_already_closed"
     DAY_BEFORE_LOG = "day_before_log"
@@ -226,6 +227,7 @@ REFUSALS: Mapping[type[Command], tuple[Refusal, ...]] = {
     RecordClose: (
         HouseRefusal.CLOSE_NOT_REQUESTED,
         HouseRefusal.CONTROL_MISSING,
+        HouseRefusal.CONTROLS_TOO_MANY,
         HouseRefusal.POSITION_BEFORE_LAST_CLOSE,
         HouseRefusal.POSITION_BEYOND_LOG,
     ),
@@ -314,6 +316,8 @@ def _record(command: RecordClose, state: House, seen: Seen) -> Decision:
         return refused(HouseRefusal.POSITION_BEFORE_LAST_CLOSE, last=state.last_position)
     if command.position > seen.log_end:
         return refused(HouseRefusal.POSITION_BEYOND_LOG, end=seen.log_end)
+    if len(command.controls) > CONTROLS_MAX:
+        return refused(HouseRefusal.CONTROLS_TOO_MANY, limit=CONTROLS_MAX)
     if missing := _missing(command.controls):
         return refused(HouseRefusal.CONTROL_MISSING, controls=", ".join(missing))
     day, position = command.day, command.position
@@ -324,10 +328,9 @@ def _record(command: RecordClose, state: House, seen: Seen) -> Decision:
 
 
 def _missing(controls: tuple[Control, ...]) -> list[str]:
-    """The required controls that were not computed; one more entry if there are too many."""
+    """Names of the required controls that were not computed."""
     found = {control.name for control in controls}
-    missing = [name for name in CONTROLS if name not in found]
-    return missing if len(controls) <= CONTROLS_MAX else [*missing, f"at most {CONTROLS_MAX}"]
+    return [name for name in CONTROLS if name not in found]
 
 
 def _holds(control: Control) -> bool:

@@ -39,7 +39,7 @@ FRESH_S = 0.5  # how old a measured lag may be
 _log = logging.getLogger(__name__)
 
 
-class Status(Struct, frozen=True, kw_only=True):
+class WorkerStatus(Struct, frozen=True, kw_only=True):
     """The status of the process, as one line of JSON."""
 
     name: str
@@ -111,7 +111,7 @@ class Worker:
             await self._marks.close()
             await self._lease.close()
 
-    async def status(self) -> Status:
+    async def status(self) -> WorkerStatus:
         """The current status.
 
         Raises:
@@ -122,7 +122,7 @@ class Worker:
         runner = self.sagas.runner if self.sagas is not None else None
         position = runner.position if runner is not None else 0
         lag = await self._lag(min([*stands.values(), *([position] if leads else [])], default=None))
-        return Status(
+        return WorkerStatus(
             name=self.name,
             log_position=await self._platform.log.last(),
             partitions=sorted(self.views.parts) if self.views is not None else (),
@@ -225,5 +225,5 @@ class Worker:
         return found
 
 
-def line(status: Status) -> str:
+def line(status: WorkerStatus) -> str:
     return msgspec.json.encode(status).decode()

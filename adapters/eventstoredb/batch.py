@@ -20,7 +20,8 @@ from adapters.eventstoredb.event import Arrived, proposed
 from adapters.eventstoredb.keys import KeyRing
 from adapters.eventstoredb.link import Link
 from adapters.log.append_plan import Key, plan
-from adapters.log.recorder import Known, Message, Result, SnapshotRow, Write, Written, WrongVersion
+from adapters.log.evidence import SnapshotRow
+from adapters.log.recorder import Known, Message, Result, Write, Written, WrongVersion
 from adapters.log.turns import Turns
 
 GROUP_EVENTS_MAX = 500  # in one append; a single write may have more

@@ -14,7 +14,8 @@ from datetime import UTC, datetime, timedelta
 from struct import Struct as Packing
 from typing import NamedTuple
 
-from adapters.log.recorder import Recorder, SnapshotRow
+from adapters.log.evidence import SnapshotRow
+from adapters.log.recorder import Recorder
 from domain.shared.limits import EPOCH
 
 MARK_BYTES = 1 << 20  # of the log between two marks: some thousand events

@@ -7,7 +7,8 @@ answers, and nothing in them would show it.
 from esdbclient.client import DEFAULT_EXCLUDE_FILTER
 
 from adapters.eventstoredb.link import Link
-from adapters.log.recorder import Recorder, SnapshotRow, Unavailable
+from adapters.log.evidence import SnapshotRow
+from adapters.log.recorder import Recorder, Unavailable
 
 NAME = "log identity"  # stored as a snapshot's stream and domain hash
 

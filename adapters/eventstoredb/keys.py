@@ -15,7 +15,7 @@ from struct import Struct as Packing
 from msgspec import Struct
 
 from adapters.eventstoredb.event import Arrived
-from adapters.log.recorder import SnapshotRow
+from adapters.log.evidence import SnapshotRow
 
 KEYS_MAX = 500_000  # digests, and streams, in memory: about 80 MB
 TRIM_EVERY = 1_000  # calls of `trim` between two counts of what is held

@@ -22,7 +22,7 @@ from adapters.eventstoredb.link import Link
 from adapters.eventstoredb.tail import EsdbTail
 from adapters.log.append_plan import chunks
 from adapters.log.domain_hash import DOMAIN_HASH
-from adapters.log.evidence import Evidence, NoEvidence
+from adapters.log.evidence import Evidence, NoEvidence, SnapshotRow
 from adapters.log.frame import NONE, payloads
 from adapters.log.recorder import (
     AUDIT_PAGE,
@@ -31,7 +31,6 @@ from adapters.log.recorder import (
     Message,
     Recorder,
     Result,
-    SnapshotRow,
     Stored,
     StreamRead,
     Unavailable,

@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec.structs import replace
 
 from adapters.host.entropy import Entropy
-from adapters.log.keys import KeyDestroyed, KeyStore
+from adapters.log.keys import KeyStore
 from adapters.log.upcasts import SEALED, UPCASTS, Seals
+from commands.ports import KeyDestroyed
 from domain.catalogue import EVENTS
 from domain.shared.message import ERASED, FIRM, PERSONAL, Event
 

@@ -20,18 +20,10 @@ import msgspec
 
 from adapters.log.codec import Codec, UnknownEvent, plain_json
 from adapters.log.domain_hash import DOMAIN_HASH
+from adapters.log.evidence import SnapshotRow
 from adapters.log.frame import frame, unframe
 from adapters.log.recent import LogTail
-from adapters.log.recorder import (
-    Known,
-    Recorder,
-    Sealed,
-    SnapshotRow,
-    Stored,
-    StreamRead,
-    Write,
-    Written,
-)
+from adapters.log.recorder import Known, Recorder, Sealed, Stored, StreamRead, Write, Written
 from adapters.log.unpacking import unpack
 from commands.ports import (
     EMPTY,

@@ -11,10 +11,10 @@ from typing import Protocol
 
 from adapters.host.entropy import Entropy
 from adapters.log.recorder import Unavailable
-from commands.ports import KeyDestroyed as KeyDestroyed  # noqa: PLC0414 - its callers find it here
+from commands.ports import KeyDestroyed
 
 
-class Standing(StrEnum):
+class KeyState(StrEnum):
     """The state of a client's key in the store; a client without a row has none."""
 
     HELD = "held"
@@ -49,7 +49,7 @@ class KeyStore(Protocol):
         """The HMAC key of request hashes; the key of snapshots derives from it."""
         ...
 
-    def standings(self) -> Mapping[str, Standing] | None:
+    def key_states(self) -> Mapping[str, KeyState] | None:
         """The present state of every client with a row; None if this process may not read them."""
         ...
 
@@ -89,8 +89,8 @@ class MemoryKeyStore:
     def destroy(self, client_id: str, /) -> None:
         self._keys[client_id] = None
 
-    def standings(self) -> Mapping[str, Standing]:
-        return {c: Standing.HELD if k else Standing.ERASED for c, k in self._keys.items()}
+    def key_states(self) -> Mapping[str, KeyState]:
+        return {c: KeyState.HELD if k else KeyState.ERASED for c, k in self._keys.items()}
 
 
 class ClosedKeyStore:
@@ -107,7 +107,7 @@ class ClosedKeyStore:
     def destroy(self, client_id: str, /) -> None:
         raise Unavailable("this process's database role may not read the clients' keys")
 
-    def standings(self) -> None:
+    def key_states(self) -> None:
         return None
 
     def close(self) -> None:

@@ -12,8 +12,7 @@ from typing import NamedTuple, Protocol
 
 from msgspec import Struct
 
-from adapters.log.evidence import Evidence
-from adapters.log.evidence import SnapshotRow as SnapshotRow  # noqa: PLC0414 - its users find it here
+from adapters.log.evidence import Evidence, SnapshotRow
 from adapters.log.frame import Payloads
 from commands.expected import Expected
 

@@ -16,13 +16,12 @@ from eventsourcing.persistence import StoredEvent
 from eventsourcing.popo import POPOApplicationRecorder
 
 from adapters.log.append_plan import chunks
-from adapters.log.evidence import NoEvidence
+from adapters.log.evidence import NoEvidence, SnapshotRow
 from adapters.log.frame import payloads
 from adapters.log.recorder import (
     Known,
     Message,
     Result,
-    SnapshotRow,
     Stored,
     StreamRead,
     Write,

@@ -45,7 +45,9 @@ union all
 select format('setting %%s is %%s', name, setting) from pg_settings
 where name in ('session_replication_role', 'row_security') and setting <> boot_val
 """
-_EVENT_TRIGGERS = "select format('event trigger %s is not ours', evtname) from pg_event_trigger"
+_EVENT_TRIGGERS = (
+    "select format('event trigger %s: no migration makes it', evtname) from pg_event_trigger"
+)
 _DEFAULT_RIGHTS = f"""
 with {_OURS}
 select format('default right of what %%s makes in %%s: %%s for %%s: no migration grants it',
@@ -60,14 +62,14 @@ where case when n.oid is null then d.defaclrole in (select oid from ours)
         and (d.defaclobjtype::text, a.privilege_type) in (('f', 'EXECUTE'), ('T', 'USAGE')))
 """
 _OBJECTS = """
-select format('%%s %%s is not ours', i.type, i.identity)
+select format('%%s %%s: no migration makes it', i.type, i.identity)
 from pg_depend d join pg_namespace n on n.oid = d.refobjid
     and d.refclassid = 'pg_namespace'::regclass and n.nspname = any(%(schemas)s),
     pg_identify_object(d.classid, d.objid, d.objsubid) as i
 where d.classid not in ('pg_class'::regclass, 'pg_default_acl'::regclass)
     and (d.classid <> 'pg_proc'::regclass or n.nspname = %(beside)s)
 union all
-select format('%%s %%s is not ours', i.type, i.identity)
+select format('%%s %%s: no migration makes it', i.type, i.identity)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace,
     pg_identify_object('pg_class'::regclass, c.oid, 0) as i
 where n.nspname = any(%(schemas)s) and c.relkind not in ('i', 'I', 'c') and (

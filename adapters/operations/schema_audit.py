@@ -156,7 +156,7 @@ def faults(url: str, part: Part) -> list[str]:
         if thing not in found:
             out.append(f"{thing} is gone")
         elif thing not in expected:
-            out.append(f"{thing} is not ours")
+            out.append(f"{thing}: no migration makes it")
         elif found[thing] != expected[thing]:
             out.append(f"{thing} was changed")
     out += [f"{right}: no migration grants it" for right in sorted(rights - allowed)]

@@ -19,10 +19,11 @@ from psycopg import Connection, errors
 
 from adapters.host.entropy import Entropy
 from adapters.host.key_files import secret_file
-from adapters.log.keys import ClosedKeyStore, KeyChanged, KeyDestroyed, Standing, WrongMasterKey
+from adapters.log.keys import ClosedKeyStore, KeyChanged, KeyState, WrongMasterKey
 from adapters.postgres import versions
 from adapters.postgres.link.blocking import BlockingConnection
 from adapters.postgres.link.connections import connect
+from commands.ports import KeyDestroyed
 
 HEED_S = 0.01
 """How long this process may fail to notice an erasure by another process."""
@@ -125,7 +126,7 @@ class PostgresKeyStore:
             Unavailable: the server cannot be reached.
         """
         row = self._db.execute(f"{_ROWS} where client_id = %s", (client_id,))
-        if not row or self._standing(*row[0]) is not Standing.ERASED:
+        if not row or self._state(*row[0]) is not KeyState.ERASED:
             [(at,)] = self._db.execute("select clock_timestamp()")
             self._db.execute(_ERASE, (client_id, self._mark(client_id, at), at))
         self._forget([client_id])
@@ -142,24 +143,24 @@ class PostgresKeyStore:
             return False
         return True
 
-    def standings(self) -> Mapping[str, Standing]:
+    def key_states(self) -> Mapping[str, KeyState]:
         rows = self._db.execute(_ROWS)
         holders = Counter(wrapped for _, wrapped, destroyed, _ in rows if not destroyed)
-        found = {row[0]: self._standing(*row) for row in rows}
+        found = {row[0]: self._state(*row) for row in rows}
         for client_id, wrapped, _, _ in rows:
-            if found[client_id] is Standing.HELD and holders[wrapped] > 1:
-                found[client_id] = Standing.COPIED
+            if found[client_id] is KeyState.HELD and holders[wrapped] > 1:
+                found[client_id] = KeyState.COPIED
         return found
 
-    def _standing(
+    def _state(
         self, client_id: str, wrapped: bytes | None, destroyed: bool, at: datetime | None
-    ) -> Standing:
+    ) -> KeyState:
         if not destroyed:
             held = at is None and _unwrapped(self._master, wrapped)
-            return Standing.HELD if held else Standing.CHANGED
+            return KeyState.HELD if held else KeyState.CHANGED
         marks = (self._mark(client_id, at), self._mark(client_id, None))
         ours = any(hmac.compare_digest(bytes(wrapped or b""), mark) for mark in marks)
-        return Standing.ERASED if ours else Standing.CHANGED
+        return KeyState.ERASED if ours else KeyState.CHANGED
 
     def _mark(self, client_id: str, at: datetime | None) -> bytes:
         """The mark of an erasure at a time; None: that of older builds, which left out the time."""

@@ -14,14 +14,14 @@ from typing import Any
 
 from adapters.log.codec import SEALED_MARK, sealed_for
 from adapters.log.frame import unframe
-from adapters.log.keys import Standing
+from adapters.log.keys import KeyState
 from adapters.log.recorder import Stored
 from domain.shared.envelope import Metadata
 
 ERASED = "client.erased"
 _OFF = {
-    Standing.CHANGED: "its row in keys.data_keys was changed, or was erased by an older build",
-    Standing.COPIED: "its row in keys.data_keys holds a key that another client's row holds too",
+    KeyState.CHANGED: "its row in keys.data_keys was changed, or was erased by an older build",
+    KeyState.COPIED: "its row in keys.data_keys holds a key that another client's row holds too",
 }
 
 
@@ -29,11 +29,11 @@ class KeyAudit:
     """Runs beside one pass over the log: `add` every event, then `finish`.
 
     Args:
-        standings: of every row; None if this process may not read the keys.
+        key_states: of every row; None if this process may not read the keys.
     """
 
-    def __init__(self, standings: Mapping[str, Standing] | None) -> None:
-        self._rows = standings
+    def __init__(self, key_states: Mapping[str, KeyState] | None) -> None:
+        self._rows = key_states
         self._used: set[str] = set()  # clients whose row has been checked
         self._erased: set[str] = set()
 
@@ -54,35 +54,35 @@ class KeyAudit:
     def finish(self) -> list[tuple[str, str]]:
         """The faults of rows that no sealed event needed: (stream, fault)."""
         out: list[tuple[str, str]] = []
-        for client_id, standing in (self._rows or {}).items():
-            if client_id not in self._used and standing in _OFF:
-                out.append((f"client-{client_id}", _OFF[standing]))
+        for client_id, state in (self._rows or {}).items():
+            if client_id not in self._used and state in _OFF:
+                out.append((f"client-{client_id}", _OFF[state]))
         return out
 
     @property
     def unused(self) -> list[str]:
         """Clients with an intact key that seals nothing in the log."""
         rows: Mapping[str, Any] = self._rows or {}
-        return sorted(c for c, s in rows.items() if s is Standing.HELD and c not in self._used)
+        return sorted(c for c, s in rows.items() if s is KeyState.HELD and c not in self._used)
 
     @property
     def unrecorded(self) -> list[str]:
         """Clients whose key was erased without an event in the log: erase them again."""
         rows: Mapping[str, Any] = self._rows or {}
-        erased = (c for c, s in rows.items() if s is Standing.ERASED)
+        erased = (c for c, s in rows.items() if s is KeyState.ERASED)
         return sorted(c for c in erased if c not in self._erased)
 
     def _erasure(self, client_id: str) -> list[str]:
         self._erased.add(client_id)
         match self._rows and self._rows.get(client_id):
-            case Standing.HELD | Standing.COPIED:
+            case KeyState.HELD | KeyState.COPIED:
                 return ["the client is erased, and there is a key in keys.data_keys again"]
             case _:
                 return []
 
     def _sealed(self, client_id: str) -> list[str]:
-        standing = (self._rows or {}).get(client_id)
+        state = (self._rows or {}).get(client_id)
         wrong = "there is no row in keys.data_keys, and an erasure leaves one"
-        if standing is not None:
-            wrong = _OFF.get(standing, "")
+        if state is not None:
+            wrong = _OFF.get(state, "")
         return [f"the data key of {client_id} is gone: {wrong}"] if wrong else []

@@ -134,7 +134,7 @@ async def _parts(
         checkpoints=Audit(placed, verifier),
         messages=MessageAudit(evidence, known.now),
         snapshots=await SnapshotAudit.begin(log, evidence),
-        keys=KeyAudit(keys.standings() if keys is not None else None),
+        keys=KeyAudit(keys.key_states() if keys is not None else None),
         tips=[(who, one.tip) for who, one in known.statements() if one.tip is not None],
     )
 

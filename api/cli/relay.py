@@ -23,9 +23,9 @@ from api.cli.doors import doors
 from api.cli.opening import platform_of
 from projections.catalogue import BY_NAME
 from streams.log.relay import Relay
-from streams.log.relay_status import Status, line, status
+from streams.log.relay_status import RelayStatus, line, status
 
-Ask = Callable[[], Awaitable[Status]]
+Ask = Callable[[], Awaitable[RelayStatus]]
 
 ABOUT = """\
 Publish the log to Kafka, from where workers read it. `tidemark serve` runs a relay itself unless
@@ -111,7 +111,7 @@ async def _run(args: argparse.Namespace) -> int:
             outlet = relay_outlet(opened.bus, name)
             relay = Relay(platform.log, outlet, partitions=opened.bus.partitions)
 
-            async def ask() -> Status:
+            async def ask() -> RelayStatus:
                 return await status(relay, platform.recorder, opened.bus, name=name)
 
             if args.once:

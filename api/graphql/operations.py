@@ -52,7 +52,7 @@ class Day:
     expected: str
     actual: str
     log_position: str = strawberry.field(
-        description="position of the log at which they were computed"
+        description="how many events, from the log's start, the figures cover"
     )
 
 

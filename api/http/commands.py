@@ -274,7 +274,9 @@ def _answered(outcome: Outcome, request: Request) -> tuple[str, Answer]:
             detail = "this Idempotency-Key was used on this stream with another body"
             raise Problem(409, "idempotency_key_reused", detail)
         case Raced():
-            raise Problem(409, "race_lost", "others kept winning this stream; send it again")
+            raise Problem(
+                409, "race_lost", "other commands changed this stream first; send it again"
+            )
 
 
 def _path(name: str) -> str:

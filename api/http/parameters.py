@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from api.http.echo import named
 from api.http.problems import Problem, refuse
 
-DOORS: dict[str, frozenset[str]] = {
+ENDPOINTS: dict[str, frozenset[str]] = {
     "commands": frozenset({"dry_run"}),
     "graphql": frozenset({"query", "variables", "operationName", "extensions"}),
 }
@@ -41,9 +41,9 @@ def check(path: str, query: bytes, method: str) -> None:
     Raises:
         Problem: 400 naming the parameter.
     """
-    door = path.split("/", 2)[1] if "/" in path else ""
-    known = DOORS.get(door, frozenset())
-    if door == "graphql" and method != "GET":
+    endpoint = path.split("/", 2)[1] if "/" in path else ""
+    known = ENDPOINTS.get(endpoint, frozenset())
+    if endpoint == "graphql" and method != "GET":
         known = frozenset()  # a POST has them in the body
     try:
         pairs = parse_qsl(
@@ -55,8 +55,8 @@ def check(path: str, query: bytes, method: str) -> None:
     seen: set[str] = set()
     for name, _ in pairs:
         if name not in known:
-            says = f"knows only {', '.join(sorted(known))}" if known else "knows none"
-            raise _refused(name, f"is not a parameter of this door, which {says}")
+            taken = f"takes only {', '.join(sorted(known))}" if known else "takes none"
+            raise _refused(name, f"is not a parameter of this endpoint, which {taken}")
         if name in seen:
             raise _refused(name, "is there twice")
         seen.add(name)

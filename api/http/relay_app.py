@@ -7,20 +7,20 @@ from starlette.applications import Starlette
 
 from api.http.metric_family import Family
 from api.http.status_app import Told
-from streams.log.relay_status import Status, line
+from streams.log.relay_status import RelayStatus, line
 
 _RELAY = Family("tidemark_relay")
 
 
-def create_relay_app(ask: Callable[[], Awaitable[Status]]) -> Starlette:
+def create_relay_app(ask: Callable[[], Awaitable[RelayStatus]]) -> Starlette:
     return Told(ask, _faults, line, _figures).app()
 
 
-def _faults(said: Status) -> list[str]:
+def _faults(said: RelayStatus) -> list[str]:
     return [said.fault] if said.fault else []
 
 
-def _figures(said: Status) -> Iterator[Metric]:
+def _figures(said: RelayStatus) -> Iterator[Metric]:
     counter, gauge = _RELAY.counter, _RELAY.gauge
     yield counter("batches", "Transactions that were acknowledged", said.batches)
     yield counter("events", "Events in those transactions", said.events)

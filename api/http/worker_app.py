@@ -7,7 +7,7 @@ from starlette.applications import Starlette
 
 from api.http.metric_family import Family
 from api.http.status_app import Told
-from streams.worker_process import Status, Worker, line
+from streams.worker_process import Worker, WorkerStatus, line
 
 _WORKER = Family("tidemark_worker")
 
@@ -16,11 +16,11 @@ def create_worker_app(worker: Worker) -> Starlette:
     return Told(worker.status, _faults, line, _figures).app()
 
 
-def _faults(seen: Status) -> list[str]:
+def _faults(seen: WorkerStatus) -> list[str]:
     return [*seen.stuck, *seen.faults]
 
 
-def _figures(seen: Status) -> Iterator[Metric]:
+def _figures(seen: WorkerStatus) -> Iterator[Metric]:
     counter, gauge, gauges = _WORKER.counter, _WORKER.gauge, _WORKER.gauges
     yield counter("records", "Records taken from the bus", seen.records)
     yield counter("events", "Events in those records", seen.events)

@@ -14,7 +14,7 @@ from domain.client.folding import evolve as evolve
 from domain.client.refusal_table import REFUSALS as REFUSALS
 from domain.client.refusals import ClientRefusal
 from domain.client.state import INITIAL as INITIAL
-from domain.client.state import Client, Status
+from domain.client.state import Client, ClientStatus
 from domain.shared.message import Command, Decision, Seen, refused
 
 _DECIDE: Mapping[type[Command], Callable[[Any, Client, Seen], Decision]] = {
@@ -49,7 +49,7 @@ def reads(command: Command) -> tuple[str, ...]:
 
 def decide(command: Command, state: Client, seen: Seen) -> Decision:
     """Judge `command` against the client; dates are measured from the handler's clock."""
-    if state.standing is Status.NONE and not isinstance(command, commands.OnboardClient):
+    if state.standing is ClientStatus.NONE and not isinstance(command, commands.OnboardClient):
         return refused(ClientRefusal.CLIENT_UNKNOWN, client_id=key(command))
     return _DECIDE[type(command)](command, state, seen)
 

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from domain.client import events as e
-from domain.client.state import Client, Status
+from domain.client.state import Client, ClientStatus
 from domain.shared.message import Event
 
 
@@ -16,19 +16,19 @@ def evolve(state: Client, event: Event) -> Client:
     return replace(after, status=_visible(after))
 
 
-def _visible(state: Client) -> Status:
+def _visible(state: Client) -> ClientStatus:
     """The status that others see: closed, else the uppermost restriction, else the standing."""
-    if state.standing is Status.CLOSED:
-        return Status.CLOSED
+    if state.standing is ClientStatus.CLOSED:
+        return ClientStatus.CLOSED
     if state.blocked:
-        return Status.BLOCKED
-    return Status.SUSPENDED if state.suspended else state.standing
+        return ClientStatus.BLOCKED
+    return ClientStatus.SUSPENDED if state.suspended else state.standing
 
 
 def _onboarded(state: Client, event: e.ClientOnboarded) -> Client:
     return replace(
         state,
-        standing=Status.ONBOARDED,
+        standing=ClientStatus.ONBOARDED,
         kind=event.kind,
         country=event.country,
         facts=event.facts,
@@ -46,26 +46,26 @@ def _submitted(state: Client, event: e.KycSubmitted) -> Client:
     return replace(submitted, standing=_after_submission(submitted))
 
 
-def _after_submission(state: Client) -> Status:
-    if state.standing is Status.REVIEW_DUE:
-        return Status.IN_REFRESH
-    if state.standing is Status.OVERDUE:
-        return Status.OVERDUE  # closing only until it is approved
-    return Status.ESCALATED if state.pep or state.possible_hit else Status.IN_REVIEW
+def _after_submission(state: Client) -> ClientStatus:
+    if state.standing is ClientStatus.REVIEW_DUE:
+        return ClientStatus.IN_REFRESH
+    if state.standing is ClientStatus.OVERDUE:
+        return ClientStatus.OVERDUE  # closing only until it is approved
+    return ClientStatus.ESCALATED if state.pep or state.possible_hit else ClientStatus.IN_REVIEW
 
 
 def _information_requested(state: Client, event: e.KycInformationRequested) -> Client:
-    return replace(state, standing=Status.INFO_REQUESTED, submitted=False)
+    return replace(state, standing=ClientStatus.INFO_REQUESTED, submitted=False)
 
 
 def _screened(state: Client, event: e.ClientScreened) -> Client:
     """A politically exposed person stays one; `possible_hit` follows the latest screening."""
     hit = event.outcome is not e.Screening.CLEAR
     pep = state.pep or event.pep
-    escalates = state.standing is Status.IN_REVIEW and (hit or pep)
+    escalates = state.standing is ClientStatus.IN_REVIEW and (hit or pep)
     return replace(
         state,
-        standing=Status.ESCALATED if escalates else state.standing,
+        standing=ClientStatus.ESCALATED if escalates else state.standing,
         pep=pep,
         possible_hit=hit,
         screening_id=event.screening_id,
@@ -75,7 +75,7 @@ def _screened(state: Client, event: e.ClientScreened) -> Client:
 def _approved(state: Client, event: e.KycApproved) -> Client:
     return replace(
         state,
-        standing=Status.APPROVED,
+        standing=ClientStatus.APPROVED,
         submitted=False,
         possible_hit=False,
         risk_rating=event.risk_rating,
@@ -85,7 +85,7 @@ def _approved(state: Client, event: e.KycApproved) -> Client:
 
 
 def _rejected(state: Client, event: e.KycRejected) -> Client:
-    return replace(state, standing=Status.REJECTED, submitted=False)
+    return replace(state, standing=ClientStatus.REJECTED, submitted=False)
 
 
 def _suspended(state: Client, event: e.ClientSuspended) -> Client:
@@ -105,19 +105,19 @@ def _unblocked(state: Client, event: e.ClientUnblocked) -> Client:
 
 
 def _exiting(state: Client, event: e.ClientExiting) -> Client:
-    return replace(state, standing=Status.EXITING, suspended=False, submitted=False)
+    return replace(state, standing=ClientStatus.EXITING, suspended=False, submitted=False)
 
 
 def _review_due(state: Client, event: e.ReviewDue) -> Client:
-    return replace(state, standing=Status.REVIEW_DUE)
+    return replace(state, standing=ClientStatus.REVIEW_DUE)
 
 
 def _review_overdue(state: Client, event: e.ReviewOverdue) -> Client:
-    return replace(state, standing=Status.OVERDUE, grace_until=event.grace_until)
+    return replace(state, standing=ClientStatus.OVERDUE, grace_until=event.grace_until)
 
 
 def _closed(state: Client, event: e.ClientClosed) -> Client:
-    return replace(state, standing=Status.CLOSED)
+    return replace(state, standing=ClientStatus.CLOSED)
 
 
 def _erased(state: Client, event: e.ClientErased) -> Client:

@@ -6,7 +6,7 @@ from domain.client.commands import OnboardClient
 from domain.client.events import ClientOnboarded
 from domain.client.refusals import ClientRefusal
 from domain.client.rules import FACTS
-from domain.client.state import Client, Status
+from domain.client.state import Client, ClientStatus
 from domain.shared.dates import bad_date
 from domain.shared.identifiers import is_country, is_id, is_lei
 from domain.shared.market_time import house_today
@@ -16,7 +16,7 @@ from domain.shared.message import Decision, Refused, Seen, refused
 def onboard(command: OnboardClient, state: Client, seen: Seen) -> Decision:
     if state.erased:
         return refused(ClientRefusal.CLIENT_ERASED, status=state.status)
-    if state.standing is not Status.NONE:
+    if state.standing is not ClientStatus.NONE:
         return refused(ClientRefusal.CLIENT_EXISTS, status=state.status)
     born = command.birth_date
     today = house_today(seen.now)

@@ -23,11 +23,13 @@ from domain.client.events import (
 )
 from domain.client.refusals import ClientRefusal
 from domain.client.rules import RETENTION_MONTHS, REVIEW_GRACE, months_after
-from domain.client.state import Client, Status
+from domain.client.state import Client, ClientStatus
 from domain.shared.market_time import house_today
 from domain.shared.message import Decision, Seen, refused
 
-ACTIVE = frozenset({Status.APPROVED, Status.REVIEW_DUE, Status.IN_REFRESH, Status.OVERDUE})
+ACTIVE = frozenset(
+    {ClientStatus.APPROVED, ClientStatus.REVIEW_DUE, ClientStatus.IN_REFRESH, ClientStatus.OVERDUE}
+)
 
 
 def suspend(command: SuspendClient, state: Client, seen: Seen) -> Decision:
@@ -41,7 +43,7 @@ def suspend(command: SuspendClient, state: Client, seen: Seen) -> Decision:
 def reinstate(command: ReinstateClient, state: Client, seen: Seen) -> Decision:
     if not state.suspended:
         return refused(ClientRefusal.CLIENT_NOT_SUSPENDED, status=state.status)
-    overdue = state.standing is Status.OVERDUE
+    overdue = state.standing is ClientStatus.OVERDUE
     until = house_today(seen.now) + REVIEW_GRACE if overdue else None
     return (
         ClientReinstated(client_id=command.client_id, reason=command.reason, grace_until=until),
@@ -49,7 +51,7 @@ def reinstate(command: ReinstateClient, state: Client, seen: Seen) -> Decision:
 
 
 def block(command: BlockClient, state: Client, seen: Seen) -> Decision:
-    if state.standing is Status.CLOSED:
+    if state.standing is ClientStatus.CLOSED:
         return refused(ClientRefusal.CLIENT_CLOSED, status=state.status)
     if state.blocked:
         return ()
@@ -63,16 +65,16 @@ def unblock(command: UnblockClient, state: Client, seen: Seen) -> Decision:
 
 
 def offboard(command: OffboardClient, state: Client, seen: Seen) -> Decision:
-    if state.standing is Status.EXITING:
+    if state.standing is ClientStatus.EXITING:
         return ()
-    if state.blocked or state.standing not in ACTIVE | {Status.REJECTED}:
+    if state.blocked or state.standing not in ACTIVE | {ClientStatus.REJECTED}:
         return refused(ClientRefusal.CLIENT_NOT_ACTIVE, status=state.status)
     return (ClientExiting(client_id=command.client_id, reason=command.reason),)
 
 
 def close(command: CloseClient, state: Client, seen: Seen) -> Decision:
     """Close a client that is leaving; `()` for any other, or while it is blocked."""
-    leaves = state.standing is Status.EXITING and not state.blocked
+    leaves = state.standing is ClientStatus.EXITING and not state.blocked
     return (ClientClosed(client_id=command.client_id),) if leaves else ()
 
 
@@ -83,7 +85,7 @@ def erase(command: EraseClient, state: Client, seen: Seen) -> Decision:
     if command.forced:
         if not command.reason.strip():
             return refused(ClientRefusal.REASON_MISSING, forced=command.forced)
-    elif state.standing is not Status.CLOSED or command.closed_on is None:
+    elif state.standing is not ClientStatus.CLOSED or command.closed_on is None:
         return refused(ClientRefusal.CLIENT_NOT_CLOSED, status=state.status)
     elif house_today(seen.now) < (until := months_after(command.closed_on, RETENTION_MONTHS)):
         return refused(ClientRefusal.RETENTION_NOT_OVER, until=until)

@@ -33,7 +33,7 @@ from domain.client.rules import (
     review_ceiling,
     senior_needed,
 )
-from domain.client.state import Client, Status
+from domain.client.state import Client, ClientStatus
 from domain.shared.dates import bad_date, bad_span
 from domain.shared.digests import digest, stored_as
 from domain.shared.market_time import house_today
@@ -42,16 +42,16 @@ from domain.shared.persons import acts_as, is_part, normal_form
 
 SUBMITTABLE = frozenset(
     {
-        Status.ONBOARDED,
-        Status.INFO_REQUESTED,
-        Status.REJECTED,
-        Status.REVIEW_DUE,
-        Status.OVERDUE,
+        ClientStatus.ONBOARDED,
+        ClientStatus.INFO_REQUESTED,
+        ClientStatus.REJECTED,
+        ClientStatus.REVIEW_DUE,
+        ClientStatus.OVERDUE,
     }
 )
-FIRST_REVIEW = frozenset({Status.IN_REVIEW, Status.ESCALATED})
-APPROVABLE = FIRST_REVIEW | {Status.IN_REFRESH, Status.OVERDUE}
-UNDER_REFRESH = frozenset({Status.APPROVED, Status.REVIEW_DUE, Status.IN_REFRESH})
+FIRST_REVIEW = frozenset({ClientStatus.IN_REVIEW, ClientStatus.ESCALATED})
+APPROVABLE = FIRST_REVIEW | {ClientStatus.IN_REFRESH, ClientStatus.OVERDUE}
+UNDER_REFRESH = frozenset({ClientStatus.APPROVED, ClientStatus.REVIEW_DUE, ClientStatus.IN_REFRESH})
 Judging = ApproveKyc | RequestKycInformation | RejectKyc
 YES = frozenset({"yes", "true", "1"})
 
@@ -119,7 +119,7 @@ def reject(command: RejectKyc, state: Client, seen: Seen) -> Decision:
 
 
 def _review_fault(
-    command: Judging, state: Client, seen: Seen, judged: Collection[Status]
+    command: Judging, state: Client, seen: Seen, judged: Collection[ClientStatus]
 ) -> Refused | None:
     """Refuse unless a file waits for an officer, and the actor is that officer."""
     if state.standing not in judged or state.blocked or not state.submitted:
@@ -187,12 +187,12 @@ def _consequences(screened: ClientScreened, state: Client) -> tuple[Event, ...]:
     """A confirmed hit blocks at once; a new suspicion about an approved client starts a review."""
     client_id = screened.client_id
     if screened.outcome is Screening.CONFIRMED and not state.blocked:
-        if state.standing is Status.CLOSED:
+        if state.standing is ClientStatus.CLOSED:
             return ()
         by = screened.screening_id
         return (ClientBlocked(client_id=client_id, reason="sanctions", screening_id=by),)
     suspicious = screened.outcome is Screening.POSSIBLE or (screened.pep and not state.pep)
-    if suspicious and state.standing is Status.APPROVED and state.review_on:
+    if suspicious and state.standing is ClientStatus.APPROVED and state.review_on:
         on = state.review_on
         return (ReviewDue(client_id=client_id, review_on=on, trigger="screening"),)
     return ()
@@ -201,7 +201,7 @@ def _consequences(screened: ClientScreened, state: Client) -> tuple[Event, ...]:
 def mark_due(command: MarkReviewDue, state: Client, seen: Seen) -> Decision:
     """Record the timer's report; ignore one for a review date that was replaced since."""
     on = state.review_on
-    if on is None or state.standing is not Status.APPROVED:
+    if on is None or state.standing is not ClientStatus.APPROVED:
         return ()
     if command.review_on != on and not command.trigger:
         return ()

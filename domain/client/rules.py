@@ -7,7 +7,7 @@ from calendar import monthrange
 from datetime import date, timedelta
 
 from domain.client.events import Kind, Regime, RiskRating
-from domain.client.state import Client, Status
+from domain.client.state import Client, ClientStatus
 
 REVIEW_MONTHS = {RiskRating.HIGH: 12, RiskRating.MEDIUM: 24, RiskRating.LOW: 36}
 REVIEW_GRACE = timedelta(days=30)
@@ -60,7 +60,7 @@ def review_ceiling(rating: RiskRating, today: date) -> date:
 
 def senior_needed(client: Client, rating: RiskRating) -> bool:
     """Whether only a senior officer may approve: high risk, politically exposed, unjudged hit."""
-    escalated = client.standing is Status.ESCALATED
+    escalated = client.standing is ClientStatus.ESCALATED
     return rating is RiskRating.HIGH or client.pep or client.possible_hit or escalated
 
 

@@ -23,7 +23,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 
-class Status(StrEnum):
+class ClientStatus(StrEnum):
     NONE = ""
     ONBOARDED = "onboarded"
     IN_REVIEW = "in_review"
@@ -41,8 +41,8 @@ class Status(StrEnum):
 
 
 class Client(Struct, frozen=True, kw_only=True, gc=False):
-    status: Status = Status.NONE  # visible to others: restrictions included
-    standing: Status = Status.NONE
+    status: ClientStatus = ClientStatus.NONE  # visible to others: restrictions included
+    standing: ClientStatus = ClientStatus.NONE
     suspended: bool = False
     blocked: bool = False
     kind: str = ""

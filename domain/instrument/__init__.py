@@ -15,7 +15,7 @@ from domain.instrument.folding import evolve as evolve
 from domain.instrument.refusal_table import REFUSALS as REFUSALS
 from domain.instrument.refusals import InstrumentRefusal
 from domain.instrument.state import INITIAL as INITIAL
-from domain.instrument.state import Instrument, Status
+from domain.instrument.state import Instrument, InstrumentStatus
 from domain.shared.message import Command, Decision, Seen, refused
 
 _DECIDE: Mapping[type[Command], Callable[[Any, Instrument, Seen], Decision]] = {
@@ -45,9 +45,11 @@ def reads(command: Command) -> tuple[str, ...]:
 def decide(command: Command, state: Instrument, seen: Seen) -> Decision:
     """Judge a command against the terms of today, by the handler's clock."""
     now = state.terms(seen.now.date())
-    if now.status is Status.NONE and not isinstance(command, ListInstrument):
+    if now.status is InstrumentStatus.NONE and not isinstance(command, ListInstrument):
         return refused(InstrumentRefusal.INSTRUMENT_UNKNOWN, instrument_id=key(command))
-    if now.status is Status.DELISTED and not isinstance(command, ListInstrument | UseInstrument):
+    if now.status is InstrumentStatus.DELISTED and not isinstance(
+        command, ListInstrument | UseInstrument
+    ):
         return refused(InstrumentRefusal.INSTRUMENT_DELISTED, isin=now.isin)
     return _DECIDE[type(command)](command, now, seen)
 

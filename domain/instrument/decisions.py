@@ -23,7 +23,7 @@ from domain.instrument.events import (
 )
 from domain.instrument.folding import evolve
 from domain.instrument.refusals import InstrumentRefusal as R
-from domain.instrument.state import TERMS, Instrument, Status, with_change
+from domain.instrument.state import TERMS, Instrument, InstrumentStatus, with_change
 from domain.shared.identifiers import is_country, is_isin, is_mic
 from domain.shared.markets import country_of
 from domain.shared.message import Decision, Refused, Seen, refused
@@ -38,19 +38,19 @@ Terms = TypeVar("Terms", InstrumentListed, InstrumentAmended)
 
 
 def halt(command: HaltInstrument, now: Instrument, seen: Seen) -> Decision:
-    if now.status is Status.HALTED:
+    if now.status is InstrumentStatus.HALTED:
         return ()
     return (InstrumentHalted(instrument_id=command.instrument_id, reason=command.reason),)
 
 
 def resume(command: ResumeInstrument, now: Instrument, seen: Seen) -> Decision:
-    if now.status is not Status.HALTED:
+    if now.status is not InstrumentStatus.HALTED:
         return refused(R.INSTRUMENT_NOT_HALTED, status=now.status)
     return (InstrumentResumed(instrument_id=command.instrument_id, reason=command.reason),)
 
 
 def list_(command: ListInstrument, now: Instrument, seen: Seen) -> Decision:
-    if now.status is not Status.NONE:
+    if now.status is not InstrumentStatus.NONE:
         return refused(R.INSTRUMENT_EXISTS, status=now.status, isin=now.isin)
     settles_in, units = money_of(command.currency)
     prefix = command.isin[:2]

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from domain.instrument import events as e
-from domain.instrument.state import Change, Instrument, Status, with_change
+from domain.instrument.state import Change, Instrument, InstrumentStatus, with_change
 from domain.shared.message import Event
 
 
@@ -16,7 +16,7 @@ def evolve(state: Instrument, event: Event) -> Instrument:
 
 def _listed(state: Instrument, event: e.InstrumentListed) -> Instrument:
     terms = {f: getattr(event, f) for f in event.__struct_fields__ if f != "instrument_id"}
-    return Instrument(status=Status.LISTED, **terms)
+    return Instrument(status=InstrumentStatus.LISTED, **terms)
 
 
 def _changed(state: Instrument, change: Change) -> Instrument:
@@ -29,11 +29,11 @@ def _changed(state: Instrument, change: Change) -> Instrument:
 
 
 def _halted(state: Instrument, event: e.InstrumentHalted) -> Instrument:
-    return replace(state, status=Status.HALTED)
+    return replace(state, status=InstrumentStatus.HALTED)
 
 
 def _resumed(state: Instrument, event: e.InstrumentResumed) -> Instrument:
-    return replace(state, status=Status.LISTED)
+    return replace(state, status=InstrumentStatus.LISTED)
 
 
 def _used(state: Instrument, event: e.InstrumentUsed) -> Instrument:

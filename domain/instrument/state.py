@@ -30,7 +30,7 @@ TERMS = tuple(
 Change = InstrumentAmended | InstrumentDelisted
 
 
-class Status(StrEnum):
+class InstrumentStatus(StrEnum):
     NONE = ""
     LISTED = "listed"
     HALTED = "halted"
@@ -45,7 +45,7 @@ class Quoted(Struct, frozen=True, gc=False):
 
 
 class Instrument(Struct, frozen=True, kw_only=True, gc=False):
-    status: Status = Status.NONE
+    status: InstrumentStatus = InstrumentStatus.NONE
     isin: str = ""
     symbol: str = ""
     name: str = ""
@@ -92,7 +92,7 @@ INITIAL = Instrument()
 def with_change(state: Instrument, change: Change) -> Instrument:
     """The state with one change in force."""
     if isinstance(change, InstrumentDelisted):
-        return replace(state, status=Status.DELISTED)
+        return replace(state, status=InstrumentStatus.DELISTED)
     new = {f: value for f in TERMS if (value := getattr(change, f)) is not None}
     if change.mic is not None and change.market_country is None:
         new["market_country"] = ""  # the stated country was the old market's

@@ -22,7 +22,7 @@ from domain.shared.fix import Side
 from domain.shared.money import ZERO
 
 
-class Status(StrEnum):
+class InstructionStatus(StrEnum):
     NONE = ""
     ON_HOLD = "on_hold"
     SENT = "sent"
@@ -38,7 +38,9 @@ class Status(StrEnum):
     CANCELLED = "cancelled"
 
 
-ENDED = frozenset({Status.SETTLED, Status.CANCELLED, Status.REJECTED})
+ENDED = frozenset(
+    {InstructionStatus.SETTLED, InstructionStatus.CANCELLED, InstructionStatus.REJECTED}
+)
 
 
 class Settlement(Struct, frozen=True, kw_only=True, gc=False):
@@ -67,7 +69,7 @@ class Settlement(Struct, frozen=True, kw_only=True, gc=False):
         return max(self.qty - self.settled_qty, ZERO)
 
     @property
-    def status(self) -> Status:
+    def status(self) -> InstructionStatus:
         return derived(self)
 
     @property
@@ -78,23 +80,23 @@ class Settlement(Struct, frozen=True, kw_only=True, gc=False):
 INITIAL = Settlement()
 
 
-def derived(state: Settlement) -> Status:
+def derived(state: Settlement) -> InstructionStatus:
     """The one status to show, derived from all the other fields."""
     advised = state.statuses.get
     matching = advised(StatusKind.MATCHING) or advised(StatusKind.INFERRED_MATCHING)
     settling = advised(StatusKind.SETTLEMENT)
     known = (
-        (not state.account_id, Status.NONE),
-        (state.settled_qty >= state.qty, Status.SETTLED),
-        (state.cancelled, Status.CANCELLED),
-        (advised(StatusKind.PROCESSING) == Advice.REJECTED, Status.REJECTED),
-        (state.cancel_requested, Status.CANCEL_REQUESTED),
-        (state.failing or settling == Advice.FAILING, Status.FAILING),
-        (state.on_hold, Status.ON_HOLD),
-        (settling == Advice.PENDING, Status.PENDING),
-        (state.settled_qty > 0, Status.PART_SETTLED),
-        (matching == Advice.MATCHED, Status.MATCHED),
-        (matching == Advice.UNMATCHED, Status.UNMATCHED),
-        (advised(StatusKind.PROCESSING) == Advice.ACCEPTED, Status.ACCEPTED),
+        (not state.account_id, InstructionStatus.NONE),
+        (state.settled_qty >= state.qty, InstructionStatus.SETTLED),
+        (state.cancelled, InstructionStatus.CANCELLED),
+        (advised(StatusKind.PROCESSING) == Advice.REJECTED, InstructionStatus.REJECTED),
+        (state.cancel_requested, InstructionStatus.CANCEL_REQUESTED),
+        (state.failing or settling == Advice.FAILING, InstructionStatus.FAILING),
+        (state.on_hold, InstructionStatus.ON_HOLD),
+        (settling == Advice.PENDING, InstructionStatus.PENDING),
+        (state.settled_qty > 0, InstructionStatus.PART_SETTLED),
+        (matching == Advice.MATCHED, InstructionStatus.MATCHED),
+        (matching == Advice.UNMATCHED, InstructionStatus.UNMATCHED),
+        (advised(StatusKind.PROCESSING) == Advice.ACCEPTED, InstructionStatus.ACCEPTED),
     )
-    return next((status for holds, status in known if holds), Status.SENT)
+    return next((status for holds, status in known if holds), InstructionStatus.SENT)

@@ -1,8 +1,8 @@
 """Days: each attempt to close a day, one row per control, with the figures.
 
 A closed day has all its controls, and all of them held (domain.md rule 22); a failed attempt has
-those that did not hold. `log_position` is the number of events, from the log's start, that the
-controls cover.
+those that did not hold. `log_position` is `DayClosed.position`: how many events, from the log's
+start, the controls cover. It is no position of the log if the log's positions have gaps.
 """
 
 from collections.abc import Iterable

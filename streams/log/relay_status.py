@@ -15,7 +15,7 @@ class Ends(Protocol):
     async def last(self) -> tuple[int, datetime | None]: ...
 
 
-class Status(msgspec.Struct, frozen=True, kw_only=True):
+class RelayStatus(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     topic: str
     partitions: int
@@ -29,7 +29,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     fault: str | None  # why nothing moves
 
 
-async def status(relay: Relay, log: Ends, bus: Bus, *, name: str) -> Status:
+async def status(relay: Relay, log: Ends, bus: Bus, *, name: str) -> RelayStatus:
     """The current figures.
 
     Raises:
@@ -37,7 +37,7 @@ async def status(relay: Relay, log: Ends, bus: Bus, *, name: str) -> Status:
     """
     last, at = await log.last()
     lag = relay.lag(last, at)
-    return Status(
+    return RelayStatus(
         name=name,
         topic=bus.log_topic,
         partitions=bus.partitions,
@@ -52,5 +52,5 @@ async def status(relay: Relay, log: Ends, bus: Bus, *, name: str) -> Status:
     )
 
 
-def line(said: Status) -> str:
+def line(said: RelayStatus) -> str:
     return msgspec.json.encode(said).decode()

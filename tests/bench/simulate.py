@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from projections.catalogue import VIEWS
 from tests.bench.harness import ROOT, report, row
 from tests.bench.rig import say
 
@@ -101,8 +102,8 @@ def _notes(found: dict[str, Any], spent: Counter[str]) -> str:
     total = sum(spent.values())
     lines = [
         f"{found['orders']:,} orders, {found['fills']:,} fills, {found['events']:,} events in "
-        f"{found['wall_s']:.0f} s: commands, sagas, venue, settlement, 18 views, controls of every "
-        "close in Postgres, ClickHouse and by folding the log. Where the time goes (cProfile over "
+        f"{found['wall_s']:.0f} s: commands, sagas, venue, settlement, {len(VIEWS)} views, "
+        "controls of every close in Postgres, ClickHouse and by folding the log. Where the time goes (cProfile over "
         "its first month, which slows Python down but not the databases):",
         "",
         "| area | share |",

@@ -12,8 +12,8 @@ from typing import Any
 import psycopg
 from psycopg import AsyncConnection, IsolationLevel
 
-from adapters.log.evidence import Bound, Columns, Head
-from adapters.log.recorder import AUDIT_PAGE, SnapshotRow
+from adapters.log.evidence import Bound, Columns, Head, SnapshotRow
+from adapters.log.recorder import AUDIT_PAGE
 from adapters.postgres.link.connections import connect_async, unavailable
 
 _OPTIONS = "-c timezone=UTC -c jit=off -c application_name=tidemark\\ audit"

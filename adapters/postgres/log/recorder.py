@@ -16,6 +16,7 @@ from psycopg import AsyncConnection, Error
 from psycopg_pool import PoolTimeout
 
 from adapters.host.retry import reconnecting
+from adapters.log.evidence import SnapshotRow
 from adapters.log.frame import NONE, UNKNOWN, Payloads
 from adapters.log.recorder import (
     REPLY_S,
@@ -23,7 +24,6 @@ from adapters.log.recorder import (
     HeadLost,
     Message,
     Result,
-    SnapshotRow,
     Stored,
     StreamRead,
     Write,

@@ -8,12 +8,12 @@ from collections.abc import Collection
 from api.graphql.engine.faults import BAD_ARGUMENT, fault
 from api.http.echo import named
 from domain.account.state import STATUSES
-from domain.client.state import Status
+from domain.client.state import ClientStatus
 from domain.ledger.chart import CHART
 from projections.operations import cases, repeats
 
 ACCOUNT_STATUSES = STATUSES
-CLIENT_STATUSES = tuple(str(status) for status in Status if status)
+CLIENT_STATUSES = tuple(str(status) for status in ClientStatus if status)
 CASE_KINDS = tuple(sorted((*cases.KINDS, *repeats.KINDS)))
 LEDGER_ACCOUNTS = tuple(CHART)
 

@@ -12,7 +12,8 @@ from msgspec.structs import replace
 
 from adapters.eventstoredb.clock import BEGIN, Place
 from adapters.eventstoredb.recorder import EsdbRecorder
-from adapters.log.recorder import Message, Result, SnapshotRow, Stored, StreamRead, Write
+from adapters.log.evidence import SnapshotRow
+from adapters.log.recorder import Message, Result, Stored, StreamRead, Write
 from adapters.memory.recorder import MemoryRecorder
 
 

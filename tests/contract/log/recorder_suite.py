@@ -12,6 +12,7 @@ import msgspec
 import pytest
 from msgspec import Raw
 
+from adapters.log.evidence import SnapshotRow
 from adapters.log.frame import UNKNOWN, Payloads, frame, unframe
 from adapters.log.recorder import (
     BATCH_MAX,
@@ -20,7 +21,6 @@ from adapters.log.recorder import (
     Recorder,
     Result,
     Sealed,
-    SnapshotRow,
     Stored,
     StreamRead,
     Write,

@@ -8,7 +8,7 @@ import psycopg
 import pytest
 
 from adapters.host.entropy import SystemEntropy
-from adapters.log.keys import Standing
+from adapters.log.keys import KeyState
 from adapters.postgres.keys import PostgresKeyStore
 from adapters.postgres.versions import ready
 
@@ -31,10 +31,10 @@ def run(url: str, sql: str, *values: object) -> list[tuple[Any, ...]]:
 
 def test_the_mark_of_an_erasure_covers_its_time(keys: PostgresKeyStore, database_url: str) -> None:
     keys.destroy("C1")
-    assert keys.standings() == {"C1": Standing.ERASED, "C2": Standing.HELD}
+    assert keys.key_states() == {"C1": KeyState.ERASED, "C2": KeyState.HELD}
     moved = "update keys.data_keys set destroyed_at = destroyed_at + interval '1 microsecond'"
     run(database_url, f"{moved} where client_id = 'C1'")
-    assert keys.standings()["C1"] is Standing.CHANGED
+    assert keys.key_states()["C1"] is KeyState.CHANGED
 
 
 def test_erasing_again_keeps_the_first_time(keys: PostgresKeyStore, database_url: str) -> None:
@@ -45,7 +45,7 @@ def test_erasing_again_keeps_the_first_time(keys: PostgresKeyStore, database_url
     assert run(database_url, row) == first
     run(database_url, "update keys.data_keys set destroyed_at = now() where client_id = 'C1'")
     keys.destroy("C1")
-    assert keys.standings()["C1"] is Standing.ERASED
+    assert keys.key_states()["C1"] is KeyState.ERASED
     assert run(database_url, row) != first
 
 
@@ -58,18 +58,18 @@ def test_an_erasure_whose_mark_covers_no_time_is_still_one(
         "update keys.data_keys set wrapped = %s, destroyed = true where client_id = 'C1'",
         old,
     )
-    assert keys.standings()["C1"] is Standing.ERASED
+    assert keys.key_states()["C1"] is KeyState.ERASED
 
 
 def test_a_key_under_two_names_is_named_at_both(keys: PostgresKeyStore, database_url: str) -> None:
     copy = "insert into keys.data_keys select 'C3', wrapped from keys.data_keys"
     run(database_url, f"{copy} where client_id = 'C1'")
-    copied, held = Standing.COPIED, Standing.HELD
-    assert keys.standings() == {"C1": copied, "C2": held, "C3": copied}
+    copied, held = KeyState.COPIED, KeyState.HELD
+    assert keys.key_states() == {"C1": copied, "C2": held, "C3": copied}
 
 
 def test_a_key_that_has_a_time_of_destruction_was_changed(
     keys: PostgresKeyStore, database_url: str
 ) -> None:
     run(database_url, "update keys.data_keys set destroyed_at = now() where client_id = 'C2'")
-    assert keys.standings()["C2"] is Standing.CHANGED
+    assert keys.key_states()["C2"] is KeyState.CHANGED

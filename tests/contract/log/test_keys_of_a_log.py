@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.keywrap import aes_key_wrap
 
 from adapters.host.entropy import SystemEntropy
-from adapters.log.keys import ClosedKeyStore, KeyChanged, Standing, WrongMasterKey
+from adapters.log.keys import ClosedKeyStore, KeyChanged, KeyState, WrongMasterKey
 from adapters.postgres.keys import PostgresKeyStore, open_keys
 from adapters.postgres.log.recorder import PostgresRecorder
 
@@ -45,9 +45,9 @@ def run(url: str, sql: str, *values: object) -> None:
         connection.execute(sql.encode(), values)
 
 
-def standings(url: str, master: Path) -> dict[str, Standing]:
+def key_states(url: str, master: Path) -> dict[str, KeyState]:
     keys = opened(url, master)
-    found = dict(keys.standings())
+    found = dict(keys.key_states())
     keys.close()
     return found
 
@@ -89,7 +89,7 @@ def test_one_changed_row_names_its_client_and_leaves_the_others_alone(
     with pytest.raises(KeyChanged, match="C1"):
         keys.find("C1")
     keys.close()
-    assert standings(url, master) == {"C1": Standing.CHANGED, "C2": Standing.HELD}
+    assert key_states(url, master) == {"C1": KeyState.CHANGED, "C2": KeyState.HELD}
 
 
 def test_an_erasure_leaves_a_mark_that_only_the_master_key_makes(url: str, master: Path) -> None:
@@ -105,9 +105,9 @@ def test_an_erasure_leaves_a_mark_that_only_the_master_key_makes(url: str, maste
         "keys.data_keys where client_id = 'C1') where client_id = 'C4'")  # fmt: skip
     run(url, "update keys.data_keys set wrapped = %s where client_id = 'C5'",
         aes_key_wrap(b"z" * 32, b"y" * 32))  # fmt: skip
-    changed = dict.fromkeys(("C2", "C3", "C4", "C5"), Standing.CHANGED)
-    ours = {"C1": Standing.ERASED, "C6": Standing.HELD, "C9": Standing.ERASED}
-    assert standings(url, master) == ours | changed
+    changed = dict.fromkeys(("C2", "C3", "C4", "C5"), KeyState.CHANGED)
+    ours = {"C1": KeyState.ERASED, "C6": KeyState.HELD, "C9": KeyState.ERASED}
+    assert key_states(url, master) == ours | changed
 
 
 def test_an_erasure_without_a_mark_gets_it_by_erasing_again(url: str, master: Path) -> None:
@@ -118,4 +118,4 @@ def test_an_erasure_without_a_mark_gets_it_by_erasing_again(url: str, master: Pa
     assert keys.find("C1") is None
     keys.destroy("C1")
     keys.close()
-    assert standings(url, master)["C1"] is Standing.ERASED
+    assert key_states(url, master)["C1"] is KeyState.ERASED

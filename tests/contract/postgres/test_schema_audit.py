@@ -87,7 +87,7 @@ FOREIGN: tuple[tuple[Part, str, str], ...] = (
     ("log", HERE.format("role current_user in ", "row_security = off"), "setting row_security of"),
     ("views", "create function public.f() returns event_trigger language plpgsql as 'begin end'; "
      "create event trigger late on ddl_command_end execute function public.f()",
-     "event trigger late is not ours"),
+     "event trigger late: no migration makes it"),
     ("log", "alter default privileges in schema log grant update on tables to public",
      "in schema log: UPDATE for -"),
     ("views", "alter default privileges in schema views_next grant select on tables to app",
@@ -113,17 +113,17 @@ FOREIGN: tuple[tuple[Part, str, str], ...] = (
     ("views", "alter table views.cash force row level security", "table views.cash was changed"),
     ("log", "create table public.child () inherits (log.events)", "table log.events was changed"),
     ("log", "alter function log.append_batch strict", "function log.append_batch("),
-    ("log", "create type log.mood as enum ('x')", "type log.mood is not ours"),
-    ("log", "create domain keys.text as pg_catalog.text", "type keys.text is not ours"),
+    ("log", "create type log.mood as enum ('x')", "type log.mood: no migration makes it"),
+    ("log", "create domain keys.text as pg_catalog.text", "type keys.text: no migration makes it"),
     ("log", "create operator log.= (leftarg = bytea, rightarg = bytea, function = byteane)",
-     "operator log.=(pg_catalog.bytea,pg_catalog.bytea) is not ours"),
-    ("views", "create type sagas.pair as (a int, b int)", "type sagas.pair is not ours"),
-    ("views", "create view views.money as select 1 as one", "view views.money is not ours"),
-    ("views", "create table views.money (one int)", "table views.money is not ours"),
+     "operator log.=(pg_catalog.bytea,pg_catalog.bytea): no migration makes it"),
+    ("views", "create type sagas.pair as (a int, b int)", "type sagas.pair: no migration makes it"),
+    ("views", "create view views.money as select 1 as one", "view views.money: no migration makes it"),
+    ("views", "create table views.money (one int)", "table views.money: no migration makes it"),
     ("views", "create view views_next.money as select 1 as one",
-     "view views_next.money is not ours"),
+     "view views_next.money: no migration makes it"),
     ("views", "create function views_next.f() returns int language sql as 'select 1'",
-     "function views_next.f() is not ours"),
+     "function views_next.f(): no migration makes it"),
     ("views", "alter policy readers on views.accounts using ((select tidemark.operates() or "
      "tidemark.analyses()) or (account_id = any ((select tidemark.ids('tidemark.account_ids'))"
      "::text[]) or client_id = any ((select tidemark.ids('tidemark.client_ids'))::text[])))",
@@ -210,7 +210,10 @@ def test_a_search_path_of_the_database_does_not_mislead_the_comparison(
         connection.execute(HERE.format("", "search_path = evil, pg_catalog, log").encode())
     found = faults(with_roles, part)
     assert "setting search_path of the database: no migration makes it" in found
-    changed = {"log": "column log.events.note is not ours", "views": "policy views.cash.readers"}
+    changed = {
+        "log": "column log.events.note: no migration makes it",
+        "views": "policy views.cash.readers",
+    }
     assert any(changed[part] in one for one in found), found
     assert len(found) == 2
 

@@ -113,28 +113,28 @@ LOG_SCHEMA = (
     Case("the append for its caller's rights", sql("alter function log.append_batch security "
          "invoker"), "function log.append_batch("),
     Case("a function of the same name", sql("create function log.take_turn(n int) returns void "
-         "language sql as 'select'"), "function log.take_turn(n integer) is not ours"),
+         "language sql as 'select'"), "function log.take_turn(n integer): no migration makes it"),
     Case("a trigger dropped", sql("drop trigger tell_destruction on keys.data_keys"),
          "trigger keys.data_keys.tell_destruction is gone"),
     Case("a trigger switched off", sql("alter table keys.data_keys disable trigger "
          "note_destruction"), "trigger keys.data_keys.note_destruction was changed"),
     Case("a trigger added", sql("create trigger note before update on log.events for each row "
-         "execute function keys.note_destruction()"), "trigger log.events.note is not ours"),
+         "execute function keys.note_destruction()"), "trigger log.events.note: no migration makes it"),
     Case("a rule added", sql("create rule swallow as on delete to log.messages do instead nothing"),
          "table log.messages was changed"),
     Case("a constraint dropped", sql("alter table log.events drop constraint "
          "events_stream_version_key"), "constraint log.events.events_stream_version_key is gone"),
     Case("an index dropped", sql("drop index log.messages_bound_at"), "messages_bound_at is gone"),
     Case("an index added", sql("create unique index one_name on log.events (name, position)"),
-         "index log.events.one_name is not ours"),
+         "index log.events.one_name: no migration makes it"),
     Case("a column's default", sql("alter table log.messages alter keep set default true"),
          "column log.messages.keep was changed"),
     Case("a column's type", sql("alter table log.messages alter version type bigint"),
          "column log.messages.version was changed"),
     Case("a column added", sql("alter table log.events add column note text"),
-         "column log.events.note is not ours"),
+         "column log.events.note: no migration makes it"),
     Case("a table added", sql("create table log.events_too (like log.events)"),
-         "table log.events_too is not ours"),
+         "table log.events_too: no migration makes it"),
     Case("a table that a crash empties", sql("alter table log.snapshots set unlogged"),
          "table log.snapshots was changed"),
     Case("row security on the log", sql("alter table log.events enable row level security"),
@@ -169,9 +169,9 @@ LOG_SCHEMA = (
          "setting search_path of the database"),
     Case("an event trigger", sql("create function public.late() returns event_trigger language "
          "plpgsql as 'begin end'; create event trigger late on ddl_command_end execute function "
-         "public.late()"), "event trigger late is not ours", "event trigger late is not ours"),
+         "public.late()"), "event trigger late: no migration makes it", "event trigger late: no migration makes it"),
     Case("a type added", sql("create domain keys.text as pg_catalog.text"),
-         "type keys.text is not ours"),
+         "type keys.text: no migration makes it"),
     Case("an operator added", sql("create operator log.= (leftarg = bytea, rightarg = bytea, "
          "function = byteane)"), "operator log.="),
     Case("a migration's name", sql("update tidemark.migrations set name = 'x' where part = 'log' "
@@ -194,11 +194,11 @@ VIEWS_SCHEMA = (
          "tidemark.ids('tidemark.client_ids'))::text[])))"), "",
          "policy views.accounts.readers was changed"),
     Case("a view of SQL among the views", sql("create view views.money as select 1 as one"), "",
-         "view views.money is not ours"),
+         "view views.money: no migration makes it"),
     Case("a table among the views", sql("create table views.money (one int)"), "",
-         "table views.money is not ours"),
+         "table views.money: no migration makes it"),
     Case("a function beside the views", sql("create function views_next.f() returns int language "
-         "sql as 'select 1'"), "", "function views_next.f() is not ours"),
+         "sql as 'select 1'"), "", "function views_next.f(): no migration makes it"),
     Case("a view's policy dropped", sql("drop policy readers on views.cash"), "",
          "policy views.cash.readers is gone"),
     Case("a view's row security", sql("alter table views.cash disable row level security"), "",
@@ -210,7 +210,7 @@ VIEWS_SCHEMA = (
     Case("a view's key", sql("alter table views.cash drop constraint cash_pkey"), "",
          "constraint views.cash.cash_pkey is gone"),
     Case("a trigger on a view", sql("create trigger note before update on views.cash for each row "
-         "execute function keys.note_destruction()"), "", "trigger views.cash.note is not ours"),
+         "execute function keys.note_destruction()"), "", "trigger views.cash.note: no migration makes it"),
     Case("a right to change a view", sql("grant update on views.cash to pg_monitor"), "",
          "right views.cash pg_monitor UPDATE"),
     Case("another owner of a view", sql("alter table views.cash owner to pg_monitor"), "",
@@ -218,7 +218,7 @@ VIEWS_SCHEMA = (
     Case("a right to change a view's column", sql("grant update (traded) on views.cash to "
          "pg_monitor"), "", "right views.cash.traded pg_monitor UPDATE"),
     Case("a table of the street's added", sql("create table street.more ()"), "",
-         "table street.more is not ours"),
+         "table street.more: no migration makes it"),
     Case("a migration's name of the views", sql("update tidemark.migrations set name = 'x' where "
          "part = 'views' and number = 2"), "", "tidemark.migrations is not the list"),
 )  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 from adapters.host.entropy import SystemEntropy
 from adapters.log.codec import Codec
 from adapters.log.frame import frame
-from adapters.log.keys import MemoryKeyStore, Standing
+from adapters.log.keys import KeyState, MemoryKeyStore
 from adapters.log.recorder import Stored
 from adapters.proof.audit_keys import KeyAudit
 from domain.client.events import ClientErased, ClientOnboarded, Kind
@@ -17,7 +17,7 @@ from domain.shared.message import Event
 
 AT = datetime(2026, 11, 30, tzinfo=UTC)
 HELD, ERASED, CHANGED, COPIED = (
-    Standing.HELD, Standing.ERASED, Standing.CHANGED, Standing.COPIED
+    KeyState.HELD, KeyState.ERASED, KeyState.CHANGED, KeyState.COPIED
 )  # fmt: skip
 ONBOARDED = ClientOnboarded(
     client_id="C1", kind=Kind.INDIVIDUAL, legal_name="Ada", country="US", email="a@example.org"
@@ -26,7 +26,7 @@ GONE = ClientErased(client_id="C1")
 
 
 def said(
-    events: list[Event], rows: Mapping[str, Standing] | None
+    events: list[Event], rows: Mapping[str, KeyState] | None
 ) -> tuple[list[str], list[str], list[str]]:
     """(faults of events and rows; clients with an unused key; clients with a cut off erasure)."""
     codec = Codec(MemoryKeyStore(SystemEntropy()), SystemEntropy())
@@ -56,7 +56,7 @@ def said(
     ],
 )
 def test_a_row_that_does_not_fit_the_log_is_a_fault(
-    events: list[Event], rows: Mapping[str, Standing], fault: str
+    events: list[Event], rows: Mapping[str, KeyState], fault: str
 ) -> None:
     assert any(fault in one for one in said(events, rows)[0])
 
@@ -71,7 +71,7 @@ def test_a_row_that_does_not_fit_the_log_is_a_fault(
     ],
 )
 def test_rows_that_fit_the_log_are_no_fault(
-    events: list[Event], rows: Mapping[str, Standing] | None
+    events: list[Event], rows: Mapping[str, KeyState] | None
 ) -> None:
     assert said(events, rows) == ([], [], [])
 

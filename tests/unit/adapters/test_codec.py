@@ -8,7 +8,8 @@ import pytest
 
 from adapters.host.entropy import SeededEntropy
 from adapters.log.codec import PERSONAL_FIELDS, Codec, UnknownEvent, plain_json
-from adapters.log.keys import KeyDestroyed, MemoryKeyStore
+from adapters.log.keys import MemoryKeyStore
+from commands.ports import KeyDestroyed
 from domain.account.cash import CashDeposited
 from domain.account.fees import FeeAccrued
 from domain.account.standing import AccountRestricted

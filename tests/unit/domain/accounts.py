@@ -15,7 +15,7 @@ from domain.account.standing import AccountOpened
 from domain.account.state import State
 from domain.account.trades import BookTrade, TradeBooked
 from domain.fx import Fixing
-from domain.instrument.state import Instrument, Status
+from domain.instrument.state import Instrument, InstrumentStatus
 from domain.shared.digests import digest, reference_form
 from domain.shared.fix import Side
 from domain.shared.message import Command, Event, Refused, Seen
@@ -27,7 +27,7 @@ DAY, NEXT = date(2024, 6, 3), date(2024, 6, 4)
 FIXING = Fixing(rate_date=DAY, rates={"USD": D("1.1"), "GBP": D("0.85"), "JPY": D("160")})
 
 LISTED = Instrument(
-    status=Status.LISTED, isin=X, currency="USD", settlement_currency="USD", mic="XNAS"
+    status=InstrumentStatus.LISTED, isin=X, currency="USD", settlement_currency="USD", mic="XNAS"
 )
 """Instrument I1: a share of `X`."""
 

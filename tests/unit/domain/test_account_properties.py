@@ -47,7 +47,7 @@ from domain.account.withdrawals import (
     WithdrawCash,
 )
 from domain.fx import Fixing
-from domain.instrument.state import Instrument, Status
+from domain.instrument.state import Instrument, InstrumentStatus
 from domain.ledger import entries
 from domain.rules.lots import LotMethod
 from domain.shared.fix import Side
@@ -59,7 +59,9 @@ ISINS = ("US0378331005", "US5949181045")
 START = date(2024, 6, 3)
 FIXING = Fixing(rate_date=START, rates={"USD": D("1.1"), "JPY": D("160")})
 
-LISTED = {f"instrument-{isin}": Instrument(status=Status.LISTED, isin=isin) for isin in ISINS}
+LISTED = {
+    f"instrument-{isin}": Instrument(status=InstrumentStatus.LISTED, isin=isin) for isin in ISINS
+}
 
 cents = st.integers(1, 2_000_00).map(lambda n: D(n).scaleb(-2))
 qtys = st.one_of(st.integers(1, 50).map(D), st.integers(1, 5000).map(lambda n: D(n).scaleb(-2)))

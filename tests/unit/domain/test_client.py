@@ -32,7 +32,7 @@ from domain.client.events import (
 )
 from domain.client.refusals import ClientRefusal
 from domain.client.rules import months_after
-from domain.client.state import Status
+from domain.client.state import ClientStatus
 from domain.shared.digests import digest
 from domain.shared.message import Seen
 from tests.unit.domain.scenario import given
@@ -307,7 +307,7 @@ def test_months_end_where_the_month_ends() -> None:
 
 
 def test_every_state_is_one_that_others_know() -> None:
-    assert {s.value for s in Status} == {
+    assert {s.value for s in ClientStatus} == {
         *("", "onboarded", "in_review", "info_requested", "escalated", "rejected", "approved"),
         *("review_due", "in_refresh", "overdue", "suspended", "blocked", "exiting", "closed"),
     }

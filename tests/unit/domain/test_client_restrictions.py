@@ -41,7 +41,7 @@ from domain.client.events import (
     Screening,
 )
 from domain.client.refusals import ClientRefusal
-from domain.client.state import Client, Status
+from domain.client.state import Client, ClientStatus
 from domain.shared.message import Command, Refused, Seen
 from tests.unit.domain.scenario import given
 from tests.unit.domain.test_client import APPROVED, ONBOARDED, PASSPORT, SUBMITTED, onboard
@@ -277,7 +277,7 @@ class AnythingMayBeAsked(RuleBasedStateMachine):
 
     @invariant()
     def a_lid_is_seen(self) -> None:
-        if self.state.standing is not Status.CLOSED:
+        if self.state.standing is not ClientStatus.CLOSED:
             assert (self.state.status == "blocked") == self.state.blocked
             if self.state.suspended and not self.state.blocked:
                 assert self.state.status == "suspended"

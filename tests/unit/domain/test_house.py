@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from domain import house
 from domain.house import (
     CONTROLS,
+    CONTROLS_MAX,
     CloseDay,
     CloseFailed,
     CloseRequested,
@@ -223,6 +224,16 @@ def test_a_close_without_one_of_its_controls_is_refused_by_name(name: str) -> No
         .refused(HouseRefusal.CONTROL_MISSING)
     )
     assert told.state["controls"] == name
+
+
+def test_a_close_with_too_many_controls_is_refused_whatever_they_are() -> None:
+    full = (BANK,) * (CONTROLS_MAX - len(HELD))
+    given(house, REQUESTED).when(record(*full), seen=EVENING).then(
+        DayClosed(day=DAY, position=41, controls=(*HELD, *full))
+    )
+    given(house, REQUESTED).when(record(*full, BANK), seen=EVENING).refused(
+        HouseRefusal.CONTROLS_TOO_MANY, limit=CONTROLS_MAX
+    )
 
 
 def test_a_close_without_a_request_is_refused() -> None:

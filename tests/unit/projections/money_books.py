@@ -82,6 +82,6 @@ def rows_of(homed: Sequence[Homed]) -> Sequence[Money]:
 
 
 def figures(found: Any) -> Mapping[str, Decimal]:
-    """All figures of a `Standing` by name; zeros if there is none."""
+    """All figures of a `ClientMoney` row by name; zeros if there is none."""
     names = ("requirement", "resource", "shortfall", "excess", "due", "in_debit")
     return {name: getattr(found, name) if found else Decimal(0) for name in names}
