@@ -316,10 +316,8 @@ def _record(command: RecordClose, state: House, seen: Seen) -> Decision:
         return refused(HouseRefusal.POSITION_BEFORE_LAST_CLOSE, last=state.last_position)
     if command.position > seen.log_end:
         return refused(HouseRefusal.POSITION_BEYOND_LOG, end=seen.log_end)
-    if len(command.controls) > CONTROLS_MAX:
-        return refused(HouseRefusal.CONTROLS_TOO_MANY, limit=CONTROLS_MAX)
-    if missing := _missing(command.controls):
-        return refused(HouseRefusal.CONTROL_MISSING, controls=", ".join(missing))
+    if wrong := _bad_controls(command.controls):
+        return wrong
     day, position = command.day, command.position
     if failed := tuple(c for c in command.controls if not _holds(c)):
         held = len(command.controls) - len(failed)
@@ -327,10 +325,14 @@ def _record(command: RecordClose, state: House, seen: Seen) -> Decision:
     return (DayClosed(day=day, position=position, controls=command.controls),)
 
 
-def _missing(controls: tuple[Control, ...]) -> list[str]:
-    """Names of the required controls that were not computed."""
+def _bad_controls(controls: tuple[Control, ...]) -> Refused | None:
+    """Refuse a list that is too long, or that lacks one of `CONTROLS`."""
+    if len(controls) > CONTROLS_MAX:
+        return refused(HouseRefusal.CONTROLS_TOO_MANY, limit=CONTROLS_MAX)
     found = {control.name for control in controls}
-    return [name for name in CONTROLS if name not in found]
+    if missing := [name for name in CONTROLS if name not in found]:
+        return refused(HouseRefusal.CONTROL_MISSING, controls=", ".join(missing))
+    return None
 
 
 def _holds(control: Control) -> bool:

@@ -103,8 +103,8 @@ def _notes(found: dict[str, Any], spent: Counter[str]) -> str:
     lines = [
         f"{found['orders']:,} orders, {found['fills']:,} fills, {found['events']:,} events in "
         f"{found['wall_s']:.0f} s: commands, sagas, venue, settlement, {len(VIEWS)} views, "
-        "controls of every close in Postgres, ClickHouse and by folding the log. Where the time goes (cProfile over "
-        "its first month, which slows Python down but not the databases):",
+        "controls of every close in Postgres, ClickHouse and by folding the log. Where the time "
+        "goes (cProfile over its first month, which slows Python down but not the databases):",
         "",
         "| area | share |",
         "|---|---|",

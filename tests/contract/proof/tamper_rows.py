@@ -119,7 +119,8 @@ LOG_SCHEMA = (
     Case("a trigger switched off", sql("alter table keys.data_keys disable trigger "
          "note_destruction"), "trigger keys.data_keys.note_destruction was changed"),
     Case("a trigger added", sql("create trigger note before update on log.events for each row "
-         "execute function keys.note_destruction()"), "trigger log.events.note: no migration makes it"),
+         "execute function keys.note_destruction()"),
+         "trigger log.events.note: no migration makes it"),
     Case("a rule added", sql("create rule swallow as on delete to log.messages do instead nothing"),
          "table log.messages was changed"),
     Case("a constraint dropped", sql("alter table log.events drop constraint "
@@ -169,7 +170,8 @@ LOG_SCHEMA = (
          "setting search_path of the database"),
     Case("an event trigger", sql("create function public.late() returns event_trigger language "
          "plpgsql as 'begin end'; create event trigger late on ddl_command_end execute function "
-         "public.late()"), "event trigger late: no migration makes it", "event trigger late: no migration makes it"),
+         "public.late()"), "event trigger late: no migration makes it",
+         "event trigger late: no migration makes it"),
     Case("a type added", sql("create domain keys.text as pg_catalog.text"),
          "type keys.text: no migration makes it"),
     Case("an operator added", sql("create operator log.= (leftarg = bytea, rightarg = bytea, "
@@ -210,7 +212,8 @@ VIEWS_SCHEMA = (
     Case("a view's key", sql("alter table views.cash drop constraint cash_pkey"), "",
          "constraint views.cash.cash_pkey is gone"),
     Case("a trigger on a view", sql("create trigger note before update on views.cash for each row "
-         "execute function keys.note_destruction()"), "", "trigger views.cash.note: no migration makes it"),
+         "execute function keys.note_destruction()"), "",
+         "trigger views.cash.note: no migration makes it"),
     Case("a right to change a view", sql("grant update on views.cash to pg_monitor"), "",
          "right views.cash pg_monitor UPDATE"),
     Case("another owner of a view", sql("alter table views.cash owner to pg_monitor"), "",
