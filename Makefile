@@ -48,9 +48,10 @@ types: setup  ## mypy, strict
 imports: setup  ## import contracts
 	@$(BIN)/lint-imports
 
-docs: setup  ## regenerate the parts of the docs made from the code; add golden samples of new events
+docs: setup  ## regenerate what is made from the code: docs, golden samples of new events, the schema's definitions
 	@$(PY) scripts/generate_docs.py
 	@$(PY) -m tests.golden.samples
+	@$(PY) -m scripts.schema_definitions
 
 lock: setup  ## resolve the dependencies again into requirements.lock
 	@$$(command -v uv || echo .uv/bin/uv) pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --no-annotate --upgrade -q -o requirements.lock

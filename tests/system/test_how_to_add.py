@@ -16,7 +16,8 @@ from tests.paths import DOCS, ROOT
 PAGE = DOCS / "how-to-add.md"
 BLOCK = re.compile(r"(New file|In) `([^`]+)`:\n\n```(?:python|diff)\n(.*?)^```$", re.S | re.M)
 EDITS_MAX = 5
-GENERATED = {"docs/events/README.md", "docs/schema.graphql"}
+DEFINITIONS = "adapters/postgres/migrations/definitions.txt"
+GENERATED = {"docs/events/README.md", "docs/schema.graphql", DEFINITIONS}
 """Existing files that `make docs` changes."""
 
 NOT_COPIED = (".git", ".venv", ".uv", ".*_cache", ".hypothesis", ".schemathesis", "__pycache__")
@@ -143,6 +144,10 @@ def test_graphql_and_the_page_of_events_have_the_addition(tree: Tree) -> None:
     assert (
         "[mandate.ended](mandate.ended.md)" in (tree.folder / "docs/events/README.md").read_text()
     )
+
+
+def test_the_definitions_of_the_schema_have_the_table_of_the_view(tree: Tree) -> None:
+    assert "\tpolicy views.mandates.readers\t" in (tree.folder / DEFINITIONS).read_text()
 
 
 def test_a_view_that_names_no_audience_does_not_start(tree: Tree) -> None:
