@@ -84,15 +84,15 @@ EVENTS = (CheckpointSigned,)
 INITIAL = Checkpoints()
 
 
-def statement(said: SignCheckpoint | CheckpointSigned) -> bytes:
+def statement(signed: SignCheckpoint | CheckpointSigned) -> bytes:
     """The exact bytes that are signed: ASCII lines, so that any tool can check a signature."""
     lines = (
-        f"tidemark checkpoint {said.form}",
-        f"positions {said.first_position} {said.last_position}",
-        f"events {said.events}",
-        f"root {said.merkle_root}",
-        f"previous {said.previous or '-'}",
-        f"key {said.key_id}",
+        f"tidemark checkpoint {signed.form}",
+        f"positions {signed.first_position} {signed.last_position}",
+        f"events {signed.events}",
+        f"root {signed.merkle_root}",
+        f"previous {signed.previous or '-'}",
+        f"key {signed.key_id}",
     )
     return "\n".join((*lines, "")).encode()
 

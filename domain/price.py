@@ -122,8 +122,8 @@ def _not_listed(command: MarkPrice, terms: InstrumentSeen) -> Refused | None:
     if not terms.status:
         return refused(PriceRefusal.INSTRUMENT_UNKNOWN, instrument_id=named)
     if terms.isin != command.isin:
-        told = {"instrument_id": named, "isin": command.isin, "listed": terms.isin}
-        return refused(PriceRefusal.ISIN_DIFFERS, **told)
+        cause = {"instrument_id": named, "isin": command.isin, "listed": terms.isin}
+        return refused(PriceRefusal.ISIN_DIFFERS, **cause)
     return None
 
 

@@ -117,9 +117,9 @@ def evolve(  # noqa: PLR0911 - a table of events
             return _open(state, _instruct(trade))
         case SettlementInstructed() as event:
             return _hold(_open(state, _as_instruction(event)), event.on_hold)
-        case SettlementConfirmed(rest_qty=rest) as told:
+        case SettlementConfirmed(rest_qty=rest) as confirmed:
             step = state.step if rest else Step.SETTLED
-            booking = state.booking | {message_id(arrived, NAME, 0): _settle(told)}
+            booking = state.booking | {message_id(arrived, NAME, 0): _settle(confirmed)}
             state = replace(state, returned=state.returned + state.busted)
             return replace(state, step=step, rest_qty=rest, booking=booking)
         case ObligationSettled(confirmation_id=booked) | SettledAfterBust(confirmation_id=booked):
@@ -144,18 +144,18 @@ def react(  # noqa: PLR0911 - a table of events
             return (_instruct(trade),)
         case TradeBusted() as bust:
             return _undo(state, bust)
-        case SettlementConfirmed() as told:
-            part = _settle(told)
+        case SettlementConfirmed() as confirmed:
+            part = _settle(confirmed)
             return (_after_bust(state, part) if state.busted else part,)
         case DeadlinePassed(name=name, due_at=at) if name == RELEASE:
             return _release(state) if due(state) == Deadline(at, name) else ()
-        case SettlementFailing() as told:
+        case SettlementFailing() as failing:
             return (
                 RecordFailing(
-                    account_id=told.account_id,
-                    obligation_id=told.obligation_id,
-                    reason=told.reason,
-                    whose=told.whose,
+                    account_id=failing.account_id,
+                    obligation_id=failing.obligation_id,
+                    reason=failing.reason,
+                    whose=failing.whose,
                 ),
             )
         case DeadlinePassed(saga_id=obligation_id, name=name, due_at=at):
@@ -218,10 +218,14 @@ def _next_noon(after: datetime) -> datetime:
 
 
 def _release(state: Obligation) -> tuple[Command, ...]:
-    told = state.instructed
-    if told is None:
+    instruction = state.instructed
+    if instruction is None:
         return ()
-    return (ReleaseSettlement(obligation_id=told.obligation_id, account_id=told.account_id),)
+    return (
+        ReleaseSettlement(
+            obligation_id=instruction.obligation_id, account_id=instruction.account_id
+        ),
+    )
 
 
 def _failing(state: Obligation, obligation_id: str, at: datetime) -> MarkFailing:
@@ -250,21 +254,21 @@ def _instruct(trade: TradeBooked) -> InstructSettlement:
     )
 
 
-def _settle(told: SettlementConfirmed) -> SettleObligation:
+def _settle(confirmed: SettlementConfirmed) -> SettleObligation:
     return SettleObligation(
-        account_id=told.account_id,
-        obligation_id=told.obligation_id,
-        qty=told.qty,
-        amount=told.amount,
-        value_date=told.value_date,
-        confirmation_id=told.confirmation_id,
+        account_id=confirmed.account_id,
+        obligation_id=confirmed.obligation_id,
+        qty=confirmed.qty,
+        amount=confirmed.amount,
+        value_date=confirmed.value_date,
+        confirmation_id=confirmed.confirmation_id,
     )
 
 
 def _was_busted(state: Obligation, no: CommandRefused) -> bool:
     """Whether the account refused a confirmed part because a bust had already undone the trade."""
-    told = no.command == SettleObligation.__name__ and no.refused_id in state.booking
-    return told and state.busted
+    of_part = no.command == SettleObligation.__name__ and no.refused_id in state.booking
+    return of_part and state.busted
 
 
 def _drop_part(state: Obligation, arrived: Envelope, part: SettleObligation) -> Obligation:

@@ -58,7 +58,7 @@ class MemoryPlatform:
         self.warehouse = Warehouse(NOWHERE)
 
     async def served_balances(self) -> Served:
-        return Served(from_rows(self.sink.rows(balances)), self.sink.stands(balances))
+        return Served(from_rows(self.sink.rows(balances)), self.sink.positions_of(balances))
 
     async def _dues(self) -> Mapping[str, Decimal]:
         return await dues_at_end(self.log, await self.served_balances())

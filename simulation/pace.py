@@ -73,9 +73,9 @@ class PaceFile:
         with suppress(OSError, ValueError, TypeError, KeyError, BadPace):
             changed = self._path.stat().st_mtime_ns
             if changed != self._read[0]:
-                said = json.loads(self._path.read_text())
-                found = parse_pace(str(said["minutes"]), now=Pace())
-                self._read = (changed, replace(found, paused=said["paused"] is True))
+                stored = json.loads(self._path.read_text())
+                found = parse_pace(str(stored["minutes"]), now=Pace())
+                self._read = (changed, replace(found, paused=stored["paused"] is True))
         return self._read[1]
 
     def set(self, pace: Pace) -> None:

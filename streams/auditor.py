@@ -138,7 +138,7 @@ class Auditor:
     async def _read_models_agree(self) -> Control:
         await self._sides.views_to(self._fold.position)
         served = await self._platform.served_balances()
-        return _same("read models", await self._fold.ahead(served.stands), served.balances)
+        return _same("read models", await self._fold.ahead(served.positions), served.balances)
 
     async def _warehouse_agrees(self) -> Control:
         assert self._sides.facts_to is not None

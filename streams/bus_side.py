@@ -123,13 +123,13 @@ class Child:
             WorkerEnded: it ended before that.
         """
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        said = self._log.stat().st_size if self._log.exists() else 0
+        size = self._log.stat().st_size if self._log.exists() else 0
         process = spawn([*self._command], self._log)
         try:
             while process.poll() is None and not stop.is_set():
                 await waits.pause(stop, POLL_S)
             if process.poll() is not None:
-                raise WorkerEnded(f"exit code {process.returncode}: {self._last_line(said)}")
+                raise WorkerEnded(f"exit code {process.returncode}: {self._last_line(size)}")
         finally:
             await _end(process)
 

@@ -117,17 +117,19 @@ class Worker:
         Raises:
             Unavailable, Unreadable: of the log.
         """
-        stands = self.views.positions() if self.views is not None else {}
+        positions = self.views.positions() if self.views is not None else {}
         leads = self.sagas is not None and self.sagas.fence is not None
         runner = self.sagas.runner if self.sagas is not None else None
         position = runner.position if runner is not None else 0
-        lag = await self._lag(min([*stands.values(), *([position] if leads else [])], default=None))
+        lag = await self._lag(
+            min([*positions.values(), *([position] if leads else [])], default=None)
+        )
         return WorkerStatus(
             name=self.name,
             log_position=await self._platform.log.last(),
             partitions=sorted(self.views.parts) if self.views is not None else (),
             adopted=sorted(self.views.orphans.parts) if self.views is not None else (),
-            views=stands,
+            views=positions,
             records=self.views.records if self.views is not None else 0,
             events=self.views.events if self.views is not None else 0,
             lag_events=lag.events,

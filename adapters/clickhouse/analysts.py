@@ -92,7 +92,7 @@ class Analysts:
             except (Unreached, _EndedOwner) as error:
                 self._forget(link.client)
                 if isinstance(error, _EndedOwner):
-                    raise error.said from error
+                    raise error.cause from error
                 lost = error
         raise ConnectionError(str(lost)) from lost
 
@@ -138,11 +138,11 @@ class _UnderWay:
 
 
 class _EndedOwner(Exception):
-    """A statement's connection was lost; `said` is the error for its caller."""
+    """A statement's connection was lost; `cause` is the error for its caller."""
 
-    def __init__(self, said: WarehouseError) -> None:
-        super().__init__(str(said))
-        self.said = said
+    def __init__(self, cause: WarehouseError) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
 
 
 def _waited(

@@ -198,8 +198,8 @@ def _forget_unmade(directory: Path) -> None:
 def _set(handle: Any, settings: Mapping[str, object]) -> None:
     """Set all in one statement: after `readonly` the engine refuses every SET."""
     if settings:
-        said = (f"{_setting(n)} = {_quoted(str(v))}" for n, v in settings.items())
-        _query(handle, f"SET {', '.join(said)}", "TSV", {})
+        assignments = (f"{_setting(n)} = {_quoted(str(v))}" for n, v in settings.items())
+        _query(handle, f"SET {', '.join(assignments)}", "TSV", {})
 
 
 def _streamed(handle: Any, sql: str, form: str, rows_max: int) -> bytes:
@@ -230,8 +230,8 @@ def _within(answer: bytes) -> bytes:
 
 
 def _too_large(bound: str) -> StatementFailed:
-    said = f"Code: {codes.TOO_LARGE}. The result has more than {bound}"
-    return StatementFailed(f"{said} (TOO_MANY_ROWS_OR_BYTES)")
+    text = f"Code: {codes.TOO_LARGE}. The result has more than {bound}"
+    return StatementFailed(f"{text} (TOO_MANY_ROWS_OR_BYTES)")
 
 
 def _query(handle: Any, sql: str, form: str, params: Mapping[str, str]) -> bytes:

@@ -190,8 +190,8 @@ def _first_block(raw: bytes) -> int:
 
 
 def _past(bound: str) -> WarehouseError:
-    said = f"The result has more than {bound} (TOO_MANY_ROWS_OR_BYTES)"
-    return WarehouseError(said, codes.TOO_LARGE)
+    text = f"The result has more than {bound} (TOO_MANY_ROWS_OR_BYTES)"
+    return WarehouseError(text, codes.TOO_LARGE)
 
 
 class _Source:

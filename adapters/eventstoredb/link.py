@@ -189,9 +189,9 @@ class Link:
 
     def _line(self, error: Exception) -> str:
         details = getattr(error.args[0], "details", None) if error.args else None
-        said = details() if callable(details) else str(error)
-        said = said.replace(f": {self._url}", "").replace(self._url, "its URL")
-        return " ".join(said.split()) or type(error).__name__
+        text = details() if callable(details) else str(error)
+        text = text.replace(f": {self._url}", "").replace(self._url, "its URL")
+        return " ".join(text.split()) or type(error).__name__
 
 
 def _without_fork_handlers() -> None:

@@ -41,9 +41,9 @@ def spawn(
 
     def keep() -> None:
         try:
-            with log.open("ab") as said:
+            with log.open("ab") as output:
                 child = subprocess.Popen(
-                    list(words), stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+                    list(words), stdin=subprocess.DEVNULL, stdout=output, stderr=output,
                     start_new_session=True,
                     preexec_fn=ask,  # noqa: PLW1509 (there is no other way to prctl)
                     **more,

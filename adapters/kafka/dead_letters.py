@@ -111,16 +111,16 @@ def still_open(letters: Iterable[Letter]) -> list[Letter]:
 
 def _letter(message: Message) -> Letter | None:
     """The letter in a record; None if the record is not a dead letter."""
-    said: dict[str, Any] = dict(message.headers() or [])
+    headers: dict[str, Any] = dict(message.headers() or [])
     try:
         return Letter(
-            view=said["view"].decode(),
-            partition=int(said["partition"]),
-            position=int(said["position"]),
+            view=headers["view"].decode(),
+            partition=int(headers["partition"]),
+            position=int(headers["position"]),
             events=_named(message.value()),
-            error=said.get("error", b"").decode(errors="replace"),
+            error=headers.get("error", b"").decode(errors="replace"),
             sent_at=_moment(message),
-            requeued="requeued" in said,
+            requeued="requeued" in headers,
         )
     except (KeyError, ValueError, AttributeError):
         return None

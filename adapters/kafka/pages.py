@@ -68,8 +68,8 @@ class FaustPages:
         while not self._failed.done():
             if self.app.crashed or self.app.should_stop:
                 why = self.app.crash_reason
-                said = f"{type(why).__name__}: {why}" if why else "the app ended without an error"
-                return BusUnavailable(said)
+                reason = f"{type(why).__name__}: {why}" if why else "the app ended without an error"
+                return BusUnavailable(reason)
             if isinstance(thread := self._thread(), _CommittedThread) and thread.deaf():
                 return BusUnavailable(f"{self.app.conf.id}: the membership ended: {thread.deaf()}")
             await asyncio.wait([self._failed], timeout=LOOK_S)

@@ -111,20 +111,20 @@ class Publisher:
                 self._ask_who(e)
             raise BusUnavailable(f"{self._bus.servers}: {reason(e)}") from e
 
-    def _claim(self, producer: Producer, said: Relayed, schemas: Mapping[str, bytes]) -> None:
+    def _claim(self, producer: Producer, relayed: Relayed, schemas: Mapping[str, bytes]) -> None:
         producer.begin_transaction()
         for name, schema in schemas.items():
             _produce(producer, self._bus.schemas_topic, 0, schema, key=name.encode())
-        _produce(producer, self._bus.position_topic, 0, encode(said), key=_KEY)
+        _produce(producer, self._bus.position_topic, 0, encode(relayed), key=_KEY)
         producer.commit_transaction(REPLY_S)
 
-    def _batch(self, producer: Producer, pages: Sequence[Page], said: Relayed) -> None:
+    def _batch(self, producer: Producer, pages: Sequence[Page], relayed: Relayed) -> None:
         topic = self._bus.log_topic
         producer.begin_transaction()
         self._moment("begun")
         for page in pages:
             _produce(producer, topic, page.partition, page.value, headers=page.headers)
-        _produce(producer, self._bus.position_topic, 0, encode(said), key=_KEY)
+        _produce(producer, self._bus.position_topic, 0, encode(relayed), key=_KEY)
         self._moment("produced")
         producer.flush(REPLY_S)
         self._moment("committing")

@@ -135,8 +135,8 @@ class Codec:
         for field in given:
             nonce = self._entropy.draw(_NONCE_BYTES, f"nonce:{label}:{field}")
             value = getattr(event, field)
-            said = _encode(value) if type(value) is str else plain_json(value)
-            bytes_ = nonce + cipher.encrypt(nonce, said, f"{subject}|{name}|{field}".encode())
+            clear = _encode(value) if type(value) is str else plain_json(value)
+            bytes_ = nonce + cipher.encrypt(nonce, clear, f"{subject}|{name}|{field}".encode())
             sealed[field] = _SEALED + b2a_base64(bytes_, newline=False).decode()
         return replace(event, **sealed)
 

@@ -112,7 +112,9 @@ def _by_simulator(stored: Stored, data_dir: Path) -> bool:
 def _old_run(data_dir: Path) -> Simulation:
     """The run in the first release's `simulation.json`; INITIAL if it cannot be read."""
     with suppress(OSError, ValueError, KeyError, TypeError):
-        said = json.loads((data_dir / OLD_FILE).read_text())
-        first = date.fromisoformat(said["from"])
-        return Simulation(first_day=first, accounts=int(said["accounts"]), seed=int(said["seed"]))
+        stored = json.loads((data_dir / OLD_FILE).read_text())
+        first = date.fromisoformat(stored["from"])
+        return Simulation(
+            first_day=first, accounts=int(stored["accounts"]), seed=int(stored["seed"])
+        )
     return simulation.INITIAL

@@ -31,7 +31,7 @@ class MemorySink:
             self._lay_out(view)
 
     async def positions(self, views: Collection[str], /) -> Mapping[str, int]:
-        return {name: self._standing(name)[self._partition] for name in views}
+        return {name: self._own_positions(name)[self._partition] for name in views}
 
     async def load(self, view: View, keys: Collection[Key], /) -> Mapping[Key, Row]:
         table = self._kept.tables[view.NAME]
@@ -39,10 +39,10 @@ class MemorySink:
 
     async def save(self, changes: Sequence[Change], /) -> None:
         for change in changes:
-            if self._standing(change.view.NAME)[self._partition] != change.before:
+            if self._own_positions(change.view.NAME)[self._partition] != change.before:
                 raise Expelled(change.view.NAME)
         for change in changes:
-            self._standing(change.view.NAME)[self._partition] = change.after
+            self._own_positions(change.view.NAME)[self._partition] = change.after
             table = self._kept.tables[change.view.NAME]
             for key, row in change.rows.items():
                 if row is None:
@@ -61,23 +61,23 @@ class MemorySink:
         table = self._kept.tables.get(view.NAME, {})
         return [row for _, row in sorted(table.items(), key=lambda kv: kv[0])]
 
-    def stands(self, view: View) -> list[int]:
+    def positions_of(self, view: View) -> list[int]:
         """The positions of the view's partitions, in order; empty before the view is prepared."""
         return list(self._kept.positions.get(view.NAME, []))
 
     def _lay_out(self, view: View) -> None:
         kept, name = self._kept, view.NAME
-        stands = kept.positions.get(name, [])
-        if kept.versions.get(name) == view.VERSION and len(stands) == self.partitions:
+        positions = kept.positions.get(name, [])
+        if kept.versions.get(name) == view.VERSION and len(positions) == self.partitions:
             return
-        one = kept.versions.get(name) == view.VERSION and len(set(stands)) == 1
-        position = stands[0] if one else 0
+        one = kept.versions.get(name) == view.VERSION and len(set(positions)) == 1
+        position = positions[0] if one else 0
         kept.tables[name] = kept.tables[name] if position else {}
         kept.positions[name] = [position] * self.partitions
         kept.versions[name] = view.VERSION
 
-    def _standing(self, view: str) -> list[int]:
-        stands = self._kept.positions[view]
-        if len(stands) != self.partitions:
-            raise Relaid(f"{view}: kept in {len(stands)} partition(s), not {self.partitions}")
-        return stands
+    def _own_positions(self, view: str) -> list[int]:
+        positions = self._kept.positions[view]
+        if len(positions) != self.partitions:
+            raise Relaid(f"{view}: kept in {len(positions)} partition(s), not {self.partitions}")
+        return positions

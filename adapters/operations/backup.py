@@ -70,9 +70,9 @@ def backup(settings: Settings, to: Path, *, keys: bool) -> Backup:
             _copy_cluster(server.uri, fresh)
         size = sum(f.stat().st_size for f in fresh.rglob("*") if f.is_file())
         seconds = round((datetime.now(UTC) - began).total_seconds(), 2)
-        said = msgspec.to_builtins(witness) if witness else None
+        statement = msgspec.to_builtins(witness) if witness else None
         sealed_to = witness.last_position if witness else 0
-        made = Backup(str(to), position, sealed_to, said, size, keys, seconds)
+        made = Backup(str(to), position, sealed_to, statement, size, keys, seconds)
         (fresh / "backup.json").write_text(json.dumps(_described(made, began), indent=1) + "\n")
         fresh.rename(to)
     except OSError as e:
@@ -129,5 +129,5 @@ def _run(tool: str, *words: object) -> None:
         stdin=subprocess.DEVNULL, env={**os.environ, "LC_ALL": "C"},
     )  # fmt: skip
     if done.returncode:
-        said = done.stderr.strip().splitlines()
-        raise BackupFailed(said[-1] if said else f"{tool} ended with {done.returncode}")
+        errors = done.stderr.strip().splitlines()
+        raise BackupFailed(errors[-1] if errors else f"{tool} ended with {done.returncode}")

@@ -15,7 +15,7 @@ import psycopg
 
 from adapters.bus.page import partition_of
 from adapters.log.recorder import TURN_PAGE, Unavailable
-from adapters.postgres.views.layout import standing
+from adapters.postgres.views.layout import positions_of
 from adapters.postgres.views.sink import PostgresSink
 from domain import ledger
 from projections.ledger import balances
@@ -62,11 +62,11 @@ async def dues_at_end(log: Log, served: Served) -> dict[str, Decimal]:
         served: at least C.DUE from the read models. If it is empty, the whole log is read.
     """
     found = {line: amount for line, amount in served.balances.items() if line.account == DUES}
-    stands = served.stands or (0,)
-    position = min(stands)
+    positions = served.positions or (0,)
+    position = min(positions)
     while page := await log.after(position, limit=TURN_PAGE):
         for arrived in page:
-            if arrived.position > stands[partition_of(arrived.home, len(stands))]:
+            if arrived.position > positions[partition_of(arrived.home, len(positions))]:
                 for entry in ledger.entries(arrived.event):
                     add(found, (p for p in entry.postings if p.account == DUES))
         position = page[-1].position
@@ -78,8 +78,8 @@ async def _served(sink: PostgresSink, sql: str) -> Served:
     async with sink.snapshot() as connection:
         cursor = await connection.execute(sql.format(schema=sink.schema).encode())
         rows = await cursor.fetchall()
-        stands = await standing(connection, sink.table(balances))
-    return Served({Line(*row[:4]): Decimal(row[4]) for row in rows}, stands)
+        positions = await positions_of(connection, sink.table(balances))
+    return Served({Line(*row[:4]): Decimal(row[4]) for row in rows}, positions)
 
 
 async def from_warehouse(warehouse: "Warehouse", position: int) -> dict[Line, Decimal]:

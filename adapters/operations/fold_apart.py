@@ -86,8 +86,8 @@ async def fold_apart(
     if number < 2 or until < least:
         return 0
     await sink.prepare(views)
-    stands = await sink.positions([view.NAME for view in views])
-    new = [view for view in views if not stands[view.NAME]]
+    positions = await sink.positions([view.NAME for view in views])
+    new = [view for view in views if not positions[view.NAME]]
     if not new:
         return 0
     await _lay_out(sink, new, number)
@@ -146,12 +146,12 @@ async def _run(command: Sequence[str], tasks: Sequence[FoldTask], folder: Path) 
     children: list[tuple[Popen[bytes], Path]] = []
     try:
         for task in tasks:
-            said = folder / f"fold-{task.partition}.log"
-            said.unlink(missing_ok=True)
+            output = folder / f"fold-{task.partition}.log"
+            output.unlink(missing_ok=True)
             words = [*command, json.encode(task).decode()]
-            children.append((spawn(words, said), said))
+            children.append((spawn(words, output), output))
         while any(child.poll() is None for child, _ in children):
-            if failed := [said for child, said in children if child.poll()]:
+            if failed := [output for child, output in children if child.poll()]:
                 _log.warning("folding in one process: %s", _last_line(failed[0]))
                 return False
             await asyncio.sleep(POLL_S)
@@ -163,6 +163,6 @@ async def _run(command: Sequence[str], tasks: Sequence[FoldTask], folder: Path) 
                 await asyncio.to_thread(child.wait)
 
 
-def _last_line(said: Path) -> str:
-    lines = said.read_text(errors="replace").split("\n")
+def _last_line(output: Path) -> str:
+    lines = output.read_text(errors="replace").split("\n")
     return next((line.strip() for line in reversed(lines) if line.strip()), "a process ended")

@@ -117,11 +117,13 @@ async def rebuild(
         runner = Runner(log, beside, [view], pause=pause)
         await _nearly(runner, live, view)
         async with live.transaction() as connection:
-            stands = await _hold(connection, live, view)
-            await _fold(runner, view, min(stands))
-            if len(set(stands)) > 1:
-                await _fold_apart(log, beside, view, stands)
-            report = await _compare(connection, live.table(view), beside.table(view), min(stands))
+            positions = await _hold(connection, live, view)
+            await _fold(runner, view, min(positions))
+            if len(set(positions)) > 1:
+                await _fold_apart(log, beside, view, positions)
+            report = await _compare(
+                connection, live.table(view), beside.table(view), min(positions)
+            )
             if swap:
                 await _swap(connection, live, beside, view)
         if not swap:
@@ -140,23 +142,23 @@ async def replay(
     its rows are not compared.
     """
     async with live.snapshot() as connection:
-        stands = await places(connection, live.schema, views)
+        placed = await places(connection, live.schema, views)
     end = await log.last()
-    faults = {name: place.faults(end) for name, place in stands.items()}
+    faults = {name: place.faults(end) for name, place in placed.items()}
     sound = []
     for view in views:
-        place = stands[view.NAME]
+        place = placed[view.NAME]
         if place.begun and (wrong := place.broken(view)):
             faults[view.NAME].append(wrong)
         elif place.begun:
             sound.append(view)
-    for name, place in stands.items():
+    for name, place in placed.items():
         if not faults[name]:
             faults[name] += await mismarked(log, place)
     compared = {one.live.view: one for one in await _replayed(log, live, sound, pause)}
     return [
         replace(compared.get(name) or _not_compared(name), faults=tuple(faults[name]))
-        for name in [v.NAME for v in views] + sorted(set(stands) - {v.NAME for v in views})
+        for name in [v.NAME for v in views] + sorted(set(placed) - {v.NAME for v in views})
     ]
 
 
@@ -168,7 +170,7 @@ def _not_compared(name: str) -> Replayed:
 async def _replayed(
     log: StoredLog, live: PostgresSink, views: Sequence[View], pause: Pause | None
 ) -> list[Replayed]:
-    served = {found.view: (found, stands) for found, stands in await live.served(views)}
+    served = {found.view: (found, positions) for found, positions in await live.served(views)}
     memory = MemorySink()
     await memory.prepare(views)
     runner = Runner(log, memory, views, pause=pause)
@@ -177,33 +179,33 @@ async def _replayed(
         while (await runner.step(limit=LAGGARDS_PAGE, until=position)).events:
             pass
         for view in views:
-            found, stands = served[view.NAME]
-            if found.position == position and len(set(stands)) == 1:
+            found, positions = served[view.NAME]
+            if found.position == position and len(set(positions)) == 1:
                 out[view.NAME] = Replayed(live=found, folded=await memory.checksum(view))
     for view in views:
-        found, stands = served[view.NAME]
+        found, positions = served[view.NAME]
         if view.NAME not in out:
-            folded = await _replayed_apart(log, view, stands)
+            folded = await _replayed_apart(log, view, positions)
             out[view.NAME] = Replayed(live=found, folded=folded)
     return [out[view.NAME] for view in views]
 
 
-async def _replayed_apart(log: StoredLog, view: View, stands: Sequence[int]) -> Checksum:
-    memory = MemorySink(partitions=len(stands))
+async def _replayed_apart(log: StoredLog, view: View, positions: Sequence[int]) -> Checksum:
+    memory = MemorySink(partitions=len(positions))
     await memory.prepare([view])
-    for partition, position in enumerate(stands):
-        part = memory.part(partition, len(stands))
+    for partition, position in enumerate(positions):
+        part = memory.part(partition, len(positions))
         await _fold_part(log, part, view, partition=partition, until=position)
     return await memory.checksum(view)
 
 
 async def _fold_apart(
-    log: StoredLog, beside: PostgresSink, view: View, stands: Sequence[int]
+    log: StoredLog, beside: PostgresSink, view: View, positions: Sequence[int]
 ) -> None:
     """Fold the new table from its one position to the position of each partition."""
-    for partition, position in enumerate(stands):
+    for partition, position in enumerate(positions):
         part = PostgresSink(
-            beside.url, schema=beside.schema, partition=partition, partitions=len(stands)
+            beside.url, schema=beside.schema, partition=partition, partitions=len(positions)
         )
         try:
             await part.prepare([view])
@@ -253,10 +255,10 @@ async def _hold(connection: AsyncConnection[Any], live: PostgresSink, view: View
         "order by partition for update",
         (view.NAME,),
     )
-    stands = [int(position) for (position,) in await cursor.fetchall()]
-    if not stands:
+    positions = [int(position) for (position,) in await cursor.fetchall()]
+    if not positions:
         raise RebuildFailed(f"{view.NAME}: there is none yet in {live.schema}")
-    return stands
+    return positions
 
 
 async def _compare(

@@ -89,7 +89,7 @@ def around(connection: Connection[Any], schemas: Sequence[str], tables: Sequence
         "beside": BESIDE,
         "settings": f"^({'|'.join(SETTINGS)})$",
     }
-    found = [said for (said,) in connection.execute(_EVENT_TRIGGERS.encode()).fetchall()]
+    found = [line for (line,) in connection.execute(_EVENT_TRIGGERS.encode()).fetchall()]
     for query in (_SETTINGS, _DEFAULT_RIGHTS, _OBJECTS):
-        found += [said for (said,) in connection.execute(query.encode(), named).fetchall()]
+        found += [line for (line,) in connection.execute(query.encode(), named).fetchall()]
     return sorted(found)

@@ -172,8 +172,8 @@ def definitions(connection: Connection[Any], part: Part) -> tuple[dict[str, str]
     connection.execute("set search_path = pg_catalog, pg_temp")
     named = {"schemas": list(SCHEMAS[part]), "tables": _VIEWS_TABLES, "reading": part == "log"}
     found = dict(connection.execute(_RELATIONS.encode(), named).fetchall())
-    for thing, said, source in connection.execute(_FUNCTIONS.encode(), named).fetchall():
-        found[thing] = f"{said} sha256:{sha256(source.encode()).hexdigest()}"
+    for thing, text, source in connection.execute(_FUNCTIONS.encode(), named).fetchall():
+        found[thing] = f"{text} sha256:{sha256(source.encode()).hexdigest()}"
     return found, {right for (right,) in connection.execute(_RIGHTS.encode(), named).fetchall()}
 
 

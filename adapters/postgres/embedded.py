@@ -170,10 +170,10 @@ class EmbeddedPostgres:
             self._server = self._spawn(account, home)
             if self._ready(self._server):
                 return
-            said = self._log.read_bytes()[start:].decode(errors="replace")
-            stale = "postmaster.pid" in said or "shared memory block" in said
+            output = self._log.read_bytes()[start:].decode(errors="replace")
+            stale = "postmaster.pid" in output or "shared memory block" in output
             if not stale or time.monotonic() > deadline:
-                raise PostgresFailed(f"Postgres in {self._dir}: {_fatal_line(said)}")
+                raise PostgresFailed(f"Postgres in {self._dir}: {_fatal_line(output)}")
             time.sleep(0.25)
 
     def _spawn(self, account: Account, home: Path) -> "subprocess.Popen[bytes]":

@@ -85,8 +85,8 @@ class Walk:
             self._fault(stream, version, self.position, wrong)
         for stream, wrong in self._parts.keys.finish():
             self._fault(stream, self.heads.get(stream, (0, b""))[0], self.position, wrong)
-        for position, said in self._tips.items():
-            for who, _ in said:
+        for position, tips in self._tips.items():
+            for who, _ in tips:
                 self._fault("log", position, position, f"{who} names an event here: it is missing")
         for found in self._parts.checkpoints.finish():
             self._fault(checkpoint.STREAM, found.version, found.position, found.fault)

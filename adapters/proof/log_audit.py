@@ -193,11 +193,13 @@ def _check_witnesses(
 ) -> None:
     """Check that the log contains every checkpoint that a witness states, and its signature."""
     for who, one in known.statements():
-        said = f"{who} keeps a statement over positions {one.first_position} to {one.last_position}"
+        claim = (
+            f"{who} keeps a statement over positions {one.first_position} to {one.last_position}"
+        )
         if verifier is not None and (wrong := verifier.fault(one.signed())):
-            walk.add(checkpoint.STREAM, one.version, f"{said}: {wrong}")
+            walk.add(checkpoint.STREAM, one.version, f"{claim}: {wrong}")
         if missing([one], placed):
-            fault = f"{said} that the log lacks: the log was cut or rewritten, or is an older copy"
+            fault = f"{claim} that the log lacks: the log was cut or rewritten, or is an older copy"
             walk.add(checkpoint.STREAM, one.version, fault)
 
 

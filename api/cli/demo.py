@@ -47,8 +47,8 @@ async def _run(args: argparse.Namespace) -> None:
         raise UsageError("`demo pace` needs MINUTES; `pause` and `resume` take none")
     if not config.data_dir.is_dir():
         raise UsageError(f"there is no data directory {config.data_dir}")
-    said = PaceFile(config.data_dir)
-    pace = said.pace()
+    file = PaceFile(config.data_dir)
+    pace = file.pace()
     if args.what == "pace":
         try:
             pace = parse_pace(args.minutes, now=pace)
@@ -57,6 +57,6 @@ async def _run(args: argparse.Namespace) -> None:
     elif args.what:
         pace = replace(pace, paused=args.what == "pause")
     if args.what:
-        said.set(pace)
+        file.set(pace)
     text = f"{pace}; resume with `tidemark demo resume`" if pace.paused else str(pace)
     emit(args, {"minutes": pace.minutes, "paused": pace.paused}, text)

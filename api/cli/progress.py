@@ -42,8 +42,8 @@ class Bar:
         """Show how far the check of an existing log has come; then the checks after it."""
         part = min(position / last, 1.0) if last else 1.0
         what = f"{last:,} events" if events == position else "the log"  # positions may have gaps
-        told, note = f"checking {what} ...", f"{part * 100:.0f} %"
-        self._rich.update(self._task, description=told, total=1.0, completed=part, note=note)
+        text, note = f"checking {what} ...", f"{part * 100:.0f} %"
+        self._rich.update(self._task, description=text, total=1.0, completed=part, note=note)
         if position >= last:  # the checks that follow have no count
             self._rich.update(
                 self._task,
@@ -53,7 +53,7 @@ class Bar:
             )
         if self._plain and (time.monotonic() - self._last > PLAIN_EVERY_S or position >= last):
             self._last = time.monotonic()
-            print(f"{told} {note}", file=sys.stderr, flush=True)
+            print(f"{text} {note}", file=sys.stderr, flush=True)
 
     def show(self, at: Progress) -> None:
         """Show a simulated session that has just ended."""

@@ -121,8 +121,12 @@ async def _run(args: argparse.Namespace) -> int:
                     await outlet.close()
             else:
                 await _follow(relay, ask, args)
-            said = await ask()
-            emit(args, msgspec.to_builtins(said), f"relayed to {said.position}, {said.topic}")
+            current = await ask()
+            emit(
+                args,
+                msgspec.to_builtins(current),
+                f"relayed to {current.position}, {current.topic}",
+            )
         finally:
             opened.close()
     return 0

@@ -26,22 +26,22 @@ async def run(args: argparse.Namespace) -> int:
 
     if args.faults_seed is not None:
         found = await asyncio.to_thread(run_seeds, [args.faults_seed])
-        said = answer(found) | {"trace": trace(found[0]), "wall_s": round(found[0].wall_s, 2)}
-        emit(args, said, "\n".join(said["trace"]))
-        return 1 if said["failing"] else 0
+        result = answer(found) | {"trace": trace(found[0]), "wall_s": round(found[0].wall_s, 2)}
+        emit(args, result, "\n".join(result["trace"]))
+        return 1 if result["failing"] else 0
     first = 0 if args.seed is None else args.seed
     workers = min(os.cpu_count() or 1, WORKERS_MAX)
     with Bar(quiet=wants_json(args), what="runs") as bar:
         seeds = range(first, first + args.faults)
-        said = await campaign(seeds, seen=bar.count, workers=workers)
+        result = await campaign(seeds, seen=bar.count, workers=workers)
     text = (
-        f"{said['runs']} runs, {said['faults']} faults of {len(said['kinds'])} kinds; "
-        f"{said['commands']} commands answered, {said['lost']} lost, {said['doubled']} doubled; "
-        f"{said['failing']} runs broke a law"
+        f"{result['runs']} runs, {result['faults']} faults of {len(result['kinds'])} kinds; "
+        f"{result['commands']} commands answered, {result['lost']} lost, "
+        f"{result['doubled']} doubled; {result['failing']} runs broke a law"
     )
-    failing = [f"--faults-seed {d['seed']}: {d['broken'][0]}" for d in said["differences"]]
-    emit(args, said, "\n".join([text, *failing]))
-    return 1 if said["failing"] else 0
+    failing = [f"--faults-seed {d['seed']}: {d['broken'][0]}" for d in result["differences"]]
+    emit(args, result, "\n".join([text, *failing]))
+    return 1 if result["failing"] else 0
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -31,8 +31,8 @@ async def _cases_and_repeats(
         *await source.page(cases, where, asked),
         *await source.page(repeats, {**where, "shown": "true"}, asked),
     ]
-    told = [row for row in found if isinstance(row, CaseRow | RepeatRow)]
-    return sorted(told, key=lambda row: (row.source, row.kind))[: asked.first + 1]
+    rows = [row for row in found if isinstance(row, CaseRow | RepeatRow)]
+    return sorted(rows, key=lambda row: (row.source, row.kind))[: asked.first + 1]
 
 
 @strawberry.type

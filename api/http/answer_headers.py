@@ -14,8 +14,8 @@ ALWAYS = [
     (b"referrer-policy", b"no-referrer"),
     (b"cross-origin-resource-policy", b"same-origin"),
 ]
-UNLESS_SAID = {b"content-security-policy": POLICY.encode(), b"cache-control": b"no-store"}
-PLAIN = [*ALWAYS, *UNLESS_SAID.items()]
+DEFAULTS = {b"content-security-policy": POLICY.encode(), b"cache-control": b"no-store"}
+PLAIN = [*ALWAYS, *DEFAULTS.items()]
 _STARTS = frozenset({"http.response.start", "websocket.http.response.start"})
 
 
@@ -30,17 +30,17 @@ class AnswerHeaders:
             await self._app(scope, receive, send)
             return
 
-        async def told(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] in _STARTS:
                 message["headers"] = with_headers(list(message.get("headers", ())))
             await send(message)
 
-        await self._app(scope, receive, told)
+        await self._app(scope, receive, send_with_headers)
 
 
 def with_headers(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Add `ALWAYS`, and each header of `UNLESS_SAID` that the answer has not set itself."""
-    said = {name for name, _ in headers if name in UNLESS_SAID}
-    if not said:
+    """Add `ALWAYS`, and each header of `DEFAULTS` that the answer has not set itself."""
+    present = {name for name, _ in headers if name in DEFAULTS}
+    if not present:
         return headers + PLAIN
-    return headers + ALWAYS + [(k, v) for k, v in UNLESS_SAID.items() if k not in said]
+    return headers + ALWAYS + [(k, v) for k, v in DEFAULTS.items() if k not in present]

@@ -103,8 +103,8 @@ class Browsers:
 
     def _check_origin(self, origin: bytes, scheme: str, host: bytes) -> None:
         ours = scheme.replace("ws", "http") + "://" + host.decode("latin-1")
-        said = _origin(origin.decode("latin-1"))
-        if said != _origin(ours) and said not in self._site.origins:
+        sent = _origin(origin.decode("latin-1"))
+        if sent != _origin(ours) and sent not in self._site.origins:
             rule = "Origin must be that of the request or one of TIDEMARK_ALLOWED_ORIGINS"
             raise Problem(403, "origin_not_allowed", rule)
 

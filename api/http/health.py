@@ -53,7 +53,7 @@ class Health:
         reasons: list[str] = []
         seen = await self._look(reasons)
         position, at = seen.position or 0, seen.views or {}
-        lags = {view: max(0, position - stands) for view, stands in at.items()}
+        lags = {view: max(0, position - reached) for view, reached in at.items()}
         reasons += [
             f"view {v} is {lag} positions behind" for v, lag in lags.items() if lag > LAG_MAX
         ]
@@ -77,16 +77,16 @@ class Health:
         """The loader's position; add a standstill to `degraded`, a long one to `reasons`."""
         if self._facts is None:
             return {}
-        stands, still_s = self._facts.position, 0.0
-        if position is not None and position > stands:
+        loaded, still_s = self._facts.position, 0.0
+        if position is not None and position > loaded:
             still_s = self._facts.still_s(position)
         if still_s > STILL_S:
             why = f": {self._facts.fault}" if self._facts.fault else ""
-            lag = (position or 0) - stands
-            said = f"warehouse: {lag} positions behind, not moving for {still_s:.0f} s{why}"
-            (reasons if still_s > STILL_MAX_S else degraded).append(said)
-        lag = max(0, (position or 0) - stands)
-        return {"warehouse": {"position": stands, "lag": lag, "still_s": round(still_s)}}
+            lag = (position or 0) - loaded
+            text = f"warehouse: {lag} positions behind, not moving for {still_s:.0f} s{why}"
+            (reasons if still_s > STILL_MAX_S else degraded).append(text)
+        lag = max(0, (position or 0) - loaded)
+        return {"warehouse": {"position": loaded, "lag": lag, "still_s": round(still_s)}}
 
     def _unfenced(self) -> list[str]:
         """One sentence for each protection that the analysts' engine's sandbox lacks."""

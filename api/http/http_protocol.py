@@ -244,11 +244,13 @@ class BoundedHttp(ShortHttp):
 
         Otherwise the body would be read as the next request (request smuggling).
         """
-        said = b"Transfer-Encoding: chunked" if self._coded else b"Content-Length: " + self._length
+        framing = (
+            b"Transfer-Encoding: chunked" if self._coded else b"Content-Length: " + self._length
+        )
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's own
         self._body_due, self._framing = False, True
-        self.parser.feed_data(b"POST / HTTP/1.1\r\n" + said + b"\r\n\r\n")
+        self.parser.feed_data(b"POST / HTTP/1.1\r\n" + framing + b"\r\n\r\n")
         self._framing = False
 
     def _count(self, size: int) -> None:

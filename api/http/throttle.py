@@ -86,9 +86,9 @@ def over_limit(headers: dict[str, str]) -> Problem:
 
 
 def _told(send: Send, headers: dict[str, str]) -> Send:
-    async def told(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             MutableHeaders(scope=message).update(headers)
         await send(message)
 
-    return told
+    return send_with_headers

@@ -152,8 +152,8 @@ def use(command: UseInstrument, now: Instrument, seen: Seen) -> Decision:
     ahead = [c.isin for c in now.pending if isinstance(c, InstrumentAmended) and c.isin]
     for isin in (now.isin, *ahead):
         if isin != command.isin:
-            told = {"instrument_id": command.instrument_id, "isin": command.isin, "listed": isin}
-            return refused(R.ISIN_DIFFERS, **told)
+            cause = {"instrument_id": command.instrument_id, "isin": command.isin, "listed": isin}
+            return refused(R.ISIN_DIFFERS, **cause)
     if now.used and not command.order_id:
         return ()
     return (

@@ -73,6 +73,6 @@ def lacking_power(
         amount = worth()
         base = account.base_currency
         if amount is None or amount > power.limit:
-            told = f"none in {base}" if amount is None else amount
-            return {"person_id": name, "limit": power.limit, "currency": base, "amount": told}
+            shown = f"none in {base}" if amount is None else amount
+            return {"person_id": name, "limit": power.limit, "currency": base, "amount": shown}
     return None

@@ -153,7 +153,7 @@ class Runner:
         for change in changes:
             self._at[change.view.NAME] = change.after
 
-    def doubt(self) -> None:
+    def reread(self) -> None:
         """Read the positions from the sink again: a store that crashed may have gone back."""
         self._at = {}
 

@@ -33,7 +33,7 @@ class Served(NamedTuple):
     """Balances as a view serves them, and the position of each of its partitions."""
 
     balances: Balances
-    stands: Sequence[int]  # log positions, by partition
+    positions: Sequence[int]  # log positions, by partition
 
 
 def add(balances: dict[Line, Decimal], postings: Iterable[Posting]) -> None:

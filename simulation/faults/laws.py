@@ -147,16 +147,17 @@ class Seen:
     def lost(self, promises: Sequence[Promise]) -> list[str]:
         """Promises that the log does not keep."""
         out = []
-        for told in promises:
-            found = self.by_message.get((told.stream, told.message_id), [])
+        for promise in promises:
+            found = self.by_message.get((promise.stream, promise.message_id), [])
             last = found[-1] if found else None
-            if last is None or (last.version, last.position) != (told.version, told.position):
+            if last is None or (last.version, last.position) != (promise.version, promise.position):
                 out.append(
-                    f"lost: {told.message_id} on {told.stream}, answered version {told.version}"
+                    f"lost: {promise.message_id} on {promise.stream}, "
+                    f"answered version {promise.version}"
                 )
-            elif told.events not in (0, len(found)):
+            elif promise.events not in (0, len(found)):
                 out.append(
-                    f"lost: {told.events} events of {told.message_id}, there are {len(found)}"
+                    f"lost: {promise.events} events of {promise.message_id}, there are {len(found)}"
                 )
         return out
 

@@ -31,7 +31,6 @@ from simulation.faults.wire import Line, Wire
 from simulation.killed import ROUGH
 from simulation.memory_platform import MemoryPlatform
 from simulation.run import Outcome, Spec, eve_of
-from streams.doubt import TRUST_S
 from streams.drive import NeverQuiet
 from streams.gateways.channels.bank import BankChannel
 from streams.gateways.channels.channel import Channel
@@ -41,6 +40,7 @@ from streams.gateways.counterparties import AHEAD, Faults, NextDay, Parties, his
 from streams.gateways.gateway import Counterparty, Gateway
 from streams.gateways.street import Booking, Street
 from streams.platform import Platform
+from streams.reread_timer import TRUST_S
 from streams.sagas.runner import Send
 
 PROCESSES_MAX = 30
@@ -218,13 +218,13 @@ class World:
         """What is still owed at the present moment of the process's clock."""
         if self._late:
             return "something is done late"
-        told = [
+        gateways = [
             (up, gateway)
             for up, drive in self._live.items()
             if up.active
             for gateway in drive.street.gateways
         ]
-        return await unrest(self.disk, self.wires, told, process.clock())
+        return await unrest(self.disk, self.wires, gateways, process.clock())
 
     def _make_wires(self, faults: Faults) -> tuple[Wire, ...]:
         def parties() -> Parties:

@@ -30,8 +30,8 @@ from domain.shared.envelope import Envelope
 from projections.ports import Log
 from sagas.engine.ports import Expelled, Kept, SagaKey, SagaStore, Saved
 from sagas.engine.runner import keep, keys, restore
-from streams.doubt import Doubt
 from streams.gateways.channels.channel import Channel, Unknown, request
+from streams.reread_timer import RereadTimer
 from streams.sagas.runner import Send
 from streams.watch import Bell
 
@@ -74,7 +74,7 @@ class Gateway:
         self._position: int | None = None
         self._saved = 0  # the checkpoint; behind the position while there was no state to save
         self._inbox: deque[Any] = deque()
-        self._doubt = Doubt()
+        self._reread = RereadTimer()
 
     @property
     def name(self) -> str:
@@ -179,7 +179,7 @@ class Gateway:
 
     async def _lost(self) -> bool:
         """Whether the checkpoint is not where this gateway left it; read every `TRUST_S`."""
-        return self._doubt.due() and await self._checkpoint() != self._saved
+        return self._reread.due() and await self._checkpoint() != self._saved
 
     async def _fold(
         self, page: Sequence[Envelope], position: int

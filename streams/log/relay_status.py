@@ -52,5 +52,5 @@ async def status(relay: Relay, log: Ends, bus: Bus, *, name: str) -> RelayStatus
     )
 
 
-def line(said: RelayStatus) -> str:
-    return msgspec.json.encode(said).decode()
+def line(current: RelayStatus) -> str:
+    return msgspec.json.encode(current).decode()

@@ -180,7 +180,7 @@ class CheckpointSigner:
         return cast(CheckpointSigned, found[0].event) if found else None
 
     async def _sign(self, last: Checkpoints) -> Checkpoints:
-        said = SignCheckpoint(
+        unsigned = SignCheckpoint(
             first_position=last.last_position + 1,
             last_position=self._position,
             events=self._tree.size,
@@ -188,12 +188,14 @@ class CheckpointSigner:
             previous=last.signature,
             key_id=self._signer.verifier.key_id,
         )
-        command = self._signer.sign(said)
+        command = self._signer.sign(unsigned)
         message_id = f"checkpoint.{command.last_position}"
         request = Request(command=command, message_id=message_id, actor="checkpoints")
         [outcome] = await self._send([request])
         if not isinstance(outcome, Done):
-            raise NotSigned(f"positions {said.first_position} to {said.last_position}: {outcome}")
+            raise NotSigned(
+                f"positions {unsigned.first_position} to {unsigned.last_position}: {outcome}"
+            )
         self._version = outcome.version
         self._remember(command)
         self._begin(command.last_position)

@@ -166,8 +166,8 @@ async def _lost(log: RecorderLog, owed: Mapping[str, Owed], kept: KeptRows) -> d
 async def _refused(log: RecorderLog, one: Owed) -> bool:
     """Whether the log has a refusal of the command, even behind the saga's position."""
     found = await log.select(f"saga_{one.saga}-{one.saga_id}")
-    said = [e.event for e in found]
-    return any(isinstance(e, CommandRefused) and e.refused_id == one.message_id for e in said)
+    events = [e.event for e in found]
+    return any(isinstance(e, CommandRefused) and e.refused_id == one.message_id for e in events)
 
 
 def _same(saga: Folded, kept: Kept | None, folded: Kept | None) -> bool:

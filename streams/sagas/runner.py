@@ -24,7 +24,7 @@ from sagas.catalogue import SAGAS
 from sagas.engine.ports import Expelled, Owed, Saga, SagaStore
 from sagas.engine.runner import advance, command, commands_of, keys
 from streams import waits
-from streams.doubt import Doubt
+from streams.reread_timer import RereadTimer
 
 RETRY_S = 1.0
 STUCK_RETRY_S = 5.0
@@ -64,7 +64,7 @@ class SagaRunner:
         self.stuck: dict[str, str] = {}  # message id -> why it could not be sent
         self._held: set[str] = set()  # of `stuck`: not to be tried now
         self._again_at = 0.0
-        self._distrust = Doubt()
+        self._reread = RereadTimer()
 
     @property
     def position(self) -> int:
@@ -97,7 +97,7 @@ class SagaRunner:
         try:
             await self._store.save(saved)
         except BaseException:
-            self._doubt()
+            self._forget_positions()
             raise
         self._owes = self._owes or bool(saved.owed)
         self._positions |= {saga: after for saga, (_, after) in saved.checkpoints.items()}
@@ -122,7 +122,7 @@ class SagaRunner:
                 if len(done) < len(batch):
                     break
         except BaseException:
-            self._doubt()
+            self._forget_positions()
             raise
         return answered
 
@@ -153,20 +153,20 @@ class SagaRunner:
     def refresh(self) -> None:
         """Before a drain: at intervals, read the positions again and retry stuck commands."""
         self._try_again()
-        if self._distrust.due():
-            self._doubt()
+        if self._reread.due():
+            self._forget_positions()
 
     async def rebuild(self) -> int:
         """Derive everything from the log again, sending nothing; return the events read."""
         for saga in self._sagas:
             await self._store.reset(saga.NAME)
-        self._doubt()
+        self._forget_positions()
         handled = 0
         while count := await self.step():
             handled += count
         return handled
 
-    def _doubt(self) -> None:
+    def _forget_positions(self) -> None:
         """Forget the positions: the next step asks the store, and reads to the log's end."""
         self._positions = {}
         self._caught_up, self._owes = False, True

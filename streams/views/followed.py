@@ -86,8 +86,8 @@ class FollowedViews:
 
     def watermark(self, views: Collection[str] | None = None) -> int:
         names = [v.NAME for v in self._views] if views is None else views
-        stands = self.positions
-        return min((stands.get(name, 0) for name in names), default=0)
+        positions = self.positions
+        return min((positions.get(name, 0) for name in names), default=0)
 
     async def lag(self) -> int:
         """How many positions the hindmost view is behind the log."""
@@ -120,10 +120,10 @@ class FollowedViews:
         """
         position = await self._log.last() if until is None else until
         await self.prepare()
-        stands, since = -1, waits.now()
+        reached, since = -1, waits.now()
         while (at := await self._look_once()) < position:
-            if at > stands:
-                stands, since = at, waits.now()
+            if at > reached:
+                reached, since = at, waits.now()
             elif waits.now() - since > PATIENCE_S:
                 self.stuck = tuple((await self._marks.all()).values())
                 why = "; ".join(

@@ -23,7 +23,7 @@ from adapters.host.retry import Retry
 from projections.engine.runner import NEAR_PAGE, PAGE, Runner, Stuck
 from projections.ports import Change, Log, Sink, View
 from streams import waits
-from streams.doubt import Doubt
+from streams.reread_timer import RereadTimer
 
 WAIT_S = 1.0  # bounds the delay when the log's notification is lost
 RETRY_MIN_S, RETRY_MAX_S = 0.05, 5.0
@@ -64,7 +64,7 @@ class InlineRunner:
         self._listeners: list[tuple[Listener, Urgent]] = []
         self._positions: dict[str, int] = {}
         self._page = NEAR_PAGE
-        self._doubt = Doubt()
+        self._reread = RereadTimer()
 
     @property
     def stuck(self) -> Collection[Stuck]:
@@ -137,7 +137,7 @@ class InlineRunner:
             Unavailable, Unreadable: of the log or the sink; only `run` retries.
         """
         async with self._busy:
-            self._runner.doubt()
+            self._runner.reread()
             return await self._fold(until)
 
     async def _fold(self, until: int | None = None) -> int:
@@ -154,8 +154,8 @@ class InlineRunner:
             began = waits.now()
             try:
                 async with self._busy:
-                    if self._doubt.due():
-                        self._runner.doubt()
+                    if self._reread.due():
+                        self._runner.reread()
                     folded = await self._fold()
             except Exception as e:  # show any error, and try again
                 self._failed(e)

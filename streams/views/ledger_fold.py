@@ -55,16 +55,16 @@ class LedgerFold:
                 seen(self.events, self.position, max(last, self.position))
             await asyncio.sleep(0)
 
-    async def ahead(self, stands: Sequence[int]) -> Balances:
+    async def ahead(self, positions: Sequence[int]) -> Balances:
         """The balances plus what each partition has folded beyond this position.
 
         Args:
             stands: a position by partition, none lower than this fold's.
         """
-        found, position, until = dict(self.balances), self.position, max(stands)
+        found, position, until = dict(self.balances), self.position, max(positions)
         while page := await self._log.after(position, limit=TURN_PAGE, until=until):
             for arrived in page:
-                if arrived.position <= stands[partition_of(arrived.home, len(stands))]:
+                if arrived.position <= positions[partition_of(arrived.home, len(positions))]:
                     for entry in ledger.entries(arrived.event):
                         add(found, entry.postings)
             position = page[-1].position

@@ -95,9 +95,9 @@ class Orphans(Generic[P]):
             await part.close()
         self.parts.clear()
 
-    async def _sort(self, held: Collection[int], stands: Mapping[int, int]) -> None:
+    async def _sort(self, held: Collection[int], positions: Mapping[int, int]) -> None:
         last, now = await self._log.last(), waits.now()
-        for partition, at in stands.items():
+        for partition, at in positions.items():
             part = self.parts.get(partition)
             if part is not None:
                 if at > max(part.positions.values(), default=at):

@@ -26,7 +26,7 @@ from adapters.log.recorder import Unavailable
 from projections.engine.runner import Runner, Stuck
 from projections.ports import Expelled, Relaid, Sink, View
 from streams import waits
-from streams.doubt import Doubt
+from streams.reread_timer import RereadTimer
 from streams.views.feed import SILENCE_S, PartitionFeed
 from streams.views.orphans import Checkpoints, Orphans
 
@@ -197,7 +197,7 @@ class PartitionFold:
         self._begun = False
         self._busy = asyncio.Lock()
         self._heard_at = waits.now()
-        self._doubt = Doubt()
+        self._reread = RereadTimer()
 
     async def take(self, records: Sequence[Record]) -> int:
         """Fold the records; return how many of their events were new."""
@@ -219,8 +219,8 @@ class PartitionFold:
         async with self._busy:
             await self._retry(self._begin)
             await self._retry(self._resume)
-            if self._doubt.due():
-                self.runner.doubt()
+            if self._reread.due():
+                self.runner.reread()
             if now or waits.now() - self._heard_at > SILENCE_S:
                 last = await self._retry(self._log.last)
                 if last > self.feed.end:

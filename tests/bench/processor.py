@@ -64,7 +64,7 @@ def cpu_s(pid: int) -> float:
 def _fields(pid: int) -> list[str]:
     """The fields of /proc/PID/stat from the state on; none if the process is gone."""
     try:
-        told = Path(f"/proc/{pid}/stat").read_text()
+        result = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return []
-    return told.rpartition(")")[2].split()  # the name before it may contain any character
+    return result.rpartition(")")[2].split()  # the name before it may contain any character

@@ -161,11 +161,11 @@ def started(words: Sequence[str], folder: Path, accounts: int) -> Iterator[Serve
 
 async def _ready(process: "subprocess.Popen[bytes]", log: Path) -> tuple[str, int]:
     for _ in range(int(START_S / 0.1)):
-        said = log.read_text()
-        if found := _READY.search(said):
+        result = log.read_text()
+        if found := _READY.search(result):
             return found[1], int(found[2])
         if process.poll() is not None:
-            raise RuntimeError(f"tidemark serve: {said[-500:]}")
+            raise RuntimeError(f"tidemark serve: {result[-500:]}")
         await asyncio.sleep(0.1)
     raise RuntimeError(f"tidemark serve was not ready within {START_S:.0f} s")
 

@@ -72,17 +72,17 @@ async def _state(platform: Platform, account_id: str) -> Any:
 
 
 def log_verifies(env: Mapping[str, str]) -> list[str]:
-    said, code = _verb(env, "log", "verify")
-    faults = [f"{f['stream']}@{f['version']}: {f['fault']}" for f in said["faults"]]
+    result, code = _verb(env, "log", "verify")
+    faults = [f"{f['stream']}@{f['version']}: {f['fault']}" for f in result["faults"]]
     return faults or ([f"exit code {code}"] if code else [])
 
 
 def views_equal(env: Mapping[str, str], last: int) -> list[str]:
     """Views that differ by `replay`, or are not at the log's end."""
-    said, code = _verb(env, "replay")
-    out = [f"{v['view']} differs: {v}" for v in said["views"] if not v["equal"]]
+    result, code = _verb(env, "replay")
+    out = [f"{v['view']} differs: {v}" for v in result["views"] if not v["equal"]]
     out += [f"{v['view']} stands at {v['position']}, the log ends at {last}"
-            for v in said["views"] if v["position"] != last]  # fmt: skip
+            for v in result["views"] if v["position"] != last]  # fmt: skip
     return out or ([f"exit code {code}"] if code else [])
 
 

@@ -66,11 +66,11 @@ class Conversations:
     def stuck(self) -> list[str]:
         """Sagas that wait for nothing, by our own fold: the rows are not trusted here."""
         rows, now = self._rows(self._states), datetime.now(UTC)
-        told = {channel.NAME for channel in self._channels}
-        open_there = {i for (name, i), row in rows.items() if name in told and not row.ended}
+        result = {channel.NAME for channel in self._channels}
+        open_there = {i for (name, i), row in rows.items() if name in result and not row.ended}
         out = []
         for (name, saga_id), row in rows.items():
-            if row.ended or name in told or name in NEVER_ENDS:
+            if row.ended or name in result or name in NEVER_ENDS:
                 continue
             if row.due_at is not None and row.due_at < now - LATE:
                 out.append(f"{name} {saga_id}: its moment {row.due_at} was missed: {row.body}")

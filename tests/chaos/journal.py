@@ -41,10 +41,10 @@ class Journal:
     def asked(self, key: str, name: str) -> None:
         self._write({"asked": key, "name": name})
 
-    def told(self, key: str, status: int, body: Mapping[str, Any]) -> None:
-        said = {name: body[name] for name in ("stream", "version", "position") if name in body}
+    def answered(self, key: str, status: int, body: Mapping[str, Any]) -> None:
+        result = {name: body[name] for name in ("stream", "version", "position") if name in body}
         refusal = {"refusal": body["type"]} if "type" in body else {}
-        self._write({"key": key, "status": status, **said, **refusal})
+        self._write({"key": key, "status": status, **result, **refusal})
 
     def _write(self, line: Mapping[str, Any]) -> None:
         with self._lock:
@@ -55,12 +55,12 @@ class Journal:
 def read(path: Path) -> tuple[list[Promise], dict[str, str]]:
     """(the answers, the names of all commands sent, by key)."""
     asked: dict[str, str] = {}
-    told: list[Promise] = []
+    promises: list[Promise] = []
     for line in path.read_bytes().splitlines():
-        said = json.loads(line)
-        if "asked" in said:
-            asked[said["asked"]] = said["name"]
+        result = json.loads(line)
+        if "asked" in result:
+            asked[result["asked"]] = result["name"]
         else:
-            where = (said.get("stream", ""), said.get("version", 0), said.get("position", 0))
-            told.append(Promise(said["key"], asked[said["key"]], said["status"], *where))
-    return told, asked
+            where = (result.get("stream", ""), result.get("version", 0), result.get("position", 0))
+            promises.append(Promise(result["key"], asked[result["key"]], result["status"], *where))
+    return promises, asked

@@ -113,8 +113,8 @@ class Callers:
             answer = http.post("/commands", json=items)
             if answer.status_code != 200:
                 return [(key, answer.status_code, answer.json()) for key in asks]
-            told = zip(asks, answer.json(), strict=True)
-            return [(key, one["status"], one["body"]) for key, one in told]
+            result = zip(asks, answer.json(), strict=True)
+            return [(key, one["status"], one["body"]) for key, one in result]
         except (httpx.TransportError, json.JSONDecodeError) as e:
             with self._lock:
                 self.tries[type(e).__name__] += 1
@@ -126,7 +126,7 @@ class Callers:
             self.tries[str(status)] += 1
         if status in AGAIN or (status == 409 and body.get("type") == "race_lost"):
             return False
-        self._journal.told(key, status, body)
+        self._journal.answered(key, status, body)
         with self._lock:
             self.answers[str(status)] += 1
         if status not in (200, 201, 422):
@@ -139,8 +139,8 @@ class Callers:
 
     def _tell(self) -> None:
         with self._lock:
-            said = {"answers": self.answers, "tries": self.tries, "wrong": self.wrong[:20]}
-            text = json.dumps({"done": sum(self.answers.values()), **said})
+            result = {"answers": self.answers, "tries": self.tries, "wrong": self.wrong[:20]}
+            text = json.dumps({"done": sum(self.answers.values()), **result})
         beside = self._progress.with_suffix(".new")
         beside.write_text(text)
         beside.rename(self._progress)

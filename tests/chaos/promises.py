@@ -82,9 +82,9 @@ class Seen:
             case on_order.TradeCanceled(order_id=order, last_qty=qty):
                 self._filled[order] -= qty  # type: ignore[assignment]
 
-    def lost(self, told: Iterable[Promise]) -> list[str]:
+    def lost(self, promises: Iterable[Promise]) -> list[str]:
         out = []
-        for one in told:
+        for one in promises:
             if not one.done or not one.version:
                 continue
             found = self._messages.get((one.stream, one.key))
@@ -94,7 +94,7 @@ class Seen:
                 out.append(f"{one.name} {one.key}: told {one.stream}@{one.version}, is {found}")
         return out
 
-    def doubled(self, told: Iterable[Promise]) -> list[str]:
+    def doubled(self, promises: Iterable[Promise]) -> list[str]:
         out = [f"event {event} is there {n} times" for event, n in self._ids.items() if n > 1]
         for (stream, message), found in self._messages.items():
             versions = [version for version, _ in found]
@@ -108,7 +108,7 @@ class Seen:
         ]
         out += [
             f"{one.name} {one.key} was refused and stands on {self._streams_of[one.key]}"
-            for one in told
+            for one in promises
             if not one.done and one.key in self._streams_of
         ]
         return out

@@ -37,7 +37,7 @@ def verify(world: World) -> Findings:
 
 
 async def _verify(world: World) -> Findings:
-    told, _ = read(world.folder / "journal.jsonl")
+    result, _ = read(world.folder / "journal.jsonl")
     with world.database() as connection:
         conversations = Conversations(stands(connection))
     seen, ledger = Seen(), books.Ledger()
@@ -56,5 +56,5 @@ async def _verify(world: World) -> Findings:
     with world.database() as connection:
         other += shown("sagas", conversations.wrong(connection, rested=world.rested))
     other += shown("stuck", conversations.stuck())
-    lost, doubled = seen.lost(told), seen.doubled(told)
-    return Findings(len(told), seen.events, lost, doubled, views, other)
+    lost, doubled = seen.lost(result), seen.doubled(result)
+    return Findings(len(result), seen.events, lost, doubled, views, other)

@@ -104,30 +104,30 @@ class World:
     def troubles(self, at_least: int = 0) -> list[str]:
         """Why the platform is not ready, or has not read up to a position; empty if all is well."""
         try:
-            said, sagas = self.ready(), self._sagas_at() if at_least else 0
+            result, sagas = self.ready(), self._sagas_at() if at_least else 0
         except (httpx.TransportError, psycopg.Error, ValueError) as e:
             return [f"{type(e).__name__}: {e}"]
         late = [
             f"{name} stands at {view['position']}, not at {at_least}"
-            for name, view in said["views"].items()
+            for name, view in result["views"].items()
             if view["position"] < at_least
         ]
         late += [f"the sagas stand at {sagas}, not at {at_least}"] * (sagas < at_least)
-        return [*said["reasons"], *late]
+        return [*result["reasons"], *late]
 
     def workers(self) -> list[str]:
         """The status of each worker, to find out why views make no progress."""
-        said = []
+        result = []
         for name in WORKERS:
             part = self.parts.get(name)
             found = _DOOR.findall(part.last_words(1_000)) if isinstance(part, Program) else []
             try:
-                said += [
+                result += [
                     f"{name}: {httpx.get(f'{url}/status', timeout=5).text}" for url in found[-1:]
                 ]
             except httpx.TransportError as e:
-                said.append(f"{name}: {type(e).__name__}: {e}")
-        return said
+                result.append(f"{name}: {type(e).__name__}: {e}")
+        return result
 
     def position(self) -> int | None:
         """The log's last position, from the database itself; None if it does not answer."""
@@ -226,13 +226,13 @@ class World:
 
     def _stands(self) -> int | None:
         """The log's last position; None while something is still under way."""
-        said = self.ready()
-        if said["reasons"] or any(view["lag"] for view in said["views"].values()):
+        result = self.ready()
+        if result["reasons"] or any(view["lag"] for view in result["views"].values()):
             return None
         with self.database() as connection:
             owed = connection.execute("select count(*) from sagas.outbox").fetchone()
-        read = self._sagas_at() >= said["log"]["position"]
-        return int(said["log"]["position"]) if read and owed == (0,) else None
+        read = self._sagas_at() >= result["log"]["position"]
+        return int(result["log"]["position"]) if read and owed == (0,) else None
 
     def _sagas_at(self) -> int:
         """The lowest checkpoint of the sagas."""

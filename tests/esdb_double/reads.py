@@ -65,7 +65,7 @@ def subscription(
     of_stream = options.WhichOneof("stream_option") == "stream"
     at = _stream_start(store, options) if of_stream else _all_start(store, options)
     yield streams_pb2.ReadResp(confirmation=confirmed)
-    told, caught_up = _Checkpoints(options), False
+    result, caught_up = _Checkpoints(options), False
     while context.is_active() and not closing():
         if of_stream:
             name = options.stream.stream_identifier.stream_name.decode()
@@ -76,7 +76,7 @@ def subscription(
             fresh = store.log[at:]
             at += len(fresh)
         for record in fresh:
-            yield from told.passed(record)
+            yield from result.passed(record)
         if not fresh and not caught_up:
             caught_up = True
             yield streams_pb2.ReadResp(caught_up=streams_pb2.ReadResp.CaughtUp())

@@ -49,8 +49,8 @@ class Drive(DemoDrive):
 class SteppedFloor(Floor):
     """Moves a market only when a test lets time pass, or when the log grows."""
 
-    def __init__(self, drive: DemoDrive, clock: PacedClock, **told: Any) -> None:
-        super().__init__(drive, clock, **told)
+    def __init__(self, drive: DemoDrive, clock: PacedClock, **options: Any) -> None:
+        super().__init__(drive, clock, **options)
         self._asked, self._seen = 0, 0  # steps asked for by the test; steps begun by the market
         self._woken, self._resting = asyncio.Event(), asyncio.Event()
 
@@ -92,9 +92,9 @@ class Demo:
         self.clock = PacedClock(eve_of(spec), real=lambda: self.seconds)
         self.platform = MemoryPlatform(disk, self.clock, SeededEntropy(spec.seed))
         self.drive = Drive(self.platform, street_of(spec, disk.statement))
-        self.said: list[str] = []
+        self.lines: list[str] = []
         self.floor = SteppedFloor(
-            self.drive, self.clock, pace=lambda: self.pace, news=self.said.append
+            self.drive, self.clock, pace=lambda: self.pace, news=self.lines.append
         )
         self.drive.market = LiveMarket(self.platform, self.floor, spec, warehouse=False)
         self._sent = 0
@@ -130,7 +130,7 @@ class Demo:
         try:
             await self.floor.woken()
         except TimeoutError as e:
-            raise AssertionError((self.clock(), self.said, self.drive.troubles())) from e
+            raise AssertionError((self.clock(), self.lines, self.drive.troubles())) from e
 
     async def runs_at(self, pace: Pace) -> None:
         """Set the pace, and return when the market has seen it."""
@@ -143,17 +143,17 @@ class Demo:
             if holds():
                 return
             await self.passes(step_s)
-        raise AssertionError((self.clock(), self.said, self.drive.troubles()))
+        raise AssertionError((self.clock(), self.lines, self.drive.troubles()))
 
     async def filled(self, order_id: str) -> None:
         for _ in range(STEPS_MAX):
             if await self.status(order_id) == "FILLED":
                 return
             await self.passes(5.0)
-        raise AssertionError((await self.status(order_id), self.said))
+        raise AssertionError((await self.status(order_id), self.lines))
 
     def heard(self, text: str) -> bool:
-        return any(text in line for line in self.said)
+        return any(text in line for line in self.lines)
 
     async def events(self) -> Sequence[Envelope]:
         return await self.platform.log.after(0, limit=100_000)

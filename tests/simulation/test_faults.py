@@ -140,7 +140,7 @@ def mutant_view_checkpoint(patch: pytest.MonkeyPatch) -> None:
 
     async def anyway(self: MemorySink, changes: Sequence[Change]) -> None:
         for change in changes:
-            self._standing(change.view.NAME)[self._partition] = change.before
+            self._own_positions(change.view.NAME)[self._partition] = change.before
         await save(self, changes)
 
     patch.setattr(MemorySink, "save", anyway)
@@ -181,7 +181,7 @@ def mutant_acknowledged_first(patch: pytest.MonkeyPatch) -> None:
 
 def mutant_outbox_not_read_again(patch: pytest.MonkeyPatch) -> None:
     """After an error the runner still trusts its memory."""
-    patch.setattr(SagaRunner, "_doubt", lambda self: None)
+    patch.setattr(SagaRunner, "_forget_positions", lambda self: None)
 
 
 def mutant_delivered_again_counts(patch: pytest.MonkeyPatch) -> None:

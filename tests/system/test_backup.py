@@ -166,8 +166,8 @@ def test_a_data_directory_of_the_last_release_is_migrated_and_is_right(last_rele
     found = intact(last_release)
     assert (found["events"], found["checkpoints"]) == (then["events"], 5)
     kept = verb("replay", "--json", data_dir=last_release).json
-    told = [d for part in (*kept["views"], *kept["sagas"]) for d in part["differences"]]
-    assert told and all("the next start" in d for d in told)
+    result = [d for part in (*kept["views"], *kept["sagas"]) for d in part["differences"]]
+    assert result and all("the next start" in d for d in result)
     with EmbeddedPostgres(last_release / "postgres") as server, psycopg.connect(server.uri) as db:
         applied = db.execute("select part, number from tidemark.migrations order by 1, 2")
         assert applied.fetchall() == [(p, m.number) for p in PARTS for m in migrations(p)]

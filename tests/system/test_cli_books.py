@@ -46,9 +46,9 @@ def test_replay_finds_every_view_equal(simulated: Simulated, data_dir: Path) -> 
     assert {row["position"] for row in rows.values()} == {simulated.answer["log_position"]}
     text = tidemark("replay", data_dir=data_dir)
     assert text.code == 0
-    told = [line.split() for line in text.lines]
-    assert [words[0] for words in told if words[0] != "saga"] == [*NAMES, "street", "schema"]
-    assert [words[1] for words in told if words[0] == "saga"] == KEPT
+    result = [line.split() for line in text.lines]
+    assert [words[0] for words in result if words[0] != "saga"] == [*NAMES, "street", "schema"]
+    assert [words[1] for words in result if words[0] == "saga"] == KEPT
     assert all(line.endswith("equal") for line in text.lines)
 
 

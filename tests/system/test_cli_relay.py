@@ -31,9 +31,9 @@ def test_a_simulated_log_is_relayed_in_one_round_and_the_next_has_nothing_to_do(
         again = tidemark("relay", "--once", data_dir=data_dir, env={"TIDEMARK_BUS": url})
     bus = Bus.parse(url)
     assert first.code == again.code == 0, first.err + again.err
-    said, last = first.json, simulated.answer["log_position"]
-    assert said["events"] == said["position"] == said["log_position"] == last
-    assert said["topic"] == bus.log_topic and said["lag_events"] == 0
+    result, last = first.json, simulated.answer["log_position"]
+    assert result["events"] == result["position"] == result["log_position"] == last
+    assert result["topic"] == bus.log_topic and result["lag_events"] == 0
     assert again.out == f"relayed to {last}, {bus.log_topic}\n"
     assert sum(r.value is not None for r in records(bus)) > 0
 

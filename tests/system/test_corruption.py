@@ -211,8 +211,8 @@ def test_serving_goes_on_around_it(simulated: Simulated) -> None:
             until(lambda: served.ready().status_code == 200, what="views go on after the repair")
             lags = {v["lag"] for v in served.ready().json()["views"].values()}
             assert lags == {0}
-            said = [line for line in served.errors.splitlines() if line]
-            assert len(said) == len(set(said))  # each line once, although the fault lasted
+            result = [line for line in served.errors.splitlines() if line]
+            assert len(result) == len(set(result))  # each line once, although the fault lasted
             own_account = place.stream.removeprefix("account-")
             assert served.do("DepositCash", deposit(own_account), "mended").status_code == 201
         checked = tidemark("log", "verify", data_dir=data_dir)

@@ -91,9 +91,9 @@ def test_a_full_disk_is_said_and_forgiven(small_disk: Path) -> None:
         until(lambda: served.ready().status_code == 200)
         until(lambda: settled(served) is not None and settled(served) == booked(served))
         assert booked(served) >= taken + ITEMS
-        said = served.errors.splitlines()
-        assert sum("the event log's disk is full" in line for line in said) == 1
-        assert sum("the event log accepts them again" in line for line in said) == 1
+        result = served.errors.splitlines()
+        assert sum("the event log's disk is full" in line for line in result) == 1
+        assert sum("the event log accepts them again" in line for line in result) == 1
     assert tidemark("log", "verify", data_dir=small_disk / "d").code == 0
     assert tidemark("replay", data_dir=small_disk / "d").code == 0
 

@@ -96,9 +96,9 @@ def test_two_that_start_at_once_are_one(data_dir: Path) -> None:
         (loser,) = [p for p in both if p.poll() is not None]
         (winner,) = [p for p in both if p is not loser]
         assert loser.stderr is not None and winner.stderr is not None
-        said = loser.stderr.read()
-        assert (loser.returncode, said.count("\n")) == (1, 1)
-        assert f"is held by tidemark serve (pid {winner.pid})" in said
+        result = loser.stderr.read()
+        assert (loser.returncode, result.count("\n")) == (1, 1)
+        assert f"is held by tidemark serve (pid {winner.pid})" in result
         assert winner.stderr.readline().startswith("ready ")
     finally:
         for process in both:

@@ -150,10 +150,10 @@ async def test_killed_again_and_again_while_the_log_grows_it_doubles_and_loses_n
         assert process.ended() == -signal.SIGKILL
     stop.set()
     await writer
-    said = await asyncio.to_thread(world.once)
+    result = await asyncio.to_thread(world.once)
     log = await world.log()
-    assert said["position"] == said["log_position"] == log[-1].position
-    assert said["lag_events"] == 0
+    assert result["position"] == result["log_position"] == log[-1].position
+    assert result["lag_events"] == 0
     assert await world.all_is_on_the_bus_once()
 
 
@@ -195,8 +195,8 @@ async def test_told_to_stop_it_ends_in_order_with_its_figures_on_one_line(world:
         assert "tidemark_relay_lag_events 0.0" in figures
         relay.send(signal.SIGTERM)
         assert await asyncio.to_thread(relay.ended) == 0
-    [said] = relay.out.splitlines()
-    assert json.loads(said)["position"] == (await world.log())[-1].position
+    [result] = relay.out.splitlines()
+    assert json.loads(result)["position"] == (await world.log())[-1].position
     assert relay.err.count("\n") == 1  # only the URL of its endpoint
 
 

@@ -178,8 +178,8 @@ def _loaded(served: Served) -> None:
     end = served.ready().json()["log"]["position"]
 
     def loaded() -> bool:  # the log may grow meanwhile by timed checkpoints
-        told = tidemark("sql", "SELECT count() AS n FROM events", data_dir=served.data_dir)
-        counts = [int(word) for word in told.out.split() if word.isdigit()]
+        result = tidemark("sql", "SELECT count() AS n FROM events", data_dir=served.data_dir)
+        counts = [int(word) for word in result.out.split() if word.isdigit()]
         return bool(counts) and max(counts) >= end
 
     until(loaded, seconds=90, what="the warehouse has every event")

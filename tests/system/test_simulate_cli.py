@@ -80,20 +80,20 @@ def months(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_json_is_one_object_with_the_contract_s_keys(week: tuple[Path, dict[str, Any]]) -> None:
-    _, said = week
-    assert set(said) >= CONTRACT
-    assert said["accounts"] == 2
-    assert said["orders"] > 0 < said["fills"]
-    assert said["prices"] == "adjusted"
-    assert {float(amount) for amount in said["trial_balance"].values()} == {0.0}
-    assert all(isinstance(amount, str) for amount in said["nav"].values())
+    _, result = week
+    assert set(result) >= CONTRACT
+    assert result["accounts"] == 2
+    assert result["orders"] > 0 < result["fills"]
+    assert result["prices"] == "adjusted"
+    assert {float(amount) for amount in result["trial_balance"].values()} == {0.0}
+    assert all(isinstance(amount, str) for amount in result["nav"].values())
 
 
 def test_a_second_run_of_a_whole_period_changes_nothing(week: tuple[Path, dict[str, Any]]) -> None:
-    folder, said = week
+    folder, result = week
     again = answer("simulate", *WEEK, "--no-warehouse", folder=folder)
-    assert (again["root"], again["events"]) == (said["root"], said["events"])
-    assert business(again) == business(said)
+    assert (again["root"], again["events"]) == (result["root"], result["events"])
+    assert business(again) == business(result)
 
 
 def test_a_second_directory_and_the_same_seed_give_the_same_root(
@@ -154,10 +154,10 @@ def test_the_crash_mode_needs_no_directory_and_says_what_it_put_to_the_test(
     tmp_path: Path,
 ) -> None:
     few = ("--crash-every", "12", "--from", "2022-01-03", "--to", "2022-01-06", "--accounts", "2")
-    said = answer("simulate", "--crash", *few, folder=tmp_path / "x")
-    assert said["equal"]
-    assert said["differences"] == []
-    assert said["crashes"] > said["points"] > 5
+    result = answer("simulate", "--crash", *few, folder=tmp_path / "x")
+    assert result["equal"]
+    assert result["differences"] == []
+    assert result["crashes"] > result["points"] > 5
     assert not (tmp_path / "x").exists()
 
 
@@ -177,9 +177,9 @@ def test_a_directory_that_is_held_says_by_whom(
 
 def test_a_run_from_before_the_euro_trades_in_dollars(tmp_path: Path) -> None:
     period = ("--from", "1998-12-28", "--to", "1999-01-05", "--accounts", "2")
-    said = answer("simulate", *period, "--no-warehouse", folder=tmp_path)
-    assert list(said["nav"]) == ["USD"]
-    assert said["orders"] > 0
+    result = answer("simulate", *period, "--no-warehouse", folder=tmp_path)
+    assert list(result["nav"]) == ["USD"]
+    assert result["orders"] > 0
 
 
 @contextmanager
@@ -217,8 +217,8 @@ def test_killed_twice_a_run_ends_in_the_figures_of_one_that_was_not(
         pass
     second = answer("log", "stats", folder=tmp_path)
     assert 0 < first["events"] < second["events"] < months["events"]
-    said = answer("simulate", *MONTHS, "--no-warehouse", folder=tmp_path)
-    assert business(said) == business(months)
+    result = answer("simulate", *MONTHS, "--no-warehouse", folder=tmp_path)
+    assert business(result) == business(months)
     assert answer("log", "verify", folder=tmp_path)["ok"]
     replayed = answer("replay", folder=tmp_path)
     assert replayed["equal"]
@@ -231,9 +231,9 @@ def test_killed_with_its_warehouse_it_agrees_with_all_three_books(
     """Every later close compares ClickHouse, the read models and the log."""
     with trading(tmp_path):
         time.sleep(0.1)
-    said = answer("simulate", *MONTHS, folder=tmp_path)
-    assert business(said) == business(months)
+    result = answer("simulate", *MONTHS, folder=tmp_path)
+    assert business(result) == business(months)
     sums = answer("log", "checksum", folder=tmp_path)
-    assert sums["log"]["log"] == {"rows": said["events"], "hash": said["root"]}
-    assert sums["clickhouse"]["events"]["rows"] == said["events"]
-    assert {view["position"] for view in sums["postgres"].values()} == {said["log_position"]}
+    assert sums["log"]["log"] == {"rows": result["events"], "hash": result["root"]}
+    assert sums["clickhouse"]["events"]["rows"] == result["events"]
+    assert {view["position"] for view in sums["postgres"].values()} == {result["log_position"]}

@@ -45,11 +45,11 @@ def test_replay_names_what_differs_beside_the_rows(data_dir: Path) -> None:
     )
     ran = verb("replay", data_dir=data_dir)
     assert ran.code == 1
-    told = "\n".join(ran.lines)
-    assert "cash: it was written by version 99 of its code" in told
-    assert "order: it was written by version 99 of its code" in told
-    assert "street: the bank has read the log up to" in told
-    assert "table views.lots was changed" in told
+    result = "\n".join(ran.lines)
+    assert "cash: it was written by version 99 of its code" in result
+    assert "order: it was written by version 99 of its code" in result
+    assert "street: the bank has read the log up to" in result
+    assert "table views.lots was changed" in result
     found = verb("replay", "--json", data_dir=data_dir).json
     assert [v["view"] for v in found["views"] if not v["equal"]] == ["cash"]
     assert found["schema"] == ["table views.lots was changed"]

@@ -202,9 +202,9 @@ def test_serve_tells_who_waits_and_who_subscribes_what_workers_have_folded(
                 "qty": "1", "ord_type": "LIMIT", "limit_px": "1.00", "time_in_force": "GTC",
             }  # fmt: skip
             served.did("PlaceOrder", order, "order")
-            told = json.loads(s.recv(timeout=20))
-        assert told["type"] == "next", told
-        assert told["payload"]["data"]["orderChanged"]["id"] == "O1"
+            result = json.loads(s.recv(timeout=20))
+        assert result["type"] == "next", result
+        assert result["payload"]["data"]["orderChanged"]["id"] == "O1"
 
         until(lambda: behind(served) == 0, what="the views follow")
         used = {pid: cpu_s(pid) for pid in _worker_pids(served)}

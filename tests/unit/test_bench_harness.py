@@ -70,9 +70,9 @@ async def test_sides_are_measured_in_turn() -> None:
 
 
 def test_the_report_has_the_contract_s_keys() -> None:
-    said = report("append", 3, [row("x", [1.0], [3.0], peer_name="p", goal=2.5)])
-    assert said.keys() >= {"name", "commit", "machine", "rounds", "rows"}
-    assert said["rows"] == [
+    result = report("append", 3, [row("x", [1.0], [3.0], peer_name="p", goal=2.5)])
+    assert result.keys() >= {"name", "commit", "machine", "rounds", "rows"}
+    assert result["rows"] == [
         {
             "what": "x",
             "ours": 1.0,

@@ -87,8 +87,8 @@ def log() -> Log:
 
 
 def test_kept_promises_are_neither_lost_nor_doubled(log: Log) -> None:
-    told = [promise("k1", 1, 1), promise("k2", 2, 2)]
-    assert log.seen().lost(told) == [] == log.seen().doubled(told)
+    result = [promise("k1", 1, 1), promise("k2", 2, 2)]
+    assert log.seen().lost(result) == [] == log.seen().doubled(result)
 
 
 def test_an_answer_without_its_event_is_lost(log: Log) -> None:
@@ -158,13 +158,13 @@ def test_what_a_saga_keeps_is_what_the_log_says_up_to_where_it_stands(log: Log) 
     assert sum("stands at" in line for line in found) == len(SAGAS)
 
 
-def test_what_was_asked_and_told_is_read_back(tmp_path: Path) -> None:
+def test_questions_and_answers_of_the_journal_are_read_back(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "j")
     journal.asked("k1", "DepositCash")
     journal.asked("k2", "PlaceOrder")
-    journal.told("k1", 201, {"stream": "account-A", "version": 1, "position": 7})
-    told, asked = read(tmp_path / "j")
-    assert told == [promise("k1", 1, 7)]
+    journal.answered("k1", 201, {"stream": "account-A", "version": 1, "position": 7})
+    result, asked = read(tmp_path / "j")
+    assert result == [promise("k1", 1, 7)]
     assert asked == {"k1": "DepositCash", "k2": "PlaceOrder"}
 
 

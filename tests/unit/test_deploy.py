@@ -184,9 +184,9 @@ def test_the_analyst_of_the_files_is_the_analyst_of_the_sql(secrets: Path) -> No
         for s in profile.iterfind("constraints/*")
     }
     block = sql.split("tidemark_analyst SETTINGS", 1)[1].split(";", 1)[0]
-    said = [re.match(r"\s*(\w+) = '?(\w+)'? ?(.*)", line) for line in block.split(",\n")]
-    assert settings == {m[1]: m[2] for m in said if m}
-    assert bounds == {m[1]: m[3].lower() for m in said if m and m[3]}
+    result = [re.match(r"\s*(\w+) = '?(\w+)'? ?(.*)", line) for line in block.split(",\n")]
+    assert settings == {m[1]: m[2] for m in result if m}
+    assert bounds == {m[1]: m[3].lower() for m in result if m and m[3]}
     quota = {limit.tag: limit.text for limit in found[1][0][0]}
     assert quota == {"duration": "3600", "queries": "5000", "execution_time": "3600"}
     assert "FOR INTERVAL 1 hour MAX queries = 5000, execution_time = 3600;" in sql

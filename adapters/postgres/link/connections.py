@@ -105,8 +105,8 @@ def is_lost(error: psycopg.Error) -> bool:
 
 def unavailable(error: Exception) -> Unavailable:
     """The error as one line for operators."""
-    said = error.diag.message_primary if isinstance(error, psycopg.Error) else None
-    text = " ".join((said or str(error)).split()) or type(error).__name__
+    message = error.diag.message_primary if isinstance(error, psycopg.Error) else None
+    text = " ".join((message or str(error)).split()) or type(error).__name__
     match error:
         case errors.DiskFull():
             summary = "the event log's disk is full"

@@ -156,9 +156,9 @@ class PostgresSagaStore:
             states = {(row[0], row[1]): _kept(row) for row in await cursor.fetchall()}
             cursor = await connection.execute(_OWED, (_ALL,))
             outbox = {row[0]: _owed(row) for row in await cursor.fetchall()}
-        stands = [(saga, at, v) for saga, part, at, v in places if part == self._partition]
-        positions = {saga: at for saga, at, _ in stands}
-        versions = {saga: version for saga, _, version in stands}
+        checkpoints = [(saga, at, v) for saga, part, at, v in places if part == self._partition]
+        positions = {saga: at for saga, at, _ in checkpoints}
+        versions = {saga: version for saga, _, version in checkpoints}
         others = [(saga, part) for saga, part, _, _ in places if part != self._partition]
         return KeptRows(positions, versions, states, outbox, others)
 

@@ -61,15 +61,15 @@ async def lay_out(
             await connection.execute(statement.encode())
         await _set(connection, table, view, held=held, partitions=partitions, position=0)
     elif {h.partition for h in held if h.partitions == partitions} != set(range(partitions)):
-        stands = {h.position for h in held}
-        position = stands.pop() if len(stands) == 1 else 0
+        positions = {h.position for h in held}
+        position = positions.pop() if len(positions) == 1 else 0
         if not position:
             await connection.execute(f"truncate {table.name}".encode())
         await _set(connection, table, view, held=held, partitions=partitions, position=position)
     await _guard(connection, table)
 
 
-async def standing(connection: AsyncConnection[Any], table: Table) -> list[int]:
+async def positions_of(connection: AsyncConnection[Any], table: Table) -> list[int]:
     """The positions of the view's partitions, in their order."""
     sql = f"select position from {table.schema}.{CHECKPOINTS} where view = %s order by partition"
     cursor = await connection.execute(sql.encode(), (table.view,))

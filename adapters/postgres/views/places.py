@@ -52,8 +52,8 @@ class Place(NamedTuple):
             return f"its table {lost}"
         count = len(self.held)
         if {(h.partition, h.partitions) for h in self.held} != {(p, count) for p in range(count)}:
-            said = ", ".join(f"{h.partition} of {h.partitions}" for h in self.held)
-            return f"its checkpoints are incomplete: partitions {said}"
+            shown = ", ".join(f"{h.partition} of {h.partitions}" for h in self.held)
+            return f"its checkpoints are incomplete: partitions {shown}"
         return ""
 
     def faults(self, end: int) -> list[str]:
@@ -91,14 +91,14 @@ async def places(
 
 async def mismarked(log: StoredLog, place: Place) -> list[str]:
     """Stuck marks that no view has made: a stuck view's position is right before the event."""
-    stands: Mapping[int, Held] = {h.partition: h for h in place.held}
+    by_partition: Mapping[int, Held] = {h.partition: h for h in place.held}
     out = []
     for partition, *mark in place.stuck:
-        held = stands.get(partition)
+        held = by_partition.get(partition)
         if held is None or await _next(log, held) != tuple(mark):
-            said = f"{mark[1]}@{mark[2]} at position {mark[0]}"
+            event = f"{mark[1]}@{mark[2]} at position {mark[0]}"
             out.append(
-                f"it is marked as stuck before {said}, and its position is not before that event"
+                f"it is marked as stuck before {event}, and its position is not before that event"
             )
     return out
 

@@ -18,7 +18,7 @@ from psycopg.pq import TransactionStatus
 
 from adapters.postgres import versions as schema_versions
 from adapters.postgres.link.kept import KeptConnection
-from adapters.postgres.views.layout import lay_out, make_checkpoints, standing
+from adapters.postgres.views.layout import lay_out, make_checkpoints, positions_of
 from adapters.postgres.views.row_cache import ROWS_MAX, RowCache
 from adapters.postgres.views.tables import CHECKPOINTS, Table
 from projections.engine.checksum import Digest, key_of
@@ -156,7 +156,7 @@ class PostgresSink:
         """The same, each with the positions of the view's partitions."""
         async with self.snapshot() as connection:
             return [
-                (await self._checksum(connection, v), await standing(connection, self.table(v)))
+                (await self._checksum(connection, v), await positions_of(connection, self.table(v)))
                 for v in views
             ]
 

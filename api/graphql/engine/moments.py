@@ -73,7 +73,7 @@ async def log_at_least(session: Session, at_least: str | None) -> int:
 async def _current(session: Session, position: int) -> Current:
     if position:
         session.need(position)
-        await session.stands_at(position)
+        await session.require_position(position)
     return session.current
 
 

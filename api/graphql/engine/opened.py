@@ -26,10 +26,10 @@ class Opened:
         async with self._turn:
             events = await self._log.select(f"order-{order_id}", limit=EVENTS_MAX)
         until = None if self._moment is None else self._moment.position
-        said: str | Erased = ""
+        reason: str | Erased = ""
         for arrived in events:
             if until is not None and arrived.position > until:
                 break
             if isinstance(arrived.event, CancelRequested | OrderCanceled):
-                said = arrived.event.reason or said
-        return None if isinstance(said, Erased) else said
+                reason = arrived.event.reason or reason
+        return None if isinstance(reason, Erased) else reason

@@ -54,7 +54,7 @@ class Session:
             self._opening = asyncio.create_task(self._open())
         return await asyncio.shield(self._opening)
 
-    async def stands_at(self, position: int) -> None:
+    async def require_position(self, position: int) -> None:
         """Require that the views which this operation reads have passed `position`.
 
         Raises:

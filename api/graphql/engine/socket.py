@@ -63,8 +63,8 @@ class Conversation(BaseGraphQLTransportWSHandler[None, None]):
                 raise Problem(400, "invalid_input", "query: required")
         except Problem as problem:
             if self.connection_acknowledged and message["id"] not in self.operations:
-                told = fault(BAD_ARGUMENT, problem.detail).formatted
-                await self.send_message({"id": message["id"], "type": "error", "payload": [told]})
+                error = fault(BAD_ARGUMENT, problem.detail).formatted
+                await self.send_message({"id": message["id"], "type": "error", "payload": [error]})
                 return
         await super().handle_subscribe(message)
 

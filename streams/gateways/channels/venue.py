@@ -167,7 +167,7 @@ class VenueChannel:
                     reason=report.text,
                 )
             case _:
-                return _standing(report, order_id)
+                return _status_command(report, order_id)
 
     def _fill(self, report: ExecutionReport, order_id: str, state: Routed) -> RecordFill:
         return RecordFill(
@@ -300,7 +300,7 @@ def _happened(state: Routed, event: object) -> Routed:
             return state
 
 
-def _standing(report: ExecutionReport, order_id: str) -> Command | None:
+def _status_command(report: ExecutionReport, order_id: str) -> Command | None:
     """The command for a report without an execution; None where it only informs."""
     kind = report.exec_type
     if status := _STATUSES.get(kind):

@@ -79,10 +79,10 @@ async def test_the_position_on_kafka_names_the_relay_and_how_far_it_came(bus: Bu
     ensure_topics(bus)
     assert last_relayed(bus) is None
     await relay(log, bus, "r1").catch_up()
-    said = last_relayed(bus)
-    assert said is not None
-    assert (said.position, said.at) == (300, log.held[-1].committed_at)
-    assert said.relay.startswith("r1-")
+    result = last_relayed(bus)
+    assert result is not None
+    assert (result.position, result.at) == (300, log.held[-1].committed_at)
+    assert result.relay.startswith("r1-")
 
 
 async def test_the_position_is_found_behind_any_number_of_aborted_batches(bus: Bus) -> None:

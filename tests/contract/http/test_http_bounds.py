@@ -71,7 +71,7 @@ class Served:
     def socket(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=15)
 
-    def said(self, *pieces: bytes, pause_s: float = 0.0) -> tuple[int, dict[str, Any]]:
+    def answer_to(self, *pieces: bytes, pause_s: float = 0.0) -> tuple[int, dict[str, Any]]:
         """(status, problem) of the answer to these bytes; status 0: the connection was closed."""
         with self.socket() as wire:
             with suppress(BrokenPipeError, ConnectionResetError):
@@ -162,12 +162,12 @@ def nothing_held(served: Served) -> Iterator[None]:
     ids=["one value", "one name", "together", "how many", "a socket's"],
 )
 def test_a_head_over_the_limit_is_431(served: Served, head: bytes) -> None:
-    assert_problem(served.said(HEAD + head + b"\r\n"), 431, "head_too_large")
+    assert_problem(served.answer_to(HEAD + head + b"\r\n"), 431, "head_too_large")
 
 
 def test_a_target_over_the_limit_is_431(served: Served) -> None:
     asked = b"GET /alive?" + b"a" * (70 << 10) + b" HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    assert_problem(served.said(asked), 431, "head_too_large")
+    assert_problem(served.answer_to(asked), 431, "head_too_large")
 
 
 def test_the_second_request_of_a_connection_has_the_same_limit(served: Served) -> None:
@@ -185,7 +185,7 @@ def test_a_header_of_any_size_costs_no_more_than_the_limit(
     served: Served, megabytes: int, end: bytes
 ) -> None:
     began = time.process_time()
-    served.said(HEAD + b"X: ", *[b"a" * (1 << 20)] * megabytes, end)
+    served.answer_to(HEAD + b"X: ", *[b"a" * (1 << 20)] * megabytes, end)
     assert time.process_time() - began < 2.0
     assert served.quick() < 1.0
 
@@ -207,7 +207,7 @@ def test_what_follows_a_chunked_body_is_no_header_of_the_request(served: Served)
             raw += wire.recv(65536)
     assert b"idempotency-key" not in raw.lower()
     trailer = b"X: " + b"a" * (200 << 10)
-    assert served.said(HEAD + chunked + trailer)[0] in (0, 431, 200)
+    assert served.answer_to(HEAD + chunked + trailer)[0] in (0, 431, 200)
     assert served.quick() < 1.0
 
 
@@ -221,19 +221,19 @@ def test_what_follows_a_chunked_body_is_no_header_of_the_request(served: Served)
     ],
 )
 def test_a_head_that_does_not_come_in_time_is_408(served: Served, pieces: list[bytes]) -> None:
-    assert_problem(served.said(*pieces), 408, "too_slow")
+    assert_problem(served.answer_to(*pieces), 408, "too_slow")
 
 
 def test_a_head_that_trickles_is_408(served: Served) -> None:
     began = time.monotonic()
     trickle = [b"X-%d: a\r\n" % i for i in range(20)]
-    assert_problem(served.said(HEAD, *trickle, pause_s=0.2), 408, "too_slow")
+    assert_problem(served.answer_to(HEAD, *trickle, pause_s=0.2), 408, "too_slow")
     assert time.monotonic() - began < 10
 
 
 def test_a_silent_connection_is_closed(served: Served) -> None:
     began = time.monotonic()
-    assert served.said() == (0, {})
+    assert served.answer_to() == (0, {})
     assert time.monotonic() - began < 5
 
 
@@ -254,23 +254,23 @@ def test_line_breaks_keep_no_connection_open(served: Served) -> None:
 )
 def test_a_body_that_does_not_come_in_time_is_408(served: Served, body: bytes) -> None:
     asked = HEAD + b"Content-Length: 900000\r\n\r\n" + body
-    assert_problem(served.said(asked), 408, "too_slow")
+    assert_problem(served.answer_to(asked), 408, "too_slow")
 
 
 def test_a_body_that_trickles_is_408(served: Served) -> None:
     asked = HEAD + b"Content-Length: 1000\r\n\r\n"
-    assert_problem(served.said(asked, *[b"a"] * 12, pause_s=0.2), 408, "too_slow")
+    assert_problem(served.answer_to(asked, *[b"a"] * 12, pause_s=0.2), 408, "too_slow")
 
 
 def test_a_body_that_comes_slowly_but_surely_has_an_end_too(served: Served) -> None:
     asked = HEAD + b"Content-Length: 900000\r\n\r\n"
-    assert_problem(served.said(asked, *[b"a" * 50_000] * 15, pause_s=0.4), 408, "too_slow")
+    assert_problem(served.answer_to(asked, *[b"a" * 50_000] * 15, pause_s=0.4), 408, "too_slow")
 
 
 def test_a_body_after_its_answer_keeps_no_connection_open(served: Served) -> None:
     asked = b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
     began = time.monotonic()
-    assert served.said(asked, *[b"a"] * 10, pause_s=0.2)[0] == 404
+    assert served.answer_to(asked, *[b"a"] * 10, pause_s=0.2)[0] == 404
     assert time.monotonic() - began < 8
 
 
@@ -294,7 +294,7 @@ def test_connections_are_bounded_and_one_too_many_is_503(served: Served) -> None
     with ExitStack() as stack:
         wires = [stack.enter_context(served.socket()) for _ in range(SHORT.connections)]
         time.sleep(0.2)
-        assert_problem(served.said(), 503, "too_many_connections")
+        assert_problem(served.answer_to(), 503, "too_many_connections")
         for wire in wires:
             wire.close()
     time.sleep(0.2)
@@ -318,7 +318,7 @@ def test_callers_elsewhere_have_a_number_of_connections_each_and_this_machine_ha
     [b"\x00\x01\x02\r\n\r\n", b"GET / HTTP/1.1\r\nHost localhost\r\n\r\n", b"nonsense\r\n\r\n"],
 )
 def test_what_is_no_http_is_400(served: Served, raw: bytes) -> None:
-    assert_problem(served.said(raw), 400, "invalid_request")
+    assert_problem(served.answer_to(raw), 400, "invalid_request")
 
 
 def test_requests_sent_ahead_are_bounded(served: Served) -> None:
@@ -374,8 +374,8 @@ def test_a_caller_that_hangs_up_half_way_is_no_error(
                     wire.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         assert served.quick() < 1.0
         time.sleep(0.3)
-    said = [r.getMessage() for r in caplog.records if not r.name.startswith("http")]
-    assert said == [], "httpx may talk, the server has nothing to say"
+    answer = [r.getMessage() for r in caplog.records if not r.name.startswith("http")]
+    assert answer == [], "httpx may talk, the server has nothing to say"
 
 
 def test_a_socket_speaks_and_its_messages_count_among_the_bodies(served: Served) -> None:
@@ -404,7 +404,7 @@ def test_a_socket_that_its_reader_does_not_take_is_answered_and_hung_up_on(
         b"GET /talk HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
         b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
     )
-    assert_problem(served.said(head + headers + b"\r\n" + body), 400, "invalid_request")
+    assert_problem(served.answer_to(head + headers + b"\r\n" + body), 400, "invalid_request")
 
 
 def test_messages_not_whole_yet_are_bounded_together(served: Served) -> None:
@@ -425,7 +425,7 @@ def test_messages_not_whole_yet_are_bounded_together(served: Served) -> None:
         assert served.quick() < 1.0
 
 
-def assert_problem(said: tuple[int, dict[str, Any]], status: int, name: str) -> None:
-    assert said[0] == status, said
-    assert said[1]["type"] == name
-    assert said[1]["status"] == status
+def assert_problem(answer: tuple[int, dict[str, Any]], status: int, name: str) -> None:
+    assert answer[0] == status, answer
+    assert answer[1]["type"] == name
+    assert answer[1]["status"] == status

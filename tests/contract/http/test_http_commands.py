@@ -188,8 +188,8 @@ def test_an_intent_that_states_a_time_is_refused_at_every_door(
         [answer] = edge.http.post(f"/commands{dry}", json=items).json()
         status, found = answer["status"], answer["body"]
     else:
-        told = edge.http.post(f"/commands/WithdrawCash{dry}", json=body, headers=headers)
-        status, found = told.status_code, told.json()
+        result = edge.http.post(f"/commands/WithdrawCash{dry}", json=body, headers=headers)
+        status, found = result.status_code, result.json()
     assert (status, found["type"]) == (422, "effective_at_not_allowed")
 
 

@@ -19,7 +19,7 @@ ELSEWHERE = [
 ]
 
 
-def told(forwarded: str, headers: dict[str, str]) -> Any:
+def scope_of(forwarded: str, headers: dict[str, str]) -> Any:
     with serving(SHORT, forwarded=forwarded) as served:
         return httpx.get(f"http://127.0.0.1:{served.port}/who", headers=headers).json()
 
@@ -37,11 +37,11 @@ def test_no_gateway_is_trusted_unless_the_settings_name_it(
 
 @pytest.mark.parametrize("forwarded", [LOOPBACK, "10.0.0.1,127.0.0.0/8"])
 def test_a_gateway_that_the_settings_name_is_believed(forwarded: str) -> None:
-    assert told(forwarded, ELSEWHERE[1]) == ["192.0.2.8", "https"]
+    assert scope_of(forwarded, ELSEWHERE[1]) == ["192.0.2.8", "https"]
 
 
 def test_a_gateway_is_believed_in_the_two_headers_alone() -> None:
-    assert told(LOOPBACK, ELSEWHERE[3]) == [LOOPBACK, "http"]
+    assert scope_of(LOOPBACK, ELSEWHERE[3]) == [LOOPBACK, "http"]
 
 
 @pytest.mark.parametrize("word", ["loopback", "unix", "localhost", "127.0.0.1.example"])

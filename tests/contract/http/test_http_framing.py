@@ -88,7 +88,7 @@ def test_a_body_of_two_lengths_is_400(served: Served, headers: bytes) -> None:
 
 def test_http_1_0_has_no_transfer_encoding(served: Served) -> None:
     head = HEAD.replace(b"1.1", b"1.0") + b"Transfer-Encoding: chunked\r\n\r\n"
-    assert_problem(served.said(head + BODY), 400, "invalid_request")
+    assert_problem(served.answer_to(head + BODY), 400, "invalid_request")
 
 
 @pytest.mark.parametrize("count", [2, AHEAD])

@@ -66,8 +66,8 @@ def test_a_dry_run_is_refused_like_the_reservation(edge: Edge) -> None:
     assert small.json()["events"][0]["type"] == "order.placed"
     items = [{"name": "PlaceOrder", "body": placed(f"D{n}", qty=q)} for n, q in enumerate("19")]
     items.append({"name": "PlaceOrder", "body": placed("D9")})
-    told = edge.http.post("/commands?dry_run=true", json=items).json()
-    assert [one["status"] for one in told] == [200, 200, 422]
+    result = edge.http.post("/commands?dry_run=true", json=items).json()
+    assert [one["status"] for one in result] == [200, 200, 422]
     assert edge.run(edge.platform.log.last()) == before
 
 
@@ -161,8 +161,8 @@ def test_a_sweep_takes_what_the_log_says_is_due_and_names_what_there_is(edge: Ed
     today = datetime.now(UTC).date().isoformat()
     edge.did("ReceiveInterest", {"currency": "CHF", "amount": "30.00", "value_date": today})
     beyond = edge.post("SweepDues", body)
-    told = {"required": "30.01", "available": "30.00", "currency": "CHF"}
-    assert (beyond.status_code, beyond.json()["state"]) == (422, told)
+    result = {"required": "30.01", "available": "30.00", "currency": "CHF"}
+    assert (beyond.status_code, beyond.json()["state"]) == (422, result)
     edge.did("SweepDues", body | {"amount": "30.00"})
     settled(edge)
     assert edge.post("SweepDues", body | {"amount": "0.01"}).status_code == 422

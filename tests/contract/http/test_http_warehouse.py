@@ -113,9 +113,9 @@ async def test_beyond_all_turns_the_answer_is_503_with_when_to_come_back(
 async def test_a_disconnected_callers_statement_is_cancelled() -> None:
     slow = Slow()
     app = app_over(slow)
-    told: asyncio.Queue[Message] = asyncio.Queue()
+    result: asyncio.Queue[Message] = asyncio.Queue()
     body = b'{"query":"SLOW"}'
-    told.put_nowait({"type": "http.request", "body": body, "more_body": False})
+    result.put_nowait({"type": "http.request", "body": body, "more_body": False})
     scope = {
         "type": "http", "method": "POST", "path": "/warehouse", "raw_path": b"/warehouse",
         "headers": [(b"content-type", b"application/json"), (b"host", b"localhost")],
@@ -126,11 +126,11 @@ async def test_a_disconnected_callers_statement_is_cancelled() -> None:
     async def send(message: Message) -> None:
         pass
 
-    asked = asyncio.create_task(app(scope, told.get, send))
+    asked = asyncio.create_task(app(scope, result.get, send))
     async with asyncio.timeout(5):
         while not slow.running:
             await asyncio.sleep(0.01)
-    told.put_nowait({"type": "http.disconnect"})
+    result.put_nowait({"type": "http.disconnect"})
     await asyncio.wait_for(asked, 5)
     await asyncio.sleep(0.01)
     assert (slow.running, slow.cancelled) == (0, 1)

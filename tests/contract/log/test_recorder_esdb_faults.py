@@ -38,7 +38,7 @@ from adapters.memory.recorder import MemoryRecorder
 from commands.ports import Unreadable
 from tests.contract.log.commit import over
 from tests.contract.log.recorder_suite import T0, append, labels, positions, sealed, whole, write
-from tests.contract.log.test_recorder_laws import built, histories, plain, told
+from tests.contract.log.test_recorder_laws import built, histories, plain, ranks
 from tests.esdb_double.server import Node, cluster
 from tests.paths import ROOT
 
@@ -394,7 +394,7 @@ async def test_eventstoredb_answers_as_memory_does(
         answered += await append(recorder, *batch)
     ours, theirs = await memory.after(0, limit=999), await one.after(start, limit=999)
     by_rank = [{e.position: i for i, e in enumerate(log, 1)} for log in (ours, theirs)]
-    assert [told(r, by_rank[1]) for r in answered] == [told(r, by_rank[0]) for r in expected]
+    assert [ranks(r, by_rank[1]) for r in answered] == [ranks(r, by_rank[0]) for r in expected]
     assert [plain(e) for e in theirs] == [plain(e) for e in ours]
     await one.close()
     if other:

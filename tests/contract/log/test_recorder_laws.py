@@ -35,7 +35,7 @@ def built(example: int, shape: Shape, serial: int) -> Write:
     )
 
 
-def told(result: Result, seen: dict[int, int]) -> object:
+def ranks(result: Result, seen: dict[int, int]) -> object:
     """A result with positions by rank, so that two logs can be compared."""
     match result:
         case Written(position):
@@ -71,7 +71,7 @@ async def test_postgres_answers_as_memory_does(
             answered += await append(recorder, *batch)
         ours, theirs = await memory.after(0, limit=999), await one.after(start, limit=999)
         by_rank = [{e.position: i for i, e in enumerate(log, 1)} for log in (ours, theirs)]
-        assert [told(r, by_rank[1]) for r in answered] == [told(r, by_rank[0]) for r in expected]
+        assert [ranks(r, by_rank[1]) for r in answered] == [ranks(r, by_rank[0]) for r in expected]
         assert [plain(e) for e in theirs] == [plain(e) for e in ours]
         await one.close()
         if other:

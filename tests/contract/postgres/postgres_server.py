@@ -88,10 +88,10 @@ def _start(account: Account, home: Path, log: Path, port: int) -> "subprocess.Po
         "fsync": "off", "max_connections": 120,
     }  # fmt: skip
     options = [w for name, value in words.items() for w in ("-c", f"{name}={value}")]
-    with log.open("ab") as said:
+    with log.open("ab") as result:
         return subprocess.Popen(
             [account.binaries / "postgres", "-D", home / "data", *options],
-            stdin=subprocess.DEVNULL, stdout=said, stderr=said, **account.popen(),
+            stdin=subprocess.DEVNULL, stdout=result, stderr=result, **account.popen(),
         )  # fmt: skip
 
 

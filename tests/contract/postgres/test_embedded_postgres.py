@@ -45,7 +45,7 @@ def hold(folder: Path) -> "subprocess.Popen[str]":
     )
 
 
-def said(process: "subprocess.Popen[str]") -> str:
+def first_line(process: "subprocess.Popen[str]") -> str:
     assert process.stdout is not None
     return process.stdout.readline().strip()
 
@@ -96,7 +96,7 @@ def test_a_second_process_attaches_and_leaves_the_server_running(folder: Path) -
     with EmbeddedPostgres(folder) as server:
         other = hold(folder)
         try:
-            assert said(other) == "False"
+            assert first_line(other) == "False"
         finally:
             other.kill()
             other.wait()
@@ -109,7 +109,7 @@ def test_a_second_process_attaches_and_leaves_the_server_running(folder: Path) -
 def test_of_many_that_start_at_once_one_owns_and_all_get_an_answer(folder: Path) -> None:
     several = [hold(folder) for _ in range(4)]
     try:
-        assert sorted(said(process) for process in several) == ["False"] * 3 + ["True"]
+        assert sorted(first_line(process) for process in several) == ["False"] * 3 + ["True"]
     finally:
         for process in several:
             process.kill()
@@ -120,7 +120,7 @@ def test_a_killed_owner_takes_the_server_down_cleanly_and_a_restart_works_at_onc
     folder: Path,
 ) -> None:
     owner = hold(folder)
-    assert said(owner) == "True"
+    assert first_line(owner) == "True"
     owner.kill()
     owner.wait()
     with EmbeddedPostgres(folder) as server:
@@ -132,7 +132,7 @@ def test_a_killed_owner_takes_the_server_down_cleanly_and_a_restart_works_at_onc
 
 def test_owner_and_server_killed_together_recover_at_once(folder: Path) -> None:
     owner = hold(folder)
-    assert said(owner) == "True"
+    assert first_line(owner) == "True"
     uri = EmbeddedPostgres(folder).start()
     with psycopg.connect(uri) as connection:
         connection.execute("create table kept as select 7 as n")
@@ -235,9 +235,9 @@ def as_user(name: str, uri: str) -> str:
             os._exit(0)
     os.close(writing)
     with os.fdopen(reading) as words:
-        told = words.read()
+        result = words.read()
     os.waitpid(child, 0)
-    return told
+    return result
 
 
 @only_root

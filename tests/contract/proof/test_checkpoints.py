@@ -86,14 +86,14 @@ def forger(platform: Platform, database_url: str) -> Any:
     found.close()
 
 
-def told(found: dict[str, Any]) -> dict[str, str]:
+def faults_by_place(found: dict[str, Any]) -> dict[str, str]:
     assert found["ok"] == (not found["faults"])
     return {f"{f['stream']}@{f['version']}": f["fault"] for f in found["faults"]}
 
 
 async def test_an_honest_log_is_verified_and_says_how_far_it_is_sealed(platform: Platform) -> None:
     found = await platform.verify()
-    assert told(found) == {}
+    assert faults_by_place(found) == {}
     assert (found["events"], found["checkpoints"], found["sealed_to"]) == (27, 3, 24)
 
 
@@ -109,7 +109,9 @@ async def test_the_forger_computes_the_hashes_that_the_writer_computed(
 
 async def test_a_flipped_byte_is_found_by_the_chain(platform: Platform, forger: Forger) -> None:
     forger.replace("house-main", 3, b'"3.00"', b'"9.00"')
-    assert told(await platform.verify()) == {"house-main@3": "its bytes do not give its hash"}
+    assert faults_by_place(await platform.verify()) == {
+        "house-main@3": "its bytes do not give its hash"
+    }
 
 
 async def test_a_flipped_byte_under_a_recomputed_chain_is_found_by_the_checkpoint(
@@ -117,7 +119,7 @@ async def test_a_flipped_byte_under_a_recomputed_chain_is_found_by_the_checkpoin
 ) -> None:
     forger.replace("house-main", 6, b'"6.00"', b'"9.00"')
     forger.rechain("house-main")
-    faults = told(await platform.verify())
+    faults = faults_by_place(await platform.verify())
     assert set(faults) == {f"{STREAM}@2", f"{STREAM}@3"}  # and all after it
     assert "positions 9 to 16 do not give its Merkle root" in faults[f"{STREAM}@2"]
 
@@ -127,13 +129,13 @@ async def test_an_event_taken_out_of_a_recomputed_chain_is_found(
 ) -> None:
     forger.remove("house-main", 2)
     forger.rechain("house-main")
-    faults = told(await platform.verify())
+    faults = faults_by_place(await platform.verify())
     assert faults[f"{STREAM}@1"] == "positions 1 to 8 held 8 events, now 7"
 
 
 async def test_a_whole_stream_taken_out_is_found(platform: Platform, forger: Forger) -> None:
     forger.remove("fx-ecb")
-    faults = told(await platform.verify())
+    faults = faults_by_place(await platform.verify())
     gone = {f for f in faults if f.startswith("log@")}
     assert faults.keys() - gone == {f"{STREAM}@{v}" for v in (1, 2, 3)}
     assert "positions 2 to 2 are missing" in faults["log@2"]
@@ -148,7 +150,7 @@ async def test_an_event_slipped_in_is_found(platform: Platform, forger: Forger) 
         "from log.events where stream = 'house-main' and version = 2"
     )
     forger.rechain("house-main")
-    assert f"{STREAM}@1" in told(await platform.verify())
+    assert f"{STREAM}@1" in faults_by_place(await platform.verify())
 
 
 async def test_two_events_that_changed_places_are_found(platform: Platform, forger: Forger) -> None:
@@ -156,7 +158,7 @@ async def test_two_events_that_changed_places_are_found(platform: Platform, forg
     forger.execute("update log.events set position = -1 where position = 3")
     forger.execute("update log.events set position = 3 where position = 4")
     forger.execute("update log.events set position = 4 where position = -1")
-    faults = told(await platform.verify())
+    faults = faults_by_place(await platform.verify())
     assert "do not give its Merkle root" in faults[f"{STREAM}@1"]
     assert "its row in log.messages" in faults["house-main@2"]
     assert "its row in log.messages" in faults["fx-ecb@2"]
@@ -173,7 +175,7 @@ async def test_a_root_that_fits_the_forged_events_has_no_signature(
     root = Tree(hashes[last.first_position - 1 : 24]).root().hex()
     forger.replace(STREAM, 3, last.merkle_root.encode(), root.encode())
     forger.rechain(STREAM)
-    assert told(await platform.verify()) == {
+    assert faults_by_place(await platform.verify()) == {
         f"{STREAM}@3": "its signature is not that of its statement"
     }
 
@@ -186,7 +188,7 @@ async def test_a_statement_signed_by_the_forger_is_not_ours(
         STREAM, 3, last.key_id.encode(), OTHER.verifier.key_id.encode()
     )  # a forger would sign anew; the key's id alone shows it
     forger.rechain(STREAM)
-    assert "signed by another key" in told(await platform.verify())[f"{STREAM}@3"]
+    assert "signed by another key" in faults_by_place(await platform.verify())[f"{STREAM}@3"]
 
 
 async def test_a_checkpoint_taken_out_leaves_a_gap(platform: Platform, forger: Forger) -> None:
@@ -201,7 +203,7 @@ async def test_a_checkpoint_that_cannot_be_read_is_named(
 ) -> None:
     [first, *_] = await _signed(platform)
     forger.replace(STREAM, 1, b'"merkle_root":"' + first.merkle_root.encode(), b'"merkle_rott":"')
-    assert f"{STREAM}@1" in told(await platform.verify())
+    assert f"{STREAM}@1" in faults_by_place(await platform.verify())
 
 
 async def test_only_what_no_checkpoint_covers_yet_can_be_rewritten(
@@ -209,9 +211,9 @@ async def test_only_what_no_checkpoint_covers_yet_can_be_rewritten(
 ) -> None:
     """The limit of the proof: it covers positions up to `sealed_to`; each checkpoint moves that."""
     forger.execute("delete from log.events where position > 25")
-    assert told(await platform.verify())  # log.head has a higher position
+    assert faults_by_place(await platform.verify())  # log.head has a higher position
     forger.execute("update log.head set position = 25")
-    assert told(await platform.verify())  # log.messages has more messages
+    assert faults_by_place(await platform.verify())  # log.messages has more messages
     forger.execute("delete from log.messages where position > 25")
     found = await platform.verify()
     assert (found["ok"], found["position"], found["sealed_to"]) == (True, 25, 24)

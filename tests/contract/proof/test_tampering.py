@@ -80,9 +80,9 @@ async def _prepared(url: str, data_dir: Path) -> Witness:
             folded = reduce(decider.evolve, [e.event for e in found], decider.INITIAL)
             states[stream] = (Head(found[-1].version, found[-1].hash), folded)
         await platform.log.snapshot(states)
-        said = await _said(platform, schema_audit.faults(url, "log"))
-        assert said["ok"], said["faults"]
-        return msgspec.convert(said["witness"], Witness)
+        result = await _said(platform, schema_audit.faults(url, "log"))
+        assert result["ok"], result["faults"]
+        return msgspec.convert(result["witness"], Witness)
 
 
 async def _opened(url: str, data_dir: Path) -> Platform:
@@ -161,11 +161,11 @@ def _told(found: dict[str, Any]) -> list[str]:
     return [f"{f['stream']}@{f['version']}: {f['fault']}" for f in found["faults"]]
 
 
-def expect(said: list[str], part: str) -> None:
+def expect(faults: list[str], part: str) -> None:
     if not part:
-        assert said == []
+        assert faults == []
     elif part != "?":
-        assert any(part in one for one in said), said
+        assert any(part in one for one in faults), faults
 
 
 @pytest.mark.parametrize("case", (*CASES, *ROWS), ids=lambda case: case.name)

@@ -85,11 +85,11 @@ async def test_a_rebuild_mends_what_was_wrong_and_shows_it(
     execute(database_url, "insert into views.heard values (0, 'D', 'more lies')")
     report = await rebuild(log, sink, VIEW)
     assert (report.equal, report.different) == (False, 3)
-    told = [
+    result = [
         (d.live and d.live["words"], d.rebuilt and d.rebuilt["account_id"])
         for d in report.differences
     ]
-    assert told == [("lies", "B"), (None, "C"), ("more lies", None)]
+    assert result == [("lies", "B"), (None, "C"), ("more lies", None)]
     assert await sink.checksum(VIEW) == right
 
 

@@ -96,7 +96,7 @@ def test_the_analyst_reads_and_writes_nothing_else(analyst: Analyst) -> None:
 
 
 def test_the_analyst_lowers_his_bounds_and_cannot_raise_them(analyst: Analyst) -> None:
-    said = {
+    result = {
         "SELECT * FROM numbers(100001)": TOO_MANY,
         "SET max_result_rows = 1000000": BOUND,
         "SET max_execution_time = 61": BOUND,
@@ -109,5 +109,5 @@ def test_the_analyst_lowers_his_bounds_and_cannot_raise_them(analyst: Analyst) -
         "SELECT * FROM numbers(5)": "",
     }
     bounds = ("result_rows", "result_bytes", "execution_time", "memory_usage")
-    said |= {f"SET max_{bound} = 0": BOUND for bound in bounds}  # 0: no limit
-    assert dict(zip(said, analyst.asked(*said), strict=True)) == said
+    result |= {f"SET max_{bound} = 0": BOUND for bound in bounds}  # 0: no limit
+    assert dict(zip(result, analyst.asked(*result), strict=True)) == result

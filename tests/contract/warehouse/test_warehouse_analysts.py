@@ -37,7 +37,7 @@ def statements() -> dict[str, str]:
 
 
 Line = tuple[str, str, str, str, str]
-Told = tuple[About, Sequence[Fact]]
+Loaded = tuple[About, Sequence[Fact]]
 """The rows that an event adds to one table."""
 
 
@@ -48,7 +48,7 @@ def about(position: int, name: str = "test", home: str = "A1") -> About:
     )
 
 
-def entry(position: int, rule: str, *lines: Line, value_date: date = DAY) -> Told:
+def entry(position: int, rule: str, *lines: Line, value_date: date = DAY) -> Loaded:
     """Lines are (account, owner, ref, unit, signed amount)."""
     return about(position), [
         PostingFact(
@@ -59,7 +59,7 @@ def entry(position: int, rule: str, *lines: Line, value_date: date = DAY) -> Tol
     ]  # fmt: skip
 
 
-def journal() -> list[Told]:
+def journal() -> list[Loaded]:
     return [
         entry(1, "J0", ("H.NOSTRO", "", "", "USD", "1000"), ("H.CAPITAL", "", "", "USD", "-1000")),
         entry(
@@ -90,19 +90,19 @@ def journal() -> list[Told]:
     ]  # fmt: skip
 
 
-def execution(position: int, exec_type: str, **over: Any) -> Told:
-    told = {
+def execution(position: int, exec_type: str, **over: Any) -> Loaded:
+    result = {
         "order_id": "O1", "account_id": "A1", "exec_id": f"E{position}", "exec_ref_id": "",
         "trade_id": f"T{position}", "venue_order_id": "V", "last_qty": Decimal(100),
         "last_px": Decimal("49.90"), "trade_date": DAY + timedelta(days=1),
         "settl_date": DAY + timedelta(days=3), "instrument_id": "I1", "isin": X, "side": "BUY",
         "currency": "USD", "gross": Decimal("4990.00"), "last_mkt": "XNAS",
     }  # fmt: skip
-    fact = FillFact(**(told | over), exec_type=exec_type)
+    fact = FillFact(**(result | over), exec_type=exec_type)
     return about(position, "order.filled"), [fact]
 
 
-def executions() -> list[Told]:
+def executions() -> list[Loaded]:
     return [
         execution(11, "fill", trade_id="T1"),
         execution(13, "fill", trade_id="T9", last_px=Decimal("99.00")),
@@ -122,11 +122,11 @@ def executions() -> list[Told]:
     ]  # fmt: skip
 
 
-def receipts() -> list[Told]:
+def receipts() -> list[Loaded]:
     """One reference of client C1 on two accounts; others on one account, or of another client."""
-    told = [("D1", "C1", "aa"), ("D2", "C1", "aa"), ("D1", "C1", "bb"), ("D1", "C1", "bb")]
-    out: list[Told] = []
-    for n, (account, client, reference) in enumerate([*told, ("D3", "C3", "cc")], 1):
+    result = [("D1", "C1", "aa"), ("D2", "C1", "aa"), ("D1", "C1", "bb"), ("D1", "C1", "bb")]
+    out: list[Loaded] = []
+    for n, (account, client, reference) in enumerate([*result, ("D3", "C3", "cc")], 1):
         payload = (
             f'{{"client_id":"{client}","reference_hmac":"{reference}",'
             f'"amount":"{n}.00","currency":"USD"}}'
@@ -140,7 +140,7 @@ def receipts() -> list[Told]:
     return out
 
 
-def marks() -> list[Told]:
+def marks() -> list[Loaded]:
     closes = [("I1", 0, "50"), ("I2", 0, "10"), ("I1", 2, "64"), ("I1", 2, "60"), ("I2", 2, "9")]
     facts = [
         PriceFact(
@@ -155,9 +155,9 @@ def marks() -> list[Told]:
     ]
 
 
-def events() -> list[Told]:
+def events() -> list[Loaded]:
     """A chained stream of account-A1, an order, and events caused by it much later."""
-    out: list[Told] = []
+    out: list[Loaded] = []
     previous = b""
     streams = [("account-A1", 1), ("account-A1", 2), ("account-A1", 3), ("order-O1", 1)]
     for position, (stream, version) in enumerate(streams, start=1):
@@ -182,8 +182,8 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Warehouse]:
     async def fill() -> None:
         await prepare(opened)
         gathered = Gathered()
-        for said, facts in (*journal(), *executions(), *receipts(), *marks(), *events()):
-            gathered.add(said, [(type(facts[0]), facts)])
+        for result, facts in (*journal(), *executions(), *receipts(), *marks(), *events()):
+            gathered.add(result, [(type(facts[0]), facts)])
         for name, rows in gathered.tables().items():
             await opened.insert_arrow(f"{name}_raw", rows, token=name)
 

@@ -243,13 +243,15 @@ def test_sql_and_the_http_door_reach_a_server(server: Running) -> None:
             refused: httpx.Response = served.http.post("/warehouse", json=dropped)
             assert (refused.status_code, refused.json()["code"]) == (400, 164)
             assert served.ready().status_code == 200
-        said = run(env, "sql", "SELECT count() AS n FROM postings", "--json", data_dir=made / "d")
-        assert said.json == {"columns": ["n"], "rows": [[0]]}
+        result = run(env, "sql", "SELECT count() AS n FROM postings", "--json", data_dir=made / "d")
+        assert result.json == {"columns": ["n"], "rows": [[0]]}
         wrong = {"TIDEMARK_WAREHOUSE": server.url(password="guess")}
-        said = run(wrong, "sql", "SELECT 1", data_dir=made / "d")
-        assert (said.code, "wrong password" in said.complaint) == (1, True)
-        said = run({"TIDEMARK_READ_WAREHOUSE": "chdb:///x"}, "sql", "SELECT 1", data_dir=made / "d")
-        assert said.complaint.startswith("tidemark: TIDEMARK_READ_WAREHOUSE: its scheme must be")
+        result = run(wrong, "sql", "SELECT 1", data_dir=made / "d")
+        assert (result.code, "wrong password" in result.complaint) == (1, True)
+        result = run(
+            {"TIDEMARK_READ_WAREHOUSE": "chdb:///x"}, "sql", "SELECT 1", data_dir=made / "d"
+        )
+        assert result.complaint.startswith("tidemark: TIDEMARK_READ_WAREHOUSE: its scheme must be")
 
 
 async def test_the_analysts_grants_parse_and_cover_every_table(tmp_path: Path) -> None:

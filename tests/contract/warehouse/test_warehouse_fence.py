@@ -138,10 +138,10 @@ def test_a_fenced_process_has_its_folder_and_nothing_else(tmp_path: Path) -> Non
         [sys.executable, "-c", TRIES, str(home), str(secret)],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
-    said = json.loads(ran.stdout)
-    if said["missing"]:
-        pytest.skip(f"no sandbox here: {said['missing']}")
-    assert [name for name, done in said["done"].items() if done] == ["own"]
+    result = json.loads(ran.stdout)
+    if result["missing"]:
+        pytest.skip(f"no sandbox here: {result['missing']}")
+    assert [name for name, done in result["done"].items() if done] == ["own"]
     assert secret.read_text() == "canary"
 
 

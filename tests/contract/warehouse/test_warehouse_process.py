@@ -105,8 +105,8 @@ asyncio.run(main())
 """
     before = running(directory)
     other = in_another_process(code, directory)
-    said, _ = other.communicate(timeout=60)
-    assert (said.strip(), other.returncode) == ("1", 0)
+    result, _ = other.communicate(timeout=60)
+    assert (result.strip(), other.returncode) == ("1", 0)
     assert running(directory) == before  # closing a client does not stop the owner
 
 

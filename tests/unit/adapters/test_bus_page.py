@@ -121,9 +121,9 @@ def test_a_record_that_is_lost_is_a_gap_or_held_nothing(
     for page in sent[:lost] + sent[lost + 1 :]:
         consumer.take(page)
     missing = sent[lost]
-    told = [g for g in consumer.gaps if g[0] < missing.span.end <= g[1]]
+    result = [g for g in consumer.gaps if g[0] < missing.span.end <= g[1]]
     empty = missing.span.prev == missing.span.end
-    assert told or empty or missing.span.end > consumer.position
+    assert result or empty or missing.span.end > consumer.position
 
 
 @given(logs(), st.integers(0, 60), st.sampled_from(PARTITIONS))

@@ -36,9 +36,9 @@ def in_its_document(name: str) -> None:
 
 def test_a_page_fits_its_schema() -> None:
     page, mark = cut([event(3, "A1")], 1, relayed=0)
-    said = schema(PAGE)
-    body = said["$defs"][said["$ref"].rpartition("/")[2]]
-    row = said["$defs"][body["properties"]["events"]["items"]["$ref"].rpartition("/")[2]]
+    result = schema(PAGE)
+    body = result["$defs"][result["$ref"].rpartition("/")[2]]
+    row = result["$defs"][body["properties"]["events"]["items"]["$ref"].rpartition("/")[2]]
     decoded = msgspec.msgpack.decode(page.value or b"")
     assert list(decoded) == body["required"] == ["events"]
     [sent] = decoded["events"]
@@ -51,7 +51,7 @@ def test_a_page_fits_its_schema() -> None:
 
 
 def test_a_state_names_its_parts() -> None:
-    said = schema(STATE)
-    assert said["required"] == ["metadata", "payload"]
-    metadata = said["$defs"][said["properties"]["metadata"]["$ref"].rpartition("/")[2]]
+    result = schema(STATE)
+    assert result["required"] == ["metadata", "payload"]
+    metadata = result["$defs"][result["properties"]["metadata"]["$ref"].rpartition("/")[2]]
     assert {"stream", "version", "name", "home", "message_id"} <= set(metadata["required"])

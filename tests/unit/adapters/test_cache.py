@@ -115,8 +115,8 @@ async def test_a_store_that_is_away_is_asked_rarely_and_told_of_once(
     flaky.gone = False
     clock.now += PAUSE_S
     assert list(await store.get(["a"])) == [None]
-    told = [r.message for r in caplog.records]
-    assert told == [
+    result = [r.message for r in caplog.records]
+    assert result == [
         "cache: Redis at somewhere:1: connection refused; "
         "each process computes its own values and keeps its own limits",
         "cache: Redis at somewhere:1 answers again",

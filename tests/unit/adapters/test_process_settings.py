@@ -54,7 +54,7 @@ async def test_an_unreachable_warehouse_is_one_line_for_its_caller_and_none_in_t
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     warehouse = Warehouse("clickhouse://127.0.0.1:1/nowhere")
-    with pytest.raises(WarehouseUnavailable) as told:
+    with pytest.raises(WarehouseUnavailable) as result:
         await warehouse.query("SELECT 1")
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(result.value)
     assert not [r for r in caplog.records if r.name.startswith(("urllib3", "clickhouse_connect"))]

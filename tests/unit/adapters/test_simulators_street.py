@@ -73,8 +73,8 @@ def _reports(counterparty: Any, messages: tuple[Any, ...], to: datetime) -> list
 
 def test_an_instruction_settles_whole_on_its_date() -> None:
     assert custody(instruction(), to=moment(WEDNESDAY, 20, 59)) == []
-    (told,) = custody(instruction(), to=moment(WEDNESDAY, 21))
-    assert told == SettlementConfirmation(
+    (result,) = custody(instruction(), to=moment(WEDNESDAY, 21))
+    assert result == SettlementConfirmation(
         tx_id="T1",
         confirmation_id="T1.1",
         qty=Decimal(101),
@@ -86,8 +86,8 @@ def test_an_instruction_settles_whole_on_its_date() -> None:
 
 
 def test_what_is_instructed_after_its_date_settles_at_once() -> None:
-    (told,) = custody(instruction(sent_at=moment(FRIDAY, 9)))
-    assert (told.at, told.effective_date) == (moment(FRIDAY, 9), FRIDAY)
+    (result,) = custody(instruction(sent_at=moment(FRIDAY, 9)))
+    assert (result.at, result.effective_date) == (moment(FRIDAY, 9), FRIDAY)
 
 
 def released(day: date, hour: int = 12) -> SettlementRelease:
@@ -111,8 +111,8 @@ def test_a_release_reported_twice_settles_once() -> None:
 def test_what_fails_settles_some_business_days_later() -> None:
     days = set()
     for n in range(40):
-        (told,) = custody(instruction(f"T{n}"), fail=1.0)
-        days.add(told.effective_date)
+        (result,) = custody(instruction(f"T{n}"), fail=1.0)
+        days.add(result.effective_date)
     assert days == {THURSDAY, FRIDAY, date(2024, 3, 11)}
 
 

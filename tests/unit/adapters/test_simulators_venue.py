@@ -113,7 +113,7 @@ def trade(
     return asyncio.run(run())
 
 
-def told(reports: list[Any]) -> list[tuple[str, int]]:
+def kinds(reports: list[Any]) -> list[tuple[str, int]]:
     """(what, price of the execution or 0)"""
     return [
         (r.exec_type.name, int(r.last_px)) if isinstance(r, ExecutionReport) else ("REFUSED", 0)
@@ -122,13 +122,13 @@ def told(reports: list[Any]) -> list[tuple[str, int]]:
 
 
 def test_a_market_order_takes_the_next_tick() -> None:
-    assert told(trade(new())) == [("NEW", 0), ("TRADE", 50)]
+    assert kinds(trade(new())) == [("NEW", 0), ("TRADE", 50)]
     late = new(transact_time=moment(MONDAY, 15, 30))
-    assert told(trade(late)) == [("NEW", 0), ("TRADE", 49)]
+    assert kinds(trade(late)) == [("NEW", 0), ("TRADE", 49)]
 
 
 def test_an_order_sent_after_the_close_trades_at_the_next_open() -> None:
-    assert told(trade(new(transact_time=moment(MONDAY, 19)))) == [("NEW", 0), ("TRADE", 50)]
+    assert kinds(trade(new(transact_time=moment(MONDAY, 19)))) == [("NEW", 0), ("TRADE", 50)]
 
 
 @pytest.mark.parametrize(
@@ -136,55 +136,55 @@ def test_an_order_sent_after_the_close_trades_at_the_next_open() -> None:
     [(49, BUY, 49), (50, BUY, 50), (51, SELL, 51), (52, SELL, 52), (40, SELL, 50)],
 )
 def test_a_limit_order_takes_the_first_tick_that_crosses(px: int, side: Side, fill: int) -> None:
-    assert told(trade(limit(px, side))) == [("NEW", 0), ("TRADE", fill)]
+    assert kinds(trade(limit(px, side))) == [("NEW", 0), ("TRADE", fill)]
 
 
 def test_a_day_order_that_is_not_crossed_expires_at_the_close() -> None:
     reports = trade(limit(40))
-    assert told(reports) == [("NEW", 0), ("EXPIRED", 0)]
+    assert kinds(reports) == [("NEW", 0), ("EXPIRED", 0)]
     assert reports[-1].transact_time == moment(MONDAY, 18)
 
 
 def test_a_gtc_order_waits_for_another_day() -> None:
-    assert told(trade(limit(47, time_in_force=TimeInForce.GTC))) == [("NEW", 0), ("TRADE", 47)]
+    assert kinds(trade(limit(47, time_in_force=TimeInForce.GTC))) == [("NEW", 0), ("TRADE", 47)]
 
 
 def test_a_gtd_order_expires_at_its_time() -> None:
     until = moment(TUESDAY, 15, 30)
     reports = trade(limit(47, time_in_force=TimeInForce.GTD, expire_time=until))
-    assert told(reports) == [("NEW", 0), ("EXPIRED", 0)]
+    assert kinds(reports) == [("NEW", 0), ("EXPIRED", 0)]
     assert reports[-1].transact_time == until
 
 
 def test_a_stop_order_waits_for_its_trigger_and_takes_that_tick() -> None:
     stop = new(ord_type=OrdType.STOP, stop_px=Decimal(52))
-    assert told(trade(stop)) == [("NEW", 0), ("TRADE", 52)]
+    assert kinds(trade(stop)) == [("NEW", 0), ("TRADE", 52)]
     sell = new(ord_type=OrdType.STOP, stop_px=Decimal(49), side=SELL)
-    assert told(trade(sell)) == [("NEW", 0), ("TRADE", 49)]
+    assert kinds(trade(sell)) == [("NEW", 0), ("TRADE", 49)]
 
 
 def test_a_stop_limit_order_once_triggered_waits_for_its_limit() -> None:
     order = new(ord_type=OrdType.STOP_LIMIT, stop_px=Decimal(51), price=Decimal(49))
-    assert told(trade(order)) == [("NEW", 0), ("TRADE", 49)]
+    assert kinds(trade(order)) == [("NEW", 0), ("TRADE", 49)]
 
 
 def test_opening_and_closing_orders_trade_at_the_open_and_the_close_only() -> None:
     at_open = new(time_in_force=TimeInForce.OPG, transact_time=moment(MONDAY, 15))
-    assert told(trade(at_open)) == [("NEW", 0), ("TRADE", 50)]
+    assert kinds(trade(at_open)) == [("NEW", 0), ("TRADE", 50)]
     reports = trade(new(time_in_force=TimeInForce.CLS))
-    assert told(reports) == [("NEW", 0), ("TRADE", 50)]
+    assert kinds(reports) == [("NEW", 0), ("TRADE", 50)]
     assert reports[-1].transact_time == moment(MONDAY, 18)
-    assert told(trade(limit(40, time_in_force=TimeInForce.OPG)))[-1] == ("EXPIRED", 0)
-    assert told(trade(limit(40, time_in_force=TimeInForce.CLS)))[-1] == ("EXPIRED", 0)
+    assert kinds(trade(limit(40, time_in_force=TimeInForce.OPG)))[-1] == ("EXPIRED", 0)
+    assert kinds(trade(limit(40, time_in_force=TimeInForce.CLS)))[-1] == ("EXPIRED", 0)
 
 
 def test_an_immediate_order_takes_what_the_next_tick_gives_and_is_cancelled() -> None:
-    assert told(trade(limit(40, time_in_force=TimeInForce.IOC))) == [("NEW", 0), ("CANCELED", 0)]
+    assert kinds(trade(limit(40, time_in_force=TimeInForce.IOC))) == [("NEW", 0), ("CANCELED", 0)]
     seeds = [
         trade(limit(50, order_qty=Decimal(9), time_in_force=TimeInForce.IOC), seed=s)
         for s in range(9)
     ]
-    assert {tuple(told(r))[1:] for r in seeds} == {
+    assert {tuple(kinds(r))[1:] for r in seeds} == {
         (("TRADE", 50),),
         (("TRADE", 50), ("CANCELED", 0)),
     }
@@ -192,7 +192,9 @@ def test_an_immediate_order_takes_what_the_next_tick_gives_and_is_cancelled() ->
 
 def test_a_fill_or_kill_order_is_filled_whole_or_not_at_all() -> None:
     kill = TimeInForce.FOK
-    assert told(trade(limit(49, order_qty=Decimal(9), time_in_force=kill)))[1:] == [("CANCELED", 0)]
+    assert kinds(trade(limit(49, order_qty=Decimal(9), time_in_force=kill)))[1:] == [
+        ("CANCELED", 0)
+    ]
     for seed in range(9):
         (_, fill) = trade(limit(50, order_qty=Decimal(9), time_in_force=kill), seed=seed)
         assert fill.last_qty == 9
@@ -210,8 +212,8 @@ def test_larger_orders_trade_in_slices_one_a_tick() -> None:
 
 def test_a_cancel_takes_what_is_left_and_comes_too_late_after_that() -> None:
     at = moment(MONDAY, 15, 30)
-    assert told(trade(limit(47), cancel(at))) == [("NEW", 0), ("CANCELED", 0)]
-    assert told(trade(limit(50), cancel(at))) == [("NEW", 0), ("TRADE", 50), ("REFUSED", 0)]
+    assert kinds(trade(limit(47), cancel(at))) == [("NEW", 0), ("CANCELED", 0)]
+    assert kinds(trade(limit(50), cancel(at))) == [("NEW", 0), ("TRADE", 50), ("REFUSED", 0)]
     (reject,) = trade(cancel(at))
     assert isinstance(reject, OrderCancelReject) and reject.order_id == "NONE"
 
@@ -221,14 +223,14 @@ def test_a_replace_changes_the_terms_and_the_chain_goes_on_under_its_name() -> N
     reports = trade(
         gtc, change(moment(MONDAY, 15, 30), 2, 49), cancel(moment(MONDAY, 23), 3, "O1.c2")
     )
-    assert told(reports)[:3] == [("NEW", 0), ("REPLACED", 0), ("TRADE", 49)]
+    assert kinds(reports)[:3] == [("NEW", 0), ("REPLACED", 0), ("TRADE", 49)]
     assert {r.cl_ord_id for r in reports[1:]} <= {"O1.c2", "O1.c3"}
     assert reports[1].orig_cl_ord_id == "O1.c1"
     assert len({r.order_id for r in reports if isinstance(r, ExecutionReport)}) == 1
 
 
 def test_what_is_sent_twice_is_done_once() -> None:
-    assert told(trade(new(), new(), new(poss_resend=True))) == [("NEW", 0), ("TRADE", 50)]
+    assert kinds(trade(new(), new(), new(poss_resend=True))) == [("NEW", 0), ("TRADE", 50)]
 
 
 def test_an_unlisted_symbol_is_rejected() -> None:
@@ -240,14 +242,17 @@ def test_an_unlisted_symbol_is_rejected() -> None:
 
 
 def test_a_rejecting_a_cancelling_and_a_silent_venue() -> None:
-    assert told(trade(new(), faults=VenueFaults(reject=1.0))) == [("REJECTED", 0)]
-    assert told(trade(limit(40), faults=VenueFaults(cancel=1.0))) == [("NEW", 0), ("CANCELED", 0)]
+    assert kinds(trade(new(), faults=VenueFaults(reject=1.0))) == [("REJECTED", 0)]
+    assert kinds(trade(limit(40), faults=VenueFaults(cancel=1.0))) == [
+        ("NEW", 0),
+        ("CANCELED", 0),
+    ]
     assert trade(new(), cancel(moment(MONDAY, 20)), faults=VenueFaults(silent=1.0)) == []
 
 
 def test_a_busting_venue_undoes_on_the_next_day_and_the_rest_expires() -> None:
     reports = trade(new(), faults=VenueFaults(bust=1.0))
-    assert told(reports) == [("NEW", 0), ("TRADE", 50), ("TRADE_CANCEL", 50), ("EXPIRED", 0)]
+    assert kinds(reports) == [("NEW", 0), ("TRADE", 50), ("TRADE_CANCEL", 50), ("EXPIRED", 0)]
     trade_, bust = reports[1], reports[2]
     assert bust.exec_ref_id == trade_.exec_id and bust.trade_date == trade_.trade_date
     assert bust.transact_time.date() == TUESDAY
@@ -257,18 +262,18 @@ def test_a_bust_of_an_order_still_open_is_traded_again() -> None:
     both = limit(50, order_qty=Decimal(1000), time_in_force=TimeInForce.GTC)
     for seed in range(12):
         reports = trade(both, seed=seed, faults=VenueFaults(bust=0.5))
-        kinds = Counter(kind for kind, _ in told(reports))
+        counts = Counter(kind for kind, _ in kinds(reports))
         live = sum(r.last_qty for r in reports if r.exec_type == ExecType.TRADE)
         gone = {r.exec_ref_id for r in reports if r.exec_type == ExecType.TRADE_CANCEL}
         live -= sum(
             r.last_qty for r in reports if r.exec_type == ExecType.TRADE and r.exec_id in gone
         )
-        assert live == 1000 or kinds["EXPIRED"] > 0
+        assert live == 1000 or counts["EXPIRED"] > 0
 
 
 def test_a_correcting_venue_states_another_price() -> None:
     reports = trade(new(), faults=VenueFaults(correct=1.0))
-    assert told(reports)[1:] == [("TRADE", 50), ("TRADE_CORRECT", 50)]
+    assert counts(reports)[1:] == [("TRADE", 50), ("TRADE_CORRECT", 50)]
     assert reports[2].last_px == Decimal("50.01") and reports[2].exec_ref_id == reports[1].exec_id
 
 
@@ -289,9 +294,9 @@ def test_late_reports_come_after_the_end_of_the_order() -> None:
     for seed in range(20):
         order = new(order_qty=Decimal(9), time_in_force=TimeInForce.IOC)
         reports = trade(order, seed=seed, faults=VenueFaults(late=1.0))
-        arrivals.add(told(reports)[-1][0])
+        arrivals.add(kinds(reports)[-1][0])
         early = trade(order, seed=seed, faults=VenueFaults(late=1.0), to=moment(MONDAY, 18))
-        assert ("TRADE", 50) not in told(early)
+        assert ("TRADE", 50) not in kinds(early)
     assert arrivals == {"TRADE"}
 
 

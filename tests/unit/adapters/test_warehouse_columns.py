@@ -97,8 +97,8 @@ def test_every_row_says_what_is_said_about_its_event() -> None:
     for position, rows in ((3, 2), (5, 0), (9, 1)):
         gathered.add(about(position), [(RateFact, [rate(Decimal(1))] * rows)])
     names = About.__struct_fields__
-    told = [tuple(getattr(about(position), name) for name in names) for position in (3, 3, 9)]
-    assert _cells(gathered.tables()["rates"], *names) == told
+    result = [tuple(getattr(about(position), name) for name in names) for position in (3, 3, 9)]
+    assert _cells(gathered.tables()["rates"], *names) == result
 
 
 def test_a_row_beyond_the_legs_that_the_key_can_hold_is_refused() -> None:

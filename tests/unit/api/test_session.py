@@ -64,7 +64,7 @@ def read(tables: Tables, views: Views | None) -> tuple[float, str]:
         session.need(7)
         fault = ""
         try:
-            await session.stands_at(7)
+            await session.require_position(7)
         except GraphQLError as e:
             fault = str(e)
         await session.close()

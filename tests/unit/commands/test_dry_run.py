@@ -75,14 +75,14 @@ async def test_a_dry_run_predicts_the_answer_of_the_reservation(
 
 
 async def test_a_bulk_of_dry_runs_is_answered_one_by_one(world: World) -> None:
-    told = await dry(world, order("O1"), order("O2", qty=D(5000)), order("O3", qty=D(1)))
-    assert [said(o) for o in told] == ["passes", "insufficient_funds", "passes"]
+    result = await dry(world, order("O1"), order("O2", qty=D(5000)), order("O3", qty=D(1)))
+    assert [said(o) for o in result] == ["passes", "insufficient_funds", "passes"]
 
 
 async def test_a_dry_replace_upwards_predicts_the_answer_of_the_larger_hold(world: World) -> None:
     await world.do(order(qty=D(100), **GTC))
     await world.drain()
-    told = await dry(
+    result = await dry(
         world,
         ReplaceOrder(order_id="O1", qty=D(120)),
         ReplaceOrder(order_id="O1", qty=D(130)),
@@ -90,7 +90,7 @@ async def test_a_dry_replace_upwards_predicts_the_answer_of_the_larger_hold(worl
         ReplaceOrder(order_id="O1", qty=D(10)),
     )
     short = "insufficient_funds"
-    assert [said(o) for o in told] == ["passes", short, short, "passes"]
+    assert [said(o) for o in result] == ["passes", short, short, "passes"]
 
 
 HALTED = HaltInstrument(instrument_id=SYMBOL)
@@ -136,7 +136,7 @@ async def test_an_order_and_its_change_in_one_batch_see_the_same_world(world: Wo
     await world.do(HALTED)
     halted = (order("O2", qty=D(1), **GTC), ReplaceOrder(order_id="O2", qty=D(2)))
     requests = [Request(command=c, message_id=f"h{n}") for n, c in enumerate(halted)]
-    told = await world.side.handler.handle(requests)
-    assert [said(o) for o in told] == ["instrument_not_tradable", "order_unknown"]
+    result = await world.side.handler.handle(requests)
+    assert [said(o) for o in result] == ["instrument_not_tradable", "order_unknown"]
     read = [e.meta.read for e in await world.events() if e.meta.name == "order.replace_requested"]
     assert [set(r) for r in read] == [{"account-A1", f"instrument-{SYMBOL}"}]

@@ -117,9 +117,9 @@ async def test_a_refusal_binds_no_key(side: WriteSide) -> None:
 
 async def test_a_dry_run_returns_the_events_and_appends_nothing(side: WriteSide) -> None:
     before = await side.log.last()
-    told = await side.do(deposit("10.00"), key="d", dry_run=True)
-    assert isinstance(told, Done)
-    assert [type(e).__name__ for e in told.events] == ["CashDeposited"]
+    result = await side.do(deposit("10.00"), key="d", dry_run=True)
+    assert isinstance(result, Done)
+    assert [type(e).__name__ for e in result.events] == ["CashDeposited"]
     assert await side.log.last() == before
     assert isinstance(await side.do(deposit("99.00"), key="d"), Done)
 
@@ -150,8 +150,8 @@ async def test_a_future_effective_date_is_refused(side: WriteSide) -> None:
 async def test_a_report_dated_ahead_of_our_clock_is_taken_and_is_of_now(side: WriteSide) -> None:
     """The fact has happened: it must not be lost if our clock was set back."""
     ahead = NOW + timedelta(minutes=5)
-    told = await side.do(deposit("10.00"), key="bank|1", effective_at=ahead, keep=True)
-    assert isinstance(told, Done)
+    result = await side.do(deposit("10.00"), key="bank|1", effective_at=ahead, keep=True)
+    assert isinstance(result, Done)
     assert (await side.log.select("account-A1"))[-1].effective_at == NOW
     side.clock.set(NOW + timedelta(hours=1))
     again = await side.do(deposit("10.00"), key="bank|1", effective_at=ahead, keep=True)
@@ -294,9 +294,9 @@ async def test_an_intent_is_of_now_and_says_no_other_time(
 ) -> None:
     """A withdrawal of 600 dated before the deposit of 1000 that pays for it."""
     assert isinstance(await side.do(deposit("1000.00")), Done)
-    told = await side.do(withdraw("600.00"), effective_at=NOW - ago, dry_run=dry_run)
-    assert isinstance(told, Declined)
-    assert told.refused.refusal == "effective_at_not_allowed"
+    result = await side.do(withdraw("600.00"), effective_at=NOW - ago, dry_run=dry_run)
+    assert isinstance(result, Declined)
+    assert result.refused.refusal == "effective_at_not_allowed"
     assert isinstance(await side.do(withdraw("600.00"), dry_run=dry_run), Done)
 
 

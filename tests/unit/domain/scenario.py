@@ -46,8 +46,8 @@ class given:
         """The decision was this refusal; `state`, if given, is part of the state that caused it."""
         assert isinstance(self.decision, Refused), f"not refused: {self.decision}"
         assert self.decision.refusal is refusal, self.decision
-        told = self.decision.state
-        assert {k: told.get(k) for k in state} == {k: str(v) for k, v in state.items()}
+        result = self.decision.state
+        assert {k: result.get(k) for k in state} == {k: str(v) for k, v in state.items()}
         return self.decision
 
     def after(self) -> Any:

@@ -44,7 +44,7 @@ D = Decimal
 SELL = Side.SELL
 
 
-class Told:
+class TradedAccount:
     """An account, the sagas' memory of its trades, and all that was posted and realised."""
 
     def __init__(self, method: str = "FIFO") -> None:
@@ -58,9 +58,9 @@ class Told:
         return self.book.state
 
     def send(self, command: Command) -> tuple[Any, ...]:
-        told = self.book.send(command)
-        assert not isinstance(told, Refused), told
-        events: tuple[Any, ...] = told if isinstance(told, tuple) else (told,)
+        result = self.book.send(command)
+        assert not isinstance(result, Refused), result
+        events: tuple[Any, ...] = result if isinstance(result, tuple) else (result,)
         for event in events:
             self._note(event)
         return events
@@ -93,8 +93,8 @@ class Told:
     def bust(self, trade_id: str) -> tuple[Any, ...]:
         """The command that the order's saga sends."""
         of_order = [t for t in self.booked.values() if t.order_id == self.booked[trade_id].order_id]
-        told = bust(self.booked[trade_id])
-        fields = {f: getattr(told, f) for f in told.__struct_fields__}
+        result = bust(self.booked[trade_id])
+        fields = {f: getattr(result, f) for f in result.__struct_fields__}
         siblings = tuple(
             Sibling(trade_id=t.trade_id, gross=t.gross, charges=t.charges)
             for t in of_order
@@ -116,8 +116,8 @@ class Told:
         return sum((lot.cost for lot in self.state.lots.get(X, ())), ZERO)
 
 
-def paid(told: Told) -> dict[str, Decimal]:
-    return {kind: amount for kind, amount in told.charged.items() if amount}
+def paid(traded: TradedAccount) -> dict[str, Decimal]:
+    return {kind: amount for kind, amount in traded.charged.items() if amount}
 
 
 # commission: that of the executions that are left
@@ -137,128 +137,128 @@ def paid(told: Told) -> dict[str, Decimal]:
 def test_after_a_bust_an_order_is_charged_for_what_is_left_of_it(
     fills: tuple[str, ...], busted: str, left: str, settled: bool
 ) -> None:
-    told = Told()
+    traded = TradedAccount()
     for n, qty in enumerate(fills, 1):
-        told.send(fill(f"T{n}", qty, "50.00"))
-    for trade_id in tuple(told.booked) if settled else ():
-        told.settle(trade_id)
-    told.bust(busted)
-    assert paid(told) == {"commission": D(left)}
-    gross = sum(t.gross for t in told.booked.values())
-    assert told.cost == gross + D(left)  # the cost of open lots includes the charges
-    assert told.state.traded["USD"] == D("100000.00") - gross - D(left)
+        traded.send(fill(f"T{n}", qty, "50.00"))
+    for trade_id in tuple(traded.booked) if settled else ():
+        traded.settle(trade_id)
+    traded.bust(busted)
+    assert paid(traded) == {"commission": D(left)}
+    gross = sum(t.gross for t in traded.booked.values())
+    assert traded.cost == gross + D(left)  # the cost of open lots includes the charges
+    assert traded.state.traded["USD"] == D("100000.00") - gross - D(left)
 
 
 def test_an_order_whose_only_execution_is_busted_pays_nothing() -> None:
-    told = Told()
-    told.send(fill("T1", "16", "50.00"))
-    told.bust("T1")
-    assert paid(told) == {}
-    assert told.state.traded == {"USD": D("100000.00")}
+    traded = TradedAccount()
+    traded.send(fill("T1", "16", "50.00"))
+    traded.bust("T1")
+    assert paid(traded) == {}
+    assert traded.state.traded == {"USD": D("100000.00")}
 
 
 def test_a_correction_is_charged_without_the_trade_that_it_replaces() -> None:
     """Both commands were sent while the first trade counted; the bust arrives first."""
-    told = Told()
-    told.send(fill("T1", "10", "50.00"))
-    told.bust("T1")
+    traded = TradedAccount()
+    traded.send(fill("T1", "10", "50.00"))
+    traded.bust("T1")
     before = Counted(qty=D(10), gross=D("500.00"), charged=D("1.00"))
-    (corrected,) = told.send(fill("T2", "10", "50.10", before=before))
+    (corrected,) = traded.send(fill("T2", "10", "50.10", before=before))
     assert commission_of(corrected.charges) == D("1.00")
-    assert paid(told) == {"commission": D("1.00")}
+    assert paid(traded) == {"commission": D("1.00")}
 
 
 def test_a_fill_after_all_others_have_settled_goes_on_where_the_commission_stood() -> None:
-    told = Told()
-    told.send(fill("T1", "10", "50.00"))
-    told.settle("T1")
-    assert not told.state.orders
+    traded = TradedAccount()
+    traded.send(fill("T1", "10", "50.00"))
+    traded.settle("T1")
+    assert not traded.state.orders
     before = Counted(qty=D(10), gross=D("500.00"), charged=D("1.00"))
-    (late,) = told.send(fill("T2", "6", "50.00", before=before))
+    (late,) = traded.send(fill("T2", "6", "50.00", before=before))
     assert late.charges == ()
-    told.send(fill("T3", "84", "50.00"))
-    assert paid(told) == {"commission": D("5.00")}
+    traded.send(fill("T3", "84", "50.00"))
+    assert paid(traded) == {"commission": D("5.00")}
 
 
 def test_an_order_that_was_raised_after_it_had_settled_goes_on_where_the_commission_stood() -> None:
-    told = Told()
-    told.send(fill("T1", "10", "50.00"))
-    told.settle("T1")
+    traded = TradedAccount()
+    traded.send(fill("T1", "10", "50.00"))
+    traded.settle("T1")
     before = Counted(qty=D(10), gross=D("500.00"), charged=D("1.00"))
-    told.send(reserve(qty="16", amount="801.00", qty_done=D(10), before=before))
-    assert told.send(fill("T2", "6", "50.00"))[0].charges == ()
+    traded.send(reserve(qty="16", amount="801.00", qty_done=D(10), before=before))
+    assert traded.send(fill("T2", "6", "50.00"))[0].charges == ()
 
 
 # lots: as if the busted trade had never been booked
 
 
-def bought_twice_and_sold(**how: Any) -> Told:
-    told = Told(**how)
-    told.send(fill("T1", "100", "10.00", order="O1"))
-    told.send(fill("T2", "100", "20.00", order="O2"))
-    told.send(fill("T3", "100", "30.00", SELL, order="O3"))
-    return told
+def bought_twice_and_sold(**how: Any) -> TradedAccount:
+    traded = TradedAccount(**how)
+    traded.send(fill("T1", "100", "10.00", order="O1"))
+    traded.send(fill("T2", "100", "20.00", order="O2"))
+    traded.send(fill("T3", "100", "30.00", SELL, order="O3"))
+    return traded
 
 
 def test_a_sale_takes_other_lots_when_its_purchase_is_busted() -> None:
-    told = bought_twice_and_sold()
-    assert told.realised == D("1996.00")  # 3000 - 3.00 - 1001.00
-    told.bust("T1")
-    assert told.book.lots() == {}
-    assert (told.cost, told.realised) == (0, D("995.00"))  # 2997.00 - 2002.00
+    traded = bought_twice_and_sold()
+    assert traded.realised == D("1996.00")  # 3000 - 3.00 - 1001.00
+    traded.bust("T1")
+    assert traded.book.lots() == {}
+    assert (traded.cost, traded.realised) == (0, D("995.00"))  # 2997.00 - 2002.00
 
 
 def test_charges_of_the_market_stay_with_the_trades_that_are_left() -> None:
-    told, day = Told(), date(2023, 6, 5)
-    told.send(fill("T1", "100", "10.00", order="O1", country="US", trade_date=day))
-    told.send(fill("T2", "100", "20.00", order="O2", country="US", trade_date=day))
-    told.send(fill("T3", "100", "30.00", SELL, order="O3", country="US", trade_date=day))
-    assert told.realised == D("1995.97")
-    told.bust("T1")
-    assert (told.book.lots(), told.realised) == ({}, D("994.97"))
-    assert paid(told) == {"commission": D("5.00"), "section_31": D("0.03")}
+    traded, day = TradedAccount(), date(2023, 6, 5)
+    traded.send(fill("T1", "100", "10.00", order="O1", country="US", trade_date=day))
+    traded.send(fill("T2", "100", "20.00", order="O2", country="US", trade_date=day))
+    traded.send(fill("T3", "100", "30.00", SELL, order="O3", country="US", trade_date=day))
+    assert traded.realised == D("1995.97")
+    traded.bust("T1")
+    assert (traded.book.lots(), traded.realised) == ({}, D("994.97"))
+    assert paid(traded) == {"commission": D("5.00"), "section_31": D("0.03")}
 
 
 def test_a_sale_that_has_settled_takes_other_lots_too() -> None:
-    told = bought_twice_and_sold()
-    told.settle("T3")
-    told.bust("T1")
-    assert told.book.lots() == {}
-    assert (told.cost, told.realised) == (0, D("995.00"))
+    traded = bought_twice_and_sold()
+    traded.settle("T3")
+    traded.bust("T1")
+    assert traded.book.lots() == {}
+    assert (traded.cost, traded.realised) == (0, D("995.00"))
 
 
 def test_shares_that_were_sold_twice_over_are_short_and_nothing_else() -> None:
-    told = bought_twice_and_sold()
-    told.send(fill("T4", "50", "30.00", SELL, order="O4"))
-    told.bust("T1")
-    assert told.book.lots() == {"T4": (D(-50), D("-1498.50"))}
-    close = account.decide(CloseAccount(account_id=A1), told.state, at())
+    traded = bought_twice_and_sold()
+    traded.send(fill("T4", "50", "30.00", SELL, order="O4"))
+    traded.bust("T1")
+    assert traded.book.lots() == {"T4": (D(-50), D("-1498.50"))}
+    close = account.decide(CloseAccount(account_id=A1), traded.state, at())
     assert isinstance(close, Refused)
 
 
 def test_a_busted_sale_gives_its_lots_to_the_sales_after_it() -> None:
-    told = bought_twice_and_sold()
-    told.send(fill("T4", "100", "40.00", SELL, order="O4"))
-    told.bust("T3")
-    assert told.book.lots() == {"T2": (D(100), D("2002.00"))}
-    assert told.realised == D("3996.00") - D("1001.00")
+    traded = bought_twice_and_sold()
+    traded.send(fill("T4", "100", "40.00", SELL, order="O4"))
+    traded.bust("T3")
+    assert traded.book.lots() == {"T2": (D(100), D("2002.00"))}
+    assert traded.realised == D("3996.00") - D("1001.00")
 
 
 def test_lots_that_the_client_chose_stay_chosen() -> None:
-    told = bought_twice_and_sold()
-    told.send(SelectLots(account_id=A1, trade_id="T3", lots={"T2": D(100)}))
-    told.send(fill("T4", "10", "40.00", SELL, order="O4"))
-    told.bust("T4")
-    assert told.book.lots() == {"T1": (D(100), D("1001.00"))}
+    traded = bought_twice_and_sold()
+    traded.send(SelectLots(account_id=A1, trade_id="T3", lots={"T2": D(100)}))
+    traded.send(fill("T4", "10", "40.00", SELL, order="O4"))
+    traded.bust("T4")
+    assert traded.book.lots() == {"T1": (D(100), D("1001.00"))}
 
 
 def test_a_lot_that_comes_back_has_its_old_place() -> None:
-    told = Told()
-    told.send(fill("T1", "10", "10.00", order="O1"))
-    told.send(fill("T2", "10", "20.00", order="O2"))
-    told.send(fill("T3", "10", "30.00", SELL, order="O3"))
-    told.bust("T3")
-    (sale,) = told.send(fill("T4", "10", "30.00", SELL, order="O4"))
+    traded = TradedAccount()
+    traded.send(fill("T1", "10", "10.00", order="O1"))
+    traded.send(fill("T2", "10", "20.00", order="O2"))
+    traded.send(fill("T3", "10", "30.00", SELL, order="O3"))
+    traded.bust("T3")
+    (sale,) = traded.send(fill("T4", "10", "30.00", SELL, order="O4"))
     assert [m.lot_id for m in sale.lots] == ["T1"]
 
 
@@ -277,14 +277,14 @@ steps = st.lists(
 Plan = list[tuple[int, str, int, str]]  # order, quantity, days after the last, price
 
 
-def booked(told: Told, plan: Plan, only: set[str] | None = None) -> None:
+def booked(traded: TradedAccount, plan: Plan, only: set[str] | None = None) -> None:
     """Orders with an even number sell."""
     day = DAY
     for n, (order, qty, days, px) in enumerate(plan, 1):
         day += timedelta(days=days)
         if only is None or f"T{n}" in only:
             side = SELL if order % 2 == 0 else Side.BUY
-            told.send(
+            traded.send(
                 fill(
                     f"T{n}",
                     qty,
@@ -303,19 +303,19 @@ def booked(told: Told, plan: Plan, only: set[str] | None = None) -> None:
 def test_whatever_is_busted_the_books_are_those_of_the_trades_that_are_left(
     plan: Plan, data: st.DataObject, method: str
 ) -> None:
-    told, fresh = Told(method), Told(method)
-    booked(told, plan)
-    gone = data.draw(st.lists(st.sampled_from(sorted(told.booked)), unique=True))
+    traded, fresh = TradedAccount(method), TradedAccount(method)
+    booked(traded, plan)
+    gone = data.draw(st.lists(st.sampled_from(sorted(traded.booked)), unique=True))
     for trade_id in gone:
-        told.bust(trade_id)
-    booked(fresh, plan, only=set(told.booked))
-    assert paid(told) == paid(fresh)
-    assert {t: b.charges for t, b in told.booked.items()} == {
+        traded.bust(trade_id)
+    booked(fresh, plan, only=set(traded.booked))
+    assert paid(traded) == paid(fresh)
+    assert {t: b.charges for t, b in traded.booked.items()} == {
         t: b.charges for t, b in fresh.booked.items()
     }
-    assert told.state.lots == fresh.state.lots
-    assert told.state.traded == fresh.state.traded
-    assert told.realised == fresh.realised
+    assert traded.state.lots == fresh.state.lots
+    assert traded.state.traded == fresh.state.traded
+    assert traded.realised == fresh.realised
 
 
 @given(steps, st.data(), st.sampled_from(list(LotMethod)))
@@ -324,21 +324,21 @@ def test_whatever_had_settled_no_lot_is_below_zero_beside_another_and_no_money_i
     plan: Plan, data: st.DataObject, method: str
 ) -> None:
     """Realised gains are sales' proceeds less purchases' cost, without the cost of open lots."""
-    told = Told(method)
-    booked(told, plan)
-    for trade_id in data.draw(st.lists(st.sampled_from(sorted(told.booked)), unique=True)):
-        told.settle(trade_id)
-    for trade_id in data.draw(st.lists(st.sampled_from(sorted(told.booked)), unique=True)):
-        told.bust(trade_id)
-    lots = told.state.lots.get(X, ())
+    traded = TradedAccount(method)
+    booked(traded, plan)
+    for trade_id in data.draw(st.lists(st.sampled_from(sorted(traded.booked)), unique=True)):
+        traded.settle(trade_id)
+    for trade_id in data.draw(st.lists(st.sampled_from(sorted(traded.booked)), unique=True)):
+        traded.bust(trade_id)
+    lots = traded.state.lots.get(X, ())
     assert all(a.qty * b.qty >= 0 for a, b in pairwise(lots))
-    brought = sum((t.gross if t.side is SELL else -t.gross for t in told.booked.values()), ZERO)
-    assert told.realised == brought - sum(told.charged.values()) + told.cost
-    fresh = Told(method)
-    booked(fresh, plan, only=set(told.booked))
-    assert paid(told) == paid(fresh)
-    assert told.state.qty(X) == fresh.state.qty(X)
-    assert told.state.traded == fresh.state.traded
+    brought = sum((t.gross if t.side is SELL else -t.gross for t in traded.booked.values()), ZERO)
+    assert traded.realised == brought - sum(traded.charged.values()) + traded.cost
+    fresh = TradedAccount(method)
+    booked(fresh, plan, only=set(traded.booked))
+    assert paid(traded) == paid(fresh)
+    assert traded.state.qty(X) == fresh.state.qty(X)
+    assert traded.state.traded == fresh.state.traded
 
 
 # holds: what is open at the venue
@@ -349,8 +349,8 @@ def reopened(qty: str = "100", amount: str = "5005.00", side: Side = Side.BUY) -
 
 
 def busted_at_the_venue(book: Book, trade: TradeBooked, terms: Reopened) -> TradeBusted:
-    told = bust(trade)
-    fields = {f: getattr(told, f) for f in told.__struct_fields__}
+    traded = bust(trade)
+    fields = {f: getattr(traded, f) for f in traded.__struct_fields__}
     events = book.send(BustTrade(**fields | {"reopened": terms}))
     first: TradeBusted = events[0] if isinstance(events, tuple) else events
     return first

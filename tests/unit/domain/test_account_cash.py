@@ -106,9 +106,9 @@ def test_an_uncollected_receipt_is_traded_but_not_available_until_its_day() -> N
     assert book.state.available_to_trade("USD", DAY) == 0
     assert book.state.available_to_withdraw("USD", date(2024, 6, 4)) == 0
     assert book.state.available_to_trade("USD", date(2024, 6, 5)) == D("100.00")
-    told = book.send(withdraw("1.00"))
-    assert told.refusal is R.INSUFFICIENT_FUNDS
-    assert told.state == {"required": "1.00", "available": "0", "currency": "USD"}
+    result = book.send(withdraw("1.00"))
+    assert result.refusal is R.INSUFFICIENT_FUNDS
+    assert result.state == {"required": "1.00", "available": "0", "currency": "USD"}
     later = at(date(2024, 6, 5))
     assert book.send(withdraw("100.00"), later).amount == D("100.00")
 
@@ -175,8 +175,8 @@ def test_a_withdrawal_is_held_sent_and_completed() -> None:
     assert book.send(SendWithdrawal(account_id=A1, payment_id="A1.W1")) == ()
     cash = book.state.cash("USD")
     assert (cash.traded, cash.reserved) == (D("60.00"), 0)
-    told = book.send(CancelWithdrawal(account_id=A1, payment_id="A1.W1"))
-    assert told.refusal is R.WITHDRAWAL_SENT
+    result = book.send(CancelWithdrawal(account_id=A1, payment_id="A1.W1"))
+    assert result.refusal is R.WITHDRAWAL_SENT
     book.send(CompleteWithdrawal(account_id=A1, payment_id="A1.W1"))
     assert book.state.withdrawals == {}
     assert book.send(withdraw("1.00")).payment_id == "A1.W2"
@@ -229,8 +229,8 @@ def test_a_payment_is_not_sent_from_a_blocked_account() -> None:
     book = Book(OPENED, deposited("100.00"))
     book.send(withdraw("40.00"))
     book.send(BlockAccount(account_id=A1, reason="sanctions"))
-    told = book.send(SendWithdrawal(account_id=A1, payment_id="A1.W1"))
-    assert told.refusal is R.ACCOUNT_NOT_OPEN
+    result = book.send(SendWithdrawal(account_id=A1, payment_id="A1.W1"))
+    assert result.refusal is R.ACCOUNT_NOT_OPEN
 
 
 def test_payment_ids_stay_within_sixty_four_characters() -> None:
@@ -242,8 +242,8 @@ def test_payment_ids_stay_within_sixty_four_characters() -> None:
 def test_two_withdrawals_cannot_share_one_dollar() -> None:
     book = Book(OPENED, deposited("100.00"))
     book.send(withdraw("60.00"))
-    told = book.send(withdraw("40.01"))
-    assert told.state == {"required": "40.01", "available": "40.00", "currency": "USD"}
+    result = book.send(withdraw("40.01"))
+    assert result.state == {"required": "40.01", "available": "40.00", "currency": "USD"}
     assert book.send(withdraw("40.00")).amount == D("40.00")
 
 
@@ -311,9 +311,9 @@ def test_a_rate_that_is_not_there_is_named_by_its_source_and_the_currency_that_l
 
 
 def test_the_margin_must_be_affordable_too() -> None:
-    told = Book(OPENED, deposited("1102.74")).send(convert())
-    assert told.refusal is R.INSUFFICIENT_FUNDS
-    assert told.state == {"required": "1102.75", "available": "1102.74", "currency": "USD"}
+    result = Book(OPENED, deposited("1102.74")).send(convert())
+    assert result.refusal is R.INSUFFICIENT_FUNDS
+    assert result.state == {"required": "1102.75", "available": "1102.74", "currency": "USD"}
 
 
 def test_a_conversion_too_small_to_cost_a_cent_is_refused() -> None:
@@ -362,8 +362,8 @@ def test_a_fee_is_charged_with_vat_and_starts_anew() -> None:
     event = book.send(ChargeFee(account_id=A1, currency="USD", period_end=DAY, vat_rate=D("0.20")))
     assert (event.net, event.vat, event.in_debit) == (D("10.00"), D("2.00"), True)
     assert book.state.cash("USD").traded == D("-2.00")
-    told = book.send(ChargeFee(account_id=A1, currency="USD", period_end=DAY))
-    assert told.refusal is R.NOTHING_ACCRUED
+    result = book.send(ChargeFee(account_id=A1, currency="USD", period_end=DAY))
+    assert result.refusal is R.NOTHING_ACCRUED
     assert book.send(accrue(0)).refusal is R.DATE_ALREADY_ACCRUED
     assert book.send(accrue(1, "365000.00"), at(NEXT)).amount == D("10.00")
 

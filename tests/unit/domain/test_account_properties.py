@@ -328,7 +328,7 @@ class World(RuleBasedStateMachine):
         was, before = self.busted[trade], self.state
         reverse = self.mint("B")
         qty = (was.qty * share / 10).quantize(D("0.00000001")) or D("0.00000001")
-        told = SettleAfterBust(
+        result = SettleAfterBust(
             account_id=A1,
             obligation_id=trade,
             reverse_id=reverse,
@@ -341,8 +341,8 @@ class World(RuleBasedStateMachine):
             value_date=self.today,
             confirmation_id="x",
         )
-        assert len(self.send(told)) == 1
-        assert not self.send(told)
+        assert len(self.send(result)) == 1
+        assert not self.send(result)
         signed = 1 if was.side is Side.BUY else -1
         assert self.state.settled_qty(was.isin) == before.settled_qty(was.isin) + signed * qty
         assert self.state.cash("USD").settled == before.cash("USD").settled - signed * amount

@@ -151,11 +151,11 @@ def test_a_power_that_ends_before_it_begins_is_refused(
     start: date | None, end: date | None, refused: bool
 ) -> None:
     power = Power(person_id="U1", trade=True, valid_from=start, valid_to=end)
-    told = given(account, OPENED).when(AuthorisePerson(account_id=A1, power=power))
+    result = given(account, OPENED).when(AuthorisePerson(account_id=A1, power=power))
     if refused:
-        told.refused(DateRefusal.DATES_OUT_OF_ORDER, first="valid_from", last="valid_to")
+        result.refused(DateRefusal.DATES_OUT_OF_ORDER, first="valid_from", last="valid_to")
     else:
-        told.then(PersonAuthorised(account_id=A1, power=power))
+        result.then(PersonAuthorised(account_id=A1, power=power))
 
 
 def test_the_lot_method_changes_for_later_sales() -> None:

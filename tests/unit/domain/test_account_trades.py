@@ -67,9 +67,9 @@ def test_a_purchase_holds_cash_and_a_sale_holds_shares() -> None:
 def test_lacking_cash_is_refused_with_the_figures() -> None:
     book = Book(OPENED, deposited("6000.00"))
     book.send(reserve())
-    told = book.send(reserve("O2", "100", "995.01"))
-    assert told.refusal is R.INSUFFICIENT_FUNDS
-    assert told.state == {"required": "995.01", "available": "995.00", "currency": "USD"}
+    result = book.send(reserve("O2", "100", "995.01"))
+    assert result.refusal is R.INSUFFICIENT_FUNDS
+    assert result.state == {"required": "995.01", "available": "995.00", "currency": "USD"}
     assert book.send(reserve("O2", "100", "995.00")).added == D("995.00")
 
 
@@ -77,9 +77,9 @@ def test_shares_cannot_be_sold_twice_nor_short() -> None:
     book = rich()
     book.send(fill("T1", "100", "10.00"))
     book.send(reserve("O2", "60", "0", SELL))
-    told = book.send(reserve("O3", "41", "0", SELL))
-    assert told.refusal is R.SHORT_SALE_NOT_PERMITTED
-    assert told.state == {"isin": X, "required": "41", "available": "40"}
+    result = book.send(reserve("O3", "41", "0", SELL))
+    assert result.refusal is R.SHORT_SALE_NOT_PERMITTED
+    assert result.state == {"isin": X, "required": "41", "available": "40"}
     short = book.send(reserve("O3", "1", "0", Side.SELL_SHORT))
     assert short.refusal is R.SHORT_SALE_NOT_PERMITTED
 
@@ -450,9 +450,9 @@ def test_the_client_chooses_the_lots_of_a_sale() -> None:
 
 def test_a_choice_that_does_not_fit_is_refused_with_what_is_there() -> None:
     book = two_lots()
-    told = book.send(select(T2="4"))
-    assert told.refusal is R.LOTS_DO_NOT_MATCH
-    assert told.state == {"qty": "5", "T1": "10", "T2": "10"}
+    result = book.send(select(T2="4"))
+    assert result.refusal is R.LOTS_DO_NOT_MATCH
+    assert result.state == {"qty": "5", "T1": "10", "T2": "10"}
     assert book.send(select(T2="NaN")).refusal is R.QTY_INEXACT
     assert book.send(select(T2="6", T1="-1")).refusal is R.QTY_NOT_POSITIVE
 
@@ -582,9 +582,9 @@ def test_another_base_currency_takes_base_cost_anew() -> None:
 def test_only_settled_cash_and_shares_leave() -> None:
     book = rich()
     book.send(fill("T1", "126", "21.20"))
-    told = book.send(send_shares())
-    assert told.refusal is R.INSUFFICIENT_SHARES
-    assert told.state == {"isin": X, "required": "26", "available": "0"}
+    result = book.send(send_shares())
+    assert result.refusal is R.INSUFFICIENT_SHARES
+    assert result.state == {"isin": X, "required": "26", "available": "0"}
     assert book.send(send_cash("99000.00")).refusal is R.INSUFFICIENT_FUNDS
 
 

@@ -112,9 +112,9 @@ def test_onboarding_keeps_every_particular_and_the_state_only_which_were_given()
     assert event.national_id == (national_id,)
     state = scene.after()
     assert set(state.facts) == {*particulars, "national_id"}
-    told = repr(state)
+    result = repr(state)
     for secret in ("Ada", "123-45", "example.org", "1815", "AB1"):
-        assert secret not in told
+        assert secret not in result
 
 
 @pytest.mark.parametrize(

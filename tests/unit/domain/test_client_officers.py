@@ -186,5 +186,5 @@ def test_a_part_of_the_platform_may_not_decide(part: str) -> None:
     for pair in ((part, "olga"), ("olga", part)):
         scene = given(account, OPENED)
         scene.when(adjust(*pair), seen=by("local")).refused(AccountRefusal.SECOND_PERSON_REQUIRED)
-    told = submitted("ann").when(said(ApproveKyc, part), seen=by("local"))
-    told.refused(ClientRefusal.OFFICER_MISSING)
+    result = submitted("ann").when(said(ApproveKyc, part), seen=by("local"))
+    result.refused(ClientRefusal.OFFICER_MISSING)

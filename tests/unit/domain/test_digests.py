@@ -17,8 +17,8 @@ def test_digests_are_equal_where_the_texts_are(one: str, other: str) -> None:
 
 @given(st.binary(max_size=200), st.text(), st.text())
 def test_a_digest_is_the_hmac_of_the_standard(key: bytes, text: str, scope: str) -> None:
-    said = f"{len(scope)}:{scope}:{text}".encode()
-    assert digest(text, key, scope=scope) == hmac.digest(key, said, "sha256").hex()[:32]
+    result = f"{len(scope)}:{scope}:{text}".encode()
+    assert digest(text, key, scope=scope) == hmac.digest(key, result, "sha256").hex()[:32]
 
 
 def test_the_key_and_the_scope_change_the_digest() -> None:

@@ -108,6 +108,6 @@ def test_whatever_periods_are_asked_for_no_day_is_accrued_twice(
     ],
 )
 def test_fees_and_interest_of_a_day_to_come_are_refused(command: Any, field: str) -> None:
-    told = Book().send(command)
-    assert (told.refusal, told.state["field"]) == ("date_in_future", field)
-    assert told.state["today"] == str(DAY)
+    result = Book().send(command)
+    assert (result.refusal, result.state["field"]) == ("date_in_future", field)
+    assert result.state["today"] == str(DAY)

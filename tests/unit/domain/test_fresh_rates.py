@@ -50,8 +50,8 @@ def test_a_conversion_at_an_older_fixing_is_refused_with_its_day_and_age(
 
 def test_a_stated_value_date_does_not_make_an_old_fixing_new() -> None:
     on = DAY + timedelta(days=14)
-    told = book().send(replace(DEAL, value_date=on + timedelta(days=3)), fixed(DAY, on))
-    assert isinstance(told, Refused) and told.refusal is R.RATE_STALE
+    result = book().send(replace(DEAL, value_date=on + timedelta(days=3)), fixed(DAY, on))
+    assert isinstance(result, Refused) and result.refusal is R.RATE_STALE
 
 
 def test_the_longest_regular_gap_is_fresh() -> None:
@@ -66,13 +66,13 @@ def test_the_house_buys_no_residue_at_an_old_mark(age: int, refused: bool) -> No
     listed = replace(LISTED, qty_increment=D(1))
     mark = SimpleNamespace(price=D("50.01"), currency="USD", price_date=DAY)
     on = DAY + timedelta(days=age)
-    told = held.send(
+    result = held.send(
         CashResidue(
             account_id=A1, residue_id="R1", instrument_id="I1", isin=X, reason="step is 1 now",
             requested_by="ann", approved_by="bob",
         ),
         at(on, **{"instrument-I1": listed, "price-I1": mark}),
     )  # fmt: skip
-    assert told.refusal is (R.PRICE_STALE if refused else R.NO_RESIDUE)
+    assert result.refusal is (R.PRICE_STALE if refused else R.NO_RESIDUE)
     if refused:
-        assert told.state["price_date"] == str(DAY) and told.state["age_days"] == str(age)
+        assert result.state["price_date"] == str(DAY) and result.state["age_days"] == str(age)

@@ -218,12 +218,12 @@ def test_a_day_that_failed_can_be_asked_for_again() -> None:
 @pytest.mark.parametrize("name", CONTROLS)
 def test_a_close_without_one_of_its_controls_is_refused_by_name(name: str) -> None:
     others = tuple(c for c in HELD if c.name != name)
-    told = (
+    result = (
         given(house, REQUESTED)
         .when(record(controls=others), seen=EVENING)
         .refused(HouseRefusal.CONTROL_MISSING)
     )
-    assert told.state["controls"] == name
+    assert result.state["controls"] == name
 
 
 def test_a_close_with_too_many_controls_is_refused_whatever_they_are() -> None:

@@ -175,9 +175,9 @@ def test_the_market_of_a_listing_is_that_of_its_exchange_unless_it_is_told() -> 
 def test_a_market_is_told_later_and_forgotten_when_the_listing_moves() -> None:
     state = given(instrument, LISTED, amended(JUNE_3, mic="CEUX")).state
     assert state.market == ""
-    told = AmendInstrument(instrument_id="I1", market_country="NL")
+    result = AmendInstrument(instrument_id="I1", market_country="NL")
     past = (LISTED, amended(JUNE_3, mic="CEUX"), amended(JUNE_3, market_country="NL"))
-    assert given(instrument, *past[:2]).when(told, seen=TODAY).then(past[2]).market == "NL"
+    assert given(instrument, *past[:2]).when(result, seen=TODAY).then(past[2]).market == "NL"
     state = given(instrument, *past, amended(JUNE_10, mic="XLON")).state
     assert [state.terms(day).market for day in (JUNE_3, JUNE_10)] == ["NL", "GB"]
     state = given(instrument, *past, amended(JUNE_10, mic="XTKS")).state
@@ -214,8 +214,8 @@ LATER = replace(TO_META, effective_from=JUNE_10)
 def test_a_listing_that_may_be_held_keeps_its_isin(
     command: AmendInstrument, past: tuple[Event, ...], price: str | None
 ) -> None:
-    told = given(instrument, LISTED, *past).when(command, seen=marked(price))
-    told.refused(InstrumentRefusal.ISIN_HELD, isin=APPLE)
+    result = given(instrument, LISTED, *past).when(command, seen=marked(price))
+    result.refused(InstrumentRefusal.ISIN_HELD, isin=APPLE)
 
 
 def test_a_listing_that_cannot_be_held_takes_another_isin() -> None:
@@ -242,8 +242,8 @@ def test_an_order_is_answered_whoever_used_the_listing_before() -> None:
 
 def test_a_listing_is_not_used_under_an_isin_that_it_has_not_or_will_not_keep() -> None:
     def refused(*past: Event, isin: str) -> None:
-        told = given(instrument, LISTED, *past).when(use(isin), seen=TODAY)
-        told.refused(InstrumentRefusal.ISIN_DIFFERS)
+        result = given(instrument, LISTED, *past).when(use(isin), seen=TODAY)
+        result.refused(InstrumentRefusal.ISIN_DIFFERS)
 
     refused(isin=META)
     refused(amended(JUNE_3, isin=META), isin=APPLE)

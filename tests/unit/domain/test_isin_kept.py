@@ -91,8 +91,8 @@ async def test_a_transfer_by_a_listing_keeps_its_isin() -> None:
     )
     assert isinstance(outcome, Done), outcome
     await world.drain()
-    (told,) = await world.do(AmendInstrument(instrument_id="TWIN", isin=OTHER))
-    assert said(told) == "isin_held"
+    (result,) = await world.do(AmendInstrument(instrument_id="TWIN", isin=OTHER))
+    assert said(result) == "isin_held"
     assert [e.account_id for e in await world.named("transfer.completed")] == ["A1"]
 
 
@@ -106,12 +106,12 @@ def test_an_amendment_that_missed_the_first_mark_meets_the_order_at_the_instrume
     (placed,) = order_domain.decide(place(), order_domain.INITIAL, desk())
     assert placed.first_use, "it asks the instrument, although there is a mark"
     use = UseInstrument(instrument_id="AAPL", isin=placed.isin, order_id="O1")
-    told = instrument.decide(use, instrument.evolve(listing, amended), seen)
-    assert isinstance(told, Refused) and told.refusal == "isin_differs"
+    result = instrument.decide(use, instrument.evolve(listing, amended), seen)
+    assert isinstance(result, Refused) and result.refusal == "isin_differs"
     # or the other way round: the use comes first
     (used,) = instrument.decide(use, listing, seen)
-    told = instrument.decide(change, instrument.evolve(listing, used), seen)
-    assert isinstance(told, Refused) and told.refusal == "isin_held"
+    result = instrument.decide(change, instrument.evolve(listing, used), seen)
+    assert isinstance(result, Refused) and result.refusal == "isin_held"
 
 
 def test_an_order_for_a_listing_that_knows_asks_no_more() -> None:

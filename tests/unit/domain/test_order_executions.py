@@ -32,7 +32,7 @@ canceled = e.OrderCanceled(order_id="O1", account_id="A1")
 
 
 def fill(qty: str = "40", exec_id: str = "X1", px: str = "49.90", **more: Any) -> c.RecordFill:
-    told: dict[str, Any] = {
+    result: dict[str, Any] = {
         "order_id": "O1",
         "venue_order_id": "V1",
         "exec_id": exec_id,
@@ -42,11 +42,11 @@ def fill(qty: str = "40", exec_id: str = "X1", px: str = "49.90", **more: Any) -
         "trade_date": TODAY,
         "settl_date": SETTLED,
     }
-    return c.RecordFill(**(told | more))
+    return c.RecordFill(**(result | more))
 
 
 def bust(ref: str = "X1", exec_id: str = "H1", **more: Any) -> c.RecordTradeCancel:
-    told: dict[str, Any] = {
+    result: dict[str, Any] = {
         "order_id": "O1",
         "venue_order_id": "V1",
         "exec_id": exec_id,
@@ -55,7 +55,7 @@ def bust(ref: str = "X1", exec_id: str = "H1", **more: Any) -> c.RecordTradeCanc
         "settl_date": SETTLED,
         "reason": "erroneous",
     }
-    return c.RecordTradeCancel(**(told | more))
+    return c.RecordTradeCancel(**(result | more))
 
 
 def correct(
@@ -299,8 +299,8 @@ class TestCorrections:
     def test_a_superseded_correction_may_still_be_corrected(self) -> None:
         old, new = correct(minute=1), correct(exec_id="G2", qty="20", minute=2)
         third = correct("G1", "G3", "10", minute=3)
-        for told in permutations((old, new, third)):
-            assert after(fill(), *told).cum_qty == 10
+        for result in permutations((old, new, third)):
+            assert after(fill(), *result).cum_qty == 10
 
     def test_a_bust_of_any_link_undoes_the_chain(self) -> None:
         for ref in ("X1", "G1"):
@@ -318,8 +318,8 @@ class TestCorrections:
 
     def test_a_correction_that_names_itself_is_flagged_not_applied(self) -> None:
         itself = correct("X1", "X1")
-        for told in permutations((fill(), itself)):
-            state = after(*told)
+        for result in permutations((fill(), itself)):
+            state = after(*result)
             assert (state.cum_qty, state.parked) == (40, ())
 
     def test_the_excess_of_a_correction_leaves_out_what_it_replaces(self) -> None:
@@ -327,8 +327,8 @@ class TestCorrections:
         assert event.excess_qty == 10
 
     def test_in_every_order_the_figures_are_the_same(self) -> None:
-        told = (fill(), correct(), correct("G1", "G2", "20", "48"), fill("5", "X2"), bust("X2"))
-        seen = {figures(after(*sequence)) for sequence in permutations(told)}
+        result = (fill(), correct(), correct("G1", "G2", "20", "48"), fill("5", "X2"), bust("X2"))
+        seen = {figures(after(*sequence)) for sequence in permutations(result)}
         assert seen == {(20, 80, 48, OrdStatus.PARTIALLY_FILLED)}
 
 

@@ -76,7 +76,7 @@ def test_an_order_freezes_its_facts() -> None:
 
 
 def test_what_the_command_says_is_not_resolved_again() -> None:
-    told = placed(
+    result = placed(
         place(
             capacity=Capacity.DEAL,
             decision_maker="C1",
@@ -88,9 +88,9 @@ def test_what_the_command_says_is_not_resolved_again() -> None:
         ),
         desk(),
     )
-    assert (told.capacity, told.decision_maker) == (Capacity.DEAL, "C1")
-    assert (told.investment_decision, told.execution_decision) == ("fund-desk", "algo-7")
-    assert (told.solicited, told.advice, told.channel) == (True, Advice.ADVISED, "phone")
+    assert (result.capacity, result.decision_maker) == (Capacity.DEAL, "C1")
+    assert (result.investment_decision, result.execution_decision) == ("fund-desk", "algo-7")
+    assert (result.solicited, result.advice, result.channel) == (True, Advice.ADVISED, "phone")
 
 
 def test_under_a_mandate_the_actor_decides_on_the_investment() -> None:
@@ -139,8 +139,8 @@ def test_pence_settle_in_pounds_with_stamp_duty() -> None:
 
 def test_an_order_freezes_the_country_of_its_market() -> None:
     frankfurt = replace(listed, mic="XETR")
-    told = placed(place(), desk(listing=(frankfurt,)))
-    assert (told.market_country, told.country) == ("DE", "DE")
+    result = placed(place(), desk(listing=(frankfurt,)))
+    assert (result.market_country, result.country) == ("DE", "DE")
     elsewhere = replace(listed, mic="CEUX", market_country="NL")
     assert placed(place(), desk(listing=(elsewhere,))).market_country == "NL"
 

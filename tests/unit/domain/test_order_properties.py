@@ -186,18 +186,18 @@ TestUnreliableVenue = UnreliableVenue.TestCase
 @st.composite
 def chains(draw: st.DrawFn) -> list[Command]:
     """The reports of a day: executions, their corrections one after the other, some busts."""
-    told: list[Command] = []
+    result: list[Command] = []
     for name in draw(st.lists(exec_ids, min_size=1, max_size=3, unique=True)):
-        told.append(execution(c.RecordFill, draw(qtys), draw(pxs), exec_id=name))
+        result.append(execution(c.RecordFill, draw(qtys), draw(pxs), exec_id=name))
         links = [name]
         for number in range(draw(st.integers(0, 3))):
             ids = {"exec_id": f"{name}{number}", "exec_ref_id": draw(st.sampled_from(links))}
             kind = c.RecordTradeCorrect
-            told.append(execution(kind, draw(qtys), draw(pxs), minute=number + 1, **ids))
+            result.append(execution(kind, draw(qtys), draw(pxs), minute=number + 1, **ids))
             links.append(ids["exec_id"])
         if draw(st.booleans()):
-            told.append(busting(draw(st.sampled_from(links)), f"H{name}"))
-    return told
+            result.append(busting(draw(st.sampled_from(links)), f"H{name}"))
+    return result
 
 
 @settings(max_examples=100)

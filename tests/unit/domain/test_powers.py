@@ -130,15 +130,15 @@ def test_new_terms_of_a_sale_are_worth_what_the_market_pays() -> None:
     for limit, passes in (("5000.00", True), ("4999.99", False)):
         held = replace(whole, powers={"P1": replace(P1, limit=D(limit))})
         released = oe.OrderReleased(order_id="O1", cl_ord_id="O1.c1")
-        told = given(order, placed, released).when(lower, seen=desk(account=held, actor="P1"))
-        assert isinstance(told.decision, Refused) is not passes, limit
+        result = given(order, placed, released).when(lower, seen=desk(account=held, actor="P1"))
+        assert isinstance(result.decision, Refused) is not passes, limit
 
 
 def test_a_cancel_is_possible_after_the_power_is_gone() -> None:
     cancel = oc.CancelOrder(order_id="O1", reason="no longer wanted")
     for actor in ("P1", "desk"):
-        told = given(order, *working()).when(cancel, seen=desk(account=REVOKED, actor=actor))
-        assert not isinstance(told.decision, Refused)
+        result = given(order, *working()).when(cancel, seen=desk(account=REVOKED, actor=actor))
+        assert not isinstance(result.decision, Refused)
 
 
 @pytest.mark.parametrize("actor", ["P1", "p1", " P1 ", "\N{FULLWIDTH LATIN CAPITAL LETTER P}1"])
@@ -243,8 +243,8 @@ def test_a_power_has_its_limit_in_the_base_currency(
 def test_an_act_beyond_the_limit_is_told_its_amount_or_that_it_has_none_in_the_base_currency(
     command: Command, limit: str, amount: str
 ) -> None:
-    told = decide(command, replace(RICH, powers={"P1": replace(P1, limit=D(limit))}))
-    assert told.state == {"person_id": "P1", "limit": limit, "currency": "USD", "amount": amount}
+    result = decide(command, replace(RICH, powers={"P1": replace(P1, limit=D(limit))}))
+    assert result.state == {"person_id": "P1", "limit": limit, "currency": "USD", "amount": amount}
 
 
 def test_a_power_to_trade_takes_no_money_out_and_one_to_withdraw_does_not_deal() -> None:

@@ -135,8 +135,8 @@ def test_a_day_can_be_marked_once_it_has_begun_in_the_market(
     given(price).when(mark(price_date=day), seen=seen).then(marked(price_date=day))
     for ahead in (1, 2, 366, 13_000):
         later = mark(price_date=day + timedelta(days=ahead))
-        told = given(price).when(later, seen=seen).refused(DateRefusal.DATE_IN_FUTURE, today=day)
-        assert told.state["field"] == "price_date"
+        result = given(price).when(later, seen=seen).refused(DateRefusal.DATE_IN_FUTURE, today=day)
+        assert result.state["field"] == "price_date"
 
 
 def test_a_mark_of_a_day_to_come_does_not_stop_the_marks_of_today() -> None:

@@ -174,10 +174,10 @@ class TestAReceiptOfBeforeReferencesWereSealed:
 
 def test_one_reference_has_one_digest_on_all_accounts_of_a_client() -> None:
     """So the warehouse finds a reference that was credited on two accounts."""
-    told = []
+    result = []
     for account_id in ("A1", "A2"):
         command = DepositCash(account_id=account_id, amount=D(1), currency="USD", reference="Inv 7")
         state = account.evolve(account.INITIAL, opened(account_id=account_id))
         (event,) = account.decide(command, state, at(DAY))
-        told.append(event.reference_hmac)
-    assert told[0] == told[1]
+        result.append(event.reference_hmac)
+    assert result[0] == result[1]

@@ -41,8 +41,8 @@ D = Decimal
 )
 def test_a_transfer_names_a_listing_of_the_shares_it_moves(instrument: str, refusal: R) -> None:
     other = replace(LISTED, isin="US5949181045")
-    told = replace(send_shares(), instrument_id=instrument)
-    assert holder().send(told, at(**{"instrument-MSFT": other})).refusal is refusal
+    result = replace(send_shares(), instrument_id=instrument)
+    assert holder().send(result, at(**{"instrument-MSFT": other})).refusal is refusal
 
 
 def test_a_transfer_goes_by_the_isin_of_the_day() -> None:
@@ -69,14 +69,14 @@ def test_a_whole_holding_is_sold_whatever_the_step_of_quantities(qty: str) -> No
 
 @pytest.mark.parametrize("qty", ["0.5", "10.25", "9.5"])
 def test_a_part_of_a_holding_is_sold_in_steps(qty: str) -> None:
-    told = given(order).when(sell(qty), seen=desk(account=owned("10.5")))
-    told.refused(OrderRefusal.QTY_INCREMENT)
+    result = given(order).when(sell(qty), seen=desk(account=owned("10.5")))
+    result.refused(OrderRefusal.QTY_INCREMENT)
     given(order).when(sell("10"), seen=desk(account=owned("10.5"))).after()
 
 
 def test_a_purchase_is_made_in_steps_whatever_is_held() -> None:
-    told = given(order).when(place(qty=D("10.5")), seen=desk(account=owned("10.5")))
-    told.refused(OrderRefusal.QTY_INCREMENT)
+    result = given(order).when(place(qty=D("10.5")), seen=desk(account=owned("10.5")))
+    result.refused(OrderRefusal.QTY_INCREMENT)
 
 
 def test_a_sale_is_raised_to_the_whole_holding() -> None:
@@ -87,8 +87,8 @@ def test_a_sale_is_raised_to_the_whole_holding() -> None:
     whole = oc.ReplaceOrder(order_id="O1", qty=D("10.5"))
     given(order, placed).when(whole, seen=desk(account=account)).after()
     part = oc.ReplaceOrder(order_id="O1", qty=D("10.25"))
-    told = given(order, placed).when(part, seen=desk(account=account))
-    told.refused(OrderRefusal.QTY_INCREMENT)
+    result = given(order, placed).when(part, seen=desk(account=account))
+    result.refused(OrderRefusal.QTY_INCREMENT)
 
 
 # the house takes what is left

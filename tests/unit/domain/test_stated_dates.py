@@ -78,8 +78,8 @@ def test_what_the_house_writes_down_has_come(
     for seen in (MORNING, EVENING):
         assert given(module, *past).when(make(TODAY), seen=seen).after() is not None
         for day in AHEAD:
-            told = given(module, *past).when(make(day), seen=seen)
-            state = told.refused(DateRefusal.DATE_IN_FUTURE, field=field, today=TODAY).state
+            result = given(module, *past).when(make(day), seen=seen)
+            state = result.refused(DateRefusal.DATE_IN_FUTURE, field=field, today=TODAY).state
             assert set(state) == {"field", "today"}, "a date may be personal: it is not repeated"
 
 
@@ -147,10 +147,10 @@ def test_a_report_of_a_day_that_has_begun_nowhere_goes_to_suspense(
     tomorrow = TODAY + timedelta(days=1)  # it has begun in Auckland
     assert given(module, *past).when(make(tomorrow), seen=EVENING).after() is not None
     for day in AHEAD[1:]:
-        told = given(module, *past).when(make(day), seen=EVENING)
-        told.refused(DateRefusal.DATE_IN_FUTURE, field=field, today=tomorrow)
-    told = given(module, *past).when(make(date(1899, 12, 31)), seen=EVENING)
-    told.refused(DateRefusal.DATE_TOO_EARLY, field=field)
+        result = given(module, *past).when(make(day), seen=EVENING)
+        result.refused(DateRefusal.DATE_IN_FUTURE, field=field, today=tomorrow)
+    result = given(module, *past).when(make(date(1899, 12, 31)), seen=EVENING)
+    result.refused(DateRefusal.DATE_TOO_EARLY, field=field)
 
 
 @pytest.fixture
@@ -177,8 +177,8 @@ def test_a_power_and_a_document_end_after_they_begin(
 
 
 def test_a_document_that_ended_before_it_was_issued_is_refused() -> None:
-    told = passport(issued_on=TODAY, expires_on=TODAY - timedelta(days=1))
-    given(client, ONBOARDED).when(told, seen=EVENING).refused(DateRefusal.DATES_OUT_OF_ORDER)
+    result = passport(issued_on=TODAY, expires_on=TODAY - timedelta(days=1))
+    given(client, ONBOARDED).when(result, seen=EVENING).refused(DateRefusal.DATES_OUT_OF_ORDER)
     later = passport(issued_on=TODAY, expires_on=date(2199, 1, 1))
     given(client, ONBOARDED).when(later, seen=EVENING).after()
 

@@ -87,10 +87,10 @@ async def test_what_is_due_is_known_before_the_read_models_are_made() -> None:
 
 async def test_sweeps_of_one_batch_share_what_is_due() -> None:
     world = await evening()
-    said = await tell(
+    result = await tell(
         world, sweep("1.00"), interest("30.00"), sweep("20.00"), sweep("20.00"), sweep("10.00")
     )
-    assert said == ["insufficient_dues", "done", "done", "insufficient_dues", "done"]
+    assert result == ["insufficient_dues", "done", "done", "insufficient_dues", "done"]
 
 
 async def test_a_sweep_that_is_sent_again_is_not_made_twice_and_not_refused() -> None:
@@ -105,8 +105,8 @@ async def test_a_sweep_that_is_sent_again_is_not_made_twice_and_not_refused() ->
 
 async def test_the_house_tops_up_whatever_is_due_and_takes_back_no_more_than_that() -> None:
     world = await evening()
-    said = await tell(world, sweep("-50.00"), sweep("50.01"), sweep("50.00"), sweep("0.01"))
-    assert said == ["done", "insufficient_dues", "done", "insufficient_dues"]
+    result = await tell(world, sweep("-50.00"), sweep("50.01"), sweep("50.00"), sweep("0.01"))
+    assert result == ["done", "insufficient_dues", "done", "insufficient_dues"]
 
 
 EVENTS = st.one_of(

@@ -128,8 +128,8 @@ def test_what_an_event_posts_is_zero_per_book_and_unit(amount: Decimal) -> None:
 def test_a_fill_is_a_row_as_the_venue_told_it() -> None:
     (row,) = rows(FillFact, arrived(FILLED, stream="order-O1"))
     assert row.exec_type == "fill"
-    told = {f: getattr(FILLED, f) for f in FILLED.__struct_fields__}
-    assert told == {f: getattr(row, f) for f in told}
+    result = {f: getattr(FILLED, f) for f in FILLED.__struct_fields__}
+    assert result == {f: getattr(row, f) for f in result}
 
 
 def test_a_correction_restates_and_a_bust_names_the_trade_that_no_longer_counts() -> None:

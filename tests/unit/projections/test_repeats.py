@@ -170,8 +170,8 @@ def test_an_execution_of_one_day_under_another_order_is_a_case(
 
 
 def test_the_order_of_telling_makes_no_difference_to_what_is_a_case() -> None:
-    told = (deposit(), deposit("7.00"), filled(), filled(under="V2"), paid(), back("200.00"))
-    kinds = {tuple(cases(*order)) for order in permutations(told)}
+    result = (deposit(), deposit("7.00"), filled(), filled(under="V2"), paid(), back("200.00"))
+    kinds = {tuple(cases(*order)) for order in permutations(result)}
     assert kinds == {("duplicate_execution", "duplicate_reference", "returned_beyond_payment")}
 
 

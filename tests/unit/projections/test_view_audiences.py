@@ -37,13 +37,13 @@ def test_a_view_that_shows_readers_their_own_rows_has_a_column_that_names_them(v
 
 async def test_every_row_of_a_view_with_a_home_is_fed_from_the_stream_that_it_names() -> None:
     log = await golden_log.loaded(golden_log.read_rows())
-    fed, told = set(), set[type]()
+    fed, result = set(), set[type]()
     for arrived in await log.after(0, limit=10_000):
-        told.add(type(arrived.event))
+        result.add(type(arrived.event))
         for view in (v for v in HOMED if type(arrived.event) in v.READS):
             at = view.ROW.KEY.index(view.HOME.column)
             for key, _ in view.facts(arrived):
                 assert arrived.stream == f"{view.HOME.category}-{key[at]}", view.NAME
                 assert state_category(arrived.stream) == view.HOME.category
                 fed.add(view.NAME)
-    assert fed == {view.NAME for view in HOMED if view.READS & told} and len(fed) > 10
+    assert fed == {view.NAME for view in HOMED if view.READS & result} and len(fed) > 10

@@ -25,5 +25,5 @@ def test_every_kind_of_a_case_that_the_view_writes_can_be_asked_for() -> None:
 
 
 def test_every_status_of_an_account_can_be_asked_for() -> None:
-    said = (AccountRestricted.__doc__ or "").split(": ")[1].rstrip(".").split(", ")
-    assert set(said) == set(state.STATUSES)
+    result = (AccountRestricted.__doc__ or "").split(": ")[1].rstrip(".").split(", ")
+    assert set(result) == set(state.STATUSES)

@@ -160,9 +160,9 @@ def test_the_market_of_the_trade_is_the_custodians_and_of_what_goes_back() -> No
     story.then(settled(40, "2000.00", 60), busted(60, 40))
     assert [c.country for c in story.sent if isinstance(c, InstructSettlement)] == ["DE"]
     story.then(confirmed(60, "3000.00", 0, n=2))
-    (told,) = story.sent
-    assert isinstance(told, SettleAfterBust)
-    story.then(came(told))
+    (result,) = story.sent
+    assert isinstance(result, SettleAfterBust)
+    story.then(came(result))
     assert [c.country for c in story.sent if isinstance(c, InstructSettlement)] == ["DE"]
 
 
@@ -223,8 +223,8 @@ def test_a_bust_in_between_does_both() -> None:
 def test_a_reverse_obligation_is_followed_from_its_own_instruction() -> None:
     reverse = replace(instructed, obligation_id="T1R", side=Side.SELL)
     story = following(settlement, reverse).sends().is_due(CLOSE, "unsettled_at_close")
-    told = replace(confirmed(100, "5000.00", 0), obligation_id="T1R")
-    story.then(told).sends(replace(settle(100, "5000.00"), obligation_id="T1R"))
+    result = replace(confirmed(100, "5000.00", 0), obligation_id="T1R")
+    story.then(result).sends(replace(settle(100, "5000.00"), obligation_id="T1R"))
 
 
 def after_bust(part: SettleObligation, reverse_id: str, **changes: Any) -> SettleAfterBust:
@@ -252,20 +252,20 @@ def came(told: SettleAfterBust) -> SettledAfterBust:
 
 def test_a_busted_trade_that_settles_all_the_same_is_booked_and_sent_back() -> None:
     story = following(settlement, booked, instructed, busted(100, 0), confirmed(100, "5000.00", 0))
-    (told,) = story.sent
-    assert told == after_bust(settle(100, "5000.00"), told.reverse_id)
-    assert told.reverse_id.startswith("T1.back1_")
+    (result,) = story.sent
+    assert result == after_bust(settle(100, "5000.00"), result.reverse_id)
+    assert result.reverse_id.startswith("T1.back1_")
     story.is_due(None).has_ended(False)
-    back = instruct(obligation_id=told.reverse_id, side=Side.SELL, hold=True)
-    story.then(came(told)).sends(back).has_ended()
+    back = instruct(obligation_id=result.reverse_id, side=Side.SELL, hold=True)
+    story.then(came(result)).sends(back).has_ended()
 
 
 def test_a_busted_sale_that_was_delivered_all_the_same_is_received_back_without_a_hold() -> None:
     story = following(settlement, sold, held, replace(busted(100, 0), side=Side.SELL))
     story.then(confirmed(100, "5000.00", 0))
-    (told,) = story.sent
-    assert told == after_bust(settle(100, "5000.00"), told.reverse_id, side=Side.SELL)
-    story.then(came(told)).sends(instruct(obligation_id=told.reverse_id, side=Side.BUY))
+    (result,) = story.sent
+    assert result == after_bust(settle(100, "5000.00"), result.reverse_id, side=Side.SELL)
+    story.then(came(result)).sends(instruct(obligation_id=result.reverse_id, side=Side.BUY))
 
 
 def test_each_part_that_comes_after_the_bust_goes_back_under_an_id_of_its_own() -> None:
@@ -282,9 +282,9 @@ def test_each_part_that_comes_after_the_bust_goes_back_under_an_id_of_its_own() 
 def test_a_confirmation_that_crossed_the_bust_is_booked_once_the_account_has_refused_it() -> None:
     story = following(settlement, booked, instructed, confirmed(100, "5000.00", 0), busted(100, 0))
     story.refused("SettleObligation", "obligation_unknown", refused_id="test-1@3#settlement.0")
-    (told,) = story.sent
-    assert told == after_bust(settle(100, "5000.00"), told.reverse_id)
-    story.has_ended(False).then(came(told)).has_ended()
+    (result,) = story.sent
+    assert result == after_bust(settle(100, "5000.00"), result.reverse_id)
+    story.has_ended(False).then(came(result)).has_ended()
     assert [type(c) for c in story.sent] == [InstructSettlement]
 
 
@@ -334,8 +334,8 @@ def test_a_delivery_that_is_held_at_the_close_fails_by_us_and_is_released_later(
     state = replace(story.state, release_at=datetime(2024, 3, 7, 12, tzinfo=UTC))
     story.state = state
     story.is_due(CLOSE, "unsettled_at_close").time_passes()
-    (told,) = story.sent
-    assert (told.reason, told.whose) == ("not_covered", "ours")
+    (result,) = story.sent
+    assert (result.reason, result.whose) == ("not_covered", "ours")
     story.is_due(datetime(2024, 3, 7, 12, tzinfo=UTC), "release").time_passes().sends(release)
 
 

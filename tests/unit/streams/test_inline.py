@@ -11,7 +11,7 @@ from adapters.memory.sink import MemorySink
 from domain.shared.envelope import Envelope
 from projections.engine.runner import NEAR_PAGE, PAGE
 from projections.ports import Change, Checksum
-from streams import doubt
+from streams import reread_timer
 from streams.views import inline
 from streams.views.inline import InlineRunner
 from tests.unit.projections.listening import Listening, said
@@ -98,15 +98,15 @@ async def test_waiting_for_what_does_not_come_is_bounded() -> None:
 
 async def test_listeners_get_saved_changes_until_they_leave() -> None:
     log, every = Tail(), said("A:x", "B:y").envelopes
-    runner, told = InlineRunner(log, MemorySink(), [Listening()]), list[Change]()
-    leave = runner.listen(told.extend)
+    runner, result = InlineRunner(log, MemorySink(), [Listening()]), list[Change]()
+    leave = runner.listen(result.extend)
     log.append(every[0])
     await runner.catch_up()
-    assert [list(change.rows) for change in told] == [[("A",)]]
+    assert [list(change.rows) for change in result] == [[("A",)]]
     leave()
     log.append(every[1])
     await runner.catch_up()
-    assert len(told) == 1
+    assert len(result) == 1
 
 
 async def test_pages_are_short_near_the_end_and_grow_with_what_waits() -> None:
@@ -194,7 +194,7 @@ async def test_a_store_that_was_away_is_tried_again() -> None:
 async def test_a_store_that_lost_its_last_commits_while_nobody_used_it_is_folded_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(doubt, "TRUST_S", 0.05)
+    monkeypatch.setattr(reread_timer, "TRUST_S", 0.05)
     monkeypatch.setattr(inline, "WAIT_S", 0.05)
     view, sink, events = Listening(), MemorySink(), said("A:x", "A:y", "B:z").envelopes
     log = Tail(events[:1])

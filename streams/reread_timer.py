@@ -9,7 +9,7 @@ from streams import waits
 TRUST_S = 5.0
 
 
-class Doubt:
+class RereadTimer:
     """Due at the first call, and then whenever `TRUST_S` have passed since it was due."""
 
     def __init__(self) -> None:
