@@ -1,1 +1,1 @@
-"""Edge: commands over HTTP, GraphQL, the warehouse door, and the command line."""
+"""Edge: commands over HTTP, GraphQL, the warehouse endpoint, and the command line."""

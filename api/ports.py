@@ -108,12 +108,12 @@ class Limiter(Protocol):
     @property
     def rates(self) -> Mapping[str, Rate]: ...
 
-    def limits(self, door: str, address: str, /) -> bool:
-        """Whether a limit applies to this caller at this door."""
+    def limits(self, limit: str, address: str, /) -> bool:
+        """Whether the limit of this name applies to this caller."""
         ...
 
     async def admit(
-        self, door: str, address: str, /, *, cost: int = 1, forced: bool = False
+        self, limit: str, address: str, /, *, cost: int = 1, forced: bool = False
     ) -> Verdict | None: ...
 
 

@@ -11,7 +11,7 @@
 One saga per obligation; a reverse obligation starts with its own instruction. The custodian is
 instructed at once and acts on the settlement date. A delivery is released only when the account's
 own settled stock covers it, so that one client's stock never delivers another's sale. Charges are
-not included: the street is owed gross and accrued interest. The compensation of an instruction is
+not included: the market is owed gross and accrued interest. The compensation of an instruction is
 its cancellation, of a settled one its reverse. If a busted trade settles all the same (the
 cancellation came too late, or was denied), the account books what came as owed back, and each
 part that settles goes back under an instruction of its own. A held delivery whose cancellation is

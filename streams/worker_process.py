@@ -150,7 +150,7 @@ class Worker:
             partitions=self._bus.partitions,
             tables=followed_tables(self._platform),
             marks=self._marks,
-            bury=self._bury,
+            send_letter=self._send_letter,
         )
         self._membership = Membership("views", self._join, left=self._left)
 
@@ -196,8 +196,8 @@ class Worker:
     async def _send(self, requests: Sequence[Request]) -> Sequence[Outcome]:
         return await self._platform.dispatcher.submit_many(requests)
 
-    async def _bury(self, value: bytes, headers: dict[str, str]) -> None:
-        await self._membership.bury(value, headers)
+    async def _send_letter(self, value: bytes, headers: dict[str, str]) -> None:
+        await self._membership.send_letter(value, headers)
 
     async def _lag(self, position: int | None) -> Lag:
         if position is None:

@@ -1,11 +1,11 @@
 """The cache through which the edge reads values that are expensive and follow from the log alone.
 
     parts --HMAC--> key --get--> sealed value --open--> bytes
-                     '--miss--> one maker a key (in this process; a short lock among processes)
+                     '--miss--> one caller computes it (per process; a short lock among processes)
 
 A value's key names everything the value depends on (a stream's head hash, a cut, the code's own
-hash), so a value that is found is never wrong, and an outdated one is never asked for again. Keys
-are HMACs and values AES-GCM under a secret of the log, bound to their key: the store learns
+hash), so a value that is found is never wrong, and the key of an outdated one is never requested.
+Keys are HMACs and values AES-GCM under a secret of the log, bound to their key: the store learns
 nothing, and cannot pass off one answer for another.
 """
 

@@ -4,7 +4,7 @@ The body or `query` holds the statement, `param_x` its parameters, the rest of t
 settings; insert bodies are bytes in a format. Errors are 500 with X-ClickHouse-Exception-Code. The
 password is the token of the lock file; the user name is ignored.
 
-`readonly=1` selects the analysts' door. It has threads of its own, so that the loader never waits
+`readonly=1` selects the analysts' path. It has threads of its own, so that the loader never waits
 for analysts, and a short queue. We end a statement when its caller disconnects or its time is over.
 If it does not end then (the engine checks the clock only between blocks), this process exits, and
 the next process that needs the warehouse starts it again.

@@ -1,7 +1,7 @@
 """Rate limits: each caller may send so many commands and queries a second.
 
 The state is in the cache's store, shared by all processes of the platform. While the store is down
-each process counts alone. A caller is an address until identity arrives, stored as an HMAC.
+each process counts alone. A caller is an address, stored as an HMAC: no identity is verified yet.
 """
 
 import hmac
@@ -18,10 +18,10 @@ CALLERS_KEPT = 1_024  # addresses whose caller is kept: parsing one takes 4 us
 
 
 class Limiter:
-    """Limits the rate of each caller at each door.
+    """Limits the rate of each caller. A limit has a name: commands, queries or sql.
 
     Args:
-        rates: door -> the rate of one caller; a door without a rate is not limited.
+        rates: name of a limit -> the rate of one caller; without a rate there is no limit.
         loopback: limit callers on this machine too.
     """
 
@@ -33,21 +33,21 @@ class Limiter:
         self._secret = hmac.digest(secret, b"rate-keys", "sha256")
         self._own = MemoryCache()  # used while the store is down
 
-    def limits(self, door: str, address: str, /) -> bool:
-        """Whether a limit applies to this caller at this door."""
-        return door in self.rates and (self._loopback or caller_of(address) != "loopback")
+    def limits(self, limit: str, address: str, /) -> bool:
+        """Whether this limit applies to this caller."""
+        return limit in self.rates and (self._loopback or caller_of(address) != "loopback")
 
     async def admit(
-        self, door: str, address: str, /, *, cost: int = 1, forced: bool = False
+        self, limit: str, address: str, /, *, cost: int = 1, forced: bool = False
     ) -> Verdict | None:
-        """Charge the caller at this door; None if no limit applies.
+        """Charge the caller under this limit; None if it does not apply.
 
         With `forced`, charge even beyond the limit, so that the caller's next request waits.
         """
-        if cost <= 0 or not self.limits(door, address):
+        if cost <= 0 or not self.limits(limit, address):
             return None
-        rate, caller = self.rates[door], caller_of(address)
-        named = hmac.digest(self._secret, f"{door}|{caller}".encode(), "sha256").hex()
+        rate, caller = self.rates[limit], caller_of(address)
+        named = hmac.digest(self._secret, f"{limit}|{caller}".encode(), "sha256").hex()
         key = f"tm:r:{named}"
         try:
             return await self._store.admit(key, rate, cost=cost, forced=forced)

@@ -85,7 +85,7 @@ class FaustPages:
             await asyncio.wait_for(self._idle.wait(), DRAIN_S)
         await asyncio.wait_for(self.app.stop(), DRAIN_S)
 
-    async def bury(self, value: bytes, headers: dict[str, str]) -> None:
+    async def send_letter(self, value: bytes, headers: dict[str, str]) -> None:
         """Publish a dead letter."""
         encoded = {name: text.encode() for name, text in headers.items()}
         await (await self._dead.send(value=value, headers=encoded))

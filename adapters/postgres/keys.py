@@ -25,7 +25,7 @@ from adapters.postgres.link.blocking import BlockingConnection
 from adapters.postgres.link.connections import connect
 from commands.ports import KeyDestroyed
 
-HEED_S = 0.01
+NOTICES_S = 0.01
 """How long this process may fail to notice an erasure by another process."""
 
 _ROWS = "select client_id, wrapped, destroyed, destroyed_at from keys.data_keys"
@@ -72,7 +72,7 @@ class PostgresKeyStore:
     """Wrapped keys in a table (RFC 3394), read once and kept; new ones cost one insert.
 
     If another process or an operator destroys a key, this process forgets it at the next use of any
-    key that comes `HEED_S` or more after its last check for notices: a trigger notifies every
+    key that comes `NOTICES_S` or more after its last check for notices: a trigger notifies every
     listener (`migrations/log/0005_erasure.sql`).
     """
 
@@ -175,7 +175,7 @@ class PostgresKeyStore:
         now = monotonic()
         if now < self._notices_at:
             return
-        self._notices_at = now + HEED_S
+        self._notices_at = now + NOTICES_S
         if erased := self._db.notices():
             self._forget(erased)
 

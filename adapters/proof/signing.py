@@ -67,7 +67,7 @@ class Verifier:
     def pem(self) -> bytes:
         return self._public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
-    def believes(self, key_id: str) -> bool:
+    def accepts_key(self, key_id: str) -> bool:
         """Whether this is our key, or one that ours has replaced."""
         return key_id in self._known
 
@@ -129,7 +129,7 @@ class Signer:
             )
         secret_file(secret, entropy, label="checkpoint-key")
         signer, published = cls.read(folder, memory=memory), folder / "checkpoint.pub"
-        if signed_by and not signer.verifier.believes(signed_by):
+        if signed_by and not signer.verifier.accepts_key(signed_by):
             raise SettingsError(
                 f"TIDEMARK_DATA_DIR: {secret} is key {signer.verifier.key_id[:16]}..., and this "
                 f"log's checkpoints are signed by {signed_by[:16]}...: put that one back"

@@ -1,4 +1,4 @@
-"""Settings of the doors: listening address, accepted host names and origins, connection limits."""
+"""Settings of the HTTP server: address, accepted host names and origins, connection limits."""
 
 import re
 from ipaddress import ip_network

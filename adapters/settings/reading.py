@@ -22,6 +22,6 @@ class ReadingSettings(BaseSettings):
 
     rate_commands: float = Field(default=500.0, ge=0, le=1e6)  # per second and caller; 0: no limit
     rate_queries: float = Field(default=100.0, ge=0, le=1e6)  # GraphQL operations
-    rate_sql: float = Field(default=10.0, ge=0, le=1e6)  # statements at the warehouse's door
+    rate_sql: float = Field(default=10.0, ge=0, le=1e6)  # statements at /warehouse
     rate_burst_s: float = Field(default=5.0, gt=0, le=3_600)  # seconds' worth in one burst
     rate_loopback: bool = False  # limit callers on this machine too

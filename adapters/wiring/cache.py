@@ -38,8 +38,8 @@ async def open_cache(
     store = await _store(settings.cache if request_key else "memory:")
     secret = f"{settings.log.split(':', 1)[0]}|".encode() + request_key
     rates = {
-        door: Rate(per_s, max(1, round(per_s * settings.rate_burst_s)))
-        for door, per_s in (
+        limit: Rate(per_s, max(1, round(per_s * settings.rate_burst_s)))
+        for limit, per_s in (
             ("commands", settings.rate_commands),
             ("queries", settings.rate_queries),
             ("sql", settings.rate_sql),

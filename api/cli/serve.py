@@ -104,8 +104,8 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
         default=None,
         metavar="MINUTES",
         help="real minutes that a session of a demo takes (default 6, 0.05 to 1440), or `paused`;"
-        " kept for the next start; a paused demo stays paused. `tidemark demo` changes it while it"
-        " runs, and resumes it",
+        " kept for the next start. A paused demo stays paused until `tidemark demo resume`;"
+        " `tidemark demo pace` changes the minutes while it runs",
     )
     verb.add_argument(
         "--clock",

@@ -3,12 +3,14 @@
 import argparse
 import json
 import sys
+from decimal import Decimal
 from typing import Any
 
 from adapters.settings import Settings
 from adapters.settings_error import SettingsError
 from adapters.warehouse.client import directory_of, named
 from api.cli import UsageError, add_verb, settings, wants_json
+from api.http import wire
 
 ROWS_MAX, TIMEOUT_S = 10_000, 60.0
 
@@ -51,12 +53,22 @@ async def _run(args: argparse.Namespace) -> None:
         await warehouse.close()
     columns, rows = answer[0], answer[1]
     if wants_json(args):
-        print(json.dumps({"columns": columns, "rows": rows}, default=str))
+        print(json.dumps({"columns": columns, "rows": rows}, default=_plain))
         return
-    texts = [[str(v) for v in row] for row in rows]
+    texts = [[_shown(v) for v in row] for row in rows]
     widths = [max(len(c), *(len(r[i]) for r in texts), 1) for i, c in enumerate(columns)]
     for line in [list(columns), *texts]:
         print("  ".join(v.ljust(w) for v, w in zip(line, widths, strict=True)).rstrip())
+
+
+def _plain(value: Any) -> str:
+    """A value that JSON has no type for; a decimal without exponent, as in `POST /warehouse`."""
+    return wire.decimal(value) if isinstance(value, Decimal) else str(value)
+
+
+def _shown(value: Any) -> str:
+    """A cell of the table; a decimal without exponent and trailing zeros, as in ClickHouse."""
+    return wire.quantity(value) if isinstance(value, Decimal) else str(value)
 
 
 def _require(config: Settings) -> None:

@@ -59,7 +59,7 @@ class Metrics:
         )
         self.limited = Counter(
             "tidemark_rate_limited",
-            "Requests over their caller's own limit, by door",
+            "Requests over their caller's own limit; door: commands, queries or sql",
             ("door",),
             registry=registry,
         )

@@ -66,7 +66,7 @@ PROBLEMS = {
     "404": "No such command.",
     "405": "This path takes another method; see Allow.",
     "408": "The request did not arrive in time.",
-    "409": "The key was used on this stream with another body, or others kept writing first.",
+    "409": "The key has another body on this stream, or other commands changed the stream first.",
     "413": "The body is larger than the limit.",
     "415": "The body is not declared as JSON in UTF-8, or is encoded.",
     "421": "Host is not one of the server's names (TIDEMARK_ALLOWED_HOSTS).",

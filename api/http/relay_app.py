@@ -6,14 +6,14 @@ from prometheus_client.metrics_core import Metric
 from starlette.applications import Starlette
 
 from api.http.metric_family import Family
-from api.http.status_app import Told
+from api.http.status_app import StatusEndpoints
 from streams.log.relay_status import RelayStatus, line
 
 _RELAY = Family("tidemark_relay")
 
 
 def create_relay_app(ask: Callable[[], Awaitable[RelayStatus]]) -> Starlette:
-    return Told(ask, _faults, line, _figures).app()
+    return StatusEndpoints(ask, _faults, line, _figures).app()
 
 
 def _faults(status: RelayStatus) -> list[str]:

@@ -37,7 +37,7 @@ from domain.shared.persons import ANONYMOUS, is_part
 
 BODY_MAX = 64 << 10  # bytes; a longer body takes the long way
 KNOWN_MAX = 256  # heads that are kept
-DOOR = "commands"
+LIMIT = "commands"
 JSON_TYPE = b"application/json"
 
 _READ = frozenset({b"host", b"content-type", b"content-length", b"idempotency-key", b"x-actor"})
@@ -79,7 +79,7 @@ class _Begun(NamedTuple):
 
 
 class ShortWay:
-    """The door for one command, without the framework.
+    """Answers one command without the framework.
 
     Args:
         hosts: the values of Host that the app has accepted before.
@@ -168,13 +168,13 @@ class ShortWay:
 
     def limited(self, address: str) -> bool:
         """Whether a limit applies to this caller: then it is asked before its body is read."""
-        return self._limiter.limits(DOOR, address)
+        return self._limiter.limits(LIMIT, address)
 
     def start(
         self, head: Head, request: Request, address: str, *, done: Done
     ) -> "asyncio.Task[None] | None":
         """Begin the command, and call `done` with the answer; the task, if one was needed."""
-        if self._queue is None or self._limiter.limits(DOOR, address):
+        if self._queue is None or self._limiter.limits(LIMIT, address):
             return self._waiting(self.answer(head, request, address), done)
         start = perf_counter()
         try:
@@ -222,15 +222,15 @@ class ShortWay:
 
     async def _charged(self, address: str) -> dict[str, str] | problems.Problem:
         """The headers that state the caller's limit, or the problem of a caller over it."""
-        if not self._limiter.limits(DOOR, address):
+        if not self._limiter.limits(LIMIT, address):
             return {}
-        found = await self._limiter.admit(DOOR, address)
+        found = await self._limiter.admit(LIMIT, address)
         if found is None:
             return {}
-        headers = throttle.headers_of(DOOR, self._limiter.rates[DOOR], found)
+        headers = throttle.headers_of(LIMIT, self._limiter.rates[LIMIT], found)
         if found.admitted:
             return headers
-        self._metrics.limited.labels(DOOR).inc()
+        self._metrics.limited.labels(LIMIT).inc()
         return throttle.over_limit(headers)
 
 

@@ -19,7 +19,7 @@ from api.http.outside import Outside
 S = TypeVar("S")
 
 
-class Told(NamedTuple, Generic[S]):
+class StatusEndpoints(NamedTuple, Generic[S]):
     """The status of a process, as HTTP endpoints."""
 
     ask: Callable[[], Awaitable[S]]  # returns the status; if it fails, the process is not ready
@@ -28,11 +28,11 @@ class Told(NamedTuple, Generic[S]):
     figures: Callable[[S], Iterable[Metric]]  # of a status, for Prometheus
 
     def app(self) -> Starlette:
-        doors = {
+        endpoints = {
             "/healthz": self._alive, "/readyz": self._ready, "/status": self._status,
             "/metrics": self._metrics,
         }  # fmt: skip
-        return Outside(routes=[Route(path, answer) for path, answer in doors.items()])
+        return Outside(routes=[Route(path, answer) for path, answer in endpoints.items()])
 
     async def _alive(self, _: Request) -> Response:
         return JSONResponse({"status": "up"})

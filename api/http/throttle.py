@@ -19,7 +19,7 @@ from api.http.metrics import Metrics
 from api.http.problems import Problem, refuse
 from api.ports import Limiter, Rate, Verdict
 
-DOORS = {"commands": "commands", "graphql": "queries", "warehouse": "sql"}
+LIMITS = {"commands": "commands", "graphql": "queries", "warehouse": "sql"}
 """First step of the path -> the name of its limit."""
 
 
@@ -30,28 +30,28 @@ class Throttle:
         self._app, self._limiter, self._metrics = app, limiter, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        door = _door(scope)
-        found = await self._limiter.admit(door, address_of(scope)) if door else None
-        if door is None or found is None:
+        limit = _limit_of(scope)
+        found = await self._limiter.admit(limit, address_of(scope)) if limit else None
+        if limit is None or found is None:
             await self._app(scope, receive, send)
             return
-        headers = headers_of(door, self._limiter.rates[door], found)
+        headers = headers_of(limit, self._limiter.rates[limit], found)
         if not found.admitted:
-            self._metrics.limited.labels(door).inc()
+            self._metrics.limited.labels(limit).inc()
             await refuse(over_limit(headers), scope, receive, send)
         elif scope["type"] == "websocket":
-            await self._app(scope, self._paced(door, scope, receive), send)
+            await self._app(scope, self._paced(limit, scope, receive), send)
         else:
             await self._app(scope, receive, _told(send, headers))
 
-    def _paced(self, door: str, scope: Scope, receive: Receive) -> Receive:
+    def _paced(self, limit: str, scope: Scope, receive: Receive) -> Receive:
         async def paced() -> Message:
             message = await receive()
             if message["type"] == "websocket.receive":
-                found = await self._limiter.admit(door, address_of(scope))
+                found = await self._limiter.admit(limit, address_of(scope))
                 while found is not None and not found.admitted:
                     await asyncio.sleep(found.retry_s)
-                    found = await self._limiter.admit(door, address_of(scope))
+                    found = await self._limiter.admit(limit, address_of(scope))
             return message
 
         return paced
@@ -62,18 +62,18 @@ def address_of(scope: Scope) -> str:
     return client.host if client else ""
 
 
-def _door(scope: Scope) -> str | None:
+def _limit_of(scope: Scope) -> str | None:
     if scope["type"] not in ("http", "websocket"):
         return None
-    return DOORS.get(scope["path"].partition("/")[2].partition("/")[0])
+    return LIMITS.get(scope["path"].partition("/")[2].partition("/")[0])
 
 
-def headers_of(door: str, rate: Rate, found: Verdict) -> dict[str, str]:
+def headers_of(limit: str, rate: Rate, found: Verdict) -> dict[str, str]:
     """The headers that state a caller's limit and what is left of it."""
     window = max(1, math.ceil(rate.burst / rate.per_s))
     out = {
-        "RateLimit-Policy": f'"{door}";q={rate.burst};w={window}',
-        "RateLimit": f'"{door}";r={found.remaining};t={math.ceil(found.full_s)}',
+        "RateLimit-Policy": f'"{limit}";q={rate.burst};w={window}',
+        "RateLimit": f'"{limit}";r={found.remaining};t={math.ceil(found.full_s)}',
     }
     if not found.admitted:
         out["Retry-After"] = str(max(1, math.ceil(found.retry_s)))

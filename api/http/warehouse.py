@@ -18,7 +18,7 @@ from starlette.responses import Response
 from api.http import bodies, strict_json
 from api.http.problems import Problem, unavailable
 from api.http.throttle import address_of
-from api.http.warehouse_line import Line, Turned
+from api.http.warehouse_line import Line, NoTurn
 from api.http.warehouse_rows import TooLarge, body_of
 from api.ports import Warehouse, WarehouseError, WarehouseUnavailable
 
@@ -59,7 +59,7 @@ class WarehouseDoor:
             async with self._line.turn(address_of(http.scope)):
                 answer = await warehouse.readonly(sql, max_rows=ROWS_MAX, timeout_s=TIMEOUT_S)
                 body = await asyncio.to_thread(body_of, answer.columns, answer.rows)
-        except Turned as error:
+        except NoTurn as error:
             raise _later(429 if error.own else 503, str(error)) from error
         except TooLarge as error:
             raise Problem(400, "statement_declined", str(error), code=TOO_LARGE) from error

@@ -13,7 +13,7 @@ WAITING_OF_ONE_MAX = 4
 PATIENCE_S = 2.0  # the longest wait of a statement for its turn
 
 
-class Turned(Exception):
+class NoTurn(Exception):
     """No turn in time; `own`: the reason is the caller's own statements."""
 
     def __init__(self, *, own: bool) -> None:
@@ -35,7 +35,7 @@ class Line:
         """Wait for this caller's turn, and hold it while the body runs.
 
         Raises:
-            Turned: too many are waiting, or the turn did not come within PATIENCE_S.
+            NoTurn: too many are waiting, or the turn did not come within PATIENCE_S.
         """
         caller = caller_of(address)
         await self._take(caller)
@@ -48,16 +48,16 @@ class Line:
 
     async def _take(self, caller: str) -> None:
         if self._waiting[caller] >= WAITING_OF_ONE_MAX:
-            raise Turned(own=True)
+            raise NoTurn(own=True)
         if self._waiting.total() >= WAITING_MAX:
-            raise Turned(own=False)
+            raise NoTurn(own=False)
         self._waiting[caller] += 1
         try:
             async with asyncio.timeout(PATIENCE_S), self._changed:
                 await self._changed.wait_for(lambda: self._free(caller))
                 self._running.add(caller)
         except TimeoutError as error:
-            raise Turned(own=caller in self._running) from error
+            raise NoTurn(own=caller in self._running) from error
         finally:
             self._waiting[caller] -= 1
             if not self._waiting[caller]:

@@ -6,14 +6,14 @@ from prometheus_client.metrics_core import Metric
 from starlette.applications import Starlette
 
 from api.http.metric_family import Family
-from api.http.status_app import Told
+from api.http.status_app import StatusEndpoints
 from streams.worker_process import Worker, WorkerStatus, line
 
 _WORKER = Family("tidemark_worker")
 
 
 def create_worker_app(worker: Worker) -> Starlette:
-    return Told(worker.status, _faults, line, _figures).app()
+    return StatusEndpoints(worker.status, _faults, line, _figures).app()
 
 
 def _faults(seen: WorkerStatus) -> list[str]:

@@ -65,7 +65,7 @@ class Rematched(NamedTuple):
     others: tuple[LotsRematched, ...]
 
 
-class _Shelf:
+class _Stock:
     """The lots of one instrument while trades are undone and booked again."""
 
     def __init__(self, state: State, isin: str, currency: str) -> None:
@@ -87,59 +87,59 @@ def rematch(state: State, bust: Undone, charged: Charged) -> Rematched:
     """The changes that a bust makes to the lots of its instrument, by trade."""
     own = state.obligations.get(bust.trade_id)
     undone = mirror(own.trade.lots if own and own.trade else bust.lots)
-    shelf = _Shelf(state, bust.isin, bust.currency)
-    later = _later_trades(state, bust, charged, shelf)
+    stock = _Stock(state, bust.isin, bust.currency)
+    later = _later_trades(state, bust, charged, stock)
     for _, _, trade in reversed(later):
-        shelf.move(mirror(trade.lots))
-    shelf.move(undone)
+        stock.move(mirror(trade.lots))
+    stock.move(undone)
     cents = in_base(state, ZERO, bust.currency, rate=ZERO)
     ids = {trade_id for trade_id, _, _ in later}
-    covered = cover(shelf.lots, method=state.lot_method, cents=cents, spare=ids)
-    shelf.move(covered)
-    others = tuple(_rebook(shelf, bust, later, charged))
-    last = cover(shelf.lots, method=state.lot_method, cents=cents)
+    covered = cover(stock.lots, method=state.lot_method, cents=cents, spare=ids)
+    stock.move(covered)
+    others = tuple(_rebook(stock, bust, later, charged))
+    last = cover(stock.lots, method=state.lot_method, cents=cents)
     return Rematched((*undone, *covered, *last), others)
 
 
 def _rebook(
-    shelf: _Shelf, bust: Undone, later: Sequence[_Open], charged: Charged
+    stock: _Stock, bust: Undone, later: Sequence[_Open], charged: Charged
 ) -> Iterator[LotsRematched]:
     """Book each trade again, and yield an event for each one that changes."""
     for trade_id, open_, trade in later:
         again = replace(trade, charges=charged.get(trade_id, trade.charges))
-        again = replace(again, lots=_lots_again(shelf, trade_id, open_, again))
-        shelf.move(again.lots)
+        again = replace(again, lots=_lots_again(stock, trade_id, open_, again))
+        stock.move(again.lots)
         if again != trade:
             yield _event(bust, trade_id, open_, was=trade, again=again)
 
 
-def _later_trades(state: State, bust: Undone, charged: Charged, shelf: _Shelf) -> list[_Open]:
+def _later_trades(state: State, bust: Undone, charged: Charged, stock: _Stock) -> list[_Open]:
     """The unsettled trades of the instrument that the bust may change, in order of booking."""
     found = [
         (trade_id, o, o.trade)
         for trade_id, o in state.obligations.items()
         if o.trade and o.isin == bust.isin and trade_id != bust.trade_id
     ]
-    places = {trade_id: shelf.place(trade_id) for trade_id, _, _ in found}
-    first = min([shelf.place(bust.trade_id) + 1, *(places[t] for t in places if t in charged)])
+    places = {trade_id: stock.place(trade_id) for trade_id, _, _ in found}
+    first = min([stock.place(bust.trade_id) + 1, *(places[t] for t in places if t in charged)])
     return [item for item in found if places[item[0]] >= first]
 
 
 def _lots_again(
-    shelf: _Shelf, trade_id: str, open_: Obligation, trade: Trade
+    stock: _Stock, trade_id: str, open_: Obligation, trade: Trade
 ) -> tuple[LotMove, ...]:
     """The lots that a trade takes when it is booked again after the trades before it."""
     if open_.side is Side.BUY:
-        gone = any(lot.lot_id == trade_id and lot.qty < 0 for lot in shelf.lots)
+        gone = any(lot.lot_id == trade_id and lot.qty < 0 for lot in stock.lots)
         # Settled sales and transfers keep what they took from this purchase. If that leaves its own
         # lot below zero, the purchase fills that lot and covers no other.
-        held = () if gone else shelf.lots
+        held = () if gone else stock.lots
     else:
-        place = shelf.place(trade_id)
-        before = tuple(lot for lot in shelf.lots if shelf.place(lot.lot_id) < place)
+        place = stock.place(trade_id)
+        before = tuple(lot for lot in stock.lots if stock.place(lot.lot_id) < place)
         enough = sum((lot.qty for lot in before if lot.qty > 0), ZERO) >= trade.qty
-        held = before if enough else shelf.lots
-    return match_lots(shelf.state, held, trade_id, trade, side=open_.side, currency=open_.currency)
+        held = before if enough else stock.lots
+    return match_lots(stock.state, held, trade_id, trade, side=open_.side, currency=open_.currency)
 
 
 def _event(

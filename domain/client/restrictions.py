@@ -1,6 +1,6 @@
 """A client's restrictions (suspension, block), and the end of the relationship.
 
-A repeated lifting is refused. Any other repeat changes nothing.
+A repeated Reinstate or Unblock is refused. Any other repeat changes nothing.
 """
 
 from domain.client.commands import (

@@ -35,7 +35,7 @@ def fill(command: RecordFill, order: Order, seen: Seen) -> Decision:
         return wrong
     key = exec_key(command.venue_order_id, command.exec_id, command.trade_date)
     if key in order.executions:
-        return _told_again(command, order, key)
+        return _reported_again(command, order, key)
     return _with_parked(order, (_fill_event(command, order),))
 
 
@@ -45,7 +45,7 @@ def correct(command: RecordTradeCorrect, order: Order, seen: Seen) -> Decision:
         return wrong
     key = exec_key(command.venue_order_id, command.exec_id, command.trade_date)
     if key in order.executions:
-        return _told_again(command, order, key)
+        return _reported_again(command, order, key)
     report = Parked(
         exec_type=ExecType.TRADE_CORRECT,
         exec_id=command.exec_id,
@@ -211,7 +211,7 @@ def _parking_event(order: Order, report: Parked) -> ReportParked:
     )
 
 
-def _told_again(command: RecordFill | RecordTradeCorrect, order: Order, key: str) -> Decision:
+def _reported_again(command: RecordFill | RecordTradeCorrect, order: Order, key: str) -> Decision:
     """A duplicate changes nothing; the same execution with other figures is flagged, once."""
     known = order.executions[key]
     same = (known.last_qty, known.last_px) == (command.last_qty, command.last_px)

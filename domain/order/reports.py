@@ -1,7 +1,7 @@
 """To the venue and back: release or rejection, acknowledgement, and the venue's states.
 
 A report of something already known changes nothing. A new state does not replace an old one: both
-hold, and `status` shows the one that ranks highest. Only a restatement lifts states.
+hold, and `status` shows the one that ranks highest. Only a restatement clears states.
 """
 
 from collections.abc import Callable

@@ -28,7 +28,7 @@ class InstructSettlement(Internal):
 
 
 class ReleaseSettlement(Internal):
-    """sese.030: let a held delivery go, once the account's own settled stock covers it."""
+    """sese.030: send a held delivery, once the account's own settled stock covers it."""
 
     obligation_id: str
     account_id: str

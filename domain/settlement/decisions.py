@@ -90,7 +90,7 @@ def advise(command: RecordSettlementStatus, state: Settlement, seen: Seen) -> De
 
 
 def confirm(command: RecordSettlementConfirmation, state: Settlement, seen: Seen) -> Decision:
-    """Record each confirmation once, in any state: settlement wins."""
+    """Record each confirmation once, in any state: it overrides a cancellation or rejection."""
     if wrong := bad_date("value_date", command.value_date, latest_today(seen.now)):
         return wrong
     if command.confirmation_id in state.confirmation_ids:

@@ -95,7 +95,7 @@ class SettlementConfirmed(Event, tag="settlement.confirmed"):
     rest_qty: Decimal
     partial: Partial = Partial.WHOLE
     excess_qty: Decimal = Decimal(0)  # confirmed beyond what was instructed: a case
-    after_cancel: bool = False  # confirmed after its cancellation: settlement wins, a case
+    after_cancel: bool = False  # confirmed after its cancellation: it has settled, a case
 
 
 class SettlementCancelRequested(Event, tag="settlement.cancel_requested"):

@@ -6,7 +6,7 @@
     any open -025 with a rest-> part_settled -> pending | failing for the rest
     any open -025, rest 0-> settled*
     any open -020-> cancel_requested -027 done-> cancelled* ; -027 denied-> back
-    cancel_requested | cancelled | rejected -025-> settled: settlement wins
+    cancel_requested | cancelled | rejected -025-> settled: a confirmation overrides them
 
 Source: domain rule 10; ISO 20022 sese.023, .024, .025, .020, .027.
 """

@@ -3,7 +3,7 @@
     page --facts--> row key: [index of its last event, fact, fact ...] --load, fold--> rows
 
 One pass over the page hands each event to the views that read it. Then each row is loaded once and
-folded over all of its facts. A view that raises is folded anew, fact by fact in log order
+folded over all of its facts. A view that raises is folded again, fact by fact in log order
 (`projections.engine.careful`), which finds the first event that it cannot fold.
 """
 

@@ -20,7 +20,7 @@ class Kind(StrEnum):
     UNANSWERED = "unanswered"  # an error, all of it was done
     LATE = "late"  # an error, and all of it is done a while later, if it still fits
     STALL = "stall"  # the call takes long; everything else goes on
-    FREEZE = "freeze"  # the process stands still, another takes over, then it comes back
+    FREEZE = "freeze"  # the process is paused, another takes over, then it continues
     RIVAL = "rival"  # a second process runs beside for a while
     PAGE_CUT = "page_cut"  # a page of the log ends early
     PAGE_AGAIN = "page_again"  # a page begins with what was delivered before

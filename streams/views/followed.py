@@ -24,7 +24,7 @@ from streams.views.inline import Listener, Urgent, Wants
 
 POLL_S, IDLE_S = 0.02, 0.5  # while a caller waits or a listener wants single rows; otherwise
 STUCK_S = 1.0
-STILL_S = 30.0  # behind the log without moving: a fault
+STILL_S = 30.0  # views that are behind the log and have not moved for so long are a fault
 PATIENCE_S = 120.0  # for views that do not move at all
 SENT_MAX = 50_000  # most recent rows already sent to listeners
 
@@ -171,7 +171,7 @@ class FollowedViews:
         return bool(self._waiting) or any(wanted)
 
     def hurry(self, position: int) -> None:
-        """Nothing: the workers fold, and do not linger."""
+        """Do nothing: the workers fold, and this process cannot speed them up."""
 
     async def wait_for(
         self, position: int, *, timeout_s: float, views: Collection[str] | None = None

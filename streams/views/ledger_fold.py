@@ -59,7 +59,7 @@ class LedgerFold:
         """The balances plus what each partition has folded beyond this position.
 
         Args:
-            stands: a position by partition, none lower than this fold's.
+            positions: one for each partition, none lower than this fold's.
         """
         found, position, until = dict(self.balances), self.position, max(positions)
         while page := await self._log.after(position, limit=TURN_PAGE, until=until):
@@ -86,7 +86,7 @@ class LedgerFold:
 
 
 def open_refs(states: Iterable[State]) -> Mapping[str, frozenset[str]]:
-    """Clearing account -> keys of all that is open on it, by the accounts' states."""
+    """For each clearing account, the keys of its open items, from the states of all accounts."""
     street: set[str] = set()
     payout: set[str] = set()
     transfers: set[str] = set()

@@ -32,7 +32,7 @@ class Member(Protocol):
 
     async def stop(self) -> None: ...
 
-    async def bury(self, value: bytes, headers: dict[str, str], /) -> None: ...
+    async def send_letter(self, value: bytes, headers: dict[str, str], /) -> None: ...
 
 
 Left = Callable[[], Awaitable[None]]
@@ -75,7 +75,7 @@ class Membership:
                 raise failure
             await waits.pause(stop, retry.next_s())
 
-    async def bury(self, value: bytes, headers: dict[str, str]) -> None:
+    async def send_letter(self, value: bytes, headers: dict[str, str]) -> None:
         """Publish a dead letter.
 
         Raises:
@@ -83,7 +83,7 @@ class Membership:
         """
         if self._member is None:
             raise BusUnavailable(f"{self._name}: not a member of the group")
-        await self._member.bury(value, headers)
+        await self._member.send_letter(value, headers)
 
     async def _once(self, stop: asyncio.Event) -> tuple[BaseException | None, float]:
         """Run one member; what ended it (None: `stop`), and its seconds without the leaving."""

@@ -2,7 +2,7 @@
 
     checkpoints --STILL_S unmoved, the log ahead--> adopted: folded from the log
                         ^                              `-the group gives it to us, or another
-                        `---------------------------------moves it -> let go
+                        `---------------------------------moves it -> released
 
 The bus assigns partitions to workers, and the bus may be wrong: it waits for a dead member, was
 wiped, or is unavailable. The checkpoints move by compare-and-set, so a second worker that folds a
@@ -72,7 +72,7 @@ class Orphans(Generic[P]):
         self._looked_at = -LOOK_S
 
     async def look(self, held: Collection[int]) -> None:
-        """Adopt, fold and let go; `held`: the partitions that the group gave to this process.
+        """Adopt, fold and release; `held`: the partitions that the group gave to this process.
 
         Raises:
             GaveUp, Relaid: from folding a part.

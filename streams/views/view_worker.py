@@ -56,7 +56,7 @@ class PartSink(Sink, Protocol):
 
 
 T = TypeVar("T")
-Bury = Callable[[bytes, dict[str, str]], Awaitable[None]]
+SendLetter = Callable[[bytes, dict[str, str]], Awaitable[None]]
 OpenSink = Callable[[int], PartSink]
 
 
@@ -70,7 +70,7 @@ class ViewWorker:
         partitions: number of partitions.
         tables: the position of every partition, whichever process folds it.
         marks: the store of the stuck views' marks.
-        bury: publishes a dead letter.
+        send_letter: publishes a dead letter.
     """
 
     def __init__(
@@ -82,13 +82,13 @@ class ViewWorker:
         partitions: int,
         tables: Checkpoints,
         marks: Marks,
-        bury: Bury,
+        send_letter: SendLetter,
     ) -> None:
         self.parts: dict[int, PartitionFold] = {}
         self.orphans = Orphans(tables, log, views, self._open_fold)
         self.records = self.events = 0
         self._log, self._open_sink, self._views = log, open_sink, tuple(views)
-        self._partitions, self._marks, self._bury = partitions, marks, bury
+        self._partitions, self._marks, self._send_letter = partitions, marks, send_letter
         self._kicked = asyncio.Event()
         self._leaving: set[asyncio.Task[None]] = set()  # partitions that are closing
 
@@ -167,7 +167,7 @@ class ViewWorker:
             partition=partition,
             log=self._log,
             marks=self._marks,
-            bury=self._bury,
+            send_letter=self._send_letter,
         )
 
 
@@ -183,12 +183,12 @@ class PartitionFold:
         partition: int,
         log: StoredLog,
         marks: Marks,
-        bury: Bury,
+        send_letter: SendLetter,
     ) -> None:
         self.partition, self.feed = partition, feed
         self.positions: Mapping[str, int] = {}
         self._sink, self._views, self._log = sink, tuple(views), log
-        self._marks, self._bury = marks, bury
+        self._marks, self._send_letter = marks, send_letter
         self.runner = Runner(feed, sink, views, pause=waits.breathe)
         self._marked: dict[str, Stuck] = {}  # this partition's marks, as last read or written
         self._letters: list[Stuck] = []  # dead letters not sent yet
@@ -314,7 +314,7 @@ class PartitionFold:
                 "error": stuck.error[:1_000],
             }
             try:
-                await self._bury(encode(event), headers)
+                await self._send_letter(encode(event), headers)
             except BusUnavailable as e:
                 _log.warning("partition %s: cannot send a dead letter yet: %s", self.partition, e)
                 return

@@ -182,7 +182,7 @@ async def _folded(side: WriteSide, bus: Bus, views: Sequence[View], schema: str,
     marks, tables = StuckViews(side.url), await ReadModels.connect(side.url, schema=schema)
     worker = ViewWorker(
         side.log, sink, views,
-        partitions=bus.partitions, tables=tables, marks=marks, bury=_never,
+        partitions=bus.partitions, tables=tables, marks=marks, send_letter=_never,
     )  # fmt: skip
     start = 0.0
 

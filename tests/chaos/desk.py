@@ -44,7 +44,7 @@ def listings() -> list[Ask]:
 
 
 class Desk:
-    """Yields commands for ever; `told` is the answer to the last one."""
+    """Yields commands for ever; `result` is the answer to the last one."""
 
     def __init__(self, number: int, seed: int, desks: int) -> None:
         self._dice = random.Random(f"{seed}.{number}")

@@ -108,7 +108,7 @@ class World:
         except (httpx.TransportError, psycopg.Error, ValueError) as e:
             return [f"{type(e).__name__}: {e}"]
         late = [
-            f"{name} stands at {view['position']}, not at {at_least}"
+            f"{name} is at {view['position']}, not at {at_least}"
             for name, view in result["views"].items()
             if view["position"] < at_least
         ]

@@ -171,7 +171,7 @@ class Reader:
         return [Totals(*line) for line in await self._fetch(sql, ())]
 
     async def client_money(self) -> list[CloseFigures]:
-        """`projections.ledger.client_money.standing` of every currency, summed by the database."""
+        """`client_money.close_figures` of every currency, summed by the database."""
         sums = ", ".join(f"coalesce({sql}, 0)" for sql in CLIENT_MONEY_SUMS.values())
         sql = (
             f"select currency, {sums} "

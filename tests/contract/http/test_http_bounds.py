@@ -147,7 +147,7 @@ def nothing_held(served: Served) -> Iterator[None]:
             break
         time.sleep(0.02)
     held = served.door.server_state
-    assert (held.bodies_bytes, held.open) == (0, 0), "what was held is let go"
+    assert (held.bodies_bytes, held.open) == (0, 0), "nothing is counted any more"
 
 
 @pytest.mark.parametrize(

@@ -245,6 +245,14 @@ def test_sql_and_the_http_door_reach_a_server(server: Running) -> None:
             assert served.ready().status_code == 200
         result = run(env, "sql", "SELECT count() AS n FROM postings", "--json", data_dir=made / "d")
         assert result.json == {"columns": ["n"], "rows": [[0]]}
+        decimals = "SELECT toDecimal128('0', 12) AS zero, toDecimal128('-2.5', 12) AS more"
+        result = run(env, "sql", decimals, data_dir=made / "d")
+        assert [line.split() for line in result.out.splitlines()] == [
+            ["zero", "more"],
+            ["0", "-2.5"],
+        ]
+        result = run(env, "sql", decimals, "--json", data_dir=made / "d")
+        assert result.json["rows"] == [["0.000000000000", "-2.500000000000"]]
         wrong = {"TIDEMARK_WAREHOUSE": server.url(password="guess")}
         result = run(wrong, "sql", "SELECT 1", data_dir=made / "d")
         assert (result.code, "wrong password" in result.complaint) == (1, True)

@@ -105,7 +105,7 @@ def test_a_key_that_was_retired_by_name_is_followed_by_a_new_one(keys: Path) -> 
     (keys / "checkpoint.pub").rename(keys / "retired-1.pub")
     new = Signer.open(keys, SystemEntropy(), signed_by=old)
     assert new.verifier.key_id != old
-    assert new.verifier.believes(old)
+    assert new.verifier.accepts_key(old)
     again = Signer.open(keys, SystemEntropy(), signed_by=new.verifier.key_id)
     assert again.verifier.key_id == new.verifier.key_id
 

@@ -273,7 +273,7 @@ def test_a_bust_of_an_order_still_open_is_traded_again() -> None:
 
 def test_a_correcting_venue_states_another_price() -> None:
     reports = trade(new(), faults=VenueFaults(correct=1.0))
-    assert counts(reports)[1:] == [("TRADE", 50), ("TRADE_CORRECT", 50)]
+    assert kinds(reports)[1:] == [("TRADE", 50), ("TRADE_CORRECT", 50)]
     assert reports[2].last_px == Decimal("50.01") and reports[2].exec_ref_id == reports[1].exec_id
 
 

@@ -46,7 +46,11 @@ async def asked(
     await Outside(site=SITE)(scope, receive, send)
     start = sent[0]
     if start["type"] == "websocket.close":
-        return 404, {}, b""  # the app, without a socket there, refused
+        return (
+            404,
+            {},
+            b"",
+        )  # refused by the app, which has no such socket
     found = {k.decode(): v.decode() for k, v in start["headers"]}
     return start["status"], found, b"".join(m.get("body", b"") for m in sent[1:])
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from api.http import warehouse_line, warehouse_rows
-from api.http.warehouse_line import Line, Turned
+from api.http.warehouse_line import Line, NoTurn
 from api.http.warehouse_rows import TooLarge, body_of
 
 
@@ -22,7 +22,7 @@ async def test_a_caller_has_one_statement_and_the_next_waits_but_not_long(
     line, done = Line(), asyncio.Event()
     first = asyncio.create_task(hold(line, "192.0.2.1", done))
     await asyncio.sleep(0)
-    with pytest.raises(Turned) as turned:
+    with pytest.raises(NoTurn) as turned:
         async with line.turn("192.0.2.1"):
             pass
     assert turned.value.own
@@ -52,7 +52,7 @@ async def test_few_run_in_all_and_few_wait(monkeypatch: pytest.MonkeyPatch) -> N
     found = await asyncio.wait(held, timeout=0.05)
     refused = [task.exception() for task in found[0]]
     assert len(refused) == 40 - warehouse_line.RUNNING_MAX - warehouse_line.WAITING_MAX
-    assert all(isinstance(error, Turned) and not error.own for error in refused)
+    assert all(isinstance(error, NoTurn) and not error.own for error in refused)
     done.set()
     await asyncio.gather(*held, return_exceptions=True)
 

@@ -401,7 +401,7 @@ def test_a_purchase_is_busted_although_its_lot_was_sold() -> None:
     booked = book.send(fill("T1", "100", "49.90"))
     book.send(fill("T2", "40", "60.00", SELL, order="O2"))
     book.send(bust(booked))
-    assert book.lots() == {"T2": (D(-40), D("-2397.60"))}  # sold short, for what it brought
+    assert book.lots() == {"T2": (D(-40), D("-2397.60"))}  # sold short: the cost is the proceeds
     cover = book.send(fill("T5", "40", "55.00", order="O5"))
     assert cover.lots[0].lot_id == "T2"
     assert set(book.lots()) == set()

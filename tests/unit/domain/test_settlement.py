@@ -1,4 +1,4 @@
-"""A settlement instruction is followed until it has settled, and settlement wins."""
+"""A settlement instruction is followed until it has settled; confirmations override statuses."""
 
 from datetime import date
 from decimal import Decimal

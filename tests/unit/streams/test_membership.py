@@ -36,7 +36,7 @@ class Given:
         if self._sour:
             raise RuntimeError("cannot leave in order")
 
-    async def bury(self, value: bytes, headers: dict[str, str], /) -> None:
+    async def send_letter(self, value: bytes, headers: dict[str, str], /) -> None:
         self.said.append(value.decode())
 
 
@@ -85,7 +85,7 @@ async def test_one_that_cannot_start_is_followed_by_another_and_the_reason_is_to
     group = Group(Given(refuses=True), last := Given(hangs=True))
     await until(lambda: group.membership.fault == "nobody there")
     with pytest.raises(BusUnavailable, match="views: not a member"):
-        await group.membership.bury(b"letter", {})
+        await group.membership.send_letter(b"letter", {})
     await group.end()
     assert last.said == ["stopped"]
 
@@ -93,7 +93,7 @@ async def test_one_that_cannot_start_is_followed_by_another_and_the_reason_is_to
 async def test_a_letter_goes_through_the_member_there_is() -> None:
     group = Group(one := Given())
     await until(lambda: one.said == ["started"])
-    await group.membership.bury(b"letter", {})
+    await group.membership.send_letter(b"letter", {})
     assert one.said == ["started", "letter"]
     await group.end()
 

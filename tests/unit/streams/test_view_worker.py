@@ -66,13 +66,13 @@ class Workers:
             partitions=self.world.partitions,
             tables=MemoryTables(self.whole, self.views),
             marks=self.marks,
-            bury=self._bury,
+            send_letter=self._send_letter,
         )
 
     async def sums(self) -> list[Any]:
         return [await self.whole.checksum(view) for view in self.views]
 
-    async def _bury(self, value: bytes, headers: dict[str, str]) -> None:
+    async def _send_letter(self, value: bytes, headers: dict[str, str]) -> None:
         if self.away:
             raise BusUnavailable("nobody there")
         self.letters.append((value, headers))
