@@ -249,7 +249,7 @@ class Handler:
         if job.later and job.later(state) != job.reads:
             self._defer(job, step)  # the next round finds the streams that it reads now
             return
-        decision = job.decider.decide(job.request.command, state, self._seen(job, step))
+        decision = job.decider.decide(job.request.command, state, self._make_seen(job, step))
         if isinstance(decision, Refused):
             self._settle(job, step, Declined(decision))
         elif job.request.dry_run:
@@ -262,7 +262,7 @@ class Handler:
             self._propose(job, tuple(decision), state, head, step=step)
             step.messages.add(message)
 
-    def _seen(self, job: Job, step: _Round) -> Seen:
+    def _make_seen(self, job: Job, step: _Round) -> Seen:
         return Seen(
             now=step.now,
             effective_at=_effective_at(job.request, step.now) or step.now,

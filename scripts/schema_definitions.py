@@ -17,7 +17,7 @@ from adapters.postgres.views.tables import Table
 from projections.catalogue import VIEWS
 
 
-def drawn(url: str) -> str:
+def definitions_text(url: str) -> str:
     """Set up an empty database, with the roles on its server, and return the file's text."""
     lines: list[str] = []
     with psycopg.connect(url, autocommit=True) as connection:
@@ -37,4 +37,4 @@ if __name__ == "__main__":
         tempfile.TemporaryDirectory(prefix="tidemark-") as folder,
         EmbeddedPostgres(Path(folder), settings={"fsync": "off"}) as server,
     ):
-        DEFINITIONS.write_text(drawn(server.uri))
+        DEFINITIONS.write_text(definitions_text(server.uri))

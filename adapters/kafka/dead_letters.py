@@ -117,7 +117,7 @@ def _letter(message: Message) -> Letter | None:
             view=headers["view"].decode(),
             partition=int(headers["partition"]),
             position=int(headers["position"]),
-            events=_named(message.value()),
+            events=_view_names(message.value()),
             error=headers.get("error", b"").decode(errors="replace"),
             sent_at=_moment(message),
             requeued="requeued" in headers,
@@ -126,7 +126,7 @@ def _letter(message: Message) -> Letter | None:
         return None
 
 
-def _named(value: bytes | None) -> tuple[str, ...]:
+def _view_names(value: bytes | None) -> tuple[str, ...]:
     try:
         return tuple(f"{e.stream}@{e.version}" for e in decode(value)) if value else ()
     except MalformedPage:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import pyarrow as pa  # 0.2 s of CPU
 
 __all__ = [
-    "Answer", "Warehouse", "WarehouseError", "WarehouseUnavailable", "directory_of", "named",
+    "Answer", "Warehouse", "WarehouseError", "WarehouseUnavailable", "directory_of", "warehouse_of",
 ]  # fmt: skip
 
 THREADS = 4
@@ -239,7 +239,7 @@ class Warehouse:
         return f"{self._url.scheme}://{self._url.hostname or ''}{port}{self._url.path}"
 
 
-def named(variable: str, url: str) -> Warehouse:
+def warehouse_of(variable: str, url: str) -> Warehouse:
     """The warehouse that a setting names.
 
     Raises:

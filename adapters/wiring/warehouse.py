@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from adapters.settings import Settings
 from adapters.settings_error import SettingsError
-from adapters.warehouse.client import Warehouse, WarehouseError, WarehouseUnavailable, named
+from adapters.warehouse.client import Warehouse, WarehouseError, WarehouseUnavailable, warehouse_of
 
 
 class OpenWarehouse(NamedTuple):
@@ -21,10 +21,10 @@ async def open_warehouse(settings: Settings, *, writes: bool) -> AsyncIterator[O
     Raises:
         SettingsError: not a warehouse URL, or the server cannot be reached.
     """
-    warehouse = reading = named("TIDEMARK_WAREHOUSE", settings.warehouse_url)
+    warehouse = reading = warehouse_of("TIDEMARK_WAREHOUSE", settings.warehouse_url)
     try:
         if settings.read_warehouse:
-            reading = named("TIDEMARK_READ_WAREHOUSE", settings.read_warehouse)
+            reading = warehouse_of("TIDEMARK_READ_WAREHOUSE", settings.read_warehouse)
         if writes and not settings.embedded_warehouse:
             await _reach("TIDEMARK_WAREHOUSE", warehouse)
         if writes and settings.read_warehouse:

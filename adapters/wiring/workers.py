@@ -48,7 +48,7 @@ async def open_bus(platform: Platform) -> OpenBus:
     bus, broker = platform.settings.kafka, None
     if bus is None:
         raise SettingsError(
-            "TIDEMARK_BUS: relay and workers need a kafka: bus; inline folds by itself"
+            "TIDEMARK_BUS: relay and workers need a kafka: bus; without it, `serve` folds"
         )
     try:
         if bus.embedded:

@@ -8,7 +8,7 @@ from typing import Any
 
 from adapters.settings import Settings
 from adapters.settings_error import SettingsError
-from adapters.warehouse.client import directory_of, named
+from adapters.warehouse.client import directory_of, warehouse_of
 from api.cli import UsageError, add_verb, settings, wants_json
 from api.http import wire
 
@@ -46,7 +46,7 @@ async def _run(args: argparse.Namespace) -> None:
     config = settings(args)
     _require(config)
     variable = "TIDEMARK_READ_WAREHOUSE" if config.read_warehouse else "TIDEMARK_WAREHOUSE"
-    warehouse = named(variable, config.read_warehouse_url)
+    warehouse = warehouse_of(variable, config.read_warehouse_url)
     try:
         answer = await warehouse.readonly(text, max_rows=ROWS_MAX, timeout_s=TIMEOUT_S)
     finally:

@@ -9,7 +9,7 @@ TEXT_MAX = 500  # characters of a sentence that holds a caller's text
 CUT = "..."
 
 
-def named(name: str) -> str:
+def short_name(name: str) -> str:
     """The first `NAME_MAX` characters of a name; those not printable ASCII become `?`."""
     return "".join(c if c.isascii() and c.isprintable() else "?" for c in name[:NAME_MAX])
 

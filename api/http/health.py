@@ -103,8 +103,8 @@ class Health:
         dispatcher, models = self._platform.dispatcher, self._platform.read_models
         cache = self._platform.cache
         position, views, self._cache_fault = await asyncio.gather(
-            _asked("log", self._platform.log.last(), reasons),
-            _asked("read models", models.positions(), reasons),
+            _answer_of("log", self._platform.log.last(), reasons),
+            _answer_of("read models", models.positions(), reasons),
             cache.trouble(),
         )
         return Figures(
@@ -131,7 +131,7 @@ class Health:
         ]
 
 
-async def _asked(what: str, answer: Awaitable[T], reasons: list[str]) -> T | None:
+async def _answer_of(what: str, answer: Awaitable[T], reasons: list[str]) -> T | None:
     task = asyncio.ensure_future(answer)
     await asyncio.wait([task], timeout=PATIENCE_S)
     if not task.done():

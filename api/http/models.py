@@ -31,7 +31,7 @@ from pydantic import create_model as create
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from api.http.plain_fields import Plan, Rules, command_of, plan_of
-from api.http.texts import shown
+from api.http.texts import is_visible
 from domain.catalogue import DECIDERS
 from domain.shared.message import Command, Erased
 
@@ -218,8 +218,8 @@ def _instant(text: str) -> datetime | None:
 
 def _text(limit: int) -> Callable[[str], str | None]:
     """Accept up to `limit` visible characters (`api.http.texts`)."""
-    plain = re.compile(rf"[\t\n -~]{{0,{limit}}}").fullmatch  # ASCII that `shown` accepts
-    return lambda text: text if plain(text) or (len(text) <= limit and shown(text)) else None
+    plain = re.compile(rf"[\t\n -~]{{0,{limit}}}").fullmatch  # ASCII that `is_visible` accepts
+    return lambda text: text if plain(text) or (len(text) <= limit and is_visible(text)) else None
 
 
 _is_decimal, _is_day, _is_instant = _matching(DECIMAL), _matching(DATE), _matching(DATETIME)

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.http.echo import named
+from api.http.echo import short_name
 from api.http.problems import Problem, refuse
 
 ENDPOINTS: dict[str, frozenset[str]] = {
@@ -63,5 +63,5 @@ def check(path: str, query: bytes, method: str) -> None:
 
 
 def _refused(name: str, says: str) -> Problem:
-    shown = named(name)
+    shown = short_name(name)
     return Problem(400, "parameter_invalid", f"{shown}: {says}" if name else says, parameter=shown)

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from pydantic_core import from_json
 
-from api.http.echo import named
+from api.http.echo import short_name
 
 
 def loads(raw: bytes | str) -> object:
@@ -44,7 +44,7 @@ def _object(pairs: list[tuple[str, Any]]) -> None:
 
 
 def _twice(name: str) -> NoReturn:
-    raise ValueError(f"the name {named(name)} is there twice in one object; give it once")
+    raise ValueError(f"the name {short_name(name)} is there twice in one object; give it once")
 
 
 _decoder = json.JSONDecoder(object_pairs_hook=_object, parse_int=len, parse_float=len, strict=True)

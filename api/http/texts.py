@@ -45,7 +45,7 @@ _drawn = re.compile(rf"[\u0600-\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U0
 _may_be_fine = re.compile("[\u200c\u200d\ufe00-\ufe02\U000e0100-\U000e01ef]").search
 
 
-def shown(text: str) -> bool:
+def is_visible(text: str) -> bool:
     """Whether every character of the text can be seen (or is a space, tab or line feed)."""
     if text.isascii():
         return _ascii(text) is not None

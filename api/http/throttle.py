@@ -42,7 +42,7 @@ class Throttle:
         elif scope["type"] == "websocket":
             await self._app(scope, self._paced(limit, scope, receive), send)
         else:
-            await self._app(scope, receive, _told(send, headers))
+            await self._app(scope, receive, _with_headers(send, headers))
 
     def _paced(self, limit: str, scope: Scope, receive: Receive) -> Receive:
         async def paced() -> Message:
@@ -85,7 +85,7 @@ def over_limit(headers: dict[str, str]) -> Problem:
     return Problem(429, "rate_limited", detail, headers=headers)
 
 
-def _told(send: Send, headers: dict[str, str]) -> Send:
+def _with_headers(send: Send, headers: dict[str, str]) -> Send:
     async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             MutableHeaders(scope=message).update(headers)

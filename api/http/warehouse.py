@@ -107,7 +107,7 @@ def _field(raw: bytes) -> str:
 
 async def _while_waited_for(http: Request, act: Callable[[], Awaitable[T]]) -> T | None:
     """The result of `act`; if the caller disconnects first, `act` is cancelled: None."""
-    acting, gone = asyncio.ensure_future(act()), asyncio.ensure_future(_gone(http))
+    acting, gone = asyncio.ensure_future(act()), asyncio.ensure_future(_disconnected(http))
     try:
         await asyncio.wait({acting, gone}, return_when=asyncio.FIRST_COMPLETED)
         return await acting if acting.done() else None
@@ -116,7 +116,7 @@ async def _while_waited_for(http: Request, act: Callable[[], Awaitable[T]]) -> T
         acting.cancel()
 
 
-async def _gone(http: Request) -> None:
+async def _disconnected(http: Request) -> None:
     while (await http.receive())["type"] != "http.disconnect":
         pass
 

@@ -40,9 +40,9 @@ def normal_form(name: str) -> str:
     """
     if name.isascii() and name.isalnum():  # most names are ids: nothing to remove
         return name.lower()
-    seen = "".join(map(_seen, name))  # a sign that cannot be seen keeps letter and accent apart
+    seen = "".join(map(_compared_as, name))  # an unseen sign parts letter and accent
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", seen).casefold())
-    alike = "".join(map(_seen, folded.translate(_LOOKALIKES)))
+    alike = "".join(map(_compared_as, folded.translate(_LOOKALIKES)))
     return " ".join(unicodedata.normalize("NFKC", alike).split())
 
 
@@ -64,7 +64,7 @@ def acts_as(actor: str, name: str) -> bool:
     return same_person(actor, ANONYMOUS) or is_part(actor) or same_person(actor, name)
 
 
-def _seen(sign: str) -> str:
+def _compared_as(sign: str) -> str:
     """What one character adds to a name: itself, a space, or nothing."""
     if sign.isspace():
         return " "

@@ -163,7 +163,7 @@ class Gateway:
         bell = bell or Bell()
         while not stop.is_set():
             try:
-                if self._position is None or await self._lost():
+                if self._position is None or await self._lost_checkpoint():
                     await self.start(clock())
                 events, concerned = await self._step()
                 reports = await self.deliver(clock())
@@ -177,7 +177,7 @@ class Gateway:
                 self._position = None
                 await asyncio.sleep(RETRY_S)
 
-    async def _lost(self) -> bool:
+    async def _lost_checkpoint(self) -> bool:
         """Whether the checkpoint is not where this gateway left it; read every `TRUST_S`."""
         return self._reread.due() and await self._checkpoint() != self._saved
 

@@ -76,7 +76,7 @@ async def replay_sagas(log: RecorderLog, store: Store) -> list[Conversation]:
     for gateway in GATEWAYS:
         if gateway.NAME in current:
             states |= await _gateway_to(log, gateway, kept.positions[gateway.NAME])
-    lost = await _lost(log, owed, kept)
+    lost = await _missing_commands(log, owed, kept)
     end = await log.last()
     for name, position in kept.positions.items():
         if not 0 <= position <= end:
@@ -145,7 +145,9 @@ async def _gateway_to(log: RecorderLog, gateway: Folded, position: int) -> dict[
     return {key: keep(gateway, state) for key, state in states.items()}
 
 
-async def _lost(log: RecorderLog, owed: Mapping[str, Owed], kept: KeptRows) -> dict[str, list[str]]:
+async def _missing_commands(
+    log: RecorderLog, owed: Mapping[str, Owed], kept: KeptRows
+) -> dict[str, list[str]]:
     """Differences of the outbox by saga: owed commands it lacks, and others it should not have."""
     out: dict[str, list[str]] = defaultdict(list)
     for message_id, one in kept.outbox.items():

@@ -86,10 +86,10 @@ class PartitionFeed:
         if position < self.start:
             found += await self._rest.after(position, limit=limit, until=min(until, self.start))
         if len(found) < limit:
-            found += self.held(max(position, self.start), until)[: limit - len(found)]
+            found += self.events_between(max(position, self.start), until)[: limit - len(found)]
         return found
 
-    def held(self, position: int, until: int) -> Sequence[Envelope]:
+    def events_between(self, position: int, until: int) -> Sequence[Envelope]:
         """The events in memory with position < their position <= until."""
         first = bisect_right(self._positions, position)
         return self._events[first : bisect_right(self._positions, until)]
@@ -153,7 +153,7 @@ class MergedFeed:
             found = await self._log.after(position, limit=limit, until=start)
             if found:
                 return found
-        runs = [part.held(max(position, start), end) for part in self._parts]
+        runs = [part.events_between(max(position, start), end) for part in self._parts]
         return list(heapq.merge(*runs, key=_position))[:limit]
 
     async def last(self) -> int:

@@ -102,12 +102,12 @@ async def open_evidence(url: str) -> AsyncIterator[PostgresEvidence]:
             await connection.set_isolation_level(IsolationLevel.REPEATABLE_READ)
             await connection.set_read_only(True)
             async with connection.transaction():
-                yield await _begun(connection)
+                yield await _begin(connection)
     except psycopg.Error as e:
         raise unavailable(e) from e
 
 
-async def _begun(connection: AsyncConnection[Any]) -> PostgresEvidence:
+async def _begin(connection: AsyncConnection[Any]) -> PostgresEvidence:
     """Read the head and the end of the log; the first query fixes the transaction's instant."""
     cursor = await connection.execute(
         "select (select coalesce(max(position), 0) from log.events), "

@@ -96,7 +96,7 @@ class PostgresSagaStore:
         asked = _json([{"saga": saga, "id": saga_id} for saga, saga_id in keys])
         async with self._kept.connected() as connection:
             cursor = await connection.execute(_LOAD, (asked,), prepare=True)
-            return {(row[0], row[1]): _kept(row) for row in await cursor.fetchall()}
+            return {(row[0], row[1]): _row_of(row) for row in await cursor.fetchall()}
 
     async def save(self, page: Saved, /) -> None:
         moves = [
@@ -140,7 +140,7 @@ class PostgresSagaStore:
     async def unfinished(self, saga: str, since: datetime, /) -> Mapping[str, Kept]:
         async with self._kept.connected() as connection:
             cursor = await connection.execute(_UNFINISHED, (saga, since))
-            return {row[1]: _kept(row) for row in await cursor.fetchall()}
+            return {row[1]: _row_of(row) for row in await cursor.fetchall()}
 
     async def everything(self) -> KeptRows:
         """All rows at one instant, to compare them with the log.
@@ -153,7 +153,7 @@ class PostgresSagaStore:
             cursor = await connection.execute(_PLACES)
             places = await cursor.fetchall()
             cursor = await connection.execute(_EVERY)
-            states = {(row[0], row[1]): _kept(row) for row in await cursor.fetchall()}
+            states = {(row[0], row[1]): _row_of(row) for row in await cursor.fetchall()}
             cursor = await connection.execute(_OWED, (_ALL,))
             outbox = {row[0]: _owed(row) for row in await cursor.fetchall()}
         checkpoints = [(saga, at, v) for saga, part, at, v in places if part == self._partition]
@@ -212,7 +212,7 @@ def _rows(states: Mapping[SagaKey, Kept]) -> str:
     )
 
 
-def _kept(row: Sequence[Any]) -> Kept:
+def _row_of(row: Sequence[Any]) -> Kept:
     _, _, body, due_at, ended = row
     return Kept(body=body, due_at=due_at, ended=ended)
 

@@ -52,7 +52,7 @@ async def lay_out(
 
     Without `take`, a view keeps the number of partitions that it has.
     """
-    held = await _held(connection, table)
+    held = await _locked_checkpoints(connection, table)
     if held and not take:
         partitions = held[0].partitions
     if not held or any(h.version != view.VERSION for h in held):
@@ -86,7 +86,7 @@ async def _guard(connection: AsyncConnection[Any], table: Table) -> None:
             await connection.execute(statement.encode())
 
 
-async def _held(connection: AsyncConnection[Any], table: Table) -> list[Held]:
+async def _locked_checkpoints(connection: AsyncConnection[Any], table: Table) -> list[Held]:
     """The checkpoints, locked: their runners wait, and are expelled if the checkpoints change."""
     sql = (
         "select partition, position, version, generation, partitions "

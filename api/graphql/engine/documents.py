@@ -25,7 +25,7 @@ from strawberry.types.graphql import OperationType as Kind
 
 from api.graphql.engine.faults import INVALID, NEEDS_SOCKET, fault
 from api.graphql.engine.limits import TOKENS_MAX, check, check_text
-from api.http.echo import named
+from api.http.echo import short_name
 
 CACHED = 256  # documents, of at most `TEXT_MAX` characters
 
@@ -102,10 +102,10 @@ def _operation_of(document: DocumentNode, name: str | None) -> OperationDefiniti
     for operation in operations:
         if name is None or (operation.name is not None and operation.name.value == name):
             return operation
-    raise fault(INVALID, f"operationName: the document has no operation {named(name or '')}")
+    raise fault(INVALID, f"operationName: the document has no operation {short_name(name or '')}")
 
 
 def _stand_in(name: str | None) -> DocumentNode:
     """A document with the requested operation, so that the caller gets the real error."""
-    named = name if name and _NAME.fullmatch(name) else ""
-    return parse(f"query {named} {{ __typename }}")
+    valid = name if name and _NAME.fullmatch(name) else ""
+    return parse(f"query {valid} {{ __typename }}")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from strawberry.http import GraphQLRequestData
 
-from api.http.echo import named
+from api.http.echo import short_name
 from api.http.problems import Problem
 
 _OPERATION = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,99}").fullmatch
@@ -57,6 +57,6 @@ def request_data(found: Mapping[str, Any]) -> GraphQLRequestData:
 
 
 def _invalid_input(field: str, rule: _Rule) -> Problem:
-    shown = named(field)
+    shown = short_name(field)
     error = {"field": shown, "rule": rule.name, "message": rule.requirement}
     return Problem(400, "invalid_input", f"{shown}: {rule.requirement}", errors=[error])

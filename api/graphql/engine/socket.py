@@ -20,7 +20,7 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import Messag
 
 from api.graphql.engine.envelope import request_data
 from api.graphql.engine.faults import BAD_ARGUMENT, fault
-from api.http.echo import CUT, named
+from api.http.echo import CUT, short_name
 from api.http.problems import Problem
 
 REASON_MAX = 123  # bytes
@@ -80,7 +80,7 @@ def _malformed(message: Mapping[str, Any]) -> str:
         return "type: must be a text"
     for field in message:
         if field not in FIELDS:
-            return f"{named(field)}: is none of id, type, payload"
+            return f"{short_name(field)}: is none of id, type, payload"
     if kind in OF_AN_OPERATION and not (isinstance(id_, str) and 0 < len(id_) <= ID_MAX):
         return f"id: must be a text of 1 to {ID_MAX} characters"
     if kind == "subscribe" and not isinstance(message.get("payload"), dict):

@@ -6,7 +6,7 @@ An empty list for a misspelled word would look like "there is nothing of that ki
 from collections.abc import Collection
 
 from api.graphql.engine.faults import BAD_ARGUMENT, fault
-from api.http.echo import named
+from api.http.echo import short_name
 from domain.account.state import STATUSES
 from domain.client.state import ClientStatus
 from domain.ledger.chart import CHART
@@ -25,4 +25,4 @@ def require_word(argument: str, word: str | None, words: Collection[str]) -> Non
         GraphQLError: BAD_ARGUMENT, naming the argument and the words that it takes.
     """
     if word is not None and word not in words:
-        raise fault(BAD_ARGUMENT, f"{argument}: {named(word)} is none of {', '.join(words)}")
+        raise fault(BAD_ARGUMENT, f"{argument}: {short_name(word)} is none of {', '.join(words)}")

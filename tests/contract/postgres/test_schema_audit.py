@@ -16,7 +16,7 @@ from adapters.postgres.versions import PARTS, Part, migrate
 from adapters.postgres.views.row_guard import guard
 from adapters.postgres.views.tables import Table
 from projections.catalogue import VIEWS
-from scripts.schema_definitions import drawn
+from scripts.schema_definitions import definitions_text
 from tests.paths import ROOT
 
 EVERY = """
@@ -50,7 +50,7 @@ def _of(server: str, database: str) -> str:
 
 def test_the_list_of_definitions_is_what_the_migrations_make(database_url: str) -> None:
     """If this fails, run `.venv/bin/python -m scripts.schema_definitions`."""
-    assert DEFINITIONS.read_text() == drawn(database_url)
+    assert DEFINITIONS.read_text() == definitions_text(database_url)
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from api.http.texts import shown
+from api.http.texts import is_visible
 
 NAMES = [
     "Ann O'Brien-Smith", "José Müller", "Ōtani Shōhei", "Nguyễn Thị Minh", "Łukasz Żółć",
@@ -32,13 +32,13 @@ UNSEEN = {
 
 @pytest.mark.parametrize("name", NAMES)
 def test_names_of_every_script_are_text(name: str) -> None:
-    assert shown(name)
+    assert is_visible(name)
 
 
 @pytest.mark.parametrize("kind", UNSEEN)
 @pytest.mark.parametrize("around", ["{}", "Ann{}Smith", "{}محمد", "محمد{}"])
 def test_what_cannot_be_seen_is_no_text(kind: str, around: str) -> None:
-    assert not shown(around.format(UNSEEN[kind]))
+    assert not is_visible(around.format(UNSEEN[kind]))
 
 
 @pytest.mark.parametrize("joiner", ["\u200c", "\u200d"])
@@ -46,13 +46,13 @@ def test_what_cannot_be_seen_is_no_text(kind: str, around: str) -> None:
     "around", ["A{}nn", "{}محمد", "محمد{}", "محمد{0}{0}علي", "محمد{}A", "5{}6", "김{}철", "佐{}藤"]
 )
 def test_a_joiner_stands_between_letters_that_join_or_nowhere(joiner: str, around: str) -> None:
-    assert not shown(around.format(joiner))
+    assert not is_visible(around.format(joiner))
 
 
 def test_a_selector_follows_an_ideograph_or_nothing() -> None:
-    assert shown("\u845b\ufe00")
-    assert not shown("A\ufe00")
-    assert not shown("\u845b\U000e0100\U000e0100")
+    assert is_visible("\u845b\ufe00")
+    assert not is_visible("A\ufe00")
+    assert not is_visible("\u845b\U000e0100\U000e0100")
 
 
 def test_every_control_format_and_private_character_is_refused_unless_it_is_drawn() -> None:
@@ -61,7 +61,7 @@ def test_every_control_format_and_private_character_is_refused_unless_it_is_draw
     taken = {
         code
         for code in range(0x110000)
-        if unicodedata.category(chr(code)) in unseen and shown(f"a{chr(code)}b")
+        if unicodedata.category(chr(code)) in unseen and is_visible(f"a{chr(code)}b")
     }
     assert taken == drawn
 
@@ -70,7 +70,7 @@ def test_every_unassigned_code_point_is_refused_but_later_ideographs() -> None:
     taken = {
         code
         for code in range(0x110000)
-        if unicodedata.category(chr(code)) == "Cn" and shown(f"a{chr(code)}b")
+        if unicodedata.category(chr(code)) == "Cn" and is_visible(f"a{chr(code)}b")
     }
     later = {0x2B739, *range(0x2EBF0, 0x2EE5E), *range(0x31350, 0x3347A)}
     assert taken <= later
@@ -78,8 +78,8 @@ def test_every_unassigned_code_point_is_refused_but_later_ideographs() -> None:
 
 
 def test_spaces_of_every_script_do_not_hide_what_is_unassigned() -> None:
-    assert shown("\u3000\xa0\n\t\U00031350 \u0600")
-    assert not shown("\u3000\xa0\n\t\U00031350 \u0600\u0378")
+    assert is_visible("\u3000\xa0\n\t\U00031350 \u0600")
+    assert not is_visible("\u3000\xa0\n\t\U00031350 \u0600\u0378")
 
 
 def test_every_letter_of_every_script_is_taken() -> None:
@@ -87,6 +87,6 @@ def test_every_letter_of_every_script_is_taken() -> None:
     refused = {
         code
         for code in range(0x110000)
-        if unicodedata.category(chr(code))[0] in "LN" and not shown(chr(code))
+        if unicodedata.category(chr(code))[0] in "LN" and not is_visible(chr(code))
     }
     assert refused == fillers
