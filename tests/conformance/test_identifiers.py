@@ -16,5 +16,5 @@ CHECKS = {
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.kind}: {case.why}")
-def test_an_identifier_is_told_from_a_near_miss(case: Case) -> None:
+def test_an_identifier_is_distinguished_from_a_near_miss(case: Case) -> None:
     assert CHECKS[case.kind](case.text) is case.valid

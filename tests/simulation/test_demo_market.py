@@ -121,7 +121,7 @@ async def test_prices_are_the_same_whatever_the_pace() -> None:
     assert {k: slow[k] for k in same} == {k: fast[k] for k in same}
 
 
-async def test_paused_the_clock_stands_while_commands_are_answered() -> None:
+async def test_paused_the_clock_stops_while_commands_are_answered() -> None:
     async with demo(spec=ONE_DAY) as market:
         await half_way(market)
         await market.runs_at(Pace(paused=True))
@@ -248,7 +248,7 @@ def test_the_command_that_sets_the_pace_of_a_paused_demo_says_how_to_resume_it(
     assert said("pace", "1") == "1 minute a session"
 
 
-def test_the_pace_of_a_directory_is_what_was_said_last(tmp_path: Path) -> None:
+def test_the_pace_of_a_directory_is_the_one_set_last(tmp_path: Path) -> None:
     file, other = PaceFile(tmp_path), PaceFile(tmp_path)
     assert file.pace() == Pace()
     other.set(Pace(minutes=2))

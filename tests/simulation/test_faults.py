@@ -146,7 +146,7 @@ def mutant_view_checkpoint(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(MemorySink, "save", anyway)
 
 
-def mutant_not_told_again(patch: pytest.MonkeyPatch) -> None:
+def mutant_not_sent_again(patch: pytest.MonkeyPatch) -> None:
     """A gateway whose session broke goes on as if nothing had been lost."""
 
     async def start(self: Gateway, now: object) -> int:
@@ -236,7 +236,7 @@ MUTANTS = {
     mutant_messages: RESTARTS,
     mutant_saga_checkpoint: OTHERS,
     mutant_view_checkpoint: OTHERS,
-    mutant_not_told_again: LOST,
+    mutant_not_sent_again: LOST,
     mutant_reports_dropped: APPENDS,
     mutant_acknowledged_first: APPENDS | RESTARTS,
     mutant_outbox_not_read_again: {(SAGA_WRITE, Kind.UNANSWERED), (SAGA_WRITE, Kind.UNAVAILABLE)},
@@ -315,7 +315,7 @@ def executions_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(order._DECIDE, RecordFill, fill)
 
 
-def test_an_execution_told_twice_counts_once_by_its_message_or_by_its_id_alone(
+def test_an_execution_reported_twice_counts_once_by_its_message_or_by_its_id_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run_undisturbed(WORLDS[TOLD_TWICE % len(WORLDS)])

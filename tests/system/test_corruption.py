@@ -155,7 +155,7 @@ def test_verify_finds_that_the_end_is_gone(own: Own) -> None:
         ]
 
 
-def test_tail_shows_what_stands_before_it_and_names_it(own: Own) -> None:
+def test_tail_shows_the_events_before_it_and_names_it(own: Own) -> None:
     place = own.deposit()
     with own.damaged(place.position, DAMAGES["an unknown event"][0]):
         after = str(place.position - 4)

@@ -353,7 +353,7 @@ async def test_a_cancellation_that_is_lost_is_made_again(monkeypatch: pytest.Mon
     assert lost == 2
 
 
-async def test_endless_work_ends_with_stop_and_its_error_is_told() -> None:
+async def test_endless_work_ends_with_stop_and_its_error_is_shown() -> None:
     stop = asyncio.Event()
     endless = asyncio.create_task(waits.until(stop, asyncio.Event().wait()))
     await asyncio.sleep(0)

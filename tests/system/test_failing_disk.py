@@ -64,7 +64,7 @@ def deposits(served: Served, round_: int) -> list[dict[str, Any]]:
     return answers
 
 
-def test_a_full_disk_is_said_and_forgiven(small_disk: Path) -> None:
+def test_a_full_disk_is_reported_and_recovered_from(small_disk: Path) -> None:
     with serving(small_disk / "d") as served:
         client(served, "A1")
         until(lambda: served.ready().status_code == 200)

@@ -184,7 +184,7 @@ async def test_a_paused_one_that_comes_back_finds_itself_replaced(world: World) 
     assert await world.all_is_on_the_bus_once()
 
 
-async def test_told_to_stop_it_ends_in_order_with_its_figures_on_one_line(world: World) -> None:
+async def test_on_sigterm_it_ends_in_order_with_its_figures_on_one_line(world: World) -> None:
     await world.grow(500)
     with world.relay("only") as relay:
         until(lambda: relay.status()["lag_events"] == 0)

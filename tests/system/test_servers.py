@@ -166,7 +166,7 @@ EVENTS_STAY = (
 
 
 @pytest.mark.parametrize("sql", EVENTS_STAY)
-def test_nobody_but_the_owner_changes_what_the_log_holds(installed: Installed, sql: str) -> None:
+def test_only_the_owner_can_change_the_log(installed: Installed, sql: str) -> None:
     for role in ROLES:
         assert installed.refused(role, "log", sql), role
 
@@ -207,7 +207,7 @@ def test_readers_and_analysts_see_no_log_and_no_saga(installed: Installed) -> No
     assert not installed.refused("projector", "log", "select 1 from log.events")
 
 
-def test_two_identities_see_their_own_rows_and_nobody_sees_nothing(installed: Installed) -> None:
+def test_two_identities_see_their_own_rows_and_a_caller_without_one_sees_none(installed: Installed) -> None:
     accounts = "select account_id from views.accounts order by 1"
     assert installed.seen("reader", accounts) == []
     assert installed.seen("reader", accounts, role="client") == []

@@ -240,7 +240,7 @@ def test_views_stand_still_in_the_open_when_relay_and_workers_run_nowhere(
         assert not (home / "workers").exists()
 
 
-def test_a_worker_without_a_bus_and_a_bus_that_is_away_are_each_said_in_one_line(
+def test_a_worker_without_a_bus_and_a_bus_that_is_away_are_each_reported_in_one_line(
     home: Path,
 ) -> None:
     day = ("--from", "2022-01-03", "--to", "2022-01-03", "--accounts", "1")

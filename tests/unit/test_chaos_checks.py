@@ -145,7 +145,7 @@ class NothingKept:
         return []
 
 
-def test_what_a_saga_keeps_is_what_the_log_says_up_to_where_it_stands(log: Log) -> None:
+def test_a_sagas_row_is_the_fold_of_the_log_up_to_its_checkpoint(log: Log) -> None:
     log.add("order-O1", "k3", placed())
     log.add("order-O1", "fill1", fill(1))
     for stands, rows in ((0, set[str]()), (len(log.all), {"order"})):

@@ -160,7 +160,7 @@ class RelaySuite:
         last = {r.partition: r.span for r in self.records()}
         assert {(s.prev, s.end, s.watermark) for s in last.values()} == {(end, end, True)}
 
-    async def test_told_to_stop_it_finishes_its_batch_and_leaves(self) -> None:
+    async def test_on_stop_it_finishes_its_batch_and_leaves(self) -> None:
         log = HeldLog(events(20_000, homes=50))
         stop = asyncio.Event()
         relay = self.relay(log)

@@ -110,7 +110,7 @@ async def test_topics_are_made_with_their_partitions_and_kept(bus: Bus) -> None:
     }
 
 
-async def test_a_topic_that_a_wiped_broker_made_by_itself_is_made_anew_with_a_batch_begun_in_it(
+async def test_a_topic_that_a_wiped_broker_made_by_itself_is_made_again_with_a_batch_begun_in_it(
     bus: Bus,
 ) -> None:
     admin = AdminClient({"bootstrap.servers": bus.servers})

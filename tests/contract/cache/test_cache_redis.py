@@ -115,7 +115,9 @@ async def test_redis_learns_neither_names_nor_values(server: RedisServer) -> Non
     await store.close()
 
 
-async def test_a_value_that_was_tampered_with_or_moved_is_made_anew(server: RedisServer) -> None:
+async def test_a_value_that_was_tampered_with_or_moved_is_computed_again(
+    server: RedisServer,
+) -> None:
     store = RedisCache(server.url)
     cache = Cache(store, b"secret", SystemEntropy())
 

@@ -62,7 +62,7 @@ def driven(
     return [json.loads(line) for line in result.splitlines()]
 
 
-def test_the_client_subscribes_and_is_told(clients: Path, edge: Edge) -> None:
+def test_the_client_subscribes_and_gets_changes(clients: Path, edge: Edge) -> None:
     def place() -> None:
         for _ in range(1_000):
             if "tidemark_graphql_subscribers 1.0" in edge.http.get("/metrics").text:

@@ -126,7 +126,7 @@ def test_the_fields_of_graphql_over_http_are_taken(
         ("fragment F on Log { position }", None), ("fragment F on Log { position }", "F"),
     ],
 )  # fmt: skip
-def test_an_operation_that_cannot_be_told_is_an_error_and_no_bug(
+def test_an_ambiguous_operation_is_an_error_and_no_bug(
     edge: Edge, socket: ClientConnection, query: str, name: str | None,
     logged: list[logging.LogRecord],
 ) -> None:  # fmt: skip

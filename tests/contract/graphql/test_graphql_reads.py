@@ -197,7 +197,7 @@ def test_obligations_are_what_is_unsettled(edge: Edge) -> None:
     assert sum(Decimal(n["receiveOpen"]) for n in nodes) == 10
 
 
-def test_the_log_says_where_it_stands(edge: Edge) -> None:
+def test_the_log_shows_its_position(edge: Edge) -> None:
     assert edge.data("{ log { position } }")["log"]["position"] == settled(edge)
 
 

@@ -101,7 +101,7 @@ def test_each_state_of_an_order_is_sent_to_its_subscriber(
     watching(edge, 0)
 
 
-def test_a_position_is_told_when_it_changes_and_to_its_account_alone(
+def test_a_changed_position_is_sent_to_its_account_alone(
     edge: Edge, subscriber: Subscriber
 ) -> None:
     fields = "accountId isin qty marketValue"
@@ -205,7 +205,7 @@ async def test_a_reader_that_keeps_taking_gets_every_change_of_a_large_batch(hub
         assert seen == list(range(1, 10 * QUEUE_MAX))
 
 
-async def test_a_reader_far_behind_is_told_where_each_row_stands_and_not_how_it_got_there(
+async def test_a_reader_far_behind_gets_the_newest_state_of_each_row_alone(
     hub: Hub,
 ) -> None:
     async with aclosing(of_a1(hub)) as reader:

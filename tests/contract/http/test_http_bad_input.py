@@ -32,7 +32,7 @@ def test_no_caller_is_a_part_of_the_platform(edge: Edge, actor: str) -> None:
     problem(answer, 400, "actor_reserved")
 
 
-def test_a_dry_run_is_said_by_true_or_false(edge: Edge) -> None:
+def test_a_dry_run_is_stated_by_true_or_false(edge: Edge) -> None:
     answer = edge.http.post("/commands/DepositCash?dry_run=perhaps", json=deposit())
     problem(answer, 400, "invalid_input")
 

@@ -150,7 +150,7 @@ async def test_an_answer_too_large_for_json_is_declined() -> None:
     assert (answer.status_code, answer.json()["code"]) == (400, 396)
 
 
-async def test_readyz_shows_where_the_warehouse_stands_and_for_how_long(
+async def test_readyz_shows_the_position_of_the_warehouse_and_since_when(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     slow, facts = Slow(), Facts()
@@ -196,7 +196,7 @@ class Broken:
         raise WarehouseError("Memory limit exceeded", 241)
 
 
-async def test_a_loader_whose_warehouse_declines_stands_still_says_why_and_tries_again(
+async def test_a_loader_whose_warehouse_declines_reports_why_and_tries_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(warehouse_loader, "RETRY_S", 0.01)
@@ -230,7 +230,7 @@ def test_sql_makes_no_warehouse_beside_a_log_that_has_none(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     "url", ["clickhouse://h:99999/x", "clickhouses://h:-1/x", "clickhouse://[::1/x"]
 )
-def test_a_warehouse_url_that_is_none_is_said_in_one_line(
+def test_a_wrong_warehouse_url_is_reported_in_one_line(
     tmp_path: Path, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TIDEMARK_WAREHOUSE", url)
@@ -240,7 +240,7 @@ def test_a_warehouse_url_that_is_none_is_said_in_one_line(
     assert "Traceback" not in ran.err and ran.err.count("\n") == 1
 
 
-def test_a_folder_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "postgres").mkdir()
     (tmp_path / "warehouse" / "db").mkdir(parents=True)
     (tmp_path / "warehouse" / "process.log").mkdir()  # cannot be opened, as on a read-only disk

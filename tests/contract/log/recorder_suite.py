@@ -197,7 +197,7 @@ async def test_a_known_message_is_known_at_any_version(recorder: Recorder) -> No
         assert result.message.version == 1
 
 
-async def test_the_same_key_with_another_body_is_told_by_the_request_hash(
+async def test_the_same_key_with_another_body_is_found_by_the_request_hash(
     recorder: Recorder,
 ) -> None:
     first = write("a-1", 0, "x", message_id="key")
@@ -265,7 +265,7 @@ async def test_a_write_without_events_needs_the_right_version_too(
     assert await recorder.messages([("a-1", "nothing")]) == {}
 
 
-async def test_a_write_without_events_stands_in_a_chain(recorder: Recorder) -> None:
+async def test_a_write_without_events_keeps_the_chain(recorder: Recorder) -> None:
     results = await append(
         recorder,
         write("a-1", 0, message_id="before"), write("a-1", 0, "x"),
@@ -396,7 +396,7 @@ async def test_payloads_are_read_with_the_schema_versions_they_were_written_with
     assert (found["c-1"].version, found["c-1"].hash) == (2, odd.hash)
 
 
-async def test_a_snapshot_stands_for_the_events_before_it(recorder: Recorder) -> None:
+async def test_a_snapshot_replaces_the_events_before_it(recorder: Recorder) -> None:
     await append(recorder, write("a-1", 0, "x", "y", "z"), write("b-1", 0, "o"))
     two = SnapshotRow("a-1", 2, sealed("a-1/y").hash, "domain-1", b"\0state")
     await recorder.save_snapshots([two])

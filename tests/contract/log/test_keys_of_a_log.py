@@ -59,7 +59,7 @@ def test_a_process_that_only_reads_makes_no_master_key(url: str, master: Path) -
 
 @pytest.mark.parametrize("make", [True, False], ids=["a writer", "a reader"])
 @pytest.mark.parametrize("erased", [False, True], ids=["held", "all erased"])
-def test_a_missing_master_key_is_said_and_not_replaced(
+def test_a_missing_master_key_is_reported_and_not_replaced(
     url: str, master: Path, make: bool, erased: bool
 ) -> None:
     with_clients(url, master, "C1")

@@ -96,7 +96,7 @@ async def test_a_lost_answer_changes_no_result(
     assert len(await whole(recorder)) == 4
 
 
-async def test_one_of_two_that_decided_the_same_command_is_told_that_it_is_known(
+async def test_one_of_two_that_decided_the_same_command_gets_known(
     node: Node, recorder: EsdbRecorder
 ) -> None:
     """The server alone would answer a repeated event id with success, even with other bytes."""

@@ -26,7 +26,7 @@ from domain.shared.identifiers import is_isin, is_mic
 from domain.shared.money import is_currency
 
 
-def test_every_share_has_a_true_isin_and_stands_in_the_file() -> None:
+def test_every_share_has_a_valid_isin_and_is_in_the_file() -> None:
     assert [s.symbol for s in STOCKS] == list(prices().symbols)
     assert all(is_isin(s.isin) and s.isin.startswith("US") and is_mic(s.mic) for s in STOCKS)
     assert len({s.isin for s in STOCKS}) == len(STOCKS) == 20

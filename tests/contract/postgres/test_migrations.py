@@ -84,7 +84,7 @@ def test_a_database_of_the_first_release_is_adopted_with_what_it_holds(database_
     assert run(database_url, "select client_id, destroyed from keys.data_keys") == [("c", True)]
 
 
-async def test_what_was_stored_before_payloads_were_told_apart_reads_the_same(
+async def test_what_was_stored_before_payloads_had_an_offset_reads_the_same(
     database_url: str,
 ) -> None:
     """Migration 0004 finds payloads in the stored bytes, and leaves bytes without a frame alone."""

@@ -90,6 +90,6 @@ class TestPostgres(SagaStoreSuite):
         finally:
             await opened.close()
 
-    async def test_a_server_that_is_not_there_is_said_so_in_one_line(self) -> None:
+    async def test_a_missing_server_is_reported_in_one_line(self) -> None:
         with pytest.raises(Unavailable, match="the sagas' store"):
             await PostgresSagaStore.connect("postgresql://127.0.0.1:1/none")

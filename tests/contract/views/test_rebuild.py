@@ -194,7 +194,7 @@ async def test_a_replay_finds_the_view_that_was_changed_behind_its_back(
     assert [r.equal for r in await replay(log, sink, [VIEW, OTHER])] == [False, True]
 
 
-async def test_a_replay_holds_each_view_against_the_log_up_to_where_it_stands(
+async def test_a_replay_compares_each_view_with_the_log_up_to_its_position(
     sink: PostgresSink,
 ) -> None:
     log = said(*WORDS)

@@ -47,7 +47,7 @@ async def apart(database_url: str) -> AsyncIterator[Apart]:
         await sink.close()
 
 
-async def test_a_replay_folds_each_partition_to_where_it_stands(apart: Apart) -> None:
+async def test_a_replay_folds_each_partition_to_its_position(apart: Apart) -> None:
     for found in await replay(apart.log, apart.sinks[0], VIEWS):
         assert found.equal, found
         assert found.live.position == apart.stands[0]

@@ -211,7 +211,7 @@ async def test_two_processes_may_prepare_at_once(database_url: str) -> None:
             await s.close()
 
 
-async def test_a_server_that_is_not_there_is_said_in_one_line() -> None:
+async def test_a_missing_server_is_reported_in_one_line() -> None:
     with pytest.raises(Unavailable) as caught:
         await PostgresSink.connect("postgresql://nobody@/nothing?host=/nonexistent")
     assert "\n" not in str(caught.value) or str(caught.value).startswith("read models:")

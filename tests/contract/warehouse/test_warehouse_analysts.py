@@ -296,7 +296,7 @@ async def test_the_trace_recomputes_the_hash_chain_and_sees_a_change(warehouse: 
     assert [row[-1] for row in answer.rows] == [0, 0, 0]
 
 
-async def test_a_conversation_is_told_in_the_order_of_the_log(warehouse: Warehouse) -> None:
+async def test_a_conversation_is_listed_in_the_order_of_the_log(warehouse: Warehouse) -> None:
     rows = await ask(warehouse, "What followed from one command")
     assert [(row[0], row[1]) for row in rows] == [
         (3, "account-A1"),

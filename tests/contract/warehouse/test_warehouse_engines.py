@@ -159,7 +159,7 @@ async def test_a_server_that_dies_loses_nothing_and_is_found_again(tmp_path: Pat
         await warehouse.close()
 
 
-async def test_a_wrong_password_is_said_at_once_and_without_it(server: Running) -> None:
+async def test_a_wrong_password_is_reported_at_once_and_not_shown(server: Running) -> None:
     for url in (server.url(password="guess"), server.url("analyst", password="guess")):
         warehouse = Warehouse(url)
         with pytest.raises(WarehouseUnavailable) as raised:

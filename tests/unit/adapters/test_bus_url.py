@@ -19,7 +19,7 @@ def test_a_url_of_brokers_says_the_topics() -> None:
     assert bus.transactional_id == "books-relay-3"
 
 
-def test_what_is_not_said_has_a_default() -> None:
+def test_a_missing_parameter_has_a_default() -> None:
     bus = Bus.parse("kafka://[::1]:9092")
     assert bus == Bus(brokers=("[::1]:9092",), prefix="tidemark", generation=1, partitions=4)
 

@@ -101,7 +101,7 @@ def test_an_open_breaker_lets_one_try_after_each_pause_and_waits_longer_each_tim
     assert breaker.closed and breaker.permits()
 
 
-async def test_a_store_that_is_away_is_asked_rarely_and_told_of_once(
+async def test_a_store_that_is_away_is_asked_rarely_and_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     clock, flaky = Clock(), Flaky()
@@ -131,7 +131,7 @@ async def test_a_value_is_made_once_and_then_found() -> None:
     assert (kept.counts.hits, kept.counts.misses) == (1, 1)
 
 
-async def test_parts_are_told_apart_by_their_borders() -> None:
+async def test_parts_differ_by_their_borders() -> None:
     kept = cache(MemoryCache())
     assert await kept.fetch(["ab", "c"], Maker(b"1")) == b"1"
     assert await kept.fetch(["a", "bc"], Maker(b"2")) == b"2"
@@ -187,7 +187,7 @@ async def test_too_large_a_value_is_answered_and_not_kept() -> None:
     assert make.times == 2
 
 
-async def test_without_its_store_every_value_is_made_anew() -> None:
+async def test_without_its_store_every_value_is_computed_again() -> None:
     flaky, make = Flaky(), Maker()
     flaky.gone = True
     kept = cache(flaky)

@@ -23,13 +23,13 @@ def wall() -> Wall:
     return Wall()
 
 
-def test_it_stands_until_it_is_told_to_run(wall: Wall) -> None:
+def test_it_does_not_move_before_it_is_started(wall: Wall) -> None:
     clock = PacedClock(OPEN, rate=60, real=wall)
     wall.seconds += 1_000
     assert clock() == OPEN
 
 
-def test_it_runs_at_its_rate_and_stands_at_the_moment_it_was_given(wall: Wall) -> None:
+def test_it_runs_at_its_rate_and_stops_at_the_given_moment(wall: Wall) -> None:
     clock = PacedClock(OPEN, rate=65, real=wall)
     clock.run(CLOSE)
     wall.seconds += 60
@@ -38,7 +38,7 @@ def test_it_runs_at_its_rate_and_stands_at_the_moment_it_was_given(wall: Wall) -
     assert clock() == CLOSE
 
 
-def test_paused_it_stands_and_goes_on_from_there(wall: Wall) -> None:
+def test_paused_it_stops_and_goes_on_from_there(wall: Wall) -> None:
     clock = PacedClock(OPEN, rate=60, real=wall)
     clock.run(CLOSE)
     wall.seconds += 10

@@ -42,7 +42,7 @@ async def simulated() -> WriteSide:
     return side
 
 
-async def test_a_simulated_log_says_which_run_it_is_of_and_where_its_clock_stands(
+async def test_a_simulated_log_names_its_run_and_the_time_of_its_clock(
     tmp_path: Path,
 ) -> None:
     origin = await origin_of((await simulated()).log, tmp_path)
@@ -51,7 +51,7 @@ async def test_a_simulated_log_says_which_run_it_is_of_and_where_its_clock_stand
     assert isinstance(clock, PacedClock) and clock() == EVE
 
 
-async def test_an_empty_log_is_nobody_s(tmp_path: Path) -> None:
+async def test_an_empty_log_belongs_to_no_run(tmp_path: Path) -> None:
     origin = await origin_of(WriteSide().log, tmp_path)
     assert (origin.simulated, origin.written) == (False, False)
     assert isinstance(clock_of(origin, None), SystemClock)

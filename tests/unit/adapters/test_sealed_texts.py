@@ -92,7 +92,7 @@ def _kinds(hint: Any) -> set[Any]:
 
 
 @pytest.mark.parametrize("name", EVENTS)
-def test_a_text_of_an_event_is_sealed_or_is_said_to_hold_no_name(name: str) -> None:
+def test_a_text_of_an_event_is_sealed_or_listed_as_holding_no_name(name: str) -> None:
     open_texts = {f"{name}.{field}" for field in texts(EVENTS[name])}
     open_texts -= {f"{name}.{field}" for field in PERSONAL_FIELDS[name]}
     open_texts -= {f"{name}.{field}" for field in CODES} | THEIRS.keys()

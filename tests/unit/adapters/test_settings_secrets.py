@@ -14,7 +14,7 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def test_a_file_stands_for_its_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_sets_its_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tidemark_log").write_text("postgresql://writer:pw@db/tidemark\n")
     monkeypatch.setenv("TIDEMARK_SECRETS_DIR", str(tmp_path))
     assert Settings.read().log == "postgresql://writer:pw@db/tidemark"

@@ -314,7 +314,7 @@ def test_a_trade_that_we_reported_as_unknown_is_kept_as_disputed() -> None:
     st.sampled_from([45, 49, 50, 60]),
 )
 @settings(max_examples=60)
-def test_told_the_same_again_it_does_the_same_again(
+def test_sent_the_same_again_it_does_the_same_again(
     seed: int, looks: list[int], when: TimeInForce, px: int
 ) -> None:
     """For any number of polls, and after any restart."""

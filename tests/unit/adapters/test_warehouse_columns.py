@@ -92,7 +92,7 @@ def test_rows_are_numbered_within_their_event_and_table() -> None:
     assert _cells(tables["prices"], "position", "leg", "price") == [(3, 0, 1), (9, 0, 2)]
 
 
-def test_every_row_says_what_is_said_about_its_event() -> None:
+def test_every_row_has_the_columns_about_its_event() -> None:
     gathered = Gathered()
     for position, rows in ((3, 2), (5, 0), (9, 1)):
         gathered.add(about(position), [(RateFact, [rate(Decimal(1))] * rows)])

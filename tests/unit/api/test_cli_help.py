@@ -78,9 +78,7 @@ def _bare(name: str) -> str:
         ("2023-01-28", "--to 2023-01-28 is cut to 2022-12-28: the prices end on that day"),
     ],
 )
-def test_a_run_that_asks_for_days_behind_the_prices_is_told_its_last_day(
-    last: str, line: str
-) -> None:
+def test_a_run_beyond_the_prices_prints_its_last_day(last: str, line: str) -> None:
     words = ["simulate", "--from", "2022-01-03", "--to", last, "--data-dir", "nowhere"]
     assert cut_short(spec_of(WHOLE.parse_args(words))) == line
 
@@ -109,7 +107,7 @@ def test_help_is_shown_and_ends_well(words: list[str], capsys: pytest.CaptureFix
         ([], ""),
     ],
 )
-def test_the_verb_is_found_wherever_it_stands(words: list[str], verb: str) -> None:
+def test_the_verb_is_found_at_any_place(words: list[str], verb: str) -> None:
     assert _verb_of(words) == verb
 
 

@@ -16,7 +16,7 @@ async def test_an_idle_connection_is_closed_after_the_limit() -> None:
     assert loop.time() - start >= LIMIT_S * 0.9
 
 
-async def test_each_use_begins_the_idle_time_anew() -> None:
+async def test_each_use_restarts_the_idle_time() -> None:
     loop = asyncio.get_running_loop()
     closed: list[float] = []
     timer = IdleTimer(loop, LIMIT_S, lambda: closed.append(loop.time()))

@@ -25,7 +25,7 @@ def test_names_stand_between_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     assert site.origins == {"https://desk.example", "https://d.example:8443"}
 
 
-def test_nothing_said_means_this_machine_alone() -> None:
+def test_without_settings_only_this_machine_is_served() -> None:
     found = Settings.read()
     assert (found.hosts, found.origins) == ([], [])
     assert found.forwarded == "", "no gateway is believed"

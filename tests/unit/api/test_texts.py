@@ -45,7 +45,7 @@ def test_what_cannot_be_seen_is_no_text(kind: str, around: str) -> None:
 @pytest.mark.parametrize(
     "around", ["A{}nn", "{}محمد", "محمد{}", "محمد{0}{0}علي", "محمد{}A", "5{}6", "김{}철", "佐{}藤"]
 )
-def test_a_joiner_stands_between_letters_that_join_or_nowhere(joiner: str, around: str) -> None:
+def test_a_joiner_is_accepted_only_between_letters_that_join(joiner: str, around: str) -> None:
     assert not is_visible(around.format(joiner))
 
 

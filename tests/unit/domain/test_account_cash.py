@@ -356,7 +356,7 @@ def test_the_running_total_is_rounded_not_each_day() -> None:
     assert set(posted) == {D("2.73"), D("2.74")}
 
 
-def test_a_fee_is_charged_with_vat_and_starts_anew() -> None:
+def test_a_fee_is_charged_with_vat_and_starts_again() -> None:
     book = Book(OPENED, deposited("10.00"))
     book.send(accrue(0, "365000.00", days=1))
     event = book.send(ChargeFee(account_id=A1, currency="USD", period_end=DAY, vat_rate=D("0.20")))

@@ -173,7 +173,7 @@ def test_the_lot_method_changes_for_later_sales() -> None:
 @pytest.mark.parametrize(
     "kind", [k for k in account.COMMANDS if k is not OpenAccount], ids=lambda k: k.__name__
 )
-def test_whatever_names_an_account_that_does_not_exist_is_told_so_first(kind: Any) -> None:
+def test_a_command_for_an_account_that_does_not_exist_is_refused_for_that_first(kind: Any) -> None:
     nothing_else = dict.fromkeys(kind.__struct_fields__) | {"account_id": "A404"}
     decision = account.decide(kind(**nothing_else), account.INITIAL, at())
     assert decision == refused(R.ACCOUNT_UNKNOWN, account_id="A404")

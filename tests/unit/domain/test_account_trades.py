@@ -111,7 +111,7 @@ def test_a_fill_on_its_way_keeps_its_hold_through_a_replace() -> None:
     assert book.state.cash("USD").reserved == D("3603.60")
 
 
-def test_an_order_that_was_let_go_and_begins_anew_still_counts_what_was_booked_before() -> None:
+def test_a_forgotten_order_still_counts_what_was_booked_before() -> None:
     book = rich()
     book.send(reserve())
     first = book.send(fill("T1", "100", "49.90"))
@@ -386,7 +386,7 @@ def test_a_bust_after_settlement_opens_a_reverse_obligation() -> None:
     assert book.lots() == {}
 
 
-def test_a_bust_half_way_takes_each_half_from_where_it_stands() -> None:
+def test_a_bust_of_a_half_settled_trade_undoes_each_half_where_it_is_booked() -> None:
     book = rich()
     booked = book.send(fill("T4", "10", "50.00"))
     book.send(confirm("T4", "4", "200.00"))
@@ -572,7 +572,7 @@ def test_at_average_cost_only_the_shares_arrive() -> None:
     assert book.lots() == {"T1": (D(10), D("201.00"))}
 
 
-def test_another_base_currency_takes_base_cost_anew() -> None:
+def test_another_base_currency_computes_base_cost_again() -> None:
     event = holder().send(send_shares())
     other = Book(opened(account_id="A2", base_currency="EUR"))
     arrived = other.send(receive(event))

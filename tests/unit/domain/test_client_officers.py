@@ -123,7 +123,7 @@ def test_an_adjustment_takes_two_people_in_any_spelling(other: str) -> None:
 
 
 @pytest.mark.parametrize("nobody", ["", "\N{ZERO WIDTH SPACE}", "\N{BRAILLE PATTERN BLANK}"])
-def test_neither_of_them_is_nobody(nobody: str) -> None:
+def test_neither_of_them_may_be_without_a_visible_name(nobody: str) -> None:
     scene = given(account, OPENED)
     for pair in (("ann", nobody), (nobody, "ben")):
         scene.when(adjust(*pair), seen=by("local")).refused(AccountRefusal.SECOND_PERSON_REQUIRED)

@@ -163,7 +163,7 @@ def test_an_amendment_that_changes_nothing_is_not_recorded() -> None:
     ).then()
 
 
-def test_the_market_of_a_listing_is_that_of_its_exchange_unless_it_is_told() -> None:
+def test_the_market_of_a_listing_is_that_of_its_exchange_unless_stated() -> None:
     def market(**changes: Any) -> str:
         return given(instrument).when(listing(**changes), seen=TODAY).after().market
 
@@ -172,7 +172,7 @@ def test_the_market_of_a_listing_is_that_of_its_exchange_unless_it_is_told() -> 
     assert market(mic="XETR", market_country="DE") == "DE"
 
 
-def test_a_market_is_told_later_and_forgotten_when_the_listing_moves() -> None:
+def test_a_market_may_be_stated_later_and_is_dropped_when_the_listing_moves() -> None:
     state = given(instrument, LISTED, amended(JUNE_3, mic="CEUX")).state
     assert state.market == ""
     result = AmendInstrument(instrument_id="I1", market_country="NL")
@@ -223,7 +223,7 @@ def test_a_listing_that_cannot_be_held_takes_another_isin() -> None:
     assert state.isin == META
 
 
-def test_other_terms_and_the_same_isin_are_amended_whoever_holds_it() -> None:
+def test_other_terms_and_the_same_isin_are_amended_even_if_it_is_held() -> None:
     for terms in ({"symbol": "APL"}, {"symbol": "APL", "isin": APPLE}):
         command = AmendInstrument(instrument_id="I1", **terms)  # type: ignore[arg-type]
         assert instrument.reads(command) == (("price-I1",) if "isin" in terms else ())
@@ -234,7 +234,7 @@ def use(isin: str = APPLE, order_id: str = "O1") -> UseInstrument:
     return UseInstrument(instrument_id="I1", isin=isin, order_id=order_id)
 
 
-def test_an_order_is_answered_whoever_used_the_listing_before() -> None:
+def test_an_order_is_answered_even_if_the_listing_was_used_before() -> None:
     assert given(instrument, LISTED).when(use(), seen=TODAY).then(USED).used
     given(instrument, LISTED, USED).when(use(), seen=TODAY).then(USED)
     given(instrument, LISTED, USED).when(use(order_id=""), seen=TODAY).then()

@@ -142,7 +142,7 @@ class TestAck:
         state = given(order, placed, released).when(report).then(accepted)
         assert state.venue_order_id == "V1"
 
-    def test_told_twice_it_changes_nothing(self) -> None:
+    def test_reported_twice_it_changes_nothing(self) -> None:
         given(order, *working).when(c.RecordAck(order_id="O1", venue_order_id="V1")).then()
 
 

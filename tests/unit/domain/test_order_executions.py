@@ -237,7 +237,7 @@ class TestBusts:
         assert figures(after(fill("100")))[3] is OrdStatus.FILLED
         assert figures(after(fill("100"), bust())) == (0, 100, 0, OrdStatus.NEW)
 
-    def test_told_twice_it_undoes_once(self) -> None:
+    def test_reported_twice_it_undoes_once(self) -> None:
         given(order, *working, filled(), undone()).when(bust()).then()
         given(order, *working, filled(), undone()).when(bust(exec_id="H2")).then()
 
@@ -283,7 +283,7 @@ class TestCorrections:
         )
         assert figures(state) == (30, 70, 49, OrdStatus.PARTIALLY_FILLED)
 
-    def test_told_twice_it_corrects_once(self) -> None:
+    def test_reported_twice_it_corrects_once(self) -> None:
         events = (*working, filled(), undone("G1", ExecType.TRADE_CORRECT), corrected)
         given(order, *events).when(correct()).then()
 

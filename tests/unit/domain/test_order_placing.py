@@ -261,7 +261,7 @@ def test_without_a_tick_size_any_exact_price_is_right() -> None:
     refused(place(limit_px=D("50.00000000001")), free, R.TICK_SIZE)
 
 
-def test_good_till_a_moment_that_is_told_in_another_zone() -> None:
+def test_good_till_a_moment_that_is_stated_in_another_zone() -> None:
     until = datetime.fromisoformat("2020-03-03T10:00:00+09:00")
     event = placed(place(time_in_force=TimeInForce.GTD, expire_at=until), desk())
     assert event.expire_at == datetime(2020, 3, 3, 1, 0, tzinfo=UTC)

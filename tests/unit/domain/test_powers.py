@@ -43,7 +43,7 @@ def replacing(command: Command = MORE, *, account: State, actor: str = "desk", *
 
 
 class TestAReplacement:
-    def test_under_a_power_that_was_revoked_since_is_refused_whoever_sends_it(self) -> None:
+    def test_under_a_power_that_was_revoked_since_is_refused_from_any_sender(self) -> None:
         for actor in ("P1", "desk", "local"):
             replacing(account=REVOKED, actor=actor).refused(R.POWER_MISSING, person_id="P1")
 
@@ -146,7 +146,7 @@ def test_an_actor_that_lost_its_power_is_not_taken_for_the_firms_desk(actor: str
     given(order).when(place(), seen=desk(account=REVOKED, actor=actor)).refused(R.POWER_MISSING)
 
 
-def test_a_power_given_anew_counts() -> None:
+def test_a_power_given_again_counts() -> None:
     back = PersonAuthorised(account_id="A1", power=P1)
     gone = PersonRevoked(account_id="A1", person_id="P1")
     state = opened
@@ -240,7 +240,7 @@ def test_a_power_has_its_limit_in_the_base_currency(
         (replace(DEAL, buy_currency="GBP", sell_currency="EUR"), "100.00", "none in USD"),
     ],
 )
-def test_an_act_beyond_the_limit_is_told_its_amount_or_that_it_has_none_in_the_base_currency(
+def test_a_refusal_beyond_the_limit_states_the_amount_or_that_there_is_none_in_the_base_currency(
     command: Command, limit: str, amount: str
 ) -> None:
     result = decide(command, replace(RICH, powers={"P1": replace(P1, limit=D(limit))}))

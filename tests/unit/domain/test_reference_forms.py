@@ -158,7 +158,7 @@ class TestAReceiptOfBeforeReferencesWereSealed:
         desk.give_back("RF18 Inv 7")
         assert desk.cases == ["returned_beyond_receipt"]
 
-    def test_that_was_told_twice_then_is_a_case_on_replay(self) -> None:
+    def test_that_was_reported_twice_then_is_a_case_on_replay(self) -> None:
         desk = Desk()
         desk.before("RF18 Inv 7")
         desk.before("rf18inv7")

@@ -230,7 +230,7 @@ def test_what_has_ended_does_not_fail() -> None:
         given(settlement, INSTRUCTED, end).when(fail()).then()
 
 
-def test_the_rest_of_a_partial_settlement_fails_anew() -> None:
+def test_the_rest_of_a_partial_settlement_fails_again() -> None:
     part = confirmed(24, 16, partial=Partial.PAIN)
     scene = given(settlement, INSTRUCTED, FAILING, part)
     assert scene.state.status == "part_settled"

@@ -134,7 +134,7 @@ EVENTS = st.one_of(
 
 @given(st.lists(EVENTS, max_size=12), st.integers(1, 4), st.data())
 @pytest.mark.filterwarnings("ignore")
-async def test_dues_are_those_of_the_whole_log_wherever_each_partition_of_the_views_stands(
+async def test_dues_are_those_of_the_whole_log_at_any_positions_of_the_views(
     events: Sequence[Event], partitions: int, data: st.DataObject
 ) -> None:
     log = ListLog(

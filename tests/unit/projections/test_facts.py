@@ -67,7 +67,7 @@ def test_an_event_is_a_row_with_its_stored_bytes_and_its_stream_taken_apart() ->
     assert (row.metadata, row.payload, row.hash) == (*stored, "ab")
 
 
-def test_about_an_event_is_said_where_it_stands_and_when_it_was() -> None:
+def test_a_fact_has_the_position_and_times_of_its_event() -> None:
     assert about(arrived(DEPOSITED)) == About(
         position=42, name="cash.deposited", home="A1",
         recorded_at=RECORDED, effective_at=EFFECTIVE, committed_at=COMMITTED,
@@ -125,7 +125,7 @@ def test_what_an_event_posts_is_zero_per_book_and_unit(amount: Decimal) -> None:
     assert sum(-r.amount for r in posted if (r.account, r.owner) == ("C.CASH", "A1")) == amount
 
 
-def test_a_fill_is_a_row_as_the_venue_told_it() -> None:
+def test_a_fill_is_a_row_as_the_venue_reported_it() -> None:
     (row,) = rows(FillFact, arrived(FILLED, stream="order-O1"))
     assert row.exec_type == "fill"
     result = {f: getattr(FILLED, f) for f in FILLED.__struct_fields__}

@@ -78,7 +78,7 @@ async def test_what_was_folded_is_not_folded_again(told: list[tuple[str, str]], 
     assert await once.checksum(view) == await again.checksum(view)
 
 
-async def test_a_restarted_runner_goes_on_where_the_checkpoint_stands() -> None:
+async def test_a_restarted_runner_goes_on_from_the_checkpoint() -> None:
     view, log = Listening(), said("A:one", "A:two", "A:three")
     sink = await ready([view])
     await Runner(log, sink, [view]).step(limit=2)

@@ -587,7 +587,7 @@ async def test_an_account_shows_its_owner_standing_and_powers(world: World) -> N
     assert (await folded(accounts, world.log))[("A1",)].powers == "{}"
 
 
-async def test_a_client_shows_where_the_file_stands_and_nothing_personal(world: World) -> None:
+async def test_a_client_shows_the_state_of_the_file_and_nothing_personal(world: World) -> None:
     world.done(SuspendClient(client_id="C1", reason="Ada is under suspicion"), actor="olga")
     row = (await folded(clients, world.log))[("C1",)]
     assert (row.status, row.standing, row.risk_rating) == ("suspended", "approved", "low")
@@ -607,7 +607,7 @@ async def test_an_instrument_has_the_terms_of_the_day_that_is_asked(world: World
     assert (row.status, instruments.terms(row, later).symbol) == ("halted", "APL")
 
 
-async def test_the_newest_days_mark_stands_and_a_late_one_does_not_replace_it(
+async def test_a_late_mark_does_not_replace_the_newest_days(
     world: World,
 ) -> None:
     world.done(mark("51.00", TODAY))

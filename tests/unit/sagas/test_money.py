@@ -89,7 +89,7 @@ def test_a_silent_bank_becomes_a_case_and_gets_no_second_request() -> None:
     story.is_due(None).has_ended(False).then(completed).has_ended()
 
 
-def test_what_one_account_gave_the_other_takes_and_the_first_is_told() -> None:
+def test_what_one_account_gave_the_other_takes_and_the_first_completes() -> None:
     story = following(transfer, cash_out).sends(
         ReceiveCash(
             account_id="A2",

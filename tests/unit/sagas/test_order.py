@@ -437,7 +437,7 @@ def test_a_replace_the_venue_rejects_gives_back_what_it_held_more() -> None:
     story.then(replace_rejected).sends(reserve())
 
 
-def test_only_what_is_booked_and_stands_is_said_to_be_done() -> None:
+def test_only_what_is_booked_and_not_busted_counts_as_done() -> None:
     larger = (asked(qty=120, amount="6006.00"), reserved("6006.00", 120))
     on_its_way = following(order, *working, *larger, filled(1, 40))
     on_its_way.then(replace_rejected).sends(reserve())

@@ -301,7 +301,7 @@ def test_a_cancellation_that_crossed_the_settlement_sends_back_what_came() -> No
     story.has_ended(False)
 
 
-def test_a_refused_booking_of_a_trade_that_stands_is_left_as_a_case() -> None:
+def test_a_refused_booking_of_a_trade_without_a_bust_stays_a_case() -> None:
     story = following(settlement, booked, instructed, confirmed(100, "5000.00", 0))
     story.refused("SettleObligation", "amount_inexact", refused_id="test-1@3#settlement.0").sends()
 

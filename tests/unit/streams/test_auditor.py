@@ -253,7 +253,7 @@ async def test_what_is_open_is_open_at_the_position_and_what_was_left_over_is_na
 
 
 @pytest.mark.parametrize("count", [2, 8])
-async def test_views_of_which_partitions_stand_apart_are_held_to_where_each_stands(
+async def test_views_with_partitions_at_different_positions_are_compared_at_each_position(
     count: int,
 ) -> None:
     world = await traded()

@@ -258,7 +258,7 @@ async def test_reports_wait_until_they_can_be_recorded(desk: Desk) -> None:
     assert len(await desk.world.named("order.filled")) == 1
 
 
-async def test_after_a_start_what_is_open_or_was_lately_is_told_again(desk: Desk) -> None:
+async def test_after_a_start_open_and_recent_items_are_sent_again(desk: Desk) -> None:
     await desk.turn(told(ExecType.EXPIRED))
     await desk.turn()
     desk.venue.got.clear()
@@ -269,7 +269,7 @@ async def test_after_a_start_what_is_open_or_was_lately_is_told_again(desk: Desk
     assert await desk.again().start(datetime(2024, 4, 1, tzinfo=UTC)) == 0
 
 
-async def test_an_order_still_open_is_told_again_however_old_it_is(desk: Desk) -> None:
+async def test_an_order_still_open_is_sent_again_at_any_age(desk: Desk) -> None:
     assert await desk.again().start(datetime(2025, 4, 1, tzinfo=UTC)) == 1
 
 

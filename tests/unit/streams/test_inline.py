@@ -191,7 +191,7 @@ async def test_a_store_that_was_away_is_tried_again() -> None:
         assert await runner.wait_for(2 * GAP, timeout_s=PATIENCE_S)
 
 
-async def test_a_store_that_lost_its_last_commits_while_nobody_used_it_is_folded_again(
+async def test_an_idle_store_that_lost_its_last_commits_is_folded_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(reread_timer, "TRUST_S", 0.05)

@@ -21,7 +21,7 @@ def deposits(count: int) -> ListLog:
     return world.log
 
 
-async def test_what_stands_at_the_end_has_no_lag() -> None:
+async def test_a_view_at_the_end_has_no_lag() -> None:
     log = deposits(3)
     assert await measure(log, await log.last(), lambda: LATER) == Lag()
 

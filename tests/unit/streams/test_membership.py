@@ -81,7 +81,7 @@ async def test_another_is_made_when_the_bus_fails_one_however_that_leaves(sour: 
     await group.end()
 
 
-async def test_one_that_cannot_start_is_followed_by_another_and_the_reason_is_told() -> None:
+async def test_a_member_that_cannot_start_is_followed_by_another_and_the_reason_is_shown() -> None:
     group = Group(Given(refuses=True), last := Given(hangs=True))
     await until(lambda: group.membership.fault == "nobody there")
     with pytest.raises(BusUnavailable, match="views: not a member"):

@@ -346,7 +346,7 @@ async def test_a_store_that_is_away_costs_nothing_but_for_too_long_ends_the_work
     assert (await workers.sums())[0].position == 5
 
 
-async def test_a_worker_of_another_partition_count_is_told_that_its_time_is_over() -> None:
+async def test_a_worker_of_another_partition_count_has_to_end() -> None:
     world = BusWorld(partitions=4)
     await world.grow(8)
     workers = Workers(world)
