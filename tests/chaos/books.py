@@ -91,7 +91,7 @@ def warehouse_equal(env: Mapping[str, str], fresh: Path) -> list[str]:
     live, _ = _verb(env, "log", "checksum")
     again, _ = _verb({**env, "TIDEMARK_WAREHOUSE": f"chdb://{fresh}"}, "log", "checksum")
     return [
-        f"{table} is {rows}, loaded anew {again['clickhouse'].get(table)}"
+        f"{table} is {rows}, loaded again {again['clickhouse'].get(table)}"
         for table, rows in live["clickhouse"].items()
         if rows != again["clickhouse"].get(table)
     ]

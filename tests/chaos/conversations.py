@@ -75,7 +75,7 @@ class Conversations:
             if row.due_at is not None and row.due_at < now - LATE:
                 out.append(f"{name} {saga_id}: its moment {row.due_at} was missed: {row.body}")
             if row.due_at is None and saga_id not in open_there:
-                out.append(f"{name} {saga_id} waits for nobody: {row.body}")
+                out.append(f"{name} {saga_id} waits for nothing: {row.body}")
         return out
 
     def _rows(self, states: Mapping[SagaKey, Any]) -> dict[SagaKey, Kept]:

@@ -135,7 +135,7 @@ def _fill(world: World, blow: Blow) -> None:
         while world.progress()["tries"].get("503", 0) < before + REFUSED_MIN:
             _take_all(filler)
             if time.monotonic() > deadline:
-                raise Missed(f"nobody was refused for {DISK_S:g} s of a full disk")
+                raise Missed(f"no caller was refused for {DISK_S:g} s of a full disk")
             time.sleep(0.2)
     finally:
         filler.unlink(missing_ok=True)
@@ -154,7 +154,7 @@ def _cut(world: World, blow: Blow) -> None:
     with world.database() as connection:
         cut = connection.execute(CUT).fetchall()
     if not cut:
-        raise Missed("nobody was connected")
+        raise Missed("no client was connected")
 
 
 def _found(part: Part) -> Sequence[int]:

@@ -207,7 +207,9 @@ def test_readers_and_analysts_see_no_log_and_no_saga(installed: Installed) -> No
     assert not installed.refused("projector", "log", "select 1 from log.events")
 
 
-def test_two_identities_see_their_own_rows_and_a_caller_without_one_sees_none(installed: Installed) -> None:
+def test_two_identities_see_their_own_rows_and_no_identity_sees_no_row(
+    installed: Installed,
+) -> None:
     accounts = "select account_id from views.accounts order by 1"
     assert installed.seen("reader", accounts) == []
     assert installed.seen("reader", accounts, role="client") == []

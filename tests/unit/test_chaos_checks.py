@@ -132,7 +132,7 @@ def test_a_saga_that_waits_for_nothing_is_stuck(log: Log) -> None:
     log.add("order-O1", "k3", placed())
     for envelope in log.all:
         conversations.note(envelope)
-    assert ["order O1 waits for nobody" in line for line in conversations.stuck()] == [True]
+    assert ["order O1 waits for nothing" in line for line in conversations.stuck()] == [True]
 
 
 class NothingKept:

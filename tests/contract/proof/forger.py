@@ -138,7 +138,7 @@ class Forger:
             "select hash, position, committed_at from log.events where position between %s and %s "
             "order by position", old["first_position"], old["last_position"],
         )  # fmt: skip
-        result = SignCheckpoint(
+        command = SignCheckpoint(
             first_position=old["first_position"],
             last_position=old["last_position"],
             events=len(events),
@@ -146,7 +146,7 @@ class Forger:
             previous=previous,
             key_id=signer.verifier.key_id,
         )
-        return signer.sign(result)
+        return signer.sign(command)
 
     def _store(self, stream: str, version: int, state: bytes) -> None:
         sql = "update log.events set state = %s where stream = %s and version = %s"

@@ -114,7 +114,7 @@ def test_nonsense_after_a_bust_is_refused(qty: str, amount: str, refusal: R) -> 
 
 def test_only_an_account_that_never_was_refuses_what_settles_after_a_bust() -> None:
     book, booked = busted_twenty()
-    result = after_bust(booked, "20", "1000.00", reverse="T9B")
-    assert account.decide(result, account.INITIAL, at()).refusal is R.ACCOUNT_UNKNOWN
+    command = after_bust(booked, "20", "1000.00", reverse="T9B")
+    assert account.decide(command, account.INITIAL, at()).refusal is R.ACCOUNT_UNKNOWN
     book.state = replace(book.state, status="closed")
-    assert book.send(result).reverse_id == "T9B"
+    assert book.send(command).reverse_id == "T9B"

@@ -93,8 +93,8 @@ class TradedAccount:
     def bust(self, trade_id: str) -> tuple[Any, ...]:
         """The command that the order's saga sends."""
         of_order = [t for t in self.booked.values() if t.order_id == self.booked[trade_id].order_id]
-        result = bust(self.booked[trade_id])
-        fields = {f: getattr(result, f) for f in result.__struct_fields__}
+        command = bust(self.booked[trade_id])
+        fields = {f: getattr(command, f) for f in command.__struct_fields__}
         siblings = tuple(
             Sibling(trade_id=t.trade_id, gross=t.gross, charges=t.charges)
             for t in of_order

@@ -328,7 +328,7 @@ class World(RuleBasedStateMachine):
         was, before = self.busted[trade], self.state
         reverse = self.mint("B")
         qty = (was.qty * share / 10).quantize(D("0.00000001")) or D("0.00000001")
-        result = SettleAfterBust(
+        command = SettleAfterBust(
             account_id=A1,
             obligation_id=trade,
             reverse_id=reverse,
@@ -341,8 +341,8 @@ class World(RuleBasedStateMachine):
             value_date=self.today,
             confirmation_id="x",
         )
-        assert len(self.send(result)) == 1
-        assert not self.send(result)
+        assert len(self.send(command)) == 1
+        assert not self.send(command)
         signed = 1 if was.side is Side.BUY else -1
         assert self.state.settled_qty(was.isin) == before.settled_qty(was.isin) + signed * qty
         assert self.state.cash("USD").settled == before.cash("USD").settled - signed * amount

@@ -31,11 +31,11 @@ FIRST = CheckpointSigned(
 
 def sign(**other: Any) -> SignCheckpoint:
     """The statement that follows FIRST, unless said otherwise."""
-    result = SignCheckpoint(
+    command = SignCheckpoint(
         first_position=11, last_position=30, events=15, merkle_root=ROOT,
         previous=FIRST.signature, key_id=KEY, signature="02" * 64,
     )  # fmt: skip
-    return replace(result, **other)
+    return replace(command, **other)
 
 
 def test_the_first_statement_begins_at_one_and_names_no_other() -> None:
@@ -67,8 +67,8 @@ def test_a_gap_or_an_overlap_is_refused(first: int) -> None:
 
 @pytest.mark.parametrize(("last", "events"), [(30, 0), (30, 21), (30, -1), (10, 1), (5, 1)])
 def test_a_range_that_cannot_hold_its_events_is_refused(last: int, events: int) -> None:
-    result = sign(last_position=last, events=events)
-    given(checkpoint, FIRST).when(result).refused(CheckpointRefusal.RANGE_EMPTY)
+    command = sign(last_position=last, events=events)
+    given(checkpoint, FIRST).when(command).refused(CheckpointRefusal.RANGE_EMPTY)
 
 
 @pytest.mark.parametrize("previous", ["", "03" * 64])
@@ -92,11 +92,11 @@ def test_what_is_no_digest_is_refused(field: str, value: str) -> None:
 def test_any_command_is_an_event_nothing_or_a_refusal(
     first: int, last: int, events: int, root: str, signature: str
 ) -> None:
-    result = sign(
+    command = sign(
         first_position=first, last_position=last, events=events, merkle_root=root,
         signature=signature,
     )  # fmt: skip
-    assert isinstance(checkpoint.decide(result, checkpoint.INITIAL, Seen()), tuple | Refused)
+    assert isinstance(checkpoint.decide(command, checkpoint.INITIAL, Seen()), tuple | Refused)
 
 
 def test_every_field_is_under_the_signature() -> None:

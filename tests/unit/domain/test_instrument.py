@@ -175,9 +175,9 @@ def test_the_market_of_a_listing_is_that_of_its_exchange_unless_stated() -> None
 def test_a_market_may_be_stated_later_and_is_dropped_when_the_listing_moves() -> None:
     state = given(instrument, LISTED, amended(JUNE_3, mic="CEUX")).state
     assert state.market == ""
-    result = AmendInstrument(instrument_id="I1", market_country="NL")
+    command = AmendInstrument(instrument_id="I1", market_country="NL")
     past = (LISTED, amended(JUNE_3, mic="CEUX"), amended(JUNE_3, market_country="NL"))
-    assert given(instrument, *past[:2]).when(result, seen=TODAY).then(past[2]).market == "NL"
+    assert given(instrument, *past[:2]).when(command, seen=TODAY).then(past[2]).market == "NL"
     state = given(instrument, *past, amended(JUNE_10, mic="XLON")).state
     assert [state.terms(day).market for day in (JUNE_3, JUNE_10)] == ["NL", "GB"]
     state = given(instrument, *past, amended(JUNE_10, mic="XTKS")).state

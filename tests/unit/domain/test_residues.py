@@ -41,8 +41,8 @@ D = Decimal
 )
 def test_a_transfer_names_a_listing_of_the_shares_it_moves(instrument: str, refusal: R) -> None:
     other = replace(LISTED, isin="US5949181045")
-    result = replace(send_shares(), instrument_id=instrument)
-    assert holder().send(result, at(**{"instrument-MSFT": other})).refusal is refusal
+    command = replace(send_shares(), instrument_id=instrument)
+    assert holder().send(command, at(**{"instrument-MSFT": other})).refusal is refusal
 
 
 def test_a_transfer_goes_by_the_isin_of_the_day() -> None:

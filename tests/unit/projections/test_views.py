@@ -317,7 +317,7 @@ async def test_a_busted_trade_that_settles_all_the_same_is_open_the_other_way_an
     event = bought(world)
     world.done(bust(event))
     assert await folded(obligations, world.log) == {}
-    result = SettleAfterBust(
+    command = SettleAfterBust(
         account_id="A1",
         obligation_id="T1",
         reverse_id="T1B",
@@ -330,7 +330,7 @@ async def test_a_busted_trade_that_settles_all_the_same_is_open_the_other_way_an
         value_date=SETTLES,
         confirmation_id="S1",
     )
-    world.done(result)
+    world.done(command)
     ((key, row),) = (await folded(obligations, world.log)).items()
     assert (key, row.kind, row.settl_date) == (("A1", "T1B"), "reversal", SETTLES)
     assert (row.deliver_unit, row.deliver_open) == (ISIN, 60)

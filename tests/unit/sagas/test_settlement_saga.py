@@ -223,8 +223,8 @@ def test_a_bust_in_between_does_both() -> None:
 def test_a_reverse_obligation_is_followed_from_its_own_instruction() -> None:
     reverse = replace(instructed, obligation_id="T1R", side=Side.SELL)
     story = following(settlement, reverse).sends().is_due(CLOSE, "unsettled_at_close")
-    result = replace(confirmed(100, "5000.00", 0), obligation_id="T1R")
-    story.then(result).sends(replace(settle(100, "5000.00"), obligation_id="T1R"))
+    command = replace(confirmed(100, "5000.00", 0), obligation_id="T1R")
+    story.then(command).sends(replace(settle(100, "5000.00"), obligation_id="T1R"))
 
 
 def after_bust(part: SettleObligation, reverse_id: str, **changes: Any) -> SettleAfterBust:
