@@ -252,9 +252,11 @@ async def test_partitions_without_a_worker_are_adopted_until_they_have_one(
     assert set(worker.parts) == {0}
 
     async with asyncio.timeout(10):
-        while worker.orphans.parts:  # the faster of the two folds the new events
-            await world.grow(16)
-            await rightful.take(await world.relay())
+        while worker.orphans.parts:
+            with monkeypatch.context() as patch:
+                patch.setattr(orphans, "LOOK_S", 60.0)  # the rightful one folds first
+                await world.grow(16)
+                await rightful.take(await world.relay())
             await asyncio.sleep(0.02)
     await worker.moved((0, 1))
     assert set(worker.parts) == {0, 1}
