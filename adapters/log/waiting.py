@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 
 POLL_S = 1.0
+GONE_MAX = 64  # waiters without a task are dropped when they are more than this, and than half
 
 
 class Tail(ABC):
@@ -18,6 +19,7 @@ class Tail(ABC):
         self._position = 0
         self._numbers = itertools.count()
         self._waiting: list[tuple[int, int, asyncio.Future[None]]] = []
+        self._gone = 0  # of the waiting, those whose task waits no more: at most so many
         self._listener: asyncio.Task[None] | None = None
 
     def advance(self, position: int) -> None:
@@ -38,9 +40,13 @@ class Tail(ABC):
             self._listener = asyncio.create_task(self._listen(), name="log-tail")
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (position, next(self._numbers), waiter))
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                await waiter
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await waiter
+        finally:
+            if waiter.cancelled():
+                self._drop_gone()
         return self._position > position
 
     async def close(self) -> None:
@@ -52,6 +58,14 @@ class Tail(ABC):
         for _, _, waiter in self._waiting:
             waiter.cancel()
         self._waiting.clear()
+
+    def _drop_gone(self) -> None:
+        """Free the waiters whose time was up; the log may never reach the positions they name."""
+        self._gone += 1
+        if self._gone > max(GONE_MAX, len(self._waiting) // 2):
+            self._waiting = [one for one in self._waiting if not one[2].done()]
+            heapq.heapify(self._waiting)
+            self._gone = 0
 
     @abstractmethod
     async def _listen(self) -> None:

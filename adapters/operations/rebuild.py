@@ -9,7 +9,8 @@ and replaces the live table. The runners get `Expelled` and go on with the new t
 partitions differ in position, each is folded from the lowest position to its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ from psycopg import AsyncConnection
 from adapters.bus.partition_log import StoredLog
 from adapters.memory.sink import MemorySink
 from adapters.operations.fold_apart import Halted, fold_apart, fold_part
+from adapters.postgres.link.connections import connect_async
 from adapters.postgres.views.places import mismarked, places
 from adapters.postgres.views.sink import PostgresSink
 from adapters.postgres.views.tables import CHECKPOINTS, Table
+from commands.expected import Expected
 from projections.engine.checksum import Digest
 from projections.engine.runner import LAGGARDS_PAGE, Runner
 from projections.ports import Checksum, Pause, View
@@ -60,8 +63,23 @@ class Replayed(Struct, frozen=True, kw_only=True):
         return self.live == self.folded and not self.faults
 
 
-class RebuildFailed(Exception):
+class RebuildFailed(Expected):
     """The view could not be rebuilt; the live table is unchanged."""
+
+
+@asynccontextmanager
+async def alone(live: PostgresSink) -> AsyncIterator[None]:
+    """Let no other process rebuild these read models: each would drop the other's new tables.
+
+    Raises:
+        RebuildFailed: another process does.
+    """
+    async with await connect_async(live.url) as connection:
+        ask = "select pg_try_advisory_lock(hashtext(%s))"
+        cursor = await connection.execute(ask, (f"rebuild of {live.schema}",))
+        if await cursor.fetchone() != (True,):
+            raise RebuildFailed("another rebuild of these read models is under way")
+        yield
 
 
 async def begin(

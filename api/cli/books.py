@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from adapters.operations.rebuild import begin, rebuild
+from adapters.operations.rebuild import alone, begin, rebuild
 from adapters.wiring.views import FOLD
 from api.cli import UsageError, add_verb, emit, say, settings
 from api.cli.opening import platform_of
@@ -91,7 +91,8 @@ async def _rebuild(args: argparse.Namespace) -> int:
         raise UsageError(f"no view {args.view!r}; there are {', '.join(BY_NAME)}")
     chosen = VIEWS if args.view == "all" else (BY_NAME[args.view],)
     reports: list[dict[str, Any]] = []
-    async with await platform_of(settings(args), verb="rebuild", exclusive=False) as p:
+    opened = await platform_of(settings(args), verb="rebuild", exclusive=False)
+    async with opened as p, alone(p.sink):
         await p.sink.prepare(VIEWS, take=False)
         await begin(p.log, p.sink, chosen, child=FOLD, data_dir=p.settings.data_dir)
         for view in chosen:

@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from adapters.postgres.embedded import EmbeddedPostgres
@@ -75,6 +76,18 @@ def test_rebuild_all_gives_identical_rows(simulated: Simulated, data_dir: Path) 
         assert report["position"] == simulated.answer["log_position"]
     assert len(ran.err.splitlines()) == len(NAMES)  # progress goes to stderr
     assert verb("replay", data_dir=data_dir).code == 0
+
+
+def test_a_rebuild_beside_another_one_is_refused_in_one_line(data_dir: Path) -> None:
+    with (
+        EmbeddedPostgres(data_dir / "postgres") as server,
+        psycopg.connect(server.uri, autocommit=True) as other,
+    ):
+        other.execute("select pg_advisory_lock(hashtext('rebuild of views'))")
+        ran = verb("rebuild", "cash", data_dir=data_dir)
+    assert ran.code == 1
+    assert ran.err == "tidemark: another rebuild of these read models is under way\n"
+    assert verb("rebuild", "cash", data_dir=data_dir).code == 0
 
 
 def test_rebuild_of_one_view_as_text(data_dir: Path) -> None:

@@ -10,8 +10,10 @@ import psycopg
 import pytest
 from eventsourcing.persistence import ProgrammingError, StoredEvent
 
+from adapters.operations.export import ExportFailed, open_store
 from adapters.postgres.log.library_recorder import ReadOnlyRecorder
 from adapters.postgres.log.recorder import PostgresRecorder
+from adapters.postgres.versions import SchemaMismatch
 from tests.contract.log.recorder_suite import append, write
 from tests.paths import DOCS
 from tests.system.processes import Simulated, sql, tidemark
@@ -74,6 +76,8 @@ def test_a_store_of_another_log_is_refused_and_left_as_it_is(
         ("eventsourcing:mysql:x", "it must be eventsourcing:sqlite:FILE or"),
         ("eventsourcing:sqlite:", "it must be eventsourcing:sqlite:FILE or"),
         ("eventsourcing:sqlite:/nowhere/at/all/e.db", "there is no directory /nowhere/at/all"),
+        ("eventsourcing:sqlite::memory:", "a store in memory ends with this verb"),
+        (f"eventsourcing:sqlite:{__file__}", "file is not a database"),
     ],
 )
 def test_a_wrong_store_is_named_in_one_line(simulated: Simulated, to: str, why: str) -> None:
@@ -82,6 +86,33 @@ def test_a_wrong_store_is_named_in_one_line(simulated: Simulated, to: str, why: 
     assert ran.err.startswith(f"tidemark: --to {to}: ")
     assert why in ran.err
     assert ran.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "to",
+    [
+        "postgresql://reader:geheim@host/events",
+        "eventsourcing:mysql://reader:geheim@host/events",
+        "eventsourcing:postgresql://reader:geheim%zz@host/events",
+        "eventsourcing:postgresql://reader:gehe@im@host/events?nothing=1",
+        "eventsourcing:postgresql://host/events?password=geheim&nothing=1",
+    ],
+)
+def test_an_error_repeats_no_password(to: str) -> None:
+    with pytest.raises(ExportFailed, match=r"\*\*\*") as failed:
+        open_store(to)
+    assert "gehe" not in str(failed.value)
+
+
+def test_the_parameters_of_a_postgres_url_count(database_url: str) -> None:
+    more = "&" if "?" in database_url else "?"
+    store = open_store(f"eventsourcing:{database_url}{more}application_name=an-export")
+    try:
+        with store.recorder.datastore.get_connection() as found:  # type: ignore[attr-defined]
+            named = found.execute("select current_setting('application_name') n").fetchone()
+        assert named == {"n": "an-export"}
+    finally:
+        store.close()
 
 
 def test_a_store_on_postgres_has_the_same_events(simulated: Simulated, database_url: str) -> None:
@@ -107,6 +138,14 @@ def test_the_page_s_service_follows_an_export(simulated: Simulated, tmp_path: Pa
     last = ran.stdout.splitlines()[-1]
     assert booked > 0
     assert last == f"{booked} trades up to {len(stored(simulated.data_dir))}"
+
+
+def test_the_read_only_recorder_makes_no_log_where_there_is_none(database_url: str) -> None:
+    with pytest.raises(SchemaMismatch, match="run `tidemark migrate` as the owner"):
+        ReadOnlyRecorder(database_url)
+    with psycopg.connect(database_url) as connection:
+        made = connection.execute("select count(*) from pg_tables where schemaname = 'log'")
+        assert made.fetchone() == (0,)
 
 
 async def test_the_read_only_recorder_follows_our_table_and_writes_nothing(
