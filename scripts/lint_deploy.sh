@@ -21,6 +21,5 @@ bash -n deploy/secrets.sh
 for script in deploy/*/*.sh; do sh -n "$script"; done
 SECRETS=$secrets "$bin/docker-compose" -f deploy/compose.yaml config -q
 "$bin/hadolint" deploy/Dockerfile
-"$bin/checkov" --skip-download --quiet --compact -f deploy/Dockerfile --framework dockerfile
-"$bin/checkov" --skip-download --quiet --compact -d deploy --framework secrets
+"$bin/checkov" --skip-download --quiet --compact -d deploy --framework dockerfile secrets
 echo "lint-deploy: ok" >&2

@@ -14,16 +14,9 @@ from msgspec import Struct
 
 from adapters.bus.url import Bus
 from adapters.log.event_log import RecorderLog
+from adapters.wiring.consumers import join_sagas, join_views, views_group
 from adapters.wiring.platform import Platform
-from adapters.wiring.workers import (
-    followed_tables,
-    join_sagas,
-    join_views,
-    part_sink,
-    saga_lease,
-    stuck_views,
-    views_group,
-)
+from adapters.wiring.workers import followed_tables, part_sink, saga_lease, stuck_views
 from commands.handler import Outcome
 from commands.ports import Request
 from projections.catalogue import VIEWS

@@ -1,5 +1,6 @@
 """One embedded Postgres per test session, a fresh database per test."""
 
+import gc
 import itertools
 import os
 import resource
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from adapters.postgres.embedded import EmbeddedPostgres
+from tests import memory_disk
 from tests.contract.bus.kafka_broker import Broker, broker
 from tests.system.processes import SIMULATE, Simulated, folder, tidemark
 
@@ -73,6 +75,20 @@ def simulated() -> Iterator[Simulated]:
         ran = tidemark("simulate", *SIMULATE, "--json", data_dir=made / "d")
         assert ran.code == 0, ran.err
         yield Simulated(made / "d", ran.json)
+
+
+def pytest_configure() -> None:
+    memory_disk.use()
+
+
+def pytest_unconfigure() -> None:
+    memory_disk.leave()
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from looking through all the test modules again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_runtest_logstart() -> None:

@@ -1,20 +1,18 @@
 """What workers and followers need besides the platform: the bus, and one sink per partition.
 
-Workers and followers are in `streams.worker_process` and `streams.views.followed`.
+Workers and followers are in `streams.worker_process` and `streams.views.followed`; how a worker
+joins its groups is in `adapters.wiring.consumers`.
 """
 
 import asyncio
-from collections.abc import Collection
 from typing import NamedTuple
 
 from adapters.bus.outlet import BusMismatch, BusUnavailable, Outlet
-from adapters.bus.records import Moved, Take
 from adapters.bus.schemas import schemas
 from adapters.bus.url import Bus
 from adapters.host.allocator import keep_freed
 from adapters.kafka.dead_letters import DeadLetters
 from adapters.kafka.embedded import EmbeddedKafka, KafkaFailed
-from adapters.kafka.pages import FaustPages
 from adapters.kafka.publisher import Publisher
 from adapters.kafka.topics import ensure_topics
 from adapters.postgres.sagas.lease import SagaLease
@@ -23,7 +21,6 @@ from adapters.postgres.views.sink import PostgresSink
 from adapters.postgres.views.stuck_views import StuckViews
 from adapters.settings_error import SettingsError
 from adapters.wiring.platform import Platform
-from projections.ports import View
 
 CACHE_ROWS = 100_000  # of all partitions of one process
 
@@ -78,22 +75,6 @@ def stuck_views(platform: Platform) -> StuckViews:
 
 def saga_lease(platform: Platform, holder: str) -> SagaLease:
     return SagaLease(platform.database_url, holder)
-
-
-def views_group(bus: Bus, views: Collection[View], all_views: Collection[View]) -> str:
-    """The group of workers with these views: workers with the same views share their work."""
-    names = sorted(view.NAME for view in views)
-    some = "" if len(names) == len(all_views) else "." + ".".join(names)
-    return f"{bus.prefix}-views-{bus.generation}{some}"
-
-
-def join_views(bus: Bus, group: str, member: str, take: Take, *, moved: Moved) -> FaustPages:
-    return FaustPages(bus, group, take, moved, member=member)
-
-
-def join_sagas(bus: Bus, take: Take, moved: Moved) -> FaustPages:
-    """Join the saga group under a fixed member name: a new leader replaces the old one at once."""
-    return FaustPages(bus, f"{bus.prefix}-sagas-{bus.generation}", take, moved, member="leader")
 
 
 def relay_outlet(bus: Bus, name: str) -> Outlet:

@@ -77,7 +77,7 @@ def test_a_backup_made_while_serving_is_restored_verified_and_goes_on(
         ("--reaches", str(made.json["sealed_to"])),
         ("--witness", str(restored / "backup.json")),
     ):
-        reached = tidemark("log", "verify", *asked, "--json", data_dir=restored)
+        reached = verb("log", "verify", *asked, "--json", data_dir=restored)
         assert reached.code == 0, reached.out + reached.err
     assert sound(restored)["sealed_to"] >= made.json["sealed_to"] > 0
     assert made.json["witness"]["last_position"] == made.json["sealed_to"]

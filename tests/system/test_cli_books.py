@@ -39,13 +39,13 @@ def data_dir(simulated: Simulated) -> Iterator[Path]:
 
 
 def test_replay_finds_every_view_equal(simulated: Simulated, data_dir: Path) -> None:
-    ran = tidemark("replay", "--json", data_dir=data_dir)
+    ran = verb("replay", "--json", data_dir=data_dir)
     assert (ran.code, ran.json["equal"]) == (0, True)
     rows = {row["view"]: row for row in ran.json["views"]}
     assert set(rows) == set(NAMES)
     assert all(row["hash"] == row["replayed_hash"] for row in rows.values())
     assert {row["position"] for row in rows.values()} == {simulated.answer["log_position"]}
-    text = tidemark("replay", data_dir=data_dir)
+    text = verb("replay", data_dir=data_dir)
     assert text.code == 0
     result = [line.split() for line in text.lines]
     assert [words[0] for words in result if words[0] != "saga"] == [*NAMES, "street", "schema"]

@@ -54,14 +54,14 @@ def test_the_directory_may_stand_before_or_after_the_verb(
 
 
 def test_stats(simulated: Simulated, data_dir: Path) -> None:
-    ran = tidemark("log", "stats", "--json", data_dir=data_dir)
+    ran = verb("log", "stats", "--json", data_dir=data_dir)
     result = simulated.answer
     assert ran.code == 0
     assert ran.json["events"] == result["events"] and ran.json["position"] == result["log_position"]
     assert ran.json["root"] == result["root"]
     assert sum(ran.json["names"].values()) == ran.json["events"]
     assert ran.json["names"]["order.filled"] >= result["fills"]
-    text = tidemark("log", "stats", data_dir=data_dir)
+    text = verb("log", "stats", data_dir=data_dir)
     assert text.code == 0 and result["root"] in text.out and "order.filled" in text.out
 
 

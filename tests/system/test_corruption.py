@@ -21,7 +21,6 @@ from tests.system.processes import (
     folder,
     serving,
     sql,
-    tidemark,
     until,
     verb,
 )
@@ -79,10 +78,10 @@ class Own:
     def damaged(self, position: int, change: str) -> Iterator[None]:
         self.rows("drop table if exists kept")
         self.rows(f"create table kept as select * from log.events where position = {position}")
-        verb = change if change == "delete" else f"update log.events {change}"
+        statement = change if change == "delete" else f"update log.events {change}"
         if change == "delete":
-            verb = "delete from log.events"
-        self.rows(f"{verb} where position = {position}")
+            statement = "delete from log.events"
+        self.rows(f"{statement} where position = {position}")
         try:
             yield
         finally:
@@ -126,10 +125,10 @@ def test_verify_finds_it_and_names_the_event(own: Own, damage: str) -> None:
 def test_verify_says_so_in_words_and_by_its_exit_code(own: Own) -> None:
     place = own.deposit()
     with own.damaged(place.position, DAMAGES["another amount"][0]):
-        text = tidemark("log", "verify", data_dir=own.data_dir)
+        text = verb("log", "verify", data_dir=own.data_dir)
         assert text.code == 1
         assert text.lines[0] == f"{place.source}: its bytes do not give its hash"
-        ran = tidemark("log", "verify", "--json", data_dir=own.data_dir)
+        ran = verb("log", "verify", "--json", data_dir=own.data_dir)
         assert (ran.code, ran.json["ok"], ran.json["faults"][0]["stream"]) == (
             1,
             False,
@@ -163,9 +162,7 @@ def test_tail_shows_the_events_before_it_and_names_it(own: Own) -> None:
         assert ran.code == 1
         assert len(ran.lines) == 3
         assert place.source in ran.complaint and "cash.conjured" in ran.complaint
-        stream = tidemark(
-            "log", "tail", "--stream", place.stream, "-n", "999", data_dir=own.data_dir
-        )
+        stream = verb("log", "tail", "--stream", place.stream, "-n", "999", data_dir=own.data_dir)
         assert stream.code == 1 and len(stream.lines) == place.version - 1
         assert place.source in stream.complaint
 
@@ -215,9 +212,9 @@ def test_serving_goes_on_around_it(simulated: Simulated) -> None:
             assert len(result) == len(set(result))  # each line once, although the fault lasted
             own_account = place.stream.removeprefix("account-")
             assert served.do("DepositCash", deposit(own_account), "mended").status_code == 201
-        checked = tidemark("log", "verify", data_dir=data_dir)
+        checked = verb("log", "verify", data_dir=data_dir)
         assert checked.code == 0, checked.out + checked.err
-        assert tidemark("replay", data_dir=data_dir).code == 0
+        assert verb("replay", data_dir=data_dir).code == 0
 
 
 def _commands(served: Served, place: Place, neighbour: str) -> None:

@@ -24,8 +24,8 @@ from tests.system.processes import (
     kill,
     serving,
     sql,
-    tidemark,
     until,
+    verb,
 )
 
 pytestmark = pytest.mark.slow
@@ -132,7 +132,7 @@ def test_cut_connections_lose_no_command(served: Served) -> None:
     assert sql(
         served.data_dir, "select settled::text from views.cash where account_id = 'New'"
     ) == [("5.00",)]
-    assert tidemark("log", "verify", data_dir=served.data_dir).code == 0
+    assert verb("log", "verify", data_dir=served.data_dir).code == 0
 
 
 def test_a_killed_server_is_started_again_and_nothing_is_lost(served: Served) -> None:
@@ -147,7 +147,7 @@ def test_a_killed_server_is_started_again_and_nothing_is_lost(served: Served) ->
     assert len(set(pids)) == 2
     assert served.errors.count("the embedded Postgres has ended; starting it again") == 2
     order(served)
-    assert tidemark("replay", "--json", data_dir=served.data_dir).json["equal"] is True
+    assert verb("replay", "--json", data_dir=served.data_dir).json["equal"] is True
     assert served.terminate() < 20
     assert served.process.returncode == 0
 

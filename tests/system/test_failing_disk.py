@@ -20,6 +20,7 @@ from tests.system.processes import (
     sql,
     tidemark,
     until,
+    verb,
 )
 
 pytestmark = pytest.mark.slow
@@ -94,8 +95,8 @@ def test_a_full_disk_is_reported_and_recovered_from(small_disk: Path) -> None:
         result = served.errors.splitlines()
         assert sum("the event log's disk is full" in line for line in result) == 1
         assert sum("the event log accepts them again" in line for line in result) == 1
-    assert tidemark("log", "verify", data_dir=small_disk / "d").code == 0
-    assert tidemark("replay", data_dir=small_disk / "d").code == 0
+    assert verb("log", "verify", data_dir=small_disk / "d").code == 0
+    assert verb("replay", data_dir=small_disk / "d").code == 0
 
 
 def test_there_is_no_room_to_begin_with(small_disk: Path) -> None:

@@ -34,6 +34,7 @@ from tests.system.processes import (
     serving,
     sql,
     tidemark,
+    verb,
 )
 
 pytestmark = pytest.mark.slow
@@ -162,12 +163,12 @@ def test_another_master_key_is_refused_at_the_start(data_dir: Path) -> None:
     key = data_dir / "keys" / "master.key"
     right = key.read_bytes()
     key.unlink()
-    for verb in (("serve", "--port", "0"), ("log", "verify")):
-        refused = tidemark(*verb, data_dir=data_dir)
+    for words in (("serve", "--port", "0"), ("log", "verify")):
+        refused = tidemark(*words, data_dir=data_dir)
         assert refused.code == 1
         assert "TIDEMARK_DATA_DIR" in refused.complaint and str(key) in refused.complaint
     key.write_bytes(right)
-    assert tidemark("log", "verify", data_dir=data_dir).code == 0
+    assert verb("log", "verify", data_dir=data_dir).code == 0
 
 
 def deposited(account_id: str, n: int) -> Request:

@@ -16,7 +16,7 @@ from adapters.postgres.log.recorder import PostgresRecorder
 from adapters.postgres.versions import SchemaMismatch
 from tests.contract.log.recorder_suite import append, write
 from tests.paths import DOCS
-from tests.system.processes import Simulated, sql, tidemark
+from tests.system.processes import Simulated, sql, verb
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +24,7 @@ SELECT = "select originator_id, originator_version, topic, state from stored_eve
 
 
 def export(data_dir: Path, to: str) -> dict[str, int]:
-    ran = tidemark("log", "export", "--to", f"eventsourcing:{to}", "--json", data_dir=data_dir)
+    ran = verb("log", "export", "--to", f"eventsourcing:{to}", "--json", data_dir=data_dir)
     assert ran.code == 0, ran.err
     return dict(ran.json)
 
@@ -63,7 +63,7 @@ def test_a_store_of_another_log_is_refused_and_left_as_it_is(
         store.execute("update stored_events set state = x'7b7d' where rowid > 100")
     before = kept(file)
     to = f"eventsourcing:sqlite:{file}"
-    ran = tidemark("log", "export", "--to", to, data_dir=simulated.data_dir)
+    ran = verb("log", "export", "--to", to, data_dir=simulated.data_dir)
     assert ran.code == 1
     assert "the store holds another log" in ran.err
     assert kept(file) == before
@@ -81,7 +81,7 @@ def test_a_store_of_another_log_is_refused_and_left_as_it_is(
     ],
 )
 def test_a_wrong_store_is_named_in_one_line(simulated: Simulated, to: str, why: str) -> None:
-    ran = tidemark("log", "export", "--to", to, data_dir=simulated.data_dir)
+    ran = verb("log", "export", "--to", to, data_dir=simulated.data_dir)
     assert ran.code == 1
     assert ran.err.startswith(f"tidemark: --to {to}: ")
     assert why in ran.err

@@ -15,7 +15,7 @@ import pytest
 
 from api.http.commands import PUBLIC
 from domain.shared.message import PERSONAL
-from tests.system.processes import Served, client, folder, serving, sql, tidemark, until
+from tests.system.processes import Served, client, folder, serving, sql, tidemark, until, verb
 
 pytestmark = pytest.mark.slow
 
@@ -221,7 +221,7 @@ def test_a_key_that_is_destroyed_by_hand_is_used_by_no_running_process() -> None
         kyc = {"client_id": "A1-c", "documents": [{"kind": "passport", "reference": "P2"}]}
         _goes_on(served, made / "d")
         assert served.do("SubmitKyc", kyc, "late").status_code == 422
-    shown = tidemark("log", "verify", data_dir=made / "d")
+    shown = verb("log", "verify", data_dir=made / "d")
     assert shown.code != 0 or "verified" in shown.out
 
 

@@ -136,7 +136,7 @@ def _three_things(served: Served) -> None:
     )
     (query,) = [line for line in commands if " sql " in line]
     asked = query.split(" sql ", 1)[1].strip('"')
-    balances = tidemark("sql", asked, data_dir=served.data_dir)
+    balances = verb("sql", asked, data_dir=served.data_dir)
     assert balances.code == 0 and "C.CASH" in balances.out
 
 

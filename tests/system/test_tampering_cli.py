@@ -25,7 +25,7 @@ def data_dir(simulated: Simulated) -> Iterator[Path]:
 
 def test_a_log_without_its_head_is_named_by_every_verb_in_one_line(data_dir: Path) -> None:
     sql(data_dir, "delete from log.head")
-    checked = tidemark("log", "verify", data_dir=data_dir)
+    checked = verb("log", "verify", data_dir=data_dir)
     assert (checked.code, checked.err) == (1, "")
     [fault] = checked.lines
     assert fault.endswith("log.head holds 0 rows, and must hold 1")
@@ -73,7 +73,7 @@ def test_a_list_of_migrations_that_lacks_its_last_one_is_named_in_one_line(data_
         data_dir,
         f"delete from tidemark.migrations where part = 'log' and number = {len(migrations('log'))}",
     )
-    ran = tidemark("log", "verify", data_dir=data_dir)
+    ran = verb("log", "verify", data_dir=data_dir)
     assert ran.code == 1
     assert (
         f"{migrations('log')[-1].name} makes, and tidemark.migrations does not list it"
