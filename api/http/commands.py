@@ -261,13 +261,8 @@ def _bulk_request(kind: type[Command], item: Any, actor: str, *, dry_run: bool) 
 def _answered(outcome: Outcome, request: Request) -> tuple[str, Answer]:
     """The outcome's label for the metrics, and the answer."""
     match outcome:
-        case Done(events=events) if request.dry_run:
-            return "dry_run", Answer(200, {"events": [wire.plain(e) for e in events]})
-        case Done(stream=stream, version=version, position=position):
-            body = {"stream": stream, "version": version, "position": position}
-            headers = {"Idempotent-Replayed": "true"} if outcome.replayed else {}
-            word = "replayed" if outcome.replayed else "appended" if outcome.changed else "same"
-            return word, Answer(201 if outcome.changed else 200, body, headers)
+        case Done():
+            return _done(outcome, request)
         case Declined(refused=why):
             raise problems.declined(why)
         case KeyReused():
@@ -275,6 +270,16 @@ def _answered(outcome: Outcome, request: Request) -> tuple[str, Answer]:
             raise Problem(409, "idempotency_key_reused", detail)
         case Raced():
             raise Problem(409, "race_lost", "others kept winning this stream; send it again")
+
+
+def _done(done: Done, request: Request) -> tuple[str, Answer]:
+    if request.dry_run:
+        return "dry_run", Answer(200, {"events": [wire.plain(e) for e in done.events]})
+    body = {"stream": done.stream, "version": done.version, "position": done.position}
+    if done.replayed:
+        status = 201 if done.changed else 200
+        return "replayed", Answer(status, body, {"Idempotent-Replayed": "true"})
+    return ("appended", Answer(201, body)) if done.changed else ("same", Answer(200, body))
 
 
 def _path(name: str) -> str:
