@@ -36,9 +36,8 @@ class Pattern(NamedTuple):
 class _Order(NamedTuple):
     """A body whose fields come in one order."""
 
-    match: Callable[[str], "re.Match[str] | None"]
-    names: tuple[str, ...]
-    checks: Sequence[tuple[int, Check]]  # by place: fields whose value is not the text
+    match: Callable[[str], "re.Match[str] | None"]  # a group a field
+    checks: Sequence[tuple[str, Check]]  # of the fields whose value is not the text
 
 
 class PlainBodies:
@@ -66,14 +65,14 @@ class PlainBodies:
             return None
         if found is None:
             return None
-        values: list[Any] = list(found.groups())
-        for place, check in order.checks:
-            text = values[place]
+        values = found.groupdict()
+        for name, check in order.checks:
+            text = values[name]
             if text is not None:  # `null`, where the pattern accepts it
-                values[place] = value = check(text)
+                values[name] = value = check(text)
                 if value is None:
                     return None
-        return self._kind(**dict(zip(order.names, values, strict=True)))
+        return self._kind(**values)
 
     def seen(self, body: object) -> None:
         """Note the order of the fields of a body that has become a command by the plan."""
@@ -88,14 +87,13 @@ class PlainBodies:
 
     def _order(self, names: tuple[str, ...]) -> _Order:
         parts, checks = [], []
-        for place, name in enumerate(names):
+        for name in names:
             field = self._plan.fields[name]
-            own = Pattern("(true|false)", _FLAGS.get)
+            own, quote = Pattern("true|false", _FLAGS.get), ""
             if field.json_type is str:
-                own = self._patterns.get(field.check) or Pattern(_TEXT, field.check)
-                own = own._replace(text=f'"({own.text})"')
+                own, quote = self._patterns.get(field.check) or Pattern(_TEXT, field.check), '"'
             null = "|null" if field.may_be_null else ""
-            parts.append(f'"{name}": ?(?:{own.text}{null})')
+            parts.append(f'"{name}": ?(?:{quote}(?P<{name}>{own.text}){quote}{null})')
             if own.value is not None:
-                checks.append((place, own.value))
-        return _Order(re.compile(r"\{" + ", ?".join(parts) + r"\}").fullmatch, names, checks)
+                checks.append((name, own.value))
+        return _Order(re.compile(r"\{" + ", ?".join(parts) + r"\}").fullmatch, checks)

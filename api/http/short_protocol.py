@@ -106,14 +106,16 @@ class ShortHttp(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._unset_keepalive_if_required()
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
         self._idle_timer.start()
         self.timeout_keep_alive_task = self._idle_timer  # type: ignore[assignment]
 
     def _may_be_short(self) -> bool:
         """`root_path`, a full write buffer and a closing connection are left to uvicorn."""
+        cycle = self.cycle
         return (
-            self._idle
+            (cycle is None or cycle.response_complete)
             and not self.root_path
             and not self.flow.write_paused
             and not self.transport.is_closing()

@@ -6,7 +6,7 @@ Every page costs a database transaction, whatever its length. So after a page th
 runner lingers until `LINGER_S` after the start of its last fold, and the next page has all events
 that came meanwhile. An event that comes later is folded at once, and a fold that takes as long is
 followed by the next one. A caller that needs a position, a listener whose rows are urgent, or
-`COMPANY` events end the lingering. For `CALM_S` after such a caller there is none: the next one may be on its way, and
+`COMPANY` positions end the lingering. For `CALM_S` after such a caller there is none: the next one may be on its way, and
 a fold that has begun before it comes shortens its wait.
 
 A failure (database gone, an event that cannot be read) is kept in `fault` for health checks, and
@@ -28,7 +28,7 @@ from streams.doubt import Doubt
 WAIT_S = 1.0  # bounds the delay when the log's notification is lost
 RETRY_MIN_S, RETRY_MAX_S = 0.05, 5.0
 LINGER_S = 0.1
-COMPANY = 64  # events: more of them hardly lower what one costs
+COMPANY = NEAR_PAGE // 2  # positions; more events hardly lower what each costs
 CALM_S = 1.0
 
 _log = logging.getLogger(__name__)
@@ -206,7 +206,7 @@ class InlineRunner:
             self._moved.notify_all()
 
     async def _linger(self, stop: asyncio.Event, until: float) -> None:
-        """Let events gather, at most `COMPANY`, if no caller waits for one."""
+        """Let events gather, at most `COMPANY` positions, if no caller waits for one."""
         now = waits.now()
         left = until - now
         if left <= 0 or self._waiting or now < self._calm_at:
