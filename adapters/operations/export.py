@@ -10,6 +10,8 @@ An export goes on where the last one ended: it finds the store's last event in t
 """
 
 import asyncio
+import re
+import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +29,9 @@ from adapters.log.recorder import PAGE, Recorder, Stored
 from commands.expected import Expected
 
 KINDS = "eventsourcing:sqlite:FILE or eventsourcing:postgresql://..."
+MEMORY = (":memory:", "mode=memory")  # by these words the library keeps a store in memory
+
+_SECRETS = re.compile(r"//[^:@/]*:(.+)@|[?&](?:ssl)?password=([^&]+)")
 
 
 class ExportFailed(Expected):
@@ -51,16 +56,16 @@ def open_store(url: str) -> Store:
     """
     kind, _, rest = url.removeprefix("eventsourcing:").partition(":")
     if not url.startswith("eventsourcing:") or not rest:
-        raise ExportFailed(f"--to {url}: it must be {KINDS}")
+        raise _failed(url, f"it must be {KINDS}")
     try:
         match kind:
             case "sqlite":
                 return _sqlite(rest)
             case "postgresql":
                 return _postgres(f"postgresql:{rest}")
-    except (PersistenceError, OSError, psycopg.Error, ValueError) as e:
-        raise ExportFailed(f"--to {url}: {_line(e)}") from e
-    raise ExportFailed(f"--to {url}: it must be {KINDS}")
+    except (PersistenceError, OSError, psycopg.Error, sqlite3.Error, ValueError) as e:
+        raise _failed(url, _line(e)) from e
+    raise _failed(url, f"it must be {KINDS}")
 
 
 async def export(log: Recorder, store: ApplicationRecorder) -> AsyncIterator[Exported]:
@@ -124,13 +129,15 @@ async def _ask(call: Any, *words: Any) -> Any:
         return await asyncio.to_thread(call, *words)
     except IntegrityError:
         raise
-    except PersistenceError as e:
+    except (PersistenceError, sqlite3.Error) as e:
         raise ExportFailed(f"--to: {_line(e)}") from e
 
 
 def _sqlite(path: str) -> Store:
     from eventsourcing.sqlite import SQLiteApplicationRecorder, SQLiteDatastore  # noqa: PLC0415
 
+    if any(word in path for word in MEMORY):
+        raise ValueError("a store in memory ends with this verb; name a file")
     if not (folder := Path(path).resolve().parent).is_dir():
         raise ValueError(f"there is no directory {folder}")
     datastore = SQLiteDatastore(path, originator_id_type="text")
@@ -156,9 +163,19 @@ def _postgres(url: str) -> Store:
         pool_open_timeout=10,
         enable_db_functions=True,  # the pipelined insert of a page now and then never returned
     )
+    assert isinstance(datastore.pool.kwargs, dict)
+    datastore.pool.kwargs |= named  # the library takes no others: sslmode, sslrootcert, options
     recorder = PostgresApplicationRecorder(datastore, events_table_name="stored_events")
     recorder.create_table()
     return Store(recorder, datastore.close)
+
+
+def _failed(url: str, why: str) -> ExportFailed:
+    """The URL and what is wrong with it, without the passwords in it."""
+    text = f"--to {url}: {why}"
+    for secret in filter(None, (word for found in _SECRETS.findall(url) for word in found)):
+        text = text.replace(secret, "***")
+    return ExportFailed(text)
 
 
 def _line(error: Exception) -> str:

@@ -130,6 +130,20 @@ def ready(url: str, part: Part) -> None:
             migrate(connection, part)
 
 
+def require(url: str, part: Part) -> None:
+    """Check that a part is as this build needs it, and change nothing.
+
+    Raises:
+        SchemaMismatch, psycopg.Error
+    """
+    with connect(url) as connection:
+        if left := outstanding(connection, part):
+            names = ", ".join(m.name for m in left)
+            raise SchemaMismatch(
+                f"its schema ({part}) lacks {names}: run `tidemark migrate` as the owner"
+            )
+
+
 async def ensure(connection: AsyncConnection[Any], url: str, part: Part) -> None:
     """As `ready`, but checks over an open connection: two queries if there is nothing to do."""
     there = await (await connection.execute(_THERE)).fetchone()

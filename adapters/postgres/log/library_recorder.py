@@ -66,10 +66,13 @@ class PostgresApplicationRecorder(ApplicationRecorder):
             min_size=1, max_size=POOL_MAX, open=True,
         )  # fmt: skip
         try:
-            schema_versions.ready(url, "log")
+            self._check_schema()
         except BaseException:
             self._pool.close()
             raise
+
+    def _check_schema(self) -> None:
+        schema_versions.ready(self.url, "log")
 
     def insert_events(
         self, stored_events: Sequence[StoredEvent], **kwargs: Any
@@ -163,10 +166,20 @@ class PostgresApplicationRecorder(ApplicationRecorder):
 
 
 class ReadOnlyRecorder(PostgresApplicationRecorder):
-    """A notification log over ours for a service that only reads (`docs/eventsourcing.md`)."""
+    """A notification log over ours for a service that only reads (`docs/eventsourcing.md`).
+
+    It never migrates: a service with a newer build would take the log from an older platform.
+    """
 
     def __init__(self, url: str) -> None:
+        """
+        Raises:
+            SchemaMismatch: the log there is not one of this build, or there is none.
+        """
         super().__init__(url, settings="-c default_transaction_read_only=on")
+
+    def _check_schema(self) -> None:
+        schema_versions.require(self.url, "log")
 
     def insert_events(
         self, stored_events: Sequence[StoredEvent], **kwargs: Any
