@@ -4,8 +4,9 @@
 
 Most events concern no saga and no counterparty. A follower that woke for each event would read and
 commit for nothing, hundreds of times a second. So one reader looks at every event on behalf of all.
-It looks at the first event after a pause at once, and then at most every `LOOK_S`. What it reads
-stays in the log's memory, so the followers do not query for it again.
+It looks at the first event after a pause at once, and then at most every `LOOK_S`; twice as often
+while bells ring, because the steps of an order follow each other. What it reads stays in the log's
+memory, so the followers do not query for it again.
 
 A bell is a hint: each follower has a time-out after which it reads the log in any case.
 """
@@ -19,7 +20,7 @@ from domain.shared.envelope import Envelope
 from projections.ports import Log
 from streams import waits
 
-LOOK_S = 0.005
+LOOK_S = 0.01
 WAIT_S, RETRY_S = 1.0, 1.0
 
 Concerns = Callable[[Envelope], object]
@@ -40,10 +41,11 @@ class Bell:
     def ring(self) -> None:
         self._rung.set()
 
-    def offer(self, page: Sequence[Envelope]) -> None:
-        """Ring if any of these events concerns the owner."""
+    def offer(self, page: Sequence[Envelope]) -> bool:
+        """Ring if any of these events concerns the owner; return whether the bell rings now."""
         if not self._rung.is_set() and any(self._concerns(arrived) for arrived in page):
             self.ring()
+        return self._rung.is_set()
 
     async def wait(self, *, timeout_s: float) -> bool:
         """Wait until it rings, at most for `timeout_s`; return whether it did.
@@ -83,11 +85,10 @@ class Watch:
     async def _follow(self, position: int) -> None:
         while True:
             page = await self._log.after(position, limit=PAGE)
-            for bell in self._bells.values():
-                bell.offer(page)
+            ringing = [bell.offer(page) for bell in self._bells.values()]
             position = page[-1].position if page else position
             if len(page) < PAGE:
-                await asyncio.sleep(LOOK_S)
+                await asyncio.sleep(LOOK_S / 2 if any(ringing) else LOOK_S)
                 await self._log.wait(position, timeout_s=WAIT_S)
 
     def _ring_all(self) -> None:

@@ -141,9 +141,10 @@ class CommandDoor:
 
     def answer(self, name: str, request: Request, outcome: Outcome, *, start: float) -> Answer:
         """Count a command that began at `start`, and return the answer to its outcome."""
-        try:
-            word, answer = _answered(outcome, request)
-        except Problem as problem:
+        if isinstance(outcome, Done):
+            word, answer = _done(outcome, request)
+        else:
+            problem = _refusal(outcome)
             word = problem.name if problem.status != 422 else "refused"
             answer = _problem_answer(problem, _path(name))
         return self._counted(name, word, answer, start)
@@ -258,25 +259,28 @@ def _bulk_request(kind: type[Command], item: Any, actor: str, *, dry_run: bool) 
     return _request(kind, item["body"], bound, actor=actor, dry_run=dry_run)
 
 
-def _answered(outcome: Outcome, request: Request) -> tuple[str, Answer]:
-    """The outcome's label for the metrics, and the answer."""
+def _refusal(outcome: Declined | KeyReused | Raced) -> Problem:
     match outcome:
-        case Done(events=events) if request.dry_run:
-            return "dry_run", Answer(200, {"events": [wire.plain(e) for e in events]})
-        case Done(stream=stream, version=version, position=position):
-            body = {"stream": stream, "version": version, "position": position}
-            headers = {"Idempotent-Replayed": "true"} if outcome.replayed else {}
-            word = "replayed" if outcome.replayed else "appended" if outcome.changed else "same"
-            return word, Answer(201 if outcome.changed else 200, body, headers)
         case Declined(refused=why):
-            raise problems.declined(why)
+            return problems.declined(why)
         case KeyReused():
             detail = "this Idempotency-Key was used on this stream with another body"
-            raise Problem(409, "idempotency_key_reused", detail)
+            return Problem(409, "idempotency_key_reused", detail)
         case Raced():
-            raise Problem(
+            return Problem(
                 409, "race_lost", "other commands changed this stream first; send it again"
             )
+
+
+def _done(done: Done, request: Request) -> tuple[str, Answer]:
+    """The outcome's label for the metrics, and the answer."""
+    if request.dry_run:
+        return "dry_run", Answer(200, {"events": [wire.plain(e) for e in done.events]})
+    body = {"stream": done.stream, "version": done.version, "position": done.position}
+    if done.replayed:
+        status = 201 if done.changed else 200
+        return "replayed", Answer(status, body, {"Idempotent-Replayed": "true"})
+    return ("appended", Answer(201, body)) if done.changed else ("same", Answer(200, body))
 
 
 def _path(name: str) -> str:

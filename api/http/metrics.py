@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import NamedTuple
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.metrics_core import Metric
 
 from api.http.metric_family import Family
+from api.http.tallies import Spreads, Tallies
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _ALL = Family("tidemark")
@@ -38,19 +39,17 @@ class Figures(NamedTuple):
 class Metrics:
     def __init__(self) -> None:
         registry = CollectorRegistry()
-        self.commands = Counter(
-            "tidemark_commands",
-            "Commands over HTTP, by name and outcome",
-            ("name", "outcome"),
-            registry=registry,
+        self.commands = Tallies(
+            "tidemark_commands", "Commands over HTTP, by name and outcome", ("name", "outcome")
         )
-        self.command_seconds = Histogram(
+        self.command_seconds = Spreads(
             "tidemark_command_seconds",
             "Time from the parsed request to its answer",
             ("name",),
-            buckets=SECONDS,
-            registry=registry,
+            limits=SECONDS,
         )
+        registry.register(self.commands)
+        registry.register(self.command_seconds)
         self.operations = Counter(
             "tidemark_graphql_operations",
             "GraphQL operations (and events of subscriptions), by outcome",
@@ -63,9 +62,8 @@ class Metrics:
             ("door",),
             registry=registry,
         )
-        self.commands_of = cache(self.commands.labels)  # a look-up by labels takes 2 us
-        self.seconds_of = cache(self.command_seconds.labels)
-        self.operations_of = cache(self.operations.labels)
+        self.commands_of, self.seconds_of = self.commands.labels, self.command_seconds.labels
+        self.operations_of = cache(self.operations.labels)  # a look-up by labels takes 2 us
         self.figures = Figures()
         self._registry = registry
         registry.register(self)

@@ -30,6 +30,8 @@ from pydantic import (
 from pydantic import create_model as create
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from api.http import strict_json
+from api.http.plain_bodies import Pattern, PlainBodies
 from api.http.plain_fields import Plan, Rules, command_of, plan_of
 from api.http.texts import is_visible
 from domain.catalogue import DECIDERS
@@ -75,6 +77,24 @@ def command_from(kind: type[Command], body: object) -> Asked:
     return Asked(command, at)
 
 
+def command_from_text(kind: type[Command], raw: bytes) -> Asked:
+    """The command in a body that is JSON.
+
+    Raises:
+        ValueError: the body is not JSON (`api.http.strict_json`).
+        pydantic.ValidationError: naming each field and the rule it breaks.
+    """
+    bodies = _bodies(kind)
+    plain = bodies.command(raw)
+    if plain is not None:
+        _check_stream(plain)
+        return Asked(plain, None)
+    body = strict_json.loads(raw)
+    asked = command_from(kind, body)
+    bodies.seen(body)
+    return asked
+
+
 def _check_stream(command: Command) -> None:
     """Require that the key of the command's stream is an id, whatever its field is called.
 
@@ -93,7 +113,21 @@ def _check_stream(command: Command) -> None:
 
 @cache
 def _plan(kind: type[Command]) -> Plan:
-    return plan_of(kind, Rules(_is_identifier, _text(TEXT_MAX), _decimal, _day, _instant))
+    return plan_of(kind, _RULES)
+
+
+@cache
+def _bodies(kind: type[Command]) -> PlainBodies:
+    """Reads plain bodies of this kind without a parser; the patterns accept less than `_RULES`."""
+    return PlainBodies(
+        kind,
+        _plan(kind),
+        {
+            _RULES.identifier: Pattern(IDENTIFIER[1:-1], None),
+            _RULES.text: Pattern(rf"[ !#-\[\]-~]{{0,{TEXT_MAX}}}", None),
+            _RULES.decimal: Pattern(DECIMAL[1:-1].replace("(", "(?:"), Decimal),
+        },
+    )
 
 
 @cache
@@ -224,6 +258,7 @@ def _text(limit: int) -> Callable[[str], str | None]:
 
 _is_decimal, _is_day, _is_instant = _matching(DECIMAL), _matching(DATE), _matching(DATETIME)
 _is_identifier = _matching(IDENTIFIER)
+_RULES = Rules(_is_identifier, _text(TEXT_MAX), _decimal, _day, _instant)
 _SEEN = "text of characters that can be seen"
 _IDENTIFIER_SAYS = "1 to 64 of A-Z a-z 0-9 . _ -"
 

@@ -26,19 +26,19 @@ _NO_EVENT = _NoEvent()
 
 class ShortCycle:
     __slots__ = (
-        "body", "disconnected", "head", "keep_alive", "message_event", "more_body",
+        "body", "disconnected", "head", "keep_alive", "key", "message_event", "more_body",
         "response_complete", "response_started", "way",
     )  # fmt: skip
 
-    def __init__(self, way: ShortWay, head: Head) -> None:
-        self.way, self.head = way, head
+    def __init__(self, way: ShortWay, head: Head, key: str) -> None:
+        self.way, self.head, self.key = way, head, key
         self.body = bytearray()
         self.message_event = _NO_EVENT
         self.more_body = self.keep_alive = True
         self.disconnected = self.response_started = self.response_complete = False
 
     def request(self) -> Request | None:
-        return self.way.request(self.head, bytes(self.body))
+        return self.way.request(self.head, self.key, bytes(self.body))
 
     def send(self, transport: asyncio.Transport, state: Held, status: int, rest: bytes) -> None:
         """Send the answer; `rest` is what follows the status line and the date."""

@@ -14,7 +14,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.http.idle_timer import IdleTimer
-from api.http.limits import Held, Limits
+from api.http.limits import Held
 from api.http.short_cycle import ShortCycle, is_waiting
 from commands.ports import Request
 
@@ -26,7 +26,8 @@ class ShortHttp(HttpToolsProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._limits: Limits = self.server_state.limits
+        limits = self._limits = self.server_state.limits
+        self._whole_max = min(limits.head_bytes, limits.small_bytes)  # bytes of a whole request
         self._address = ""
         self._in_head = self._in_body = False
         self._coded = False  # the head has a Transfer-Encoding
@@ -48,25 +49,27 @@ class ShortHttp(HttpToolsProtocol):
 
         The parser does not see it. It is between two requests then, before and after.
         """
-        way, limits = self.server_state.short_way, self._limits
+        way = self.server_state.short_way
         if (
             way is None
             or self._unseen
             or self._in_head
             or self._in_body
+            or len(data) > self._whole_max
             or not self._may_be_short()
-            or len(data) > min(limits.head_bytes, limits.small_bytes)
         ):
             return False
-        found = way.whole(data, limits.headers)
-        request = way.request(*found) if found else None
-        if found is None or request is None:
+        found = way.whole(data, self._limits.headers)
+        if found is None:
             return False
-        head, body = found
+        head, key, body = found
+        request = way.request(head, key, body)
+        if request is None:
+            return False
         self._unset_keepalive_if_required()
         self._held_bytes = len(body)
         self.server_state.bodies_bytes += len(body)
-        self._run_short(ShortCycle(way, head), request)
+        self._run_short(ShortCycle(way, head, key), request)
         return True
 
     def on_headers_complete(self) -> None:
@@ -103,14 +106,16 @@ class ShortHttp(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._unset_keepalive_if_required()
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
         self._idle_timer.start()
         self.timeout_keep_alive_task = self._idle_timer  # type: ignore[assignment]
 
     def _may_be_short(self) -> bool:
         """`root_path`, a full write buffer and a closing connection are left to uvicorn."""
+        cycle = self.cycle
         return (
-            self._idle
+            (cycle is None or cycle.response_complete)
             and not self.root_path
             and not self.flow.write_paused
             and not self.transport.is_closing()
@@ -128,8 +133,8 @@ class ShortHttp(HttpToolsProtocol):
             or not self._may_be_short()
         ):
             return None
-        head = way.head(self.url, self.headers)
-        return None if head is None else ShortCycle(way, head)
+        keyed = way.head(self.url, self.headers)
+        return None if keyed is None else ShortCycle(way, *keyed)
 
     def _run_short(self, cycle: ShortCycle, request: Request) -> None:
         cycle.more_body = False

@@ -20,14 +20,15 @@ from functools import lru_cache, partial
 from time import perf_counter
 from typing import Any, NamedTuple
 
+from msgspec import Struct
 from starlette.datastructures import MutableHeaders
 
-from api.http import problems, strict_json, throttle, wire
+from api.http import problems, throttle, wire
 from api.http.answer_headers import PLAIN, with_headers
 from api.http.browsers import SINGLE
 from api.http.commands import ACTOR, PUBLIC, Answer, CommandDoor
 from api.http.metrics import Metrics
-from api.http.models import command_from
+from api.http.models import command_from_text
 from api.ports import Begins, Limiter
 from commands.handler import Outcome
 from commands.message_ids import CALLERS
@@ -61,21 +62,28 @@ Done = Callable[[int, bytes], None]
 
 
 class Head(NamedTuple):
-    """What the head of a request states."""
+    """What the head of a request states, beside its key."""
 
     length: int  # of the body
     name: str
     kind: type[Command]
-    key: str
     actor: str
 
 
-class _Begun(NamedTuple):
+class Keyed(NamedTuple):
+    """The head of one request."""
+
+    head: Head
+    key: str
+
+
+class _Begun(Struct, frozen=True, gc=False):
     """A command at the dispatcher, since `start`."""
 
     head: Head
     request: Request
     start: float
+    done: Done
 
 
 class ShortWay:
@@ -94,7 +102,7 @@ class ShortWay:
         self._tasks: set[asyncio.Task[None]] = set()
         self._kinds = {f"/commands/{name}".encode(): (name, kind) for name, kind in PUBLIC.items()}
 
-    def head(self, url: bytes, headers: Headers) -> Head | None:
+    def head(self, url: bytes, headers: Headers) -> Keyed | None:
         """What the head of a POST states; None: take the long way."""
         named = self._kinds.get(url)
         if named is None:
@@ -117,10 +125,10 @@ class ShortWay:
             or not (length.isdigit() and int(length[:9]) <= BODY_MAX and len(length) < 9)
         ):
             return None
-        return Head(int(length), *named, key.decode(), actor)
+        return Keyed(Head(int(length), *named, actor), key.decode())
 
-    def whole(self, data: bytes, headers_max: int) -> tuple[Head, bytes] | None:
-        """The head and the body, if `data` is one request and nothing else; None: parse it.
+    def whole(self, data: bytes, headers_max: int) -> tuple[Head, str, bytes] | None:
+        """Head, key and body, if `data` is one request and nothing else; None: parse it.
 
         The heads of one caller differ only in the key. What the rest of a head states is kept.
         """
@@ -128,43 +136,38 @@ class ShortWay:
         line = _key_line(data, 0, end) if end > 2 else None
         if line is None:
             return None
-        rest = data[: line.start()] + data[line.end() - 2 : end]
+        start, after = line.span()
+        rest = data[:start] + data[after - 2 : end]
         known = self._known.get(rest)
         if known is None:
-            found = self._read_whole(data, headers_max)
-            if found is not None:
-                if len(self._known) >= KNOWN_MAX:
-                    self._known.clear()
-                self._known[rest] = found[0]
-            return found
-        body = data[end + 2 :]
-        if len(body) != known.length:
+            known = self._read_whole(data, headers_max)
+            if known is None:
+                return None
+            if len(self._known) >= KNOWN_MAX:
+                self._known.clear()
+            self._known[rest] = known
+        if len(data) - end - 2 != known.length:
             return None
-        return Head(known.length, known.name, known.kind, line[1].decode(), known.actor), body
+        return known, line[1].decode(), data[end + 2 :]
 
-    def _read_whole(self, data: bytes, headers_max: int) -> tuple[Head, bytes] | None:
+    def _read_whole(self, data: bytes, headers_max: int) -> Head | None:
         found = _whole(data)
         if found is None:
             return None
         url, lines = found.groups()
         headers = [(name.lower(), value) for name, value in _split(lines)]
-        head = self.head(url, headers) if len(headers) <= headers_max else None
-        if head is None or head.length != len(data) - found.end():
+        keyed = self.head(url, headers) if len(headers) <= headers_max else None
+        if keyed is None or keyed.head.length != len(data) - found.end():
             return None
-        return head, data[found.end() :]
+        return keyed.head
 
-    def request(self, head: Head, raw: bytes) -> Request | None:
+    def request(self, head: Head, key: str, raw: bytes) -> Request | None:
         """The request that the body makes; None: take the long way, which names the fault."""
         try:
-            asked = command_from(head.kind, strict_json.loads(raw))
+            command, at = command_from_text(head.kind, raw)
         except Exception:  # the app meets it again, and answers
             return None
-        return Request(
-            command=asked.command,
-            message_id=head.key,
-            actor=head.actor,
-            effective_at=asked.effective_at,
-        )
+        return Request(command=command, message_id=key, actor=head.actor, effective_at=at)
 
     def limited(self, address: str) -> bool:
         """Whether a limit applies to this caller: then it is asked before its body is read."""
@@ -181,7 +184,7 @@ class ShortWay:
             answer = self._queue.begin(request)
         except Exception:  # met again, and answered, by the task
             return self._waiting(self.answer(head, request, address), done)
-        answer.add_done_callback(partial(self._ended, _Begun(head, request, start), done))
+        answer.add_done_callback(partial(self._ended, _Begun(head, request, start, done)))
         return None
 
     def _waiting(
@@ -192,20 +195,22 @@ class ShortWay:
 
         return asyncio.get_running_loop().create_task(waiting())
 
-    def _ended(self, begun: _Begun, done: Done, answer: "asyncio.Future[Outcome]") -> None:
+    def _ended(self, begun: _Begun, answer: "asyncio.Future[Outcome]") -> None:
         if answer.cancelled() or answer.exception() is not None:
-            task = self._waiting(self._failed(begun, answer), done)
+            task = self._waiting(self._failed(begun, answer), begun.done)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             return
-        head, request, start = begun
-        done(*_answer_bytes(self._door.answer(head.name, request, answer.result(), start=start)))
+        name, outcome = begun.head.name, answer.result()
+        found = self._door.answer(name, begun.request, outcome, start=begun.start)
+        begun.done(*_answer_bytes(found))
 
     async def _failed(self, begun: _Begun, answer: "asyncio.Future[Outcome]") -> tuple[int, bytes]:
         assert self._queue is not None
-        head, request, start = begun
         outcome = self._queue.outcome_of(answer)
-        found = await self._door.run(head.name, request, begun=outcome, start=start)
+        found = await self._door.run(
+            begun.head.name, begun.request, begun=outcome, start=begun.start
+        )
         return _answer_bytes(found)
 
     async def answer(self, head: Head, request: Request, address: str) -> tuple[int, bytes]:

@@ -2,12 +2,12 @@
 
     catch_up -> run: wait for the log -> step -> step ... -> linger ... until `stop`
 
-Every page costs a database transaction, whatever its length. So the runner lingers until `LINGER_S`
-after the start of its last fold, and the next page has all events that came meanwhile. An event
-that comes later is folded at once, and a fold that takes as long is followed by the next one. A
-caller that needs a position, a listener whose rows are urgent, or a whole page of events ends the
-lingering. For `CALM_S` after such a caller there is none: the next one may be on its way, and
-a fold that has begun before it comes shortens its wait.
+Every page costs a database transaction, whatever its length. So after a page that was not full the
+runner lingers until `LINGER_S` after the start of its last fold, and the next page has all events
+that came meanwhile. An event that comes later is folded at once, and a fold that takes as long is
+followed by the next one. A caller that needs a position, a listener whose rows are urgent, or
+`COMPANY` positions end the lingering. For `CALM_S` after such a caller there is none: the next one
+may be on its way, and a fold that has begun before it comes shortens its wait.
 
 A failure (database gone, an event that cannot be read) is kept in `fault` for health checks, and
 retried with growing pauses. Pages then shrink to one event, so that the views stop right before an
@@ -27,7 +27,8 @@ from streams.reread_timer import RereadTimer
 
 WAIT_S = 1.0  # bounds the delay when the log's notification is lost
 RETRY_MIN_S, RETRY_MAX_S = 0.05, 5.0
-LINGER_S = 0.02
+LINGER_S = 0.1
+COMPANY = NEAR_PAGE // 2  # positions; more events hardly lower what each costs
 CALM_S = 1.0
 
 _log = logging.getLogger(__name__)
@@ -147,6 +148,21 @@ class InlineRunner:
             events += moved
         return events
 
+    async def _fold_near_end(self) -> int:
+        """Fold until a page is not full: the events that came meanwhile wait for company."""
+        await self._prepare()
+        events, page = 0, self._page
+        while moved := await self._step(None):
+            events += moved
+            if moved < page and not self._apart():
+                break
+            page = self._page
+        return events
+
+    def _apart(self) -> bool:
+        """Whether a view is behind another one, and not because it is stuck."""
+        return len(set(self._moving())) > 1
+
     async def run(self, stop: asyncio.Event) -> None:
         """Follow the log until `stop` is set; returns between two steps."""
         retry = Retry(RETRY_MIN_S, RETRY_MAX_S)
@@ -156,7 +172,7 @@ class InlineRunner:
                 async with self._busy:
                     if self._reread.due():
                         self._runner.reread()
-                    folded = await self._fold()
+                    folded = await self._fold_near_end()
             except Exception as e:  # show any error, and try again
                 self._failed(e)
                 await waits.pause(stop, retry.next_s())
@@ -190,14 +206,14 @@ class InlineRunner:
             self._moved.notify_all()
 
     async def _linger(self, stop: asyncio.Event, until: float) -> None:
-        """Let events gather, at most a page of them, if no caller waits for one."""
+        """Let events gather, at most `COMPANY` positions, if no caller waits for one."""
         now = waits.now()
         left = until - now
         if left <= 0 or self._waiting or now < self._calm_at:
             return
         if any(urgent() for _, urgent in self._listeners):
             return
-        full = self._grown(NEAR_PAGE - 1, timeout_s=left)
+        full = self._grown(COMPANY - 1, timeout_s=left)
         await waits.first(*full, self._woken.wait(), stop.wait(), timeout_s=left)
 
     async def _wait(self, stop: asyncio.Event) -> None:
@@ -211,9 +227,13 @@ class InlineRunner:
 
         A view that is stuck is no reason to read on.
         """
-        stuck = self._runner.stuck
-        moving = [at for view, at in self._positions.items() if view not in stuck]
+        moving = self._moving()
         return [self._log.wait(max(moving) + more, timeout_s=timeout_s)] if moving else []
+
+    def _moving(self) -> list[int]:
+        """The positions of the views that are not stuck."""
+        stuck = self._runner.stuck
+        return [at for view, at in self._positions.items() if view not in stuck]
 
     def _failed(self, error: Exception) -> None:
         fault = f"{type(error).__name__}: {error}"

@@ -2,11 +2,15 @@
 
 Notifications may be lost with their connection, so the newest position is also read after every
 LISTEN and every `POLL_S`: a waiter may be late by that much, but is never stuck.
+
+Most notifications of a process that appends are of its own appends, and it knows those positions.
+After such a one it looks at the next at the earliest `GATHER_S` later, and then at all of them.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import psycopg
 
@@ -15,6 +19,7 @@ from adapters.log.waiting import POLL_S, Tail
 from adapters.postgres.link.connections import open_connection
 
 CHANNEL = "tidemark_log"
+GATHER_S = 0.01
 
 
 class PostgresTail(Tail):
@@ -35,5 +40,16 @@ class PostgresTail(Tail):
             await connection.execute(f"listen {CHANNEL}".encode())
             while True:
                 self.advance(await self._last())
-                async for notice in connection.notifies(timeout=POLL_S):
-                    self.advance(int(notice.payload))
+                while await self._hear(connection):
+                    pass
+
+    async def _hear(self, connection: "psycopg.AsyncConnection[Any]") -> bool:
+        """Wait for notifications, and take all that have come; False if none came in `POLL_S`."""
+        heard = news = False
+        async for notice in connection.notifies(timeout=POLL_S, stop_after=1):
+            position = int(notice.payload)
+            heard, news = True, news or position > self._position
+            self.advance(position)
+        if heard and not news:
+            await asyncio.sleep(GATHER_S)
+        return heard
