@@ -20,6 +20,7 @@ from functools import lru_cache, partial
 from time import perf_counter
 from typing import Any, NamedTuple
 
+from msgspec import Struct
 from starlette.datastructures import MutableHeaders
 
 from api.http import problems, throttle, wire
@@ -74,6 +75,15 @@ class Keyed(NamedTuple):
 
     head: Head
     key: str
+
+
+class _Begun(Struct, frozen=True, gc=False):
+    """A command at the dispatcher, since `start`."""
+
+    head: Head
+    request: Request
+    start: float
+    done: Done
 
 
 class ShortWay:
@@ -174,7 +184,7 @@ class ShortWay:
             answer = self._queue.begin(request)
         except Exception:  # met again, and answered, by the task
             return self._waiting(self.answer(head, request, address), done)
-        answer.add_done_callback(partial(self._ended, head, request, start, done))
+        answer.add_done_callback(partial(self._ended, _Begun(head, request, start, done)))
         return None
 
     def _waiting(
@@ -185,27 +195,22 @@ class ShortWay:
 
         return asyncio.get_running_loop().create_task(waiting())
 
-    def _ended(
-        self,
-        head: Head,
-        request: Request,
-        start: float,
-        done: Done,
-        answer: "asyncio.Future[Outcome]",
-    ) -> None:
+    def _ended(self, begun: _Begun, answer: "asyncio.Future[Outcome]") -> None:
         if answer.cancelled() or answer.exception() is not None:
-            task = self._waiting(self._failed(head, request, start, answer), done)
+            task = self._waiting(self._failed(begun, answer), begun.done)
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
             return
-        done(*_answer_bytes(self._door.answer(head.name, request, answer.result(), start=start)))
+        name, outcome = begun.head.name, answer.result()
+        found = self._door.answer(name, begun.request, outcome, start=begun.start)
+        begun.done(*_answer_bytes(found))
 
-    async def _failed(
-        self, head: Head, request: Request, start: float, answer: "asyncio.Future[Outcome]"
-    ) -> tuple[int, bytes]:
+    async def _failed(self, begun: _Begun, answer: "asyncio.Future[Outcome]") -> tuple[int, bytes]:
         assert self._queue is not None
         outcome = self._queue.outcome_of(answer)
-        found = await self._door.run(head.name, request, begun=outcome, start=start)
+        found = await self._door.run(
+            begun.head.name, begun.request, begun=outcome, start=begun.start
+        )
         return _answer_bytes(found)
 
     async def answer(self, head: Head, request: Request, address: str) -> tuple[int, bytes]:

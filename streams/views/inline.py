@@ -6,8 +6,8 @@ Every page costs a database transaction, whatever its length. So after a page th
 runner lingers until `LINGER_S` after the start of its last fold, and the next page has all events
 that came meanwhile. An event that comes later is folded at once, and a fold that takes as long is
 followed by the next one. A caller that needs a position, a listener whose rows are urgent, or
-`COMPANY` positions end the lingering. For `CALM_S` after such a caller there is none: the next one may be on its way, and
-a fold that has begun before it comes shortens its wait.
+`COMPANY` positions end the lingering. For `CALM_S` after such a caller there is none: the next one
+may be on its way, and a fold that has begun before it comes shortens its wait.
 
 A failure (database gone, an event that cannot be read) is kept in `fault` for health checks, and
 retried with growing pauses. Pages then shrink to one event, so that the views stop right before an

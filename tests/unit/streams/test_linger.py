@@ -8,9 +8,9 @@ import pytest
 from adapters.memory.sink import MemorySink
 from domain.shared.envelope import Envelope
 from projections.engine.runner import NEAR_PAGE
-from projections.ports import Change
+from projections.ports import Change, Unstorable
 from simulation.faults import virtual_time
-from streams.views.inline import CALM_S, LINGER_S, InlineRunner
+from streams.views.inline import CALM_S, COMPANY, LINGER_S, InlineRunner
 from tests.unit.projections.listening import Listening, said
 from tests.unit.projections.view_log import GAP
 from tests.unit.streams.growing_log import GrowingLog
@@ -23,8 +23,12 @@ class Store(MemorySink):
     """Takes a time to save."""
 
     takes_s = 0.0
+    refuses = "", 0  # a view, and the event that it cannot store
 
     async def save(self, changes: Sequence[Change], /) -> None:
+        view, nth = self.refuses
+        if any(view == c.view.NAME and c.after >= nth * GAP for c in changes):
+            raise Unstorable(view)
         await asyncio.sleep(self.takes_s)
         await super().save(changes)
 
@@ -34,7 +38,7 @@ class World:
 
     def __init__(self) -> None:
         self.log, self.sink, self.saves = GrowingLog(), Store(), list[tuple[float, int]]()
-        self.runner = InlineRunner(self.log, self.sink, [Listening()])
+        self.runner = InlineRunner(self.log, self.sink, [Listening(), Listening("picky")])
         self.runner.listen(self._saved)
         self.stop = asyncio.Event()
         self.running = asyncio.create_task(self.runner.run(self.stop))
@@ -185,6 +189,56 @@ def test_a_fold_that_takes_as_long_is_followed_by_the_next() -> None:
         await asyncio.sleep(2 * LINGER_S)
         moments = [at - QUIET_S for at, _ in world.saves]
         assert moments == [pytest.approx(LINGER_S), pytest.approx(2 * LINGER_S)]
+
+    virtually(script)
+
+
+def test_events_that_come_during_a_fold_wait_for_company_too() -> None:
+    async def script(world: World) -> None:
+        world.sink.takes_s = LINGER_S / 10
+        for _ in range(9):
+            world.append()
+            await asyncio.sleep(LINGER_S / 10)
+        await asyncio.sleep(LINGER_S)
+        moments = [(at - QUIET_S, count) for at, count in world.saves]
+        both = LINGER_S + world.sink.takes_s
+        assert moments == [(pytest.approx(world.sink.takes_s), 1), (pytest.approx(both), 9)]
+
+    virtually(script)
+
+
+def test_a_caller_that_comes_during_a_fold_waits_for_that_fold_and_its_own() -> None:
+    async def script(world: World) -> None:
+        world.sink.takes_s = LINGER_S / 10
+        world.append()
+        await asyncio.sleep(LINGER_S / 20)
+        wanted = world.append()
+        assert await world.runner.wait_for(wanted.position, timeout_s=5)
+        assert now() == pytest.approx(QUIET_S + 2 * world.sink.takes_s)
+
+    virtually(script)
+
+
+def test_a_view_that_has_fallen_behind_by_a_bad_row_goes_on_at_once() -> None:
+    async def script(world: World) -> None:
+        world.sink.refuses = "picky", 7
+        world.append(10)
+        await asyncio.sleep(LINGER_S / 10)
+        (stuck,) = world.runner.stuck
+        assert (stuck.view, stuck.position) == ("picky", 7 * GAP)
+        assert world.runner.positions == {"listening": 10 * GAP, "picky": 6 * GAP}
+
+    virtually(script)
+
+
+def test_company_ends_the_lingering() -> None:
+    async def script(world: World) -> None:
+        world.append()
+        await asyncio.sleep(LINGER_S / 10)
+        started, first = now(), world.append()
+        world.append(COMPANY // GAP)
+        await asyncio.sleep(LINGER_S / 10)
+        assert world.saves[-1] == (started, first.position // GAP + COMPANY // GAP)
 
     virtually(script)
 

@@ -74,6 +74,18 @@ def test_in_a_stream_of_other_events_an_own_one_is_found_within_the_bound() -> N
     virtually(script)
 
 
+def test_after_a_bell_has_rung_the_next_look_comes_in_half_the_time() -> None:
+    async def script(log: GrowingLog, watch: Watch) -> None:
+        bell = watch.bell("mine", of("A"))
+        for event in EVENTS[0:6:2]:
+            log.append(event)
+            started = now()
+            assert await bell.wait(timeout_s=PATIENCE_S)
+            assert now() - started <= 0.51 * LOOK_S
+
+    virtually(script)
+
+
 def test_a_bell_stays_rung_until_its_owner_waits_and_is_silent_then() -> None:
     async def script(log: GrowingLog, watch: Watch) -> None:
         bell = watch.bell("mine", of("A"))
