@@ -11,8 +11,10 @@ import re
 from collections.abc import Awaitable, Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
+from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import ValidationError
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response
@@ -45,7 +47,7 @@ PUBLIC: dict[str, type[Command]] = {n: c for n, c in COMMANDS.items() if not c.I
 """Commands accepted over HTTP; the others are for sagas, gateways and the timer."""
 
 
-class Answer(NamedTuple):
+class Answer(Struct, frozen=True, gc=False):
     status: int
     body: dict[str, Any]
     headers: Mapping[str, str] = {}
@@ -81,7 +83,7 @@ class CommandDoor:
         if wait_s and kind in SETTLED and answer.status < 300 and not request.dry_run:
             await self._settled(kind, answer.body["stream"], timeout_s=wait_s)
             applied = {"Preference-Applied": f"wait={wait_s}"}
-            answer = answer._replace(headers={**answer.headers, **applied})
+            answer = replace(answer, headers={**answer.headers, **applied})
         return answer.response()
 
     async def many(self, http: HttpRequest) -> Response:

@@ -77,8 +77,8 @@ def command_from(kind: type[Command], body: object) -> Asked:
     return Asked(command, at)
 
 
-def command_from_text(kind: type[Command], raw: bytes) -> Asked:
-    """The command in a body that is JSON.
+def command_from_text(kind: type[Command], raw: bytes) -> tuple[Command, datetime | None]:
+    """The command in a JSON text, with the effective time that it states.
 
     Raises:
         ValueError: the body is not JSON (`api.http.strict_json`).
@@ -88,7 +88,7 @@ def command_from_text(kind: type[Command], raw: bytes) -> Asked:
     plain = bodies.command(raw)
     if plain is not None:
         _check_stream(plain)
-        return Asked(plain, None)
+        return plain, None
     body = strict_json.loads(raw)
     asked = command_from(kind, body)
     bodies.seen(body)

@@ -105,7 +105,8 @@ class ShortHttp(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self._unset_keepalive_if_required()
+        if self.timeout_keep_alive_task is not None:
+            self._unset_keepalive_if_required()
         if self.flow.read_paused:
             self.flow.resume_reading()
         self._idle_timer.start()
