@@ -14,6 +14,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -148,7 +149,8 @@ class Publisher:
         producer, self._producer = self._producer, None
         if producer is not None:
             producer.purge(in_queue=True, in_flight=True)
-            producer.flush(0)
+            with suppress(KafkaException):  # raises the producer's fatal error a second time
+                producer.flush(0)
 
 
 def producer_settings(bus: Bus) -> dict[str, Any]:

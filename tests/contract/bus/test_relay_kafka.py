@@ -62,6 +62,19 @@ async def test_killed_while_it_takes_over_it_leaves_neither_gap_nor_duplicate(
     assert found.has(log.held) and found.gaps == found.repeated == 0
 
 
+@pytest.mark.parametrize("at", ["begun", "produced", "committing"])
+async def test_replaced_in_the_middle_of_a_batch_it_says_by_whom(bus: Bus, at: str) -> None:
+    second = Publisher(bus, "second")
+
+    def replaced(moment: str) -> None:
+        if moment == at:
+            second._open()  # in the first one's thread, which waits for it
+
+    with pytest.raises(Fenced, match="relay second-"):
+        await relay(HeldLog(events(100)), bus, "first", moment=replaced).catch_up()
+    await second.close()
+
+
 async def test_an_aborted_batch_is_there_and_only_the_uncommitted_read_it(bus: Bus) -> None:
     log = HeldLog(events(60))
     with pytest.raises(Killed):
