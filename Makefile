@@ -54,7 +54,7 @@ docs: setup  ## regenerate what is made from the code: docs, golden samples of n
 	@$(PY) -m scripts.schema_definitions
 
 lock: setup  ## resolve the dependencies again into requirements.lock
-	@$$(command -v uv || echo .uv/bin/uv) pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header --no-annotate --upgrade -q -o requirements.lock
+	@$$(command -v uv || echo .uv/bin/uv) pip compile pyproject.toml --extra dev --extra fix --universal --generate-hashes --no-header --no-annotate --upgrade -q -o requirements.lock
 	@$$(command -v uv || echo .uv/bin/uv) pip compile pyproject.toml --universal --generate-hashes --no-header --no-annotate -q -c requirements.lock -o deploy/requirements.lock
 
 clean:  ## remove the demo's data (not the environment)
