@@ -149,6 +149,7 @@ class Drive:
         """The parts that do not move, and why; the views report theirs themselves."""
         parts = [("sagas", self.sagas.fault), ("timer", self.timer.fault)]
         parts += [(f"gateway {g.name}", g.fault) for g in self.street.gateways]
+        parts += [(f"connection {g.name}", g.line_fault) for g in self.street.gateways]
         parts += self._supervisor.faults.items()
         found = [f"{name}: {why}" for name, why in parts if why]
         found += self.bus.troubles() if self.bus is not None else []

@@ -8,7 +8,7 @@ lock). There are three calls: `run` (the owner's SQL), `insert` (bytes in a form
 
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -84,7 +84,7 @@ class Engine:
         self._url = _configured(directory.resolve(), database)
         import chdb  # noqa: PLC0415 (it starts threads, which the fence would not hold)
 
-        self._connect = chdb.connect
+        self._connect: Callable[[str], Any] = chdb.connect
         self._root = chdb.connect(self._url)  # keeps the engine up while no statement runs
         self._root.query(f"CREATE DATABASE IF NOT EXISTS {database} ENGINE = Atomic")
         listed = self._root.query(guard.FUNCTIONS_SQL, "TSV")

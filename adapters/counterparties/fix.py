@@ -123,6 +123,7 @@ class ExecutionReport(Struct, frozen=True, kw_only=True, tag="8"):
     ord_rej_reason: OrdRejReason | None = None  # 103
     text: str = ""
     poss_resend: bool = False
+    source: str = ""  # the recorded message that carried it, `stream@version`
 
 
 class OrderCancelReject(Struct, frozen=True, kw_only=True, tag="9"):
@@ -134,6 +135,7 @@ class OrderCancelReject(Struct, frozen=True, kw_only=True, tag="9"):
     cxl_rej_response_to: CxlRejResponseTo  # 434
     transact_time: datetime
     text: str = ""
+    source: str = ""  # the recorded message that carried it, `stream@version`
 
 
 ToVenue = NewOrderSingle | OrderCancelRequest | OrderCancelReplaceRequest | DontKnowTrade
@@ -145,7 +147,7 @@ class Venue(Protocol):
         """Send; at least once. Returns when the message is on its way, not when answered."""
         ...
 
-    def advance(self, to: datetime, /) -> Sequence[FromVenue]:
+    async def advance(self, to: datetime, /) -> Sequence[FromVenue]:
         """The messages that have arrived by `to`, in order of arrival, each once.
 
         A simulator moves its market to `to`; a real session hands over what came in.

@@ -25,6 +25,7 @@ class PaymentStatus(Struct, frozen=True, kw_only=True, tag="pain.002"):
     status: str  # ACTC ACCP ACSP RJCT
     reason: str = ""
     at: datetime
+    source: str = ""  # the recorded message that carried it, `stream@version`
 
 
 class BankEntry(Struct, frozen=True, kw_only=True, tag="camt.054"):
@@ -38,6 +39,7 @@ class BankEntry(Struct, frozen=True, kw_only=True, tag="camt.054"):
     reason: str = ""
     value_date: date
     at: datetime
+    source: str = ""  # the recorded message that carried it, `stream@version`
 
 
 ToBank = PaymentInstruction
@@ -47,4 +49,4 @@ FromBank = PaymentStatus | BankEntry
 class Bank(Protocol):
     async def submit(self, message: ToBank, /) -> None: ...
 
-    def advance(self, to: datetime, /) -> Sequence[FromBank]: ...
+    async def advance(self, to: datetime, /) -> Sequence[FromBank]: ...

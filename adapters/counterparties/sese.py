@@ -47,6 +47,7 @@ class SettlementStatus(Struct, frozen=True, kw_only=True, tag="sese.024"):
     status: str
     reason: str = ""
     at: datetime
+    source: str = ""  # the recorded message that carried it, `stream@version`
 
 
 class SettlementConfirmation(Struct, frozen=True, kw_only=True, tag="sese.025"):
@@ -57,6 +58,7 @@ class SettlementConfirmation(Struct, frozen=True, kw_only=True, tag="sese.025"):
     remaining_qty: Decimal
     effective_date: date
     at: datetime
+    source: str = ""  # the recorded message that carried it, `stream@version`
 
 
 class CancellationAnswer(Struct, frozen=True, kw_only=True, tag="sese.027"):
@@ -64,6 +66,7 @@ class CancellationAnswer(Struct, frozen=True, kw_only=True, tag="sese.027"):
     accepted: bool
     reason: str = ""
     at: datetime
+    source: str = ""  # the recorded message that carried it, `stream@version`
 
 
 ToCustodian = SettlementInstruction | SettlementCancellation | SettlementRelease
@@ -73,4 +76,4 @@ FromCustodian = SettlementStatus | SettlementConfirmation | CancellationAnswer
 class Custodian(Protocol):
     async def submit(self, message: ToCustodian, /) -> None: ...
 
-    def advance(self, to: datetime, /) -> Sequence[FromCustodian]: ...
+    async def advance(self, to: datetime, /) -> Sequence[FromCustodian]: ...

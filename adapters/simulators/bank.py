@@ -52,7 +52,7 @@ class SimulatedBank:
         self._status(message, "ACSP", "", at=message.sent_at)
         self._book(message)
 
-    def advance(self, to: datetime) -> list[FromBank]:
+    async def advance(self, to: datetime) -> list[FromBank]:
         return self._mailbox.take(to)
 
     def _book(self, message: PaymentInstruction) -> None:

@@ -97,7 +97,7 @@ class SimulatedCustodian:
                 self._cancelled[message.tx_id] = message.sent_at
                 self._cancel(message)
 
-    def advance(self, to: datetime) -> list[FromCustodian]:
+    async def advance(self, to: datetime) -> list[FromCustodian]:
         for held in list(self._held.values()):
             self._settle(held, to)
         return self._mailbox.take(to)

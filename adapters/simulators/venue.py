@@ -88,7 +88,7 @@ class SimulatedVenue:
                 self._known.add(message.cl_ord_id)
                 self._change(message)
 
-    def advance(self, to: datetime) -> list[FromVenue]:
+    async def advance(self, to: datetime) -> list[FromVenue]:
         for order in list(self._open.values()):
             self._work(order, to)
         return self._mailbox.take(to)

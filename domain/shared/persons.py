@@ -13,7 +13,7 @@ ANONYMOUS = "local"
 PARTS = frozenset(
     {"system", "simulator", "timer", "checkpoints", "auditor", "venue", "custodian", "bank", "saga"}
 )
-PART_PREFIXES = ("saga.", "cli.")
+PART_PREFIXES = ("saga.", "cli.", "venue.", "custodian.", "bank.")
 """Actors that are parts of the platform. No caller over HTTP may claim one of them."""
 
 _INVISIBLE = frozenset(

@@ -133,10 +133,10 @@ class Wire:
         self._under_way += 1
         self.world.later(arrive(), self.world.fate.throw(struck, "delay") * DELAY_MAX_S)
 
-    def advance(self, line: "Line") -> Sequence[Any]:
+    async def advance(self, line: "Line") -> Sequence[Any]:
         self._session(line)
         now, clock_s = self._clock(), asyncio.get_running_loop().time()
-        fresh = list(self._inner.advance(now))
+        fresh = list(await self._inner.advance(now))
         self._looked_at = now
         self._reported += [(now, report) for report in fresh]
         return [*self._due(now, clock_s), *self._misreport(line, fresh, now)]
@@ -213,9 +213,9 @@ class Line:
         await self.process.gate()
         await self.wire.submit(self, message)
 
-    def advance(self, to: datetime, /) -> Sequence[Any]:
+    async def advance(self, to: datetime, /) -> Sequence[Any]:
         self.process.check()
-        return self.wire.advance(self)
+        return await self.wire.advance(self)
 
 
 def _resend(report: Any) -> Any:

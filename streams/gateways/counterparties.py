@@ -4,7 +4,7 @@ They implement the ports that real sessions take (FIX, ISO 20022). Everything th
 the seed and the ids of the messages that they receive, so a restart finds the same street.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
@@ -27,10 +27,9 @@ from domain.shared.settlement_dates import (
 from projections.ports import Log
 from sagas.engine.ports import SagaStore
 from streams.gateways.channels.bank import BankChannel
-from streams.gateways.channels.channel import Channel
 from streams.gateways.channels.custodian import CustodianChannel
-from streams.gateways.channels.venue import VenueChannel
-from streams.gateways.gateway import Counterparty, Gateway
+from streams.gateways.channels.venue import SettlDate, VenueChannel
+from streams.gateways.sessions import Session, gateways
 from streams.gateways.street import Booking, Street
 from streams.sagas.runner import Send
 
@@ -74,8 +73,8 @@ def simulated_street(
     """Counterparties on real price history until `last`, misbehaving at the rates of `faults`."""
     days = NextDay(last + AHEAD)
     parties = history_parties(days, seed=seed, faults=faults)
-    gateways = parties.gateways(log, store, send, statement=statement, settl_date=days.settl_date)
-    return Street(log, clock, gateways=gateways, statement=statement)
+    sides = parties.sessions(statement, days.settl_date)
+    return Street(log, clock, gateways=gateways(log, store, send, sides), statement=statement)
 
 
 def history_parties(days: "NextDay", *, seed: int, faults: Faults) -> "Parties":
@@ -111,11 +110,12 @@ def live_street(
     statement: Statement,
     marks: Mapping[str, Decimal],
     units: Mapping[str, str] | None = None,
+    sessions: Sequence[Session] = (),
 ) -> Street:
     """Well-behaved counterparties for `serve`: a venue that never closes, around the last marks.
 
     `units`: the unit of each mark, by symbol. An order keeps the unit that it was placed in when a
-    listing's quotation changes.
+    listing's quotation changes. `sessions`: real ones; a kind that has none is simulated.
     """
     today = clock().date()
     days = NextDay(today + timedelta(days=400))
@@ -125,8 +125,10 @@ def live_street(
         SimulatedCustodian(seed=0, next_day=days.after),
         SimulatedBank(seed=0),
     )
-    gateways = parties.gateways(log, store, send, statement=statement, settl_date=days.settl_date)
-    return Street(log, clock, gateways=gateways, statement=statement)
+    real = {session.kind for session in sessions}
+    simulated = parties.sessions(statement, days.settl_date)
+    sides = (*sessions, *(s for s in simulated if s.kind not in real))
+    return Street(log, clock, gateways=gateways(log, store, send, sides), statement=statement)
 
 
 class NextDay:
@@ -157,19 +159,10 @@ class Parties(NamedTuple):
     custodian: SimulatedCustodian
     bank: SimulatedBank
 
-    def gateways(
-        self,
-        log: Log,
-        store: SagaStore,
-        send: Send,
-        *,
-        statement: Statement,
-        settl_date: Callable[[str, date], date],
-    ) -> tuple[Gateway, ...]:
-        """One gateway each; what custodian and bank book also goes to the statement."""
-        sides: tuple[tuple[Channel, Counterparty], ...] = (
-            (VenueChannel(settl_date), self.venue),
-            (CustodianChannel(), Booking(self.custodian, statement)),
-            (BankChannel(), Booking(self.bank, statement)),
+    def sessions(self, statement: Statement, settl_date: SettlDate) -> tuple[Session, ...]:
+        """One session each; what custodian and bank book also goes to the statement."""
+        return (
+            Session(VenueChannel(settl_date), self.venue),
+            Session(CustodianChannel(), Booking(self.custodian, statement)),
+            Session(BankChannel(), Booking(self.bank, statement)),
         )
-        return tuple(Gateway(log, store, send, channel=c, counterparty=p) for c, p in sides)

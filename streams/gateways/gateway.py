@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 from msgspec.structs import replace
@@ -45,7 +45,20 @@ class Counterparty(Protocol):
 
     async def submit(self, message: Any, /) -> None: ...
 
-    def advance(self, to: datetime, /) -> Sequence[Any]: ...
+    async def advance(self, to: datetime, /) -> Sequence[Any]: ...
+
+
+@runtime_checkable
+class OverWire(Protocol):
+    """A counterparty behind a connection of its own, which may break and come again."""
+
+    async def listen(self, stop: asyncio.Event, /) -> None:
+        """Keep the connection until `stop`; return or raise when it cannot be kept."""
+        ...
+
+    async def confirm(self) -> None:
+        """Everything that `advance` has given so far is recorded: it need not be given again."""
+        ...
 
 
 class Gateway:
@@ -71,6 +84,7 @@ class Gateway:
         self._log, self._store, self._send = log, store, send
         self._channel, self._counterparty = channel, counterparty
         self.fault = ""  # why nothing moves, as `run` last saw it
+        self.line_fault = ""  # why the connection is down, as `listen` last saw it
         self._position: int | None = None
         self._saved = 0  # the checkpoint; behind the position while there was no state to save
         self._inbox: deque[Any] = deque()
@@ -145,7 +159,8 @@ class Gateway:
         Returns:
             How many reports were recorded, known ones included.
         """
-        self._inbox.extend(self._counterparty.advance(now))
+        fresh = await self._counterparty.advance(now)
+        self._inbox.extend(fresh)
         taken = 0
         while self._inbox:
             batch = [self._inbox[i] for i in range(min(BATCH_MAX, len(self._inbox)))]
@@ -154,7 +169,22 @@ class Gateway:
             for _ in batch:
                 self._inbox.popleft()
             taken += len(batch)
+        if taken and not self._inbox and isinstance(self._counterparty, OverWire):
+            await self._counterparty.confirm()
         return taken
+
+    async def listen(self, stop: asyncio.Event) -> None:
+        """Keep the counterparty's connection until `stop`; nothing to do where it has none."""
+        party = self._counterparty
+        while isinstance(party, OverWire) and not stop.is_set():
+            try:
+                await party.listen(stop)
+                self.line_fault = ""
+            except Exception as e:
+                if (fault := f"{type(e).__name__}: {e}") != self.line_fault:
+                    _log.warning("gateway %s: connection: %s", self.name, fault)
+                self.line_fault = fault
+                await asyncio.sleep(RETRY_S)
 
     async def run(
         self, stop: asyncio.Event, clock: Callable[[], datetime], bell: Bell | None = None
@@ -192,7 +222,10 @@ class Gateway:
             if found := channel.correlate(arrived):
                 key = (channel.NAME, found)
                 before = states[key] if key in states else restore(channel, rows.get(key))
-                states[key] = after = channel.evolve(before, arrived)
+                after = channel.evolve(before, arrived)
+                if after == channel.INITIAL:
+                    continue  # an item of another session, of which nothing is kept
+                states[key] = after
                 messages += channel.sent(after)[len(channel.sent(before)) :]
         return {key: keep(channel, state) for key, state in states.items()}, messages
 
@@ -258,7 +291,8 @@ class Gateway:
         """Make a report a fact for operations, under the counterparty's reference."""
         facts = {k: str(v) for k, v in msgspec.to_builtins(report).items() if v not in ("", None)}
         about = self._channel.about(report) or facts.get("order_id", "")
-        digest = sha256(msgspec.json.encode(report, order="sorted")).hexdigest()
+        said = {k: v for k, v in msgspec.to_builtins(report).items() if k != "source"}
+        digest = sha256(msgspec.json.encode(said, order="sorted")).hexdigest()
         known = sent.message_id if sent else f"{self._channel.NAME}|{digest}"
         return Request(
             command=RecordRefusal(
@@ -272,6 +306,7 @@ class Gateway:
             ),
             message_id=f"{known}!refused",
             actor=self._channel.NAME,
+            causation_id=getattr(report, "source", ""),
             keep=True,
         )
 

@@ -42,8 +42,8 @@ class Booking:
             self._instructions[message.tx_id] = message
         await self._inner.submit(message)
 
-    def advance(self, to: datetime, /) -> Sequence[Any]:
-        reports = self._inner.advance(to)
+    async def advance(self, to: datetime, /) -> Sequence[Any]:
+        reports = await self._inner.advance(to)
         self._statement.book(e for r in reports for e in self._entries(r))
         return reports
 
@@ -98,6 +98,7 @@ class Street:
             for gateway in self.gateways:
                 bell = watch.bell(gateway.name, gateway.concerns) if watch else None
                 group.create_task(gateway.run(stop, self._clock, bell))
+                group.create_task(gateway.listen(stop))
             while not stop.is_set():
                 await self.read_log()
                 await asyncio.sleep(POLL_S)

@@ -58,14 +58,16 @@ def _no_calendar(*_: object) -> Any:
 GATEWAYS: tuple[Folded, ...] = (VenueChannel(_no_calendar), CustodianChannel(), BankChannel())
 
 
-async def replay_sagas(log: RecorderLog, store: Store) -> list[Conversation]:
+async def replay_sagas(
+    log: RecorderLog, store: Store, gateways: Sequence[Folded] = GATEWAYS
+) -> list[Conversation]:
     """Fold the log for every saga and gateway that has a checkpoint, and compare.
 
     Rows that another version of a saga's code has made are reported and not compared: its runner
-    derives them again at the next start.
+    derives them again at the next start. `gateways`: the channels of the sessions that run here.
     """
     kept = await store.everything()
-    keepers = (*SAGAS, *GATEWAYS)
+    keepers = (*SAGAS, *gateways)
     current = {f.NAME: f for f in keepers if kept.versions.get(f.NAME) == f.VERSION}
     states: dict[SagaKey, Kept] = {}
     owed: dict[str, Owed] = {}
@@ -73,7 +75,7 @@ async def replay_sagas(log: RecorderLog, store: Store) -> list[Conversation]:
         found = await _sagas_to(log, sagas, position)
         states |= found.states
         owed |= found.owed
-    for gateway in GATEWAYS:
+    for gateway in gateways:
         if gateway.NAME in current:
             states |= await _gateway_to(log, gateway, kept.positions[gateway.NAME])
     lost = await _missing_commands(log, owed, kept)
@@ -142,7 +144,8 @@ async def _gateway_to(log: RecorderLog, gateway: Folded, position: int) -> dict[
                 key = (gateway.NAME, saga_id)
                 states[key] = gateway.evolve(states.get(key, gateway.INITIAL), arrived)
         at = page[-1].position
-    return {key: keep(gateway, state) for key, state in states.items()}
+    initial = gateway.INITIAL  # of an item of another session nothing is kept
+    return {key: keep(gateway, state) for key, state in states.items() if state != initial}
 
 
 async def _missing_commands(

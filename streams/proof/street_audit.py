@@ -20,6 +20,7 @@ from domain.settlement.events import SettlementConfirmed, SettlementInstructed
 from domain.shared.envelope import Envelope
 from domain.shared.money import plain
 from projections.ports import Log
+from streams.gateways.sessions import kind_of
 from streams.gateways.street import booked, paid, settled
 from streams.proof.replaying import SHOWN_MAX, Conversation
 
@@ -55,7 +56,8 @@ class _Fold:
 
     def _reported(self, arrived: Envelope) -> Iterator[Entry]:
         """The entries for a report that a gateway has recorded; none for one made by hand."""
-        sender, _, reference = arrived.meta.message_id.partition("|")
+        session, _, reference = arrived.meta.message_id.partition("|")
+        sender = kind_of(session)
         match arrived.event:
             case SettlementConfirmed() as e if sender == "custodian":
                 instruction = self._instructed.get(e.obligation_id)
@@ -65,7 +67,7 @@ class _Fold:
                 yield paid(reference, e.currency, -e.amount)
             case WithdrawalReturned() as e if sender == "bank":
                 yield paid(reference, e.currency, e.amount)
-            case CommandRefused(saga="custodian" | "bank", state=facts):
+            case CommandRefused(saga=saga, state=facts) if kind_of(saga) in ("custodian", "bank"):
                 yield from self._parked(facts)
 
     def _parked(self, facts: dict[str, str]) -> Iterator[Entry]:

@@ -45,7 +45,10 @@ class Conversations:
             if saga_id := folded.correlate(arrived):
                 key = (folded.NAME, saga_id)
                 before = self._states.get(key, folded.INITIAL)
-                self._states[key] = folded.evolve(before, arrived)
+                after = folded.evolve(before, arrived)
+                if folded in self._channels and after == folded.INITIAL:
+                    continue
+                self._states[key] = after
                 if arrived.position <= self._stands.get(folded.NAME, 0):
                     self._kept[key] = self._states[key]
 

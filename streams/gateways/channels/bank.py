@@ -40,10 +40,11 @@ class Paid(Struct, frozen=True, kw_only=True):
 class BankChannel:
     """Implements `Channel`."""
 
-    NAME, VERSION = "bank", 1
+    NAME, VERSION = "bank", 2
     INITIAL = Paid()
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = NAME) -> None:
+        self.NAME = name
         self.correlate = correlation(
             self.NAME,
             dict.fromkeys(
@@ -65,6 +66,8 @@ class BankChannel:
                     last_at=at,
                     correlation_id=conversation(arrived),
                 )
+            case _ if not state.sent:
+                return state
             case WithdrawalCompleted() | WithdrawalRejected() | WithdrawalReturned():
                 return replace(state, over=True, last_at=at)
             case _:
@@ -90,9 +93,10 @@ class BankChannel:
             return None
         return Meaning(
             command=command,
-            message_id=f"bank|{business_id}",
+            message_id=f"{self.NAME}|{business_id}",
             effective_at=report.at,
             correlation_id=state.correlation_id,
+            causation_id=report.source,
         )
 
     def answer(self, report: FromBank) -> None:

@@ -22,6 +22,7 @@ class Meaning(Struct, frozen=True, kw_only=True):
     message_id: str  # made of the report's business id
     effective_at: datetime
     correlation_id: str = ""
+    causation_id: str = ""  # the recorded message that carried the report, `stream@version`
 
 
 class Channel(Folded, Protocol):
@@ -65,6 +66,7 @@ def request(meaning: Meaning, actor: str) -> Request:
         message_id=meaning.message_id,
         actor=actor,
         effective_at=meaning.effective_at,
+        causation_id=meaning.causation_id,
         correlation_id=meaning.correlation_id,
         keep=True,
     )

@@ -53,18 +53,23 @@ class Instructed(Struct, frozen=True, kw_only=True):
 class CustodianChannel:
     """Implements `Channel`."""
 
-    NAME, VERSION = "custodian", 2
+    NAME, VERSION = "custodian", 3
     INITIAL = Instructed()
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = NAME) -> None:
+        self.NAME = name
         self.correlate = correlation(self.NAME, dict.fromkeys(_EVENTS, "obligation_id"))
 
-    def evolve(self, state: Instructed, arrived: Envelope) -> Instructed:
+    def evolve(  # noqa: PLR0911 - a table of events
+        self, state: Instructed, arrived: Envelope
+    ) -> Instructed:
         at = arrived.meta.recorded_at
         match arrived.event:
             case SettlementInstructed() as e:
                 sent, known = (_instruction(e, at),), conversation(arrived)
                 return Instructed(sent=sent, last_at=at, correlation_id=known)
+            case _ if not state.sent:
+                return state
             case SettlementCancelRequested(obligation_id=tx_id):
                 call = SettlementCancellation(tx_id=tx_id, sent_at=at)
                 return replace(state, sent=(*state.sent, call), last_at=at)
@@ -96,9 +101,10 @@ class CustodianChannel:
         command, business_id = _command(report)
         return Meaning(
             command=command,
-            message_id=f"custodian|{report.tx_id}|{business_id}",
+            message_id=f"{self.NAME}|{report.tx_id}|{business_id}",
             effective_at=report.at,
             correlation_id=state.correlation_id,
+            causation_id=report.source,
         )
 
     def answer(self, report: FromCustodian) -> None:

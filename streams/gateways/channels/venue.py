@@ -8,7 +8,7 @@
 An execution's business id is (venue, OrderID 37, ExecID 17, TradeDate 75): domain.md rule 5.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -84,13 +84,23 @@ class VenueChannel:
 
     Args:
         settl_date: gives the settlement date of a trade; the caller owns the calendars.
+        name: the session's key; it begins the message id of every report.
+        destinations: the values of ExDestination (100) whose orders go to this venue; "" stands
+            for an order that names none. By default every order does.
     """
 
-    NAME, VERSION = "venue", 1
+    NAME, VERSION = "venue", 2
     INITIAL = Routed()
 
-    def __init__(self, settl_date: SettlDate) -> None:
-        self._settl_date = settl_date
+    def __init__(
+        self,
+        settl_date: SettlDate,
+        name: str = NAME,
+        *,
+        destinations: Collection[str] | None = None,
+    ) -> None:
+        self._settl_date, self._destinations = settl_date, destinations
+        self.NAME = name
         self.correlate = correlation(
             self.NAME, dict.fromkeys((OrderPlaced, *_CHANGES, *_FACTS), "order_id")
         )
@@ -98,6 +108,8 @@ class VenueChannel:
     def evolve(self, state: Routed, arrived: Envelope) -> Routed:
         event, at = arrived.event, arrived.meta.recorded_at
         if isinstance(event, OrderPlaced):
+            if not self._serves(event):
+                return state
             return _placed(event, conversation(arrived), at)
         draft = state.draft
         if draft is None:
@@ -106,6 +118,9 @@ class VenueChannel:
         if isinstance(event, _CHANGES):
             return _with_sent(state, draft, event, at)
         return _happened(state, event)
+
+    def _serves(self, order: OrderPlaced) -> bool:
+        return self._destinations is None or order.ex_destination in self._destinations
 
     def due(self, state: Routed) -> Deadline | None:
         return Deadline(state.last_at + RESEND_FOR, "forget") if state.last_at else None
@@ -131,11 +146,22 @@ class VenueChannel:
                 response_to=report.cxl_rej_response_to,
                 reason=report.text,
             )
-            return _meaning(report, reject, f"9|{report.cl_ord_id}", state)
+            return self._meaning(report, reject, f"9|{report.cl_ord_id}", state)
         command = self._command(report, order_id, state)
         if command is None:
             return None
-        return _meaning(report, command, f"{report.exec_id}|{report.trade_date}", state)
+        return self._meaning(report, command, f"{report.exec_id}|{report.trade_date}", state)
+
+    def _meaning(
+        self, report: FromVenue, command: Command, business_id: str, state: Routed
+    ) -> Meaning:
+        return Meaning(
+            command=command,
+            message_id=f"{self.NAME}|{report.order_id}|{business_id}",
+            effective_at=report.transact_time,
+            correlation_id=state.correlation_id,
+            causation_id=report.source,
+        )
 
     def answer(self, report: FromVenue) -> DontKnowTrade | None:
         if isinstance(report, OrderCancelReject):
@@ -327,13 +353,4 @@ def _replaced(report: ExecutionReport, order_id: str) -> RecordReplaced:
         venue_order_id=report.order_id,
         qty=report.order_qty,
         limit_px=report.price,
-    )
-
-
-def _meaning(report: FromVenue, command: Command, business_id: str, state: Routed) -> Meaning:
-    return Meaning(
-        command=command,
-        message_id=f"venue|{report.order_id}|{business_id}",
-        effective_at=report.transact_time,
-        correlation_id=state.correlation_id,
     )

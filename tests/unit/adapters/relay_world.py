@@ -33,6 +33,7 @@ class HeldLog:
         self.held = list(held)
         self.away: Exception | None = None
         self.reads: list[int] = []  # bytes of each
+        self.waited = False  # whether the relay has come to the log's end and waits
         self._grown = asyncio.Event()
 
     def add(self, more: Sequence[Stored]) -> None:
@@ -53,6 +54,7 @@ class HeldLog:
         return self.held[-1].position if self.held else 0
 
     async def wait(self, position: int, /, *, timeout_s: float) -> bool:
+        self.waited = True
         try:
             async with asyncio.timeout(timeout_s):
                 while await self.last() <= position:

@@ -35,7 +35,7 @@ async def test_an_order_left_open_years_ago_costs_no_time_and_may_still_trade() 
     for name, limit in (("far", "10.00"), ("near", "49.95")):
         await venue.submit(_order(name, limit))
     started = monotonic()
-    reports = venue.advance(NOON)
+    reports = await venue.advance(NOON)
     assert monotonic() - started < 5
     filled = {r.secondary_cl_ord_id for r in reports if getattr(r, "last_qty", 0)}
     assert filled == {"near"}
@@ -47,7 +47,7 @@ async def test_an_order_trades_in_the_unit_it_was_placed_in_whatever_unit_marks_
     orders = (("below", "69.00", "GBX"), ("above", "71.00", "GBX"), ("euros", "71.00", "EUR"))
     for name, limit, currency in orders:
         await venue.submit(replace(_order(name, limit), currency=currency))
-    reports = venue.advance(NOON)
+    reports = await venue.advance(NOON)
     fills = [r for r in reports if getattr(r, "last_qty", 0)]
     assert {r.secondary_cl_ord_id for r in fills} == {"above"}
     assert all(69 < r.last_px < 71 for r in fills)

@@ -64,9 +64,9 @@ def _reports(counterparty: Any, messages: tuple[Any, ...], to: datetime) -> list
     async def run() -> list[Any]:
         out: list[Any] = []
         for message in messages:
-            out += counterparty.advance(message.sent_at)
+            out += await counterparty.advance(message.sent_at)
             await counterparty.submit(message)
-        return out + list(counterparty.advance(to))
+        return out + list(await counterparty.advance(to))
 
     return asyncio.run(run())
 

@@ -106,9 +106,9 @@ def trade(
     async def run() -> list[Any]:
         out: list[Any] = []
         for message in messages:
-            out += venue.advance(message.transact_time)
+            out += await venue.advance(message.transact_time)
             await venue.submit(message)
-        return out + venue.advance(to or moment(date(2024, 3, 7), 0))
+        return out + await venue.advance(to or moment(date(2024, 3, 7), 0))
 
     return asyncio.run(run())
 
@@ -334,11 +334,11 @@ def test_sent_the_same_again_it_does_the_same_again(
         venue = SimulatedVenue(Prices(), seed=seed, faults=faults)
         await venue.submit(order)
         for hours in sorted(looks):
-            out += venue.advance(order.transact_time + timedelta(hours=hours))
+            out += await venue.advance(order.transact_time + timedelta(hours=hours))
         restarted = SimulatedVenue(Prices(), seed=seed, faults=faults)
         await restarted.submit(order)
         known = [str(r) for r in out]
-        rest = restarted.advance(moment(date(2024, 3, 7), 0))
+        rest = await restarted.advance(moment(date(2024, 3, 7), 0))
         return out + [r for r in rest if str(r) not in known]
 
     assert Counter(map(str, asyncio.run(again()))) == Counter(map(str, whole))

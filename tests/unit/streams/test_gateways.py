@@ -41,7 +41,7 @@ class Scripted:
     async def submit(self, message: Any, /) -> None:
         self.got.append(message)
 
-    def advance(self, to: datetime, /) -> Sequence[Any]:
+    async def advance(self, to: datetime, /) -> Sequence[Any]:
         out, self.says = self.says, []
         return out
 

@@ -165,7 +165,7 @@ class Bank:
         assert isinstance(message, PaymentInstruction)
         self.paid.append((now(), message.end_to_end_id))
 
-    def advance(self, to: datetime, /) -> Sequence[Any]:
+    async def advance(self, to: datetime, /) -> Sequence[Any]:
         return ()
 
 
