@@ -7,6 +7,7 @@ from domain import (
     account,
     checkpoint,
     client,
+    fix_session,
     fx,
     house,
     instrument,
@@ -29,6 +30,7 @@ AGGREGATES: tuple[Any, ...] = (
     house,
     checkpoint,
     simulation,
+    fix_session,
     saga,
 )
 CATEGORIES: dict[str, Any] = {a.CATEGORY: a for a in AGGREGATES}

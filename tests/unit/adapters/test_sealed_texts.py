@@ -49,6 +49,8 @@ CODES = {
     **dict.fromkeys(("symbol", "asset_class", "cfi", "place_of_settlement"), "of an instrument"),
     "source": "of prices or rates: a supplier",
     "rates": "by currency",
+    **dict.fromkeys(("holder", "begin_string", "sender_comp_id", "target_comp_id"), "of a session"),
+    **dict.fromkeys(("msg_type", "digest", "cl_ord_id"), "of a FIX message: not its text"),
 }
 """Texts that are codes or public, by field."""
 
@@ -74,6 +76,7 @@ THEIRS = {
     "settlement.status_advised.reason": "a custodian's",
     "settlement.status_advised.status": "a custodian's code",
     "transfer.undone.reason": "a saga's code",
+    "fix.session_closed.reason": "ours",
     "command.refused.state": "figures and codes of a refusal",
 }
 """Texts of counterparties, which do not know our clients, and of the platform itself."""
