@@ -49,6 +49,7 @@ class NewOrderSingle(Struct, frozen=True, kw_only=True, tag="D"):
     symbol: str  # 55
     security_id: str  # 48, an ISIN
     security_exchange: str = ""  # 207
+    ex_destination: str = ""  # 100
     side: Side  # 54
     order_qty: Decimal  # 38
     ord_type: OrdType  # 40
@@ -85,12 +86,28 @@ class OrderCancelReplaceRequest(Struct, frozen=True, kw_only=True, tag="G"):
     poss_resend: bool = False
 
 
+class OrderStatusRequest(Struct, frozen=True, kw_only=True, tag="H"):
+    cl_ord_id: str
+    secondary_cl_ord_id: str = ""
+    symbol: str
+    side: Side
+
+
+class OrderMassCancelRequest(Struct, frozen=True, kw_only=True, tag="q"):
+    cl_ord_id: str
+    request_type: str = "7"  # 530: 7 all orders, 1 of one security
+    symbol: str = ""
+    side: Side | None = None
+    transact_time: datetime
+
+
 class DontKnowTrade(Struct, frozen=True, kw_only=True, tag="Q"):
     order_id: str  # 37
     exec_id: str  # 17
     dk_reason: DkReason
     symbol: str = ""
     side: Side | None = None
+    order_qty: Decimal | None = None  # 38
     last_qty: Decimal | None = None
     last_px: Decimal | None = None
     text: str = ""  # 58
@@ -138,7 +155,14 @@ class OrderCancelReject(Struct, frozen=True, kw_only=True, tag="9"):
     source: str = ""  # the recorded message that carried it, `stream@version`
 
 
-ToVenue = NewOrderSingle | OrderCancelRequest | OrderCancelReplaceRequest | DontKnowTrade
+ToVenue = (
+    NewOrderSingle
+    | OrderCancelRequest
+    | OrderCancelReplaceRequest
+    | OrderStatusRequest
+    | OrderMassCancelRequest
+    | DontKnowTrade
+)
 FromVenue = ExecutionReport | OrderCancelReject
 
 

@@ -52,12 +52,13 @@ class Counterparty(Protocol):
 class OverWire(Protocol):
     """A counterparty behind a connection of its own, which may break and come again."""
 
-    async def listen(self, stop: asyncio.Event, /) -> None:
-        """Keep the connection until `stop`; return or raise when it cannot be kept."""
+    @property
+    def up(self) -> bool:
+        """Whether messages can leave."""
         ...
 
-    async def confirm(self) -> None:
-        """Everything that `advance` has given so far is recorded: it need not be given again."""
+    async def listen(self, stop: asyncio.Event, /) -> None:
+        """Make and keep one connection; return or raise when it has ended, or at `stop`."""
         ...
 
 
@@ -84,7 +85,7 @@ class Gateway:
         self._log, self._store, self._send = log, store, send
         self._channel, self._counterparty = channel, counterparty
         self.fault = ""  # why nothing moves, as `run` last saw it
-        self.line_fault = ""  # why the connection is down, as `listen` last saw it
+        self._line_fault = ""  # why the connection is down, as `listen` last saw it
         self._position: int | None = None
         self._saved = 0  # the checkpoint; behind the position while there was no state to save
         self._inbox: deque[Any] = deque()
@@ -169,9 +170,14 @@ class Gateway:
             for _ in batch:
                 self._inbox.popleft()
             taken += len(batch)
-        if taken and not self._inbox and isinstance(self._counterparty, OverWire):
-            await self._counterparty.confirm()
         return taken
+
+    @property
+    def line_fault(self) -> str:
+        """Why the counterparty's connection is down; "": it is up, or there is none."""
+        party = self._counterparty
+        up = not isinstance(party, OverWire) or party.up
+        return "" if up else self._line_fault or "connecting"
 
     async def listen(self, stop: asyncio.Event) -> None:
         """Keep the counterparty's connection until `stop`; nothing to do where it has none."""
@@ -179,11 +185,11 @@ class Gateway:
         while isinstance(party, OverWire) and not stop.is_set():
             try:
                 await party.listen(stop)
-                self.line_fault = ""
+                self._line_fault = ""
             except Exception as e:
-                if (fault := f"{type(e).__name__}: {e}") != self.line_fault:
+                if (fault := f"{type(e).__name__}: {e}") != self._line_fault:
                     _log.warning("gateway %s: connection: %s", self.name, fault)
-                self.line_fault = fault
+                self._line_fault = fault
                 await asyncio.sleep(RETRY_S)
 
     async def run(

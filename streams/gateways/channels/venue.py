@@ -251,6 +251,7 @@ def _placed(order: OrderPlaced, correlation_id: str, at: datetime) -> Routed:
         symbol=order.instrument_id,
         security_id=order.isin,
         security_exchange=order.mic,
+        ex_destination=order.ex_destination,
         side=order.side,
         order_qty=order.qty,
         ord_type=order.ord_type,
