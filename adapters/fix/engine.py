@@ -125,6 +125,17 @@ class Engine:
                 part.setField(field)
         return bool(fix.Session.sendToTarget(message, self._id))
 
+    def disturb(self, what: str, amount: int) -> None:
+        """Break the protocol, as a simulated counterparty does on demand.
+
+        `disconnect` drops the connection without a Logout; `gap` skips `amount` numbers.
+        """
+        session = self._fix.Session.lookupSession(self._id)
+        if what == "gap":
+            session.setNextSenderMsgSeqNum(session.getExpectedSenderNum() + amount)
+        else:
+            session.disconnect()
+
     def stop(self) -> None:
         """Log out and end the engine's threads."""
         engine, self._engine = self._engine, None

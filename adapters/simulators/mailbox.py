@@ -23,3 +23,7 @@ class Mailbox(Generic[R]):
         while self._queue and self._queue[0][0] <= to:
             out.append(heapq.heappop(self._queue)[3])
         return out
+
+    def waiting(self) -> list[tuple[datetime, str, int, R]]:
+        """All that has been posted and not been taken, in order."""
+        return sorted(self._queue, key=lambda item: item[:3])

@@ -22,6 +22,8 @@ from adapters.counterparties.fix import (
     NewOrderSingle,
     OrderCancelReplaceRequest,
     OrderCancelRequest,
+    OrderMassCancelRequest,
+    OrderStatusRequest,
     ToVenue,
 )
 from adapters.simulators.dice import happens, throw, token
@@ -36,9 +38,11 @@ from adapters.simulators.venue_reports import (
     refused_request,
     report,
     undone,
+    unknown_order,
     unreinstated,
 )
 from domain.shared.fix import OrdRejReason
+from domain.shared.limits import EPOCH
 from domain.shared.quotation import requoted
 
 SLICES_MAX = 3
@@ -74,11 +78,17 @@ class SimulatedVenue:
         self._open: dict[str, VenueOrder] = {}  # by our order id, in order of arrival
         self._mailbox: Mailbox[FromVenue] = Mailbox()
         self.disputed: list[DontKnowTrade] = []
+        self._asked = 0  # status requests, for the ids of their answers
+        self._now = EPOCH  # the latest time it has been told
 
     async def submit(self, message: ToVenue) -> None:
         match message:
             case DontKnowTrade():
                 self.disputed.append(message)
+            case OrderStatusRequest():
+                self._tell_status(message)
+            case OrderMassCancelRequest():
+                self._cancel_all(message)
             case _ if message.cl_ord_id in self._known:
                 return
             case NewOrderSingle():
@@ -89,6 +99,7 @@ class SimulatedVenue:
                 self._change(message)
 
     async def advance(self, to: datetime) -> list[FromVenue]:
+        self._now = max(self._now, to)
         for order in list(self._open.values()):
             self._work(order, to)
         return self._mailbox.take(to)
@@ -139,6 +150,28 @@ class SimulatedVenue:
             self._cancel(order, message)
         else:
             self._replace(order, message)
+
+    def _tell_status(self, message: OrderStatusRequest) -> None:
+        """Answer with a report of type I; an order that never arrived is reported as rejected."""
+        order = self._orders.get(message.cl_ord_id)
+        self._asked += 1
+        at = self._now
+        answer = (
+            unknown_order(message, at)
+            if order is None
+            else report(order, ExecType.ORDER_STATUS, "", at=at)
+        )
+        answer = replace(answer, exec_id=f"I.{message.cl_ord_id}.{self._asked}")
+        self._mailbox.post(answer, at=at, label=answer.exec_id)
+
+    def _cancel_all(self, message: OrderMassCancelRequest) -> None:
+        """Cancel every open order, or those of one symbol and side."""
+        for order in list(self._open.values()):
+            asked = order.received
+            if message.symbol in ("", asked.symbol) and message.side in (None, asked.side):
+                self._close(order)
+                at = max(order.at, message.transact_time)
+                self._post(report(order, ExecType.CANCELED, f"4.{message.cl_ord_id}", at=at))
 
     def _refuse(
         self,

@@ -10,6 +10,7 @@ from adapters.counterparties.fix import (
     OrderCancelReject,
     OrderCancelReplaceRequest,
     OrderCancelRequest,
+    OrderStatusRequest,
 )
 from adapters.simulators.venue_order import Fill, VenueOrder
 from domain.shared.fix import CxlRejResponseTo, OrdStatus
@@ -105,6 +106,24 @@ def refused_request(
         cxl_rej_response_to=CxlRejResponseTo.CANCEL if cancel else CxlRejResponseTo.REPLACE,
         transact_time=request.transact_time,
         text=text,
+    )
+
+
+def unknown_order(request: OrderStatusRequest, at: datetime) -> ExecutionReport:
+    """The answer to a status request for an order that never arrived."""
+    return ExecutionReport(
+        order_id="NONE",
+        cl_ord_id=request.cl_ord_id,
+        secondary_cl_ord_id=request.secondary_cl_ord_id,
+        exec_id="I",
+        exec_type=ExecType.ORDER_STATUS,
+        ord_status=OrdStatus.REJECTED,
+        symbol=request.symbol,
+        side=request.side,
+        order_qty=Decimal(0),
+        trade_date=at.date(),
+        transact_time=at,
+        text="unknown order",
     )
 
 

@@ -32,6 +32,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "migrate": ("migrate", "bring the database schemas up to this build"),
     "relay": ("relay", "publish the log to Kafka (where TIDEMARK_BUS names one)"),
     "worker": ("worker", "keep read models up to date and run sagas, from Kafka"),
+    "venue": ("venue", "run a simulated FIX venue, for a platform to trade on"),
     "bench": ("bench", "measure the speed of this build and of other software"),
     "conformance": ("conformance", "check this build against published examples"),
 }

@@ -23,9 +23,12 @@ LAYERS = (
 )  # fmt: skip
 ADAPTERS = {
     "port": {"log", "bus", "cache", "warehouse", "counterparties", "reads"},
-    "technology": {"postgres", "eventstoredb", "kafka", "clickhouse", "redis"},
+    "technology": {"postgres", "eventstoredb", "kafka", "clickhouse", "redis", "fix"},
     "service": {"dispatch", "proof", "operations"},
-    "host": {"host", "market", "memory", "simulators", "settings", "settings_error", "wiring"},
+    "host": {
+        *("host", "market", "memory", "simulators", "street", "settings", "settings_error"),
+        "wiring",
+    },
 }
 """What each package of `adapters` is. A new one is listed here, and a technology in the contracts
 of pyproject.toml."""

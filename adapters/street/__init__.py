@@ -1,0 +1,1 @@
+"""Counterparties in processes of their own: simulators behind the protocols of the street."""
