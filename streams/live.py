@@ -11,6 +11,7 @@ from typing import Any
 from adapters.operations.fold_apart import fold_apart
 from adapters.simulators.statement import PostgresStatement
 from adapters.wiring.platform import Platform
+from adapters.wiring.venues import open_venues
 from adapters.wiring.views import FOLD
 from commands.ports import Unreadable
 from projections.catalogue import VIEWS
@@ -38,6 +39,7 @@ async def live_drive(platform: Platform, bus: BusSide | None = None) -> Drive:
             statement=statement,
             marks=prices,
             units=units,
+            venues=open_venues(platform, send),
         ),
         bus=bus,
         seal_s=platform.settings.seal_s,

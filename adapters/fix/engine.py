@@ -1,7 +1,8 @@
 """The edge: one QuickFIX session, initiator or acceptor, with its callbacks on engine threads.
 
     hooks.sent(raw) -> True: it leaves      before a message of ours leaves; blocks the engine
-    hooks.resent(raw)                       a message of ours that leaves again, with PossDup
+    hooks.resent(raw)                       a message of ours that leaves again with PossDup, or
+                                            the SequenceReset in its place
     hooks.received(raw)                     after the engine checked number, length and dictionary
     hooks.up(), hooks.down()                logged on, logged out
 
@@ -210,7 +211,7 @@ def _application(fix: Any, ends: Ends, hooks: Hooks) -> Any:
 
         def toAdmin(self, message: Any, session: Any) -> None:  # noqa: N802
             _identify(fix, ends, message)
-            _guarded(hooks.sent, _raw(message))
+            _guarded(_leaves, hooks, _raw(message))
 
         def toApp(self, message: Any, session: Any) -> None:  # noqa: N802
             if not _guarded(_leaves, hooks, _raw(message)):
@@ -233,7 +234,7 @@ def _identify(fix: Any, ends: Ends, message: Any) -> None:
 
 
 def _leaves(hooks: Hooks, raw: bytes) -> bool:
-    """Whether an application message of ours may leave; one that leaves again always may."""
+    """Whether a message of ours may leave; one that leaves again always may."""
     if Fields.parse(raw.decode(LATIN1)).flag(43):
         hooks.resent(raw)
         return True

@@ -34,9 +34,11 @@ class Line:
             return False
 
     def resent(self, raw: bytes) -> None:
-        number = Fields.parse(raw.decode(LATIN1)).number
+        fields = Fields.parse(raw.decode(LATIN1))
+        filled = fields.msg_type == "4"
+        first, last = fields.number, fields.whole(36) - 1 if filled else fields.number
         recorded = asyncio.run_coroutine_threadsafe(
-            self._journal.resent(number, number, 1), self._loop
+            self._journal.resent(first, last, 0 if filled else 1), self._loop
         )
         try:
             self._await(recorded)

@@ -1,5 +1,6 @@
 """Reject (3) and BusinessMessageReject (j): what they mean for a request of ours."""
 
+from datetime import datetime
 from typing import Any, Protocol
 
 from adapters.counterparties.fix import (
@@ -34,37 +35,47 @@ def rejected(fields: Fields, ours: Sent) -> Any | None:
     at = utc_time(fields.need(52), 52)
     name = f"{fields.msg_type}.{ours.day}.{fields.whole(45)}"
     text = fields.get(58) or "rejected by the session"
-    match request:
-        case NewOrderSingle():
-            return ExecutionReport(
-                order_id="NONE",
-                cl_ord_id=request.cl_ord_id,
-                secondary_cl_ord_id=request.secondary_cl_ord_id,
-                exec_id=name,
-                exec_type=ExecType.REJECTED,
-                ord_status=OrdStatus.REJECTED,
-                symbol=request.symbol,
-                side=request.side,
-                order_qty=request.order_qty,
-                trade_date=at.date(),
-                transact_time=at,
-                ord_rej_reason=OrdRejReason.OTHER,
-                text=text,
-            )
-        case OrderCancelRequest() | OrderCancelReplaceRequest():
-            cancel = isinstance(request, OrderCancelRequest)
-            return OrderCancelReject(
-                order_id="NONE",
-                cl_ord_id=request.cl_ord_id,
-                orig_cl_ord_id=request.orig_cl_ord_id,
-                secondary_cl_ord_id=request.secondary_cl_ord_id,
-                ord_status=OrdStatus.NEW,
-                cxl_rej_response_to=CxlRejResponseTo.CANCEL if cancel else CxlRejResponseTo.REPLACE,
-                transact_time=at,
-                text=text,
-            )
-        case _:
-            return None
+    if isinstance(request, NewOrderSingle):
+        return _order_rejected(request, name, at, text)
+    if isinstance(request, OrderCancelRequest | OrderCancelReplaceRequest):
+        return _change_rejected(request, at, text)
+    return None
+
+
+def _order_rejected(
+    request: NewOrderSingle, exec_id: str, at: datetime, text: str
+) -> ExecutionReport:
+    return ExecutionReport(
+        order_id="NONE",
+        cl_ord_id=request.cl_ord_id,
+        secondary_cl_ord_id=request.secondary_cl_ord_id,
+        exec_id=exec_id,
+        exec_type=ExecType.REJECTED,
+        ord_status=OrdStatus.REJECTED,
+        symbol=request.symbol,
+        side=request.side,
+        order_qty=request.order_qty,
+        trade_date=at.date(),
+        transact_time=at,
+        ord_rej_reason=OrdRejReason.OTHER,
+        text=text,
+    )
+
+
+def _change_rejected(
+    request: OrderCancelRequest | OrderCancelReplaceRequest, at: datetime, text: str
+) -> OrderCancelReject:
+    cancel = isinstance(request, OrderCancelRequest)
+    return OrderCancelReject(
+        order_id="NONE",
+        cl_ord_id=request.cl_ord_id,
+        orig_cl_ord_id=request.orig_cl_ord_id,
+        secondary_cl_ord_id=request.secondary_cl_ord_id,
+        ord_status=OrdStatus.NEW,
+        cxl_rej_response_to=CxlRejResponseTo.CANCEL if cancel else CxlRejResponseTo.REPLACE,
+        transact_time=at,
+        text=text,
+    )
 
 
 def business_reject(fields: Fields, why: str) -> list[tuple[int, str]]:

@@ -96,6 +96,7 @@ class FixVenue:
         if not hours.is_open(now):
             await _pause(stop, (hours.next_change(now) - now).total_seconds())
             return
+        await self._reach()
         self._journal.closing = False
         await self._take(await self._journal.open())
         if hours.resets(self._journal.last_logon, now):
@@ -112,7 +113,17 @@ class FixVenue:
             await line.ended(stop, recording, min(left_s, CONNECTION_MAX_S))
         finally:
             self._engine = None
-            await self._disconnect(engine, line, recording)
+            await self._disconnect(engine, line, recording, stopped=stop.is_set())
+
+    async def _reach(self) -> None:
+        """Raise ConnectionError if nobody listens: a logon that cannot leave uses no number."""
+        url = self._url
+        try:
+            async with asyncio.timeout(LOGON_S):
+                _, writer = await asyncio.open_connection(url.host, url.port)
+        except (OSError, TimeoutError) as e:
+            raise NotLoggedOn(f"{url.where}: {e.strerror or 'no answer'}") from None
+        writer.close()
 
     async def _connected(self, engine: Engine, line: Line, stop: asyncio.Event) -> None:
         await asyncio.to_thread(engine.start)
@@ -127,7 +138,7 @@ class FixVenue:
         self._engine = engine
 
     async def _disconnect(
-        self, engine: Engine, line: Line, recording: "asyncio.Task[None]"
+        self, engine: Engine, line: Line, recording: "asyncio.Task[None]", *, stopped: bool
     ) -> None:
         """End the engine, record what it had still received, and let the session go."""
         line.close()
@@ -135,7 +146,7 @@ class FixVenue:
         line.no_more()
         with contextlib.suppress(ConnectionError):
             await recording
-            await self._journal.close("stopped" if not line.why else "broken")
+            await self._journal.close("stopped" if stopped else "broken")
 
     async def _out(self, message: Any) -> None:
         known = getattr(message, "cl_ord_id", "") in self._journal.known

@@ -14,13 +14,14 @@ from adapters.settings.bus import BusSettings
 from adapters.settings.doors import FORWARDED, DoorSettings
 from adapters.settings.log import LogSettings
 from adapters.settings.reading import ReadingSettings
+from adapters.settings.street import StreetSettings
 from adapters.settings_error import SettingsError
 
 SECRETS = Path("/run/secrets")
 """The directory in which container engines put secret files."""
 
 
-class Settings(LogSettings, ReadingSettings, BusSettings, DoorSettings):
+class Settings(LogSettings, ReadingSettings, BusSettings, StreetSettings, DoorSettings):
     model_config = SettingsConfigDict(env_prefix="TIDEMARK_", frozen=True, extra="ignore")
 
     secrets_dir: Path = SECRETS  # a file tidemark_log here sets TIDEMARK_LOG if that is unset

@@ -36,49 +36,56 @@ border-bottom: 1px solid #d5dde5 }} td.n {{ text-align: right; font-variant-nume
 
 
 def create_venue_app(venue: OpenVenue) -> Starlette:
-    async def page(_: Request) -> Response:
-        return HTMLResponse(_page(venue.server.status()))
+    answers = _Answers(venue)
+    return Outside(
+        routes=[
+            Route("/", answers.page),
+            Route("/status", answers.status),
+            Route("/advance", answers.advance, methods=["POST"]),
+            Route("/marks", answers.marks, methods=["POST"]),
+            Route("/misbehave", answers.misbehave, methods=["POST"]),
+        ]
+    )
 
-    async def status(_: Request) -> Response:
-        return Response(msgspec.json.encode(venue.server.status()), media_type="application/json")
 
-    async def advance(request: Request) -> Response:
-        body = await _body(request)
+class _Answers:
+    def __init__(self, venue: OpenVenue) -> None:
+        self._venue = venue
+
+    async def page(self, _: Request) -> Response:
+        return HTMLResponse(_page(self._venue.server.status()))
+
+    async def status(self, _: Request) -> Response:
+        status = msgspec.json.encode(self._venue.server.status())
+        return Response(status, media_type="application/json")
+
+    async def advance(self, request: Request) -> Response:
         try:
-            to = datetime.fromisoformat(str(body["to"]))
-        except (KeyError, ValueError):
+            to = datetime.fromisoformat(str((await _body(request)).get("to")))
+        except ValueError:
             return _wrong("to: an ISO 8601 time with its offset is needed")
         if to.tzinfo is None:
             return _wrong("to: an ISO 8601 time with its offset is needed")
-        await venue.server.advance_to(to)
+        await self._venue.server.advance_to(to)
         return JSONResponse({"time": to.isoformat()})
 
-    async def marks(request: Request) -> Response:
+    async def marks(self, request: Request) -> Response:
         try:
             prices, units = read_marks((await request.body()).decode(errors="replace"))
         except SettingsError as e:
             return _wrong(str(e))
-        venue.marks.update(prices)
-        venue.units.update(units)
-        return JSONResponse({"marks": len(venue.marks)})
+        self._venue.marks.update(prices)
+        self._venue.units.update(units)
+        return JSONResponse({"marks": len(self._venue.marks)})
 
-    async def misbehave(request: Request) -> Response:
+    async def misbehave(self, request: Request) -> Response:
         body = await _body(request)
         try:
-            await venue.server.misbehave(str(body.get("what", "")), int(body.get("amount", 1)))
+            amount = int(body.get("amount", 1))
+            await self._venue.server.misbehave(str(body.get("what", "")), amount)
         except (TypeError, ValueError) as e:
             return _wrong(str(e))
         return JSONResponse({"status": "done"})
-
-    return Outside(
-        routes=[
-            Route("/", page),
-            Route("/status", status),
-            Route("/advance", advance, methods=["POST"]),
-            Route("/marks", marks, methods=["POST"]),
-            Route("/misbehave", misbehave, methods=["POST"]),
-        ]
-    )
 
 
 async def _body(request: Request) -> dict[str, Any]:

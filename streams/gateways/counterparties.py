@@ -18,6 +18,7 @@ from adapters.simulators.market import BridgedMarket
 from adapters.simulators.misbehaviour import BankFaults, CustodianFaults, VenueFaults
 from adapters.simulators.statement import Statement
 from adapters.simulators.venue import SimulatedVenue
+from adapters.wiring.venues import RealVenue
 from domain.shared.settlement_dates import (
     OutsideCalendar,
     SettlementDays,
@@ -29,7 +30,7 @@ from sagas.engine.ports import SagaStore
 from streams.gateways.channels.bank import BankChannel
 from streams.gateways.channels.custodian import CustodianChannel
 from streams.gateways.channels.venue import SettlDate, VenueChannel
-from streams.gateways.sessions import Session, gateways
+from streams.gateways.sessions import VENUE, Session, gateways, session_key
 from streams.gateways.street import Booking, Street
 from streams.sagas.runner import Send
 
@@ -110,12 +111,12 @@ def live_street(
     statement: Statement,
     marks: Mapping[str, Decimal],
     units: Mapping[str, str] | None = None,
-    sessions: Sequence[Session] = (),
+    venues: Sequence[RealVenue] = (),
 ) -> Street:
     """Well-behaved counterparties for `serve`: a venue that never closes, around the last marks.
 
     `units`: the unit of each mark, by symbol. An order keeps the unit that it was placed in when a
-    listing's quotation changes. `sessions`: real ones; a kind that has none is simulated.
+    listing's quotation changes. `venues`: real ones; without any, one is simulated.
     """
     today = clock().date()
     days = NextDay(today + timedelta(days=400))
@@ -125,10 +126,15 @@ def live_street(
         SimulatedCustodian(seed=0, next_day=days.after),
         SimulatedBank(seed=0),
     )
-    real = {session.kind for session in sessions}
+    real = [Session(venue_channel(one, days.settl_date), one.venue) for one in venues]
     simulated = parties.sessions(statement, days.settl_date)
-    sides = (*sessions, *(s for s in simulated if s.kind not in real))
+    sides = (*real, *(s for s in simulated if not (real and s.kind == VENUE)))
     return Street(log, clock, gateways=gateways(log, store, send, sides), statement=statement)
+
+
+def venue_channel(one: RealVenue, settl_date: SettlDate) -> VenueChannel:
+    """The channel of a venue; the only one needs no name and takes every order."""
+    return VenueChannel(settl_date, session_key(VENUE, one.name), destinations=one.destinations)
 
 
 class NextDay:

@@ -22,6 +22,7 @@ from typing import Any, Protocol, runtime_checkable
 import msgspec
 from msgspec.structs import replace
 
+from adapters.host.retry import Retry
 from adapters.log.recorder import BATCH_MAX, PAGE
 from commands.handler import Declined, Outcome, Raced
 from commands.ports import KeyReused, Request
@@ -30,11 +31,13 @@ from domain.shared.envelope import Envelope
 from projections.ports import Log
 from sagas.engine.ports import Expelled, Kept, SagaKey, SagaStore, Saved
 from sagas.engine.runner import keep, keys, restore
+from streams import waits
 from streams.gateways.channels.channel import Channel, Unknown, request
 from streams.reread_timer import RereadTimer
 from streams.sagas.runner import Send
 from streams.watch import Bell
 
+LINE_RETRY_MAX_S = 10.0
 UNSAVED_MAX = 10_000  # irrelevant positions that a restart may have to read again
 POLL_S, RETRY_S = 0.05, 1.0
 _log = logging.getLogger(__name__)
@@ -119,7 +122,10 @@ class Gateway:
         self._saved = await self._checkpoint()
         self._position = self._saved
         count = 0
+        wired = isinstance(self._counterparty, OverWire)  # its session delivers what has left
         for row in (await self._store.unfinished(name, now)).values():
+            if wired and row.ended:
+                continue
             for message in self._channel.sent(restore(self._channel, row)):
                 await self._counterparty.submit(replace(message, poss_resend=True))
                 count += 1
@@ -181,16 +187,20 @@ class Gateway:
 
     async def listen(self, stop: asyncio.Event) -> None:
         """Keep the counterparty's connection until `stop`; nothing to do where it has none."""
-        party = self._counterparty
+        party, retry = self._counterparty, Retry(RETRY_S, LINE_RETRY_MAX_S)
         while isinstance(party, OverWire) and not stop.is_set():
+            since = waits.now()
             try:
                 await party.listen(stop)
                 self._line_fault = ""
+                retry.reset()
             except Exception as e:
                 if (fault := f"{type(e).__name__}: {e}") != self._line_fault:
                     _log.warning("gateway %s: connection: %s", self.name, fault)
                 self._line_fault = fault
-                await asyncio.sleep(RETRY_S)
+                if waits.now() > since + LINE_RETRY_MAX_S:  # it was up for a while
+                    retry.reset()
+                await waits.pause(stop, retry.next_s())
 
     async def run(
         self, stop: asyncio.Event, clock: Callable[[], datetime], bell: Bell | None = None

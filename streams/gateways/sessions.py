@@ -14,7 +14,8 @@ from streams.gateways.channels.channel import Channel
 from streams.gateways.gateway import Counterparty, Gateway
 from streams.sagas.runner import Send
 
-KINDS = ("venue", "custodian", "bank")
+VENUE = "venue"
+KINDS = (VENUE, "custodian", "bank")
 _NAME = re.compile(r"[A-Za-z0-9_]{1,24}", re.ASCII)
 
 

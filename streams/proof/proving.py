@@ -13,8 +13,9 @@ from adapters.operations import schema_audit
 from adapters.operations.rebuild import Replayed, replay
 from adapters.simulators.statement import PostgresStatement
 from adapters.wiring.platform import Platform
+from adapters.wiring.venues import destinations
 from projections.catalogue import VIEWS
-from streams.proof.replaying import Conversation, replay_sagas
+from streams.proof.replaying import Conversation, channels_of, replay_sagas
 from streams.proof.street_audit import replay_street
 
 
@@ -37,7 +38,8 @@ async def prove(platform: Platform) -> Proof:
     """
     schema = await asyncio.to_thread(schema_audit.faults, platform.database_url, "views")
     views = await replay(platform.log, platform.sink, VIEWS)
-    sagas = await replay_sagas(platform.log, platform.saga_store)
+    channels = channels_of(destinations(platform.settings))
+    sagas = await replay_sagas(platform.log, platform.saga_store, channels)
     end = await platform.log.last()
     with closing(PostgresStatement(platform.database_url)) as statement:
         held = await asyncio.to_thread(statement.everything)

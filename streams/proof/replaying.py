@@ -7,7 +7,7 @@ made or made twice. The rows are derived: the same fold that a rebuild does give
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
@@ -22,6 +22,7 @@ from sagas.engine.runner import advance, commands_of, keep, restore
 from streams.gateways.channels.bank import BankChannel
 from streams.gateways.channels.custodian import CustodianChannel
 from streams.gateways.channels.venue import VenueChannel
+from streams.gateways.sessions import VENUE, session_key
 from streams.sagas.runner import target
 
 SHOWN_MAX = 10
@@ -56,6 +57,14 @@ def _no_calendar(*_: object) -> Any:
 
 
 GATEWAYS: tuple[Folded, ...] = (VenueChannel(_no_calendar), CustodianChannel(), BankChannel())
+
+
+def channels_of(venues: Sequence[tuple[str, Collection[str] | None]]) -> tuple[Folded, ...]:
+    """The channels of a platform with these venues: (name, destinations) of each."""
+    if not venues:
+        return GATEWAYS
+    named = [VenueChannel(_no_calendar, session_key(VENUE, n), destinations=d) for n, d in venues]
+    return (*named, CustodianChannel(), BankChannel())
 
 
 async def replay_sagas(
