@@ -108,6 +108,11 @@ class Engine:
     def logged_on(self) -> bool:
         return self._engine is not None and bool(self._engine.isLoggedOn())
 
+    def numbers(self) -> tuple[int, int]:
+        """The numbers of our next message and of theirs, as the engine has them."""
+        session = self._fix.Session.lookupSession(self._id)
+        return session.getExpectedSenderNum(), session.getExpectedTargetNum()
+
     def send(self, msg_type: str, pairs: list[tuple[int, str]]) -> bool:
         """Send a message; False: it did not leave, and no number was used."""
         fix = self._fix

@@ -68,6 +68,11 @@ class FixVenue:
     def up(self) -> bool:
         return self._engine is not None
 
+    @property
+    def waiting(self) -> int:
+        """Reports that are recorded, and that the gateway has not asked for."""
+        return len(self._inbox)
+
     async def submit(self, message: ToVenue, /) -> None:
         """Send, once the record of it is in the log.
 
