@@ -22,6 +22,7 @@ from adapters.fix.text import LATIN1, Fields
 from adapters.settings_error import SettingsError
 
 BEGIN_STRING = "FIX.4.4"
+LOGOUT_S = 2.0  # for their answer to our Logout
 GROUPS = {375: 382}  # ContraBroker is in the group NoContraBrokers
 HALF_WEEK_S = 3 * 86_400
 CONNECTION_MAX_S = 48 * 3600
@@ -143,10 +144,17 @@ class Engine:
             session.disconnect()
 
     def stop(self) -> None:
-        """Log out and end the engine's threads."""
+        """Log out and end the engine's threads. The engine itself looks once a second only."""
         engine, self._engine = self._engine, None
-        if engine is not None:
-            engine.stop()
+        if engine is None:
+            return
+        session = self._fix.Session.lookupSession(self._id)
+        if session is not None and engine.isLoggedOn():
+            session.logout()
+            until = time.monotonic() + LOGOUT_S
+            while engine.isLoggedOn() and time.monotonic() < until:
+                time.sleep(0.01)
+        engine.stop()
 
 
 def settings_of(ends: Ends, folder: Path) -> str:

@@ -10,7 +10,7 @@ with `Lost`: the connection ends, and the next one begins from the log.
 import asyncio
 import re
 import secrets
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
@@ -45,6 +45,14 @@ class Log(Protocol):
     ) -> Sequence[Envelope]: ...
 
 
+OUT_OF_TURN = frozenset("A25")
+"""Logon, ResendRequest and Logout are acted upon whatever their number.
+
+The engine keeps an early Logon and counts it when its turn comes, without telling us. The numbers
+of the others come as gap fills.
+"""
+
+
 class Came(NamedTuple):
     """A recorded message of theirs."""
 
@@ -71,6 +79,7 @@ class Journal:
     def _forget(self) -> None:
         """Know nothing of the stream, so that the next `open` reads all of it."""
         self._version = 0
+        self._early: dict[int, bytes] = {}  # Logons whose number is yet to come
         self.numbers = (1, 1)
         self.day = 0
         self.last_logon: datetime | None = None
@@ -98,6 +107,7 @@ class Journal:
             ),
             f"open|{secrets.token_hex(8)}",
         )
+        self._early.clear()
         fresh = await self._log.select(self.stream, after_version=self._version)
         known = self._version > 0
         came: list[tuple[int, Came]] = []
@@ -147,17 +157,17 @@ class Journal:
         Raises:
             Lost: see `sent`. Nothing is lost: they are sent again after the next logon.
         """
-        requests: list[Request] = []
-        fields = [Fields.parse(raw.decode(LATIN1)) for raw in batch]
-        next_in = self.numbers[1]
-        for one, raw in zip(fields, batch, strict=True):
+        for at, raw in enumerate(batch):
+            one, next_in = Fields.parse(raw.decode(LATIN1)), self.numbers[1]
             if one.msg_type == "A" and one.flag(141) and one.number == 1 and next_in != 1:
+                before = await self.received(batch[:at]) if at else []
                 await self.begin_day("logon_with_reset")
-                next_in = 1
-            reset = one.msg_type == "4" and not one.flag(123)
-            number = next_in if reset else one.number
+                return [*before, *await self.received(batch[at:])]
+        requests: list[Request] = []
+        fields: list[Fields] = []
+        for number, one, raw in self._in_turn(batch):
+            fields.append(one)
             requests.append(self._request(await self._receive(one, raw, number), number))
-            next_in = one.whole(36) or number + 1
         outcomes = await self._persisted(requests)
         came = []
         for one, outcome in zip(fields, outcomes, strict=True):
@@ -168,6 +178,23 @@ class Journal:
             if one.msg_type not in ADMIN or one.msg_type == "3":
                 came.append(Came(f"{self.stream}@{done.version}", one))
         return came
+
+    def _in_turn(self, batch: Sequence[bytes]) -> Iterator[tuple[int, Fields, bytes]]:
+        """(number, fields, bytes) of each message that is counted, in the order of counting."""
+        next_in = self.numbers[1]
+        for raw in batch:
+            one = Fields.parse(raw.decode(LATIN1))
+            reset = one.msg_type == "4" and not one.flag(123)
+            number = next_in if reset else one.number
+            if one.msg_type in OUT_OF_TURN and number != next_in:
+                if one.msg_type == "A" and number > next_in:
+                    self._early[number] = raw
+                continue
+            yield number, one, raw
+            next_in = one.whole(36) or number + 1
+            while (early := self._early.pop(next_in, None)) is not None:
+                yield next_in, Fields.parse(early.decode(LATIN1)), early
+                next_in += 1
 
     async def resent(self, first: int, last: int, messages: int) -> None:
         command = c.RecordFixResent(

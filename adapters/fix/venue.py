@@ -114,6 +114,7 @@ class FixVenue:
         recording = asyncio.create_task(line.record(self._take))
         try:
             await self._connected(engine, line, stop)
+            self._journal.last_logon = now
             left_s = (hours.next_change(now) - now).total_seconds() if hours.opens else 1e9
             await line.ended(stop, recording, min(left_s, CONNECTION_MAX_S))
         finally:
