@@ -3,10 +3,10 @@
 from projections.holdings import lots, obligations, positions, settlements
 from projections.ledger import balances, cash, client_money, trial_balance
 from projections.market import instruments, marks, rates
-from projections.operations import cases, days, fees, repeats
+from projections.operations import cases, days, fees, fix_sessions, repeats
 from projections.parties import accounts, clients
 from projections.ports import Audience, View
-from projections.trading import fills, orders
+from projections.trading import fills, fix_messages, orders
 
 VIEWS: tuple[View, ...] = (
     balances,
@@ -28,6 +28,8 @@ VIEWS: tuple[View, ...] = (
     days,
     cases,
     repeats,
+    fix_sessions,
+    fix_messages,
 )
 BY_NAME: dict[str, View] = {view.NAME: view for view in VIEWS}
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from adapters.log.event_log import RecorderLog
 from adapters.log.recorder import AUDIT_PAGE, Recorder
-from domain.shared.envelope import Envelope
+from domain.shared.envelope import Envelope, category
 
 TRACE_MAX = 500
 
@@ -34,15 +34,15 @@ async def _positions(recorder: Recorder, start: int, last: int) -> list[int]:
 async def trace(log: RecorderLog, asked: str) -> dict[str, Any] | None:
     """The first cause of an event and everything that followed from it, in log order.
 
-    A counterparty's report has no cause in our log: it is found by its correlation id and listed
-    one step below the event that began the conversation. `asked` is stream@version, an event id or
+    A counterparty's report is found by its correlation id, listed one step below the event that
+    began the conversation, and preceded by the message that carried it. `asked` is stream@version, an event id or
     a position. None: there is no such event.
     """
     wanted = await _find(log, asked)
     if wanted is None:
         return None
     top = wanted
-    while cause := await _at_source(log, top.meta.causation_id):
+    while (cause := await _at_source(log, top.meta.causation_id)) and not _is_message(cause):
         top = cause
     if top.meta.correlation_id:  # a report: go to the event that began its conversation
         top = await _beginning(log, top)
@@ -55,7 +55,29 @@ async def trace(log: RecorderLog, asked: str) -> dict[str, Any] | None:
                 depth[e.source] = (above or 0) + 1
                 family.append(e)
         position = page[-1].position
-    return {"asked": wanted.source, "events": [_step(e, depth[e.source]) for e in family]}
+    return {"asked": wanted.source, "events": await _steps(log, family, depth)}
+
+
+async def _steps(
+    log: RecorderLog, family: list[Envelope], depth: dict[str, int]
+) -> list[dict[str, Any]]:
+    """The events in log order; before a report's first event, the message that carried it."""
+    out: list[dict[str, Any]] = []
+    shown: set[str] = set()
+    for e in family:
+        cause = e.meta.causation_id
+        if cause not in depth and cause not in shown:
+            behind = await _at_source(log, cause)
+            if behind is not None and _is_message(behind):
+                shown.add(cause)
+                out.append(_step(behind, depth[e.source]))
+        out.append(_step(e, depth[e.source]))
+    return out
+
+
+def _is_message(e: Envelope) -> bool:
+    """Whether it is the record of a counterparty's message."""
+    return category(e.stream) == "fix"
 
 
 async def _beginning(log: RecorderLog, later: Envelope) -> Envelope:

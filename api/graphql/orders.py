@@ -6,12 +6,14 @@ import strawberry
 
 from api.graphql.engine.fields import field
 from api.graphql.engine.sources import Source
+from api.graphql.fix import FixMessage, fix_message_node
 from api.graphql.instruments import Instrument, instrument, listing
 from api.http.wire import decimal, quantity
 from domain.shared.fix import OrdStatus, OrdType, Side, TimeInForce
-from projections.trading import fills
+from projections.trading import fills, fix_messages
 from projections.trading.fills import LIVE
 from projections.trading.fills import Fill as FillRow
+from projections.trading.fix_messages import FixMessageRow
 from projections.trading.orders import OrderRow
 
 for kind, tag in ((OrdStatus, 39), (Side, 54), (OrdType, 40), (TimeInForce, 59)):
@@ -61,6 +63,12 @@ class Order:
         rows = await self._source.children(fills, "order_id", self.id)
         found = [row for row in rows if isinstance(row, FillRow)]
         return [_fill(row) for row in found if canceled or row.status == LIVE]
+
+    @field("The recorded FIX messages, oldest first: what was sent, and what came.")
+    async def messages(self) -> list[FixMessage]:
+        rows = await self._source.children(fix_messages, "order_id", self.id)
+        found = [row for row in rows if isinstance(row, FixMessageRow)]
+        return [fix_message_node(self._source, row) for row in found]
 
     @field("The reason of a rejection or cancel; null after the client was erased.")
     async def reason(self) -> str | None:

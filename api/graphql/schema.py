@@ -14,12 +14,13 @@ from strawberry.types.graphql import OperationType
 from api.graphql.desk import Desk
 from api.graphql.engine.documents import Documents
 from api.graphql.engine.faults import public_error
+from api.graphql.fix import FixRoots
 from api.graphql.roots import Figures, Keys, Lists
 from api.graphql.subscriptions import Subscription
 
 
 @strawberry.type
-class Query(Keys, Lists, Figures, Desk):
+class Query(Keys, Lists, Figures, Desk, FixRoots):
     pass
 
 

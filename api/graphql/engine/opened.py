@@ -7,6 +7,7 @@ import asyncio
 
 from api.graphql.engine.folds import Moment
 from api.ports import EventLog
+from domain.fix_session.sealing import opened
 from domain.order.events import CancelRequested, OrderCanceled
 from domain.shared.message import Erased
 
@@ -20,6 +21,16 @@ class Opened:
     def __init__(self, log: EventLog, moment: Moment | None = None) -> None:
         self._log, self._moment = log, moment
         self._turn = asyncio.Semaphore(READS_MAX)
+
+    async def fix_message(self, source: str) -> str | None:
+        """The text of a recorded FIX message, `|` for SOH; None if it is erased."""
+        stream, _, version = source.rpartition("@")
+        async with self._turn:
+            found = await self._log.select(stream, after_version=int(version) - 1, limit=1)
+        text = getattr(found[0].event, "message", "") if found else ""
+        if isinstance(text, Erased):
+            return None
+        return opened(text)[0].decode("iso-8859-1").replace("\x01", "|")
 
     async def cancel_reason(self, order_id: str) -> str | None:
         """The reason given for canceling the order; "" if none was given, None if it is erased."""
