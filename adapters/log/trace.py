@@ -35,8 +35,8 @@ async def trace(log: RecorderLog, asked: str) -> dict[str, Any] | None:
     """The first cause of an event and everything that followed from it, in log order.
 
     A counterparty's report is found by its correlation id, listed one step below the event that
-    began the conversation, and preceded by the message that carried it. `asked` is stream@version, an event id or
-    a position. None: there is no such event.
+    began the conversation, and preceded by the message that carried it. `asked` is stream@version,
+    an event id or a position. None: there is no such event.
     """
     wanted = await _find(log, asked)
     if wanted is None:

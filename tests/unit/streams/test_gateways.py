@@ -105,6 +105,7 @@ async def test_a_released_order_leaves_with_its_facts(desk: Desk) -> None:
         symbol="AAPL",
         security_id="US0378331005",
         security_exchange="XNAS",
+        ex_destination="XNAS",
         side=Side.BUY,
         order_qty=Decimal(30),
         ord_type=OrdType.LIMIT,
