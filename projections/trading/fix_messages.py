@@ -22,10 +22,10 @@ OUT, IN = "out", "in"
 
 
 class FixMessageRow(Row, frozen=True, kw_only=True):
-    KEY: ClassVar[tuple[str, ...]] = ("position", "order_id")
-    INDEXES: ClassVar[tuple[tuple[str, ...], ...]] = (("order_id", "position"),)
+    KEY: ClassVar[tuple[str, ...]] = ("log_position", "order_id")
+    INDEXES: ClassVar[tuple[tuple[str, ...], ...]] = (("order_id", "log_position"),)
 
-    position: int
+    log_position: int
     order_id: str
     session_id: str
     source: str  # the event, stream@version
@@ -53,7 +53,7 @@ def fold(row: FixMessageRow | None, key: Key, fact: Envelope) -> FixMessageRow:
     event = fact.event
     assert isinstance(event, FixMessageSent | FixMessageReceived)
     return FixMessageRow(
-        position=fact.position,
+        log_position=fact.position,
         order_id=clean(event.order_id),
         session_id=event.session_id,
         source=fact.source,
