@@ -22,7 +22,7 @@ test-engines: setup  ## the suites again on engines fetched from elsewhere; list
 	@scripts/engines/test.sh
 
 test-faults: setup  ## two thousand runs of a small platform under faults, and the long fault tests (half an hour)
-	@$(BIN)/tidemark simulate --faults 2000 --json
+	@$(BIN)/tidemark simulate --worlds 2000 --json
 	@TIDEMARK_TEST_WHOLE=1 $(BIN)/pytest -q -n 2 -m "faults or sampled"
 
 test-chaos: setup  ## real processes killed, paused and starved under load (about 10 minutes)

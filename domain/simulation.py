@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from domain.shared.message import Command, Decision, Event, Refusal, Seen, refused
 
-RUN = "main"
+RUN, SOME = "main", "some"
 
 
 class SimulationRefusal(Refusal):
@@ -30,12 +30,14 @@ class StartSimulation(Command):
     first_day: date  # the first session that is traded
     accounts: int
     seed: int  # of all random numbers
+    faults: str = SOME  # how often the counterparties misbehave: none, some, hostile
 
 
 class SimulationStarted(Event, tag="simulation.started"):
     first_day: date
     accounts: int
     seed: int
+    faults: str = SOME
 
 
 class Simulation(Struct, frozen=True, kw_only=True):
@@ -44,6 +46,7 @@ class Simulation(Struct, frozen=True, kw_only=True):
     first_day: date | None = None
     accounts: int = 0
     seed: int = 0
+    faults: str = SOME
 
 
 CATEGORY = "simulation"
@@ -67,7 +70,10 @@ def decide(command: StartSimulation, state: Simulation, seen: Seen) -> Decision:
     if command.accounts < 1:
         return refused(SimulationRefusal.ACCOUNTS_NOT_POSITIVE, accounts=command.accounts)
     started = SimulationStarted(
-        first_day=command.first_day, accounts=command.accounts, seed=command.seed
+        first_day=command.first_day,
+        accounts=command.accounts,
+        seed=command.seed,
+        faults=command.faults,
     )
     if state.first_day is None:
         return (started,)
@@ -78,11 +84,14 @@ def decide(command: StartSimulation, state: Simulation, seen: Seen) -> Decision:
         first_day=state.first_day,
         accounts=state.accounts,
         seed=state.seed,
+        faults=state.faults,
     )
 
 
 def evolve(state: Simulation, event: SimulationStarted) -> Simulation:
-    return Simulation(first_day=event.first_day, accounts=event.accounts, seed=event.seed)
+    return Simulation(
+        first_day=event.first_day, accounts=event.accounts, seed=event.seed, faults=event.faults
+    )
 
 
 def home(state: Simulation, stream: str) -> str:

@@ -10,12 +10,20 @@ from decimal import Decimal
 from domain.account.cash import CashDeposited
 from domain.account.obligations import ObligationFailing, ObligationSettled, SettledAfterBust
 from domain.account.withdrawals import WithdrawalCompleted
+from domain.fix_session.events import (
+    FixMessageReceived,
+    FixMessageSent,
+    FixMessagesResent,
+    FixSessionOpened,
+)
 from domain.house import DayClosed
 from domain.order.events import OrderFilled, OrderPlaced, TradeCanceled
+from domain.saga import CommandRefused
 from domain.shared.envelope import Envelope
 from domain.shared.money import ZERO
 from projections.ledger.controls import by_unit, client_money
 from projections.ports import Log
+from streams.gateways.sessions import KINDS, kind_of
 from streams.views.ledger_fold import LedgerFold
 
 
@@ -26,6 +34,7 @@ class Census:
         self.last_day: Counter[str] = Counter()  # of these, since the close before the last
         self._closed: Counter[str] = Counter()  # the counts at the last close
         self.closed_day: date | None = None
+        self.fix_sessions: set[str] = set()
         self.failed: set[str] = set()  # obligations that ever failed
         self.paid_in: dict[str, Decimal] = defaultdict(
             Decimal
@@ -54,6 +63,7 @@ class Census:
         return out
 
     def _count(self, arrived: Envelope) -> None:
+        self._count_street(arrived)
         match arrived.event:
             case CashDeposited(account_id=paid, amount=amount):
                 self.paid_in[paid] += amount
@@ -74,3 +84,14 @@ class Census:
                 self.counts["after_bust"] += 1
             case ObligationFailing(obligation_id=failing):
                 self.failed.add(failing)
+
+    def _count_street(self, arrived: Envelope) -> None:
+        match arrived.event:
+            case CommandRefused(saga=saga) if kind_of(saga) in KINDS:
+                self.counts["suspense"] += 1
+            case FixSessionOpened(session_id=session_id):
+                self.fix_sessions.add(session_id)
+            case FixMessageSent() | FixMessageReceived():
+                self.counts["fix_messages"] += 1
+            case FixMessagesResent(messages=again):
+                self.counts["fix_resends"] += again

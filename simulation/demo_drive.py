@@ -31,7 +31,9 @@ async def demo_drive(
     assert isinstance(clock, PacedClock), "only a paced clock can be played on"
     assert run.first_day is not None, "only a run that the log names can be played on"
     last = market_history.prices().dates[-1]
-    spec = Spec(first=run.first_day, last=last, accounts=run.accounts, seed=run.seed)
+    spec = Spec(
+        first=run.first_day, last=last, accounts=run.accounts, seed=run.seed, faults=run.faults
+    )
     street = street_of(spec, PostgresStatement(platform.database_url))
     drive = DemoDrive(platform, street, bus=bus, seal_s=DEMO_SEAL_S)
     floor = Floor(drive, clock, pace=pace, news=news)

@@ -19,7 +19,7 @@ from commands.handler import Declined
 from commands.message_ids import own
 from commands.ports import Request
 from domain.house import STREAM, CloseDay, House
-from domain.simulation import Simulation, StartSimulation
+from domain.simulation import SOME, Simulation, StartSimulation
 from simulation.books import Books
 from simulation.census import Census
 from simulation.clockwork import CONTROLS, MORNING, at
@@ -43,6 +43,7 @@ class Spec(Struct, frozen=True, kw_only=True):
     last: date
     accounts: int
     seed: int
+    faults: str = SOME  # how the counterparties misbehave, a name in `simulation.street.FAULTS`
 
 
 class OtherRun(Exception):
@@ -81,12 +82,13 @@ def bound(run: Simulation, spec: Spec, *, where: object) -> None:
         where: the data directory, for the message.
 
     Raises:
-        OtherRun: it belongs to a run with another start, number of accounts or seed.
+        OtherRun: it belongs to a run with another start, number of accounts, seed or faults.
     """
     if run.first_day is None:
         return
-    theirs = {"from": run.first_day, "accounts": run.accounts, "seed": run.seed}
-    mine = {"from": spec.first, "accounts": spec.accounts, "seed": spec.seed}
+    names = ("accounts", "seed", "faults")
+    theirs = {"from": run.first_day} | {name: getattr(run, name) for name in names}
+    mine = {"from": spec.first} | {name: getattr(spec, name) for name in names}
     off = [f"{k} {theirs[k]}, not {v}" for k, v in mine.items() if theirs[k] != v]
     if off:
         raise OtherRun(f"{where} holds a run with {', '.join(off)}")
@@ -208,7 +210,9 @@ class Run:
             OtherRun: it belongs to another.
         """
         spec = self._spec
-        command = StartSimulation(first_day=spec.first, accounts=spec.accounts, seed=spec.seed)
+        command = StartSimulation(
+            first_day=spec.first, accounts=spec.accounts, seed=spec.seed, faults=spec.faults
+        )
         await self._trading.send([(SIMULATION, command)])
         if why := self._trading.tally.declined:
             raise OtherRun(f"the log is of another run: {', '.join(why)}")

@@ -30,7 +30,7 @@ FAULTS = {"none": NONE, "some": YEAR, "hostile": HOSTILE}
 
 
 def street_of(
-    spec: Spec, statement: Statement, faults: Faults = YEAR
+    spec: Spec, statement: Statement, faults: Faults | None = None
 ) -> Callable[[Platform, Send], Street]:
     def build(platform: Platform, send: Send) -> Street:
         return simulated_street(
@@ -41,7 +41,7 @@ def street_of(
             statement=statement,
             seed=spec.seed,
             last=spec.last,
-            faults=faults,
+            faults=faults or FAULTS[spec.faults],
         )
 
     return build

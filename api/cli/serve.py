@@ -243,7 +243,13 @@ async def _spec(platform: Platform) -> Spec:
         return DEMO
     house: Any = (await platform.handler.state("house-main"))[0]
     closed = max(house.last_day or run.first_day, run.first_day)
-    spec = Spec(first=run.first_day, last=DEMO.last, accounts=run.accounts, seed=run.seed)
+    spec = Spec(
+        first=run.first_day,
+        last=DEMO.last,
+        accounts=run.accounts,
+        seed=run.seed,
+        faults=run.faults,
+    )
     if spec != DEMO:  # another run: up to its last closed day, or its first days
         spec = replace(spec, last=closed if house.last_day else closed + FIRST_DAYS)
     return replace(spec, last=max(spec.last, closed))

@@ -26,7 +26,7 @@ from api.cli import (
     emit,
     say,
     settings,
-    simulate_faults,
+    simulate_worlds,
     wants_json,
 )
 from api.cli.opening import platform_of
@@ -34,7 +34,7 @@ from api.cli.progress import Bar
 from api.cli.summary import figures, table
 from simulation import run as runs
 from simulation.run import ControlsFailed
-from simulation.street import street_of
+from simulation.street import FAULTS, street_of
 from streams.bus_side import BusSide
 from streams.drive import Drive
 from streams.log.signer import StatementLost
@@ -86,6 +86,11 @@ def add(verbs: Any, shared: argparse.ArgumentParser) -> None:
         help="the seed of all random choices (default 1): the same seed gives the same log",
     )
     verb.add_argument(
+        "--faults",
+        choices=list(FAULTS),
+        help="how often the counterparties misbehave (default some)",
+    )
+    verb.add_argument(
         "--no-warehouse",
         action="store_true",
         help="close days without ClickHouse's part of the controls",
@@ -109,22 +114,22 @@ def _add_others(verb: argparse.ArgumentParser) -> None:
         help="with --crash: only at every N-th append",
     )
     verb.add_argument(
-        "--faults",
+        "--worlds",
         type=int,
         metavar="N",
         help="instead: N runs of a small platform, each under faults of its own seed",
     )
     verb.add_argument(
-        "--faults-seed",
+        "--world-seed",
         type=int,
         metavar="X",
-        help="with --faults: only the run of this seed, with all that happens in it",
+        help="with --worlds: only the run of this seed, with all that happens in it",
     )
 
 
 async def _run(args: argparse.Namespace) -> int:
-    if args.faults is not None or args.faults_seed is not None:
-        return await simulate_faults.run(args)
+    if args.worlds is not None or args.world_seed is not None:
+        return await simulate_worlds.run(args)
     spec = spec_of(args)
     if line := cut_short(spec):
         say(line)
@@ -142,7 +147,7 @@ def spec_of(args: argparse.Namespace) -> runs.Spec:
         UsageError: such a run is impossible, with the reason.
     """
     default = SMALL if args.crash else YEAR
-    given = {name: getattr(args, name) for name in ("first", "last", "accounts", "seed")}
+    given = {name: getattr(args, name) for name in ("first", "last", "accounts", "seed", "faults")}
     spec = replace(default, **{name: v for name, v in given.items() if v is not None})
     if not 1 <= spec.accounts <= ACCOUNTS_MAX:
         raise UsageError(f"--accounts must be from 1 to {ACCOUNTS_MAX}, not {spec.accounts}")

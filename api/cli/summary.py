@@ -12,6 +12,7 @@ from adapters.market import history as market_history
 from adapters.proof.log_audit import stats
 from adapters.wiring.platform import Platform
 from projections.ledger.controls import client_money
+from simulation.endings import endings
 from simulation.run import Outcome
 
 
@@ -32,6 +33,13 @@ async def figures(platform: Platform, outcome: Outcome) -> dict[str, Any]:
         "failed": len(census.failed),
         **_obligations(outcome),
         "declined": outcome.declined,
+        "sagas": endings(await platform.saga_store.everything()),
+        "suspense": census.counts["suspense"],
+        "fix": {
+            "sessions": len(census.fix_sessions),
+            "messages": census.counts["fix_messages"],
+            "resends": census.counts["fix_resends"],
+        },
         "prices": market_history.PRICES,
         "from": str(history.sessions[0]),
         "to": str(history.sessions[-1]),

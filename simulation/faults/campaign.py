@@ -1,4 +1,4 @@
-"""Tries many seeds on all cores: the answer of `tidemark simulate --faults N`."""
+"""Tries many seeds on all cores: the answer of `tidemark simulate --worlds N`."""
 
 import asyncio
 import multiprocessing

@@ -24,7 +24,8 @@ pytestmark = pytest.mark.slow
 
 CONTRACT = {
     "accounts", "orders", "fills", "events", "log_position", "trial_balance", "nav", "settled",
-    "failed", "open", "failing_now", "prices", "wall_s", "events_per_s",
+    "failed", "open", "failing_now", "prices", "wall_s", "events_per_s", "sagas", "suspense",
+    "fix",
 }  # fmt: skip
 BUSINESS = (
     "accounts", "orders", "fills", "busts", "settled", "failed", "open", "failing_now", "declined",
@@ -63,6 +64,22 @@ def answer(*words: object, folder: Path) -> dict[str, Any]:
 
 def business(figures: dict[str, Any]) -> dict[str, Any]:
     return {name: figures[name] for name in BUSINESS}
+
+
+def test_hostile_counterparties_leave_every_saga_in_a_named_state(
+    tmp_path: Path, week: tuple[Path, dict[str, Any]]
+) -> None:
+    """The controls of every day hold, or the run would end with exit code 1."""
+    hostile = answer("simulate", *WEEK, "--no-warehouse", "--faults", "hostile", folder=tmp_path)
+    assert hostile["root"] != week[1]["root"]
+    for found in (hostile, week[1]):
+        assert set(found["trial_balance"].values()) <= {"0", "0.00"}
+        assert found["suspense"] == 0 and found["sagas"]["order"]["open"] == 0
+        settlement = found["sagas"]["settlement"]
+        assert set(settlement) <= {"open", "settled", "cancelled", "failing", "instructed"}
+        assert settlement["settled"] >= found["settled"] > 0
+    code, _, err = run("simulate", *WEEK, "--no-warehouse", folder=tmp_path)
+    assert code == 2 and "faults hostile, not some" in err
 
 
 @pytest.fixture(scope="module")

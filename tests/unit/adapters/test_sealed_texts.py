@@ -39,6 +39,7 @@ CODES = {
     "because": "a trade id",
     "replaces": "an obligation's id",
     "cause": "a saga's code",
+    "faults": "of a closed list",
     "trigger": "what set off a review: only the timer and a screening may say",
     "facts": "names of fields",
     "document_kinds": "of a closed list, or other",

@@ -1,4 +1,4 @@
-"""`tidemark simulate --faults` as its user runs it: counts, one seed replayed, refusals."""
+"""`tidemark simulate --worlds` as its user runs it: counts, one seed replayed, refusals."""
 
 from pathlib import Path
 
@@ -16,12 +16,12 @@ CONTRACT = {
 
 
 def test_seeds_are_counted_and_one_of_them_is_shown_again(tmp_path: Path) -> None:
-    many = answer("simulate", "--faults", 4, "--seed", 2, folder=tmp_path)
+    many = answer("simulate", "--worlds", 4, "--seed", 2, folder=tmp_path)
     assert set(many) == CONTRACT
     assert (many["runs"], many["failing"], many["lost"], many["doubled"]) == (4, 0, 0, 0)
     assert many["faults"] == sum(many["kinds"].values()) > 4
     assert many["views_equal"]
-    one = answer("simulate", "--faults-seed", 3, folder=tmp_path)
+    one = answer("simulate", "--world-seed", 3, folder=tmp_path)
     assert set(one) == CONTRACT | {"trace"}
     assert len(one["trace"]) == one["faults"] + 2
     assert not list(tmp_path.iterdir())  # it needs no data directory
@@ -41,10 +41,10 @@ def test_a_seed_that_broke_a_law_is_named_with_the_law() -> None:
 @pytest.mark.parametrize(
     ("words", "named"),
     [
-        (("--faults", "0"), "--faults must be from 1"),
-        (("--faults", "2", "--seed", "-1"), "--seed must not be negative"),
-        (("--faults", "2", "--accounts", "3"), "leave out --from, --to and --accounts"),
-        (("--faults", "2", "--crash"), "give one of them"),
+        (("--worlds", "0"), "--worlds must be from 1"),
+        (("--worlds", "2", "--seed", "-1"), "--seed must not be negative"),
+        (("--worlds", "2", "--accounts", "3"), "leave out --from, --to, --accounts and --faults"),
+        (("--worlds", "2", "--crash"), "give one of them"),
     ],
 )
 def test_what_cannot_be_run_is_refused_in_one_line(
