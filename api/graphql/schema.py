@@ -16,11 +16,12 @@ from api.graphql.engine.documents import Documents
 from api.graphql.engine.faults import public_error
 from api.graphql.fix import FixRoots
 from api.graphql.roots import Figures, Keys, Lists
+from api.graphql.street import StreetRoots
 from api.graphql.subscriptions import Subscription
 
 
 @strawberry.type
-class Query(Keys, Lists, Figures, Desk, FixRoots):
+class Query(Keys, Lists, Figures, Desk, FixRoots, StreetRoots):
     pass
 
 
