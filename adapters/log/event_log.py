@@ -41,6 +41,7 @@ from domain.shared.envelope import Envelope, Metadata, state_category
 from domain.shared.message import Event
 
 SEAL_BYTES = 32  # before the state of a stored snapshot
+MESSAGE_EVENTS = 8  # that one command may append, as far as they are looked for
 _log = logging.getLogger(__name__)
 _NAMESPACE = UUID("7a1c3d0e-52b1-5d0a-9a53-74696465006d").bytes
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
@@ -231,6 +232,17 @@ class RecorderLog:
         """One stream's events in version order."""
         found = await self.recorder.select(stream, after_version=after_version, limit=limit)
         return [self.open(s) for s in found]
+
+    async def named(self, asked: Sequence[tuple[str, str]], /) -> Sequence[Envelope]:
+        """The events that each message appended, by (stream, message id), up to MESSAGE_EVENTS."""
+        known = await self.recorder.messages(asked)
+        out: list[Envelope] = []
+        for (stream, message_id), message in known.items():
+            if message.position:
+                since = max(message.version - MESSAGE_EVENTS, 0)
+                found = await self.select(stream, after_version=since, limit=MESSAGE_EVENTS)
+                out += [e for e in found if e.meta.message_id == message_id]
+        return out
 
     async def last(self) -> int:
         return (await self.recorder.last())[0]

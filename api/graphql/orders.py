@@ -8,6 +8,7 @@ from api.graphql.engine.fields import field
 from api.graphql.engine.sources import Source
 from api.graphql.fix import FixMessage, fix_message_node
 from api.graphql.instruments import Instrument, instrument, listing
+from api.graphql.timeline import Step, step
 from api.http.wire import decimal, quantity
 from domain.shared.fix import OrdStatus, OrdType, Side, TimeInForce
 from projections.trading import fills, fix_messages
@@ -69,6 +70,10 @@ class Order:
         rows = await self._source.children(fix_messages, "order_id", self.id)
         found = [row for row in rows if isinstance(row, FixMessageRow)]
         return [fix_message_node(self._source, row) for row in found]
+
+    @field("Each step of its life, from the order to settled cash, over all streams.")
+    async def timeline(self) -> list[Step]:
+        return [step(self._source, e) for e in await self._source.opened.lifeline(self.id)]
 
     @field("The reason of a rejection or cancel; null after the client was erased.")
     async def reason(self) -> str | None:

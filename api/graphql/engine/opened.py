@@ -5,10 +5,12 @@ The event's stream is read, and its text decrypted with the client's key; an era
 
 import asyncio
 
+from adapters.log.lifelines import lifeline
 from api.graphql.engine.folds import Moment
 from api.ports import EventLog
 from domain.fix_session.sealing import opened
 from domain.order.events import CancelRequested, OrderCanceled
+from domain.shared.envelope import Envelope
 from domain.shared.message import Erased
 
 READS_MAX = 8  # at a time, for one operation
@@ -31,6 +33,12 @@ class Opened:
         if isinstance(text, Erased):
             return None
         return opened(text)[0].decode("iso-8859-1").replace("\x01", "|")
+
+    async def lifeline(self, order_id: str) -> list[Envelope]:
+        """Every event of an order's life, over all streams, as known at the answer's moment."""
+        until = None if self._moment is None else self._moment.position
+        async with self._turn:
+            return await lifeline(self._log, order_id, until=until)
 
     async def cancel_reason(self, order_id: str) -> str | None:
         """The reason given for canceling the order; "" if none was given, None if it is erased."""

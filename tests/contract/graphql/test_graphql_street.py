@@ -18,7 +18,16 @@ from domain.settlement.commands import (
 from domain.settlement.events import StatusKind
 from domain.shared.fix import Side
 from tests.contract.graphql.test_graphql_holdings import traded
-from tests.contract.http.edge import Edge, book, listing, serving, settled
+from tests.contract.http.edge import (
+    Edge,
+    book,
+    filled,
+    listing,
+    order,
+    serving,
+    settled,
+    us_today,
+)
 
 APPLE = "US0378331005"
 US = {"country": "US"}
@@ -159,3 +168,51 @@ def test_nothing_is_in_no_part_of_the_ladder(
     )
     end = Decimal(made.days[-1].balance) + Decimal(made.overdue) + Decimal(made.later)
     assert end == opening - flight + sum(receive.values()) - sum(deliver.values())
+
+
+def test_an_order_is_followed_from_the_click_to_settled_cash() -> None:
+    with serving() as edge:
+        book(edge, "A1", cash="10000.00")
+        listing(edge, "AAPL", APPLE)
+        order(edge, "O1", "A1", "AAPL", qty="10")
+        settled(edge)
+        filled(edge, "O1", "E1", "10", "49.90")
+        settled(edge)
+        [trade] = edge.data('{ order(id: "O1") { fills { tradeId } } }')["order"]["fills"]
+        edge.internal(
+            RecordSettlementConfirmation(
+                obligation_id=trade["tradeId"],
+                confirmation_id="C1",
+                qty=Decimal(10),
+                amount=Decimal("499.00"),
+                value_date=us_today(),
+            )
+        )
+        settled(edge)
+        query = """{ order(id: "O1") { timeline {
+            name source position raw postings { account owner ref unit amount }
+        } } }"""
+        steps = edge.data(query)["order"]["timeline"]
+        unknown = edge.data('{ order(id: "O9") { timeline { name } } }')["order"]
+    assert unknown is None
+    assert [step["name"] for step in steps] == [
+        "order.placed",
+        "funds.reserved",
+        "order.released",
+        "order.accepted",
+        "order.filled",
+        "trade.booked",
+        "settlement.instructed",
+        "settlement.confirmed",
+        "obligation.settled",
+    ]
+    positions = [int(step["position"]) for step in steps]
+    assert positions == sorted(positions) and steps[0]["source"] == "order-O1@1"
+    assert all(step["raw"] is None for step in steps)  # no message was recorded here
+    posted = {(p["account"], p["unit"], p["amount"]) for p in steps[-1]["postings"]}
+    assert posted == {
+        ("C.DEPOT", APPLE, "10"),
+        ("C.STREET", APPLE, "-10"),
+        ("C.STREET", "USD", "499.00"),
+        ("C.NOSTRO", "USD", "-499.00"),
+    }
