@@ -148,7 +148,7 @@ class StreetRoots:
         as_of: Time = None,
         known_at: Time = None,
         at_least: str | None = None,
-    ) -> StockRecord:
+    ) -> StockRecord | None:
         source = await now_only(info.context, "stockRecord", When(as_of, known_at, at_least))
         lines = [line async for line in _lines(await source.reader(), {"unit": isin})]
         client = [line for line in lines if line.account.startswith("C.") and line.amount]
@@ -175,7 +175,7 @@ class StreetRoots:
         as_of: Time = None,
         known_at: Time = None,
         at_least: str | None = None,
-    ) -> CashLadder:
+    ) -> CashLadder | None:
         if not 1 <= days <= DAYS_MAX:
             raise fault(BAD_ARGUMENT, f"days must be from 1 to {DAYS_MAX}, not {days}")
         source = await now_only(info.context, "cashLadder", When(as_of, known_at, at_least))

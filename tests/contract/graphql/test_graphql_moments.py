@@ -190,10 +190,13 @@ def test_every_other_root_refuses_to_answer_for_a_moment(edge: Edge, argument: s
     others = sorted(f.name for f in roots if "id" not in {a.python_name for a in f.arguments})
     assert len(others) >= 10
     leaf = {"log": "position", "trial_balance": "book", "client_money": "currency"}
+    leaf |= {"stock_record": "isin", "cash_ladder": "currency"}
+    needs = {"stock_record": 'isin: "US0378331005", ', "cash_ladder": 'currency: "USD", '}
     for root in others:
         fields = leaf.get(root, "pageInfo { hasNextPage }")
         name = "".join(p if i == 0 else p.title() for i, p in enumerate(root.split("_")))
-        answer = edge.ask(f'{{ {name}({argument}: "2024-01-01T00:00:00Z") {{ {fields} }} }}')
+        when = f'{needs.get(root, "")}{argument}: "2024-01-01T00:00:00Z"'
+        answer = edge.ask(f"{{ {name}({when}) {{ {fields} }} }}")
         assert codes(answer) == ["AS_OF_UNSUPPORTED"], name
         assert answer["data"] == {name: None}
 
