@@ -298,7 +298,7 @@ class Handler:
             home=job.decider.home(state, job.stream),
             request=request,
             effective_at=_effective_at(request, step.now),
-            read={s: step.found[s][1].version for s in job.reads},
+            read={s: v for s in job.reads if (v := step.found[s][1].version)},
         )
         if events:
             step.working[job.stream] = (state, Head(head.version + len(events)))

@@ -7,6 +7,7 @@ from domain import (
     account,
     checkpoint,
     client,
+    desk,
     fix_session,
     fx,
     house,
@@ -31,6 +32,7 @@ AGGREGATES: tuple[Any, ...] = (
     checkpoint,
     simulation,
     fix_session,
+    desk,
     saga,
 )
 CATEGORIES: dict[str, Any] = {a.CATEGORY: a for a in AGGREGATES}

@@ -19,7 +19,7 @@ An order posts nothing to the ledger: a saga sends its trades to the account, wh
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from domain.order import changing, commands, executions, placing, reports
+from domain.order import changing, commands, desk_checks, executions, placing, reports
 from domain.order.commands import PlaceOrder
 from domain.order.folding import EVENTS as EVENTS
 from domain.order.folding import evolve as evolve
@@ -28,7 +28,7 @@ from domain.order.refusals import OrderRefusal
 from domain.order.state import INITIAL as INITIAL
 from domain.order.state import Order
 from domain.order.status import ord_status
-from domain.shared.fix import OrdStatus, Side
+from domain.shared.fix import OrdStatus
 from domain.shared.message import Command, Decision, Seen, refused
 
 _DECIDE: Mapping[type[Command], Callable[[Any, Order, Seen], Decision]] = {
@@ -60,21 +60,26 @@ def key(command: Any) -> str:
 
 
 def reads(command: Command) -> tuple[str, ...]:
-    """A placement reads the account, the instrument and its last mark; the rest reads nothing."""
+    """A placement reads the account, the instrument, its last mark and the desk's controls."""
     if not isinstance(command, PlaceOrder):
         return ()
     return (
         f"account-{command.account_id}",
         f"instrument-{command.instrument_id}",
         f"price-{command.instrument_id}",
+        desk_checks.STREAM,
     )
 
 
 def _of_order(order: Order) -> tuple[str, ...]:
     if not order.exists:
         return ()
-    found = (f"account-{order.account_id}", f"instrument-{order.instrument_id}")
-    return found if order.side is Side.BUY else (*found, f"price-{order.instrument_id}")
+    found = (
+        f"account-{order.account_id}",
+        f"instrument-{order.instrument_id}",
+        desk_checks.STREAM,
+    )
+    return (*found, f"price-{order.instrument_id}")
 
 
 READS_LATER: Mapping[type[Command], Callable[[Order], tuple[str, ...]]] = {

@@ -20,6 +20,8 @@ from domain.order.commands import (
     RefuseReplace,
     ReplaceOrder,
 )
+from domain.order.desk_checks import STREAM as DESK
+from domain.order.desk_checks import DeskSeen, Terms, desk_fault, desk_keys
 from domain.order.events import (
     CancelRejected,
     CancelRequested,
@@ -82,7 +84,10 @@ def replace(command: ReplaceOrder, order: Order, seen: Seen) -> Decision:
         return fault
     hold_px = limit_px if limit_px is not None else order.hold_px
     decider = _decider(command, order, seen)
-    if fault := _power_fault(order, seen, decider, qty=qty, px=hold_px):
+    if fault := (
+        _power_fault(order, seen, decider, qty=qty, px=hold_px)
+        or _desk_fault(order, seen, qty=qty, px=hold_px, limit_px=limit_px)
+    ):
         return fault
     return (
         ReplaceRequested(
@@ -138,6 +143,28 @@ def _power_fault(
             factor=factor,
         ),
     )
+
+
+def _desk_fault(
+    order: Order, seen: Seen, *, qty: Decimal, px: Decimal, limit_px: Decimal | None
+) -> Refused | None:
+    """Refuse new terms that the desk's controls block today."""
+
+    def terms() -> Terms:
+        instrument = seen.streams[f"instrument-{order.instrument_id}"].terms(seen.now.date())
+        marked = _marked_px(order, seen)
+        return Terms(
+            keys=desk_keys(order.account_id, instrument.mic, order.instrument_id),
+            isin=order.isin,
+            qty=qty,
+            limit_px=limit_px,
+            marked_px=marked,
+            worth_px=worth_px(order.side, px, marked),
+            factor=order.price_factor,
+        )
+
+    desk: DeskSeen | None = seen.streams.get(DESK)
+    return desk_fault(desk, terms)
 
 
 def _marked_px(order: Order, seen: Seen) -> Decimal | None:

@@ -11,6 +11,8 @@ from decimal import Decimal
 from typing import Protocol
 
 from domain.order.commands import PlaceOrder
+from domain.order.desk_checks import STREAM as DESK
+from domain.order.desk_checks import DeskSeen, Terms, desk_fault, desk_keys
 from domain.order.events import OrderPlaced
 from domain.order.figures import hold_amount, px_fault, qty_fault, worst_px
 from domain.order.refusals import OrderRefusal
@@ -56,6 +58,7 @@ class Placement:
             seen.now.date()
         )
         self.mark: MarkSeen = streams[f"price-{command.instrument_id}"]
+        self.desk: DeskSeen | None = streams.get(DESK)
 
     @property
     def today(self) -> date:
@@ -109,6 +112,20 @@ class Placement:
             currency=self.instrument.settlement_currency,
             country=self.charged_in,
             on=self.today,
+        )
+
+    @property
+    def terms(self) -> Terms:
+        """What the desk's controls are compared with."""
+        order, instrument = self.order, self.instrument
+        return Terms(
+            keys=desk_keys(order.account_id, instrument.mic, order.instrument_id),
+            isin=instrument.isin,
+            qty=order.qty,
+            limit_px=order.limit_px,
+            marked_px=self.marked_px,
+            worth_px=self.worth_px,
+            factor=self.factor,
         )
 
     @property
@@ -274,6 +291,10 @@ def _power_fault(placement: Placement) -> Refused | None:
     )
 
 
+def _desk_fault(placement: Placement) -> Refused | None:
+    return desk_fault(placement.desk, lambda: placement.terms)
+
+
 _FAULTS: tuple[Callable[[Placement], Refused | None], ...] = (
     _account_fault,
     _instrument_fault,
@@ -289,6 +310,7 @@ _FAULTS: tuple[Callable[[Placement], Refused | None], ...] = (
     _sellable_fault,
     _code_fault,
     _power_fault,
+    _desk_fault,
 )
 
 

@@ -15,6 +15,12 @@ _Refusals = tuple[Refusal, ...]
 
 _DATE: _Refusals = (DateRefusal.DATE_IN_FUTURE, DateRefusal.DATE_TOO_EARLY)
 _TRADABLE: _Refusals = (R.ACCOUNT_NOT_OPEN, R.CLOSING_ONLY, R.INSTRUMENT_NOT_TRADABLE)
+_DESK: _Refusals = (
+    R.KILL_SWITCH,
+    R.INSTRUMENT_RESTRICTED,
+    R.ORDER_LIMIT_EXCEEDED,
+    R.PRICE_COLLAR,
+)
 _TERMS: _Refusals = (
     R.QTY_NOT_POSITIVE,
     R.QTY_INCREMENT,
@@ -35,6 +41,7 @@ _JUDGED: Mapping[type[Command], _Refusals] = {
         R.QTY_BELOW_FILLED,
         *_TRADABLE,
         *_TERMS,
+        *_DESK,
     ),
     commands.ReleaseOrder: (),
     commands.RejectOrder: (),
@@ -67,6 +74,7 @@ _PLACING: _Refusals = (
     R.EXPIRE_AT_PAST,
     R.PRICE_UNKNOWN,
     R.SHORT_SALE_NOT_PERMITTED,
+    *_DESK,
     R.AVERAGE_COST_NOT_PERMITTED,
 )
 

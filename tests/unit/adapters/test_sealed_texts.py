@@ -45,7 +45,7 @@ CODES = {
     "document_kinds": "of a closed list, or other",
     "name": "of a control, a deadline, or an instrument: public",
     **dict.fromkeys(("saga", "command", "refusal", "target"), "ours"),
-    **dict.fromkeys(("reference_hmac", "submitted_by_hmac"), "a digest"),
+    **dict.fromkeys(("reference_hmac", "submitted_by_hmac", "engaged_by_hmac"), "a digest"),
     **dict.fromkeys(("merkle_root", "previous", "signature"), "digests"),
     **dict.fromkeys(("symbol", "asset_class", "cfi", "place_of_settlement"), "of an instrument"),
     "source": "of prices or rates: a supplier",
