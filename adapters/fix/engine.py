@@ -1,33 +1,39 @@
-"""The edge: one QuickFIX session, initiator or acceptor, with its callbacks on engine threads.
+"""The edge: one FIX session, initiator or acceptor, in a child process (`native`).
 
     hooks.sent(raw) -> True: it leaves      before a message of ours leaves; blocks the engine
     hooks.resent(raw)                       a message of ours that leaves again with PossDup, or
                                             the SequenceReset in its place
     hooks.received(raw)                     after the engine checked number, length and dictionary
-    hooks.up(), hooks.down()                logged on, logged out
+    hooks.up(), hooks.down()                logged on; logged out, or the child process has ended
 
-This is the only module that imports QuickFIX. Nothing in it may run on the event loop's thread:
-the engine waits for its own threads, and its callbacks wait for the loop.
+The hooks are called on a thread of this module. Nothing here may run on the event loop's thread:
+the engine waits for the hooks, and the hooks wait for the loop.
 """
 
+import itertools
+import json
 import logging
+import os
+import subprocess
 import sys
+import threading
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
 from msgspec import Struct
 
-from adapters.fix.text import LATIN1, Fields
+from adapters.fix.text import LATIN1
 from adapters.settings_error import SettingsError
 
 BEGIN_STRING = "FIX.4.4"
-LOGOUT_S = 2.0  # for their answer to our Logout
-GROUPS = {375: 382}  # ContraBroker is in the group NoContraBrokers
 HALF_WEEK_S = 3 * 86_400
 CONNECTION_MAX_S = 48 * 3600
 """A connection is ended and made anew after this time. The engine resets a session's numbers at
 the end of its week; we set that end half a week ahead, so no connection lives to see it."""
+OPEN_S, STOP_S, ASK_S = 20.0, 15.0, 60.0
+_ROOT = Path(__file__).parents[2]
 _log = logging.getLogger(__name__)
 
 
@@ -60,29 +66,31 @@ class Ends(Struct, frozen=True, kw_only=True):
     password: str = ""
 
 
-def module() -> Any:
-    """QuickFIX.
-
-    Raises:
-        SettingsError: it is not installed.
-    """
+def installed() -> None:
+    """Raises SettingsError: QuickFIX, or its dictionary, is not installed."""
     try:
-        import quickfix  # noqa: PLC0415 - an extra
-    except ImportError as e:
+        found = find_spec("quickfix") is not None
+    except ImportError:
+        found = False
+    if not found:
         raise SettingsError(
             "TIDEMARK_VENUES: QuickFIX is not installed (pip install 'tidemark[fix]')"
-        ) from e
-    return quickfix
+        )
+    dictionary()
 
 
 class Engine:
     """One session of the engine, from `start` to `stop`; make another to connect again."""
 
     def __init__(self, ends: Ends, folder: Path, hooks: Hooks) -> None:
-        self._fix, self._ends, self._folder = module(), ends, folder
-        self._application = _application(self._fix, ends, hooks)
-        self._engine: Any = None
-        self._id = self._fix.SessionID(BEGIN_STRING, ends.sender_comp_id, ends.target_comp_id)
+        self._ends, self._folder, self._hooks = ends, folder, hooks
+        self._child: subprocess.Popen[str] | None = None
+        self._writing = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._asked: dict[int, tuple[threading.Event, list[Any]]] = {}
+        self._opened = threading.Event()
+        self._why = ""  # why it did not open
+        self._up = False
 
     def start(self) -> None:
         """Connect or listen, without waiting for a logon.
@@ -90,71 +98,150 @@ class Engine:
         Raises:
             ConnectionError: the port cannot be bound, or a certificate cannot be read.
         """
-        fix, ends, folder = self._fix, self._ends, self._folder
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "session.cfg"
-        path.write_text(settings_of(ends, folder))
-        try:
-            settings = fix.SessionSettings(str(path))
-            store = fix.FileStoreFactory(settings)
-            kind = "Socket" + ("Initiator" if ends.host else "Acceptor")
-            make = getattr(fix, f"SSL{kind}" if ends.tls else kind)
-            self._kept = (settings, store)  # the engine refers to them
-            self._engine = make(self._application, store, settings)
-            self._engine.start()
-        except Exception as e:
-            self._engine = None
-            raise ConnectionError(_line(e)) from None
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / "session.cfg"
+        path.write_text(settings_of(self._ends, self._folder))
+        paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        self._child = subprocess.Popen(
+            [sys.executable, "-m", "adapters.fix.native"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+            start_new_session=True,  # so that the terminal's Ctrl-C reaches only us
+        )
+        threading.Thread(target=self._read, args=(self._child,), daemon=True).start()
+        self._write(_opening(self._ends, path))
+        if not self._opened.wait(OPEN_S) or self._why:
+            self._end(self._child)
+            raise ConnectionError(self._why or f"no engine within {OPEN_S:g} s")
 
     def logged_on(self) -> bool:
-        return self._engine is not None and bool(self._engine.isLoggedOn())
+        return self._up
 
     def numbers(self) -> tuple[int, int]:
         """The numbers of our next message and of theirs, as the engine has them."""
-        session = self._fix.Session.lookupSession(self._id)
-        return session.getExpectedSenderNum(), session.getExpectedTargetNum()
+        out, came = self._ask("numbers") or (0, 0)
+        return out, came
 
     def send(self, msg_type: str, pairs: list[tuple[int, str]]) -> bool:
         """Send a message; False: it did not leave, and no number was used."""
-        fix = self._fix
-        message = fix.Message()
-        message.getHeader().setField(fix.StringField(35, msg_type))
-        for tag, value in pairs:
-            if tag in GROUPS.values():
-                continue
-            field = fix.StringField(tag, value)
-            if tag in GROUPS:
-                group = fix.Group(GROUPS[tag], tag)
-                group.setField(field)
-                message.addGroup(group)
-            else:
-                part = message.getHeader() if tag == 97 else message
-                part.setField(field)
-        return bool(fix.Session.sendToTarget(message, self._id))
+        return bool(self._ask("send", type=msg_type, pairs=pairs))
 
     def disturb(self, what: str, amount: int) -> None:
         """Break the protocol, as a simulated counterparty does on demand.
 
         `disconnect` drops the connection without a Logout; `gap` skips `amount` numbers.
         """
-        session = self._fix.Session.lookupSession(self._id)
-        if what == "gap":
-            session.setNextSenderMsgSeqNum(session.getExpectedSenderNum() + amount)
-        else:
-            session.disconnect()
+        self._ask("disturb", what=what, amount=amount)
 
     def stop(self) -> None:
-        """Log out and end the engine's threads. The engine itself looks once a second only."""
-        engine, self._engine = self._engine, None
-        if engine is None:
-            return
-        session = self._fix.Session.lookupSession(self._id)
-        if session is not None and engine.isLoggedOn():
-            session.logout()
-            until = time.monotonic() + LOGOUT_S
-            while engine.isLoggedOn() and time.monotonic() < until:
-                time.sleep(0.01)
-        engine.stop()
+        """Log out, and end the child process."""
+        child, self._child = self._child, None
+        if child is not None:
+            self._ask("stop", child=child, seconds=STOP_S)
+            self._end(child)
+
+    def _ask(
+        self,
+        do: str,
+        *,
+        child: "subprocess.Popen[str] | None" = None,
+        seconds: float = ASK_S,
+        **more: Any,
+    ) -> Any:
+        """The child's answer; None if it has ended, or does not answer in time."""
+        event, answer = threading.Event(), list[Any]()
+        number = next(self._numbers)
+        self._asked[number] = (event, answer)
+        if self._write({"do": do, "id": number, **more}, child):
+            event.wait(seconds)
+        self._asked.pop(number, None)
+        return answer[0] if answer else None
+
+    def _write(self, line: dict[str, Any], child: "subprocess.Popen[str] | None" = None) -> bool:
+        child = child or self._child
+        if child is None or child.stdin is None:
+            return False
+        try:
+            with self._writing:
+                child.stdin.write(json.dumps(line) + "\n")
+                child.stdin.flush()
+        except (OSError, ValueError):  # it has ended, or its pipe is closed
+            return False
+        return True
+
+    def _read(self, child: "subprocess.Popen[str]") -> None:
+        """Hand over what the child says, in order, until it ends."""
+        assert child.stdout is not None
+        for line in child.stdout:
+            try:
+                self._heard(json.loads(line), child)
+            except Exception:
+                _log.exception("fix: a hook failed")
+        self._up = False
+        self._why = self._why or ("" if self._opened.is_set() else "the engine has ended")
+        self._opened.set()
+        for event, _ in list(self._asked.values()):
+            event.set()
+        self._hooks.down()
+
+    def _heard(self, one: dict[str, Any], child: "subprocess.Popen[str]") -> None:
+        hooks = self._hooks
+        match one["on"]:
+            case "sent":
+                raw, ok = one["raw"].encode(LATIN1, "replace"), False
+                try:
+                    ok = self._leaves(raw, again=one["again"])
+                finally:
+                    self._write({"do": "answer", "id": one["id"], "ok": ok}, child)
+            case "received":
+                hooks.received(one["raw"].encode(LATIN1, "replace"))
+            case "up":
+                self._up = True
+                hooks.up()
+            case "down":
+                self._up = False
+                hooks.down()
+            case "done":
+                event, answer = self._asked.get(one["id"], (threading.Event(), []))
+                answer.append(one["result"])
+                event.set()
+            case "opened":
+                self._opened.set()
+            case "failed":
+                self._why = one["why"]
+                self._opened.set()
+
+    def _leaves(self, raw: bytes, *, again: bool) -> bool:
+        """Whether a message of ours may leave; one that leaves again always may."""
+        if again:
+            self._hooks.resent(raw)
+            return True
+        return self._hooks.sent(raw)
+
+    def _end(self, child: "subprocess.Popen[str]") -> None:
+        try:
+            child.wait(1.0)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        if child.stdin is not None:
+            child.stdin.close()
+
+
+def _opening(ends: Ends, path: Path) -> dict[str, Any]:
+    kind = "Socket" + ("Initiator" if ends.host else "Acceptor")
+    logon = {"553": ends.username, "554": ends.password} if ends.username else {}
+    return {
+        "do": "open",
+        "settings": str(path),
+        "kind": f"SSL{kind}" if ends.tls else kind,
+        "sender": ends.sender_comp_id,
+        "target": ends.target_comp_id,
+        "logon": logon,
+    }
 
 
 def settings_of(ends: Ends, folder: Path) -> str:
@@ -207,64 +294,3 @@ def dictionary() -> Path:
     if not path.is_file():
         raise SettingsError(f"TIDEMARK_VENUES: there is no FIX dictionary {path}")
     return path
-
-
-def _application(fix: Any, ends: Ends, hooks: Hooks) -> Any:
-    """The engine's callbacks. An exception in one would hang the session, so none escapes."""
-
-    class Application(fix.Application):  # type: ignore[misc]
-        def onCreate(self, session: Any) -> None:  # noqa: N802
-            return
-
-        def onLogon(self, session: Any) -> None:  # noqa: N802
-            _guarded(hooks.up)
-
-        def onLogout(self, session: Any) -> None:  # noqa: N802
-            _guarded(hooks.down)
-
-        def toAdmin(self, message: Any, session: Any) -> None:  # noqa: N802
-            _identify(fix, ends, message)
-            _guarded(_leaves, hooks, _raw(message))
-
-        def toApp(self, message: Any, session: Any) -> None:  # noqa: N802
-            if not _guarded(_leaves, hooks, _raw(message)):
-                raise fix.DoNotSend
-
-        def fromAdmin(self, message: Any, session: Any) -> None:  # noqa: N802
-            _guarded(hooks.received, _raw(message))
-
-        def fromApp(self, message: Any, session: Any) -> None:  # noqa: N802
-            _guarded(hooks.received, _raw(message))
-
-    return Application()
-
-
-def _identify(fix: Any, ends: Ends, message: Any) -> None:
-    """Put user and password into our Logon, if there are any."""
-    if ends.username and message.getHeader().getField(35) == "A":
-        message.setField(fix.StringField(553, ends.username))
-        message.setField(fix.StringField(554, ends.password))
-
-
-def _leaves(hooks: Hooks, raw: bytes) -> bool:
-    """Whether a message of ours may leave; one that leaves again always may."""
-    if Fields.parse(raw.decode(LATIN1)).flag(43):
-        hooks.resent(raw)
-        return True
-    return hooks.sent(raw)
-
-
-def _raw(message: Any) -> bytes:
-    return str(message.toString()).encode(LATIN1, "surrogateescape")
-
-
-def _guarded(hook: Any, *arguments: Any) -> Any:
-    try:
-        return hook(*arguments)
-    except Exception:
-        _log.exception("fix: a callback failed")
-        return False
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import NamedTuple
 
 from adapters.counterparties.fix import Venue
-from adapters.fix.engine import dictionary, module
+from adapters.fix.engine import installed
 from adapters.fix.journal import Journal
 from adapters.fix.url import VenueUrl
 from adapters.fix.venue import FixVenue
@@ -32,8 +32,7 @@ def open_venues(platform: Platform, send: Send) -> tuple[RealVenue, ...]:
     """
     named = platform.settings.fix_venues
     if named:
-        module()
-        dictionary()
+        installed()
     return tuple(_venue(url, platform, send) for url in named)
 
 

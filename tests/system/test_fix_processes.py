@@ -139,15 +139,3 @@ def _shows_its_messages(served: Served) -> None:
 def _holds_ninety(served: Served) -> None:
     found = asked(served, '{ account(id: "A1") { positions { qty } } }')["account"]
     assert [p["qty"] for p in found["positions"]] == ["90"]
-
-
-def test_without_quickfix_the_variable_is_refused_in_one_line(tmp_path: Path) -> None:
-    (tmp_path / "quickfix.py").write_text("raise ImportError")
-    env = {
-        "TIDEMARK_VENUES": "fix://TIDEMARK:XSIM@127.0.0.1:1",
-        "PYTHONPATH": f"{tmp_path}:{ROOT}",
-    }
-    with folder() as made:
-        ran = tidemark("serve", "--port", "0", data_dir=made / "d", env=env)
-    assert ran.code == 1
-    assert ran.complaint.startswith("tidemark: TIDEMARK_VENUES: QuickFIX is not installed")

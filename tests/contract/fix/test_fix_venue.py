@@ -207,6 +207,20 @@ async def _after_break(world: FixWorld, venue: Scripted) -> Any:
     return await venue.next()
 
 
+async def test_an_engine_that_crashes_is_one_lost_connection(
+    world: FixWorld, venue: Scripted
+) -> None:
+    async with world.connected():
+        sent = await placed(world, venue)
+        engine = world.fix._engine
+        assert engine is not None and engine._child is not None
+        engine._child.kill()
+        await until(lambda: not world.fix.up)
+        await until(lambda: world.fix.up)
+        await venue.say(fill(sent, "E1", 30))
+        await filled(world, "O1", 30)
+
+
 async def test_the_venue_asks_for_our_messages_and_gets_them_from_the_log(
     world: FixWorld, venue: Scripted, tmp_path: Path
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.fix import engine
 from adapters.fix.schedule import DAY, Schedule
 from adapters.fix.url import VenueUrl, venues
 from adapters.settings import Settings
@@ -74,6 +75,14 @@ def test_the_setting_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("TIDEMARK_VENUES", "fix://a@h:1")
     with pytest.raises(SettingsError, match="TIDEMARK_VENUES: TargetCompID"):
         Settings.read()
+
+
+def test_without_quickfix_the_variable_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(engine, "find_spec", lambda name: None)
+    with pytest.raises(SettingsError, match="TIDEMARK_VENUES: QuickFIX is not installed"):
+        engine.installed()
 
 
 DAYTIME = Schedule(opens=time(8), closes=time(17), zone="America/New_York", daily_reset=True)

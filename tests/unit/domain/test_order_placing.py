@@ -346,4 +346,4 @@ class TestPowers:
 
 
 def test_a_placement_reads_the_account_the_instrument_and_its_mark() -> None:
-    assert order.reads(place()) == ("account-A1", "instrument-AAPL", "price-AAPL")
+    assert order.reads(place()) == ("account-A1", "instrument-AAPL", "price-AAPL", "desk-main")
