@@ -3,7 +3,7 @@
 from projections.holdings import lots, obligations, positions, settlements
 from projections.ledger import balances, cash, client_money, trial_balance
 from projections.market import instruments, marks, rates
-from projections.operations import cases, days, fees, fix_sessions, repeats
+from projections.operations import cases, days, desk_controls, fees, fix_sessions, repeats
 from projections.parties import accounts, clients
 from projections.ports import Audience, View
 from projections.trading import fills, fix_messages, orders
@@ -30,6 +30,7 @@ VIEWS: tuple[View, ...] = (
     repeats,
     fix_sessions,
     fix_messages,
+    desk_controls,
 )
 BY_NAME: dict[str, View] = {view.NAME: view for view in VIEWS}
 

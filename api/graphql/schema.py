@@ -12,6 +12,7 @@ from strawberry.types.execution import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from api.graphql.desk import Desk
+from api.graphql.desk_controls import DeskControls
 from api.graphql.engine.documents import Documents
 from api.graphql.engine.faults import public_error
 from api.graphql.fix import FixRoots
@@ -21,7 +22,7 @@ from api.graphql.subscriptions import Subscription
 
 
 @strawberry.type
-class Query(Keys, Lists, Figures, Desk, FixRoots, StreetRoots):
+class Query(Keys, Lists, Figures, Desk, FixRoots, StreetRoots, DeskControls):
     pass
 
 

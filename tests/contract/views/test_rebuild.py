@@ -12,6 +12,7 @@ from adapters.operations.rebuild import RebuildFailed, rebuild, replay
 from adapters.postgres.views.sink import PostgresSink
 from domain.account.fees import AccrueFee
 from domain.account.trades import TradeBooked
+from domain.desk.commands import RestrictInstrument
 from domain.fix_session.commands import OpenFixSession, RecordFixSent
 from domain.order.commands import RecordAck, ReleaseOrder
 from domain.settlement.commands import InstructSettlement
@@ -231,6 +232,7 @@ def busy_world() -> World:
     assert isinstance(event, TradeBooked)
     world.done(bust(event))
     world.done(settle("A1", "T1", "4", "199.80", "S1"))
+    world.done(RestrictInstrument(isin=ISIN, reason="a deal"))
     ends = {"begin_string": "FIX.4.4", "sender_comp_id": "US", "target_comp_id": "XNAS"}
     world.done(OpenFixSession(session_id="XNAS", holder="h1", **ends))
     message = {"msg_seq_num": 1, "msg_type": "D", "message": "m", "digest": "ab" * 32}
