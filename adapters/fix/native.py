@@ -28,6 +28,8 @@ class Parent:
     """The pipe: says things to the parent, and waits for its answers."""
 
     def __init__(self) -> None:
+        self._out = os.fdopen(os.dup(1), "w")
+        os.dup2(2, 1)  # the engine prints to stdout at times
         self._lock = threading.Lock()
         self._asked: dict[int, tuple[threading.Event, list[bool]]] = {}
         self._count = 0
@@ -35,8 +37,8 @@ class Parent:
     def say(self, on: str, **more: Any) -> None:
         line = json.dumps({"on": on, **more}) + "\n"
         with self._lock:
-            sys.stdout.write(line)
-            sys.stdout.flush()
+            self._out.write(line)
+            self._out.flush()
 
     def ask(self, raw: str, *, again: bool) -> bool:
         """Have a message recorded; whether it may leave."""

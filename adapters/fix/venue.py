@@ -29,6 +29,7 @@ from adapters.counterparties.fix import (
 )
 from adapters.fix import store_files
 from adapters.fix.engine import BEGIN_STRING, CONNECTION_MAX_S, Ends, Engine
+from adapters.fix.handshake import reached
 from adapters.fix.journal import Came, Journal
 from adapters.fix.line import Line
 from adapters.fix.orders import from_fields, to_fields
@@ -122,14 +123,11 @@ class FixVenue:
             await self._disconnect(engine, line, recording, stopped=stop.is_set())
 
     async def _reach(self) -> None:
-        """Raise ConnectionError if nobody listens: a logon that cannot leave uses no number."""
-        url = self._url
+        """Raise ConnectionError if nobody listens, or TLS is refused: no number is used then."""
         try:
-            async with asyncio.timeout(LOGON_S):
-                _, writer = await asyncio.open_connection(url.host, url.port)
+            await reached(self._url, LOGON_S)
         except (OSError, TimeoutError) as e:
-            raise NotLoggedOn(f"{url.where}: {e.strerror or 'no answer'}") from None
-        writer.close()
+            raise NotLoggedOn(f"{self._url.where}: {e.strerror or e or 'no answer'}") from None
 
     async def _connected(self, engine: Engine, line: Line, stop: asyncio.Event) -> None:
         await asyncio.to_thread(engine.start)

@@ -19,7 +19,7 @@ from streams.gateways.channels.venue import VenueChannel
 from streams.gateways.gateway import Gateway
 from tests.unit.sagas.world import World
 
-PATIENCE_S = 20.0
+PATIENCE_S = 60.0  # for a busy machine
 US, THEM = "TIDEMARK", "XSIM"
 _folders = itertools.count(1)
 
@@ -125,12 +125,14 @@ class FixWorld(World):
         self.gateways[0] = self.line
 
     @asynccontextmanager
-    async def connected(self) -> Any:
+    async def connected(self, patience_s: float = PATIENCE_S) -> Any:
         """The session is up inside, and logged out after."""
         stop = asyncio.Event()
         listening = asyncio.create_task(self.line.listen(stop))
         try:
-            await until(lambda: self.fix.up or listening.done())
+            async with asyncio.timeout(patience_s):
+                while not self.fix.up and not listening.done():
+                    await asyncio.sleep(0.005)
             yield self
         finally:
             stop.set()
