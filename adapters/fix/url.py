@@ -6,11 +6,12 @@
 The user part is SenderCompID:TargetCompID. Several URLs are separated by blanks or new lines; any
 other value is the path of a file with one URL a line (`#` begins a comment). Parameters: `name`
 (of the session, needed with several), `destinations` (values of ExDestination whose orders go
-there; a leading or doubled comma includes orders that name none), `heartbeat` (seconds),
+there, needed with several and disjoint; a leading or doubled comma includes orders that name none), `heartbeat` (seconds),
 `username`, `password_file` (Logon 553, 554), `hours` (`08:00-17:00`, both local to `zone`),
 `zone` (an IANA time zone, default UTC), `reset` (`daily` or `never`).
 """
 
+import re
 from datetime import time
 from pathlib import Path
 from typing import Self
@@ -28,6 +29,7 @@ _KNOWN = frozenset(
     )
 )
 _COMP_ID_MAX = 32
+_NAME = re.compile(r"[A-Za-z0-9_]{1,24}", re.ASCII)
 
 
 class VenueUrl(Struct, frozen=True, kw_only=True):
@@ -82,7 +84,7 @@ class VenueUrl(Struct, frozen=True, kw_only=True):
             port=port,
             sender_comp_id=_comp_id("SenderCompID", names[0]),
             target_comp_id=_comp_id("TargetCompID", names[1]),
-            name=given.get("name", ""),
+            name=_name(given.get("name", "")),
             destinations=_destinations(given.get("destinations")),
             heartbeat_s=_heartbeat(given.get("heartbeat", "30")),
             username=given.get("username", ""),
@@ -109,7 +111,19 @@ def venues(value: str) -> tuple[VenueUrl, ...]:
     if doubled := {name for name in names if names.count(name) > 1}:
         what = f"two are called {min(doubled)!r}" if min(doubled) else "several need a name each"
         raise ValueError(f"venues: {what}")
+    _apart(out)
     return tuple(out)
+
+
+def _apart(venues: list[VenueUrl]) -> None:
+    """Refuse several venues that might both take an order: it would be sent twice."""
+    taken: set[str] = set()
+    for venue in venues if len(venues) > 1 else ():
+        if venue.destinations is None:
+            raise ValueError(f"venue {venue.name}: several venues need destinations each")
+        if both := taken & venue.destinations:
+            raise ValueError(f"venue {venue.name}: destination {min(both)!r} is another's too")
+        taken |= venue.destinations
 
 
 def _lines(value: str) -> list[str]:
@@ -132,6 +146,12 @@ def _parameters(query: str) -> dict[str, str]:
             raise ValueError(f"parameter {name} is given twice")
         given[name] = value
     return given
+
+
+def _name(value: str) -> str:
+    if value and not _NAME.fullmatch(value):
+        raise ValueError("name: 1 to 24 letters, digits and _")
+    return value
 
 
 def _comp_id(what: str, value: str) -> str:

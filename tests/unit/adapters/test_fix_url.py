@@ -25,11 +25,11 @@ def test_a_url_names_both_ends() -> None:
 
 
 def test_several_are_separated_by_blanks_or_come_from_a_file(tmp_path: Path) -> None:
-    other = "fix://TIDEMARK:ARCX@127.0.0.1:5002?name=ARCX"
-    found = venues(f"{PLAIN}?name=XNYS {other}")
+    other = "fix://TIDEMARK:ARCX@127.0.0.1:5002?name=ARCX&destinations=ARCX"
+    found = venues(f"{PLAIN}?name=XNYS&destinations=XNYS {other}")
     assert [venue.name for venue in found] == ["XNYS", "ARCX"]
     file = tmp_path / "venues"
-    file.write_text(f"# the street\n{PLAIN}?name=XNYS\n\n{other}  # dark\n")
+    file.write_text(f"# the street\n{PLAIN}?name=XNYS&destinations=XNYS\n\n{other}  # dark\n")
     assert venues(str(file)) == found
 
 
@@ -53,6 +53,12 @@ def test_several_are_separated_by_blanks_or_come_from_a_file(tmp_path: Path) -> 
         (f"{PLAIN} {PLAIN}", "several need a name each"),
         (f"{PLAIN}?name=x {PLAIN}?name=x", "two are called 'x'"),
         (f"{PLAIN}?name=x fix://a:b@h", "venue 2: no host:port"),
+        (f"{PLAIN}?name=x&destinations=A {PLAIN}?name=y", "y: several venues need destinations"),
+        (
+            f"{PLAIN}?name=x&destinations=A,B {PLAIN}?name=y&destinations=B",
+            "venue y: destination 'B' is another's too",
+        ),
+        (f"{PLAIN}?name=a-b", "name: 1 to 24 letters, digits and _"),
         ("/no/such/file", "No such file"),
     ],
 )
