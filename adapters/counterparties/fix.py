@@ -99,6 +99,7 @@ class OrderMassCancelRequest(Struct, frozen=True, kw_only=True, tag="q"):
     symbol: str = ""
     side: Side | None = None
     transact_time: datetime
+    poss_resend: bool = False
 
 
 class DontKnowTrade(Struct, frozen=True, kw_only=True, tag="Q"):

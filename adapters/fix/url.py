@@ -6,9 +6,9 @@
 The user part is SenderCompID:TargetCompID. Several URLs are separated by blanks or new lines; any
 other value is the path of a file with one URL a line (`#` begins a comment). Parameters: `name`
 (of the session, needed with several), `destinations` (values of ExDestination whose orders go
-there, needed with several and disjoint; a leading or doubled comma includes orders that name none), `heartbeat` (seconds),
-`username`, `password_file` (Logon 553, 554), `hours` (`08:00-17:00`, both local to `zone`),
-`zone` (an IANA time zone, default UTC), `reset` (`daily` or `never`).
+there, needed with several and disjoint; a leading or doubled comma includes orders that name none),
+`heartbeat` (seconds), `username`, `password_file` (Logon 553, 554), `hours` (`08:00-17:00`, both
+local to `zone`), `zone` (an IANA time zone, default UTC), `reset` (`daily` or `never`).
 """
 
 import re

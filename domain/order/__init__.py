@@ -83,7 +83,8 @@ def _of_order(order: Order) -> tuple[str, ...]:
 
 
 READS_LATER: Mapping[type[Command], Callable[[Order], tuple[str, ...]]] = {
-    commands.ReplaceOrder: _of_order
+    commands.ReplaceOrder: _of_order,
+    commands.ReleaseOrder: lambda order: (desk_checks.STREAM,) if order.exists else (),
 }
 """Streams that a command reads but does not name: the order's state names them."""
 

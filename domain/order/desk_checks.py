@@ -13,6 +13,7 @@ from domain.shared.message import Refused, refused
 from domain.shared.money import EXACT
 
 STREAM = "desk-main"
+KILL_SWITCH = "kill_switch"  # the text of what a switch ends
 
 
 class DeskSeen(Protocol):
@@ -41,6 +42,14 @@ class Terms(NamedTuple):
 def desk_keys(account_id: str, mic: str, instrument_id: str) -> tuple[str, ...]:
     """The scopes that an order is in, widest first."""
     return ("firm", f"account:{account_id}", f"venue:{mic}", f"instrument:{instrument_id}")
+
+
+def is_stopped(desk: DeskSeen | None, account_id: str, instrument_id: str) -> bool:
+    """Whether a kill switch of the firm, the account or the instrument is engaged."""
+    if desk is None or not desk.switches:
+        return False
+    keys = ("firm", f"account:{account_id}", f"instrument:{instrument_id}")
+    return any(key in desk.switches for key in keys)
 
 
 def desk_fault(desk: DeskSeen | None, terms: Callable[[], Terms]) -> Refused | None:

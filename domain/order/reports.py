@@ -15,7 +15,10 @@ from domain.order.commands import (
     ReleaseOrder,
     VenueStatus,
 )
+from domain.order.desk_checks import KILL_SWITCH, is_stopped
+from domain.order.desk_checks import STREAM as DESK
 from domain.order.events import (
+    CancelRejected,
     OrderAccepted,
     OrderCalculated,
     OrderDoneForDay,
@@ -30,22 +33,37 @@ from domain.order.events import (
 from domain.order.figures import hold_for, is_qty
 from domain.order.refusals import OrderRefusal
 from domain.order.state import Order
-from domain.shared.fix import MULTI_DAY, CxlRejResponseTo
+from domain.shared.fix import MULTI_DAY, CxlRejResponseTo, OrdRejReason
 from domain.shared.ids import child_id
 from domain.shared.message import Decision, Event, Seen, refused
 from domain.shared.money import plain
 
 
 def release(command: ReleaseOrder, order: Order, seen: Seen) -> Decision:
-    """Release the order, or else the replace that waits; `()` if the order has ended since."""
+    """Release the order, or else the replace that waits; `()` if the order has ended since.
+
+    If a kill switch was engaged meanwhile, it does not leave: it is rejected.
+    """
     if order.ended:
         return ()
+    stopped = is_stopped(seen.streams.get(DESK), order.account_id, order.instrument_id)
+    if not order.released and stopped:
+        reason = OrdRejReason.BROKER_OPTION
+        refusal = RejectOrder(order_id=order.order_id, ord_rej_reason=reason, text=KILL_SWITCH)
+        return reject(refusal, order, seen)
     if not order.released:
         cl_ord_id = child_id(order.order_id, f".c{order.minted + 1}")
         return (OrderReleased(order_id=order.order_id, cl_ord_id=cl_ord_id),)
     pending = order.pending(CxlRejResponseTo.REPLACE)
     if not pending or order.asked[pending].left:
         return ()
+    if stopped:
+        kind = CxlRejResponseTo.REPLACE
+        return (
+            CancelRejected(
+                order_id=order.order_id, cl_ord_id=pending, response_to=kind, reason=KILL_SWITCH
+            ),
+        )
     return (ReplaceReleased(order_id=order.order_id, cl_ord_id=pending),)
 
 

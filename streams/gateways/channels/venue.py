@@ -3,6 +3,7 @@
     order.released         -> NewOrderSingle (D)
     order.cancel_requested -> OrderCancelRequest (F)
     order.replace_released -> OrderCancelReplaceRequest (G)
+    desk.kill_switch_engaged -> OrderMassCancelRequest (q)
     ExecutionReport (8), OrderCancelReject (9) -> the order's reports ; unknown -> DontKnowTrade (Q)
 
 An execution's business id is (venue, OrderID 37, ExecID 17, TradeDate 75): domain.md rule 5.
@@ -25,7 +26,10 @@ from adapters.counterparties.fix import (
     OrderCancelReject,
     OrderCancelReplaceRequest,
     OrderCancelRequest,
+    OrderMassCancelRequest,
 )
+from domain.desk.commands import Scope
+from domain.desk.events import KillSwitchEngaged
 from domain.order.commands import (
     RecordAck,
     RecordCanceled,
@@ -60,7 +64,8 @@ from domain.shared.money import ZERO
 from sagas.engine.ports import Deadline, correlation
 from streams.gateways.channels.channel import RESEND_FOR, Meaning, Unknown, conversation
 
-Request = NewOrderSingle | OrderCancelRequest | OrderCancelReplaceRequest
+Request = NewOrderSingle | OrderCancelRequest | OrderCancelReplaceRequest | OrderMassCancelRequest
+ALL_ORDERS, BY_SECURITY = "7", "1"  # MassCancelRequestType (530)
 SettlDate = Callable[[str, date], date]
 """The settlement date of a trade: (country of the market, trade date)."""
 
@@ -101,12 +106,20 @@ class VenueChannel:
     ) -> None:
         self._settl_date, self._destinations = settl_date, destinations
         self.NAME = name
-        self.correlate = correlation(
-            self.NAME, dict.fromkeys((OrderPlaced, *_CHANGES, *_FACTS), "order_id")
+        self._correlate = correlation(
+            name, dict.fromkeys((OrderPlaced, *_CHANGES, *_FACTS), "order_id")
         )
+
+    def correlate(self, arrived: Envelope) -> str | None:
+        """The order's id; of a kill switch an id of its own."""
+        if isinstance(arrived.event, KillSwitchEngaged):
+            return f"switch.{arrived.event.version}"
+        return self._correlate(arrived)
 
     def evolve(self, state: Routed, arrived: Envelope) -> Routed:
         event, at = arrived.event, arrived.meta.recorded_at
+        if isinstance(event, KillSwitchEngaged):
+            return self._mass_cancel(event, at)
         if isinstance(event, OrderPlaced):
             if not self._serves(event):
                 return state
@@ -118,6 +131,28 @@ class VenueChannel:
         if isinstance(event, _CHANGES):
             return _with_sent(state, draft, event, at)
         return _happened(state, event)
+
+    def _mass_cancel(self, event: KillSwitchEngaged, at: datetime) -> Routed:
+        """Have the venue cancel all that is open of the firm, or of this venue or instrument.
+
+        FIX 4.4 has no mass cancel by account.
+        """
+        match event.scope:
+            case Scope.FIRM:
+                symbol = ""
+            case Scope.VENUE if self._destinations is None or event.scope_id in self._destinations:
+                symbol = ""
+            case Scope.INSTRUMENT:
+                symbol = event.scope_id
+            case _:
+                return self.INITIAL
+        request = OrderMassCancelRequest(
+            cl_ord_id=f"switch.{event.version}",
+            request_type=BY_SECURITY if symbol else ALL_ORDERS,
+            symbol=symbol,
+            transact_time=at,
+        )
+        return Routed(sent=(request,), over=True)
 
     def _serves(self, order: OrderPlaced) -> bool:
         return self._destinations is None or order.ex_destination in self._destinations

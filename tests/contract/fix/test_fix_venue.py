@@ -17,10 +17,13 @@ from adapters.counterparties.fix import (
     ExecType,
     ExecutionReport,
     NewOrderSingle,
+    OrderMassCancelRequest,
     OrderStatusRequest,
 )
 from adapters.fix.journal import Journal, Lost
 from adapters.fix.venue import NotLoggedOn
+from commands.handler import Declined
+from domain.desk.commands import EngageKillSwitch, Scope
 from domain.fix_session.commands import ResetFixSession
 from domain.fix_session.sealing import SALT_BYTES
 from domain.shared.fix import OrdStatus, Side
@@ -335,3 +338,28 @@ async def test_a_new_session_day_begins_at_one(venue: Scripted, tmp_path: Path) 
         await until(lambda: any(f.msg_type == "A" and f.number == 1 for f in venue.all[3:]))
     [begun] = [e for e in await world.named("fix.session_reset")]
     assert (begun.next_out, begun.next_in, begun.cause) == (1, 1, "schedule")
+
+
+async def test_a_kill_switch_cancels_what_is_open_and_rejects_what_is_under_way(
+    world: FixWorld, venue: Scripted
+) -> None:
+    async with world.connected():
+        sent = await placed(world, venue)
+        await world.do(order("O2"))  # its cash is not reserved yet
+        await world.do(EngageKillSwitch(scope=Scope.FIRM, reason="a loop"))
+        await world.settle(lambda: arrived(venue))
+        asked = await venue.next()
+        assert isinstance(asked, OrderMassCancelRequest) and asked.request_type == "7"
+        assert venue.came.empty()
+        await venue.say(report(sent, ExecType.CANCELED, "C1", leaves_qty=Decimal(0)))
+
+        async def over() -> bool:
+            return bool((await world.state("O1")).canceled and (await world.state("O2")).rejected)
+
+        await world.settle(over)
+        [blocked] = await world.do(order("O3"))
+        assert isinstance(blocked, Declined) and blocked.refused.refusal == "kill_switch"
+    [rejected] = await world.named("order.rejected")
+    assert (rejected.order_id, rejected.text) == ("O2", "kill_switch")
+    held = {ref: amount for (_, ref, _), amount in (await world.of("M.HOLD")).items()}
+    assert held == {}  # both holds are off

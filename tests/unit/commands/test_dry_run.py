@@ -139,4 +139,4 @@ async def test_an_order_and_its_change_in_one_batch_see_the_same_world(world: Wo
     result = await world.side.handler.handle(requests)
     assert [said(o) for o in result] == ["instrument_not_tradable", "order_unknown"]
     read = [e.meta.read for e in await world.events() if e.meta.name == "order.replace_requested"]
-    assert [set(r) for r in read] == [{"account-A1", f"instrument-{SYMBOL}"}]
+    assert [set(r) for r in read] == [{"account-A1", f"instrument-{SYMBOL}", f"price-{SYMBOL}"}]
