@@ -11,7 +11,7 @@ from api.cli import UsageError, add_verb, checkout, emit, say
 
 NAMES = (
     "append", "command", "http", "load", "growth", "lag", "catch-up", "simulate", "cache",
-    "warehouse", "esdb", "relay", "worker",
+    "warehouse", "esdb", "relay", "worker", "fix",
 )  # fmt: skip
 
 ABOUT = """\

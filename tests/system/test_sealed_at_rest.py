@@ -23,6 +23,7 @@ ELSEWHERE = {
     "OnboardClient.birth_date",
     "OnboardClient.nationality",
     "CancelWithdrawal.reason",
+    "ResetFixSession.reason",
     *(f"ReopenAccount.{f}" for f in ("reason", "requested_by", "approved_by")),
     *(f"CashResidue.{f}" for f in ("reason", "requested_by", "approved_by")),
 }
@@ -72,6 +73,7 @@ class Haystack:
         }  # fmt: skip
         yield from self._money()
         yield from self._listing()
+        yield from self._desk()
         for name in ("SuspendClient", "ReinstateClient", "BlockClient", "UnblockClient"):
             yield name, {**who, **self._said(name, "reason")}
         yield "OffboardClient", {**who, **self._said("OffboardClient", "reason")}
@@ -121,6 +123,16 @@ class Haystack:
         yield "CancelOrder", {"order_id": "O1", **self._said("CancelOrder", "reason")}
         for name in ("HaltInstrument", "ResumeInstrument", "DelistInstrument"):
             yield name, {**x, **self._said(name, "reason")}
+
+    def _desk(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        firm = {"scope": "firm"}
+        for name, person in (
+            ("EngageKillSwitch", "engaged_by"),
+            ("ReleaseKillSwitch", "released_by"),
+        ):
+            yield name, {**firm, **self._said(name, "reason", person)}
+        for name in ("RestrictInstrument", "LiftRestriction"):
+            yield name, {"isin": "US4592001014", **self._said(name, "reason")}
 
     def _said(self, name: str, *fields: str) -> dict[str, str]:
         return {field: self.put(f"{name}.{field}") for field in fields}
