@@ -132,6 +132,12 @@ def test_stops_enter_one_after_another_once_a_trade_reaches_them() -> None:
     assert [one.limit for one in book.bids()] == [Decimal(11)]
 
 
+def test_a_stop_has_its_place_from_when_it_was_reached_not_from_when_it_was_sent() -> None:
+    book = opened(stop("b1", 3, 12, limit=11), order("b2", 3, 11), order("s1", 1, 12))
+    assert book.enter(order("b3", 1)) == [trade("b3", "s1", 1, 12), Triggered("b1")]
+    assert [one.order.order_id for one in book.bids()] == ["b2", "b1"]
+
+
 def test_the_opening_is_one_auction_and_what_is_for_it_alone_ends() -> None:
     book = OrderBook("X", last=Decimal(10))
     for one in (
