@@ -15,6 +15,8 @@ class VenueFaults(Struct, frozen=True, kw_only=True):
     duplicate: float = 0.0  # e: reported twice
     late: float = 0.0  # e: reported after the close, or on the day after
     out_of_order: float = 0.0  # e: reported after later executions
+    miscount: float = 0.0  # e: with a CumQty, LeavesQty and AvgPx that are wrong
+    reuse_id: float = 0.0  # e: its ExecID comes again, with another quantity
 
 
 class CustodianFaults(Struct, frozen=True, kw_only=True):

@@ -35,6 +35,7 @@ from adapters.simulators.venue_reports import (
     corrected,
     day_label,
     executed,
+    miscounted,
     refused_request,
     report,
     undone,
@@ -281,16 +282,20 @@ class SimulatedVenue:
             self._execution(order, answer, session)
 
     def _execution(self, order: VenueOrder, trade: ExecutionReport, session: Session) -> None:
-        """Report an execution with its faults: late, out of order, twice, busted or corrected."""
+        """Report an execution with its faults: when, with what totals, what follows it."""
         at, close, label = trade.transact_time, session.close_at, trade.exec_id
         if self._falls("late", label):
             same_day = throw(self._seed, "next day", label) < 0.5
             at = close + (AFTER_CLOSE if same_day else NEXT_DAY)
         elif self._falls("out_of_order", label):
             at += OVERTAKEN
-        self._post(trade, at=at)
+        told = miscounted(trade) if self._falls("miscount", label) else trade
+        self._post(told, at=at)
+        if self._falls("reuse_id", label):
+            other = replace(told, last_qty=told.last_qty + 1)
+            self._post(other, at=at + timedelta(seconds=2))
         if self._falls("duplicate", label):
-            self._post(replace(trade, poss_resend=True), at=at + timedelta(seconds=1))
+            self._post(replace(told, poss_resend=True), at=at + timedelta(seconds=1))
         if self._falls("bust", label):
             order.busts.append((close + BUSTED_AFTER, trade))
         elif self._falls("correct", label):
