@@ -7,6 +7,7 @@ class VenueFaults(Struct, frozen=True, kw_only=True):
     """Probabilities by order (o) or by execution (e)."""
 
     reject: float = 0.0  # o: refused instead of accepted
+    reject_late: float = 0.0  # o: accepted, and refused at its next tick
     cancel: float = 0.0  # o: cancelled unasked, after its first tick
     silent: float = 0.0  # o: no answer to anything, ever
     overfill: float = 0.0  # o: one execution more than was ordered

@@ -128,10 +128,12 @@ class SimulatedVenue:
             self._open[order_id] = order
             self._post(report(order, ExecType.NEW, "0", at=order.at))
 
-    def _reject(self, order: VenueOrder, reason: OrdRejReason, text: str) -> None:
+    def _reject(
+        self, order: VenueOrder, reason: OrdRejReason, text: str, *, label: str = "8"
+    ) -> None:
         order.closed = True
         answer = report(
-            order, ExecType.REJECTED, "8", at=order.at, ord_rej_reason=reason, text=text
+            order, ExecType.REJECTED, label, at=order.at, ord_rej_reason=reason, text=text
         )
         self._post(answer)
 
@@ -231,6 +233,10 @@ class SimulatedVenue:
         if self._expire_by(order, tick.at):
             return
         order.at = tick.at
+        if not order.cum and not order.busts and self._throws("reject_late", order):
+            self._close(order)
+            self._reject(order, OrdRejReason.BROKER_OPTION, "not taken after all", label="8.late")
+            return
         self._bust(order, tick.at)
         label = day_label(session.day, number)
         fill = order.meets(tick, session)

@@ -36,6 +36,7 @@ FAULTS = (
     "correct",
     "duplicate",
     "late",
+    "reject_late",
     "miscount",
     "reuse_id",
 )
@@ -254,6 +255,8 @@ def test_an_unlisted_symbol_is_rejected() -> None:
 
 def test_a_rejecting_a_cancelling_and_a_silent_venue() -> None:
     assert kinds(trade(new(), faults=VenueFaults(reject=1.0))) == [("REJECTED", 0)]
+    late = kinds(trade(new(), faults=VenueFaults(reject_late=1.0)))
+    assert late == [("NEW", 0), ("REJECTED", 0)]
     assert kinds(trade(limit(40), faults=VenueFaults(cancel=1.0))) == [
         ("NEW", 0),
         ("CANCELED", 0),

@@ -223,6 +223,17 @@ async def test_a_report_that_contradicts_what_is_known_changes_no_trade(
     assert refused == ([suspense] * len(fills[0]) if suspense else [])
 
 
+async def test_an_order_that_is_refused_after_it_was_accepted_ends_and_frees_its_money() -> None:
+    world = World(venue=VenueFaults(reject_late=1.0))
+    await world.open()
+    before = await world.of("C.CASH")
+    await world.do(order())
+    await world.until(FRIDAY)
+    assert (await world.names("order-O1"))[-2:] == ["order.accepted", "order.rejected"]
+    assert await world.named("order.filled") == []
+    assert await world.of("C.CASH") == before and await world.of("M.HOLD") == {}
+
+
 CLIENTS = ("C.CASH", "C.SEC", "C.DEPOT", "C.NOSTRO", "C.STREET", "M.HOLD")
 
 
