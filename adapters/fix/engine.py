@@ -191,13 +191,13 @@ class Engine:
         hooks = self._hooks
         match one["on"]:
             case "sent":
-                raw, ok = one["raw"].encode(LATIN1, "replace"), False
+                raw, ok = one["raw"].encode(LATIN1), False
                 try:
                     ok = self._leaves(raw, again=one["again"])
                 finally:
                     self._write({"do": "answer", "id": one["id"], "ok": ok}, child)
             case "received":
-                hooks.received(one["raw"].encode(LATIN1, "replace"))
+                hooks.received(one["raw"].encode(LATIN1))
             case "up":
                 self._up = True
                 hooks.up()

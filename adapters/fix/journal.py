@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 
 from adapters.dispatch.dispatcher import Overloaded
 from adapters.fix.engine import BEGIN_STRING
-from adapters.fix.text import ADMIN, LATIN1, Fields
+from adapters.fix.text import ADMIN, Fields, text_of
 from adapters.log.recorder import Unavailable
 from commands.outcomes import Declined, Done, Outcome
 from commands.ports import Request
@@ -25,6 +25,7 @@ from domain.fix_session import events as e
 from domain.fix_session.sealing import SALT_BYTES, opened, sealed
 from domain.order.events import OrderPlaced
 from domain.shared.envelope import Envelope
+from domain.shared.identifiers import is_id
 from domain.shared.message import Command
 
 RETRY_S = 0.2
@@ -72,6 +73,7 @@ class Journal:
     def __init__(self, session_id: str, log: Log, send: Send, comp_ids: tuple[str, str]) -> None:
         self.session_id, self._log, self._send, self._comp_ids = session_id, log, send, comp_ids
         self._holder = secrets.token_hex(8)
+        self._turn = asyncio.Lock()  # one record at a time: each follows the stream's version
         self.closing = False  # do not wait for a log that cannot be reached
         self._clients: dict[str, str] = {}  # by our order id
         self._forget()
@@ -131,7 +133,11 @@ class Journal:
         Raises:
             Lost: the session is no longer ours; the message must not leave.
         """
-        fields = Fields.parse(raw.decode(LATIN1))
+        async with self._turn:
+            await self._sent(raw)
+
+    async def _sent(self, raw: bytes) -> None:
+        fields = Fields.parse(text_of(raw))
         if fields.msg_type == "A" and fields.number == 1 and self.numbers[0] != 1:
             await self.begin_day("logon_with_reset")
         order_id = fields.get(526)
@@ -157,12 +163,16 @@ class Journal:
         Raises:
             Lost: see `sent`. Nothing is lost: they are sent again after the next logon.
         """
+        async with self._turn:
+            return await self._received(batch)
+
+    async def _received(self, batch: Sequence[bytes]) -> list[Came]:
         for at, raw in enumerate(batch):
-            one, next_in = Fields.parse(raw.decode(LATIN1)), self.numbers[1]
+            one, next_in = Fields.parse(text_of(raw)), self.numbers[1]
             if one.msg_type == "A" and one.flag(141) and one.number == 1 and next_in != 1:
-                before = await self.received(batch[:at]) if at else []
+                before = await self._received(batch[:at]) if at else []
                 await self.begin_day("logon_with_reset")
-                return [*before, *await self.received(batch[at:])]
+                return [*before, *await self._received(batch[at:])]
         requests: list[Request] = []
         fields: list[Fields] = []
         for number, one, raw in self._in_turn(batch):
@@ -175,7 +185,7 @@ class Journal:
             if not done.changed:
                 continue  # they sent it again
             self.numbers = (self.numbers[0], one.whole(36) or self.numbers[1] + 1)
-            if one.msg_type not in ADMIN or one.msg_type == "3":
+            if _concerns(one.msg_type):
                 came.append(Came(f"{self.stream}@{done.version}", one))
         return came
 
@@ -183,7 +193,7 @@ class Journal:
         """(number, fields, bytes) of each message that is counted, in the order of counting."""
         next_in = self.numbers[1]
         for raw in batch:
-            one = Fields.parse(raw.decode(LATIN1))
+            one = Fields.parse(text_of(raw))
             reset = one.msg_type == "4" and not one.flag(123)
             number = next_in if reset else one.number
             if one.msg_type in OUT_OF_TURN and number != next_in:
@@ -193,7 +203,7 @@ class Journal:
             yield number, one, raw
             next_in = one.whole(36) or number + 1
             while (early := self._early.pop(next_in, None)) is not None:
-                yield next_in, Fields.parse(early.decode(LATIN1)), early
+                yield next_in, Fields.parse(text_of(early)), early
                 next_in += 1
 
     async def resent(self, first: int, last: int, messages: int) -> None:
@@ -204,10 +214,12 @@ class Journal:
             end_seq_no=last,
             messages=messages,
         )
-        await self._do(command, f"{self.day}|again|{first}|{last}|{secrets.token_hex(4)}")
+        async with self._turn:
+            await self._do(command, f"{self.day}|again|{first}|{last}|{secrets.token_hex(4)}")
 
     async def _receive(self, one: Fields, raw: bytes, number: int) -> c.RecordFixReceived:
-        order_id = one.get(526) or one.get(11).rpartition(".")[0]
+        named = one.get(526) or one.get(11).rpartition(".")[0]
+        order_id = named if is_id(named) else ""
         text, digest = sealed(raw, secrets.token_bytes(SALT_BYTES))
         return c.RecordFixReceived(
             session_id=self.session_id,
@@ -275,9 +287,9 @@ class Journal:
                 self.numbers = (self.numbers[0], following)
                 if event.order_id and event.client_id:
                     self._clients[event.order_id] = event.client_id
-                if event.msg_type not in ADMIN and isinstance(event.message, str):
+                if _concerns(event.msg_type) and isinstance(event.message, str):
                     raw = opened(event.message)[0]
-                    return Came(arrived.source, Fields.parse(raw.decode(LATIN1)))
+                    return Came(arrived.source, Fields.parse(text_of(raw)))
         return None
 
     def _took_sent(self, event: e.FixMessageSent, arrived: Envelope) -> None:
@@ -286,7 +298,7 @@ class Journal:
         if event.msg_type == "A":
             self.last_logon = arrived.meta.recorded_at
         raw = opened(event.message)[0] if isinstance(event.message, str) else b""
-        fields = Fields.parse(raw.decode(LATIN1))
+        fields = Fields.parse(text_of(raw))
         known = fields.pairs or [(35, event.msg_type), (34, str(event.msg_seq_num))]
         self._note_sent(Fields([*known, (36, str(event.new_seq_no or ""))]), raw)
 
@@ -319,6 +331,11 @@ class Journal:
                 return ""
             self._clients[order_id] = event.client_id
         return self._clients[order_id]
+
+
+def _concerns(msg_type: str) -> bool:
+    """Whether a message may concern the platform: a Reject (3) may be of an order."""
+    return msg_type not in ADMIN or msg_type == "3"
 
 
 def _unspoken(raw: bytes) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from adapters.fix.journal import Came, Journal
-from adapters.fix.text import LATIN1, Fields
+from adapters.fix.text import Fields, text_of
 
 BATCH_MAX = 200
 CLOSE_S = 10.0  # a message that cannot be recorded holds the engine's end up for this long
@@ -34,7 +34,7 @@ class Line:
             return False
 
     def resent(self, raw: bytes) -> None:
-        fields = Fields.parse(raw.decode(LATIN1))
+        fields = Fields.parse(text_of(raw))
         filled = fields.msg_type == "4"
         first, last = fields.number, fields.whole(36) - 1 if filled else fields.number
         recorded = asyncio.run_coroutine_threadsafe(
@@ -47,7 +47,7 @@ class Line:
 
     def received(self, raw: bytes) -> None:
         self._loop.call_soon_threadsafe(self._queue.put_nowait, raw)
-        fields = Fields.parse(raw.decode(LATIN1))
+        fields = Fields.parse(text_of(raw))
         if fields.msg_type == "5" and not self.why:
             self.why = fields.get(58) or "the venue logged out"
 

@@ -135,11 +135,16 @@ class Callbacks:
             raise self._fix.DoNotSend
 
     def came(self, message: Any, session: Any) -> None:
-        self._parent.say("received", raw=str(message.toString()))
+        self._parent.say("received", raw=_raw(message))
 
     def _leaves(self, message: Any) -> bool:
         again = bool(message.getHeader().isSetField(43))
-        return self._parent.ask(str(message.toString()), again=again)
+        return self._parent.ask(_raw(message), again=again)
+
+
+def _raw(message: Any) -> str:
+    """The bytes of a message, one character each."""
+    return str(message.toString()).encode("utf-8", "surrogateescape").decode("latin-1")
 
 
 def _application(fix: Any, parent: Parent, logon: dict[str, str]) -> Any:

@@ -12,7 +12,7 @@ from adapters.counterparties.fix import (
     OrderCancelRequest,
 )
 from adapters.fix.orders import from_fields
-from adapters.fix.text import LATIN1, Fields, utc_time
+from adapters.fix.text import Fields, text_of, utc_time
 from domain.shared.fix import CxlRejResponseTo, OrdRejReason, OrdStatus
 
 REASON_OTHER = "0"  # BusinessRejectReason (380)
@@ -31,7 +31,7 @@ def rejected(fields: Fields, ours: Sent) -> Any | None:
     if fields.msg_type not in ("3", "j"):
         return None
     raw = ours.messages.get(fields.whole(45))
-    request = from_fields(Fields.parse(raw.decode(LATIN1))) if raw else None
+    request = from_fields(Fields.parse(text_of(raw))) if raw else None
     at = utc_time(fields.need(52), 52)
     name = f"{fields.msg_type}.{ours.day}.{fields.whole(45)}"
     text = fields.get(58) or "rejected by the session"

@@ -91,6 +91,14 @@ class Fields:
         return self.get(tag) == "Y"
 
 
+def text_of(raw: bytes) -> str:
+    """The text of a message: UTF-8, or Latin-1 where it is not that (no byte is lost)."""
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        return raw.decode(LATIN1)
+
+
 def utc_time(value: str, tag: int) -> datetime:
     """A UTCTimestamp with up to six decimals of a second.
 

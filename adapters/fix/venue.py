@@ -89,8 +89,15 @@ class FixVenue:
         out, self._inbox = list(self._inbox), deque()
         for report in out:
             if _unknown_there(report) and (order := self._asked.pop(report.cl_ord_id, None)):
-                await self._leave(replace(order, poss_resend=True))
+                await self._send_again(order)
         return out
+
+    async def _send_again(self, order: NewOrderSingle) -> None:
+        """Send an order that the venue does not know; after the next logon if the session ended."""
+        try:
+            await self._leave(replace(order, poss_resend=True))
+        except NotLoggedOn:
+            self._asked[order.cl_ord_id] = order
 
     async def listen(self, stop: asyncio.Event, /) -> None:
         """Keep one connection, until it ends, its hours end, or `stop`.
@@ -157,7 +164,7 @@ class FixVenue:
         if isinstance(message, DontKnowTrade):
             if message.exec_id in self._journal.disputed:
                 return
-        elif message.poss_resend and known:
+        elif known and getattr(message, "poss_resend", False):
             if not isinstance(message, NewOrderSingle):
                 return  # it has left, and the session level delivers it
             self._asked[message.cl_ord_id] = message
@@ -190,6 +197,9 @@ class FixVenue:
                 if self._engine is not None:
                     await self._send("j", business_reject(fields, str(wrong)))
                 continue
+            if report is None and fields.msg_type in ("3", "j"):
+                why = fields.get(58) or "no reason given"
+                _log.error("fix %s: %s: rejected: %s", self._url.name or "venue", source, why)
             if report is not None and "source" in report.__struct_fields__:
                 self._inbox.append(replace(report, source=source))
 

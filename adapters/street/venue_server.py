@@ -20,7 +20,7 @@ from adapters.fix import store_files
 from adapters.fix.engine import BEGIN_STRING, Ends, Engine
 from adapters.fix.orders import from_fields, to_fields
 from adapters.fix.rejects import business_reject
-from adapters.fix.text import ADMIN, LATIN1, BadMessage, Fields
+from adapters.fix.text import ADMIN, BadMessage, Fields, text_of
 from adapters.street.venue_state import KeptVenue, OrderLine
 
 TICK_S = 0.05
@@ -133,7 +133,7 @@ class VenueServer:
 
         A message that is killed in between comes again, and is known by its ClOrdID.
         """
-        if Fields.parse(raw.decode(LATIN1)).msg_type in ADMIN or self._loop is None:
+        if Fields.parse(text_of(raw)).msg_type in ADMIN or self._loop is None:
             return
         self._counts["received"] += 1
         taken = asyncio.run_coroutine_threadsafe(self._kept(raw), self._loop)
@@ -150,7 +150,7 @@ class VenueServer:
             await self._handle(raw)
 
     async def _handle(self, raw: bytes) -> None:
-        fields = Fields.parse(raw.decode(LATIN1))
+        fields = Fields.parse(text_of(raw))
         try:
             message = from_fields(fields)
         except BadMessage as wrong:

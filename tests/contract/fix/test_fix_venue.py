@@ -25,7 +25,7 @@ from adapters.fix.venue import NotLoggedOn
 from commands.handler import Declined
 from domain.desk.commands import EngageKillSwitch, Scope
 from domain.fix_session.commands import ResetFixSession
-from domain.fix_session.sealing import SALT_BYTES
+from domain.fix_session.sealing import SALT_BYTES, opened
 from domain.shared.fix import OrdStatus, Side
 from tests.contract.fix.world import THEM, US, FixWorld, Scripted, free_port, until
 from tests.unit.sagas.world import order
@@ -280,6 +280,26 @@ async def test_a_request_that_the_session_rejects_is_a_rejected_order(
         await world.settle(rejected)
     [why] = await world.named("order.rejected")
     assert why.text == "not that"
+
+
+async def test_a_text_in_any_script_arrives_and_its_bytes_are_recorded(
+    world: FixWorld, venue: Scripted
+) -> None:
+    async with world.connected():
+        sent = await placed(world, venue)
+        why = "geschloßen ☃ 取引"
+        await venue.say(report(sent, ExecType.REJECTED, "R1", text=why))
+
+        async def rejected() -> bool:
+            return bool((await world.state("O1")).rejected)
+
+        await world.settle(rejected)
+    [event] = await world.named("order.rejected")
+    assert event.text == why
+    [message] = [e for e in await world.named("fix.message_received") if e.exec_id == "R1"]
+    raw, salt = opened(message.message)
+    assert f"\x0158={why}\x01".encode() in raw
+    assert message.digest == sha256(salt + raw).hexdigest()
 
 
 async def test_a_report_that_we_cannot_read_is_recorded_and_answered(

@@ -12,7 +12,7 @@ from typing import Any
 from adapters.fix.engine import Ends, Engine
 from adapters.fix.journal import Journal
 from adapters.fix.orders import from_fields, to_fields
-from adapters.fix.text import ADMIN, LATIN1, Fields
+from adapters.fix.text import ADMIN, Fields, text_of
 from adapters.fix.url import VenueUrl
 from adapters.fix.venue import FixVenue
 from streams.gateways.channels.venue import VenueChannel
@@ -80,7 +80,7 @@ class Scripted:
         return
 
     def received(self, raw: bytes, /) -> None:
-        fields = Fields.parse(raw.decode(LATIN1))
+        fields = Fields.parse(text_of(raw))
         self._loop.call_soon_threadsafe(self._note, fields)
 
     def _note(self, fields: Fields) -> None:
