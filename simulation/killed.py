@@ -39,6 +39,7 @@ ROUGH = Faults(
         duplicate=0.2,
         late=0.1,
         out_of_order=0.1,
+        miscount=0.2,
     ),
     CustodianFaults(fail=0.2, partial=0.2, duplicate=0.2, deny_cancel=0.1),
     BankFaults(reject=0.2, give_back=0.2, duplicate=0.2),

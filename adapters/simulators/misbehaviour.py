@@ -7,6 +7,7 @@ class VenueFaults(Struct, frozen=True, kw_only=True):
     """Probabilities by order (o) or by execution (e)."""
 
     reject: float = 0.0  # o: refused instead of accepted
+    reject_late: float = 0.0  # o: accepted, and refused at its next tick
     cancel: float = 0.0  # o: cancelled unasked, after its first tick
     silent: float = 0.0  # o: no answer to anything, ever
     overfill: float = 0.0  # o: one execution more than was ordered
@@ -15,6 +16,8 @@ class VenueFaults(Struct, frozen=True, kw_only=True):
     duplicate: float = 0.0  # e: reported twice
     late: float = 0.0  # e: reported after the close, or on the day after
     out_of_order: float = 0.0  # e: reported after later executions
+    miscount: float = 0.0  # e: with a CumQty, LeavesQty and AvgPx that are wrong
+    reuse_id: float = 0.0  # e: its ExecID comes again, with another quantity
 
 
 class CustodianFaults(Struct, frozen=True, kw_only=True):

@@ -35,6 +35,7 @@ from adapters.simulators.venue_reports import (
     corrected,
     day_label,
     executed,
+    miscounted,
     refused_request,
     report,
     undone,
@@ -127,10 +128,12 @@ class SimulatedVenue:
             self._open[order_id] = order
             self._post(report(order, ExecType.NEW, "0", at=order.at))
 
-    def _reject(self, order: VenueOrder, reason: OrdRejReason, text: str) -> None:
+    def _reject(
+        self, order: VenueOrder, reason: OrdRejReason, text: str, *, label: str = "8"
+    ) -> None:
         order.closed = True
         answer = report(
-            order, ExecType.REJECTED, "8", at=order.at, ord_rej_reason=reason, text=text
+            order, ExecType.REJECTED, label, at=order.at, ord_rej_reason=reason, text=text
         )
         self._post(answer)
 
@@ -230,6 +233,10 @@ class SimulatedVenue:
         if self._expire_by(order, tick.at):
             return
         order.at = tick.at
+        if not order.cum and not order.busts and self._throws("reject_late", order):
+            self._close(order)
+            self._reject(order, OrdRejReason.BROKER_OPTION, "not taken after all", label="8.late")
+            return
         self._bust(order, tick.at)
         label = day_label(session.day, number)
         fill = order.meets(tick, session)
@@ -281,16 +288,20 @@ class SimulatedVenue:
             self._execution(order, answer, session)
 
     def _execution(self, order: VenueOrder, trade: ExecutionReport, session: Session) -> None:
-        """Report an execution with its faults: late, out of order, twice, busted or corrected."""
+        """Report an execution with its faults: when, with what totals, what follows it."""
         at, close, label = trade.transact_time, session.close_at, trade.exec_id
         if self._falls("late", label):
             same_day = throw(self._seed, "next day", label) < 0.5
             at = close + (AFTER_CLOSE if same_day else NEXT_DAY)
         elif self._falls("out_of_order", label):
             at += OVERTAKEN
-        self._post(trade, at=at)
+        told = miscounted(trade) if self._falls("miscount", label) else trade
+        self._post(told, at=at)
+        if self._falls("reuse_id", label):
+            other = replace(told, last_qty=told.last_qty + 1)
+            self._post(other, at=at + timedelta(seconds=2))
         if self._falls("duplicate", label):
-            self._post(replace(trade, poss_resend=True), at=at + timedelta(seconds=1))
+            self._post(replace(told, poss_resend=True), at=at + timedelta(seconds=1))
         if self._falls("bust", label):
             order.busts.append((close + BUSTED_AFTER, trade))
         elif self._falls("correct", label):

@@ -4,6 +4,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from msgspec.structs import replace
+
 from adapters.counterparties.fix import (
     ExecType,
     ExecutionReport,
@@ -63,6 +65,12 @@ def executed(order: VenueOrder, fill: Fill, label: str, *, at: datetime) -> Exec
         last_capacity="1",
         last_liquidity="2",
     )
+
+
+def miscounted(trade: ExecutionReport) -> ExecutionReport:
+    """The execution itself is right; the order's totals beside it are not."""
+    wrong = trade.cum_qty + trade.last_qty
+    return replace(trade, cum_qty=wrong, leaves_qty=Decimal(0), avg_px=trade.avg_px + 1)
 
 
 def undone(trade: ExecutionReport, *, at: datetime) -> ExecutionReport:

@@ -27,7 +27,19 @@ from domain.shared.fix import OrdRejReason, OrdType, Side, TimeInForce
 
 MONDAY, TUESDAY = date(2024, 3, 4), date(2024, 3, 5)
 BUY, SELL = Side.BUY, Side.SELL
-FAULTS = ("reject", "cancel", "silent", "overfill", "bust", "correct", "duplicate", "late")
+FAULTS = (
+    "reject",
+    "cancel",
+    "silent",
+    "overfill",
+    "bust",
+    "correct",
+    "duplicate",
+    "late",
+    "reject_late",
+    "miscount",
+    "reuse_id",
+)
 
 
 def moment(day: date, hour: int, minute: int = 0) -> datetime:
@@ -243,6 +255,8 @@ def test_an_unlisted_symbol_is_rejected() -> None:
 
 def test_a_rejecting_a_cancelling_and_a_silent_venue() -> None:
     assert kinds(trade(new(), faults=VenueFaults(reject=1.0))) == [("REJECTED", 0)]
+    late = kinds(trade(new(), faults=VenueFaults(reject_late=1.0)))
+    assert late == [("NEW", 0), ("REJECTED", 0)]
     assert kinds(trade(limit(40), faults=VenueFaults(cancel=1.0))) == [
         ("NEW", 0),
         ("CANCELED", 0),
@@ -287,6 +301,21 @@ def test_a_venue_that_repeats_itself_says_so() -> None:
     reports = trade(new(), faults=VenueFaults(duplicate=1.0))
     assert [r.poss_resend for r in reports] == [False, False, True]
     assert reports[1].exec_id == reports[2].exec_id
+
+
+def test_a_venue_that_miscounts_has_its_totals_wrong_and_its_executions_right() -> None:
+    right = trade(new(), faults=VenueFaults())[1:]
+    wrong = trade(new(), faults=VenueFaults(miscount=1.0))[1:]
+    assert [(r.exec_id, r.last_qty, r.last_px) for r in wrong] == [
+        (r.exec_id, r.last_qty, r.last_px) for r in right
+    ]
+    assert all(w.cum_qty > r.cum_qty for w, r in zip(wrong, right, strict=True))
+
+
+def test_a_venue_that_uses_an_execution_id_again_tells_another_quantity() -> None:
+    first, again = trade(new(), faults=VenueFaults(reuse_id=1.0))[1:]
+    assert (again.exec_id, again.last_qty) == (first.exec_id, first.last_qty + 1)
+    assert not again.poss_resend
 
 
 def test_late_reports_come_after_the_end_of_the_order() -> None:

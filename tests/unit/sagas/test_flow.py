@@ -200,6 +200,40 @@ async def test_a_busted_trade_that_has_settled_is_delivered_back() -> None:
         assert await world.of(account) == {}, account
 
 
+@pytest.mark.parametrize(
+    ("fault", "suspense"), [("miscount", None), ("reuse_id", "business_id_reused")]
+)
+async def test_a_report_that_contradicts_what_is_known_changes_no_trade(
+    fault: str, suspense: str | None
+) -> None:
+    good, bad = World(), World(venue=VenueFaults(**{fault: 1.0}))
+    for world in (good, bad):
+        await world.open()
+        await world.do(order())
+        await world.until(FRIDAY)
+    fills = [
+        [(f.exec_id, f.last_qty, f.last_px) for f in await w.named("order.filled")]
+        for w in (good, bad)
+    ]
+    assert fills[0] == fills[1] and fills[0]
+    for account in CLIENTS:
+        assert await bad.of(account) == await good.of(account), account
+    assert await bad.of("C.STREET") == await bad.of("M.HOLD") == {}
+    refused = [e.refusal for e in await bad.named("command.refused")]
+    assert refused == ([suspense] * len(fills[0]) if suspense else [])
+
+
+async def test_an_order_that_is_refused_after_it_was_accepted_ends_and_frees_its_money() -> None:
+    world = World(venue=VenueFaults(reject_late=1.0))
+    await world.open()
+    before = await world.of("C.CASH")
+    await world.do(order())
+    await world.until(FRIDAY)
+    assert (await world.names("order-O1"))[-2:] == ["order.accepted", "order.rejected"]
+    assert await world.named("order.filled") == []
+    assert await world.of("C.CASH") == before and await world.of("M.HOLD") == {}
+
+
 CLIENTS = ("C.CASH", "C.SEC", "C.DEPOT", "C.NOSTRO", "C.STREET", "M.HOLD")
 
 
