@@ -64,6 +64,7 @@ class FixVenue:
         self._engine: Engine | None = None
         self._inbox: deque[Any] = deque()
         self._asked: dict[str, NewOrderSingle] = {}  # by ClOrdID: its status was asked for
+        self.notify: Callable[[], object] = _nobody
 
     @property
     def up(self) -> bool:
@@ -202,6 +203,8 @@ class FixVenue:
                 _log.error("fix %s: %s: rejected: %s", self._url.name or "venue", source, why)
             if report is not None and "source" in report.__struct_fields__:
                 self._inbox.append(replace(report, source=source))
+        if self._inbox:
+            self.notify()
 
     def _ends(self) -> Ends:
         url = self._url
@@ -219,6 +222,10 @@ class FixVenue:
             username=url.username,
             password=password,
         )
+
+
+def _nobody() -> None:
+    return
 
 
 def _unknown_there(report: Any) -> bool:

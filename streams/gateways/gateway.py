@@ -55,6 +55,9 @@ class Counterparty(Protocol):
 class OverWire(Protocol):
     """A counterparty behind a connection of its own, which may break and come again."""
 
+    notify: Callable[[], object]
+    """Called, on the loop's thread, when `advance` has something to give."""
+
     @property
     def up(self) -> bool:
         """Whether messages can leave."""
@@ -207,6 +210,8 @@ class Gateway:
     ) -> None:
         """Step and deliver until `stop`: when `bell` rings for a request, and every `POLL_S`."""
         bell = bell or Bell()
+        if isinstance(self._counterparty, OverWire):
+            self._counterparty.notify = bell.ring
         while not stop.is_set():
             try:
                 if self._position is None or await self._lost_checkpoint():
