@@ -48,7 +48,7 @@ def messages(draw: st.DrawFn) -> Any:
         if field.encode_name == "source":
             continue
         hints = [h for h in getattr(field.type, "__args__", (field.type,)) if h is not type(None)]
-        value = VALUES.get(hints[0]) or st.sampled_from(list(hints[0]))
+        value = VALUES[hints[0]] if hints[0] in VALUES else st.sampled_from(list(hints[0]))
         if field.required or draw(st.booleans()):
             known[field.encode_name] = draw(value)
     return kind(**known)
