@@ -10,7 +10,7 @@ TRUST_S = 5.0
 
 
 class RereadTimer:
-    """Due at the first call, and then whenever `TRUST_S` have passed since it was due."""
+    """Due at the first call, and again when `TRUST_S` have passed since it was last due."""
 
     def __init__(self) -> None:
         self._due_at: float | None = None

@@ -38,7 +38,7 @@ class KeyAudit:
         self._erased: set[str] = set()
 
     def add(self, stored: Stored, meta: Metadata) -> list[str]:
-        """The faults of the row that this event needs; a client's sealed data is checked once."""
+        """The faults of the key row that this event needs; a client's row is checked once."""
         if self._rows is None:
             return []
         found = []

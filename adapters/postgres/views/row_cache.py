@@ -24,7 +24,7 @@ class RowCache:
         self._young: Rows = {}
         self._old: Rows = {}
         self._half = rows_max // 2
-        self._count = 0  # of the young half, rows that were put twice counted twice
+        self._count = 0  # rows put into the young half; a row that was put twice counts twice
         self._whole: set[str] = set()
 
     def __len__(self) -> int:
